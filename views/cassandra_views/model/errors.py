@@ -1,0 +1,127 @@
+"""The errors of this project: one root, and a class where a caller would act differently.
+
+Every text has four parts (design 5.12): what failed, on which keyspace.view and generation,
+what state remains, what to do next. Library code raises; only the command line prints and exits.
+
+    ViewsError
+      ConfigurationError     no contact point, bad views.toml, bad flag or variable
+      ProjectError           a file of the project is wrong: front matter, template, duplicate
+        StatementError       the CQL does not parse, or would harm the server
+      ClusterError           the cluster cannot be reached, or is not fit for views
+        PreflightError       a check before the work refused it
+      RegistryError          the registry is newer, foreign, or answers nonsense
+      LeaseHeld              somebody else holds the lease
+      StalePlan              what the plan was made from is no longer so
+      ApprovalNeeded         the plan drops something and nobody allowed it
+      BuildStalled           a build makes no progress, or its time is over
+      AuditFailed            a generation differs from its base
+      ReadError              a read by the library failed
+        ViewNotFound         the registry knows no such view
+        ViewNotReady         nothing that serves covers what was asked for
+        BadRead              the read itself is wrong: unknown column, bad page token
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A place in a file of the project; ``line`` and ``column`` count from 1, 0 where unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
+
+
+class ViewsError(Exception):
+    """The root of all errors of this project.
+
+    Args:
+        what: what failed, a full sentence without its end stop.
+        on: which ``keyspace.view`` (and generation), table, file or host it is about; may be empty.
+        remains: what state remains ("Nothing was changed" where that is so).
+        next: what to do next.
+        place: where in a file, if it is about one.
+    """
+
+    def __init__(
+        self, what: str, *, on: str = "", remains: str = "Nothing was changed", next: str, place: Place | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what.rstrip(". ")
+        self.on = on
+        self.remains = remains.rstrip(". ")
+        self.next = next.rstrip(". ")
+        self.place = place
+
+    def __str__(self) -> str:
+        head = f"{self.place}: " if self.place else ""
+        on = f"{self.on}: " if self.on else ""
+        return f"{head}{on}{self.what}. {self.remains}. {self.next}."
+
+
+class ConfigurationError(ViewsError):
+    """No contact point, a bad views.toml, flag or variable."""
+
+
+class ProjectError(ViewsError):
+    """A file of the project is wrong: front matter, template, duplicate."""
+
+
+class StatementError(ProjectError):
+    """A statement does not parse, breaks a rule of the server, or would harm the server."""
+
+
+class ClusterError(ViewsError):
+    """The cluster cannot be reached, or answers what cannot be worked with."""
+
+
+class PreflightError(ClusterError):
+    """A check made before the work refused it; nothing was begun."""
+
+
+class RegistryError(ViewsError):
+    """The registry is newer than this program, belongs to others, or holds what it should not."""
+
+
+class LeaseHeld(ViewsError):
+    """Somebody else holds the lease and did not let go in time."""
+
+
+class StalePlan(ViewsError):
+    """What the plan was made from is no longer so."""
+
+
+class ApprovalNeeded(ViewsError):
+    """The plan drops something and nobody allowed it, or nobody answered the question."""
+
+
+class BuildStalled(ViewsError):
+    """A build makes no progress, or its time is over; the generation stays ``building``."""
+
+
+class AuditFailed(ViewsError):
+    """A generation differs from its base; it was not served."""
+
+
+class ReadError(ViewsError):
+    """A read by the library failed."""
+
+
+class ViewNotFound(ReadError):
+    """The registry knows no such view."""
+
+
+class ViewNotReady(ReadError):
+    """Nothing that serves covers what was asked for."""
+
+
+class BadRead(ReadError):
+    """The read itself is wrong: an unknown column, a value of the wrong kind, a bad page token."""
