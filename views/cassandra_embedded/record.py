@@ -1,0 +1,138 @@
+"""``server.json`` in a data folder: what was made there, and what runs there now.
+
+The file is the lock of the folder as well: it names the process that started the server and the nodes'
+processes, and counts only while those live. So nothing has to be cleaned up after a crash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cassandra_embedded.errors import AlreadyRunning, DataMismatch
+from cassandra_embedded.process import Identity
+
+_FILE = "server.json"
+_FORMAT = 1
+# How long the nodes of a killed owner may take to be gone: their guards look ten times a second.
+_ORPHAN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What ``server.json`` says.
+
+    Attributes:
+        owner: the process that started the server.
+        detached: the server outlives its owner.
+        is_up: all nodes were started.
+        processes: the nodes' processes by number, where running.
+    """
+
+    version: str
+    nodes: int
+    addresses: tuple[str, ...]
+    port: int
+    storage_port: int
+    cluster_name: str
+    owner: Identity
+    detached: bool
+    is_up: bool = False
+    processes: tuple[tuple[int, Identity], ...] = ()
+
+    def living(self) -> tuple[tuple[int, Identity], ...]:
+        """Return the nodes whose processes really run."""
+        return tuple((number, identity) for number, identity in self.processes if identity.is_alive())
+
+
+def find_record(data: Path) -> Record | None:
+    """Return what ``server.json`` of a data folder says, or nothing if there is none or it is not ours."""
+    try:
+        raw: dict[str, Any] = json.loads((data / _FILE).read_text(encoding="utf-8"))
+        if raw.pop("format") != _FORMAT:
+            return None
+        owner = Identity(**raw.pop("owner"))
+        processes = tuple((int(number), Identity(**identity)) for number, identity in raw.pop("processes"))
+        return Record(**{**raw, "addresses": tuple(raw["addresses"]), "owner": owner, "processes": processes})
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_record(data: Path, record: Record) -> None:
+    """Write ``server.json``, in one step."""
+    scratch = data / f"{_FILE}.tmp"
+    scratch.write_text(json.dumps({"format": _FORMAT, **asdict(record)}, indent=1), encoding="utf-8")
+    scratch.replace(data / _FILE)
+
+
+def claim_folder(data: Path, wanted: Record) -> None:
+    """Make this process the owner of a data folder.
+
+    Raises:
+        AlreadyRunning: a server runs there, or is being started by a living process.
+        DataMismatch: the data was made by another version or for another number of nodes.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    with _locked(data):
+        if (former := find_record(data)) is not None:
+            _refuse_if_running(data, former)
+            _refuse_if_different(data, former, wanted)
+        write_record(data, wanted)
+
+
+def release_folder(data: Path) -> None:
+    """Note that nothing runs in the folder any more; what was made there stays noted."""
+    with _locked(data):
+        if (record := find_record(data)) is not None:
+            write_record(data, replace(record, is_up=False, processes=(), detached=False))
+
+
+def _refuse_if_running(data: Path, former: Record) -> None:
+    owner_lives = former.owner.is_alive() and former.owner.pid != os.getpid()
+    if not owner_lives and not (former.detached and former.is_up):
+        # Its owner was killed: the guards end the nodes, and a detached start that was cut off is nobody's.
+        for _, identity in former.living():
+            if former.detached:
+                identity.send(signal.SIGKILL)
+            identity.wait(_ORPHAN_SECONDS)
+    living = former.living()
+    if not living and not (owner_lives and not former.detached and not former.is_up):
+        return
+    pids = ", ".join(str(identity.pid) for _, identity in living)
+    raise AlreadyRunning(
+        f"a server of {former.nodes} node(s) already runs on this data (pid {pids})"
+        if living
+        else f"a server is being started on this data by pid {former.owner.pid}",
+        on=str(data),
+        remains=f"It goes on as before, on {former.addresses[0]}:{former.port}",
+        next="Use that one, stop it first, or give another data folder",
+    )
+
+
+def _refuse_if_different(data: Path, former: Record, wanted: Record) -> None:
+    if (former.version, former.nodes, former.addresses) == (wanted.version, wanted.nodes, wanted.addresses):
+        return
+    raise DataMismatch(
+        f"the data here was made by {_told(former)}, but {_told(wanted)} was asked for",
+        on=str(data),
+        remains="Nothing was started and the data is as it was",
+        next="Ask for what the data was made by, give another data folder, or remove this one",
+    )
+
+
+def _told(record: Record) -> str:
+    return f"{record.nodes} node(s) of Cassandra {record.version} from {record.addresses[0]} on"
+
+
+@contextmanager
+def _locked(data: Path) -> Iterator[None]:
+    with (data / "server.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
