@@ -1,0 +1,5 @@
+"""Run the commands: ``python -m followers``."""
+
+from followers.cli import main
+
+main()
