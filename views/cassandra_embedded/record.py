@@ -117,6 +117,8 @@ def _refuse_if_running(data: Path, former: Record) -> None:
 
 
 def _refuse_if_different(data: Path, former: Record, wanted: Record) -> None:
+    if not any((data / f"node{number}" / "data").exists() for number in range(1, former.nodes + 1)):
+        return
     if (former.version, former.nodes, former.addresses) == (wanted.version, wanted.nodes, wanted.addresses):
         return
     raise DataMismatch(

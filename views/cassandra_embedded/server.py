@@ -20,7 +20,7 @@ from cassandra_embedded.java import java_binary
 from cassandra_embedded.network import PortClaims, node_addresses
 from cassandra_embedded.node import Node
 from cassandra_embedded.process import Identity
-from cassandra_embedded.record import Record, claim_folder, release_folder, write_record
+from cassandra_embedded.record import Record, claim_folder, find_record, release_folder, write_record
 from cassandra_embedded.versions import DEFAULT_VERSION, get_version
 
 _STORAGE_PORT = 7000
@@ -216,6 +216,11 @@ class EmbeddedCassandra:
     def is_running(self, number: int) -> bool:
         """Say whether the process of a node runs (that of a paused one does)."""
         return self._folder is not None and self._node(number).is_alive()
+
+    def was_stopped_elsewhere(self) -> bool:
+        """Say whether another process stopped this server in order (``stop_running``)."""
+        record = find_record(self._folder) if self._folder else None
+        return record is not None and not record.is_up
 
     def log_tail(self, number: int = 1, lines: int = 20) -> str:
         """Return the last lines of a node's log."""
