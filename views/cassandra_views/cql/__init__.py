@@ -1,0 +1,1 @@
+"""CQL as values: parse, print, fingerprint, lint, compare. Pure: no server, no files but the grammar."""

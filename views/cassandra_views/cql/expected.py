@@ -1,0 +1,157 @@
+"""Parse errors in words: what stood there, what could have stood there, what is probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lark import Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from cassandra_views.model.names import RESERVED, nearest
+from cassandra_views.model.statement import At
+
+_STATEMENTS = {
+    "view_file": "CREATE MATERIALIZED VIEW statement",
+    "table_file": "CREATE TABLE statement",
+    "where_file": "WHERE clause",
+    "term_file": "value",
+    "type_file": "type",
+}
+_BEGINS = {"view_file": "CREATE MATERIALIZED VIEW", "table_file": "CREATE TABLE"}
+_NOT_IN_A_VIEW = {
+    "limit": "LIMIT",
+    "group": "GROUP BY",
+    "order": "ORDER BY",
+    "allow": "ALLOW FILTERING",
+    "filtering": "ALLOW FILTERING",
+    "per": "PER PARTITION LIMIT",
+    "or": "OR",
+}
+_SYMBOLS = {
+    "EQUAL": "'='",
+    "LESS": "'<'",
+    "GREATER": "'>'",
+    "COMPARISON": "'<=', '>='",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "LSQB": "'['",
+    "RSQB": "']'",
+    "LBRACE": "'{'",
+    "RBRACE": "'}'",
+    "COMMA": "','",
+    "COLON": "':'",
+    "SEMICOLON": "';'",
+    "DOT": "'.'",
+    "STAR": "'*'",
+    "DIRECTION": "ASC or DESC",
+    "$END": "the end of the text",
+}
+_LITERALS = frozenset(("STRING", "INTEGER", "FLOAT", "BOOLEAN", "UUID", "BLOB", "DURATION"))
+_SELDOM = frozenset(
+    """PLUS MINUS SLASH PERCENT QUESTION RANGE _NULL QUOTED AS BETWEEN CAST CLUSTERING COMPACT CONTAINS EXISTS
+    KEY LIKE MASKED STATIC STORAGE DOT COLON LSQB LBRACE""".split()  # noqa: SIM905
+)
+"""Left out of a long list: rarely meant, or (unreserved words) as a name only."""
+
+
+def explain(error: UnexpectedInput, text: str, start: str, tokens: Iterable[Token]) -> tuple[str, str, At]:
+    """Return what failed, what to do next, and where, for an error of the parser.
+
+    The tokens are those of the whole text, to see what stood before.
+    """
+    kind = _STATEMENTS[start]
+    if isinstance(error, UnexpectedCharacters):
+        return _bad_character(error, text, kind)
+    assert isinstance(error, UnexpectedToken)
+    token = error.token
+    place = At(token.line or 0, token.column or 0)
+    expected = _in_words(error.accepts or error.expected)
+    if token.type == "$END":
+        lines = text.rstrip().splitlines() or [""]
+        place = At(len(lines), len(lines[-1]) + 1)
+        what = f"the {kind} ends too early; expected {expected}" if text.strip() else f"there is no {kind}"
+        return what, f"Write the whole {kind}", place
+    found = _shown(token, text)
+    what = f"unexpected {found} in the {kind}; expected {expected}"
+    before = None
+    for other in tokens:
+        if other.start_pos == token.start_pos:
+            break
+        before = other
+    return what, _advice(error, token, before, kind, start), place
+
+
+def _advice(error: UnexpectedToken, token: Token, before: Token | None, kind: str, start: str) -> str:
+    if before is not None and before.type == "SEMICOLON":
+        return f"Keep one {kind} in this file; put others in files of their own"
+    if start in _BEGINS and (before is None or before.type == "CREATE"):
+        return f"Begin with {_BEGINS[start]}; other statements do not belong here"
+    word = str(token).lower()
+    if start == "view_file" and word in _NOT_IN_A_VIEW:
+        return f"Take {_NOT_IN_A_VIEW[word]} out: a view has none; CLUSTERING ORDER BY is what orders it"
+    if start == "view_file" and before is not None and str(before) in ("distinct", "json"):
+        return f"Take {str(before).upper()} out: a materialized view selects plain columns"
+    if "IDENT" in error.expected and word in RESERVED:
+        return (
+            f"If '{word}' is meant as a name, write it in double quotes: \"{word}\" (it is a reserved word)"
+        )
+    if token.type == "QUOTED":
+        return "Write texts in single quotes; double quotes are for names"
+    if token.type == "IDENT":
+        words = [one.strip("_").lower() for one in error.expected if one.strip("_").isalpha()]
+        guess = nearest(word, words)
+        if guess:
+            return f"Check the spelling{guess}".rstrip("?")
+    return f"Correct the {kind} there"
+
+
+def _bad_character(error: UnexpectedCharacters, text: str, kind: str) -> tuple[str, str, At]:
+    place = At(error.line, error.column)
+    rest = text[error.pos_in_stream or 0 :]
+    if rest.startswith('""'):
+        return f"an empty name in the {kind}", "Write a name between the double quotes", place
+    if rest.startswith(("'", "$$")):
+        return (
+            f"a text begins here and is not closed in the {kind}",
+            "Close it with the quote it began with",
+            place,
+        )
+    if rest.startswith('"'):
+        return (
+            f"a quoted name begins here and is not closed in the {kind}",
+            "Close it with a double quote",
+            place,
+        )
+    if rest.startswith("/*"):
+        return f"a comment begins here and is not closed in the {kind}", "Close it with */", place
+    if rest.startswith(("{%", "{{")):
+        return f"a piece of a template is left in the {kind}", "Render the template first", place
+    return f"unexpected character {rest[:1]!r} in the {kind}", "Take it out, or put it in quotes", place
+
+
+def _shown(token: Token, text: str) -> str:
+    if token.start_pos is not None and token.end_pos is not None:
+        source = text[token.start_pos : token.end_pos]
+        return f"'{source}'" if len(source) <= 40 else f"'{source[:37]}...'"
+    return f"'{token}'"
+
+
+def _in_words(expected: Iterable[str]) -> str:
+    names = set(expected)
+    words: list[str] = []
+    if "IDENT" in names:
+        words.append("a name")
+    if names & _LITERALS:
+        words.append("a value")
+    rest = names - _LITERALS - {"IDENT"}
+    if "IDENT" in names or len(rest) > 6:
+        rest -= _SELDOM
+    words += sorted(_SYMBOLS.get(name) or name.strip("_") for name in rest)
+    words = words[:8]
+    return (
+        words[0]
+        if len(words) == 1
+        else ", ".join(words[:-1]) + " or " + words[-1]
+        if words
+        else "nothing more"
+    )
