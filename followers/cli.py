@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -13,7 +14,8 @@ from typing import Annotated, NoReturn
 
 import typer
 from cassandra import DriverException, InvalidRequest
-from cassandra.cluster import Cluster, NoHostAvailable, Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -21,7 +23,12 @@ from followers.feed import Feed, utc_now
 from followers.history import Span
 from followers.load import LoadError, load_history
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Sample data of the pipeline: follower counts of streamers, as history and as a live feed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 out = Console()
 
 ContactPoints = Annotated[
@@ -55,8 +62,8 @@ def load(
 ) -> None:
     """Write a history into base tables that exist.
 
-    Rows of a level: streamers times its intervals; 300,000 base rows are
-    ``--streamers 418 --minutes 720 --days 0 --hours 0 --seconds 0``.
+    A level has a row for each streamer and interval: 300,000 base rows in one table are
+    --streamers 418 --minutes 720 --days 0 --hours 0 --seconds 0.
     """
     moment = now.replace(tzinfo=UTC) if now else utc_now()
     span = Span(days=days, hours=hours, minutes=minutes, seconds=seconds)
@@ -127,9 +134,19 @@ def connect(contact_points: str, port: int) -> Iterator[Session]:
             "No contact point is given. Nothing was written. "
             "Name hosts with --contact-points or in CASSANDRA_CONTACT_POINTS."
         )
-    cluster = Cluster(hosts, port=port)
+    balancing = TokenAwarePolicy(DCAwareRoundRobinPolicy(os.environ.get("CASSANDRA_LOCAL_DC", "")))
+    profile = ExecutionProfile(load_balancing_policy=balancing)
+    cluster = Cluster(hosts, port=port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
     try:
-        yield cluster.connect()
+        session = cluster.connect()
+    except (DriverException, NoHostAvailable) as error:
+        cluster.shutdown()
+        fail(
+            f"The cluster at {', '.join(hosts)}, port {port}, cannot be reached: {error}. Nothing was written. "
+            "Check that it is up, or name other hosts with --contact-points."
+        )
+    try:
+        yield session
     except InvalidRequest as error:
         fail(
             f"The server refused a statement: {error}. Rows written before stay. "
@@ -138,7 +155,7 @@ def connect(contact_points: str, port: int) -> Iterator[Session]:
     except (DriverException, NoHostAvailable) as error:
         fail(
             f"The cluster at {', '.join(hosts)}, port {port}, failed: {error}. Rows written before stay. "
-            "Check that it is up and reachable, then try again."
+            "Check that it is up, then try again."
         )
     except LoadError as error:
         fail(str(error))
@@ -155,4 +172,6 @@ def fail(text: str) -> NoReturn:
 def main() -> None:
     """Run the program."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    # The driver logs each error with its traceback; what matters of it is told here.
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     app()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, RequestValidationException
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
@@ -28,8 +28,8 @@ Progress = Callable[[str, int, int], None]
 
 BATCH_ROWS = 100
 BATCHES_IN_FLIGHT = 32
-ROUNDS = 4
-"""How often a batch is tried: a small server that also builds views lets single writes time out."""
+PAUSES_SECONDS = (1.0, 2.0, 4.0, None)
+"""Waits before failed batches are tried again: a small server that builds views lets writes time out."""
 
 REPORT_SECONDS = 0.1
 
@@ -60,8 +60,9 @@ def load_history(
         on_progress: told about ten times a second, and at the end of each table.
 
     Raises:
-        LoadError: some rows were refused or timed out again and again; what was written stays, and
+        LoadError: some rows were refused, or timed out again and again; what was written stays, and
             loading again with the same seed and moment completes it.
+        InvalidRequest: the driver's; the keyspace or a table does not exist, or lacks a column.
         ValueError: ``now`` is naive, or there are not that many streamers.
     """
     history = History(now=now, seed=seed, streamers=streamers, span=span)
@@ -72,7 +73,7 @@ def _load(session: Session, keyspace: str, rows: TableRows, on_progress: Progres
     insert = prepare_insert(session, keyspace, rows.table, rows.columns)
     writing = _Writing(session, insert)
     chunks: Iterable[list[Row]] = _chunks(rows.partitions())
-    for pause in range(ROUNDS):
+    for pause in PAUSES_SECONDS:
         reported = 0.0
         for chunk in chunks:
             writing.send(chunk)
@@ -82,16 +83,15 @@ def _load(session: Session, keyspace: str, rows: TableRows, on_progress: Progres
         chunks = writing.take_failed()
         if not chunks:
             break
+        if pause is None or isinstance(writing.error, RequestValidationException):
+            raise LoadError(
+                f"{keyspace}.{rows.table}: {sum(map(len, chunks))} rows could not be written "
+                f"({writing.error}). {writing.written} rows are written and stay. "
+                "Check that the server is up and not overloaded, then load again with the same seed "
+                "and time: rows that exist are written again unchanged."
+            ) from writing.error
         log.warning("%s.%s: %d batches failed: %s", keyspace, rows.table, len(chunks), writing.error)
-        if pause < ROUNDS - 1:
-            time.sleep(2.0**pause)
-    else:
-        raise LoadError(
-            f"{keyspace}.{rows.table}: {sum(map(len, chunks))} rows could not be written "
-            f"in {ROUNDS} attempts ({writing.error}). {writing.written} rows are written and stay. "
-            "Check that the server is up and not overloaded, then load again with the same seed and time: "
-            "rows that exist are written again unchanged."
-        ) from writing.error
+        time.sleep(pause)
     if on_progress:
         on_progress(rows.table, writing.written, writing.written)
     return writing.written
