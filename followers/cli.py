@@ -142,8 +142,8 @@ def connect(contact_points: str, port: int) -> Iterator[Session]:
     except (DriverException, NoHostAvailable) as error:
         cluster.shutdown()
         fail(
-            f"The cluster at {', '.join(hosts)}, port {port}, cannot be reached: {error}. Nothing was written. "
-            "Check that it is up, or name other hosts with --contact-points."
+            f"The cluster at {', '.join(hosts)}, port {port}, cannot be reached: {error}. "
+            "Nothing was written. Check that it is up, or name other hosts with --contact-points."
         )
     try:
         yield session
