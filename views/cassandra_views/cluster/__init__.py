@@ -1,0 +1,1 @@
+"""Everything that speaks to Cassandra: session, nodes, catalog, preflight, registry and lease."""

@@ -1,0 +1,84 @@
+"""Reading what exists, in one round of concurrent reads of ``system_schema``."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from cassandra_views.cluster.database import Database, Row
+from cassandra_views.cql.types import canonical_type
+from cassandra_views.model.catalog import Catalog, LiveView
+from cassandra_views.model.table import Column, ColumnKind, TableShape
+
+_SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
+
+
+def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
+    """Read keyspaces, tables, views and columns of the named keyspaces."""
+    existing = {row["keyspace_name"] for row in database.rows("SELECT keyspace_name FROM system_schema.keyspaces")}
+    tables: dict[tuple[str, str], TableShape] = {}
+    views: dict[tuple[str, str], LiveView] = {}
+    for keyspace in sorted(existing.intersection(keyspaces)):
+        columns = defaultdict(list)
+        for row in _rows(database, "columns", keyspace):
+            columns[row["table_name"]].append(_column(row))
+        for row in _rows(database, "tables", keyspace):
+            name = row["table_name"]
+            tables[keyspace, name] = _shape(keyspace, name, columns[name], row)
+        for row in _rows(database, "views", keyspace):
+            name = row["view_name"]
+            views[keyspace, name] = LiveView(
+                keyspace=keyspace,
+                name=name,
+                base=row["base_table_name"],
+                table_id=row["id"],
+                where_clause=row["where_clause"] or "",
+                include_all_columns=bool(row["include_all_columns"]),
+                comment=row["comment"] or "",
+                shape=_shape(keyspace, name, columns[name], row),
+            )
+    return Catalog(keyspaces=frozenset(existing), tables=tables, views=views)
+
+
+def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (partitions, bytes) of tables, summed over all nodes' own estimates; empty where unknown."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for keyspace, table in sorted(set(tables)):
+        query = (
+            "SELECT partitions_count, mean_partition_size FROM system.size_estimates "
+            "WHERE keyspace_name = %s AND table_name = %s"
+        )
+        answers = database.ask(query, values=(keyspace, table))
+        rows = [row for answer in answers for row in answer.rows]
+        partitions = sum(row["partitions_count"] for row in rows)
+        if partitions and not any(answer.error for answer in answers):
+            size = sum(row["partitions_count"] * row["mean_partition_size"] for row in rows)
+            found[keyspace, table] = (partitions, size)
+    return found
+
+
+def _rows(database: Database, table: str, keyspace: str) -> list[Row]:
+    return database.rows(f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ?", (keyspace,))
+
+
+def _column(row: Row) -> Column:
+    kind = ColumnKind(row["kind"])
+    return Column(
+        name=row["column_name"],
+        type=canonical_type(row["type"]),
+        kind=kind,
+        position=row["position"] if kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING) else -1,
+        is_descending=row["clustering_order"] == "desc",
+    )
+
+
+def _shape(keyspace: str, name: str, columns: list[Column], row: Row) -> TableShape:
+    options = [(key, _text(value)) for key, value in row.items() if key not in _SKIPPED and value is not None]
+    return TableShape(keyspace=keyspace, name=name, columns=tuple(columns), options=tuple(options))
+
+
+def _text(value: Any) -> str | tuple[tuple[str, str], ...]:
+    if hasattr(value, "items"):
+        return tuple(sorted((str(key), str(each)) for key, each in value.items()))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,90 @@
+"""Opening a session to the cluster that settings name."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cassandra import DriverException
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, RoundRobinPolicy, TokenAwarePolicy
+
+from cassandra_views.cluster.database import advice, driver_text
+from cassandra_views.model.errors import ClusterError, ConfigurationError
+
+
+@contextmanager
+def connected(
+    contact_points: tuple[str, ...],
+    *,
+    port: int = 9042,
+    local_dc: str | None = None,
+    username: str | None = None,
+    password: str | None = None,
+    tls_ca: Path | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    is_tls: bool = False,
+    check_hostname: bool = True,
+) -> Iterator[Session]:
+    """Open a session, and close it at the end.
+
+    Raises:
+        ClusterError: no contact point answers, or the credentials are wrong.
+    """
+    points: list[str | tuple[str, int]] = [_endpoint(each, port) for each in contact_points]
+    local = DCAwareRoundRobinPolicy(local_dc=local_dc) if local_dc else RoundRobinPolicy()
+    cluster = Cluster(
+        contact_points=points,
+        port=port,
+        auth_provider=PlainTextAuthProvider(username, password) if username else None,
+        ssl_context=_tls(tls_ca, tls_cert, tls_key, check_hostname=check_hostname) if is_tls else None,
+        execution_profiles={
+            EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=TokenAwarePolicy(local), request_timeout=15)
+        },
+        # The catalog is read by our own queries; the driver's copy of 1,000 views costs seconds.
+        schema_metadata_enabled=False,
+        reconnection_policy=ConstantReconnectionPolicy(1.0, None),
+        connect_timeout=8,
+        control_connection_timeout=8,
+    )
+    quiet = logging.getLogger("cassandra")
+    level = quiet.level
+    quiet.setLevel(logging.CRITICAL)  # what it would warn of is raised, or asked of every node
+    try:
+        try:
+            session = cluster.connect()
+        except (NoHostAvailable, DriverException, OSError) as error:
+            raise ClusterError(
+                f"the cluster cannot be reached: {driver_text(error)}",
+                on=", ".join(contact_points),
+                next=advice(error),
+            ) from error
+        yield session
+    finally:
+        cluster.shutdown()
+        quiet.setLevel(level)
+
+
+def _endpoint(text: str, port: int) -> str | tuple[str, int]:
+    host, colon, own = text.rpartition(":")
+    if not colon or ":" in host:
+        return text
+    if not own.isdigit():
+        raise ConfigurationError(f"'{text}' is no contact point", next="Write host or host:port")
+    return (host, int(own)) if int(own) != port else host
+
+
+def _tls(ca: Path | None, cert: Path | None, key: Path | None, *, check_hostname: bool) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=str(ca) if ca else None)
+        context.check_hostname = check_hostname
+        if cert:
+            context.load_cert_chain(str(cert), str(key) if key else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(f"the TLS files cannot be read: {error}", next="Correct the tls paths") from error
+    return context

@@ -1,0 +1,220 @@
+"""One session, used as this project needs it: plain rows, named consistency, each node by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cassandra import (
+    AuthenticationFailed,
+    ConsistencyLevel,
+    DriverException,
+    InvalidRequest,
+    OperationTimedOut,
+    Unauthorized,
+)
+from cassandra.cluster import ExecutionProfile, NoHostAvailable, Session
+from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
+from cassandra.pool import Host
+from cassandra.protocol import ErrorMessage
+from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
+
+from cassandra_views.model.errors import ClusterError, ViewsError
+
+Row = dict[str, Any]
+
+DRIVER_ERRORS = (DriverException, NoHostAvailable, ErrorMessage)
+"""What a statement can raise; NoHostAvailable and ErrorMessage stand outside the driver's own root."""
+
+NODES_PROFILE = "cassandra_views.nodes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one node said: rows, or why it said nothing."""
+
+    host: Host
+    rows: tuple[Row, ...] = ()
+    error: Exception | None = None
+
+
+class Database:
+    """A session as the manager uses it.
+
+    Adds one execution profile to the session's cluster (every node has a connection in it) and
+    changes nothing else of it. A session in the driver's legacy mode is used as it is.
+    """
+
+    def __init__(self, session: Session, *, timeout_seconds: float = 15.0) -> None:
+        self.session = session
+        self.timeout_seconds = timeout_seconds
+        self._prepared: dict[str, Any] = {}
+        #: What every ``execute`` of the session is given, so that plain rows come back.
+        self.profile_options: dict[str, Any] = {"execution_profile": NODES_PROFILE}
+        cluster = session.cluster
+        if NODES_PROFILE not in cluster.profile_manager.profiles:
+            profile = ExecutionProfile(
+                load_balancing_policy=RoundRobinPolicy(),
+                retry_policy=FallthroughRetryPolicy(),
+                row_factory=dict_factory,
+                request_timeout=timeout_seconds,
+            )
+            try:
+                cluster.add_execution_profile(NODES_PROFILE, profile)
+            except ValueError:  # the driver's legacy mode knows no profiles
+                self.profile_options = {}
+            except OperationTimedOut:
+                # A node that cannot be reached now; the profile is there, its pool follows.
+                pass
+
+    def rows(
+        self,
+        query: str,
+        values: Sequence[Any] = (),
+        *,
+        consistency: int = ConsistencyLevel.LOCAL_QUORUM,
+        timeout_seconds: float | None = None,
+    ) -> list[Row]:
+        """Run a read and return its rows, all pages.
+
+        Raises:
+            ClusterError: the cluster did not answer, or refused.
+        """
+        statement = self._bound(query, values, consistency)
+        with explained("a read failed"):
+            return self._run(statement, timeout_seconds=timeout_seconds)
+
+    def write(self, query: str, values: Sequence[Any] = ()) -> None:
+        """Run a plain write at LOCAL_QUORUM.
+
+        Raises:
+            ClusterError: the cluster did not answer, or refused.
+        """
+        statement = self._bound(query, values, ConsistencyLevel.LOCAL_QUORUM)
+        with explained("a write failed"):
+            self._run(statement)
+
+    def conditional(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> tuple[bool, Row]:
+        """Run one conditional statement, or several as one batch; errors come through as they are.
+
+        Returns:
+            Whether it was applied, and the row it found where it was not.
+        """
+        bound = [
+            self._bound(query, values, ConsistencyLevel.LOCAL_QUORUM, conditional=True) for query, values in statements
+        ]
+        statement: Any = bound[0]
+        if len(bound) > 1:
+            statement = BatchStatement(
+                retry_policy=FallthroughRetryPolicy(),
+                consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+                serial_consistency_level=ConsistencyLevel.SERIAL,
+            )
+            statement.add_all(bound, [None] * len(bound))
+        found = self._run(statement)
+        row = found[0] if found else {"[applied]": True}
+        return bool(row.get("[applied]")), row
+
+    def ddl(self, query: str, host: Host, timeout_seconds: float) -> list[str]:
+        """Send a DDL statement to one coordinator, once: no retry, no other host, no speculation.
+
+        Returns:
+            The server's warnings. Errors of the driver come through as they are.
+        """
+        statement = SimpleStatement(query, retry_policy=FallthroughRetryPolicy(), is_idempotent=False)
+        future = self.session.execute_async(statement, timeout=timeout_seconds, host=host, **self.profile_options)
+        future.result()
+        return list(future.warnings or ())
+
+    def hosts(self) -> list[Host]:
+        """Return every member that the driver knows of, up or down, in the order of their addresses."""
+        return sorted(self.session.cluster.metadata.all_hosts(), key=lambda host: str(host.endpoint.address))
+
+    def ask(
+        self,
+        query: str,
+        hosts: Iterable[Host] | None = None,
+        *,
+        values: Sequence[Any] = (),
+        timeout_seconds: float = 5.0,
+    ) -> list[Answer]:
+        """Ask each node by itself, all at once, at consistency ONE: for tables that are local to a node."""
+        asked = []
+        for host in self.hosts() if hosts is None else hosts:
+            statement = SimpleStatement(
+                query, consistency_level=ConsistencyLevel.ONE, retry_policy=FallthroughRetryPolicy()
+            )
+            future = self.session.execute_async(
+                statement, list(values) or None, timeout=timeout_seconds, host=host, **self.profile_options
+            )
+            asked.append((host, future))
+        answers = []
+        for host, future in asked:
+            try:
+                answers.append(Answer(host=host, rows=tuple(_plain(future.result()))))
+            except DRIVER_ERRORS as error:
+                answers.append(Answer(host=host, error=error))
+        return answers
+
+    def _bound(
+        self, query: str, values: Sequence[Any], consistency: int, *, conditional: bool = False
+    ) -> BoundStatement | SimpleStatement:
+        prepared = self._prepared.get(query)
+        if prepared is None:
+            with explained("a statement could not be prepared"):
+                prepared = self._prepared[query] = self.session.prepare(query)
+        bound = prepared.bind(list(values))
+        bound.consistency_level = consistency
+        if conditional:
+            bound.serial_consistency_level = ConsistencyLevel.SERIAL
+            bound.retry_policy = FallthroughRetryPolicy()
+        return bound
+
+    def _run(self, statement: Any, *, timeout_seconds: float | None = None) -> list[Row]:
+        found = self.session.execute(statement, timeout=timeout_seconds or self.timeout_seconds, **self.profile_options)
+        return _plain(found)
+
+
+def _plain(found: Any) -> list[Row]:
+    """Return rows as dicts, whatever row factory the session has."""
+    names = found.column_names or []
+    return [row if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]
+
+
+@contextmanager
+def explained(what: str, *, on: str = "", remains: str = "Nothing was changed", next: str = "") -> Any:
+    """Turn the driver's errors into ours, once, with the cause kept."""
+    try:
+        yield
+    except ViewsError:
+        raise
+    except DRIVER_ERRORS as error:
+        raise ClusterError(f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error)) from error
+
+
+def driver_text(error: Exception) -> str:
+    """Return what a driver's error says, in one line, without addresses repeated."""
+    if isinstance(error, NoHostAvailable) and error.errors:
+        reasons = dict.fromkeys(f"{host}: {driver_text(inner)}" for host, inner in error.errors.items())
+        return f"no node answered ({'; '.join(reasons)})"
+    if isinstance(error, AuthenticationFailed):
+        return "the user name or password is wrong"
+    if isinstance(error, OperationTimedOut):
+        return "no answer in time"
+    if isinstance(error, ErrorMessage | InvalidRequest | Unauthorized):
+        return str(getattr(error, "message", "") or error)
+    return str(error) or type(error).__name__
+
+
+def advice(error: Exception) -> str:
+    """Return what to do next about a driver's error."""
+    inner = list(error.errors.values()) if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else []
+    if isinstance(error, Unauthorized):
+        return "Grant the role what docs/guides/operator.md lists under Permissions"
+    if any(isinstance(each, AuthenticationFailed) for each in [error, *inner]):
+        return "Correct CASSANDRA_USERNAME and the password file"
+    if isinstance(error, OperationTimedOut | NoHostAvailable):
+        return "See that the nodes are up and reachable, then run the command again"
+    return "Run the command again; 'views status' shows what stands"

@@ -1,0 +1,104 @@
+"""The registry's own tables: their statements, their number, and what may read them.
+
+Additive changes only. ``keyspace_name, view_name, read_from`` of ``views`` are frozen for good:
+readers are upgraded on other days than managers.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from cassandra_views.model.names import quoted, table_id
+
+SCHEMA_NUMBER = 1
+
+_TABLES = {
+    "about": """
+        name text PRIMARY KEY,
+        value text
+    """,
+    "views": """
+        keyspace_name text,
+        view_name text,
+        number int,
+        fence bigint static,
+        read_from list<frozen<map<text, text>>> static,
+        next_number int static,
+        strategy text static,
+        grace_seconds int static,
+        override text static,
+        override_by text static,
+        override_why text static,
+        override_until timestamp static,
+        next_due timestamp static,
+        last_error text static,
+        project text static,
+        physical_name text,
+        table_id uuid,
+        version text,
+        window_start timestamp,
+        window_end timestamp,
+        state text,
+        audit text,
+        audited_at timestamp,
+        created_at timestamp,
+        built_at timestamp,
+        served_at timestamp,
+        retired_at timestamp,
+        rows_built bigint,
+        run text,
+        cql text,
+        reason text,
+        PRIMARY KEY ((keyspace_name, view_name), number)
+    """,
+    "history": """
+        keyspace_name text,
+        view_name text,
+        month text,
+        at timeuuid,
+        event text,
+        number int,
+        author text,
+        run text,
+        detail text,
+        PRIMARY KEY ((keyspace_name, view_name, month), at)
+    """,
+    "lease": """
+        resource text PRIMARY KEY,
+        owner text,
+        number bigint,
+        released bigint
+    """,
+    "demand": """
+        keyspace_name text,
+        view_name text,
+        consumer text,
+        day date,
+        PRIMARY KEY ((keyspace_name, view_name), consumer, day)
+    """,
+}
+
+_COMMENTS = {
+    "about": "cassandra-views: schema number of this registry",
+    "views": "cassandra-views: what exists and what serves; read_from names the physical views to query",
+    "history": "cassandra-views: what happened",
+    "lease": "cassandra-views: who may issue DDL or switch readers now",
+    "demand": "cassandra-views: who read which view",
+}
+
+
+def registry_id(keyspace: str, table: str) -> uuid.UUID:
+    """Return the id a registry table is created with, so that two rivals create one table."""
+    return table_id(keyspace, table)
+
+
+def table_statements(keyspace: str) -> list[tuple[str, str]]:
+    """Return (table, CREATE TABLE) of every registry table."""
+    found = []
+    for table, columns in _TABLES.items():
+        options = [f"id = {registry_id(keyspace, table)}", f"comment = '{_COMMENTS[table]}'"]
+        if table == "history":
+            options.append("CLUSTERING ORDER BY (at DESC)")
+        body = " ".join(columns.split())
+        found.append((table, f"CREATE TABLE IF NOT EXISTS {quoted(keyspace)}.{table} ({body}) WITH {' AND '.join(options)}"))
+    return found

@@ -1,0 +1,1 @@
+"""Carries steps out: the only part that changes a cluster."""

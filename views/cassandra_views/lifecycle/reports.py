@@ -1,0 +1,61 @@
+"""What a run tells while it works: values, not texts on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBegun:
+    """A step begins."""
+
+    index: int
+    count: int
+    step: Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """A step has ended; ``text`` says what came of it."""
+
+    index: int
+    count: int
+    step: Step
+    seconds: float
+    text: str = ""
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a long step is.
+
+    Args:
+        share: 0 to 1, None where unknown.
+        left_seconds: an estimate from the rate so far, None where unknown.
+    """
+
+    view: ViewName
+    number: int
+    text: str
+    share: float | None = None
+    left_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something a person should know now."""
+
+    text: str
+
+
+Report = StepBegun | StepDone | Progress | Notice
+Listener = Callable[[Report], None]
+
+
+def silent(report: Report) -> None:
+    """Listen to nothing."""

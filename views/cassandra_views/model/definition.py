@@ -1,0 +1,75 @@
+"""What a view file says, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cassandra_views.model.errors import Place
+from cassandra_views.model.generation import Serving, Strategy
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.statement import TableStatement, ViewStatement
+from cassandra_views.model.times import TimeColumn
+from cassandra_views.model.window import Window
+
+DEFAULT_GRACE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewDefinition:
+    """One file under ``views/``: the statement, and how the view is kept.
+
+    Args:
+        version: the fingerprint of the statement without window bounds (docs/formats.md).
+        time: the base table's time column; None where its file names none.
+    """
+
+    name: ViewName
+    base: str
+    statement: ViewStatement
+    version: str
+    place: Place
+    window: Window | None = None
+    time: TimeColumn | None = None
+    strategy: Strategy = Strategy.REBUILD
+    grace: timedelta = DEFAULT_GRACE
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+
+    def window_start(self, now: datetime) -> datetime | None:
+        """Return the lower bound that should serve now, None for a view over its whole base."""
+        return self.window.start(now) if self.window else None
+
+    def serving(self, physical: str, start: datetime | None, end: datetime | None = None) -> Serving:
+        """Return the ``read_from`` entry of a generation of this definition."""
+        return Serving(name=physical, time=self.time if start or end else None, start=start, end=end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDefinition:
+    """One file under ``tables/``: a base table's time column and, where we own it, its statement."""
+
+    keyspace: str
+    table: str
+    place: Place
+    managed: bool = False
+    time: TimeColumn | None = None
+    statement: TableStatement | None = None
+    cql: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Everything the files of a project say, read at one moment."""
+
+    name: str
+    is_named: bool = True
+    views: tuple[ViewDefinition, ...] = ()
+    tables: tuple[TableDefinition, ...] = ()
+
+    @property
+    def keyspaces(self) -> tuple[str, ...]:
+        """The keyspaces the files speak of, in order."""
+        return tuple(sorted({view.name.keyspace for view in self.views} | {table.keyspace for table in self.tables}))

@@ -1,0 +1,185 @@
+"""What the registry knows of a view: its generations, what serves, what a person decided over the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
+
+
+class State(StrEnum):
+    """The states of a generation; ``dropped`` ones have left the registry for its history."""
+
+    BUILDING = "building"
+    BUILT = "built"
+    SERVING = "serving"
+    RETIRED = "retired"
+    FAILED = "failed"
+    DROPPING = "dropping"
+    DROPPED = "dropped"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.BUILDING: frozenset({State.BUILT, State.FAILED}),
+    State.BUILT: frozenset({State.SERVING, State.FAILED}),
+    State.SERVING: frozenset({State.RETIRED}),
+    State.RETIRED: frozenset({State.SERVING, State.DROPPING}),
+    State.FAILED: frozenset({State.DROPPING}),
+    State.DROPPING: frozenset({State.DROPPED}),
+    State.DROPPED: frozenset(),
+}
+"""The one table of state moves: nothing that serves is dropped, and ``dropping`` is one-way."""
+
+
+class Audit(StrEnum):
+    """What an audit said of a generation."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class Strategy(StrEnum):
+    """How a window slides."""
+
+    REBUILD = "rebuild"
+    ROTATE = "rotate"
+
+
+class OverrideKind(StrEnum):
+    """What a person decided over the file."""
+
+    FROZEN = "frozen"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """``frozen``: nothing new is created or served; ``off``: the view is retired whatever its file says."""
+
+    kind: OverrideKind
+    by: str
+    why: str
+    until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether the decision still stands."""
+        return self.until is None or now < self.until
+
+    def __str__(self) -> str:
+        until = f" until {instant_text(self.until)}" if self.until else ""
+        return f"{self.kind.value}{until} by {self.by}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """One entry of ``read_from``: a physical view that serves, and what of time it covers ``[start, end)``.
+
+    Kept in the registry as a map of texts, whose keys are frozen for good: readers are upgraded on
+    other days than managers. A missing bound is open; without a time column all of the base is covered.
+    """
+
+    name: str
+    time: TimeColumn | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def to_map(self) -> dict[str, str]:
+        """Return the registry's form."""
+        found = {"name": self.name}
+        if self.time is not None:
+            found |= {"time_column": self.time.name, "time_kind": self.time.kind.value}
+            if self.time.format:
+                found["time_format"] = self.time.format
+        if self.start is not None:
+            found["start"] = instant_text(self.start)
+        if self.end is not None:
+            found["end"] = instant_text(self.end)
+        return found
+
+    @classmethod
+    def from_map(cls, found: dict[str, str]) -> Serving:
+        """Return the value of the registry's form; unknown keys are for newer readers."""
+        time = None
+        if "time_column" in found:
+            time = TimeColumn(
+                name=found["time_column"], kind=TimeKind(found["time_kind"]), format=found.get("time_format", "")
+            )
+        start, end = found.get("start"), found.get("end")
+        return cls(
+            name=found["name"],
+            time=time,
+            start=parse_instant(start) if start else None,
+            end=parse_instant(end) if end else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One physical materialized view; times are aware UTC, None where it has not happened."""
+
+    number: int
+    physical: str
+    table_id: uuid.UUID
+    version: str
+    state: State
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    audit: Audit | None = None
+    audited_at: datetime | None = None
+    created_at: datetime | None = None
+    built_at: datetime | None = None
+    served_at: datetime | None = None
+    retired_at: datetime | None = None
+    rows_built: int | None = None
+    run: str = ""
+    cql: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewRecord:
+    """Everything the registry holds of one view."""
+
+    name: ViewName
+    fence: int = 0
+    next_number: int = 1
+    read_from: tuple[Serving, ...] = ()
+    strategy: Strategy = Strategy.REBUILD
+    grace: timedelta = timedelta(minutes=15)
+    override: Override | None = None
+    next_due: datetime | None = None
+    last_error: str = ""
+    project: str = ""
+    generations: tuple[Generation, ...] = ()
+
+    def find(self, number: int) -> Generation | None:
+        """Return the generation of this number, or None."""
+        return next((each for each in self.generations if each.number == number), None)
+
+    def in_state(self, *states: State) -> tuple[Generation, ...]:
+        """Return the generations in one of these states, oldest first."""
+        return tuple(each for each in self.generations if each.state in states)
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether anything of this view exists on the cluster."""
+        return bool(self.generations)
+
+    def revision(self) -> str:
+        """Return a short mark of all that a plan depends on: it changes when a plan would be stale.
+
+        The fence is left out: every holder of the lease raises it, also one that changes nothing.
+        """
+        content = [
+            self.next_number,
+            [entry.to_map() for entry in self.read_from],
+            [[each.number, each.state.value, each.audit.value if each.audit else ""] for each in self.generations],
+            str(self.override) if self.override else "",
+        ]
+        return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()

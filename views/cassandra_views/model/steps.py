@@ -1,0 +1,220 @@
+"""The steps a plan is made of: a closed union, carried out and explained from the same list."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from cassandra_views.model.generation import Serving, Strategy
+from cassandra_views.model.names import ViewName
+
+
+class Cause(StrEnum):
+    """Why a generation is made."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    SLIDE = "slide"
+    REFRESH = "refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRegistry:
+    """Create the registry's keyspace and tables, where they are missing."""
+
+    keyspace: str
+    replication: str
+    kind: Literal["create_registry"] = "create_registry"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateKeyspace:
+    """Create a keyspace that views.toml describes and the cluster lacks."""
+
+    keyspace: str
+    cql: str
+    kind: Literal["create_keyspace"] = "create_keyspace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable:
+    """Create a base table that its file says is ours (``managed: true``) and the cluster lacks."""
+
+    keyspace: str
+    table: str
+    cql: str
+    kind: Literal["create_table"] = "create_table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateGeneration:
+    """Reserve a number and create its physical view; or finish doing so, where a run was killed."""
+
+    view: ViewName
+    number: int
+    base: str
+    cql: str
+    table_id: uuid.UUID
+    version: str
+    cause: Cause
+    reason: str
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    resumes: bool = False
+    kind: Literal["create_generation"] = "create_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitBuild:
+    """Wait until every token-owning member has built the generation and its batches are drained."""
+
+    view: ViewName
+    number: int
+    kind: Literal["await_build"] = "await_build"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditGeneration:
+    """Compare the generation with its base; a failed audit makes it ``failed``."""
+
+    view: ViewName
+    number: int
+    kind: Literal["audit_generation"] = "audit_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeGeneration:
+    """Send readers to the generation and retire those that served, in one conditional batch."""
+
+    view: ViewName
+    number: int
+    read_from: tuple[Serving, ...]
+    strategy: Strategy
+    grace_seconds: int
+    next_due: datetime | None = None
+    retires: tuple[int, ...] = ()
+    needs_audit: bool = True
+    kind: Literal["serve_generation"] = "serve_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetireView:
+    """Send readers to none of the view's generations; they are kept for their grace period."""
+
+    view: ViewName
+    retires: tuple[int, ...]
+    reason: str
+    kind: Literal["retire_view"] = "retire_view"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailGeneration:
+    """Give up a generation that never served; the drop that follows frees its write cost."""
+
+    view: ViewName
+    number: int
+    reason: str
+    kind: Literal["fail_generation"] = "fail_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropGeneration:
+    """Drop a physical view that does not serve and leave it to the history."""
+
+    view: ViewName
+    number: int
+    reason: str
+    needs_approval: bool = False
+    kind: Literal["drop_generation"] = "drop_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOrphan:
+    """Drop a physical view that carries this registry's comment and that the registry does not know."""
+
+    view: ViewName
+    number: int
+    reason: str
+    kind: Literal["sweep_orphan"] = "sweep_orphan"
+
+
+Step = (
+    CreateRegistry
+    | CreateKeyspace
+    | CreateTable
+    | CreateGeneration
+    | AwaitBuild
+    | AuditGeneration
+    | ServeGeneration
+    | RetireView
+    | FailGeneration
+    | DropGeneration
+    | SweepOrphan
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precondition:
+    """What a view's registry rows must still be when the plan is applied (``ViewRecord.revision``)."""
+
+    view: ViewName
+    revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the steps of one view will cost: said before it is paid (design 5.10).
+
+    ``None`` stands for "unknown". Estimates come from the nodes' own size estimates, which they renew
+    every five minutes.
+    """
+
+    view: ViewName
+    partitions: int | None = None
+    size_bytes: int | None = None
+    views_on_base: int = 0
+    keeps_snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The list of what would be done, as values, with what must still hold when it is done.
+
+    Args:
+        target: cluster, registry and environment, in one line of text.
+        notes: what a person should know and no step does: drift, overrides, drops that wait.
+        withheld: drops that need an approval nobody gave.
+    """
+
+    made_at: datetime
+    target: str
+    cluster: str
+    registry: str
+    environment: str
+    project: str
+    steps: tuple[Step, ...] = ()
+    preconditions: tuple[Precondition, ...] = ()
+    notes: tuple[str, ...] = ()
+    withheld: tuple[DropGeneration, ...] = ()
+    costs: tuple[Cost, ...] = field(default=())
+    format_version: int = 1
+
+    @property
+    def has_changes(self) -> bool:
+        """Tell whether applying the plan would do anything."""
+        return bool(self.steps)
+
+    @property
+    def views(self) -> tuple[ViewName, ...]:
+        """The views that steps speak of, each once, in the order of the steps."""
+        found: dict[ViewName, None] = {}
+        for step in self.steps:
+            match step:
+                case CreateRegistry() | CreateKeyspace() | CreateTable():
+                    pass
+                case _:
+                    found.setdefault(step.view)
+        return tuple(found)

@@ -1,0 +1,49 @@
+"""The moving window of a view: how far back readers are promised to see, and when it slides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cassandra_views.model.times import duration_text, floor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """``{last, step, at, lateness}`` of a view file; all bounds are half-open and in UTC.
+
+    Args:
+        last: what readers are promised to see, back from now.
+        step: by how much the window moves at a time.
+        at: when in each step it moves, as an offset from the step's begin; None: as soon as it can.
+        lateness: how late rows may still arrive.
+    """
+
+    last: timedelta
+    step: timedelta
+    at: timedelta | None = None
+    lateness: timedelta = timedelta()
+
+    def __post_init__(self) -> None:
+        if self.step <= timedelta() or self.last <= timedelta():
+            raise ValueError("last and step must be longer than zero")
+        if self.step > self.last:
+            raise ValueError(f"the step ({duration_text(self.step)}) is longer than the window ({duration_text(self.last)})")
+        if self.at is not None and self.at >= self.step:
+            raise ValueError(f"'at' ({duration_text(self.at)} after midnight) lies outside the step ({duration_text(self.step)})")
+
+    def start(self, now: datetime) -> datetime:
+        """Return the lower bound that should serve now: never later than ``now - last``."""
+        if self.at is None:
+            return floor(now - self.last, self.step)
+        slid_at = floor(now - self.at, self.step) + self.at
+        return floor(slid_at - self.last, self.step)
+
+    def next_slide(self, now: datetime) -> datetime:
+        """Return when the window moves next."""
+        if self.at is None:
+            return floor(now - self.last, self.step) + self.step + self.last
+        return floor(now - self.at, self.step) + self.at + self.step
+
+    def __str__(self) -> str:
+        return f"last {duration_text(self.last)}, step {duration_text(self.step)}"

@@ -1,0 +1,1 @@
+"""The only reader of files: templates, front matter and views.toml."""
