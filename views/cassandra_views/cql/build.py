@@ -89,9 +89,7 @@ class _Properties:
         orders = [item for item in items if isinstance(item, _Order)]
         if len(orders) > 1:
             raise Refusal("CLUSTERING ORDER BY is given twice", "Keep one CLUSTERING ORDER BY", orders[1][1])
-        self.order = (
-            tuple((str(name), is_descending) for name, is_descending in orders[0][0]) if orders else ()
-        )
+        self.order = tuple((str(name), is_descending) for name, is_descending in orders[0][0]) if orders else ()
         self.order_at = orders[0][1] if orders else At()
         self.is_compact = any(isinstance(item, _Compact) for item in items)
 
@@ -158,9 +156,7 @@ class Build(Transformer[Token, Any]):
         keys += [_Key(((Token("IDENT", column.name),), (), at(key))) for column, key in columns if key]
         if len(keys) != 1:
             what = "has no PRIMARY KEY" if not keys else "has more than one PRIMARY KEY"
-            raise Refusal(
-                f"table '{name[1]}' {what}", "Give exactly one PRIMARY KEY", keys[-1][2] if keys else name[1]
-            )
+            raise Refusal(f"table '{name[1]}' {what}", "Give exactly one PRIMARY KEY", keys[-1][2] if keys else name[1])
         keyspace, table = _plain(name)
         return TableStatement(
             table=table,
@@ -177,9 +173,7 @@ class Build(Transformer[Token, Any]):
             order_at=properties.order_at,
         )
 
-    def column(
-        self, name: Token, type_: str, static: Token | None, mask: Call | None, *key: Token | None
-    ) -> _Column:
+    def column(self, name: Token, type_: str, static: Token | None, mask: Call | None, *key: Token | None) -> _Column:
         declaration = ColumnDeclaration(
             name=str(name), type=type_, is_static=static is not None, mask=mask, at=at(name)
         )
@@ -207,9 +201,7 @@ class Build(Transformer[Token, Any]):
         text: OptionValue
         match value:
             case Mapping(entries=entries):
-                text = tuple(
-                    sorted((_option_text(key, name), _option_text(one, name)) for key, one in entries)
-                )
+                text = tuple(sorted((_option_text(key, name), _option_text(one, name)) for key, one in entries))
                 if len({key for key, _ in text}) < len(text):
                     raise Refusal(f"option '{name}' gives a key twice", "Keep one of the two", name)
             case Sequence(shape=Shape.SET, items=()):
@@ -291,9 +283,7 @@ class Build(Transformer[Token, Any]):
     def compare_tuple(self, names: tuple[Token, ...], operator: Token, term: Term) -> Relation:
         return _on_many(names, Subject.TUPLE, OPERATORS[operator], (term,))
 
-    def within_tuples(
-        self, names: tuple[Token, ...], operator: Operator, values: tuple[Term, ...]
-    ) -> Relation:
+    def within_tuples(self, names: tuple[Token, ...], operator: Operator, values: tuple[Term, ...]) -> Relation:
         return _on_many(names, Subject.TUPLE, operator, values)
 
     def between_tuples(self, names: tuple[Token, ...], _between: Token, first: Term, last: Term) -> Relation:
@@ -425,12 +415,8 @@ class Build(Transformer[Token, Any]):
         return _typed(f"{outer[1]}<{', '.join(arguments)}>", outer[1])
 
 
-def _on_many(
-    names: tuple[Token, ...], subject: Subject, operator: Operator, values: tuple[Term, ...]
-) -> Relation:
-    return Relation(
-        columns=tuple(map(str, names)), operator=operator, values=values, subject=subject, at=at(names[0])
-    )
+def _on_many(names: tuple[Token, ...], subject: Subject, operator: Operator, values: tuple[Term, ...]) -> Relation:
+    return Relation(columns=tuple(map(str, names)), operator=operator, values=values, subject=subject, at=at(names[0]))
 
 
 def type_text(name: Qualified) -> str:

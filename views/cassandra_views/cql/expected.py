@@ -92,9 +92,7 @@ def _advice(error: UnexpectedToken, token: Token, before: Token | None, kind: st
     if start == "view_file" and before is not None and str(before) in ("distinct", "json"):
         return f"Take {str(before).upper()} out: a materialized view selects plain columns"
     if "IDENT" in error.expected and word in RESERVED:
-        return (
-            f"If '{word}' is meant as a name, write it in double quotes: \"{word}\" (it is a reserved word)"
-        )
+        return f"If '{word}' is meant as a name, write it in double quotes: \"{word}\" (it is a reserved word)"
     if token.type == "QUOTED":
         return "Write texts in single quotes; double quotes are for names"
     if token.type == "IDENT":
@@ -148,10 +146,4 @@ def _in_words(expected: Iterable[str]) -> str:
         rest -= _SELDOM
     words += sorted(_SYMBOLS.get(name) or name.strip("_") for name in rest)
     words = words[:8]
-    return (
-        words[0]
-        if len(words) == 1
-        else ", ".join(words[:-1]) + " or " + words[-1]
-        if words
-        else "nothing more"
-    )
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "nothing more"

@@ -99,13 +99,15 @@ def _parser() -> Lark:
 
 
 def _parse(start: str, text: str, file: str, line_offset: int) -> Any:
+    # Lines put before it make every place, in errors and in values, one of the file.
+    text = "\n" * line_offset + text
     try:
         return _parser().parse(text, start=start)
     except Refusal as refusal:
-        _fail(refusal.what, refusal.next, refusal.at, file, line_offset, refusal)
+        _fail(refusal.what, refusal.next, refusal.at, file, refusal)
     except (UnexpectedToken, UnexpectedCharacters, UnexpectedEOF) as error:
         what, next_, place = explain(error, text, start, _tokens(text))
-        _fail(what, next_, place, file, line_offset, error)
+        _fail(what, next_, place, file, error)
 
 
 def _tokens(text: str) -> Iterator[Token]:
@@ -113,8 +115,5 @@ def _tokens(text: str) -> Iterator[Token]:
         yield from _parser().lex(text)
 
 
-def _fail(
-    what: str, next_: str, at: At, file: str, line_offset: int, cause: Refusal | UnexpectedInput
-) -> NoReturn:
-    line = at.line + line_offset if at.line else 0
-    raise StatementError(what, next=next_, place=Place(file=file, line=line, column=at.column)) from cause
+def _fail(what: str, next_: str, at: At, file: str, cause: Refusal | UnexpectedInput) -> NoReturn:
+    raise StatementError(what, next=next_, place=Place(file=file, line=at.line, column=at.column)) from cause

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from cassandra_views.cql.parse import parse_literal
+from cassandra_views.model.errors import StatementError
 from cassandra_views.model.names import quoted
 from cassandra_views.model.statement import (
     Arithmetic,
@@ -57,7 +58,7 @@ def view_cql(
             those of the same name.
 
     Raises:
-        StatementError: a bound is no literal.
+        StatementError: a bound is no literal, is empty or holds a quote.
     """
     added = dict(options)
     kept = [(option.name, option.value) for option in statement.options if option.name not in added]
@@ -97,12 +98,9 @@ def bound_relations(
     gets IS NOT NULL, which the server asks for every key column of a view.
 
     Raises:
-        StatementError: a bound is no literal.
+        StatementError: a bound is no literal, is empty or holds a quote.
     """
-    bounds: Bounds = {
-        WindowBound.START: None if window_start is None else parse_literal(window_start),
-        WindowBound.END: None if window_end is None else parse_literal(window_end),
-    }
+    bounds: Bounds = {WindowBound.START: _literal(window_start), WindowBound.END: _literal(window_end)}
     kept: list[Relation] = []
     dropped: list[Relation] = []
     for relation in statement.where:
@@ -125,6 +123,19 @@ def bound_relations(
     restricted = {name for relation in kept for name in relation.columns}
     free = dict.fromkeys(name for relation in dropped for name in relation.columns if name not in restricted)
     return (*(Relation(columns=(name,), operator=Operator.IS_NOT_NULL) for name in free), *kept)
+
+
+def _literal(bound: str | None) -> Literal | None:
+    if bound is None:
+        return None
+    literal = parse_literal(bound)
+    if literal.kind is LiteralKind.STRING and (not literal.text or "'" in literal.text):
+        # Servers do not start again with a quote in WHERE; an empty key makes writes fail.
+        raise StatementError(
+            f"{bound} cannot bound a window: it is empty or holds a quote",
+            next="Give the time column another format",
+        )
+    return literal
 
 
 def _bound(term: Term, bounds: Bounds) -> Term:
@@ -243,8 +254,7 @@ def _with_cql(statement: ViewStatement | TableStatement, options: Iterable[tuple
     parts = [f"{quoted(name)} = {option_cql(value)}" for name, value in options]
     if statement.clustering_order:
         order = ", ".join(
-            f"{quoted(name)} {'DESC' if is_descending else 'ASC'}"
-            for name, is_descending in statement.clustering_order
+            f"{quoted(name)} {'DESC' if is_descending else 'ASC'}" for name, is_descending in statement.clustering_order
         )
         parts.insert(0, f"CLUSTERING ORDER BY ({order})")
     if statement.is_compact:

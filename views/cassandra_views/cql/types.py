@@ -1,13 +1,13 @@
 """CQL types: one canonical spelling for each, the one the server's schema tables use.
 
-The server freezes what lies inside a frozen type and every tuple without being told; here, as in
-``system_schema.columns.type``, that is always written out.
+The server freezes every tuple, and what lies inside a frozen type, without being told; here, as in
+``system_schema.columns.type``, that is always written out (tried on 5.0.9).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from cassandra_views.model.names import quoted
@@ -18,9 +18,7 @@ NATIVE = frozenset(
 )
 COLLECTIONS = {"list": 1, "set": 1, "map": 2}
 _ALIASES = {"varchar": "text"}
-_TOKEN = re.compile(
-    r"""\s*(?:(?P<name>\w+)|(?P<quoted>"(?:[^"]|"")+")|(?P<custom>'[^']*')|(?P<mark>[<>,.]))"""
-)
+_TOKEN = re.compile(r"""\s*(?:(?P<name>\w+)|(?P<quoted>"(?:[^"]|"")+")|(?P<custom>'[^']*')|(?P<mark>[<>,.]))""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +56,7 @@ class CqlType:
 
     def mentions(self, name: str) -> bool:
         """Tell whether the native type of that name occurs in it, at any depth."""
-        return (self.name == name and not self.is_user_defined) or any(
-            one.mentions(name) for one in self.arguments
-        )
+        return (self.name == name and not self.is_user_defined) or any(one.mentions(name) for one in self.arguments)
 
 
 class BadType(ValueError):
@@ -154,8 +150,11 @@ def _generic(name: str, tokens: list[tuple[str, str]], position: int, text: str)
         raise BadType(f"'{text}' is not a type: '{name}' does not take {count} in <>")
     if name == "frozen":
         return _freeze(arguments[0], text), position
-    if name in ("tuple", "vector"):
+    if name == "tuple":
         arguments = [_freeze(one, text, is_implied=True) for one in arguments]
+    if name == "vector":
+        # The server keeps frozen there as it was written, though it makes no difference to it.
+        arguments = [one if one.name == "tuple" else replace(one, is_frozen=False) for one in arguments]
     return (
         CqlType(name=name, arguments=tuple(arguments), is_frozen=name == "tuple", dimension=dimension),
         position,
@@ -166,6 +165,6 @@ def _freeze(one: CqlType, text: str, *, is_implied: bool = False) -> CqlType:
     if one.name in COLLECTIONS or one.name == "tuple" or one.is_user_defined:
         inner = tuple(_freeze(argument, text, is_implied=True) for argument in one.arguments)
         return CqlType(name=one.name, arguments=inner, is_frozen=True, is_user_defined=one.is_user_defined)
-    if is_implied or one.name == "vector" or one.is_custom:
+    if one.name == "vector" or is_implied or one.is_custom:
         return one
     raise BadType(f"'{text}' is not a type: only collections, tuples and user-defined types can be frozen")

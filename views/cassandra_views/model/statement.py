@@ -141,17 +141,7 @@ class Part:
 
 
 Term: TypeAlias = (
-    Literal
-    | Null
-    | WindowBound
-    | Sequence
-    | Mapping
-    | Name
-    | TypeHint
-    | Conversion
-    | Call
-    | Arithmetic
-    | Part
+    Literal | Null | WindowBound | Sequence | Mapping | Name | TypeHint | Conversion | Call | Arithmetic | Part
 )
 
 
@@ -235,9 +225,7 @@ class Relation:
     @property
     def bounds(self) -> tuple[WindowBound, ...]:
         """The window's bounds it holds, at any depth."""
-        return tuple(
-            inner for value in self.values for inner in terms_in(value) if isinstance(inner, WindowBound)
-        )
+        return tuple(inner for value in self.values for inner in terms_in(value) if isinstance(inner, WindowBound))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,9 +354,7 @@ class TableStatement:
             else:
                 kind, position = (ColumnKind.STATIC if one.is_static else ColumnKind.REGULAR), -1
             is_descending = kind is ColumnKind.CLUSTERING and one.name in descending
-            return Column(
-                name=one.name, type=one.type, kind=kind, position=position, is_descending=is_descending
-            )
+            return Column(name=one.name, type=one.type, kind=kind, position=position, is_descending=is_descending)
 
         return TableShape(
             keyspace=self.keyspace or keyspace,

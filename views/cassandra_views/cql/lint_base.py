@@ -1,0 +1,197 @@
+"""Rules of a view that need its base table's columns and options."""
+
+from __future__ import annotations
+
+from cassandra_views.cql.finding import Report
+from cassandra_views.cql.literals import lacks_zone, mismatch
+from cassandra_views.cql.printing import relation_cql, term_cql
+from cassandra_views.cql.types import CqlType, parse_type
+from cassandra_views.model.names import nearest
+from cassandra_views.model.statement import (
+    At,
+    Operator,
+    Relation,
+    Sequence,
+    Subject,
+    Term,
+    ViewStatement,
+    WindowBound,
+    terms_in,
+)
+from cassandra_views.model.table import Column, ColumnKind, TableShape
+
+
+def lint_base(statement: ViewStatement, base: TableShape, report: Report) -> None:
+    """Report what of the statement the base table does not allow."""
+    if base.is_counter:
+        what = "Materialized views are not supported on counter tables"
+        report.add("CV301", what, statement.base_at, "Roll the counters up into a plain table")
+    if base.find_option("gc_grace_seconds") == "0":
+        report.add(
+            "CV302",
+            f"Cannot create materialized view '{statement.view}' for base table '{base.name}' "
+            "with gc_grace_seconds of 0, since this value is used to TTL undelivered updates",
+            statement.base_at,
+            "Set gc_grace_seconds of the base to a time longer than updates may be late, 864000 by default",
+        )
+    _lint_selected(statement, base, report)
+    _lint_key(statement, base, report)
+    for relation in statement.where:
+        _lint_relation(relation, statement, base, report)
+
+
+def lint_key_type(column: Column, codes: tuple[str, str], at: At, report: Report) -> None:
+    """Report a type that no key can have, under the codes for not frozen and for counter or duration."""
+    type_ = parse_type(column.type)
+    if type_.is_multi_cell:
+        kind = "user-defined" if type_.is_user_defined else "collection"
+        what = f"Invalid non-frozen {kind} type '{type_}' for PRIMARY KEY column '{column.name}'"
+        report.add(codes[0], what, at, f"Take another column, or make it frozen<{type_}>")
+    for name in ("counter", "duration"):
+        if type_.mentions(name):
+            what = f"{name} type is not supported for PRIMARY KEY column '{column.name}'"
+            report.add(codes[1], what, at, "Take another column")
+
+
+def _lint_selected(statement: ViewStatement, base: TableShape, report: Report) -> None:
+    selected = [(item.column, item.at) for item in statement.selected if item.column is not None]
+    if statement.selects_all:
+        selected = [(column.name, statement.at) for column in base.columns]
+    for name, at in selected:
+        column = base.find_column(name)
+        if column is None:
+            _unknown(name, base, at, report)
+        elif column.kind is ColumnKind.STATIC:
+            what = f"Cannot include static column '{name}' in materialized view '{statement.view}'"
+            fix = "Name the columns without it" if statement.selects_all else f"Take '{name}' out"
+            report.add("CV304", what, at, fix)
+    if statement.selects_all:
+        return
+    names = {name for name, _ in selected}
+    left = sorted(one.name for one in base.columns if one.kind is ColumnKind.REGULAR and one.name not in names)
+    if left:
+        report.add(
+            "CV312",
+            f"columns of the base are not selected ({', '.join(left)}): where they are deleted "
+            "or expire on their own, rows may vanish from the view or stay in it (CASSANDRA-13826)",
+            statement.at,
+            "Select them too where that happens; else leave it",
+        )
+
+
+def _unknown(name: str, base: TableShape, at: At, report: Report) -> None:
+    guess = nearest(name, [column.name for column in base.columns]).rstrip("?")
+    what = f"Undefined column name {name} in table {base}{guess}"
+    report.add("CV303", what, at, "Name a column of the base: " + ", ".join(one.name for one in base.columns))
+
+
+def _lint_key(statement: ViewStatement, base: TableShape, report: Report) -> None:
+    view, at = statement.view, statement.key_at
+    found = [base.find_column(name) for name in dict.fromkeys(statement.key)]
+    columns = [column for column in found if column is not None]
+    for name in dict.fromkeys(statement.key):
+        if base.find_column(name) is None:
+            _unknown(name, base, at, report)
+    for column in columns:
+        lint_key_type(column, ("CV305", "CV306"), at, report)
+        if column.kind is ColumnKind.STATIC:
+            what = f"Cannot include static column '{column.name}' in materialized view '{view}'"
+            report.add("CV304", what, at, f"Take '{column.name}' out")
+    missing = [column.name for column in base.key_columns if column.name not in statement.key]
+    if missing:
+        names = ", ".join(missing)
+        what = f"Cannot create materialized view '{view}' without primary key columns {names} from base table"
+        report.add("CV307", f"{what} '{base.name}'", at, f"Add to PRIMARY KEY: {names}")
+    added = [column.name for column in columns if not column.is_key]
+    if len(added) > 1:
+        report.add(
+            "CV308",
+            "Cannot include more than one non-primary key column in materialized view primary key "
+            f"(got {', '.join(sorted(added))})",
+            at,
+            "Keep one of them, or roll the data up into a table with that key",
+        )
+    partition = [base.find_column(name) for name in statement.partition_key]
+    if partition and all(column is not None and column.type == "boolean" for column in partition):
+        what = "the partition key holds booleans alone: the view would be a handful of partitions"
+        report.add("CV314", what, at, "Add a column with many values to the partition key")
+
+
+def _lint_relation(relation: Relation, statement: ViewStatement, base: TableShape, report: Report) -> None:
+    if relation.subject is Subject.INDEX:
+        return
+    columns = [base.find_column(name) for name in relation.columns]
+    for name, column in zip(relation.columns, columns, strict=True):
+        if column is None:
+            _unknown(name, base, relation.at, report)
+    known = [column for column in columns if column is not None]
+    if len(known) < len(columns):
+        return
+    if relation.operator is Operator.IS_NOT_NULL:
+        if not known[0].is_key and known[0].name not in statement.key:
+            what = f"{relation_cql(relation)} has no effect: servers heed it in columns of the view's key alone"
+            report.add("CV313", what, relation.at, "Take it out")
+        return
+    outside = [column.name for column in known if not column.is_key]
+    if outside:
+        report.add(
+            "CV309",
+            "Non-primary key columns can only be restricted with 'IS NOT NULL' "
+            f"(got: {', '.join(outside)} restricted illegally)",
+            relation.at,
+            "Restrict columns of the base's key, or put the condition into the queries",
+        )
+        return
+    if relation.subject is Subject.TUPLE:
+        _lint_tuple(relation, known, report)
+    elif relation.subject is Subject.COLUMN:
+        for value in relation.values:
+            _lint_value(value, known[0], relation, report)
+
+
+def _lint_tuple(relation: Relation, columns: list[Column], report: Report) -> None:
+    text = relation_cql(relation)
+    if any(column.kind is not ColumnKind.CLUSTERING for column in columns):
+        names = ", ".join(column.name for column in columns if column.kind is not ColumnKind.CLUSTERING)
+        what = f"Multi-column relations can only be applied to clustering columns but was applied to: {names}"
+        report.add("CV311", what, relation.at, "Restrict those columns one by one")
+    elif [column.position for column in columns] != list(
+        range(columns[0].position, columns[0].position + len(columns))
+    ):
+        what = f"Clustering columns must appear in the PRIMARY KEY order in multi-column relations: {text}"
+        report.add("CV311", what, relation.at, "Name them in the order of the base's key, leaving none out")
+    for value in relation.values:
+        if isinstance(value, Sequence) and len(value.items) == len(columns):
+            for item, column in zip(value.items, columns, strict=True):
+                _lint_value(item, column, relation, report)
+
+
+def _lint_value(value: Term, column: Column, relation: Relation, report: Report) -> None:
+    if any(isinstance(term, WindowBound) for term in terms_in(value)):
+        return
+    at = getattr(value, "at", relation.at)
+    type_ = parse_type(column.type)
+    reason = mismatch(value, type_, column.name)
+    if reason:
+        report.add("CV310", reason, at, f"Give {_example(type_)}")
+    elif lacks_zone(value, type_):
+        what = f"{term_cql(value)} has no time zone: each server reads it in its own"
+        report.add("CV208", what, at, "Write the time with its zone, such as '2026-01-01T00:00:00Z'")
+
+
+_EXAMPLES = {
+    "text": "a text in single quotes",
+    "ascii": "a text in single quotes, of ASCII characters",
+    "boolean": "true or false",
+    "uuid": "a uuid without quotes",
+    "timeuuid": "a uuid of version 1, without quotes",
+    "blob": "a blob such as 0x00ff",
+    "inet": "an address such as '192.0.2.1'",
+    "timestamp": "a time such as '2026-01-01T00:00:00Z'",
+    "date": "a day such as '2026-01-31'",
+    "time": "a time such as '12:30:00'",
+}
+
+
+def _example(type_: CqlType) -> str:
+    return _EXAMPLES.get(type_.name, f"a literal of type {type_}")
