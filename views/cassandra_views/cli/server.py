@@ -114,9 +114,7 @@ def up(
         str,
         typer.Option(metavar="VERSION", help="Version of Cassandra; the default is the newest stable one."),
     ] = "",
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Leave it running when this command ends.")
-    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running when this command ends.")] = False,
     data: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where its data is kept; .views/cassandra by default.")
     ] = None,
@@ -143,9 +141,7 @@ def up(
             server.start()
         try:
             _register_data(Path.cwd(), folder)
-            _answers.print(
-                f"Cassandra {server.version} answers on {', '.join(_shown(server))}; data in {folder}"
-            )
+            _answers.print(f"Cassandra {server.version} answers on {', '.join(_shown(server))}; data in {folder}")
             if detach:
                 _answers.print("It stays up; `views down` stops it.")
                 return
@@ -157,9 +153,7 @@ def up(
 
 
 def down(
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The data folder it was started with.")
-    ] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder it was started with.")] = None,
 ) -> None:
     """Stop the embedded server."""
     _require_embedded()
@@ -200,9 +194,7 @@ def _stay(server: EmbeddedCassandra, folder: Path) -> None:
             for number in [number for number in alive if not server.is_running(number)]:
                 alive.remove(number)
                 if alive:
-                    _progress.print(
-                        f"Node {number} ended; {len(alive)} of {server.nodes} go on", style="yellow"
-                    )
+                    _progress.print(f"Node {number} ended; {len(alive)} of {server.nodes} go on", style="yellow")
     except KeyboardInterrupt:
         with _progress.status("Stopping"):
             server.stop()
@@ -332,9 +324,7 @@ def _told_as_ours() -> Iterator[None]:
         if isinstance(error, AlreadyRunning):
             following = "Use it as it is, stop it with `views down`, or give another folder with --data"
         elif isinstance(error, DataMismatch):
-            following = (
-                "Ask for that with --cassandra and --nodes, give another --data, or drop it with --fresh"
-            )
+            following = "Ask for that with --cassandra and --nodes, give another --data, or drop it with --fresh"
         elif isinstance(error, PortTaken):
             following = "End what holds it, or give another --port (0 picks a free one)"
         raise ServerError(error.what, on=error.on, remains=error.remains, next=following) from error

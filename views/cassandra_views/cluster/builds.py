@@ -72,18 +72,14 @@ class BuildLook:
     @property
     def waits_for(self) -> tuple[str, ...]:
         """What is being waited for, in words, one entry a node."""
-        found = [
-            f"{node.address} ({node.note or f'{node.share:.0%}'})" for node in self.nodes if not node.is_built
-        ]
+        found = [f"{node.address} ({node.note or f'{node.share:.0%}'})" for node in self.nodes if not node.is_built]
         found += [f"{address} (still delivers view writes)" for address in self.undrained]
         return tuple(found + [f"{address} (is moving in the ring)" for address in self.moving])
 
     def mark(self) -> tuple[Any, ...]:
         """Return what changes as long as the build makes progress."""
-        return tuple((node.address, node.is_built, round(node.share, 6), node.keys) for node in self.nodes) + (
-            self.undrained,
-            self.moving,
-        )
+        nodes = tuple((node.address, node.is_built, round(node.share, 6), node.keys) for node in self.nodes)
+        return (nodes, self.undrained, self.moving)
 
 
 def look(database: Database, keyspace: str, physical: str) -> BuildLook:
@@ -124,11 +120,10 @@ def look(database: Database, keyspace: str, physical: str) -> BuildLook:
             nodes.append(NodeBuild(address=member.address, is_built=is_built, is_reachable=False, note=note))
         else:
             share, keys = progress.get(member.address, (0.0, 0))
-            nodes.append(
-                NodeBuild(address=member.address, is_built=False, is_reachable=True, share=share, keys=keys)
-            )
+            nodes.append(NodeBuild(address=member.address, is_built=False, is_reachable=True, share=share, keys=keys))
     moving = tuple(member.address for member in members if member.is_moving)
-    succeeded_at, undrained = None, ()
+    succeeded_at: datetime | None = None
+    undrained: tuple[str, ...] = ()
     if all(node.is_built for node in nodes):
         succeeded_at = _last_success(status, owning)
         undrained = _undrained(database, owning, succeeded_at)
@@ -194,9 +189,7 @@ def _distributed(database: Database, keyspace: str, physical: str) -> dict[uuid.
 
 
 def _last_success(status: dict[uuid.UUID, Row], members: list[Member]) -> datetime | None:
-    times = [
-        row["written"] for member in members if (row := status.get(member.host_id)) and row["status"] == "SUCCESS"
-    ]
+    times = [row["written"] for member in members if (row := status.get(member.host_id)) and row["status"] == "SUCCESS"]
     return EPOCH + timedelta(microseconds=max(times)) if len(times) == len(members) else None
 
 

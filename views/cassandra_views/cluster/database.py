@@ -180,7 +180,7 @@ class Database:
 def _plain(found: Any) -> list[Row]:
     """Return rows as dicts, whatever row factory the session has."""
     names = found.column_names or []
-    return [row if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]
+    return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]
 
 
 @contextmanager
@@ -191,7 +191,9 @@ def explained(what: str, *, on: str = "", remains: str = "Nothing was changed", 
     except ViewsError:
         raise
     except DRIVER_ERRORS as error:
-        raise ClusterError(f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error)) from error
+        raise ClusterError(
+            f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error)
+        ) from error
 
 
 def driver_text(error: Exception) -> str:

@@ -15,7 +15,6 @@ from cassandra_views.cluster.database import DRIVER_ERRORS, Database, driver_tex
 from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.model.errors import ClusterError
 
-
 _REFUSALS = (InvalidRequest, Unauthorized, SyntaxException)
 
 
@@ -120,7 +119,9 @@ class Ddl:
         self.await_agreement()
         if error is not None and not exists():
             raise ClusterError(
-                f"it could not be created: {driver_text(error)}", on=on, next="Correct the file, then run the command again"
+                f"it could not be created: {driver_text(error)}",
+                on=on,
+                next="Correct the file, then run the command again",
             ) from error
 
     def await_agreement(self) -> bool:
@@ -180,7 +181,13 @@ class Ddl:
         return self._coordinator
 
     def _settle(
-        self, keyspace: str, physical: str, table_id: uuid.UUID | None, *, wanted: bool, error: Exception | None
+        self,
+        keyspace: str,
+        physical: str,
+        table_id: uuid.UUID | None,
+        *,
+        wanted: bool,
+        error: Exception | None,
     ) -> Existence:
         """Ask all nodes until they say what was wanted, agree on the contrary, or the time is over.
 

@@ -115,13 +115,15 @@ class Lease:
     def _try(self, number: int, owner: str | None) -> bool:
         condition = "IF owner = ? AND number = ?" if number else "IF owner = ?"
         checked = (owner, number) if number else (owner,)
-        applied, _row = self._database.conditional([
-            (
-                f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? {condition}",
-                (self._owner, RESOURCE, *checked),
-            ),
-            (f"UPDATE {self._table} SET number = ? WHERE resource = ?", (number + 1, RESOURCE)),
-        ])
+        applied, _row = self._database.conditional(
+            [
+                (
+                    f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? {condition}",
+                    (self._owner, RESOURCE, *checked),
+                ),
+                (f"UPDATE {self._table} SET number = ? WHERE resource = ?", (number + 1, RESOURCE)),
+            ]
+        )
         return applied
 
     def _stay_quiet(self, held: Held) -> Held:
@@ -143,13 +145,15 @@ class Lease:
         asked = time.monotonic()
         for _ in range(5):
             try:
-                applied, _row = self._database.conditional([
-                    (
-                        f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? "
-                        "IF owner = ? AND number = ?",
-                        (self._owner, RESOURCE, self._owner, held.number),
-                    )
-                ])
+                applied, _row = self._database.conditional(
+                    [
+                        (
+                            f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? "
+                            "IF owner = ? AND number = ?",
+                            (self._owner, RESOURCE, self._owner, held.number),
+                        )
+                    ]
+                )
             except DRIVER_ERRORS:
                 asked = time.monotonic()
                 continue
@@ -160,13 +164,15 @@ class Lease:
 
     def _give_back(self, held: Held) -> None:
         try:
-            self._database.conditional([
-                (
-                    f"UPDATE {self._table} SET owner = null, released = ? WHERE resource = ? "
-                    "IF owner = ? AND number = ?",
-                    (held.number, RESOURCE, held.owner, held.number),
-                )
-            ])
+            self._database.conditional(
+                [
+                    (
+                        f"UPDATE {self._table} SET owner = null, released = ? WHERE resource = ? "
+                        "IF owner = ? AND number = ?",
+                        (held.number, RESOURCE, held.owner, held.number),
+                    )
+                ]
+            )
         except DRIVER_ERRORS:
             # Unknown: if it did not arrive, the lease ends by itself and the next holder stays quiet.
             return

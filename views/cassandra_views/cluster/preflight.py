@@ -137,15 +137,20 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
     if role is None:
         return
     try:
-        roles = database.rows(f"LIST ROLES OF \"{role}\"")
+        roles = database.rows(f'LIST ROLES OF "{role}"')
         if any(row.get("super") for row in roles):
             return
-        grants = database.rows(f"LIST ALL PERMISSIONS OF \"{role}\"")
+        grants = database.rows(f'LIST ALL PERMISSIONS OF "{role}"')
     except ClusterError:
         return  # a role that may not list its grants finds out from the server's own answer
     altered = {row["resource"] for row in grants if row["permission"] == "ALTER"}
     for keyspace, table in sorted(set(bases)):
-        covering = {f"<table {keyspace}.{table}>", f"<keyspace {keyspace}>", "<all keyspaces>", f"<all tables in {keyspace}>"}
+        covering = {
+            f"<table {keyspace}.{table}>",
+            f"<keyspace {keyspace}>",
+            "<all keyspaces>",
+            f"<all tables in {keyspace}>",
+        }
         if not altered & covering:
             raise _missing("ALTER", f"{keyspace}.{table}")
 

@@ -271,7 +271,10 @@ def _check_move(record: ViewRecord, number: int, columns: Mapping[str, Any]) -> 
 
 
 def _holds(
-    now: ViewRecord, view: Mapping[str, Any], generations: Mapping[int, Mapping[str, Any]], remove: tuple[int, ...]
+    now: ViewRecord,
+    view: Mapping[str, Any],
+    generations: Mapping[int, Mapping[str, Any]],
+    remove: tuple[int, ...],
 ) -> bool:
     """Tell whether a batch of unknown outcome has been applied."""
     if "read_from" in view and now.read_from != tuple(view["read_from"]):

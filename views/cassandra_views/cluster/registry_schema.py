@@ -100,5 +100,10 @@ def table_statements(keyspace: str) -> list[tuple[str, str]]:
         if table == "history":
             options.append("CLUSTERING ORDER BY (at DESC)")
         body = " ".join(columns.split())
-        found.append((table, f"CREATE TABLE IF NOT EXISTS {quoted(keyspace)}.{table} ({body}) WITH {' AND '.join(options)}"))
+        found.append(
+            (
+                table,
+                f"CREATE TABLE IF NOT EXISTS {quoted(keyspace)}.{table} ({body}) WITH {' AND '.join(options)}",
+            )
+        )
     return found

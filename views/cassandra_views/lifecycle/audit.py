@@ -97,7 +97,9 @@ class Audit:
             ClusterError: base or view cannot be read.
         """
         with explained(
-            "the audit cannot read", on=f"{self._view.keyspace}.{self._view.name}", remains="It was not served"
+            "the audit cannot read",
+            on=f"{self._view.keyspace}.{self._view.name}",
+            remains="It was not served",
         ):
             if len(self._not_null) <= 1:
                 before = self._count(self._base, "base", 0.0)
@@ -143,9 +145,7 @@ class Audit:
 
         def read(bounds: tuple[int, int] | None) -> list[tuple[Any, ...]]:
             statement = SimpleStatement(query, fetch_size=size, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-            found = self._database.session.execute(
-                statement, bounds, timeout=600.0, **self._database.profile_options
-            )
+            found = self._database.session.execute(statement, bounds, timeout=600.0, **self._database.profile_options)
             names = found.column_names
             return [tuple(row[name] for name in names) if isinstance(row, dict) else tuple(row) for row in found]
 
@@ -175,7 +175,11 @@ class Audit:
         missing = self._still([row for row in only_base], self._is_missing)
         extra = self._still([row for row in only_view], self._is_extra)
         return Verdict(
-            base_rows=base_count, view_rows=view_count, missing=tuple(missing), extra=tuple(extra), method="keys"
+            base_rows=base_count,
+            view_rows=view_count,
+            missing=tuple(missing),
+            extra=tuple(extra),
+            method="keys",
         )
 
     def _digest(self, shape: TableShape, label: str, from_share: float) -> tuple[list[int], int]:

@@ -99,12 +99,9 @@ class Runner:
         self._revisions = {each.view: each.revision for each in plan.preconditions}
         self._refuse_stale(plan)
         for step in plan.steps:
-            match step:
-                case DropGeneration(view=view, number=number):
-                    # A build that is dropped anyway is nothing to wait for.
-                    self._mine.setdefault(view.keyspace, set()).add(view.physical(number))
-                case _:
-                    pass
+            if isinstance(step, DropGeneration):
+                # A build that is dropped anyway is nothing to wait for.
+                self._mine.setdefault(step.view.keyspace, set()).add(step.view.physical(step.number))
         failures: dict[ViewName, ViewsError] = {}
         done = 0
         for index, step in enumerate(plan.steps, start=1):
@@ -126,7 +123,14 @@ class Runner:
             finally:
                 seconds = time.monotonic() - started
             self._listener(
-                StepDone(index=index, count=len(plan.steps), step=step, seconds=seconds, text=text, is_failed=failed)
+                StepDone(
+                    index=index,
+                    count=len(plan.steps),
+                    step=step,
+                    seconds=seconds,
+                    text=text,
+                    is_failed=failed,
+                )
             )
         return Outcome(done=done, failures=tuple(failures.items()), seconds=time.monotonic() - begun)
 

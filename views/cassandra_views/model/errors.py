@@ -52,7 +52,13 @@ class ViewsError(Exception):
     """
 
     def __init__(
-        self, what: str, *, on: str = "", remains: str = "Nothing was changed", next: str, place: Place | None = None
+        self,
+        what: str,
+        *,
+        on: str = "",
+        remains: str = "Nothing was changed",
+        next: str,
+        place: Place | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what.rstrip(". ")

@@ -108,7 +108,9 @@ class Serving:
         time = None
         if "time_column" in found:
             time = TimeColumn(
-                name=found["time_column"], kind=TimeKind(found["time_kind"]), format=found.get("time_format", "")
+                name=found["time_column"],
+                kind=TimeKind(found["time_kind"]),
+                format=found.get("time_format", ""),
             )
         start, end = found.get("start"), found.get("end")
         return cls(

@@ -193,7 +193,7 @@ class TimeColumn:
                 return value
             case TimeKind.TIMEUUID, uuid.UUID():
                 return value
-            case (TimeKind.SECONDS | TimeKind.MILLISECONDS), int():
+            case ((TimeKind.SECONDS | TimeKind.MILLISECONDS), int()):
                 return value
             case TimeKind.TIMESTAMP, int():
                 return EPOCH + timedelta(milliseconds=value)

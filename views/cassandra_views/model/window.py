@@ -28,9 +28,13 @@ class Window:
         if self.step <= timedelta() or self.last <= timedelta():
             raise ValueError("last and step must be longer than zero")
         if self.step > self.last:
-            raise ValueError(f"the step ({duration_text(self.step)}) is longer than the window ({duration_text(self.last)})")
+            raise ValueError(
+                f"the step ({duration_text(self.step)}) is longer than the window ({duration_text(self.last)})"
+            )
         if self.at is not None and self.at >= self.step:
-            raise ValueError(f"'at' ({duration_text(self.at)} after midnight) lies outside the step ({duration_text(self.step)})")
+            raise ValueError(
+                f"'at' ({duration_text(self.at)} after midnight) lies outside the step ({duration_text(self.step)})"
+            )
 
     def start(self, now: datetime) -> datetime:
         """Return the lower bound that should serve now: never later than ``now - last``."""

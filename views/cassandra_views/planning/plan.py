@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from cassandra_views.cql.drift import table_drift
@@ -16,7 +16,7 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import PreflightError, ProjectError, RegistryError
 from cassandra_views.model.generation import ViewRecord
-from cassandra_views.model.names import ViewName, nearest, 
+from cassandra_views.model.names import ViewName, nearest
 from cassandra_views.model.steps import (
     Cost,
     CreateGeneration,
@@ -28,7 +28,7 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.model.table import TableShape
-from cassandra_views.planning.view_steps import Context, ViewSteps, plan_view
+from cassandra_views.planning.view_steps import Context, plan_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +58,11 @@ class Observed:
 
     Args:
         has_registry: False before the first apply.
-        sizes: (partitions, bytes) of base tables, where the nodes' estimates were read.
     """
 
     catalog: Catalog
     records: tuple[ViewRecord, ...] = ()
     has_registry: bool = True
-    sizes: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +138,6 @@ def make_plan(project: Project, observed: Observed, target: Target, request: Req
         ),
         notes=(*notes, *(note for each in planned for note in each.notes)),
         withheld=tuple(drop for each in planned for drop in each.withheld),
-        costs=tuple(_costs(active, observed, target)),
     )
 
 
@@ -247,18 +244,28 @@ def _refuse_over_budget(steps: list[Step], catalog: Catalog, target: Target) -> 
             )
 
 
-def _costs(active: list[ViewSteps], observed: Observed, target: Target) -> Iterable[Cost]:
-    for each in active:
-        for step in each.create:
-            if isinstance(step, CreateGeneration):
-                partitions, size = observed.sizes.get((step.view.keyspace, step.base), (None, None))
-                yield Cost(
+def costs_of(
+    steps: Iterable[Step], catalog: Catalog, sizes: dict[tuple[str, str], tuple[int, int]], target: Target
+) -> tuple[Cost, ...]:
+    """Return what the plan's new generations will cost, said before it is paid.
+
+    Args:
+        sizes: (partitions, bytes) of base tables, by the nodes' estimates; what is absent is "unknown".
+    """
+    found = []
+    for step in steps:
+        if isinstance(step, CreateGeneration):
+            partitions, size = sizes.get((step.view.keyspace, step.base), (None, None))
+            found.append(
+                Cost(
                     view=step.view,
                     partitions=partitions,
                     size_bytes=size,
-                    views_on_base=len(observed.catalog.views_of(step.view.keyspace, step.base)) + 1,
+                    views_on_base=len(catalog.views_of(step.view.keyspace, step.base)) + 1,
                     keeps_snapshot=not target.has_snapshot_option,
                 )
+            )
+    return tuple(found)
 
 
 def resolve(text: str, known: Iterable[ViewName]) -> ViewName:

@@ -198,7 +198,9 @@ def _serving(record: ViewRecord, context: Context, steps: ViewSteps) -> Generati
         if live is not None and live.table_id == each.table_id:
             return each
         what = "is not in the schema" if live is None else "was dropped and created again by somebody else"
-        steps.notes.append(f"{record.name} generation {each.number} serves, and {what}: reads of it fail until a new one serves")
+        steps.notes.append(
+            f"{record.name} generation {each.number} serves, and {what}: reads of it fail until a new one serves"
+        )
     return None
 
 

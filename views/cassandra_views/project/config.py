@@ -79,7 +79,10 @@ class EnvConfig(_Strict):
         from cassandra_views.model.names import quoted
 
         return tuple(
-            (each.name or logical, f"CREATE KEYSPACE {quoted(each.name or logical)} WITH replication = {cql_map(each.replication)}")
+            (
+                each.name or logical,
+                f"CREATE KEYSPACE {quoted(each.name or logical)} WITH replication = {cql_map(each.replication)}",
+            )
             for logical, each in self.keyspaces.items()
             if each.replication
         )
@@ -131,13 +134,17 @@ def read_config(path: Path) -> ProjectConfig:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            known = sorted({name for kind in (ProjectConfig, EnvConfig, KeyspaceConfig, TlsConfig) for name in kind.model_fields})
+            known = sorted(
+                {name for kind in (ProjectConfig, EnvConfig, KeyspaceConfig, TlsConfig) for name in kind.model_fields}
+            )
             raise ConfigurationError(
                 f"unknown key '{where}'{nearest(str(first['loc'][-1]), known)}",
                 place=Place(file=path.name),
                 next="docs/reference/configuration.md lists the keys",
             ) from error
-        raise ConfigurationError(f"'{where}': {first['msg']}", place=Place(file=path.name), next="Correct the value") from error
+        raise ConfigurationError(
+            f"'{where}': {first['msg']}", place=Place(file=path.name), next="Correct the value"
+        ) from error
 
 
 class Settings(_Strict):
@@ -198,7 +205,9 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
         found["contact_points"] = tuple(each.strip() for each in points.split(",") if each.strip())
     if port := variables.get("CASSANDRA_PORT"):
         if not port.isdigit():
-            raise ConfigurationError(f"CASSANDRA_PORT is '{port}', not a number", next="Set it to the native port, 9042")
+            raise ConfigurationError(
+                f"CASSANDRA_PORT is '{port}', not a number", next="Set it to the native port, 9042"
+            )
         found["port"] = int(port)
     for key, name in (("local_dc", "CASSANDRA_LOCAL_DC"), ("username", "CASSANDRA_USERNAME")):
         if value := variables.get(name):
@@ -206,9 +215,7 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
     if value := variables.get("CASSANDRA_PASSWORD_FILE"):
         found["password_file"] = Path(value)
     tls = {
-        key: Path(value)
-        for key in ("ca", "cert", "key")
-        if (value := variables.get(f"CASSANDRA_TLS_{key.upper()}"))
+        key: Path(value) for key in ("ca", "cert", "key") if (value := variables.get(f"CASSANDRA_TLS_{key.upper()}"))
     }
     if tls:
         found["tls"] = TlsConfig(**tls, check_hostname=variables.get("CASSANDRA_TLS_CHECK_HOSTNAME", "1") != "0")
@@ -228,5 +235,7 @@ def _password(env: EnvConfig, folder: Path) -> str | None:
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise ConfigurationError(
-            f"the password file cannot be read: {error.strerror}", on=str(env.password_file), next="Correct its path"
+            f"the password file cannot be read: {error.strerror}",
+            on=str(env.password_file),
+            next="Correct its path",
         ) from error

@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from cassandra_views.model.definition import DEFAULT_GRACE
 from cassandra_views.model.errors import Place, ProjectError
@@ -35,18 +43,20 @@ def _duration(value: object) -> object:
 
 def _time_of_day(value: object) -> object:
     if isinstance(value, int):
-        raise ValueError("write the time of day in quotes, as \"00:10\" (YAML reads 10:30 as a number)")
+        raise ValueError('write the time of day in quotes, as "00:10" (YAML reads 10:30 as a number)')
     return parse_time_of_day(value) if isinstance(value, str) else value
 
 
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    WithJsonSchema({
-        "type": "string",
-        "pattern": r"^\s*\d+\s*[A-Za-z]+(\s+\d+\s*[A-Za-z]+)*\s*$",
-        "examples": ["28 days", "1 day 12 hours", "10 minutes", "90s"],
-    }),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\s*\d+\s*[A-Za-z]+(\s+\d+\s*[A-Za-z]+)*\s*$",
+            "examples": ["28 days", "1 day 12 hours", "10 minutes", "90s"],
+        }
+    ),
 ]
 TimeOfDay = Annotated[
     timedelta,
@@ -225,7 +235,7 @@ def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseMod
 
 
 def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
-    nested = {"window": WindowMatter, "time": TimeMatter}
+    nested: dict[str, type[BaseModel]] = {"window": WindowMatter, "time": TimeMatter}
     return list((nested[path[0]] if path and path[0] in nested else kind).model_fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Loader:
         keyspaces: logical to physical keyspace names of the environment.
         default_keyspace: for files that name none.
         environment: the environment's name, as templates see it in ``env``.
+        reader_cache_seconds: how long readers keep what they know; a view's grace is at least twice that.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Loader:
         default_keyspace: str | None = None,
         environment: str = "",
         project: str | None = None,
+        reader_cache_seconds: float = 5.0,
     ) -> None:
         self.root = root
         self._keyspaces = dict(keyspaces or {})
         self._default_keyspace = default_keyspace
         self._environment = environment
         self._project = project
+        self._reader_cache = timedelta(seconds=reader_cache_seconds)
         self._templates = Templates(root)
 
     def load(self) -> Project:
@@ -94,7 +98,9 @@ class Loader:
             return split(path.read_text(encoding="utf-8"), self._shown(path))
         except (OSError, UnicodeDecodeError) as error:
             raise ProjectError(
-                f"the file cannot be read: {error}", place=Place(file=self._shown(path)), next="Save it as UTF-8 text"
+                f"the file cannot be read: {error}",
+                place=Place(file=self._shown(path)),
+                next="Save it as UTF-8 text",
             ) from error
 
     def _keyspace(self, named: str | None, file: str) -> str:
@@ -169,7 +175,11 @@ class Loader:
             parts.body,
             parts.file,
             self._names(keyspace)
-            | {"view": f"{quoted(keyspace)}.{quoted(name.view)}", "base": used.base, "in_window": used.in_window},
+            | {
+                "view": f"{quoted(keyspace)}.{quoted(name.view)}",
+                "base": used.base,
+                "in_window": used.in_window,
+            },
         )
         statement = parse_view(text, file=parts.file)
         raise_on_errors(lint_view(statement, None, file=parts.file), on=str(name))
@@ -192,6 +202,14 @@ class Loader:
                 on=str(name),
                 place=place,
                 next="Choose a step that is",
+            )
+        if matter.grace < 2 * self._reader_cache:
+            raise ProjectError(
+                f"its grace ({duration_text(matter.grace)}) is less than twice the time readers keep what they know "
+                f"({duration_text(self._reader_cache)})",
+                on=str(name),
+                place=place,
+                next="Choose a longer grace, or a shorter reader_cache_seconds in views.toml",
             )
         if matter.strategy is not Strategy.REBUILD:
             raise ProjectError(

@@ -1,0 +1,1 @@
+"""The command ``views``: the only part that prints and exits."""

@@ -1,0 +1,125 @@
+"""What every command shares: global options, settings, the manager on the chosen cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.model.times import parse_instant
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+    from cassandra_views.lifecycle.reports import Listener
+    from cassandra_views.manager import ViewManager
+    from cassandra_views.project.config import Settings
+
+
+class Format(StrEnum):
+    """How a command answers."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The global options of one call."""
+
+    templates: Path | None = None
+    environment: str | None = None
+    now: datetime | None = None
+
+    def clock(self) -> Callable[[], datetime]:
+        """Return what time it is: the passed-in moment, or the machine's clock."""
+        if self.now is not None:
+            fixed = self.now
+            return lambda: fixed
+        return lambda: datetime.now(UTC)
+
+    def settings(self) -> Settings:
+        """Put views.toml, variables and flags together; no cluster is needed."""
+        from cassandra_views.project.config import Settings
+
+        return Settings.resolve(start=Path.cwd(), templates=self.templates, environment=self.environment)
+
+
+def options_of(context: typer.Context) -> Options:
+    """Return the global options of this call."""
+    found = context.find_root().obj
+    assert isinstance(found, Options)
+    return found
+
+
+def parse_now(text: str | None) -> datetime | None:
+    """Return the moment that ``--now`` names."""
+    if text is None:
+        return None
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--now '{text}' is no time", next="Write it as ISO 8601, such as 2026-11-23T05:00:00Z"
+        ) from error
+
+
+@contextmanager
+def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
+    """Open a session to the cluster that the settings name, or that ``views up`` started.
+
+    Raises:
+        ConfigurationError: no contact point is given and no ``views up`` is running.
+    """
+    from cassandra_views.cli.server import running_server
+    from cassandra_views.cluster.connect import connected
+
+    settings = options.settings()
+    env = settings.env
+    if not env.contact_points:
+        running = running_server(Path.cwd())
+        if running is None:
+            raise ConfigurationError(
+                "no contact point is given and no 'views up' is running here",
+                on=f"environment {settings.environment}",
+                next="Set CASSANDRA_CONTACT_POINTS or contact_points in views.toml, or start a server with 'views up'",
+            )
+        update = {"contact_points": tuple(running.contact_points), "port": running.port}
+        env = env.model_copy(update=update)
+        settings = settings.model_copy(update={"env": env, "source": "views up"})
+    tls = env.tls
+    with connected(
+        env.contact_points,
+        port=env.port,
+        local_dc=env.local_dc,
+        username=env.username,
+        password=settings.password,
+        is_tls=tls is not None,
+        tls_ca=tls.ca if tls else None,
+        tls_cert=tls.cert if tls else None,
+        tls_key=tls.key if tls else None,
+        check_hostname=tls.check_hostname if tls else True,
+    ) as session:
+        yield session, settings
+
+
+@contextmanager
+def managed(context: typer.Context, listener: Listener | None = None) -> Iterator[ViewManager]:
+    """Open a manager for the length of a command."""
+    from cassandra_views.lifecycle.reports import silent
+    from cassandra_views.manager import ViewManager
+
+    options = options_of(context)
+    with opened(options) as (session, settings):
+        yield ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+
+
+FormatOption = typer.Option("--format", help="text for people, json for machines.", case_sensitive=False)
+"""The option ``--format`` of every command that answers."""

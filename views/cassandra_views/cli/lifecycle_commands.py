@@ -1,0 +1,250 @@
+"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort, override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from cassandra_views.cli.context import Format, FormatOption, managed, parse_now
+from cassandra_views.cli.output import err, out, plain, print_json
+from cassandra_views.model.errors import ApprovalNeeded, ProjectError
+from cassandra_views.model.steps import DropGeneration, Plan
+
+Names = Annotated[list[str] | None, typer.Argument(help="Only these views; else all.", metavar="[NAME]...")]
+Name = Annotated[str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+AllowDrop = Annotated[
+    bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
+]
+Why = Annotated[str, typer.Option(help="The reason, for the history.", metavar="TEXT")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (plan, apply, refresh, rollback, drop, abort, override):
+        app.command(rich_help_panel="Change")(command)
+
+
+def plan(
+    context: typer.Context,
+    names: Names = None,
+    allow_drop: AllowDrop = False,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option("--detailed-exitcode", help="Exit 0 where nothing is to do, 2 where there are changes."),
+    ] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the plan to a file for 'apply --plan'.", metavar="FILE"),
+    ] = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Show what would be done so that the cluster is as the files say; changes nothing."""
+    from cassandra_views.planning.plan_json import plan_json
+
+    with managed(context) as manager:
+        found = manager.plan(names, allow_drop=allow_drop)
+    if save is not None:
+        try:
+            save.write_text(plan_json(found) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise ProjectError(
+                f"the plan cannot be written: {error.strerror}", on=str(save), next="Name another file"
+            ) from error
+    if format is Format.JSON:
+        typer.echo(plan_json(found))
+    else:
+        show_plan(found)
+    if detailed_exitcode and found.has_changes:
+        raise typer.Exit(2)
+
+
+def apply(
+    context: typer.Context,
+    names: Names = None,
+    yes: Yes = False,
+    allow_drop: AllowDrop = False,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", help="Apply exactly this plan of 'plan --out'.", metavar="FILE")
+    ] = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Do what 'plan' shows: create, await, audit, serve; retire and drop what was replaced.
+
+    A run that was stopped at any point is gone on with by the next. Readers are sent to a generation
+    only when it is built on every node and agrees with its base.
+    """
+    from cassandra_views.manager import ViewManager
+    from cassandra_views.planning.plan_json import read_plan_json
+
+    def make(manager: ViewManager) -> Plan:
+        if plan_file is None:
+            return manager.plan(names, allow_drop=allow_drop)
+        try:
+            found = read_plan_json(plan_file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProjectError(
+                f"the plan cannot be read: {error}", on=str(plan_file), next="Name the right file"
+            ) from error
+        if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
+            raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
+        return found
+
+    _carry_out(context, make, yes=yes, format=format)
+
+
+def refresh(
+    context: typer.Context,
+    name: Name,
+    yes: Yes = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Build a new generation of a view and send readers to it, also where nothing has changed."""
+    _carry_out(context, lambda manager: manager.plan_refresh(name), yes=yes, format=format)
+
+
+def rollback(
+    context: typer.Context,
+    name: Name,
+    yes: Yes = False,
+    why: Why = "rolled back",
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Send readers to the former generation, at once; it is still fed, so nothing is lost.
+
+    Possible as long as its grace lasts. Where the file asks for something else than the former
+    generation holds, the view is frozen until 'views override NAME none'.
+    """
+    _carry_out(
+        context,
+        lambda manager: manager.plan_rollback(name),
+        act=lambda manager: manager.rollback(name, why=why),
+        yes=yes,
+        format=format,
+    )
+
+
+def drop(
+    context: typer.Context,
+    name: Name,
+    yes: Yes = False,
+    why: Why = "dropped by a person",
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Send readers away from a view and drop all its generations, at once.
+
+    A view that still has a file is set 'off', or the next apply would create it again;
+    'views override NAME none' ends that.
+    """
+    _carry_out(
+        context,
+        lambda manager: manager.plan_drop(name),
+        act=lambda manager: manager.drop(name, why=why),
+        yes=yes,
+        format=format,
+    )
+
+
+def abort(
+    context: typer.Context,
+    name: Name,
+    yes: Yes = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Give up the generation that is being built and drop it; what serves is left alone."""
+    _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
+
+
+def override(
+    context: typer.Context,
+    name: Name,
+    kind: Annotated[str, typer.Argument(help="frozen, off, or none to let the file rule again.", metavar="KIND")],
+    why: Annotated[str, typer.Option(help="The reason; every plan and status shows it.", metavar="TEXT")],
+    until: Annotated[str | None, typer.Option(help="When it ends by itself: ISO 8601, UTC.", metavar="TIME")] = None,
+) -> None:
+    """Decide over a view's file: [bold]frozen[/bold] leaves it as it is, [bold]off[/bold] retires it."""
+    if kind not in ("frozen", "off", "none"):
+        raise ProjectError(f"'{kind}' is no override", on=name, next="Use frozen, off or none")
+    with managed(context) as manager:
+        record = manager.override(name, None if kind == "none" else kind, why=why, until=parse_now(until))
+    out.print(f"{record.name}: {record.override or 'its file rules'}")
+
+
+def show_plan(found: Plan) -> None:
+    """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
+    from cassandra_views.planning.explain import cost_text, explain, summary
+
+    out.print(f"[bold]{escape(found.target)}[/bold]")
+    colours = {"+": "green", ">": "cyan", "-": "red"}
+    costs = {cost.view: cost for cost in found.costs}
+    for step in found.steps:
+        sign, subject, text = explain(step)
+        out.print(f"  [{colours[sign]}]{sign}[/] {escape(subject)}  {escape(text)}")
+        if sign == "+" and (view := getattr(step, "view", None)) in costs:
+            out.print(f"      [dim]{escape(cost_text(costs.pop(view)))}[/dim]")
+    for drop in found.withheld:
+        out.print(
+            f"  [dim]- {escape(f'{drop.view} generation {drop.number}  not dropped without --allow-drop: {drop.reason}')}[/dim]"
+        )
+    for note in found.notes:
+        out.print(f"  [yellow]![/yellow] {escape(note)}")
+    out.print(escape(summary(found)))
+
+
+def _carry_out(
+    context: typer.Context,
+    make: Callable[..., Plan],
+    *,
+    yes: bool,
+    format: Format,
+    act: Callable[..., object] | None = None,
+) -> None:
+    """Plan, show, ask, do; ``act`` does instead of carrying the shown plan out."""
+    from cassandra_views.cli.progress import ProgressLine
+    from cassandra_views.lifecycle.runner import Outcome
+
+    line = ProgressLine()
+    with managed(context, line) as manager:
+        found = make(manager)
+        if format is Format.TEXT:
+            show_plan(found)
+        if not found.has_changes:
+            if format is Format.JSON:
+                print_json({"done": 0, "failures": []})
+            return
+        if not yes:
+            _ask(format)
+        with line:
+            outcome = act(manager) if act else manager.carry_out(found)
+    assert isinstance(outcome, Outcome)
+    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures]
+    if format is Format.JSON:
+        print_json({"done": outcome.done, "seconds": round(outcome.seconds, 3), "failures": failures})
+    else:
+        out.print(f"[bold]{outcome.done} of {len(found.steps)} steps done in {outcome.seconds:.1f} s.[/bold]")
+    if outcome.failures:
+        from cassandra_views.cli.main import print_error
+
+        for _view, error in outcome.failures[:-1]:
+            print_error(error)
+        raise outcome.failures[-1][1]
+
+
+def _ask(format: Format) -> None:
+    import sys
+
+    if format is Format.JSON or not sys.stdin.isatty():
+        raise ApprovalNeeded(
+            "nobody can be asked here: standard input is no terminal",
+            next="Add --yes, or run it in a terminal",
+        )
+    err.print("Carry this out? Only 'yes' is taken as yes: ", end="")
+    if input().strip().lower() not in ("yes", "y"):
+        raise ApprovalNeeded("it was not approved", next="Run it again and answer yes, or add --yes")
+
+
+__all__ = ["register", "show_plan"]

@@ -1,0 +1,225 @@
+"""Commands that look: status, show, why, history, name, query."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from cassandra_views.cli.context import Format, FormatOption, managed, opened, options_of
+from cassandra_views.cli.lifecycle_commands import Name
+from cassandra_views.cli.output import coloured, out, plain, print_json, table
+from cassandra_views.model.errors import ViewNotReady
+from cassandra_views.model.times import instant_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    look = app.command(rich_help_panel="Look")
+    look(status), look(show), look(why), look(history)
+    read = app.command(rich_help_panel="Read")
+    read(query), read(name)
+
+
+def status(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Show what serves, what is under way and what waits, one line a view."""
+    from cassandra_views.planning.status import stands_for
+
+    with managed(context) as manager:
+        found = manager.status()
+        now = options_of(context).clock()()
+        facts = manager.facts()
+    if format is Format.JSON:
+        print_json({"cluster": facts.name, "views": found})
+        return
+    if not found:
+        out.print("No views: no file names one and the registry holds none. 'views init' writes a first project.")
+        return
+    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE", "")
+    for each in found:
+        notes = [
+            each.override,
+            f"rollback possible for {stands_for(each.rollback_until - now)}" if each.rollback_until else "",
+        ]
+        rows.add_row(
+            escape(str(each.name)),
+            coloured(each.condition),
+            escape(", ".join(each.serving)) or "-",
+            f"{each.rows:,}" if each.rows is not None else "-",
+            _shown(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
+            f"{stands_for(now - each.served_at)} ago" if each.served_at else "-",
+            _shown(each.next_due),
+            escape("; ".join(note for note in notes if note)),
+        )
+    out.print(rows)
+    for each in found:
+        if each.last_error:
+            out.print(f"[red]last error[/red] {escape(each.last_error)}")
+
+
+def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
+    with managed(context) as manager:
+        record = manager.record(name)
+    if format is Format.JSON:
+        print_json({"view": record})
+        return
+    out.print(
+        f"[bold]{escape(str(record.name))}[/bold]  strategy {record.strategy.value}, project {escape(record.project or '-')}"
+    )
+    serving = ", ".join(
+        entry.name + (f" from {instant_text(entry.start)}" if entry.start else "") for entry in record.read_from
+    )
+    out.print(f"  read_from   {escape(serving) or 'nothing serves'}")
+    out.print(f"  next slide  {_shown(record.next_due)}")
+    if record.override:
+        out.print(f"  override    {escape(str(record.override))}")
+    if record.last_error:
+        out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
+    rows = table("GENERATION", "STATE", "AUDIT", "ROWS", "WINDOW FROM", "CREATED", "BUILT", "SERVED", "RETIRED")
+    for each in record.generations:
+        rows.add_row(
+            escape(each.physical),
+            coloured(each.state.value),
+            each.audit.value if each.audit else "-",
+            f"{each.rows_built:,}" if each.rows_built is not None else "-",
+            _shown(each.window_start) if each.window_start else "whole base",
+            *(_shown(moment) for moment in (each.created_at, each.built_at, each.served_at, each.retired_at)),
+        )
+    out.print(rows)
+    if record.generations:
+        out.print(f"[dim]{escape(record.generations[-1].cql)}[/dim]")
+
+
+def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    with managed(context) as manager:
+        view = next((each for each in manager.status() if name in (each.name.view, str(each.name))), None)
+        record = manager.record(name)
+        events = manager.history(name, limit=8)
+        plan = manager.plan([name]) if view is not None and view.file else None
+    if format is Format.JSON:
+        print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
+        return
+    from cassandra_views.planning.explain import explain
+
+    assert view is not None
+    out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
+    for entry in record.read_from:
+        each = next((one for one in record.generations if one.physical == entry.name), None)
+        if each is not None:
+            out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
+            out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
+    if not record.read_from:
+        out.print("  nothing serves: reads answer ViewNotReady")
+    out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
+    if view.override:
+        out.print(f"  override {escape(view.override)}")
+    if view.last_error:
+        out.print(f"  last error [red]{escape(view.last_error)}[/red]")
+    for event in events:
+        number = f" g{event.number}" if event.number else ""
+        out.print(f"  [dim]{_shown(event.at)}{number}  {escape(event.event)}  by {escape(event.author)}[/dim]")
+    if plan is not None and plan.has_changes:
+        out.print("  the next apply would:")
+        for step in plan.steps:
+            sign, subject, text = explain(step)
+            out.print(f"    {sign} {escape(subject)}  {escape(text)}")
+    elif plan is not None:
+        out.print("  the next apply would do nothing")
+
+
+def history(
+    context: typer.Context,
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, help="How many events, newest first.")] = 20,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    with managed(context) as manager:
+        events = manager.history(name, limit=limit)
+    if format is Format.JSON:
+        print_json({"events": events})
+        return
+    rows = table("AT", "GENERATION", "EVENT", "BY", "RUN", "DETAIL")
+    for event in events:
+        detail = " ".join(event.detail.split())
+        rows.add_row(
+            _shown(event.at),
+            str(event.number or "-"),
+            escape(event.event),
+            escape(event.author),
+            event.run,
+            escape(detail if len(detail) <= 90 else detail[:87] + "..."),
+        )
+    out.print(rows)
+
+
+def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Print the physical name that serves now, as keyspace.name: for Spark, cqlsh and shells.
+
+    It is good until the view's next slide plus its grace; programs should read with ViewReader.
+    """
+    with managed(context) as manager:
+        record = manager.record(name)
+    if not record.read_from:
+        raise ViewNotReady("nothing serves", on=str(record.name), next="'views why' tells the reason")
+    if format is Format.JSON:
+        print_json({"view": record.name, "read_from": record.read_from})
+        return
+    for entry in record.read_from:
+        typer.echo(f"{record.name.keyspace}.{entry.name}")
+
+
+def query(
+    context: typer.Context,
+    name: Name,
+    where: Annotated[
+        str,
+        typer.Argument(help="Conditions in CQL, such as \"timestamp = '2026-11-23' AND total_count > 5\"."),
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
+    page: Annotated[
+        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+    ] = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Read rows through whatever serves, as an application does.
+
+    views query top_streamers_by_day "timestamp = '2026-11-23'" --limit 10
+    """
+    from cassandra_views.cli.conditions import conditions
+    from cassandra_views.read import ViewReader
+
+    with opened(options_of(context)) as (session, settings):
+        reader = ViewReader(session, registry=settings.env.registry)
+        found = reader.select(name, conditions(where), limit=limit, page=page)
+    rows = [_columns(row) for row in found.rows]
+    if format is Format.JSON:
+        print_json(
+            {
+                "rows": rows,
+                "generations": found.generations,
+                "window": found.window,
+                "next_page": found.next_page,
+            }
+        )
+        return
+    if rows:
+        shown = table(*(column.upper() for column in rows[0]))
+        for row in rows:
+            shown.add_row(*("-" if value is None else escape(str(plain(value))) for value in row.values()))
+        out.print(shown)
+    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return dict(row) if isinstance(row, dict) else row._asdict()
+
+
+def _shown(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "-"

@@ -1,0 +1,149 @@
+"""Commands on files, which need no cluster: lint, render, schema, init."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.markup import escape
+
+from cassandra_views.cli.context import Format, FormatOption, options_of
+from cassandra_views.cli.output import out, print_json
+from cassandra_views.model.definition import Project, ViewDefinition
+from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.times import instant_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    for command in (lint, render, init, schema):
+        app.command(rich_help_panel="Files")(command)
+
+
+def _load(context: typer.Context) -> Project:
+    from cassandra_views.project.load import Loader
+
+    settings = options_of(context).settings()
+    return Loader(
+        settings.templates,
+        keyspaces=settings.env.physical_keyspaces(),
+        default_keyspace=settings.env.default_keyspace,
+        environment=settings.environment,
+        project=settings.project,
+        reader_cache_seconds=settings.env.reader_cache_seconds,
+    ).load()
+
+
+def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
+    from cassandra_views.cql.finding import Severity
+    from cassandra_views.cql.lint import lint_view
+    from cassandra_views.planning.plan import find_table
+
+    project = _load(context)
+    findings = []
+    for view in project.views:
+        table = find_table(project, view.name.keyspace, view.base)
+        shape = table.statement.shape(view.name.keyspace) if table and table.statement else None
+        findings += [(view, finding) for finding in lint_view(view.statement, shape, file=view.place.file)]
+    errors = sum(finding.severity is Severity.ERROR for _view, finding in findings)
+    if format is Format.JSON:
+        print_json(
+            {
+                "views": len(project.views),
+                "tables": len(project.tables),
+                "findings": [{"view": view.name, "finding": finding} for view, finding in findings],
+            }
+        )
+    else:
+        for _view, finding in findings:
+            colour = "red" if finding.severity is Severity.ERROR else "yellow"
+            out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
+        out.print(
+            f"{len(project.views)} views and {len(project.tables)} tables: {errors} errors, "
+            f"{len(findings) - errors} warnings."
+        )
+    if errors:
+        raise ProjectError(
+            f"lint found {errors} error{'s' if errors != 1 else ''}", next="Correct the files named above"
+        )
+
+
+def render(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Only this view; else all.")] = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Print the CREATE statement that each view file stands for now; needs no cluster."""
+    from cassandra_views.cql.printing import view_cql
+    from cassandra_views.planning.plan import resolve
+
+    project = _load(context)
+    wanted = {resolve(name, [view.name for view in project.views])} if name else {view.name for view in project.views}
+    now = options_of(context).clock()()
+
+    def statement(view: ViewDefinition) -> str:
+        start = view.window_start(now)
+        return view_cql(
+            view.statement,
+            keyspace=view.name.keyspace,
+            physical=view.name.view,
+            window_start=view.time.literal(start) if view.time and start else None,
+            window_end=None,
+        )
+
+    views = [view for view in project.views if view.name in wanted]
+    if format is Format.JSON:
+        print_json(
+            {
+                "views": [
+                    {
+                        "view": view.name,
+                        "file": view.place.file,
+                        "version": view.version,
+                        "window_start": view.window_start(now),
+                        "cql": statement(view),
+                    }
+                    for view in views
+                ]
+            }
+        )
+        return
+    for view in views:
+        start = view.window_start(now)
+        window = f", window {view.window} from {instant_text(start)}" if start else ""
+        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim")
+        typer.echo(statement(view) + ";\n")
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="view, table or toml.")] = "view",
+) -> None:
+    """Print the JSON Schema of a view file's or table file's front matter, or of views.toml."""
+    typer.echo(schema_text(kind))
+
+
+def schema_text(kind: str) -> str:
+    """Return a published JSON Schema as text."""
+    from cassandra_views.project.config import ProjectConfig
+    from cassandra_views.project.frontmatter import TableMatter, ViewMatter
+
+    kinds: dict[str, type[BaseModel]] = {"view": ViewMatter, "table": TableMatter, "toml": ProjectConfig}
+    if kind not in kinds:
+        raise ProjectError(f"there is no schema '{kind}'", next=f"Name one of: {', '.join(kinds)}")
+    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **kinds[kind].model_json_schema()}
+    return json.dumps(found, indent=2)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write the project; made where it is missing.")] = Path(),
+) -> None:
+    """Write a new project: views.toml, one table file, one view file. Nothing that exists is overwritten."""
+    from cassandra_views.project.scaffold import scaffold
+
+    for path in scaffold(folder):
+        out.print(f"[green]wrote[/green] {escape(str(path))}")
+    out.print("Next: 'views up --detach', then 'views plan' and 'views apply'. 'views lint' checks files alone.")

@@ -1,0 +1,131 @@
+"""Steps in words: what a person reads is made from the same list that is carried out. Pure."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from cassandra_views.model.steps import (
+    AuditGeneration,
+    AwaitBuild,
+    Cause,
+    Cost,
+    CreateGeneration,
+    CreateKeyspace,
+    CreateRegistry,
+    CreateTable,
+    DropGeneration,
+    FailGeneration,
+    Plan,
+    RetireView,
+    ServeGeneration,
+    Step,
+    SweepOrphan,
+)
+
+
+def explain(step: Step) -> tuple[str, str, str]:
+    """Return (sign, subject, text) of a step: ``+`` makes, ``>`` moves on, ``-`` takes away."""
+    match step:
+        case CreateRegistry():
+            return "+", f"keyspace {step.keyspace}", f"create the registry, replication {step.replication}"
+        case CreateKeyspace():
+            return "+", f"keyspace {step.keyspace}", "create the keyspace"
+        case CreateTable():
+            return "+", f"table {step.keyspace}.{step.table}", "create the base table"
+        case CreateGeneration():
+            verb = "finish creating" if step.resumes else _VERBS[step.cause]
+            return "+", _subject(step), f"{verb}: {step.reason}"
+        case AwaitBuild():
+            return ">", _subject(step), "await its build on every node"
+        case AuditGeneration():
+            return ">", _subject(step), "audit it against its base"
+        case ServeGeneration():
+            retires = ", ".join(f"generation {number}" for number in step.retires if number != step.number)
+            return ">", _subject(step), f"send readers to it{f' and retire {retires}' if retires else ''}"
+        case RetireView():
+            return "-", str(step.view), f"send readers away: {step.reason}"
+        case FailGeneration():
+            return "-", _subject(step), f"give it up: {step.reason}"
+        case DropGeneration():
+            return "-", _subject(step), f"drop it: {step.reason}"
+        case SweepOrphan():
+            return "-", _subject(step), f"drop it: {step.reason}"
+        case _:
+            assert_never(step)
+
+
+_VERBS = {
+    Cause.CREATE: "create",
+    Cause.CHANGE: "create the changed one",
+    Cause.SLIDE: "create the next one",
+    Cause.REFRESH: "create it anew",
+}
+
+
+def _subject(
+    step: CreateGeneration
+    | AwaitBuild
+    | AuditGeneration
+    | ServeGeneration
+    | FailGeneration
+    | DropGeneration
+    | SweepOrphan,
+) -> str:
+    return f"{step.view} generation {step.number}"
+
+
+def cost_text(cost: Cost) -> str:
+    """Return what one view's generation costs, in a sentence without its end."""
+    partitions = "an unknown number of" if cost.partitions is None else f"about {cost.partitions:,}"
+    size = "unknown size" if cost.size_bytes is None else f"about {size_text(cost.size_bytes)}"
+    text = f"each node scans {partitions} partitions of its base ({size}); the base carries {cost.views_on_base} view"
+    text += "s" if cost.views_on_base != 1 else ""
+    return text + ("; dropping it leaves a snapshot where auto_snapshot is on" if cost.keeps_snapshot else "")
+
+
+def size_text(size: int) -> str:
+    """Return bytes in their largest unit."""
+    amount = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def summary(plan: Plan) -> str:
+    """Return the plan in one line."""
+    if not plan.has_changes:
+        return "Nothing to do: the cluster is as the files say."
+    counts = dict.fromkeys(Cause, 0)
+    drops = tables = switches = 0
+    for step in plan.steps:
+        match step:
+            case CreateGeneration():
+                counts[step.cause] += 1
+            case DropGeneration() | SweepOrphan():
+                drops += 1
+            case CreateTable() | CreateKeyspace():
+                tables += 1
+            case ServeGeneration():
+                switches += 1
+            case _:
+                pass
+    parts = [
+        f"{count} to {word}"
+        for count, word in (
+            (counts[Cause.CREATE], "create"),
+            (counts[Cause.CHANGE], "change"),
+            (counts[Cause.SLIDE], "slide"),
+            (counts[Cause.REFRESH], "refresh"),
+            (switches - sum(counts.values()), "finish or switch back"),
+        )
+        if count > 0
+    ]
+    views = f"Views: {', '.join(parts)}. " if parts else ""
+    extra = []
+    if tables:
+        extra.append(f"{tables} base tables or keyspaces to create")
+    if drops:
+        extra.append(f"{drops} generation{'s' if drops != 1 else ''} to drop")
+    return f"{len(plan.steps)} steps. {views}{'; '.join(extra)}{'.' if extra else ''}".strip()

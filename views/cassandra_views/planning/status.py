@@ -1,0 +1,121 @@
+"""What stands, as a value for people and machines: one line a view. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cassandra_views.model.catalog import Catalog
+from cassandra_views.model.definition import Project, ViewDefinition
+from cassandra_views.model.generation import Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.names import ViewName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewStatus:
+    """One view: what serves, what is under way, what its file says beside it.
+
+    Args:
+        condition: one word for the whole: ``serving``, ``building``, ``pending`` (a file, and nothing
+            yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
+            ``broken`` (it serves and the schema lacks it), ``retired``, ``failed``, ``off``, ``frozen``.
+        rollback_until: until when the former generation can serve again.
+    """
+
+    name: ViewName
+    condition: str
+    serving: tuple[str, ...] = ()
+    window_start: datetime | None = None
+    rows: int | None = None
+    version: str = ""
+    served_at: datetime | None = None
+    audited_at: datetime | None = None
+    next_due: datetime | None = None
+    rollback_until: datetime | None = None
+    override: str = ""
+    last_error: str = ""
+    file: str = ""
+    owner: str = ""
+    project: str = ""
+    generations: tuple[Generation, ...] = ()
+
+
+def view_statuses(
+    project: Project, records: tuple[ViewRecord, ...], catalog: Catalog, now: datetime
+) -> tuple[ViewStatus, ...]:
+    """Return the status of every view that a file or the registry knows, by name."""
+    definitions = {view.name: view for view in project.views}
+    by_name = {
+        record.name: record for record in records if record.is_live or record.override or record.name in definitions
+    }
+    return tuple(
+        _status(name, definitions.get(name), by_name.get(name) or ViewRecord(name=name), catalog, now)
+        for name in sorted(definitions.keys() | by_name.keys())
+    )
+
+
+def _status(
+    name: ViewName, definition: ViewDefinition | None, record: ViewRecord, catalog: Catalog, now: datetime
+) -> ViewStatus:
+    serving = record.in_state(State.SERVING)
+    newest = serving[-1] if serving else None
+    override = record.override if record.override and record.override.holds(now) else None
+    retired = [each.retired_at + record.grace for each in record.in_state(State.RETIRED) if each.retired_at]
+    rollback_until = max(retired, default=None)
+    return ViewStatus(
+        name=name,
+        condition=_condition(definition, record, newest, catalog, now),
+        serving=tuple(entry.name for entry in record.read_from),
+        window_start=newest.window_start if newest else None,
+        rows=newest.rows_built if newest else None,
+        version=newest.version if newest else definition.version if definition else "",
+        served_at=newest.served_at if newest else None,
+        audited_at=newest.audited_at if newest else None,
+        next_due=record.next_due,
+        rollback_until=rollback_until if rollback_until and rollback_until > now else None,
+        override=str(override) if override else "",
+        last_error=record.last_error,
+        file=definition.place.file if definition else "",
+        owner=definition.owner if definition else "",
+        project=record.project,
+        generations=record.generations,
+    )
+
+
+def _condition(
+    definition: ViewDefinition | None,
+    record: ViewRecord,
+    newest: Generation | None,
+    catalog: Catalog,
+    now: datetime,
+) -> str:
+    override = record.override if record.override and record.override.holds(now) else None
+    if override and override.kind is OverrideKind.OFF:
+        return "off"
+    if newest is not None:
+        live = catalog.find_view(record.name, newest.number)
+        if live is None or live.table_id != newest.table_id:
+            return "broken"
+    if override and override.kind is OverrideKind.FROZEN:
+        return "frozen"
+    if record.in_state(State.BUILDING, State.BUILT):
+        return "building"
+    if newest is not None and definition is not None:
+        if newest.version != definition.version:
+            return "changed"
+        if newest.window_start != definition.window_start(now):
+            return "stale"
+    if newest is not None:
+        return "serving"
+    if record.in_state(State.RETIRED):
+        return "retired"
+    return "failed" if record.in_state(State.FAILED) else "pending"
+
+
+def stands_for(span: timedelta) -> str:
+    """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``."""
+    seconds = int(span.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
