@@ -79,9 +79,12 @@ RESERVED = frozenset(
         "view",
         "where",
         "with",
+        "true",
+        "false",
     ]
 )
-"""Words that cannot stand as identifiers unless quoted (Parser.g, ``K_*`` less ``basic_unreserved_keyword``)."""
+"""Words that cannot stand as identifiers unless quoted (Parser.g, ``K_*`` less ``basic_unreserved_keyword``;
+the lexer takes ``true`` and ``false`` for values)."""
 
 
 def quoted(name: str) -> str:
