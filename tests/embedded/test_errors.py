@@ -137,9 +137,7 @@ def test_a_node_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert node_processes(tmp_path) == []
 
 
-def test_a_temporary_folder_of_a_failed_start_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_temporary_folder_of_a_failed_start_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(StartTimeout):
         EmbeddedCassandra(address=ADDRESS, port=0, timeout_seconds=0.5).start()
@@ -189,14 +187,9 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_network_and_no_cached_jars_is_told() -> None:
     # In a process of its own: jgo reads its settings once.
     code = "from cassandra_embedded import EmbeddedCassandra as E; E(port=0).start()"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     last = done.stderr.strip().splitlines()[-1]
-    assert (
-        "DownloadFailed: Cassandra 5.0.9: the server's jars are not in the cache and could not be fetched"
-        in last
-    )
+    assert "DownloadFailed: Cassandra 5.0.9: the server's jars are not in the cache and could not be fetched" in last
     assert "Nothing is running" in last
     assert "org.apache.cassandra:cassandra-all:5.0.9" in last
 

@@ -170,8 +170,7 @@ def java_command(
         "-Djdk.attach.allowAttachSelf=true",
         "-Djava.net.preferIPv4Stack=true",
         "-Dio.netty.tryReflectionSetAccessible=true",
-        *(arg for name in _EXPORTS[java_major] for arg in ("--add-exports", f"{name}=ALL-UNNAMED")),
-        *(arg for name in _OPENS[java_major] for arg in ("--add-opens", f"{name}=ALL-UNNAMED")),
+        *_module_flags(java_major),
         # The system's temporary folder may be mounted noexec, and JNA then cannot load, which is fatal.
         f"-Djava.io.tmpdir={plan.folder}/tmp",
         f"-Djna.tmpdir={plan.folder}/tmp",
@@ -192,3 +191,8 @@ def java_command(
         ":".join(str(jar) for jar in jars),
         "org.apache.cassandra.service.CassandraDaemon",
     ]
+
+
+def _module_flags(java_major: int) -> list[str]:
+    exports = [arg for name in _EXPORTS[java_major] for arg in ("--add-exports", f"{name}=ALL-UNNAMED")]
+    return exports + [arg for name in _OPENS[java_major] for arg in ("--add-opens", f"{name}=ALL-UNNAMED")]

@@ -53,9 +53,7 @@ def _fetch(version: ServerVersion) -> tuple[Path, ...]:
             on=f"Cassandra {version.name}",
             next=f"Check that Maven Central can be reached for {version.endpoint} and try again",
         ) from error
-    if not any(
-        jar.name.startswith("apache-cassandra-") or jar.name.startswith("cassandra-all") for jar in jars
-    ):
+    if not any(jar.name.startswith("apache-cassandra-") or jar.name.startswith("cassandra-all") for jar in jars):
         raise DownloadFailed(
             f"the resolved jars hold no server ({len(jars)} jars)",
             on=f"Cassandra {version.name}",

@@ -97,9 +97,7 @@ class Child:
             self.waited.stdout.close()
 
 
-def spawn(
-    command: Sequence[str], *, log: Path, marker: str, detached: bool, orphan_folder: Path | None
-) -> Child:
+def spawn(command: Sequence[str], *, log: Path, marker: str, detached: bool, orphan_folder: Path | None) -> Child:
     """Start a program whose output goes to a file.
 
     Args:

@@ -27,9 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     ):
         group.addoption(f"--cassandra-{name}", default=None, help=f"embedded Cassandra: {meaning}")
         parser.addini(f"cassandra_{name}", f"embedded Cassandra: {meaning}", default=None)
-    parser.addini(
-        "cassandra_settings", "embedded Cassandra: lines `key: value` of cassandra.yaml", default=""
-    )
+    parser.addini("cassandra_settings", "embedded Cassandra: lines `key: value` of cassandra.yaml", default="")
 
 
 @pytest.fixture(scope="session")

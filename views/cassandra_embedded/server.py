@@ -286,9 +286,7 @@ class EmbeddedCassandra:
         assert self._record is not None
         assert self._folder is not None
         running = tuple(
-            (node.plan.number, node.identity)
-            for node in self._nodes
-            if node.identity is not None and node.is_alive()
+            (node.plan.number, node.identity) for node in self._nodes if node.identity is not None and node.is_alive()
         )
         self._record = replace(self._record, processes=running, is_up=is_up or self._record.is_up)
         write_record(self._folder, self._record)
