@@ -7,6 +7,10 @@ import sys
 
 import pytest
 
+from cassandra_embedded.cache import cache_folder
+
+# Asked before any test runs: pytester gives each of its own a new HOME, where the server would be fetched again.
+USER_CACHE = cache_folder().parent
 CONSUMER = """
 def test_a_real_cassandra(cassandra_server, cassandra_session):
     row = cassandra_session.execute("SELECT release_version, cluster_name FROM system.local").one()
@@ -19,7 +23,8 @@ def test_a_real_cassandra(cassandra_server, cassandra_session):
 
 @pytest.mark.slow
 @pytest.mark.cassandra
-def test_a_project_gets_a_server(pytester: pytest.Pytester) -> None:
+def test_a_project_gets_a_server(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(USER_CACHE))
     pytester.makepyfile(CONSUMER)
     pytester.makeini(
         "[pytest]\ncassandra_address = 127.0.9.1\n"
