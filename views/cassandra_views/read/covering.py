@@ -1,0 +1,153 @@
+"""Which of the serving generations answer a read: a time that none covers is an error, never an empty answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cassandra_views.model.errors import ReadError, ViewNotReady
+from cassandra_views.model.generation import Serving
+from cassandra_views.model.times import TimeColumn, TimeKind, instant_text
+from cassandra_views.read.query import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A serving generation with its bounds in the form of its time column; None where open."""
+
+    entry: Serving
+    low: Any
+    high: Any
+
+    @classmethod
+    def of(cls, entry: Serving) -> Span:
+        """Work the bounds out once: they are compared at each read."""
+
+        def bound(moment: datetime | None) -> Any:
+            if entry.time is None or moment is None:
+                return None
+            return _sortable(entry.time, entry.time.value(moment))
+
+        return cls(entry=entry, low=bound(entry.start), high=bound(entry.end))
+
+    def covers(self, value: Any) -> bool:
+        """Tell whether a time, in the form of ``_sortable``, lies inside."""
+        return (self.low is None or value >= self.low) and (self.high is None or value < self.high)
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether a value as the column returns it lies inside."""
+        time = self.entry.time
+        return time is None or self.covers(_sortable(time, time.comparable(value)))
+
+
+def _sortable(time: TimeColumn, value: Any) -> Any:
+    return value.time if time.kind is TimeKind.TIMEUUID else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a read goes.
+
+    Args:
+        spans: the generations, in the order of their times; each is read by itself.
+        by_time: for reads of several times, the generation of each; else empty.
+    """
+
+    spans: tuple[Span, ...]
+    by_time: dict[Any, Span] | None = None
+
+
+def in_order(entries: tuple[Serving, ...]) -> tuple[Span, ...]:
+    """Return the serving generations in the order of their times."""
+    spans = [Span.of(entry) for entry in entries]
+    return tuple(sorted(spans, key=lambda span: (span.entry.start is not None, span.entry.start)))
+
+
+def window(spans: tuple[Span, ...]) -> tuple[datetime | None, datetime | None]:
+    """Return what of time all of them cover together."""
+    ends = [span.entry.end for span in spans]
+    return spans[0].entry.start, None if None in ends else max(end for end in ends if end is not None)
+
+
+def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Route:
+    """Choose the generations for a read by what it asks of the time column.
+
+    Raises:
+        ViewNotReady: a time that is asked for is covered by none.
+        ReadError: the answer would have to be merged from several generations.
+    """
+    time = spans[0].entry.time
+    terms = [term for term in query.terms if time is not None and term.column.name == time.name]
+    if time is None or not terms:
+        return _unrestricted(spans, query, on)
+    first = terms[0]
+    if first.op == "=":
+        value = given[first.index]
+        return Route(spans=(_covering(spans, _sortable(time, value), value, on),))
+    if first.op == "IN":
+        by_time = {value: _covering(spans, _sortable(time, value), value, on) for value in given[first.index]}
+        used = tuple(span for span in spans if span in by_time.values())
+        if len(used) > 1 and first not in query.partition:
+            raise _not_merged(on)
+        return Route(spans=used or spans[:1], by_time=by_time if len(used) > 1 else None)
+    return _range(spans, {term.op[0]: _sortable(time, given[term.index]) for term in terms}, on)
+
+
+def _covering(spans: tuple[Span, ...], value: Any, shown: Any, on: str) -> Span:
+    for span in spans:
+        if span.covers(value):
+            return span
+    raise _not_ready(spans, f"{shown}", on)
+
+
+def _unrestricted(spans: tuple[Span, ...], query: Query, on: str) -> Route:
+    if len(spans) > 1 and not (query.is_whole and _time_is_partition(spans, query)):
+        raise _not_merged(on)
+    return Route(spans=spans)
+
+
+def _time_is_partition(spans: tuple[Span, ...], query: Query) -> bool:
+    time = spans[0].entry.time
+    return time is not None and query.partition_names == (time.name,)
+
+
+def _range(spans: tuple[Span, ...], bounds: dict[str, Any], on: str) -> Route:
+    low, high = bounds.get(">"), bounds.get("<")
+    start, end = spans[0].low, spans[-1].high
+    if low is None:
+        if start is not None and high <= start:
+            raise _not_ready(spans, f"before {high}", on)
+    elif (start is not None and low < start) or (end is not None and low >= end):
+        raise _not_ready(spans, f"from {low}", on)
+    met = tuple(
+        span
+        for span in spans
+        if (low is None or span.high is None or low < span.high)
+        and (high is None or span.low is None or high >= span.low)
+    )
+    if len(met) > 1:
+        raise _not_merged(on)
+    return Route(spans=met or spans[-1:])
+
+
+def _not_ready(spans: tuple[Span, ...], asked: str, on: str) -> ViewNotReady:
+    start, end = window(spans)
+    served = f"from {instant_text(start)}" if start else "from its base's first row"
+    if end is not None:
+        served += f" to {instant_text(end)}"
+    return ViewNotReady(
+        f"the time {asked} is not covered by what serves ({served})",
+        on=on,
+        remains="Other times can be read",
+        next="Ask for a time inside the window, or make the window of the view's file longer",
+    )
+
+
+def _not_merged(on: str) -> ReadError:
+    return ReadError(
+        "the read would have to be merged from several generations, which is not supported yet",
+        on=on,
+        remains="Reads of single times can be made",
+        next="Ask for one time, or for a range inside one step of the window",
+    )

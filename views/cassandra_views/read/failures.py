@@ -1,0 +1,41 @@
+"""What an error of a read means: a view that is dropped meanwhile gives many, and none says so plainly.
+
+Seen on 4.1, 5.0 and 6.0-alpha2 for up to a second around a DROP (and by ``prepare`` as by ``execute``):
+``NoHostAvailable`` around code 0000 (a NullPointerException, then ``Unknown CF``) and now and then around
+nothing, ``ReadFailure``, then ``InvalidRequest`` "table X does not exist" ("unconfigured table" before).
+"""
+
+from __future__ import annotations
+
+from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Timeout, Unavailable
+from cassandra.cluster import NoHostAvailable
+from cassandra.protocol import ErrorMessage
+
+from cassandra_views.cluster.database import driver_text
+from cassandra_views.model.errors import BadRead, ReadError
+from cassandra_views.read.physical import Missing
+
+
+def may_be_dropped(error: Exception) -> bool:
+    """Tell whether the error may come of a view that is gone, so that the pointer is worth reading again."""
+    if isinstance(error, InvalidRequest):
+        text = str(error)
+        return "does not exist" in text or "unconfigured table" in text
+    return isinstance(error, Missing | NoHostAvailable | ReadFailure | ErrorMessage)
+
+
+def read_failed(error: Exception, *, on: str) -> ReadError:
+    """Return our error for one of the driver's."""
+    if isinstance(error, Missing):
+        return ReadError(
+            "the registry says that it serves, and the server has no such view",
+            on=on,
+            next="See 'views doctor' and 'views why' for this view",
+        )
+    if isinstance(error, InvalidRequest) and not may_be_dropped(error):
+        return BadRead(f"the server refuses the read: {driver_text(error)}", on=on, next="Change the read's conditions")
+    if isinstance(error, Unavailable | Timeout | OperationTimedOut):
+        advice = "Read again, with a longer timeout_seconds or a smaller limit; see that the nodes are up"
+    else:
+        advice = "Read again; see that the nodes are up"
+    return ReadError(f"the read failed: {driver_text(error)}", on=on, next=advice)

@@ -1,0 +1,188 @@
+"""One physical view as the reader knows it: its columns, its key, and the statements prepared on it.
+
+Read from the server once: a generation is immutable and its name is never reused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
+from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, dict_factory
+
+from cassandra_views.model.names import ViewName, quoted
+
+if TYPE_CHECKING:
+    from cassandra_views.read.query import Query, Shape
+
+
+class Missing(Exception):
+    """The server's schema holds no such physical view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyColumn:
+    """A column of the key.
+
+    Args:
+        cql: the name as CQL spells it.
+        type: the driver's type, which writes and reads the column's bytes.
+        is_nested: a collection, tuple or user type, so that a list is one value of it.
+    """
+
+    name: str
+    cql: str
+    type: Any
+    is_descending: bool
+    is_nested: bool
+
+
+class PhysicalView:
+    """A physical view, and everything that is worked out once for it.
+
+    Raises:
+        Missing: the server's schema does not hold it.
+    """
+
+    def __init__(self, session: Session, keyspace: str, name: str, *, consistency: int, timeout_seconds: float) -> None:
+        self.name = name
+        self.queries: dict[Shape, Query] = {}
+        self._session = session
+        self._consistency = consistency
+        self._statements: dict[str, PreparedStatement] = {}
+        self._lock = threading.Lock()
+        rows = plain_rows(
+            session,
+            "SELECT column_name, kind, position, clustering_order FROM system_schema.columns "
+            "WHERE keyspace_name = %s AND table_name = %s",
+            (keyspace, name),
+            timeout_seconds=timeout_seconds,
+        )
+        if not rows:
+            raise Missing(f"{keyspace}.{name}")
+        ranks = {"partition_key": 0, "clustering": 1}
+        rows.sort(key=lambda row: (ranks.get(row["kind"], 2), row["position"], row["column_name"]))
+        self.columns: tuple[str, ...] = tuple(row["column_name"] for row in rows)
+        self._places = {column: place for place, column in enumerate(self.columns)}
+        self._select = (
+            f"SELECT {', '.join(quoted(each) for each in self.columns)} FROM {quoted(keyspace)}.{quoted(name)}"
+        )
+        whole = self.statement("")
+        self.protocol_version: int = whole.protocol_version
+        types = {each[2]: each[3] for each in whole.result_metadata}
+
+        def of_kind(kind: str) -> tuple[KeyColumn, ...]:
+            return tuple(
+                KeyColumn(
+                    name=row["column_name"],
+                    cql=quoted(row["column_name"]),
+                    type=types[row["column_name"]],
+                    is_descending=row["clustering_order"] == "desc",
+                    is_nested=bool(getattr(types[row["column_name"]], "subtypes", ())),
+                )
+                for row in rows
+                if row["kind"] == kind
+            )
+
+        self.partition = of_kind("partition_key")
+        self.clustering = of_kind("clustering")
+        self.key = (*self.partition, *self.clustering)
+        self.layout = self._layout()
+
+    def statement(self, rest: str) -> PreparedStatement:
+        """Return ``SELECT <all columns> FROM <this view> <rest>``, prepared once."""
+        found = self._statements.get(rest)
+        if found is None:
+            with self._lock:  # many threads meet a new generation at once
+                found = self._statements.get(rest)
+                if found is None:
+                    found = self._session.prepare(f"{self._select} {rest}".rstrip())
+                    found.consistency_level = self._consistency
+                    found.is_idempotent = True
+                    self._statements[rest] = found
+        return found
+
+    def key_of(self, row: Any) -> tuple[Any, ...]:
+        """Return the values of the key's columns in a row of any row factory.
+
+        Raises:
+            TypeError: the row factory makes rows in which no column can be found.
+        """
+        if isinstance(row, Mapping):
+            return tuple(row[column.name] for column in self.key)
+        if isinstance(row, tuple | list):
+            return tuple(row[self._places[column.name]] for column in self.key)
+        try:
+            return tuple(getattr(row, column.name) for column in self.key)
+        except AttributeError as error:
+            raise TypeError(f"rows of {type(row).__name__} have no columns that can be found by name") from error
+
+    def _layout(self) -> bytes:
+        """Return a digest of the key: names, types and order. Page tokens hold across views that share it."""
+        parts = [
+            (column.name, column.type.cql_parameterized_type(), column.is_descending, place < len(self.partition))
+            for place, column in enumerate(self.key)
+        ]
+        return hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()
+
+
+class PhysicalViews:
+    """The physical views that a reader knows, and the way to them; safe to use from many threads."""
+
+    def __init__(self, session: Session, *, consistency: int, timeout_seconds: float) -> None:
+        self._session = session
+        self._consistency = consistency
+        self._timeout_seconds = timeout_seconds
+        self._found: dict[ViewName, dict[str, PhysicalView]] = {}
+
+    def find(self, view: ViewName, name: str, serving: Container[str]) -> PhysicalView:
+        """Return a physical view of a view; of those that are not serving nothing is kept.
+
+        Raises:
+            Missing: the server's schema does not hold it.
+        """
+        known = self._found.get(view)
+        found = known.get(name) if known else None
+        if found is None:
+            found = PhysicalView(
+                self._session,
+                view.keyspace,
+                name,
+                consistency=self._consistency,
+                timeout_seconds=self._timeout_seconds,
+            )
+            kept = {each: one for each, one in (known or {}).items() if each in serving}
+            self._found[view] = kept | {name: found}
+        return found
+
+    def forget(self, view: ViewName, name: str) -> None:
+        """Forget a physical view that could not be read: what is known of it may be wrong."""
+        known = self._found.get(view, {})
+        self._found[view] = {each: one for each, one in known.items() if each != name}
+
+    def send(self, bound: BoundStatement) -> ResponseFuture:
+        """Send a statement; the answer is waited for elsewhere."""
+        return self._session.execute_async(bound, timeout=self._timeout_seconds)
+
+
+def plain_rows(
+    session: Session,
+    query: str,
+    values: tuple[Any, ...],
+    *,
+    consistency: int | None = None,
+    timeout_seconds: float,
+) -> list[dict[str, Any]]:
+    """Run a small read of ours and return its rows as dicts, whatever row factory the session has."""
+    statement = SimpleStatement(query, consistency_level=consistency, is_idempotent=True)
+    try:
+        profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=dict_factory)
+        found = session.execute(statement, values, timeout=timeout_seconds, execution_profile=profile)
+    except ValueError:  # the driver's legacy mode knows no profiles
+        found = session.execute(statement, values, timeout=timeout_seconds)
+    names = found.column_names or []
+    return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]

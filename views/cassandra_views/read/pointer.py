@@ -1,0 +1,213 @@
+"""What serves: ``read_from`` of the registry, cached for a few seconds and kept while the registry is away."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+
+from cassandra_views.cluster.database import DRIVER_ERRORS, driver_text
+from cassandra_views.model.errors import BadRead, ReadError, ViewNotFound, ViewNotReady
+from cassandra_views.model.generation import Serving
+from cassandra_views.model.names import ViewName, nearest, quoted
+from cassandra_views.read.covering import Span, in_order, window
+from cassandra_views.read.physical import plain_rows
+
+log = logging.getLogger("cassandra_views.read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What serves a view.
+
+    Args:
+        spans: the generations in the order of their times, at least one.
+        window: what of time they cover together.
+        serving: the names of their physical views.
+        read_at: when the registry was asked, by the reader's clock.
+    """
+
+    name: ViewName
+    spans: tuple[Span, ...]
+    window: tuple[datetime | None, datetime | None]
+    serving: frozenset[str]
+    read_at: float
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The cached pointer of one view; ``due`` is when the registry is asked next."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    pointer: Pointer | None = None
+    name: ViewName | None = None
+    due: float = 0.0
+    is_away: bool = False
+
+
+class Pointers:
+    """The pointers of all views that are read; safe to use from many threads."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        registry: str,
+        keyspace: str | None,
+        cache_seconds: float,
+        timeout_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._session = session
+        self._registry = registry
+        self._table = f"{quoted(registry)}.views"
+        self._keyspace = keyspace
+        self._cache_seconds = cache_seconds
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._slots: dict[str, _Slot] = {}
+
+    def get(self, view: str) -> Pointer:
+        """Return what serves the view, not older than the cache time where the registry can be read.
+
+        Raises:
+            ViewNotFound: the registry knows no such view.
+            ViewNotReady: nothing serves it.
+            ReadError: the registry cannot be read, and never could.
+        """
+        slot = self._slots.get(view)
+        if slot is None:
+            slot = self._slots.setdefault(view, _Slot())
+        pointer = slot.pointer
+        if pointer is not None:
+            if self._clock() < slot.due or not slot.lock.acquire(blocking=False):
+                return pointer  # another thread is asking already: the old answer is good for its grace
+        else:
+            slot.lock.acquire()
+        try:
+            if slot.pointer is not None and self._clock() < slot.due:
+                return slot.pointer
+            return self._read(view, slot)
+        finally:
+            slot.lock.release()
+
+    def again(self, view: str, *, since: float) -> Pointer:
+        """Return what serves the view by a look into the registry that began after ``since``.
+
+        Raises:
+            ReadError: the registry cannot be read; or as ``get``.
+        """
+        slot = self._slots[view]
+        with slot.lock:
+            if slot.pointer is not None and slot.pointer.read_at > since:
+                return slot.pointer  # another thread has asked meanwhile
+            pointer = self._read(view, slot)
+            if slot.is_away:
+                raise self._away(view, "what serves now is not known")
+            return pointer
+
+    def _read(self, view: str, slot: _Slot) -> Pointer:
+        began = self._clock()
+        slot.due = began + self._cache_seconds
+        try:
+            name, entries = self._look(view, slot)
+        except (*DRIVER_ERRORS, KeyError, ValueError) as error:
+            text = driver_text(error) if isinstance(error, DRIVER_ERRORS) else f"it holds what is not known: {error!r}"
+            if slot.pointer is None:
+                raise self._away(view, text) from error
+            if not slot.is_away:
+                slot.is_away = True
+                log.warning(
+                    "%s: the registry %s cannot be read, its last answer is kept: %s", view, self._registry, text
+                )
+            return slot.pointer
+        except (ViewNotFound, ViewNotReady):
+            slot.pointer = None
+            raise
+        if slot.is_away:
+            slot.is_away = False
+            log.info("%s: the registry %s can be read again", view, self._registry)
+        slot.name = name
+        old = slot.pointer
+        if old is not None and tuple(span.entry for span in old.spans) == entries:
+            spans = old.spans
+        else:
+            spans = in_order(entries)
+        slot.pointer = Pointer(
+            name=name,
+            spans=spans,
+            window=window(spans),
+            serving=frozenset(span.entry.name for span in spans),
+            read_at=began,
+        )
+        return slot.pointer
+
+    def _away(self, view: str, text: str) -> ReadError:
+        return ReadError(
+            f"the registry '{self._registry}' cannot be read: {text}",
+            on=view,
+            next="See that its nodes are up and that the reader is given the right 'registry', then read again",
+        )
+
+    def _look(self, view: str, slot: _Slot) -> tuple[ViewName, tuple[Serving, ...]]:
+        for name in self._candidates(view, slot):
+            found = plain_rows(
+                self._session,
+                f"SELECT DISTINCT keyspace_name, view_name, read_from FROM {self._table} "
+                "WHERE keyspace_name = %s AND view_name = %s",
+                (name.keyspace, name.view),
+                consistency=ConsistencyLevel.LOCAL_QUORUM,
+                timeout_seconds=self._timeout_seconds,
+            )
+            if found:
+                return name, self._entries(name, found[0]["read_from"])
+        return self._search(view)
+
+    def _candidates(self, view: str, slot: _Slot) -> list[ViewName]:
+        if slot.name is not None:
+            return [slot.name]
+        keyspace, dot, name = view.rpartition(".")
+        if not name or (dot and not keyspace):
+            raise BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+        known = keyspace or self._keyspace or self._session.keyspace
+        return [ViewName(keyspace=known, view=name)] if known else []
+
+    def _search(self, view: str) -> tuple[ViewName, tuple[Serving, ...]]:
+        """Find a view by its name alone, which is unique in a registry; or the nearest name there is."""
+        keyspace, _dot, name = view.rpartition(".")
+        rows = plain_rows(
+            self._session,
+            f"SELECT DISTINCT keyspace_name, view_name, read_from FROM {self._table}",
+            (),
+            consistency=ConsistencyLevel.LOCAL_QUORUM,
+            timeout_seconds=self._timeout_seconds,
+        )
+        if not keyspace and not self._keyspace:
+            same = [row for row in rows if row["view_name"] == name]
+            if len(same) > 1:
+                known = ", ".join(sorted(f"{row['keyspace_name']}.{name}" for row in same))
+                raise BadRead(f"'{name}' names several views: {known}", next="Write 'keyspace.view'")
+            if same:
+                found = ViewName(keyspace=same[0]["keyspace_name"], view=name)
+                return found, self._entries(found, same[0]["read_from"])
+        full = [f"{row['keyspace_name']}.{row['view_name']}" for row in rows]
+        hint = nearest(view, full if keyspace else [row["view_name"] for row in rows])
+        where = f" in keyspace '{self._keyspace}'" if self._keyspace and not keyspace else ""
+        raise ViewNotFound(
+            f"the registry '{self._registry}' knows no view '{view}'{where}{hint}",
+            next="See 'views status' for the views there are" if rows else "Create it with 'views apply'",
+        )
+
+    def _entries(self, name: ViewName, read_from: list[dict[str, str]] | None) -> tuple[Serving, ...]:
+        if not read_from:
+            raise ViewNotReady(
+                "nothing serves this view: it is not built yet, or was retired",
+                on=str(name),
+                next="See 'views why' for this view; read again when it serves",
+            )
+        return tuple(Serving.from_map(dict(each)) for each in read_from)

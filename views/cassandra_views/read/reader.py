@@ -1,0 +1,136 @@
+"""The reader: one call that reads a view by its logical name, whatever physical view serves it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+
+from cassandra_views.cluster.database import DRIVER_ERRORS
+from cassandra_views.model.errors import BadRead, ReadError
+from cassandra_views.read.attempt import Ask, Attempt
+from cassandra_views.read.failures import may_be_dropped, read_failed
+from cassandra_views.read.physical import Missing, PhysicalViews
+from cassandra_views.read.pointer import Pointers
+from cassandra_views.read.result import Result
+
+_LARGEST_LIMIT = 2**31 - 2
+
+_FAILURES = (*DRIVER_ERRORS, Missing)
+
+
+class ViewReader:
+    """Reads views by their logical names; make one for each session and share it between threads.
+
+    Args:
+        session: the application's own session; its row factory and execution profile are used.
+        registry: the registry's keyspace.
+        keyspace: where views named without one are looked for; without it the session's keyspace,
+            then the whole registry.
+        cache_seconds: how long an answer of the registry is used. A view's grace must be at least twice this.
+        consistency: of the reads of views; the registry is always read at LOCAL_QUORUM.
+        clock: seconds that only grow.
+        timeout_seconds: of each request to the server.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        registry: str = "views_registry",
+        keyspace: str | None = None,
+        cache_seconds: float = 5.0,
+        consistency: int = ConsistencyLevel.LOCAL_QUORUM,
+        clock: Callable[[], float] = time.monotonic,
+        timeout_seconds: float = 10.0,
+    ) -> None:
+        self._clock = clock
+        self._views = PhysicalViews(session, consistency=consistency, timeout_seconds=timeout_seconds)
+        self._pointers = Pointers(
+            session,
+            registry=registry,
+            keyspace=keyspace,
+            cache_seconds=cache_seconds,
+            timeout_seconds=timeout_seconds,
+            clock=clock,
+        )
+
+    def select(
+        self,
+        view: str,
+        /,
+        where: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        page: str | None = None,
+        **columns: Any,
+    ) -> Result:
+        """Read rows of a view.
+
+        A value that is a list, tuple or set means IN. Partitions asked for by IN come one after another
+        in the given order (sets in the order of their bytes); inside a partition rows come in the view's order.
+
+        Args:
+            view: its name, or ``keyspace.name``.
+            where: conditions by ``"column"`` or ``"column op"``, op one of = < <= > >= IN.
+            limit: how many rows at most; None for all.
+            page: ``next_page`` of the result before, with the same view and conditions.
+            columns: equalities (or IN) by column.
+
+        Raises:
+            ViewNotFound: the registry knows no such view.
+            ViewNotReady: nothing that serves covers the time that is asked for.
+            BadRead: the read itself is wrong.
+            ReadError: the server could not answer.
+        """
+        ask = Ask(conditions=_merged(view, where, columns), limit=_checked_limit(view, limit), page=page)
+        attempt = Attempt(self._views, self._pointers.get(view), ask, self._clock)
+        try:
+            return attempt.run()
+        except _FAILURES as error:
+            return self._retried(view, attempt, ask, error)
+
+    def _retried(self, view: str, failed: Attempt, ask: Ask, error: Exception) -> Result:
+        """Read once more if what failed serves no longer; else tell the error."""
+        self._views.forget(failed.pointer.name, failed.reading)
+        if not may_be_dropped(error):
+            raise read_failed(error, on=failed.on) from error
+        try:
+            pointer = self._pointers.again(view, since=self._clock())
+        except ReadError as unknown:
+            if type(unknown) is ReadError:  # the registry is away too: the first error is the one to tell
+                raise read_failed(error, on=failed.on) from error
+            raise
+        if failed.reading in pointer.serving:
+            raise read_failed(error, on=failed.on) from error
+        attempt = Attempt(self._views, pointer, ask, self._clock)
+        try:
+            return attempt.run()
+        except _FAILURES as second:
+            raise read_failed(second, on=attempt.on) from second
+
+
+def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(view, str):
+        raise BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+    if where is None:
+        return columns
+    if not isinstance(where, Mapping):
+        raise BadRead(f"'where' is a {type(where).__name__}", on=view, next="Give a mapping such as {'total >=': 1000}")
+    both = where.keys() & columns.keys()
+    if both:
+        raise BadRead(
+            f"{', '.join(sorted(map(repr, both)))} is given twice, in 'where' and by name", on=view, next="Give it once"
+        )
+    return {**where, **columns}
+
+
+def _checked_limit(view: str, limit: Any) -> int | None:
+    if limit is not None and (type(limit) is not int or not 0 < limit <= _LARGEST_LIMIT):
+        raise BadRead(
+            f"the limit {limit!r} is no whole number from 1 on", on=view, next="Give 1 or more, or None for all rows"
+        )
+    return limit

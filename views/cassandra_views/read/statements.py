@@ -1,0 +1,211 @@
+"""The statements of one read, in the order of its rows; a read that goes on after a page begins in the midst."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from cassandra_views.model.errors import BadRead
+from cassandra_views.read.covering import Route, Span
+from cassandra_views.read.pages import Position
+from cassandra_views.read.physical import PhysicalView
+from cassandra_views.read.query import Query
+from cassandra_views.read.values import WRONG_VALUE, serialized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One SELECT: what follows its FROM, and the values to bind."""
+
+    view: PhysicalView
+    rest: str
+    values: list[Any]
+
+
+class Course:
+    """The way of one read through generations, partitions and rows.
+
+    Args:
+        find_view: the physical view of a serving generation.
+        after: the last row of the page before, or None for the first page.
+    """
+
+    def __init__(
+        self,
+        query: Query,
+        given: list[Any],
+        route: Route,
+        find_view: Callable[[Span], PhysicalView],
+        after: Position | None,
+        *,
+        on: str,
+    ) -> None:
+        self._query = query
+        self._given = given
+        self._route = route
+        self._find_view = find_view
+        self._after = after
+        self._on = on
+
+    def statements(self) -> Iterator[Statement]:
+        """Return the statements, made one by one as they are asked for.
+
+        Raises:
+            BadRead: the page token points outside the query.
+        """
+        return self._whole() if self._query.is_whole else self._partitions()
+
+    def _whole(self) -> Iterator[Statement]:
+        spans = self._route.spans
+        if self._after is None:
+            for span in spans:
+                yield Statement(view=self._find_view(span), rest="", values=[])
+            return
+        view = self._find_view(spans[0])
+        key = _decoded(view, self._after, self._on)
+        partition = key[: len(view.partition)]
+        begun = self._begun(spans, partition)
+        for place, span in enumerate(spans[begun:]):
+            view = self._find_view(span)
+            if place:
+                yield Statement(view=view, rest="", values=[])
+                continue
+            yield from self._rest_of_partition(view, key)
+            columns = ", ".join(column.cql for column in view.partition)
+            marks = ", ".join("?" for _ in view.partition)
+            yield Statement(view=view, rest=f"WHERE token({columns}) > token({marks})", values=list(partition))
+
+    def _begun(self, spans: tuple[Span, ...], partition: tuple[Any, ...]) -> int:
+        """Return where the generation stands in which the last page ended: by time, its partition key."""
+        if len(spans) == 1:
+            return 0
+        for place, span in enumerate(spans):
+            if span.holds(partition[0]):
+                return place
+        raise BadRead(
+            "the page token points to a time that is served no longer",
+            on=self._on,
+            next="Begin again at the first page",
+        )
+
+    def _partitions(self) -> Iterator[Statement]:
+        query, given = self._query, self._given
+        lists = [given[term.index] if term.op == "IN" else (given[term.index],) for term in query.partition]
+        inner = [list(given[t.index]) if t.op == "IN" else given[t.index] for t in query.flat]
+        waiting = self._after
+        for partition in product(*lists):
+            view = self._find_view(self._span(partition))
+            if waiting is None:
+                yield Statement(view=view, rest=query.rest, values=[*partition, *inner])
+            elif self._bytes(view, partition) == waiting.key[: len(partition)]:
+                yield from self._rest_of_partition(view, _decoded(view, waiting, self._on))
+                waiting = None
+        if waiting is not None and all(lists):
+            raise BadRead("the page token points outside the query", on=self._on, next="Begin again at the first page")
+
+    def _span(self, partition: tuple[Any, ...]) -> Span:
+        by_time = self._route.by_time
+        if by_time is None:
+            return self._route.spans[0]
+        time = self._route.spans[0].entry.time
+        assert time is not None  # by_time is made of it
+        return by_time[partition[self._query.partition_names.index(time.name)]]
+
+    def _bytes(self, view: PhysicalView, partition: tuple[Any, ...]) -> tuple[bytes, ...]:
+        return tuple(
+            serialized(column, value, view.protocol_version, on=self._on)
+            for column, value in zip(view.partition, partition, strict=True)
+        )
+
+    def _rest_of_partition(self, view: PhysicalView, key: tuple[Any, ...]) -> Iterator[Statement]:
+        """Return the reads of what follows the last row in its partition: the deepest column first.
+
+        Each column goes its own direction, which one comparison of the whole key could not say.
+        """
+        assert self._after is not None
+        query, width = self._query, len(view.partition)
+        for depth in reversed(range(len(view.clustering))):
+            column = view.clustering[depth]
+            terms = query.clustering[depth] if depth < len(query.clustering) else ()
+            if terms and terms[0].op == "=":
+                continue  # nothing can follow in this column
+            conditions = [f"{each.cql} = ?" for each in view.key[: width + depth]]
+            values = list(key[: width + depth])
+            if terms and terms[0].op == "IN":
+                done = self._after.done[depth]
+                left = [value for place, value in enumerate(self._given[terms[0].index]) if not done >> place & 1]
+                if not left:
+                    continue
+                conditions.append(str(terms[0]))
+                values.append(left)
+                deeper = [term for each in query.clustering[depth + 1 :] for term in each]
+            else:
+                op = "<" if column.is_descending else ">"
+                conditions.append(f"{column.cql} {op} ?")
+                values.append(key[width + depth])
+                deeper = [term for term in terms if term.op[0] != op]
+            for term in deeper:
+                conditions.append(str(term))
+                value = self._given[term.index]
+                values.append(list(value) if term.op == "IN" else value)
+            yield Statement(view=view, rest=f"WHERE {' AND '.join(conditions)}", values=values)
+
+
+def position_after(
+    rows: list[Any], view: PhysicalView, query: Query, given: list[Any], before: Position | None, *, on: str
+) -> Position:
+    """Return the position of the last of the rows, all read from ``view``.
+
+    Args:
+        before: where the page began, whose finished values of IN are kept.
+    """
+    key = serialized_key(view, rows[-1], on)
+    width = len(view.partition)
+    done = []
+    for depth in range(len(view.clustering)):
+        terms = query.clustering[depth] if depth < len(query.clustering) else ()
+        mask = 0
+        if terms and terms[0].op == "IN":
+            column, prefix = view.clustering[depth], key[: width + depth]
+            seen = {key[width + depth]}
+            if before is not None and before.key[: width + depth] == prefix:
+                mask = before.done[depth]
+            for row in reversed(rows[:-1]):
+                each = serialized_key(view, row, on)
+                if each[: width + depth] != prefix:
+                    break
+                seen.add(each[width + depth])
+            for place, value in enumerate(given[terms[0].index]):
+                if serialized(column, value, view.protocol_version, on=on) in seen:
+                    mask |= 1 << place
+        done.append(mask)
+    return Position(key=key, done=tuple(done))
+
+
+def serialized_key(view: PhysicalView, row: Any, on: str) -> tuple[bytes, ...]:
+    """Return the key of a row as bytes.
+
+    Raises:
+        BadRead: the session's row factory hides the key.
+    """
+    try:
+        values = view.key_of(row)
+    except TypeError as error:
+        raise BadRead(f"its rows cannot be paged: {error}", on=on, next="Use a row factory of the driver") from error
+    return tuple(
+        serialized(column, value, view.protocol_version, on=on) for column, value in zip(view.key, values, strict=True)
+    )
+
+
+def _decoded(view: PhysicalView, position: Position, on: str) -> tuple[Any, ...]:
+    if len(position.key) == len(view.key) and len(position.done) == len(view.clustering):
+        try:
+            return tuple(
+                column.type.from_binary(data, view.protocol_version)
+                for column, data in zip(view.key, position.key, strict=True)
+            )
+        except WRONG_VALUE as error:
+            raise BadRead("the page token is damaged", on=on, next="Begin again at the first page") from error
+    raise BadRead("the page token is damaged", on=on, next="Begin again at the first page")

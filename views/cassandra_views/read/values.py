@@ -1,0 +1,129 @@
+"""The values of a read: checked, brought into the form of their columns, ready to bind."""
+
+from __future__ import annotations
+
+import struct
+from datetime import UTC, date, datetime
+from typing import Any
+
+from cassandra.cqltypes import BytesType
+from cassandra.query import UNSET_VALUE
+
+from cassandra_views.model.errors import BadRead
+from cassandra_views.model.times import TimeColumn, TimeKind
+from cassandra_views.read.physical import KeyColumn, PhysicalView
+from cassandra_views.read.query import SEVERAL, Query, Term
+
+WRONG_VALUE = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, OSError, struct.error)
+"""What the driver's types raise for a value that is not theirs."""
+
+
+def given_values(query: Query, values: list[Any], view: PhysicalView, time: TimeColumn | None, *, on: str) -> list[Any]:
+    """Return the values as they are bound, in the order of the ``where``; those of IN as tuples without doubles.
+
+    Raises:
+        BadRead: a value is missing, or is not of its column's type.
+    """
+    found = values.copy()
+    for term in query.terms:
+        value = values[term.index]
+        if term.op == "IN":
+            if not isinstance(value, SEVERAL):
+                raise BadRead(f"'{term.column.name} IN' is given {_shown(value)}", on=on, next="Give a list of values")
+            found[term.index] = _several(term.column, value, view.protocol_version, time, on)
+        else:
+            found[term.index] = _one(term.column, value, time, on)
+    return found
+
+
+def _one(column: KeyColumn, value: Any, time: TimeColumn | None, on: str) -> Any:
+    if value is None or value is UNSET_VALUE:
+        raise BadRead(
+            f"'{column.name}' is given no value (None), and a key is never null",
+            on=on,
+            next="Give a value, or leave the condition out",
+        )
+    if time is not None and column.name == time.name:
+        try:
+            return time_value(time, value)
+        except (ValueError, OverflowError) as error:
+            raise bad_value(column, value, on) from error
+    # The driver makes bytes of anything: of the number n it makes n zeros.
+    if column.type is BytesType and not isinstance(value, bytes | bytearray | memoryview):
+        raise bad_value(column, value, on)
+    return value
+
+
+def _several(
+    column: KeyColumn, values: Any, protocol_version: int, time: TimeColumn | None, on: str
+) -> tuple[Any, ...]:
+    by_bytes: dict[bytes, Any] = {}
+    for value in values:
+        bound = _one(column, value, time, on)
+        by_bytes.setdefault(serialized(column, bound, protocol_version, on=on), bound)
+    if isinstance(values, set | frozenset):  # sets of texts have another order in each process
+        return tuple(by_bytes[each] for each in sorted(by_bytes))
+    return tuple(by_bytes.values())
+
+
+def time_value(time: TimeColumn, value: Any) -> Any:
+    """Return an application's time as the value that the column is bound and compared with.
+
+    Raises:
+        ValueError: it is no time of this kind.
+    """
+    if isinstance(value, datetime):
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    elif isinstance(value, date) and time.kind is not TimeKind.DATE:
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return time.comparable(value)
+
+
+def serialized(column: KeyColumn, value: Any, protocol_version: int, *, on: str) -> bytes:
+    """Return the value as the server keeps it.
+
+    Raises:
+        BadRead: the value is not of the column's type.
+    """
+    try:
+        return bytes(column.type.serialize(value, protocol_version))
+    except WRONG_VALUE as error:
+        raise bad_value(column, value, on) from error
+
+
+def refused_value(query: Query, given: list[Any], view: PhysicalView, error: Exception, *, on: str) -> BadRead:
+    """Return the error for values that could not be bound, naming the one at fault."""
+    for term in query.terms:
+        for value in given[term.index] if term.op == "IN" else (given[term.index],):
+            try:
+                term.column.type.serialize(value, view.protocol_version)
+            except WRONG_VALUE:
+                return bad_value(term.column, value, on)
+    return BadRead(f"a value cannot be bound: {error}", on=on, next="Give values of the types of the key's columns")
+
+
+def bad_value(column: KeyColumn, value: Any, on: str) -> BadRead:
+    """Return the error for a value that is not of its column's type."""
+    return BadRead(
+        f"'{column.name}' is {column.type.cql_parameterized_type()} and is given {_shown(value)}",
+        on=on,
+        next="Give a value of that type",
+    )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
+def fingerprinted(terms: tuple[Term, ...], given: list[Any], protocol_version: int, *, on: str) -> list[bytes]:
+    """Return columns, operators and values as bytes, in an order that does not depend on how they were written."""
+    parts = []
+    for term in terms:
+        value = given[term.index]
+        each = value if term.op == "IN" else (value,)
+        data = [serialized(term.column, one, protocol_version, on=on) for one in each]
+        parts.append(
+            b"\0".join([term.column.name.encode(), term.op.encode(), *(len(one).to_bytes(4) + one for one in data)])
+        )
+    return sorted(parts)
