@@ -231,13 +231,16 @@ class Build(Transformer[Token, Any]):
         name = alias[-1]
         return Selected(term=term, alias=None if name is None else str(name), at=next(places, At()))
 
+    def selected_word(self, name: Token, *alias: Token | None) -> Selected:
+        return self.selected(Name(str(name), at=at(name)), *alias)
+
     # WHERE
     def relations(self, *relations: Relation) -> tuple[Relation, ...]:
         return relations
 
     def compare(self, name: Token, operator: Token | Operator, term: Term) -> Relation:
         if isinstance(operator, Token):
-            operator = OPERATORS[operator]
+            operator = OPERATORS[operator.upper()]
         return Relation(columns=(str(name),), operator=operator, values=(term,), at=at(name))
 
     def is_not_null(self, name: Token) -> Relation:

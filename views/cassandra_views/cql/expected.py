@@ -71,6 +71,10 @@ def explain(error: UnexpectedInput, text: str, start: str, tokens: Iterable[Toke
         place = At(len(lines), len(lines[-1]) + 1)
         what = f"the {kind} ends too early; expected {expected}" if text.strip() else f"there is no {kind}"
         return what, f"Write the whole {kind}", place
+    begin = (token.start_pos or 0) - 1
+    if text[begin : begin + 2] == "/*":
+        what = f"a comment begins here and is not closed in the {kind}"
+        return what, "Close it with */", At(place.line, place.column - 1)
     found = _shown(token, text)
     what = f"unexpected {found} in the {kind}; expected {expected}"
     before = None
@@ -91,7 +95,7 @@ def _advice(error: UnexpectedToken, token: Token, before: Token | None, kind: st
         return f"Take {_NOT_IN_A_VIEW[word]} out: a view has none; CLUSTERING ORDER BY is what orders it"
     if start == "view_file" and before is not None and str(before) in ("distinct", "json"):
         return f"Take {str(before).upper()} out: a materialized view selects plain columns"
-    if "IDENT" in error.expected and word in RESERVED:
+    if "IDENT" in error.expected and word in RESERVED and token.type != "QUOTED":
         return f"If '{word}' is meant as a name, write it in double quotes: \"{word}\" (it is a reserved word)"
     if token.type == "QUOTED":
         return "Write texts in single quotes; double quotes are for names"
@@ -120,10 +124,6 @@ def _bad_character(error: UnexpectedCharacters, text: str, kind: str) -> tuple[s
             "Close it with a double quote",
             place,
         )
-    if rest.startswith("/*"):
-        return f"a comment begins here and is not closed in the {kind}", "Close it with */", place
-    if rest.startswith(("{%", "{{")):
-        return f"a piece of a template is left in the {kind}", "Render the template first", place
     return f"unexpected character {rest[:1]!r} in the {kind}", "Take it out, or put it in quotes", place
 
 

@@ -54,8 +54,8 @@ def _lint_key(statement: TableStatement, declared: dict[str, ColumnDeclaration],
         elif column.is_static:
             what = f"Static column '{name}' cannot be part of the PRIMARY KEY"
             report.add("CV406", what, column.at, "Take STATIC out")
-    for column in statement.shape("").key_columns:
-        lint_key_type(column, ("CV407", "CV407"), declared[column.name].at, report)
+    for key in statement.shape("").key_columns:
+        lint_key_type(key, ("CV407", "CV407"), declared[key.name].at, report)
     for name in _doubled(statement.key):
         what = f"Duplicate column '{name}' in PRIMARY KEY clause for table '{statement.table}'"
         report.add("CV404", what, at, f"Name '{name}' once")

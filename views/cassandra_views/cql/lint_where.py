@@ -12,6 +12,7 @@ from cassandra_views.cql.printing import relation_cql, string_cql, term_cql
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import quoted
 from cassandra_views.model.statement import (
+    NOWHERE,
     Arithmetic,
     Call,
     Conversion,
@@ -110,7 +111,8 @@ def _lint_tuples(relation: Relation, text: str, report: Report) -> None:
 
 
 def _lint_term(term: Term, relation: Relation, report: Report) -> None:
-    at = getattr(term, "at", relation.at)
+    at = getattr(term, "at", NOWHERE)
+    at = at if at.line else relation.at
     text = term_cql(term)
     literal = "Write a literal"
     match term:

@@ -15,7 +15,6 @@ from cassandra_views.model.statement import (
     Literal,
     LiteralKind,
     Mapping,
-    Name,
     Sequence,
     Shape,
     Term,

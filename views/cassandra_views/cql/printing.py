@@ -213,7 +213,7 @@ def term_cql(term: Term) -> str:
         case Arithmetic(right=right):
             return f"- {term_cql(right)}"
         case Part(term=inner, field=str() as name):
-            return f"{term_cql(inner)}.{quoted(name)}"
+            return f"{term_cql(inner)}.{_term_name(name)}"
         case Part(term=inner, first=first, last=last, is_slice=True):
             ends = [term_cql(one) if one is not None else "" for one in (first, last)]
             return f"{term_cql(inner)}[{' .. '.join(ends)}]"
@@ -234,7 +234,12 @@ def option_cql(value: OptionValue) -> str:
 
 
 def _qualified(qualifier: str | None, name: str) -> str:
-    return quoted(name) if qualifier is None else f"{quoted(qualifier)}.{quoted(name)}"
+    return _term_name(name) if qualifier is None else f"{_term_name(qualifier)}.{_term_name(name)}"
+
+
+def _term_name(name: str) -> str:
+    # Not reserved, yet each would be read otherwise where a term may begin.
+    return f'"{name}"' if name in ("as", "between", "cast", "contains", "like") else quoted(name)
 
 
 def _declaration_cql(column: ColumnDeclaration) -> str:
