@@ -122,8 +122,9 @@ def make_plan(project: Project, observed: Observed, target: Target, request: Req
     steps += [step for each in active for step in each.create]
     steps += [step for each in active for step in each.finish]
     _refuse_over_budget(steps, observed.catalog, target)
-    # A registry is only worth creating for a view; a project without views leaves no trace.
-    steps = (first if steps or not project.views else first[1 - observed.has_registry :]) + steps
+    steps = [*first, *steps]
+    if len(steps) == 1 and isinstance(steps[0], CreateRegistry):
+        steps = []  # a registry is only worth creating for something to do
     return Plan(
         made_at=now,
         target=target.line,

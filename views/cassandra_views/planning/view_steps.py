@@ -172,6 +172,10 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         return
     if serving is not None and _agrees(serving, definition, context) and not is_refresh:
         return
+    former = None if is_refresh else _find_former(definition, record, context)
+    if former is not None:
+        _finish(former.number, definition, record, context, steps, start, needs_build=False, needs_audit=False)
+        return
     cause, reason = _cause(serving, definition, context, is_refresh=is_refresh)
     taken = [parsed[1] for live in context.catalog.generations_of(record.name) if (parsed := parse_physical(live.name))]
     number = max([record.next_number, *(each + 1 for each in taken)])
@@ -201,6 +205,18 @@ def _serving(record: ViewRecord, context: Context, steps: ViewSteps) -> Generati
         steps.notes.append(
             f"{record.name} generation {each.number} serves, and {what}: reads of it fail until a new one serves"
         )
+    return None
+
+
+def _find_former(definition: ViewDefinition, record: ViewRecord, context: Context) -> Generation | None:
+    """Return a retired generation that is just what is wanted: it is still fed, so it can serve at once."""
+    start = definition.window_start(context.now)
+    for each in reversed(record.in_state(State.RETIRED)):
+        live = context.catalog.find_view(record.name, each.number)
+        is_wanted = (each.version, each.window_start, each.audit) == (definition.version, start, Audit.PASSED)
+        is_in_grace = each.retired_at is not None and each.retired_at + record.grace > context.now
+        if is_wanted and is_in_grace and live is not None and live.table_id == each.table_id:
+            return each
     return None
 
 
