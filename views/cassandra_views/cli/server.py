@@ -140,7 +140,7 @@ def up(
         with _progress.status("Starting"):
             server.start()
         try:
-            _register_data(Path.cwd(), folder)
+            register_data(Path.cwd(), folder)
             _answers.print(f"Cassandra {server.version} answers on {', '.join(_shown(server))}; data in {folder}")
             if detach:
                 _answers.print("It stays up; `views down` stops it.")
@@ -288,7 +288,8 @@ def _registered_data(start: Path) -> Path:
         return _default_data(start)
 
 
-def _register_data(start: Path, data: Path) -> None:
+def register_data(start: Path, data: Path) -> None:
+    """Let the commands of the project around ``start`` find the server that runs on this data."""
     pointer = project_folder(start) / _OWN_FOLDER / _POINTER
     pointer.parent.mkdir(exist_ok=True)
     pointer.write_text(f"{data}\n", encoding="utf-8")
