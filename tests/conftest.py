@@ -76,9 +76,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if _is_strict() and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = (
-            f"{item.nodeid}: a skip is a failure here (CASSANDRA_VIEWS_STRICT=1): {report.longrepr}"
-        )
+        report.longrepr = f"{item.nodeid}: a skip is a failure here (CASSANDRA_VIEWS_STRICT=1): {report.longrepr}"
     return report
 
 

@@ -20,9 +20,7 @@ CLUSTER_NAME = "CASSANDRA_TEST_CLUSTER_NAME"
 PORT = "CASSANDRA_TEST_PORT"
 IMAGE = "cassandra:5.0.5"
 # Overrides a key of cassandra.yaml without a file of ours inside the container.
-VIEWS_ENABLED = (
-    "-Dcassandra.config.allow_system_properties=true -Dcassandra.settings.materialized_views_enabled=true"
-)
+VIEWS_ENABLED = "-Dcassandra.config.allow_system_properties=true -Dcassandra.settings.materialized_views_enabled=true"
 
 
 class Kind(StrEnum):
