@@ -14,6 +14,7 @@ BASES = {
         PRIMARY KEY (p, c, d, at, flag))""",
     "counters": "CREATE TABLE counters (p text PRIMARY KEY, n counter)",
     "no_grace": "CREATE TABLE no_grace (p text, c int, PRIMARY KEY (p, c)) WITH gc_grace_seconds = 0",
+    "bools": 'CREATE TABLE bools (k int PRIMARY KEY, "true" int)',
     "odd": """CREATE TABLE odd (u uuid, tu timeuuid, day date, tod time, ip inet, de decimal, vi varint, fl float,
         do double, bl blob, bi bigint, sm smallint, ti tinyint, asc_ ascii, li frozen<list<int>>,
         ma frozen<map<text, int>>, tup tuple<int, text>, ts timestamp,
@@ -157,6 +158,14 @@ VIEW_RULES = [
     Rule("CV209", odd("tup", "= (address) {street: 'x'}"), "unquoted", base="odd", harmful=True),
     Rule("CV209", odd("ma", '= {"No": 4}'), "unquoted", base="odd", harmful=True),
     Rule(
+        "CV210",
+        'CREATE MATERIALIZED VIEW v AS SELECT "true", k FROM bools WHERE "true" IS NOT NULL AND k = 1 '
+        'PRIMARY KEY ("true", k)',
+        "unquoted",
+        base="bools",
+        harmful=True,
+    ),
+    Rule(
         "CV301",
         "CREATE MATERIALIZED VIEW v AS SELECT p, n FROM counters WHERE p IS NOT NULL PRIMARY KEY (p)",
         "Materialized views are not supported on counter tables",
@@ -241,5 +250,5 @@ TABLE_RULES = [
     ("CV413", "CREATE TABLE t (k int PRIMARY KEY) WITH comment = 'a' AND comment = 'b'"),
     ("CV414", "CREATE TABLE t (k int PRIMARY KEY) WITH gc_grace_seconds = 'x'"),
 ]
-SERVER_TAKES_TABLES = frozenset(("CV410",))
-"""Warnings; and names of 49 and more, and COMPACT STORAGE, which servers still take for tables."""
+SERVER_TAKES = frozenset(("CV401", "CV410", "CV411"))
+"""Codes of tables that servers take: long names, those without views, and COMPACT STORAGE."""

@@ -54,6 +54,7 @@ CODES = {
     "CV207": "a bare name as a value in WHERE",
     "CV208": "a timestamp without its time zone in WHERE",
     "CV209": "a user-defined type's name or fields in WHERE",
+    "CV210": "a column named true or false in WHERE",
     # What the base table says to it
     "CV301": "the base is a counter table",
     "CV302": "gc_grace_seconds of the base is 0",
