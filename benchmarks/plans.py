@@ -1,0 +1,44 @@
+"""The figure of planning many views, made of what ``benchmarks.planning`` measures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks import planning
+from benchmarks.report import Details, Figure, Section, judged
+from benchmarks.stage import Tell
+
+TARGET_SECONDS = 2.0
+
+
+def measure(tell: Tell, *, is_quick: bool) -> Section:
+    """Make the views and plan again and again, on a server of its own."""
+    tell("planning: creating the views (up to 75 s)")
+    return section(planning.run(views=60) if is_quick else planning.run())
+
+
+def section(found: Mapping[str, Any]) -> Section:
+    """Put the seconds together."""
+    views, seconds, catalog = found["views"], found["plan_seconds"], found["catalog_read_seconds"]
+    rows = [
+        (name.removesuffix("_seconds").replace("_", " "), f"{value:.2f}")
+        for name, value in found.items()
+        if name.endswith("_seconds")
+    ]
+    return Section(
+        title="Planning",
+        figures=(
+            Figure(
+                name=f"plan for {views:,} views, files unchanged",
+                measured=f"{seconds:.2f} s",
+                reference=f"one catalog read: {catalog:.2f} s",
+                target=f"<= {TARGET_SECONDS:.0f} s",
+                verdict=judged(seconds <= TARGET_SECONDS),
+            ),
+        ),
+        how="A project of that many view files on a server that holds them all; medians of planning by `ViewManager` "
+        "in a process that has planned before, and of reading the catalog alone. `command` is `views plan` as a "
+        "process of its own, `first plan` the one before anything was known of the files.",
+        details=(Details(title="Parts, seconds", head=("part", "seconds"), rows=tuple(rows)),),
+    )
