@@ -47,7 +47,7 @@ class Attempt:
     @property
     def on(self) -> str:
         """The view and the physical view being read, for errors."""
-        return f"{self.pointer.name} ({self.reading})"
+        return f"{self.pointer.on} ({self.reading})"
 
     def run(self) -> Result:
         """Read.
@@ -58,14 +58,14 @@ class Attempt:
             ReadError: as ``ViewReader.select`` says.
             Missing: a physical view is not in the server's schema.
         """
-        ask, pointer, on = self._ask, self.pointer, str(self.pointer.name)
-        view = self._find(pointer.spans[-1])
+        ask, pointer, on = self._ask, self.pointer, self.pointer.on
+        newest = pointer.spans[-1]
+        view = self._find(newest)
         shape: Shape = tuple([(key, isinstance(value, SEVERAL)) for key, value in ask.conditions.items()])
         query = view.queries.get(shape)
         if query is None:
             query = view.queries[shape] = compile_query(view, shape, on=on)
-        time = pointer.spans[-1].entry.time
-        given = given_values(query, list(ask.conditions.values()), view, time, on=on)
+        given = given_values(query, list(ask.conditions.values()), view, newest.entry.time, on=on)
         way = route(pointer.spans, query, given, on=on)
         after = None
         if ask.page is not None:
@@ -87,10 +87,10 @@ class Attempt:
 
     def _find(self, span: Span) -> PhysicalView:
         self.reading = span.entry.name
-        return self._views.find(self.pointer.name, self.reading, self.pointer.serving)
+        return self._views.find(self.pointer.name.keyspace, self.pointer.on, self.reading, self.pointer.serving)
 
     def _digest(self, query: Query, given: list[Any], view: PhysicalView) -> bytes:
-        on = str(self.pointer.name)
+        on = self.pointer.on
         return query_digest(on, fingerprinted(query.terms, given, view.protocol_version, on=on))
 
     def _fetch(
@@ -133,5 +133,5 @@ class Attempt:
         try:
             bound = prepared.bind(values)
         except WRONG_VALUE as error:
-            raise refused_value(query, given, statement.view, error, on=str(self.pointer.name)) from error
+            raise refused_value(query, given, statement.view, error, on=self.pointer.on) from error
         return self._views.send(bound)

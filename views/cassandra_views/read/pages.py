@@ -28,7 +28,8 @@ class Position:
 
     Args:
         key: the bytes of its key, the partition key first.
-        done: for each clustering column, the values of its IN that need no more reading, as bits; 0 without an IN.
+        done: for each clustering column that is asked for, the values of its IN that need no more reading, as
+            bits (0 without an IN); empty where no clustering column is asked for by IN.
     """
 
     key: tuple[bytes, ...]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, dict_factory
 
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_views.model.names import quoted
 
 if TYPE_CHECKING:
     from cassandra_views.read.query import Query, Shape
@@ -67,7 +67,6 @@ class PhysicalView:
         ranks = {"partition_key": 0, "clustering": 1}
         rows.sort(key=lambda row: (ranks.get(row["kind"], 2), row["position"], row["column_name"]))
         self.columns: tuple[str, ...] = tuple(row["column_name"] for row in rows)
-        self._places = {column: place for place, column in enumerate(self.columns)}
         self._select = (
             f"SELECT {', '.join(quoted(each) for each in self.columns)} FROM {quoted(keyspace)}.{quoted(name)}"
         )
@@ -91,6 +90,7 @@ class PhysicalView:
         self.partition = of_kind("partition_key")
         self.clustering = of_kind("clustering")
         self.key = (*self.partition, *self.clustering)
+        self._key_places = [self.columns.index(column.name) for column in self.key]
         self.layout = self._layout()
 
     def statement(self, rest: str) -> PreparedStatement:
@@ -112,13 +112,15 @@ class PhysicalView:
         Raises:
             TypeError: the row factory makes rows in which no column can be found.
         """
-        if isinstance(row, Mapping):
-            return tuple(row[column.name] for column in self.key)
-        if isinstance(row, tuple | list):
-            return tuple(row[self._places[column.name]] for column in self.key)
+        # In this order: each query makes a named tuple class of its own, and asking a new class
+        # whether it is a Mapping takes 90 microseconds.
         try:
-            return tuple(getattr(row, column.name) for column in self.key)
-        except AttributeError as error:
+            if isinstance(row, tuple | list):
+                return tuple([row[place] for place in self._key_places])
+            if isinstance(row, dict | Mapping):
+                return tuple([row[column.name] for column in self.key])
+            return tuple([getattr(row, column.name) for column in self.key])
+        except (AttributeError, LookupError) as error:
             raise TypeError(f"rows of {type(row).__name__} have no columns that can be found by name") from error
 
     def _layout(self) -> bytes:
@@ -137,10 +139,10 @@ class PhysicalViews:
         self._session = session
         self._consistency = consistency
         self._timeout_seconds = timeout_seconds
-        self._found: dict[ViewName, dict[str, PhysicalView]] = {}
+        self._found: dict[str, dict[str, PhysicalView]] = {}
 
-    def find(self, view: ViewName, name: str, serving: Container[str]) -> PhysicalView:
-        """Return a physical view of a view; of those that are not serving nothing is kept.
+    def find(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
+        """Return a physical view of a logical one; of those that are not serving nothing is kept.
 
         Raises:
             Missing: the server's schema does not hold it.
@@ -150,7 +152,7 @@ class PhysicalViews:
         if found is None:
             found = PhysicalView(
                 self._session,
-                view.keyspace,
+                keyspace,
                 name,
                 consistency=self._consistency,
                 timeout_seconds=self._timeout_seconds,
@@ -159,7 +161,7 @@ class PhysicalViews:
             self._found[view] = kept | {name: found}
         return found
 
-    def forget(self, view: ViewName, name: str) -> None:
+    def forget(self, view: str, name: str) -> None:
         """Forget a physical view that could not be read: what is known of it may be wrong."""
         known = self._found.get(view, {})
         self._found[view] = {each: one for each, one in known.items() if each != name}

@@ -26,6 +26,7 @@ class Pointer:
     """What serves a view.
 
     Args:
+        on: the name as a text, which each read needs.
         spans: the generations in the order of their times, at least one.
         window: what of time they cover together.
         serving: the names of their physical views.
@@ -33,6 +34,7 @@ class Pointer:
     """
 
     name: ViewName
+    on: str
     spans: tuple[Span, ...]
     window: tuple[datetime | None, datetime | None]
     serving: frozenset[str]
@@ -140,6 +142,7 @@ class Pointers:
             spans = in_order(entries)
         slot.pointer = Pointer(
             name=name,
+            on=str(name),
             spans=spans,
             window=window(spans),
             serving=frozenset(span.entry.name for span in spans),

@@ -36,6 +36,11 @@ class Term:
     op: str
     index: int
 
+    @property
+    def mark(self) -> bytes:
+        """What stands for the column and the operator where a query is digested."""
+        return b"%s\0%s\0" % (self.column.name.encode(), self.op.encode())
+
     def __str__(self) -> str:
         return f"{self.column.cql} {self.op} ?"
 
@@ -48,6 +53,7 @@ class Query:
         partition: one term for each column of the partition key, or none at all: the whole view.
         clustering: the terms of each restricted clustering column, a prefix of them.
         terms: all of them, in the order of the ``where``.
+        has_inner_in: whether a clustering column is asked for by IN.
         partition_names: the columns of the partition key, also where none is given.
         flat: the terms of ``clustering``, one after another.
         rest: what follows ``SELECT ... FROM view`` for one partition, or for the whole view.
@@ -58,6 +64,7 @@ class Query:
     terms: tuple[Term, ...]
     rest: str
     flat: tuple[Term, ...]
+    has_inner_in: bool
     partition_names: tuple[str, ...]
 
     @property
@@ -110,6 +117,7 @@ def compile_query(view: PhysicalView, shape: Shape, *, on: str) -> Query:
         terms=tuple(terms),
         rest=rest,
         flat=flat,
+        has_inner_in=any(term.op == "IN" for term in flat),
         partition_names=tuple(column.name for column in view.partition),
     )
 

@@ -95,7 +95,7 @@ class ViewReader:
 
     def _retried(self, view: str, failed: Attempt, ask: Ask, error: Exception) -> Result:
         """Read once more if what failed serves no longer; else tell the error."""
-        self._views.forget(failed.pointer.name, failed.reading)
+        self._views.forget(failed.pointer.on, failed.reading)
         if not may_be_dropped(error):
             raise read_failed(error, on=failed.on) from error
         try:

@@ -64,7 +64,7 @@ class Course:
                 yield Statement(view=self._find_view(span), rest="", values=[])
             return
         view = self._find_view(spans[0])
-        key = _decoded(view, self._after, self._on)
+        key = _decoded(view, self._after, self._query, self._on)
         partition = key[: len(view.partition)]
         begun = self._begun(spans, partition)
         for place, span in enumerate(spans[begun:]):
@@ -100,7 +100,7 @@ class Course:
             if waiting is None:
                 yield Statement(view=view, rest=query.rest, values=[*partition, *inner])
             elif self._bytes(view, partition) == waiting.key[: len(partition)]:
-                yield from self._rest_of_partition(view, _decoded(view, waiting, self._on))
+                yield from self._rest_of_partition(view, _decoded(view, waiting, query, self._on))
                 waiting = None
         if waiting is not None and all(lists):
             raise BadRead("the page token points outside the query", on=self._on, next="Begin again at the first page")
@@ -162,12 +162,13 @@ def position_after(
         before: where the page began, whose finished values of IN are kept.
     """
     key = serialized_key(view, rows[-1], on)
+    if not query.has_inner_in:
+        return Position(key=key, done=())
     width = len(view.partition)
     done = []
-    for depth in range(len(view.clustering)):
-        terms = query.clustering[depth] if depth < len(query.clustering) else ()
+    for depth, terms in enumerate(query.clustering):
         mask = 0
-        if terms and terms[0].op == "IN":
+        if terms[0].op == "IN":
             column, prefix = view.clustering[depth], key[: width + depth]
             seen = {key[width + depth]}
             if before is not None and before.key[: width + depth] == prefix:
@@ -192,15 +193,16 @@ def serialized_key(view: PhysicalView, row: Any, on: str) -> tuple[bytes, ...]:
     """
     try:
         values = view.key_of(row)
-    except TypeError as error:
+        version = view.protocol_version
+        return tuple([column.type.serialize(value, version) for column, value in zip(view.key, values, strict=True)])
+    except WRONG_VALUE as error:
         raise BadRead(f"its rows cannot be paged: {error}", on=on, next="Use a row factory of the driver") from error
-    return tuple(
-        serialized(column, value, view.protocol_version, on=on) for column, value in zip(view.key, values, strict=True)
-    )
 
 
-def _decoded(view: PhysicalView, position: Position, on: str) -> tuple[Any, ...]:
-    if len(position.key) == len(view.key) and len(position.done) == len(view.clustering):
+def _decoded(view: PhysicalView, position: Position, query: Query, on: str) -> tuple[Any, ...]:
+    if len(position.key) == len(view.key) and len(position.done) == (
+        len(query.clustering) if query.has_inner_in else 0
+    ):
         try:
             return tuple(
                 column.type.from_binary(data, view.protocol_version)

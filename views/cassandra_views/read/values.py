@@ -86,7 +86,7 @@ def serialized(column: KeyColumn, value: Any, protocol_version: int, *, on: str)
         BadRead: the value is not of the column's type.
     """
     try:
-        return bytes(column.type.serialize(value, protocol_version))
+        return column.type.serialize(value, protocol_version)  # type: ignore[no-any-return]
     except WRONG_VALUE as error:
         raise bad_value(column, value, on) from error
 
@@ -104,8 +104,9 @@ def refused_value(query: Query, given: list[Any], view: PhysicalView, error: Exc
 
 def bad_value(column: KeyColumn, value: Any, on: str) -> BadRead:
     """Return the error for a value that is not of its column's type."""
+    named = column.type.cql_parameterized_type().replace("varchar", "text")
     return BadRead(
-        f"'{column.name}' is {column.type.cql_parameterized_type()} and is given {_shown(value)}",
+        f"'{column.name}' is {named} and is given {_shown(value)}",
         on=on,
         next="Give a value of that type",
     )
@@ -121,9 +122,9 @@ def fingerprinted(terms: tuple[Term, ...], given: list[Any], protocol_version: i
     parts = []
     for term in terms:
         value = given[term.index]
-        each = value if term.op == "IN" else (value,)
-        data = [serialized(term.column, one, protocol_version, on=on) for one in each]
-        parts.append(
-            b"\0".join([term.column.name.encode(), term.op.encode(), *(len(one).to_bytes(4) + one for one in data)])
-        )
+        if term.op == "IN":
+            data = [serialized(term.column, one, protocol_version, on=on) for one in value]
+            parts.append(term.mark + b"".join([len(one).to_bytes(4) + one for one in data]))
+        else:
+            parts.append(term.mark + serialized(term.column, value, protocol_version, on=on))
     return sorted(parts)
