@@ -56,7 +56,7 @@ def _lint_form(statement: ViewStatement, relation: Relation, report: Report) -> 
     text = relation_cql(relation)
     for name in relation.columns:
         if name in ("true", "false"):
-            # Of 173 words tried on 5.0.9 the only two that where_clause keeps bare and that cannot be read so.
+            # Of 173 words tried on 5.0.9 the only two kept bare that cannot be read so: the node did not start again.
             what = f"{text} names a column '{name}': servers keep it unquoted in WHERE and cannot read it again"
             report.add("CV210", what, relation.at, "Give the column of the base another name")
     match relation.subject:
