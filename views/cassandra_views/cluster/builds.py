@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, Unauthorized
+from cassandra.util import datetime_from_uuid1
 
 from cassandra_views.cluster.database import Answer, Database, Row
 from cassandra_views.cluster.members import Member, read_members
@@ -45,14 +46,17 @@ class BuildLook:
 
     Args:
         moving: members that join, leave or move; nothing counts as built while there are any.
-        undrained: nodes that hold batches older than the last SUCCESS.
+        undrained: nodes that hold batches older than the last SUCCESS, or that cannot be asked.
         succeeded_at: the last SUCCESS, by the servers' clocks; None while one is missing.
+        cutoff: batches up to this moment count: the last SUCCESS, or where it is unknown the first look
+            that found every node built.
     """
 
     nodes: tuple[NodeBuild, ...]
     moving: tuple[str, ...] = ()
     undrained: tuple[str, ...] = ()
     succeeded_at: datetime | None = None
+    cutoff: datetime | None = None
 
     @property
     def is_built(self) -> bool:
@@ -73,7 +77,7 @@ class BuildLook:
     def waits_for(self) -> tuple[str, ...]:
         """What is being waited for, in words, one entry a node."""
         found = [f"{node.address} ({node.note or f'{node.share:.0%}'})" for node in self.nodes if not node.is_built]
-        found += [f"{address} (still delivers view writes)" for address in self.undrained]
+        found += [f"{address} (still delivers view writes, or cannot be asked)" for address in self.undrained]
         return tuple(found + [f"{address} (is moving in the ring)" for address in self.moving])
 
     def mark(self) -> tuple[Any, ...]:
@@ -82,8 +86,11 @@ class BuildLook:
         return (nodes, self.undrained, self.moving)
 
 
-def look(database: Database, keyspace: str, physical: str) -> BuildLook:
+def look(database: Database, keyspace: str, physical: str, *, cutoff: datetime | None = None) -> BuildLook:
     """Ask every member how far it is with one view.
+
+    Args:
+        cutoff: that of an earlier look of the same wait.
 
     Raises:
         ClusterError: no member answers, or the role may not read the status tables.
@@ -126,17 +133,28 @@ def look(database: Database, keyspace: str, physical: str) -> BuildLook:
     undrained: tuple[str, ...] = ()
     if all(node.is_built for node in nodes):
         succeeded_at = _last_success(status, owning)
-        undrained = _undrained(database, owning, succeeded_at)
-    return BuildLook(nodes=tuple(nodes), moving=moving, undrained=undrained, succeeded_at=succeeded_at)
+        cutoff = succeeded_at or cutoff or _server_time(database)
+        undrained = _undrained(database, owning, cutoff)
+    return BuildLook(nodes=tuple(nodes), moving=moving, undrained=undrained, succeeded_at=succeeded_at, cutoff=cutoff)
 
 
 def running_builds(database: Database, keyspace: str) -> tuple[str, ...]:
-    """Return the physical views of a keyspace that some reachable node is building now."""
+    """Return the physical views of a keyspace that some reachable node is building now.
+
+    Only those the node still has in its schema: one that was down when a view was dropped may keep its rows.
+    """
     names: set[str] = set()
-    for answer in database.ask(
+    building = database.ask(
         "SELECT view_name FROM system.view_builds_in_progress WHERE keyspace_name = %s", values=(keyspace,)
-    ):
-        names |= {row["view_name"] for row in answer.rows}
+    )
+    busy = [answer for answer in building if answer.rows]
+    existing = database.ask(
+        "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s",
+        [answer.host for answer in busy],
+        values=(keyspace,),
+    )
+    for answer, known in zip(busy, existing, strict=True):
+        names |= {row["view_name"] for row in answer.rows} & {row["view_name"] for row in known.rows}
     return tuple(sorted(names))
 
 
@@ -193,25 +211,29 @@ def _last_success(status: dict[uuid.UUID, Row], members: list[Member]) -> dateti
     return EPOCH + timedelta(microseconds=max(times)) if len(times) == len(members) else None
 
 
-def _undrained(database: Database, members: list[Member], succeeded_at: datetime | None) -> tuple[str, ...]:
-    """Return the nodes that hold a batch older than the last SUCCESS (or any batch, where that is unknown)."""
+def _server_time(database: Database) -> datetime:
+    """Return now by a node's clock: batches carry the time of the nodes, not ours."""
+    row = database.rows("SELECT now() AS now FROM system.local")[0]
+    return _moment(row["now"])
+
+
+def _undrained(database: Database, members: list[Member], cutoff: datetime) -> tuple[str, ...]:
+    """Return the nodes that hold a batch of before the cut-off, or that cannot say."""
     found = []
     answers = database.ask("SELECT id FROM system.batches", [member.host for member in members])
     _refuse_unauthorized(answers)
     for member, answer in zip(members, answers, strict=True):
-        oldest = min((_moment(row["id"]) for row in answer.rows), default=None)
-        if oldest is not None and (succeeded_at is None or oldest <= succeeded_at):
+        if answer.error or any(_moment(row["id"]) <= cutoff for row in answer.rows):
             found.append(member.address)
     return tuple(found)
 
 
-def _moment(batch: uuid.UUID) -> datetime:
-    return EPOCH + timedelta(microseconds=(batch.time - 0x01B21DD213814000) // 10)
+def _moment(timeuuid: uuid.UUID) -> datetime:
+    moment: datetime = datetime_from_uuid1(timeuuid)
+    return moment.replace(tzinfo=UTC)
 
 
 def _refuse_unauthorized(answers: list[Answer]) -> None:
-    from cassandra import Unauthorized
-
     for answer in answers:
         if isinstance(answer.error, Unauthorized):
             raise ClusterError(

@@ -16,7 +16,8 @@ from cassandra import (
     Unauthorized,
 )
 from cassandra.cluster import ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
+from cassandra.connection import ConnectionBusy, ConnectionException
+from cassandra.policies import FallthroughRetryPolicy, RetryPolicy, RoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.protocol import ErrorMessage
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
@@ -25,8 +26,9 @@ from cassandra_views.model.errors import ClusterError, ViewsError
 
 Row = dict[str, Any]
 
-DRIVER_ERRORS = (DriverException, NoHostAvailable, ErrorMessage)
-"""What a statement can raise; NoHostAvailable and ErrorMessage stand outside the driver's own root."""
+DRIVER_ERRORS = (DriverException, NoHostAvailable, ErrorMessage, ConnectionException, ConnectionBusy)
+"""What a statement can raise; all but the first stand outside the driver's own root. A connection's own
+error comes through where its node dies, since FallthroughRetryPolicy hands it on as it is."""
 
 NODES_PROFILE = "cassandra_views.nodes"
 
@@ -77,12 +79,14 @@ class Database:
         consistency: int = ConsistencyLevel.LOCAL_QUORUM,
         timeout_seconds: float | None = None,
     ) -> list[Row]:
-        """Run a read and return its rows, all pages.
+        """Run a read and return its rows, all pages; a node that dies under it is passed over.
 
         Raises:
             ClusterError: the cluster did not answer, or refused.
         """
         statement = self._bound(query, values, consistency)
+        statement.retry_policy = RetryPolicy()
+        statement.is_idempotent = True
         with explained("a read failed"):
             return self._run(statement, timeout_seconds=timeout_seconds)
 
@@ -217,6 +221,6 @@ def advice(error: Exception) -> str:
         return "Grant the role what docs/guides/operator.md lists under Permissions"
     if any(isinstance(each, AuthenticationFailed) for each in [error, *inner]):
         return "Correct CASSANDRA_USERNAME and the password file"
-    if isinstance(error, OperationTimedOut | NoHostAvailable):
+    if isinstance(error, OperationTimedOut | NoHostAvailable | ConnectionException):
         return "See that the nodes are up and reachable, then run the command again"
     return "Run the command again; 'views status' shows what stands"

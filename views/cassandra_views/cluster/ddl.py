@@ -14,8 +14,9 @@ from cassandra.protocol import SyntaxException
 from cassandra_views.cluster.database import DRIVER_ERRORS, Database, driver_text, explained
 from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.model.errors import ClusterError
+from cassandra_views.model.names import quoted
 
-_REFUSALS = (InvalidRequest, Unauthorized, SyntaxException)
+REFUSALS = (InvalidRequest, Unauthorized, SyntaxException)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Ddl:
         """
         error = self._send(held, cql)
         existence = self._settle(keyspace, physical, table_id, wanted=True, error=error)
+        held.is_in_doubt = False
         if existence.is_everywhere:
             return
         reason = driver_text(error) if error else "the nodes do not agree on the schema"
@@ -83,14 +85,15 @@ class Ddl:
             next="Run the command again: it settles what was begun",
         ) from error
 
-    def drop_view(self, held: Held, keyspace_quoted: str, keyspace: str, physical: str, on: str) -> None:
+    def drop_view(self, held: Held, keyspace: str, physical: str, on: str) -> None:
         """Drop a view and see it gone from every reachable node's schema.
 
         Raises:
             ClusterError: it is still there on some node in time.
         """
-        error = self._send(held, f"DROP MATERIALIZED VIEW IF EXISTS {keyspace_quoted}.{physical}")
+        error = self._send(held, f"DROP MATERIALIZED VIEW IF EXISTS {quoted(keyspace)}.{quoted(physical)}")
         existence = self._settle(keyspace, physical, None, wanted=False, error=error)
+        held.is_in_doubt = False
         if existence.is_nowhere:
             return
         raise ClusterError(
@@ -117,6 +120,7 @@ class Ddl:
         """
         error = self._send(held, cql)
         self.await_agreement()
+        held.is_in_doubt = error is not None and not isinstance(error, REFUSALS)
         if error is not None and not exists():
             raise ClusterError(
                 f"it could not be created: {driver_text(error)}",
@@ -157,14 +161,16 @@ class Ddl:
     def _send(self, held: Held, cql: str) -> Exception | None:
         """Send one statement once; return the driver's error, which means "unknown" whatever it says."""
         if not held.outlives(self._timeout + 1.0):
-            held = self.lease.renewed(held)
+            held.expires = self.lease.renewed(held).expires
+        held.is_in_doubt = True
         try:
             for warning in self._database.ddl(cql, self._choose(), self._timeout):
                 if "experimental" not in warning:  # said of every view by every server
                     self._on_warning(warning)
         except DRIVER_ERRORS as error:
             self._coordinator = None
-            return error
+            found: Exception = error
+            return found
         return None
 
     def _choose(self) -> Host:
@@ -194,7 +200,7 @@ class Ddl:
         After an error the contrary is believed only when it has stood for one time-out of a DDL: a
         statement that was sent may still arrive. A refusal is believed sooner: it is said before any change.
         """
-        doubt = 0.5 if isinstance(error, _REFUSALS) else self._timeout if error else self._agreement
+        doubt = 0.5 if isinstance(error, REFUSALS) else self._timeout if error else self._agreement
         begun = time.monotonic()
         pause = 0.02
         while True:

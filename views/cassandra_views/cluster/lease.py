@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 from cassandra import ConsistencyLevel
 
 from cassandra_views.cluster.database import DRIVER_ERRORS, Database
-from cassandra_views.model.errors import LeaseHeld
+from cassandra_views.model.errors import ClusterError, LeaseHeld
 from cassandra_views.model.names import quoted
 
 RESOURCE = "cluster"
@@ -29,6 +29,8 @@ class Held:
     number: int
     expires: float
     """On this machine's monotonic clock; counted from before the request, so never too late."""
+    is_in_doubt: bool = False
+    """A statement was sent under it and its outcome is not known yet."""
 
     def outlives(self, seconds: float) -> bool:
         """Tell whether the lease stands for that long from now."""
@@ -41,9 +43,8 @@ class Lease:
     Args:
         ddl_timeout_seconds: what one DDL may take. The lease lasts that and a margin; a holder that
             follows an expired one (whose last statement may still be under way) stays quiet as long.
+        margin_seconds: at least 2.
     """
-
-    MARGIN_SECONDS = 5.0
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Lease:
         *,
         owner: str,
         ddl_timeout_seconds: float,
+        margin_seconds: float = 5.0,
         on_wait: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._database = database
@@ -59,7 +61,7 @@ class Lease:
         self._owner = f"{owner} {uuid.uuid4().hex[:8]}"
         self._ddl_timeout = ddl_timeout_seconds
         self._on_wait = on_wait
-        self.ttl_seconds = int(ddl_timeout_seconds + self.MARGIN_SECONDS)
+        self.ttl_seconds = int(ddl_timeout_seconds + margin_seconds)
         self.wait_seconds = 3.0 * self.ttl_seconds + 60.0
 
     @contextmanager
@@ -88,21 +90,19 @@ class Lease:
     def _take(self) -> Held:
         deadline = time.monotonic() + self.wait_seconds
         pause, told = 0.05, ""
+        unsure: tuple[Held, bool] | None = None
         while True:
-            asked = time.monotonic()
-            try:
+            with suppress(*DRIVER_ERRORS, ClusterError):  # unknown: the next round reads what stands
                 owner, number, released = self._read()
+                if unsure and (owner, number) == (self._owner, unsure[0].number):
+                    return self._begun(*unsure)
                 if owner is None or owner == self._owner:
+                    unsure = (Held(owner=self._owner, number=number + 1, expires=self._expiry()), released != number)
                     if self._try(number, owner):
-                        held = Held(owner=self._owner, number=number + 1, expires=asked + self.ttl_seconds)
-                        if released != number:
-                            held = self._stay_quiet(held)
-                        return held
+                        return self._begun(*unsure)
                 elif owner != told:
                     self._on_wait(f"waiting for the lease, held by {owner}")
                     told = owner
-            except DRIVER_ERRORS:
-                pass  # unknown: the next round reads what stands
             if time.monotonic() > deadline:
                 raise LeaseHeld(
                     f"the lease is held by {told or 'rivals that keep taking it'}",
@@ -112,24 +112,28 @@ class Lease:
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
 
+    def _expiry(self) -> float:
+        # The server counts a TTL from the whole second that has begun: up to one second less than it says.
+        return time.monotonic() + self.ttl_seconds - 1.0
+
     def _try(self, number: int, owner: str | None) -> bool:
-        condition = "IF owner = ? AND number = ?" if number else "IF owner = ?"
-        checked = (owner, number) if number else (owner,)
         applied, _row = self._database.conditional(
             [
                 (
-                    f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? {condition}",
-                    (self._owner, RESOURCE, *checked),
+                    f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? "
+                    "IF owner = ? AND number = ?",
+                    (self._owner, RESOURCE, owner, number or None),
                 ),
                 (f"UPDATE {self._table} SET number = ? WHERE resource = ?", (number + 1, RESOURCE)),
             ]
         )
         return applied
 
+    def _begun(self, held: Held, needs_quiet: bool) -> Held:
+        return self._stay_quiet(held) if needs_quiet and held.number > 1 else held
+
     def _stay_quiet(self, held: Held) -> Held:
         """Wait out a DDL that the former holder, which did not give the lease back, may have sent."""
-        if held.number == 1:
-            return held
         self._on_wait(f"the last run ended without giving the lease back: waiting {self._ddl_timeout:.0f} s")
         until = time.monotonic() + self._ddl_timeout
         while time.monotonic() < until:
@@ -142,8 +146,8 @@ class Lease:
         Raises:
             LeaseHeld: it was lost meanwhile.
         """
-        asked = time.monotonic()
         for _ in range(5):
+            expires = self._expiry()
             try:
                 applied, _row = self._database.conditional(
                     [
@@ -155,24 +159,23 @@ class Lease:
                     ]
                 )
             except DRIVER_ERRORS:
-                asked = time.monotonic()
-                continue
+                continue  # unknown, and the same again changes nothing twice
             if applied:
-                return Held(owner=held.owner, number=held.number, expires=asked + self.ttl_seconds)
+                return replace(held, expires=expires)
             break
         raise LeaseHeld("the lease was lost to another run", on=self._table, next="Run the command again")
 
     def _give_back(self, held: Held) -> None:
-        try:
+        """End the lease; the next holder stays quiet where a statement of ours may still be under way."""
+        released = held.number - 1 if held.is_in_doubt else held.number
+        # Unknown: if it does not arrive, the lease ends by itself and the next holder stays quiet.
+        with suppress(*DRIVER_ERRORS):
             self._database.conditional(
                 [
                     (
                         f"UPDATE {self._table} SET owner = null, released = ? WHERE resource = ? "
                         "IF owner = ? AND number = ?",
-                        (held.number, RESOURCE, held.owner, held.number),
+                        (released, RESOURCE, held.owner, held.number),
                     )
                 ]
             )
-        except DRIVER_ERRORS:
-            # Unknown: if it did not arrive, the lease ends by itself and the next holder stays quiet.
-            return

@@ -5,6 +5,7 @@ Reads only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -19,8 +20,6 @@ _SETTINGS = (
     "enable_materialized_views",
     "materialized_views_per_table_fail_threshold",
     "auto_snapshot",
-    "authorizer",
-    "authorizer.class_name",
 )
 _STATUS_TABLES = (
     "system.built_views",
@@ -30,6 +29,7 @@ _STATUS_TABLES = (
     "system_distributed.view_build_status",
 )
 OLDEST = (4, 1)
+AGREEMENT_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +61,14 @@ class ClusterFacts:
         return ", ".join(sorted({".".join(map(str, version)) for version in self.versions.values()}))
 
 
-def check_cluster(database: Database, *, is_work: bool = True) -> ClusterFacts:
+def check_cluster(
+    database: Database, *, is_work: bool = True, agreement_seconds: float = AGREEMENT_SECONDS
+) -> ClusterFacts:
     """Ask every node whether it is fit for work on views.
 
     Args:
         is_work: False only gathers facts, as planning and status do; nothing is refused.
+        agreement_seconds: how long the nodes may take to agree on a schema that somebody is changing now.
 
     Raises:
         PreflightError: names the node and what is wrong with it.
@@ -87,7 +90,7 @@ def check_cluster(database: Database, *, is_work: bool = True) -> ClusterFacts:
     if is_work:
         _refuse_old(versions)
         _refuse_disabled(settings)
-        _refuse_disagreement({str(answer.host.endpoint.address): answer.rows[0] for answer in reached})
+        _await_agreement(database, agreement_seconds)
         _refuse_moving(database)
     thresholds = [
         int(value)
@@ -201,16 +204,23 @@ def _refuse_disabled(settings: dict[str, dict[str, str]]) -> None:
             )
 
 
-def _refuse_disagreement(rows: dict[str, Row]) -> None:
-    versions: dict[str, list[str]] = {}
-    for address, row in rows.items():
-        versions.setdefault(str(row["schema_version"]), []).append(address)
-    if len(versions) > 1:
-        groups = "; ".join(", ".join(each) for each in versions.values())
-        raise PreflightError(
-            f"the nodes disagree on the schema ({groups})",
-            next="Wait for them to agree ('nodetool describecluster'), then run the command again",
-        )
+def _await_agreement(database: Database, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        versions: dict[str, list[str]] = {}
+        for answer in database.ask("SELECT schema_version FROM system.local"):
+            for row in answer.rows:
+                versions.setdefault(str(row["schema_version"]), []).append(str(answer.host.endpoint.address))
+        if len(versions) <= 1:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    groups = "; ".join(", ".join(each) for each in versions.values())
+    raise PreflightError(
+        f"the nodes disagree on the schema ({groups})",
+        next="Wait for them to agree ('nodetool describecluster'), then run the command again",
+    )
 
 
 def _refuse_moving(database: Database) -> None:

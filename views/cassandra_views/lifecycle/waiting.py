@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from datetime import datetime
 
-from cassandra_views.cluster.builds import BuildLook, look, running_builds
+from cassandra_views.cluster.builds import BuildLook, look
 from cassandra_views.cluster.database import Database
 from cassandra_views.lifecycle.reports import Listener, Notice, Progress
 from cassandra_views.model.errors import BuildStalled, ClusterError
@@ -23,6 +23,7 @@ class BuildWait:
     Args:
         timeout_seconds: wall-clock limit; None waits as long as the build makes progress.
         stall_seconds: how long a build may stand still before the wait is given up.
+        notice_seconds: how long it may before that is told.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class BuildWait:
         *,
         timeout_seconds: float | None = None,
         stall_seconds: float = STALL_SECONDS,
+        notice_seconds: float = NOTICE_SECONDS,
     ) -> None:
         self._database = database
         self._listener = listener
         self._timeout = timeout_seconds
         self._stall = stall_seconds
+        self._notice = notice_seconds
 
     def wait(self, name: ViewName, number: int) -> BuildLook:
         """Wait until every token-owning member has built the generation and its batches are drained.
@@ -50,10 +53,12 @@ class BuildWait:
         begun = moved = time.monotonic()
         mark: object = None
         first_share, is_told = None, False
+        cutoff: datetime | None = None
         on = f"{name} generation {number}"
         while True:
             try:
-                found = look(self._database, name.keyspace, name.physical(number))
+                found = look(self._database, name.keyspace, name.physical(number), cutoff=cutoff)
+                cutoff = found.cutoff
             except ClusterError:
                 if time.monotonic() - moved > self._stall:
                     raise
@@ -75,10 +80,10 @@ class BuildWait:
                     left_seconds=_left(found.share, first_share, now - begun),
                 )
             )
-            if now - moved > NOTICE_SECONDS and not is_told:
+            if now - moved > self._notice and not is_told:
                 is_told = True
                 waits = ", ".join(found.waits_for)
-                self._listener(Notice(text=f"{on}: no progress for {NOTICE_SECONDS:.0f} s; it waits for {waits}"))
+                self._listener(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
             if now - moved > self._stall or (self._timeout is not None and now - begun > self._timeout):
                 why = f"it makes no progress ({self._stall:.0f} s)" if now - moved > self._stall else "its time is over"
                 raise BuildStalled(
@@ -90,40 +95,6 @@ class BuildWait:
                 )
             # Quick at first, so that small builds are seen at once; each look costs two reads a node.
             time.sleep(0.15 if now - begun < 5 else min(0.5, 0.05 * max(4, len(found.nodes))))
-
-
-def await_quiet(
-    database: Database,
-    keyspace: str,
-    listener: Listener,
-    *,
-    except_for: Callable[[], frozenset[str]],
-    stall_seconds: float = STALL_SECONDS,
-) -> None:
-    """Wait until nothing is built in a keyspace, since any DDL there starts its builds anew (4.1, 5.0).
-
-    Args:
-        except_for: the physical views that do not count: those this run has just created, or drops.
-
-    Raises:
-        BuildStalled: the builds did not end for the length of a stall without any of them ending.
-    """
-    before: tuple[str, ...] = ()
-    changed = time.monotonic()
-    while True:
-        running = tuple(each for each in running_builds(database, keyspace) if each not in except_for())
-        if not running:
-            return
-        if running != before:
-            before, changed = running, time.monotonic()
-            listener(Notice(text=f"keyspace {keyspace}: waiting for the running build of {', '.join(running)}"))
-        if time.monotonic() - changed > max(3600.0, stall_seconds):
-            raise BuildStalled(
-                f"the build of {', '.join(running)} does not end, and a DDL now would start it anew",
-                on=f"keyspace {keyspace}",
-                next="Look at 'views status', or drop that view, then run the command again",
-            )
-        time.sleep(0.3)
 
 
 def _left(share: float, first: float, seconds: float) -> float | None:

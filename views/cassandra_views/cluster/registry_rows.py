@@ -1,0 +1,138 @@
+"""What the registry's rows hold, as values of the model and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cassandra_views.cluster.database import Row
+from cassandra_views.model.errors import RegistryError, StalePlan
+from cassandra_views.model.generation import (
+    MOVES,
+    Audit,
+    Generation,
+    Override,
+    OverrideKind,
+    Serving,
+    State,
+    Strategy,
+    ViewRecord,
+)
+from cassandra_views.model.names import ViewName
+
+_CHECKED = ("state", "audit", "physical_name")
+_FIELDS = {"physical_name": "physical"}
+
+
+def check_move(record: ViewRecord, number: int, columns: Mapping[str, Any]) -> None:
+    """Refuse a state move that the one table of moves does not hold: a bug of ours, never a user's."""
+    before, after = record.find(number), columns.get("state")
+    if after is None or (before is None and after is State.BUILDING):
+        return
+    if before is None or (after is not before.state and after not in MOVES[before.state]):
+        state = before.state.value if before else "nothing"
+        raise StalePlan(
+            f"it is {state} and cannot become {after.value}",
+            on=f"{record.name} generation {number}",
+            next="Plan again",
+        )
+
+
+def holds(
+    now: ViewRecord,
+    view: Mapping[str, Any],
+    generations: Mapping[int, Mapping[str, Any]],
+    remove: tuple[int, ...],
+) -> bool:
+    """Tell whether a batch of unknown outcome has been applied."""
+    if "read_from" in view and now.read_from != tuple(view["read_from"]):
+        return False
+    if "next_number" in view and now.next_number != view["next_number"]:
+        return False
+    if "override" in view and (now.override.kind if now.override else None) != view["override"]:
+        return False
+    if any(now.find(number) for number in remove):
+        return False
+    for number, columns in generations.items():
+        each = now.find(number)
+        if each is None:
+            return False
+        if any(getattr(each, _FIELDS.get(key, key)) != value for key, value in columns.items() if key in _CHECKED):
+            return False
+    return bool(generations or remove or {"read_from", "next_number", "override"} & set(view))
+
+
+def stored(value: Any) -> Any:
+    """Return a value of the model as the column holds it."""
+    if isinstance(value, tuple | list):
+        return [each.to_map() if isinstance(each, Serving) else each for each in value]
+    if isinstance(value, State | Audit | Strategy | OverrideKind):
+        return value.value
+    return value
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    return value.replace(tzinfo=UTC) if value is not None else None
+
+
+def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
+    """Return a view's record of its partition's rows.
+
+    Raises:
+        RegistryError: a row holds what this program does not know.
+    """
+    if not rows:
+        return ViewRecord(name=name)
+    first = rows[0]
+    override = None
+    if first["override"]:
+        override = Override(
+            kind=OverrideKind(first["override"]),
+            by=first["override_by"] or "",
+            why=first["override_why"] or "",
+            until=_utc(first["override_until"]),
+        )
+    grace = first["grace_seconds"]
+    try:
+        return ViewRecord(
+            name=name,
+            fence=first["fence"] or 0,
+            next_number=first["next_number"] or 1,
+            read_from=tuple(Serving.from_map(dict(each)) for each in first["read_from"] or ()),
+            strategy=Strategy(first["strategy"] or "rebuild"),
+            grace=timedelta(seconds=grace) if grace is not None else timedelta(minutes=15),
+            override=override,
+            next_due=_utc(first["next_due"]),
+            last_error=first["last_error"] or "",
+            project=first["project"] or "",
+            generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
+        )
+    except (ValueError, KeyError) as error:
+        raise RegistryError(
+            f"its registry row holds what this program does not know: {error}",
+            on=str(name),
+            next="Upgrade cassandra-views, or look at the row with cqlsh",
+        ) from error
+
+
+def _generation(row: Row) -> Generation:
+    return Generation(
+        number=row["number"],
+        physical=row["physical_name"],
+        table_id=row["table_id"],
+        version=row["version"] or "",
+        state=State(row["state"]),
+        window_start=_utc(row["window_start"]),
+        window_end=_utc(row["window_end"]),
+        audit=Audit(row["audit"]) if row["audit"] else None,
+        audited_at=_utc(row["audited_at"]),
+        created_at=_utc(row["created_at"]),
+        built_at=_utc(row["built_at"]),
+        served_at=_utc(row["served_at"]),
+        retired_at=_utc(row["retired_at"]),
+        rows_built=row["rows_built"],
+        run=row["run"] or "",
+        cql=row["cql"] or "",
+        reason=row["reason"] or "",
+    )

@@ -1,0 +1,123 @@
+"""Carries out the steps that change what readers see, and those that take generations away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cassandra_views.cluster.ddl import Ddl
+from cassandra_views.lifecycle.ledger import Ledger, stale
+from cassandra_views.lifecycle.quiet import QuietLease
+from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
+from cassandra_views.model.generation import Audit, Generation, Serving, State
+from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
+from cassandra_views.model.times import instant_text
+
+
+class ServeSteps:
+    """One method a step; each returns what came of it, in words."""
+
+    def __init__(self, ddl: Ddl, quiet: QuietLease, ledger: Ledger, *, clock: Callable[[], datetime]) -> None:
+        self._ddl = ddl
+        self._quiet = quiet
+        self._ledger = ledger
+        self._clock = clock
+
+    def serve(self, step: ServeGeneration) -> str:
+        """Send readers to the generation and retire those that served, in one conditional batch.
+
+        Raises:
+            AuditFailed: it was not audited.
+            ClusterError: a node that answers lacks it; readers are where they were.
+        """
+        view, on = step.view, f"{step.view} generation {step.number}"
+        with self._ddl.lease.held():
+            record, each = self._ledger.get(view, step.number)
+            if step.needs_audit and each.audit is not Audit.PASSED:
+                raise AuditFailed("it was not audited, and nothing serves unaudited", on=on, next="Run apply again")
+            existence = self._ddl.existence(view.keyspace, each.physical, each.table_id)
+            if not existence.is_everywhere:
+                raise ClusterError(
+                    "it is not in the schema of every node that answers",
+                    on=on,
+                    remains="Readers are where they were",
+                    next="Run apply again",
+                )
+            now = self._clock()
+            rows: dict[int, dict[str, object]] = {
+                number: {"state": State.RETIRED, "retired_at": now} for number in step.retires if number != step.number
+            }
+            rows[step.number] = {"state": State.SERVING, "served_at": now, "retired_at": None}
+            statics = {
+                "read_from": step.read_from,
+                "strategy": step.strategy,
+                "grace_seconds": step.grace_seconds,
+                "next_due": step.next_due,
+                "last_error": "",
+                "project": self._ledger.project or record.project,
+            }
+            self._ledger.change(view, statics=statics, generations=rows)
+        names = ", ".join(entry.name for entry in step.read_from)
+        self._ledger.tell(view, "serve", number=step.number, detail=f"readers are sent to {names}")
+        return f"readers are sent to {names}"
+
+    def retire(self, step: RetireView) -> str:
+        """Send readers to none of the view's generations; all are kept for their grace."""
+        with self._ddl.lease.held():
+            rows = {number: {"state": State.RETIRED, "retired_at": self._clock()} for number in step.retires}
+            empty: tuple[Serving, ...] = ()
+            self._ledger.change(step.view, statics={"read_from": empty, "next_due": None}, generations=rows)
+        self._ledger.tell(step.view, "retire", detail=step.reason)
+        return "readers are sent nowhere"
+
+    def fail(self, step: FailGeneration) -> str:
+        """Give up a generation that never served."""
+        self._ledger.fail(step.view, step.number, step.reason)
+        self._ledger.tell(step.view, "give up", number=step.number, detail=step.reason)
+        return "marked failed"
+
+    def drop(self, step: DropGeneration) -> str:
+        """Drop a physical view that serves nobody, after the one-way state ``dropping`` is written.
+
+        Raises:
+            StalePlan: it serves.
+            ClusterError: some node still has it; it stays ``dropping`` and the next run goes on.
+        """
+        view, on = step.view, f"{step.view} generation {step.number}"
+        with self._quiet.held(view.keyspace) as held:
+            record, each = self._ledger.get(view, step.number)
+            if any(entry.name == each.physical for entry in record.read_from):
+                raise StalePlan("it serves, and nothing that serves is dropped", on=on, next="Plan again")
+            if each.state is not State.DROPPING:
+                self._ledger.change(view, generations={step.number: {"state": State.DROPPING}})
+                self._ledger.intend(view, "drop", number=step.number, detail=step.reason)
+            self._ddl.drop_view(held, view.keyspace, each.physical, on)
+            self._ledger.change(view, remove=(step.number,))
+        self._ledger.tell(view, "dropped", number=step.number, detail=f"{step.reason}; it was {_described(each)}")
+        return "dropped"
+
+    def sweep(self, step: SweepOrphan) -> str:
+        """Drop a physical view that carries our comment and stands in no registry row.
+
+        Raises:
+            StalePlan: a registry row knows it now.
+        """
+        view, on = step.view, f"{step.view} generation {step.number}"
+        with self._quiet.held(view.keyspace) as held:
+            record = self._ledger.take(view)
+            if record.find(step.number) is not None:
+                raise stale(view)
+            if record.next_number <= step.number:
+                self._ledger.change(view, statics={"next_number": step.number + 1})
+            self._ledger.intend(view, "sweep", number=step.number, detail=step.reason)
+            self._ddl.drop_view(held, view.keyspace, view.physical(step.number), on)
+        return "dropped"
+
+
+def _described(each: Generation) -> str:
+    parts = [each.physical, f"version {each.version}"]
+    if each.window_start:
+        parts.append(f"window from {instant_text(each.window_start)}")
+    if each.rows_built is not None:
+        parts.append(f"{each.rows_built} rows")
+    return ", ".join(parts)
