@@ -26,8 +26,12 @@ from cassandra_views.model.errors import ProjectError, StalePlan, ViewsError
 from cassandra_views.model.generation import Audit, Override, OverrideKind, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import CreateGeneration, Plan, Precondition, ServeGeneration
-from cassandra_views.planning.plan import Observed, Request, Target, costs_of, make_plan, resolve
+from cassandra_views.planning.check import resolve
+from cassandra_views.planning.cost import costs_of
+from cassandra_views.planning.plan import Observed, Request, Target, make_plan
 from cassandra_views.planning.status import ViewStatus, view_statuses
+from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
+from cassandra_views.project.cache import FileCache
 from cassandra_views.project.config import Settings, cql_map
 from cassandra_views.project.load import Loader
 
@@ -80,6 +84,8 @@ class ViewManager:
         )
         self._build_timeout = build_timeout_seconds
         self._facts: ClusterFacts | None = None
+        folder = self.settings.folder
+        self._files = FileCache(folder / CACHE_FOLDER if folder is not None else None)
 
     # -- looking ------------------------------------------------------------------------------------
 
@@ -89,15 +95,7 @@ class ViewManager:
         Raises:
             ProjectError: a file is wrong; with file and line.
         """
-        env = self.settings.env
-        return Loader(
-            self.settings.templates,
-            keyspaces=env.physical_keyspaces(),
-            default_keyspace=env.default_keyspace,
-            environment=self.settings.environment,
-            project=self.settings.project,
-            reader_cache_seconds=env.reader_cache_seconds,
-        ).load()
+        return Loader.of(self.settings, self._files).load()
 
     def plan(self, names: Iterable[str] | None = None, *, allow_drop: bool = False) -> Plan:
         """Return what must be done so that the cluster is as the files say. Reads only.
@@ -294,14 +292,17 @@ class ViewManager:
             view_budget=env.view_budget,
             has_snapshot_option=facts.has_snapshot_option,
         )
-        plan = make_plan(project, observed, target, request, self._clock())
+        plan = make_plan(project, observed, target, request, self._clock(), passed=self._files.passed)
+        self._files.save()
         bases = {
             (step.view.keyspace, step.base)
             for step in plan.steps
             if isinstance(step, CreateGeneration) and observed.catalog.find_table(step.view.keyspace, step.base)
         }
         sizes = read_sizes(self._database, bases)
-        return replace(plan, costs=costs_of(plan.steps, observed.catalog, sizes, target))
+        return replace(
+            plan, costs=costs_of(plan.steps, observed.catalog, sizes, keeps_snapshot=not facts.has_snapshot_option)
+        )
 
     def _observe(self, project: Project) -> Observed:
         has_registry = self._registry.exists()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import BaseModel
 from rich.markup import escape
 
 from cassandra_views.cli.context import Format, FormatOption, options_of
@@ -26,29 +24,22 @@ def register(app: typer.Typer) -> None:
 def _load(context: typer.Context) -> Project:
     from cassandra_views.project.load import Loader
 
-    settings = options_of(context).settings()
-    return Loader(
-        settings.templates,
-        keyspaces=settings.env.physical_keyspaces(),
-        default_keyspace=settings.env.default_keyspace,
-        environment=settings.environment,
-        project=settings.project,
-        reader_cache_seconds=settings.env.reader_cache_seconds,
-    ).load()
+    return Loader.of(options_of(context).settings()).load()
 
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
     from cassandra_views.cql.finding import Severity
     from cassandra_views.cql.lint import lint_view
-    from cassandra_views.planning.plan import find_table
+    from cassandra_views.cql.statements import table_shape, view_statement
+    from cassandra_views.planning.check import find_table
 
     project = _load(context)
     findings = []
     for view in project.views:
         table = find_table(project, view.name.keyspace, view.base)
-        shape = table.statement.shape(view.name.keyspace) if table and table.statement else None
-        findings += [(view, finding) for finding in lint_view(view.statement, shape, file=view.place.file)]
+        statement = view_statement(view)
+        findings += [(view, found) for found in lint_view(statement, table_shape(table), file=view.place.file)]
     errors = sum(finding.severity is Severity.ERROR for _view, finding in findings)
     if format is Format.JSON:
         print_json(
@@ -79,7 +70,8 @@ def render(
 ) -> None:
     """Print the CREATE statement that each view file stands for now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
-    from cassandra_views.planning.plan import resolve
+    from cassandra_views.cql.statements import view_statement
+    from cassandra_views.planning.check import resolve
 
     project = _load(context)
     wanted = {resolve(name, [view.name for view in project.views])} if name else {view.name for view in project.views}
@@ -88,7 +80,7 @@ def render(
     def statement(view: ViewDefinition) -> str:
         start = view.window_start(now)
         return view_cql(
-            view.statement,
+            view_statement(view),
             keyspace=view.name.keyspace,
             physical=view.name.view,
             window_start=view.time.literal(start) if view.time and start else None,
@@ -123,19 +115,9 @@ def schema(
     kind: Annotated[str, typer.Argument(help="view, table or toml.")] = "view",
 ) -> None:
     """Print the JSON Schema of a view file's or table file's front matter, or of views.toml."""
+    from cassandra_views.project.schemas import schema_text
+
     typer.echo(schema_text(kind))
-
-
-def schema_text(kind: str) -> str:
-    """Return a published JSON Schema as text."""
-    from cassandra_views.project.config import ProjectConfig
-    from cassandra_views.project.frontmatter import TableMatter, ViewMatter
-
-    kinds: dict[str, type[BaseModel]] = {"view": ViewMatter, "table": TableMatter, "toml": ProjectConfig}
-    if kind not in kinds:
-        raise ProjectError(f"there is no schema '{kind}'", next=f"Name one of: {', '.join(kinds)}")
-    found = {"$schema": "https://json-schema.org/draft/2020-12/schema", **kinds[kind].model_json_schema()}
-    return json.dumps(found, indent=2)
 
 
 def init(

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from cassandra_views.model.errors import Place
 from cassandra_views.model.generation import Serving, Strategy
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.model.window import Window
 
@@ -20,13 +19,14 @@ class ViewDefinition:
     """One file under ``views/``: the statement, and how the view is kept.
 
     Args:
+        text: the rendered statement, on the lines of its file (``cql.statements`` parses it).
         version: the fingerprint of the statement without window bounds (docs/formats.md).
         time: the base table's time column; None where its file names none.
     """
 
     name: ViewName
     base: str
-    statement: ViewStatement
+    text: str
     version: str
     place: Place
     window: Window | None = None
@@ -48,14 +48,19 @@ class ViewDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableDefinition:
-    """One file under ``tables/``: a base table's time column and, where we own it, its statement."""
+    """One file under ``tables/``: a base table's time column and, where we own it, its statement.
+
+    Args:
+        text: the rendered statement, on the lines of its file; empty where the file holds none.
+        cql: the statement as it is sent.
+    """
 
     keyspace: str
     table: str
     place: Place
     managed: bool = False
     time: TimeColumn | None = None
-    statement: TableStatement | None = None
+    text: str = ""
     cql: str = ""
     description: str = ""
 

@@ -40,6 +40,11 @@ class Place:
         return f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
 
 
+def ended(text: str) -> str:
+    """Return a sentence with its end stop."""
+    return text if text.endswith(("?", "!", ".")) else f"{text}."
+
+
 class ViewsError(Exception):
     """The root of all errors of this project.
 
@@ -70,7 +75,7 @@ class ViewsError(Exception):
     def __str__(self) -> str:
         head = f"{self.place}: " if self.place else ""
         on = f"{self.on}: " if self.on else ""
-        return f"{head}{on}{self.what}. {self.remains}. {self.next}."
+        return f"{head}{on}{ended(self.what)} {ended(self.remains)} {ended(self.next)}"
 
 
 class ConfigurationError(ViewsError):

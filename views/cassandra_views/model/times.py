@@ -20,30 +20,31 @@ _UNITS = {
     "week": timedelta(weeks=1),
 }
 _SHORT = {"s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day", "w": "week"}
-_PART = re.compile(r"\s*(\d+)\s*([A-Za-z]+)\s*")
-_AT = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\Z")
+_UNIT = "(?:seconds?|minutes?|hours?|days?|weeks?|min|[smhdw])"
+DURATION_PATTERN = rf"^(?=.*[1-9])\s*[0-9]+\s*{_UNIT}(?:\s*[0-9]+\s*{_UNIT})*\s*$"
+"""What a duration looks like, in the regular expressions of JSON Schema too."""
+TIME_OF_DAY_PATTERN = r"^(?:[01]?[0-9]|2[0-3]):[0-5][0-9]$"
+_PART = re.compile(rf"([0-9]+)\s*({_UNIT})")
+LONGEST = timedelta(days=36525)
+"""No window, step or grace is longer than a century: now less a window stays a time that servers can hold."""
 
 
 def parse_duration(text: str) -> timedelta:
     """Return the time span that a text such as ``28 days`` or ``1 day 12 hours`` or ``90s`` names.
 
     Raises:
-        ValueError: the text is no duration, or is zero; the message says what one looks like.
+        ValueError: the text is no duration, is zero or over a century; the message says what one looks like.
     """
-    total, position = timedelta(), 0
-    while position < len(text):
-        match = _PART.match(text, position)
-        unit = match[2].lower() if match else ""
-        unit = _SHORT.get(unit, unit.removesuffix("s") if len(unit) > 2 else unit)
-        if match is None or unit not in _UNITS:
-            break
-        try:
-            total += int(match[1]) * _UNITS[unit]
-        except OverflowError:
-            raise ValueError(f"{text!r} is longer than any calendar") from None
-        position = match.end()
-    if position < len(text) or not text.strip() or not total:
-        raise ValueError(f"{text!r} is not a duration: write a number and seconds, minutes, hours, days or weeks")
+    if not re.match(DURATION_PATTERN, text):
+        raise ValueError(
+            f"{text!r} is not a duration: write a number and seconds, minutes, hours, days or weeks, such as 28 days"
+        )
+    total = timedelta()
+    for count, name in _PART.findall(text):
+        unit = _UNITS[_SHORT.get(name, name.removesuffix("s"))]
+        total += min(int(count[:12]), LONGEST // unit + 1) * unit
+    if total > LONGEST:
+        raise ValueError(f"{text!r} is longer than a century")
     return total
 
 
@@ -62,14 +63,19 @@ def duration_text(span: timedelta) -> str:
 
 def parse_time_of_day(text: str) -> timedelta:
     """Return the offset from midnight UTC that ``HH:MM`` names."""
-    match = _AT.match(text.strip())
-    if match is None:
+    if not re.match(TIME_OF_DAY_PATTERN, text):
         raise ValueError(f"{text!r} is not a time of day: write HH:MM, in quotes, in UTC")
-    return timedelta(hours=int(match[1]), minutes=int(match[2]))
+    hours, _colon, minutes = text.partition(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the aware UTC time that an ISO 8601 text names; a text without a zone is UTC."""
+    """Return the aware UTC time that an ISO 8601 text names; a text without a zone is UTC.
+
+    Raises:
+        ValueError: the text is no time.
+        OverflowError: its zone moves it out of the calendar.
+    """
     found = datetime.fromisoformat(text)
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
@@ -107,8 +113,12 @@ class TimeKind(StrEnum):
 
 GRAINS = {name: _UNITS[name] for name in ("second", "minute", "hour", "day", "week")}
 
-_DIRECTIVES = "YmdHMSf"
 _FORMAT_PART = re.compile(r"%(.)")
+_PLAIN = "[^%']*"
+FORMAT_PATTERN = (
+    f"^{_PLAIN}%Y(?:{_PLAIN}%m(?:{_PLAIN}%d(?:{_PLAIN}%H(?:{_PLAIN}%M(?:{_PLAIN}%S(?:{_PLAIN}%f)?)?)?)?)?)?{_PLAIN}$"
+)
+"""What a format looks like whose texts sort as the times do, in the regular expressions of JSON Schema too."""
 
 
 def check_format(text: str) -> None:
@@ -117,13 +127,12 @@ def check_format(text: str) -> None:
     Raises:
         ValueError: says which rule the format breaks.
     """
-    used = _FORMAT_PART.findall(text)
-    if not used or used != list(_DIRECTIVES[: len(used)]):
+    if "'" in text:
+        raise ValueError(f"{text!r} holds a quote, which the server would keep in a form it cannot read again")
+    if not re.match(FORMAT_PATTERN, text):
         raise ValueError(
             f"{text!r} does not sort as time does: use %Y %m %d %H %M %S in this order, from %Y on, each once"
         )
-    if "'" in text:
-        raise ValueError(f"{text!r} holds a quote, which the server would keep in a form it cannot read again")
 
 
 def format_grain(text: str) -> timedelta:

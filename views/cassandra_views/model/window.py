@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cassandra_views.model.times import duration_text, floor
+from cassandra_views.model.times import LONGEST, duration_text, floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """``{last, step, at, lateness}`` of a view file; all bounds are half-open and in UTC.
+
+    The lower bound is at most ``last``, one ``step`` and ``at`` before now.
 
     Args:
         last: what readers are promised to see, back from now.
@@ -27,6 +29,8 @@ class Window:
     def __post_init__(self) -> None:
         if self.step <= timedelta() or self.last <= timedelta():
             raise ValueError("last and step must be longer than zero")
+        if self.last > LONGEST:
+            raise ValueError("the window is longer than a century; without one the view covers its whole base")
         if self.step > self.last:
             raise ValueError(
                 f"the step ({duration_text(self.step)}) is longer than the window ({duration_text(self.last)})"

@@ -76,10 +76,14 @@ def _subject(
 
 def cost_text(cost: Cost) -> str:
     """Return what one view's generation costs, in a sentence without its end."""
-    partitions = "an unknown number of" if cost.partitions is None else f"about {cost.partitions:,}"
-    size = "unknown size" if cost.size_bytes is None else f"about {size_text(cost.size_bytes)}"
-    text = f"each node scans {partitions} partitions of its base ({size}); the base carries {cost.views_on_base} view"
-    text += "s" if cost.views_on_base != 1 else ""
+    if cost.partitions is None:
+        text = "the nodes have no estimate of its base's size yet"
+    elif cost.partitions == 0:
+        text = "its base is empty: it is created by this plan"
+    else:
+        size = "unknown size" if cost.size_bytes is None else f"about {size_text(cost.size_bytes)}"
+        text = f"each node scans its part of about {cost.partitions:,} partitions ({size})"
+    text += f"; the base then carries {cost.views_on_base} view{'s' if cost.views_on_base != 1 else ''}"
     return text + ("; dropping it leaves a snapshot where auto_snapshot is on" if cost.keeps_snapshot else "")
 
 

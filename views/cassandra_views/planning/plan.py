@@ -5,21 +5,18 @@ Pure: reads no clock, file or cluster; the same input gives the same plan.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.lint import lint_view, raise_on_errors
+from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
-from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
-from cassandra_views.model.errors import PreflightError, ProjectError, RegistryError
+from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import ViewRecord
-from cassandra_views.model.names import ViewName, nearest
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
-    Cost,
-    CreateGeneration,
     CreateKeyspace,
     CreateRegistry,
     CreateTable,
@@ -27,8 +24,10 @@ from cassandra_views.model.steps import (
     Precondition,
     Step,
 )
-from cassandra_views.model.table import TableShape
-from cassandra_views.planning.view_steps import Context, plan_view
+from cassandra_views.planning.check import Checker
+from cassandra_views.planning.cost import refuse_over_budget
+from cassandra_views.planning.generations import Context, orphans
+from cassandra_views.planning.view_steps import plan_view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +79,23 @@ class Request:
     is_drop_allowed: bool = False
 
 
-def make_plan(project: Project, observed: Observed, target: Target, request: Request, now: datetime) -> Plan:
+def make_plan(
+    project: Project,
+    observed: Observed,
+    target: Target,
+    request: Request,
+    now: datetime,
+    *,
+    passed: set[str] | None = None,
+) -> Plan:
     """Return the steps that bring the cluster to what the files say.
+
+    Args:
+        passed: see ``Checker``; marks of what was checked are taken from it and added to it.
 
     Raises:
         ProjectError: a base table is missing, or a definition breaks a rule of the server.
-        RegistryError: another registry manages one of these keyspaces.
+        RegistryError: another registry or project manages one of these keyspaces or views.
         PreflightError: a base table would carry more views than the budget allows.
     """
     _refuse_second_registry(project, observed, target)
@@ -99,29 +109,35 @@ def make_plan(project: Project, observed: Observed, target: Target, request: Req
         is_drop_allowed=request.is_drop_allowed,
         has_snapshot_option=target.has_snapshot_option,
     )
+    definitions = {view.name: view for view in project.views}
+    records = {record.name: record for record in observed.records}
+    checker = Checker(project, observed.catalog, passed)
+    wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
+    planned = []
+    for name in wanted:
+        definition, record = definitions.get(name), records.get(name)
+        _refuse_foreign(name, record, project)
+        is_left = name in request.drop or name in request.abort or _is_overridden(record, now)
+        if definition is not None and not is_left:
+            checker.check(definition)
+        planned.append(plan_view(name, definition, record, context))
+
     notes: list[str] = []
     first: list[Step] = []
     if not observed.has_registry:
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
-    first += _keyspaces(project, observed, target)
-    first += _tables(project, observed, notes)
-
-    definitions = {view.name: view for view in project.views}
-    records = {record.name: record for record in observed.records}
-    wanted = [name for name in _names(project, observed) if request.only is None or name in request.only]
-    planned = []
-    for name in wanted:
-        definition = definitions.get(name)
-        _refuse_foreign(name, records.get(name), project)
-        if definition is not None and name not in request.drop and name not in request.abort:
-            check_against_base(definition, project, observed.catalog)
-        planned.append(plan_view(name, definition, records.get(name), context))
+    bases = None
+    if request.only is not None:
+        bases = {(name.keyspace, definitions[name].base) for name in wanted if name in definitions}
+        bases -= {(name.keyspace, definitions[name].base) for name in wanted if name in request.drop | request.abort}
+    first += _tables(project, observed, target, bases, notes)
 
     active = [each for each in planned if each.has_steps]
     steps = [step for each in active for step in each.clean]
     steps += [step for each in active for step in each.create]
     steps += [step for each in active for step in each.finish]
-    _refuse_over_budget(steps, observed.catalog, target)
+    steps += [step for each in active for step in each.after]
+    refuse_over_budget(steps, observed.catalog, target.view_budget)
     steps = [*first, *steps]
     if len(steps) == 1 and isinstance(steps[0], CreateRegistry):
         steps = []  # a registry is only worth creating for something to do
@@ -142,7 +158,7 @@ def make_plan(project: Project, observed: Observed, target: Target, request: Req
     )
 
 
-def _names(project: Project, observed: Observed) -> list[ViewName]:
+def _names(project: Project, observed: Observed, context: Context) -> list[ViewName]:
     """Return the views of the files, then those that the registry holds for this project alone."""
     names = sorted(view.name for view in project.views)
     known = set(names)
@@ -150,11 +166,17 @@ def _names(project: Project, observed: Observed) -> list[ViewName]:
     gone = [
         record.name
         for record in observed.records
-        if record.is_live
-        and record.project == project.name
+        if record.project == project.name
         and (project.is_named or record.name.keyspace in project.keyspaces)
+        and record.name not in known
+        and (record.is_live or orphans(record, context))
     ]
-    return names + sorted(name for name in gone if name not in known)
+    return names + sorted(gone)
+
+
+def _is_overridden(record: ViewRecord | None, now: datetime) -> bool:
+    """Tell whether a person's decision keeps the file from being carried out."""
+    return record is not None and record.override is not None and record.override.holds(now)
 
 
 def _refuse_second_registry(project: Project, observed: Observed, target: Target) -> None:
@@ -177,117 +199,30 @@ def _refuse_foreign(name: ViewName, record: ViewRecord | None, project: Project)
         )
 
 
-def _keyspaces(project: Project, observed: Observed, target: Target) -> Iterable[Step]:
-    for keyspace, cql in target.keyspaces:
-        if keyspace in project.keyspaces and keyspace not in observed.catalog.keyspaces:
-            yield CreateKeyspace(keyspace=keyspace, cql=cql)
-
-
-def _tables(project: Project, observed: Observed, notes: list[str]) -> list[Step]:
-    steps: list[Step] = []
-    for table in project.tables:
+def _tables(
+    project: Project,
+    observed: Observed,
+    target: Target,
+    bases: set[tuple[str, str]] | None,
+    notes: list[str],
+) -> Iterable[Step]:
+    """Return what creates keyspaces and base tables that are missing; ``bases`` limits it to some."""
+    tables = [table for table in project.tables if bases is None or (table.keyspace, table.table) in bases]
+    keyspaces = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
+    steps: list[Step] = [
+        CreateKeyspace(keyspace=keyspace, cql=cql)
+        for keyspace, cql in target.keyspaces
+        if keyspace in keyspaces and keyspace not in observed.catalog.keyspaces
+    ]
+    for table in tables:
         live = observed.catalog.find_table(table.keyspace, table.table)
         if live is None:
             if table.managed:
                 steps.append(CreateTable(keyspace=table.keyspace, table=table.table, cql=table.cql))
-        elif table.statement is not None:
+        elif (statement := table_statement(table)) is not None:
             notes += [
-                f"table {table.keyspace}.{table.table} differs from {table.place.file}: {difference}; it was left as it is"
-                for difference in table_drift(table.statement, live)
+                f"table {table.keyspace}.{table.table} differs from {table.place.file}: {difference}; "
+                "it was left as it is"
+                for difference in table_drift(statement, live)
             ]
     return steps
-
-
-def find_base(definition: ViewDefinition, project: Project, catalog: Catalog) -> TableShape | None:
-    """Return the base table's shape: the live one, or that of a file whose table is still to be created."""
-    live = catalog.find_table(definition.name.keyspace, definition.base)
-    if live is not None:
-        return live
-    table = find_table(project, definition.name.keyspace, definition.base)
-    if table is not None and table.managed and table.statement is not None:
-        return table.statement.shape(table.keyspace)
-    return None
-
-
-def find_table(project: Project, keyspace: str, table: str) -> TableDefinition | None:
-    """Return the file of a base table, or None."""
-    return next((each for each in project.tables if (each.keyspace, each.table) == (keyspace, table)), None)
-
-
-def check_against_base(definition: ViewDefinition, project: Project, catalog: Catalog) -> None:
-    """Refuse a definition whose base is missing, or that the server would refuse or be harmed by."""
-    keyspace = definition.name.keyspace
-    base = find_base(definition, project, catalog)
-    if base is None:
-        known = [name for space, name in catalog.tables if space == keyspace]
-        where = f"keyspace {keyspace} does not exist" if keyspace not in catalog.keyspaces else "there is no such table"
-        raise ProjectError(
-            f"the base table {keyspace}.{definition.base} is missing ({where}{nearest(definition.base, known)})",
-            on=str(definition.name),
-            place=definition.place,
-            next="Create the table, correct base(...), or describe it in tables/ with managed: true",
-        )
-    raise_on_errors(lint_view(definition.statement, base, file=definition.place.file), on=str(definition.name))
-
-
-def _refuse_over_budget(steps: list[Step], catalog: Catalog, target: Target) -> None:
-    created = Counter(
-        (step.view.keyspace, step.base) for step in steps if isinstance(step, CreateGeneration) and not step.resumes
-    )
-    for (keyspace, base), count in created.items():
-        existing = len(catalog.views_of(keyspace, base))
-        if existing + count > target.view_budget:
-            raise PreflightError(
-                f"it would carry {existing + count} views, and the budget is {target.view_budget}: "
-                "each write of the base visits every one of them",
-                on=f"table {keyspace}.{base}",
-                next="Wait until generations past their grace are dropped, remove views, or raise view_budget in views.toml",
-            )
-
-
-def costs_of(
-    steps: Iterable[Step], catalog: Catalog, sizes: dict[tuple[str, str], tuple[int, int]], target: Target
-) -> tuple[Cost, ...]:
-    """Return what the plan's new generations will cost, said before it is paid.
-
-    Args:
-        sizes: (partitions, bytes) of base tables, by the nodes' estimates; what is absent is "unknown".
-    """
-    found = []
-    for step in steps:
-        if isinstance(step, CreateGeneration):
-            partitions, size = sizes.get((step.view.keyspace, step.base), (None, None))
-            found.append(
-                Cost(
-                    view=step.view,
-                    partitions=partitions,
-                    size_bytes=size,
-                    views_on_base=len(catalog.views_of(step.view.keyspace, step.base)) + 1,
-                    keeps_snapshot=not target.has_snapshot_option,
-                )
-            )
-    return tuple(found)
-
-
-def resolve(text: str, known: Iterable[ViewName]) -> ViewName:
-    """Return the view that a person means by ``view`` or ``keyspace.view``.
-
-    Raises:
-        ViewsError: no view, or more than one, has that name.
-    """
-    names = sorted(set(known))
-    found = [name for name in names if text in (name.view, str(name))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ProjectError(
-            f"more than one view has this name: {', '.join(map(str, found))}",
-            on=text,
-            next="Name it with its keyspace",
-        )
-    spellings = [name.view for name in names] + [str(name) for name in names]
-    raise ProjectError(
-        f"there is no such view{nearest(text, spellings)}",
-        on=text,
-        next="'views status' lists the views that exist, 'views lint' those in files",
-    )

@@ -1,12 +1,11 @@
-"""The steps of one view: what its file wishes, against what the registry and the schema hold."""
+"""The steps of one view: what its file wishes, against what the registry and the schema hold. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from cassandra_views.cql.printing import view_cql
-from cassandra_views.model.catalog import Catalog, LiveView, Mark
+from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical, table_id
@@ -23,26 +22,18 @@ from cassandra_views.model.steps import (
     SweepOrphan,
 )
 from cassandra_views.model.times import instant_text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What planning one view needs beside the view itself.
-
-    Args:
-        refresh, drop, abort: views for which a person asked this, whatever their files say.
-        is_drop_allowed: whole views may be dropped (``--allow-drop``).
-        has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
-    """
-
-    now: datetime
-    catalog: Catalog
-    registry: str
-    refresh: frozenset[ViewName] = frozenset()
-    drop: frozenset[ViewName] = frozenset()
-    abort: frozenset[ViewName] = frozenset()
-    is_drop_allowed: bool = False
-    has_snapshot_option: bool = True
+from cassandra_views.planning.generations import (
+    Context,
+    agrees,
+    cause_of,
+    find_former,
+    find_serving,
+    generation_cql,
+    is_resumable,
+    next_number,
+    orphans,
+    vanished,
+)
 
 
 @dataclass(slots=True)
@@ -53,13 +44,18 @@ class ViewSteps:
     clean: list[Step] = field(default_factory=list)
     create: list[Step] = field(default_factory=list)
     finish: list[Step] = field(default_factory=list)
+    after: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     withheld: list[DropGeneration] = field(default_factory=list)
 
     @property
     def has_steps(self) -> bool:
         """Tell whether anything is to be done."""
-        return bool(self.clean or self.create or self.finish)
+        return bool(self.clean or self.create or self.finish or self.after)
+
+    def note(self, text: str) -> None:
+        """Add what a person should know of this view and no step does."""
+        self.notes.append(f"{self.name} {text}")
 
     def drop(self, number: int, reason: str) -> None:
         """Add the drop of one generation."""
@@ -79,7 +75,7 @@ def plan_view(
     steps = ViewSteps(name)
     override = record.override if record.override and record.override.holds(context.now) else None
     if override:
-        steps.notes.append(f"{name} is {override}")
+        steps.note(f"is {override}")
 
     for each in record.in_state(State.DROPPING):
         steps.drop(each.number, "a drop that was begun is finished")
@@ -89,17 +85,20 @@ def plan_view(
     if name in context.abort:
         for each in record.in_state(State.BUILDING, State.BUILT):
             steps.abandon(each, "given up by a person")
-    elif name in context.drop:
+        return steps
+    if name in context.drop:
         _leave(record, context, steps, "a person asked for it", is_approved=True)
     elif override and override.kind is OverrideKind.OFF:
         _leave(record, context, steps, f"override {override}", is_approved=context.is_drop_allowed)
     elif definition is None:
         _leave(record, context, steps, "its file is gone", is_approved=context.is_drop_allowed)
     else:
-        if record.read_from:
-            _drop_superseded(record, context, steps)
+        for lost in vanished(record, context):
+            steps.note(lost)
+        _drop_replaced(record, definition.grace, context, steps)
         if not (override and override.kind is OverrideKind.FROZEN):
             _converge(definition, record, context, steps)
+    _sweep(record, context, steps)
     return steps
 
 
@@ -120,72 +119,69 @@ def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, 
         elif not is_approved:
             steps.withheld.append(drop)
         else:
-            steps.notes.append(f"{record.name} generation {each.number} is dropped when its grace has ended")
-    if is_approved and is_asked:
-        for live in orphans(record, context):
-            _sweep(live, steps)
+            steps.note(f"generation {each.number} is dropped when its grace has ended")
 
 
-def _drop_superseded(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
-    """Drop what was replaced and whose grace has ended, and what nobody knows of."""
+def _drop_replaced(record: ViewRecord, grace: timedelta, context: Context, steps: ViewSteps) -> None:
+    """Drop what was replaced and whose grace has ended."""
     for each in record.in_state(State.RETIRED):
-        ends = (each.retired_at or context.now) + record.grace
-        if ends <= context.now:
+        ends = (each.retired_at or context.now) + grace
+        if ends <= context.now and record.read_from:
             steps.drop(each.number, f"replaced, and its grace ended {instant_text(ends)}")
-    for live in orphans(record, context):
-        _sweep(live, steps)
 
 
-def _sweep(live: LiveView, steps: ViewSteps) -> None:
+def _sweep(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+    """Drop physical views that nobody knows of: first where something serves, else when something does.
+
+    Where the registry was lost they may be all that applications still read.
+    """
+    found = orphans(record, context)
+    sweeps = [_sweep_step(live, steps.name) for live in found]
+    is_left = not steps.create and not steps.finish
+    if record.read_from or (is_left and record.next_number > 1):
+        steps.clean += sweeps
+    elif not is_left:
+        steps.after += sweeps
+    if found and not record.read_from and record.next_number == 1:
+        names = ", ".join(live.name for live in found)
+        what = "dropped once a new one serves" if not is_left else "left alone"
+        steps.note(f"has physical views that the registry does not know ({names}): they are {what}")
+
+
+def _sweep_step(live: LiveView, name: ViewName) -> SweepOrphan:
     parsed = parse_physical(live.name)
-    if parsed:
-        reason = "it carries our comment and the registry does not know it"
-        steps.clean.append(SweepOrphan(view=steps.name, number=parsed[1], reason=reason))
-
-
-def orphans(record: ViewRecord, context: Context) -> list[LiveView]:
-    """Return the physical views of this view that carry our comment and stand in no registry row."""
-    known = {each.physical for each in record.generations}
-    found = []
-    for live in context.catalog.generations_of(record.name):
-        mark = live.mark()
-        if mark and mark.registry == context.registry and live.name not in known:
-            found.append(live)
-    return found
+    assert parsed is not None  # Catalog.generations_of returns no other names
+    return SweepOrphan(view=name, number=parsed[1], reason="it carries our comment and the registry does not know it")
 
 
 def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps) -> None:
     """Bring the view to what its file says: nothing, or one new generation, or one that was begun."""
     start = definition.window_start(context.now)
-    serving = _serving(record, context, steps)
+    serving = find_serving(record, context)
     is_refresh = definition.name in context.refresh
-    for each in record.in_state(State.BUILDING, State.BUILT):
-        is_fit = each.version == definition.version and _covers(each, definition, context)
-        is_news = is_refresh or serving is None or not _agrees(serving, definition, context)
-        if is_fit and is_news and not steps.finish:
-            if each.window_start != start:
-                steps.notes.append(f"{record.name}: the window has moved on meanwhile; the next run slides again")
-            _resume(each, definition, record, context, steps)
-        else:
-            steps.abandon(each, "the view's file asks for something else now")
+    for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
+        if steps.finish or not is_resumable(each, definition, record, context):
+            steps.abandon(each, "the view's file, or the time, asks for something else now")
+            continue
+        if each.window_start != start:
+            steps.note("has moved its window on meanwhile; the next run slides again")
+        _resume(each, definition, record, context, steps)
     if steps.finish:
         return
-    if serving is not None and _agrees(serving, definition, context) and not is_refresh:
+    if serving is not None and agrees(serving, definition, context.now) and not is_refresh:
         return
-    former = None if is_refresh else _find_former(definition, record, context)
+    former = None if is_refresh else find_former(definition, record, context)
     if former is not None:
         _finish(former.number, definition, record, context, steps, start, needs_build=False, needs_audit=False)
         return
-    cause, reason = _cause(serving, definition, context, is_refresh=is_refresh)
-    taken = [parsed[1] for live in context.catalog.generations_of(record.name) if (parsed := parse_physical(live.name))]
-    number = max([record.next_number, *(each + 1 for each in taken)])
-    physical = record.name.physical(number)
+    cause, reason = cause_of(serving, definition, record, context)
+    number = next_number(record, context)
     create = CreateGeneration(
         view=record.name,
         number=number,
         base=definition.base,
         cql=generation_cql(definition, number, start, context),
-        table_id=table_id(record.name.keyspace, physical),
+        table_id=table_id(record.name.keyspace, record.name.physical(number)),
         version=definition.version,
         cause=cause,
         reason=reason,
@@ -195,63 +191,10 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
     _finish(number, definition, record, context, steps, start, needs_build=True, needs_audit=True)
 
 
-def _serving(record: ViewRecord, context: Context, steps: ViewSteps) -> Generation | None:
-    """Return the generation that serves, unless the schema says that it is gone."""
-    for each in reversed(record.in_state(State.SERVING)):
-        live = context.catalog.find_view(record.name, each.number)
-        if live is not None and live.table_id == each.table_id:
-            return each
-        what = "is not in the schema" if live is None else "was dropped and created again by somebody else"
-        steps.notes.append(
-            f"{record.name} generation {each.number} serves, and {what}: reads of it fail until a new one serves"
-        )
-    return None
-
-
-def _find_former(definition: ViewDefinition, record: ViewRecord, context: Context) -> Generation | None:
-    """Return a retired generation that is just what is wanted: it is still fed, so it can serve at once."""
-    start = definition.window_start(context.now)
-    for each in reversed(record.in_state(State.RETIRED)):
-        live = context.catalog.find_view(record.name, each.number)
-        is_wanted = (each.version, each.window_start, each.audit) == (definition.version, start, Audit.PASSED)
-        is_in_grace = each.retired_at is not None and each.retired_at + record.grace > context.now
-        if is_wanted and is_in_grace and live is not None and live.table_id == each.table_id:
-            return each
-    return None
-
-
-def _covers(each: Generation, definition: ViewDefinition, context: Context) -> bool:
-    """Tell whether a generation holds at least what its file promises now, and is bounded like it."""
-    start = definition.window_start(context.now)
-    if start is None or each.window_start is None:
-        return start is each.window_start
-    return each.window_start <= start
-
-
-def _agrees(serving: Generation, definition: ViewDefinition, context: Context) -> bool:
-    start = definition.window_start(context.now)
-    return serving.version == definition.version and serving.window_start == start
-
-
-def _cause(
-    serving: Generation | None, definition: ViewDefinition, context: Context, *, is_refresh: bool
-) -> tuple[Cause, str]:
-    start = definition.window_start(context.now)
-    if serving is None:
-        return Cause.CREATE, "nothing serves yet"
-    if serving.version != definition.version:
-        return Cause.CHANGE, f"the definition changed ({serving.version[:11]} to {definition.version[:11]})"
-    if serving.window_start != start:
-        was = instant_text(serving.window_start) if serving.window_start else "the whole base"
-        to = instant_text(start) if start else "the whole base"
-        return Cause.SLIDE, f"the window moved from {was} to {to}"
-    return Cause.REFRESH, "a person or a schedule asked for it" if is_refresh else "refresh"
-
-
 def _resume(
     each: Generation, definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps
 ) -> None:
-    if context.catalog.find_view(record.name, each.number) is None and each.state is State.BUILDING:
+    if context.catalog.find_view(record.name, each.number) is None:
         create = CreateGeneration(
             view=record.name,
             number=each.number,
@@ -266,6 +209,8 @@ def _resume(
             resumes=True,
         )
         steps.create.append(create)
+    is_building = each.state is State.BUILDING
+    is_audited = each.audit is Audit.PASSED
     _finish(
         each.number,
         definition,
@@ -273,8 +218,8 @@ def _resume(
         context,
         steps,
         each.window_start,
-        needs_build=each.state is State.BUILDING,
-        needs_audit=each.audit is not Audit.PASSED,
+        needs_build=is_building,
+        needs_audit=not is_audited,
     )
 
 
@@ -304,28 +249,4 @@ def _finish(
             next_due=definition.window.next_slide(context.now) if definition.window else None,
             retires=tuple(each.number for each in record.in_state(State.SERVING)),
         )
-    )
-
-
-def generation_cql(definition: ViewDefinition, number: int, start: datetime | None, context: Context) -> str:
-    """Return the whole CREATE of a generation: literals only, our id and comment, no snapshot on drop."""
-    name = definition.name
-    physical = name.physical(number)
-    mark = Mark(
-        registry=context.registry,
-        view=str(name),
-        version=definition.version,
-        start=instant_text(start) if start else "",
-    )
-    options = [("comment", str(mark)), ("id", str(table_id(name.keyspace, physical)))]
-    named = {option.name for option in definition.statement.options}
-    if context.has_snapshot_option:
-        options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]
-    return view_cql(
-        definition.statement,
-        keyspace=name.keyspace,
-        physical=physical,
-        window_start=definition.time.literal(start) if definition.time and start else None,
-        window_end=None,
-        options=tuple(options),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -121,30 +122,69 @@ def read_config(path: Path) -> ProjectConfig:
         ConfigurationError: it is no TOML, or holds an unknown key or a wrong value.
     """
     try:
-        return ProjectConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8-sig")
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"it is not TOML: {error}", place=Place(file=path.name), next="Correct the file"
-        ) from error
+        line = re.search(r"line (\d+), column (\d+)", str(error))
+        place = Place(file=path.name, line=int(line[1]), column=int(line[2])) if line else Place(file=path.name)
+        reason = str(error).partition(" (at")[0]
+        raise ConfigurationError(f"it is not TOML: {reason}", place=place, next="Correct the file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"it cannot be read: {error}", place=Place(file=path.name), next="Save it as UTF-8 text"
         ) from error
+    try:
+        return ProjectConfig.model_validate(found)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            known = sorted(
-                {name for kind in (ProjectConfig, EnvConfig, KeyspaceConfig, TlsConfig) for name in kind.model_fields}
-            )
-            raise ConfigurationError(
-                f"unknown key '{where}'{nearest(str(first['loc'][-1]), known)}",
-                place=Place(file=path.name),
-                next="docs/reference/configuration.md lists the keys",
-            ) from error
-        raise ConfigurationError(
-            f"'{where}': {first['msg']}", place=Place(file=path.name), next="Correct the value"
-        ) from error
+        raise _explained(error, path.name, text) from error
+
+
+def _explained(error: ValidationError, file: str, text: str) -> ConfigurationError:
+    first = error.errors(include_url=False)[0]
+    parts = [str(part) for part in first["loc"]]
+    where = ".".join(parts)
+    place = Place(file=file, line=_line_of(text, parts))
+    if first["type"] == "extra_forbidden":
+        known = _keys_at(parts[:-1])
+        return ConfigurationError(
+            f"unknown key '{where}'{nearest(parts[-1], known)}",
+            place=place,
+            next=f"Known keys here: {', '.join(known)}",
+        )
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    return ConfigurationError(f"'{where}': {reason}", place=place, next="Correct the value")
+
+
+def _keys_at(parts: list[str]) -> list[str]:
+    kind: type[BaseModel] = ProjectConfig
+    match parts:
+        case ["env", _]:
+            kind = EnvConfig
+        case ["env", _, "keyspaces", _]:
+            kind = KeyspaceConfig
+        case ["env", _, "tls"]:
+            kind = TlsConfig
+        case _:
+            pass
+    return list(kind.model_fields)
+
+
+def _line_of(text: str, parts: list[str]) -> int:
+    """Return the line that names the last of a key's parts, 0 where it is not found as a plain key."""
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if header:
+            section = [part.strip().strip("\"'") for part in header[1].split(".")]
+            if section == parts:
+                return number
+        key = re.match(r"\s*([\w.\"'-]+)\s*=", line)
+        if key:
+            path = [*section, *(part.strip("\"'") for part in key[1].split("."))]
+            if path == parts[: len(path)]:
+                return number
+    return 0
 
 
 class Settings(_Strict):
@@ -153,6 +193,8 @@ class Settings(_Strict):
     environment: str
     project: str | None = None
     templates: Path
+    folder: Path | None = None
+    """Where views.toml is; None where there is none."""
     env: EnvConfig
     password: str | None = Field(default=None, repr=False)
     source: str = ""
@@ -173,9 +215,11 @@ class Settings(_Strict):
             ConfigurationError: an unknown environment, a wrong variable, a password file that is missing.
         """
         variables = os.environ if variables is None else variables
-        path = find_config(start)
+        path = (find_config(templates.absolute()) if templates is not None else None) or find_config(start)
         config = read_config(path) if path else ProjectConfig()
         folder = path.parent if path else start
+        own = (folder / config.templates).absolute()
+        chosen = own if templates is None else templates.absolute()
         name = environment or variables.get("VIEWS_ENV") or config.default_env
         if name not in config.env and (environment or variables.get("VIEWS_ENV")) and config.env:
             raise ConfigurationError(
@@ -191,8 +235,10 @@ class Settings(_Strict):
         env = env.model_copy(update=over)
         return cls(
             environment=name,
-            project=config.project,
-            templates=(templates if templates is not None else folder / config.templates).absolute(),
+            # Another folder is another project: with this one's name, views of this one would seem gone.
+            project=config.project if chosen.resolve() == own.resolve() else None,
+            templates=chosen,
+            folder=path.parent if path else None,
             env=env,
             password=_password(env, folder),
             source=source,

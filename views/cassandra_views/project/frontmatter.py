@@ -1,159 +1,21 @@
-"""The front matter of view and table files: schema, strict checks, places of what is wrong."""
+"""The front matter of a file: split from its body, checked strictly, with the places of what is wrong."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, ValidationError
 
-from cassandra_views.model.definition import DEFAULT_GRACE
 from cassandra_views.model.errors import Place, ProjectError
-from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import nearest
-from cassandra_views.model.times import (
-    GRAINS,
-    TimeColumn,
-    TimeKind,
-    check_format,
-    format_grain,
-    parse_duration,
-    parse_time_of_day,
-)
-from cassandra_views.model.window import Window
+from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
 
-_FENCE = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)(?:^|\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+SUFFIX = ".cql.j2"
+_FENCE = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _time_of_day(value: object) -> object:
-    if isinstance(value, int):
-        raise ValueError('write the time of day in quotes, as "00:10" (YAML reads 10:30 as a number)')
-    return parse_time_of_day(value) if isinstance(value, str) else value
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": r"^\s*\d+\s*[A-Za-z]+(\s+\d+\s*[A-Za-z]+)*\s*$",
-            "examples": ["28 days", "1 day 12 hours", "10 minutes", "90s"],
-        }
-    ),
-]
-TimeOfDay = Annotated[
-    timedelta,
-    BeforeValidator(_time_of_day),
-    WithJsonSchema({"type": "string", "pattern": r"^([01]?\d|2[0-3]):[0-5]\d$", "examples": ["00:10"]}),
-]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=False, use_attribute_docstrings=True)
-
-
-class WindowMatter(_Strict):
-    """How far back the view sees, and how its window moves."""
-
-    last: Duration
-    """What readers are promised to see, back from now."""
-    step: Duration
-    """By how much the window moves at a time; a reader may see up to one step more than `last`."""
-    at: TimeOfDay | None = None
-    """When in each step the window moves, in UTC; without it, as soon as it can."""
-    lateness: Duration = timedelta()
-    """How late rows may still arrive in the base table."""
-
-    @model_validator(mode="after")
-    def _check(self) -> WindowMatter:
-        self.window()
-        return self
-
-    def window(self) -> Window:
-        """Return the model's value."""
-        return Window(last=self.last, step=self.step, at=self.at, lateness=self.lateness)
-
-
-class ViewMatter(_Strict):
-    """The front matter of a file under views/."""
-
-    model_config = ConfigDict(title="cassandra-views: front matter of a view file")
-
-    description: str = ""
-    """What the view is for, in one sentence."""
-    keyspace: str | None = None
-    """The keyspace of the view and its base table; else the environment's default."""
-    window: WindowMatter | None = None
-    """Without a window the view covers its whole base table."""
-    strategy: Strategy = Strategy.REBUILD
-    """How the window slides: rebuild the view beside the serving one, or rotate one generation per step."""
-    grace: Duration = DEFAULT_GRACE
-    """How long a replaced generation is kept; a rollback is possible that long."""
-    owner: str = ""
-    """Who answers for the view."""
-    tags: tuple[str, ...] = ()
-    """Free words to find the view by."""
-
-
-class TimeMatter(_Strict):
-    """Which column of a base table holds its time, and how."""
-
-    column: str
-    """The column's name; it must be part of the table's primary key for a view's window."""
-    type: Literal["timestamp", "date", "timeuuid", "seconds", "milliseconds"] | None = None
-    """How the column holds time, where it is not text; seconds and milliseconds count from 1970."""
-    format: str | None = None
-    """The strftime format of a text column; it must sort as time does, such as %Y-%m-%d_%H-%M."""
-    grain: Literal["second", "minute", "hour", "day", "week"] | None = None
-    """The step between two values of the column."""
-
-    @model_validator(mode="after")
-    def _check(self) -> TimeMatter:
-        if (self.type is None) == (self.format is None):
-            raise ValueError("name either 'format' (a text column) or 'type' (any other column)")
-        if self.format is not None:
-            check_format(self.format)
-        return self
-
-    def time_column(self) -> TimeColumn:
-        """Return the model's value."""
-        kind = TimeKind(self.type) if self.type else TimeKind.TEXT
-        grain = GRAINS[self.grain] if self.grain else None
-        if grain is None and self.format:
-            grain = format_grain(self.format)
-        return TimeColumn(name=self.column, kind=kind, format=self.format or "", grain=grain)
-
-
-class TableMatter(_Strict):
-    """The front matter of a file under tables/."""
-
-    model_config = ConfigDict(title="cassandra-views: front matter of a base table's file")
-
-    description: str = ""
-    """What the table holds, in one sentence."""
-    keyspace: str | None = None
-    """The table's keyspace; else the environment's default."""
-    managed: bool = False
-    """True where this project creates the table; otherwise its shape is only read."""
-    time: TimeMatter | None = Field(default=None)
-    """The column that holds the table's time, for windows."""
 
 
 Matter = TypeVar("Matter", ViewMatter, TableMatter)
@@ -167,13 +29,18 @@ class SplitFile:
     yaml: str
     body: str
 
+    def line_of(self, *path: str) -> int:
+        """Return the file's line of a key, or of the nearest key above it that is there; 1 where none is."""
+        return _line_of(self.yaml, list(path)) if self.yaml.strip() else 1
+
 
 def split(text: str, file: str) -> SplitFile:
-    """Split a file at its front matter.
+    """Split a file at its front matter; lines may end in any way.
 
     Raises:
         ProjectError: the front matter does not end.
     """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     match = _FENCE.match(text)
     if match is None:
         if text.startswith("---"):
@@ -193,8 +60,11 @@ def read_matter(split_file: SplitFile, kind: type[Matter]) -> Matter:
         ProjectError: with file, line and the nearest known name.
     """
     try:
-        found = yaml.load(split_file.yaml, Loader=_Loader) or {}
-    except yaml.YAMLError as error:
+        node = yaml.compose(split_file.yaml, Loader=_Loader)
+        _refuse_double_keys(node, split_file.file)
+        found = yaml.load(split_file.yaml, Loader=_Loader)
+        found = {} if found is None else found
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark else 1
         problem = getattr(error, "problem", None) or "it cannot be read"
@@ -213,6 +83,24 @@ def read_matter(split_file: SplitFile, kind: type[Matter]) -> Matter:
         return kind.model_validate(found)
     except ValidationError as error:
         raise _explained(error, split_file, kind) from error
+
+
+def _refuse_double_keys(node: Any, file: str) -> None:
+    """Refuse a key given twice: YAML would take the last one silently."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: dict[str, int] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 2
+        if key.value in seen:
+            raise ProjectError(
+                f"'{key.value}' is given twice in the front matter, first in line {seen[key.value]}",
+                place=Place(file=file, line=line),
+                next="Keep one of them",
+            )
+        if isinstance(key, yaml.ScalarNode):
+            seen[key.value] = line
+        _refuse_double_keys(value, file)
 
 
 def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:

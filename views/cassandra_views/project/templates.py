@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import (
     ChoiceLoader,
     FileSystemLoader,
+    PrefixLoader,
     StrictUndefined,
     TemplateError,
     TemplateSyntaxError,
@@ -23,16 +24,24 @@ from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.names import nearest
 
 _UNDEFINED = re.compile(r"'(?P<name>[^']+)' is undefined")
+_NOT_EXPORTED = re.compile(r"the template (?P<file>'[^']+') .*does not export the requested name (?P<name>'[^']+')")
 
 
 class Templates:
     """Renders template texts of one project folder; ``macros/`` can be imported by name."""
 
     def __init__(self, root: Path) -> None:
-        loader = ChoiceLoader([FileSystemLoader(root / "macros"), FileSystemLoader(root)])
+        self._root = root
+        macros = FileSystemLoader(root / "macros")
         self._environment = ImmutableSandboxedEnvironment(
-            loader=loader, undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+            # Nothing else can be imported: what a file means depends on itself, the macros and the tables.
+            loader=ChoiceLoader([macros, PrefixLoader({"macros": macros})]),
+            undefined=StrictUndefined,
+            autoescape=False,
+            keep_trailing_newline=True,
         )
+        # The same file must always mean the same view.
+        del self._environment.filters["random"], self._environment.globals["lipsum"]
 
     def render(self, body: str, file: str, names: Mapping[str, Any]) -> str:
         """Return the rendered text; ``body`` keeps the file's line numbers by leading empty lines.
@@ -43,40 +52,70 @@ class Templates:
         try:
             return self._environment.from_string(body).render(names)
         except TemplateSyntaxError as error:
-            where = error.filename if error.name else file
+            where = self._shown(error.filename) if error.filename else file
             raise ProjectError(
-                f"the template does not parse: {error.message}",
+                f"the template does not parse: {(error.message or '').rstrip('.')}",
                 place=Place(file=where or file, line=error.lineno),
                 next="Correct the Jinja template",
             ) from error
         except UndefinedError as error:
-            match = _UNDEFINED.search(error.message or "")
-            hint = nearest(match["name"], sorted(names)) if match else ""
+            place = self._place(file)
             raise ProjectError(
-                f"{error.message}{hint}",
-                place=Place(file=file, line=_template_line()),
-                next=f"Templates may name: {', '.join(sorted(names))}",
+                _undefined(error.message or "", names),
+                place=place,
+                next=f"Templates may name: {', '.join(sorted(names))}"
+                if place.file == file
+                else "Give it to the macro as an argument, or import the macro 'with context'",
             ) from error
         except TemplateNotFound as error:
+            known = self._environment.list_templates()
             raise ProjectError(
-                f"the template '{error.name}' is not in macros/",
-                place=Place(file=file, line=_template_line()),
+                f"the template '{error.name}' is not in macros/{nearest(str(error.name), known)}",
+                place=self._place(file),
                 next="Correct the name in the import, or add the file",
             ) from error
-        except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except RecursionError as error:
+            raise ProjectError(
+                "the template fails: a macro calls itself without end",
+                place=self._place(file),
+                next="Correct the Jinja template",
+            ) from error
+        except (
+            TemplateError,
+            SecurityError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            LookupError,
+            AttributeError,
+        ) as error:
             raise ProjectError(
                 f"the template fails: {error}",
-                place=Place(file=file, line=_template_line()),
+                place=self._place(file),
                 next="Correct the Jinja template",
             ) from error
 
+    def _shown(self, path: str) -> str:
+        found = Path(path)
+        return f"{self._root.name}/{found.relative_to(self._root).as_posix()}" if self._root in found.parents else ""
 
-def _template_line() -> int:
-    """Return the line of the template at which the error being handled arose, 0 where unknown."""
-    frame = sys.exc_info()[2]
-    line = 0
-    while frame is not None:
-        if frame.tb_frame.f_code.co_filename == "<template>":
-            line = frame.tb_lineno
-        frame = frame.tb_next
-    return line
+    def _place(self, file: str) -> Place:
+        """Return where in the file, or in a macro it uses, the error being handled arose."""
+        frame = sys.exc_info()[2]
+        found = Place(file=file)
+        while frame is not None:
+            name = frame.tb_frame.f_code.co_filename
+            if name == "<template>":
+                found = Place(file=file, line=frame.tb_lineno)
+            elif shown := self._shown(name):
+                found = Place(file=shown, line=frame.tb_lineno)
+            frame = frame.tb_next
+        return found
+
+
+def _undefined(message: str, names: Mapping[str, Any]) -> str:
+    match = _UNDEFINED.search(message)
+    if match:
+        return f"'{match['name']}' is undefined{nearest(match['name'], sorted(names))}"
+    missing = _NOT_EXPORTED.search(message)
+    return f"{missing['file']} has no macro {missing['name']}" if missing else message

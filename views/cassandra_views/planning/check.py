@@ -1,0 +1,111 @@
+"""A definition against its base table, before any server is asked. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from cassandra_views.cql.lint import lint_view, raise_on_errors
+from cassandra_views.cql.statements import table_shape, view_statement
+from cassandra_views.model.catalog import Catalog
+from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
+from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.names import ViewName, nearest
+from cassandra_views.model.table import TableShape
+
+
+class Checker:
+    """Checks definitions of one project against the tables of one catalog.
+
+    Args:
+        passed: marks of definitions and tables that were found to fit, in this run or another; new ones
+            are added. The same text on the same table is not looked at twice.
+    """
+
+    def __init__(self, project: Project, catalog: Catalog, passed: set[str] | None = None) -> None:
+        self._catalog = catalog
+        self._tables = {(table.keyspace, table.table): table for table in project.tables}
+        self._passed = set() if passed is None else passed
+        self._shapes: dict[tuple[str, str], tuple[TableShape, bytes] | None] = {}
+
+    def check(self, definition: ViewDefinition) -> None:
+        """Refuse a definition whose base is missing, or that the server would refuse or be harmed by.
+
+        Raises:
+            ProjectError: there is no such table.
+            StatementError: the first rule that it breaks, with its place.
+        """
+        found = self._base(definition.name.keyspace, definition.base)
+        if found is None:
+            raise self._missing(definition)
+        base, mark = found
+        text = f"{definition.place.file}\0{definition.text}".encode()
+        passed = hashlib.blake2b(text, digest_size=16, key=mark).hexdigest()
+        if passed in self._passed:
+            return
+        findings = lint_view(view_statement(definition), base, file=definition.place.file)
+        raise_on_errors(findings, on=str(definition.name))
+        self._passed.add(passed)
+
+    def find_base(self, keyspace: str, table: str) -> TableShape | None:
+        """Return the base table's shape: the live one, or that of a file whose table is still to be created."""
+        found = self._base(keyspace, table)
+        return found[0] if found else None
+
+    def _base(self, keyspace: str, table: str) -> tuple[TableShape, bytes] | None:
+        key = (keyspace, table)
+        if key not in self._shapes:
+            shape = self._catalog.find_table(keyspace, table)
+            file = self._tables.get(key)
+            if shape is None and file is not None and file.managed:
+                shape = table_shape(file)
+            # A repr of frozen dataclasses of texts and enums: equal for equal shapes, whatever the run.
+            mark = hashlib.blake2b(repr(shape).encode(), digest_size=32).digest()
+            self._shapes[key] = (shape, mark) if shape is not None else None
+        return self._shapes[key]
+
+    def _missing(self, definition: ViewDefinition) -> ProjectError:
+        keyspace = definition.name.keyspace
+        known = [name for space, name in self._catalog.tables if space == keyspace]
+        known += [name for space, name in self._tables if space == keyspace and name not in known]
+        where = "there is no such table"
+        if keyspace not in self._catalog.keyspaces:
+            where = f"keyspace {keyspace} does not exist"
+        elif (keyspace, definition.base) in self._tables:
+            where = "it has a file, and that does not say managed: true"
+        guess = nearest(definition.base, [name for name in known if name != definition.base])
+        return ProjectError(
+            f"the base table {keyspace}.{definition.base} is missing ({where}{guess})",
+            on=str(definition.name),
+            place=definition.place,
+            next="Create the table, correct base(...), or describe it in tables/ with managed: true",
+        )
+
+
+def find_table(project: Project, keyspace: str, table: str) -> TableDefinition | None:
+    """Return the file of a base table, or None."""
+    return next((each for each in project.tables if (each.keyspace, each.table) == (keyspace, table)), None)
+
+
+def resolve(text: str, known: Iterable[ViewName]) -> ViewName:
+    """Return the view that a person means by ``view`` or ``keyspace.view``.
+
+    Raises:
+        ProjectError: no view, or more than one, has that name.
+    """
+    names = sorted(set(known))
+    found = [name for name in names if text in (name.view, str(name))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ProjectError(
+            f"more than one view has this name: {', '.join(map(str, found))}",
+            on=text,
+            next="Name it with its keyspace",
+        )
+    spellings = [name.view for name in names] + [str(name) for name in names]
+    raise ProjectError(
+        f"there is no such view{nearest(text, spellings)}",
+        on=text,
+        next="'views status' lists the views that exist, 'views lint' those in files",
+    )

@@ -1,0 +1,167 @@
+"""Questions about one view's generations: which is fit, which serves, what is unknown, what comes next. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cassandra_views.cql.printing import view_cql
+from cassandra_views.cql.statements import view_statement
+from cassandra_views.model.catalog import Catalog, LiveView, Mark
+from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
+from cassandra_views.model.names import ViewName, parse_physical, table_id
+from cassandra_views.model.steps import Cause
+from cassandra_views.model.times import instant_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What planning one view needs beside the view itself.
+
+    Args:
+        refresh, drop, abort: views for which a person asked this, whatever their files say.
+        is_drop_allowed: whole views may be dropped (``--allow-drop``).
+        has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
+    """
+
+    now: datetime
+    catalog: Catalog
+    registry: str
+    refresh: frozenset[ViewName] = frozenset()
+    drop: frozenset[ViewName] = frozenset()
+    abort: frozenset[ViewName] = frozenset()
+    is_drop_allowed: bool = False
+    has_snapshot_option: bool = True
+
+
+def is_there(name: ViewName, each: Generation, catalog: Catalog) -> bool:
+    """Tell whether the schema holds the very view that the registry speaks of, and not a namesake."""
+    live = catalog.find_view(name, each.number)
+    return live is not None and live.table_id == each.table_id
+
+
+def find_serving(record: ViewRecord, context: Context) -> Generation | None:
+    """Return the newest generation that serves and that the schema still holds."""
+    serving = record.in_state(State.SERVING)
+    return next((each for each in reversed(serving) if is_there(record.name, each, context.catalog)), None)
+
+
+def vanished(record: ViewRecord, context: Context) -> list[str]:
+    """Return a sentence for each generation that serves and that the schema lacks."""
+    found = []
+    for each in record.in_state(State.SERVING):
+        if not is_there(record.name, each, context.catalog):
+            live = context.catalog.find_view(record.name, each.number)
+            what = "is not in the schema" if live is None else "was dropped and created again by somebody else"
+            found.append(f"generation {each.number} serves, and {what}: reads of it fail until a new one serves")
+    return found
+
+
+def orphans(record: ViewRecord, context: Context) -> list[LiveView]:
+    """Return the physical views that carry this view's and registry's comment and stand in no registry row."""
+    known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
+    found = []
+    for live in context.catalog.generations_of(record.name):
+        mark = live.mark()
+        is_ours = mark is not None and (mark.registry, mark.view) == (context.registry, str(record.name))
+        if is_ours and live.name not in known:
+            found.append(live)
+    return found
+
+
+def agrees(each: Generation, definition: ViewDefinition, now: datetime) -> bool:
+    """Tell whether a generation is just what the file asks for now."""
+    return (
+        each.version == definition.version
+        and each.window_start == definition.window_start(now)
+        and _has_literal(each, definition)
+    )
+
+
+def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecord, context: Context) -> bool:
+    """Tell whether a generation that never served is worth going on with.
+
+    It must be newer than what serves, hold at least what the file promises now, and be in the schema;
+    one that is still ``building`` may be missing there, since its CREATE may not have arrived.
+    """
+    serving = find_serving(record, context)
+    start = definition.window_start(context.now)
+    if serving is not None and each.number < serving.number:
+        return False
+    if each.version != definition.version or not _has_literal(each, definition):
+        return False
+    if (start is None) != (each.window_start is None):
+        return False
+    if start is not None and each.window_start is not None and each.window_start > start:
+        return False
+    is_missing = context.catalog.find_view(record.name, each.number) is None
+    return is_there(record.name, each, context.catalog) or (is_missing and each.state is State.BUILDING)
+
+
+def find_former(definition: ViewDefinition, record: ViewRecord, context: Context) -> Generation | None:
+    """Return a retired generation that is just what is wanted: it is still fed, so it can serve at once."""
+    for each in reversed(record.in_state(State.RETIRED)):
+        is_in_grace = each.retired_at is not None and each.retired_at + definition.grace > context.now
+        is_fit = agrees(each, definition, context.now) and each.audit is Audit.PASSED
+        if is_fit and is_in_grace and is_there(record.name, each, context.catalog):
+            return each
+    return None
+
+
+def _has_literal(each: Generation, definition: ViewDefinition) -> bool:
+    """Tell whether the generation's bound is written as its table's file says time is written now."""
+    if not each.cql or each.window_start is None or definition.time is None:
+        return True
+    return definition.time.literal(each.window_start) in each.cql
+
+
+def next_number(record: ViewRecord, context: Context) -> int:
+    """Return a number that no generation of the view ever had, as far as registry and schema know."""
+    lives = context.catalog.generations_of(record.name)
+    taken = [parsed[1] for live in lives if (parsed := parse_physical(live.name))]
+    return max([record.next_number, *(number + 1 for number in taken)])
+
+
+def cause_of(
+    serving: Generation | None, definition: ViewDefinition, record: ViewRecord, context: Context
+) -> tuple[Cause, str]:
+    """Return why a new generation is made."""
+    start = definition.window_start(context.now)
+    if serving is None:
+        lost = record.in_state(State.SERVING)
+        return Cause.CREATE, f"generation {lost[-1].number} is gone from the schema" if lost else "nothing serves yet"
+    if serving.version != definition.version:
+        return Cause.CHANGE, f"the definition changed ({serving.version[:11]} to {definition.version[:11]})"
+    if serving.window_start != start:
+        was = instant_text(serving.window_start) if serving.window_start else "the whole base"
+        to = instant_text(start) if start else "the whole base"
+        return Cause.SLIDE, f"the window moved from {was} to {to}"
+    if not _has_literal(serving, definition):
+        return Cause.CHANGE, f"the file of {definition.base} says now that its time is held in another form"
+    return Cause.REFRESH, "a person or a schedule asked for it"
+
+
+def generation_cql(definition: ViewDefinition, number: int, start: datetime | None, context: Context) -> str:
+    """Return the whole CREATE of a generation: literals only, our id and comment, no snapshot on drop."""
+    name = definition.name
+    statement = view_statement(definition)
+    physical = name.physical(number)
+    mark = Mark(
+        registry=context.registry,
+        view=str(name),
+        version=definition.version,
+        start=instant_text(start) if start else "",
+    )
+    options = [("comment", str(mark)), ("id", str(table_id(name.keyspace, physical)))]
+    named = {option.name for option in statement.options}
+    if context.has_snapshot_option:
+        options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]
+    return view_cql(
+        statement,
+        keyspace=name.keyspace,
+        physical=physical,
+        window_start=definition.time.literal(start) if definition.time and start else None,
+        window_end=None,
+        options=tuple(options),
+    )

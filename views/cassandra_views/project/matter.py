@@ -1,0 +1,155 @@
+"""What front matter may say: the models behind its checks and its published JSON Schemas."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
+
+from cassandra_views.model.definition import DEFAULT_GRACE
+from cassandra_views.model.generation import Strategy
+from cassandra_views.model.times import (
+    DURATION_PATTERN,
+    FORMAT_PATTERN,
+    GRAINS,
+    TIME_OF_DAY_PATTERN,
+    TimeColumn,
+    TimeKind,
+    check_format,
+    format_grain,
+    parse_duration,
+    parse_time_of_day,
+)
+from cassandra_views.model.window import Window
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a duration: write it with its unit, such as 28 days")
+    return parse_duration(value)
+
+
+def _time_of_day(value: object) -> object:
+    if value is None or isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError('write the time of day in quotes, as "00:10" (YAML reads 10:30 as a number)')
+    return parse_time_of_day(value)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": DURATION_PATTERN,
+            "examples": ["28 days", "1 day 12 hours", "10 minutes", "90s"],
+        }
+    ),
+]
+TimeOfDay = Annotated[
+    timedelta,
+    BeforeValidator(_time_of_day),
+    WithJsonSchema({"type": "string", "pattern": TIME_OF_DAY_PATTERN, "examples": ["00:10"]}),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=False, use_attribute_docstrings=True)
+
+
+class WindowMatter(_Strict):
+    """How far back the view sees, and how its window moves."""
+
+    last: Duration
+    """What readers are promised to see, back from now."""
+    step: Duration
+    """By how much the window moves at a time; a reader may see up to one step more than `last`."""
+    at: TimeOfDay | None = None
+    """When in each step the window moves, in UTC; without it, as soon as it can."""
+    lateness: Duration = timedelta()
+    """How late rows may still arrive in the base table."""
+
+    @model_validator(mode="after")
+    def _check(self) -> WindowMatter:
+        self.window()
+        return self
+
+    def window(self) -> Window:
+        """Return the model's value."""
+        return Window(last=self.last, step=self.step, at=self.at, lateness=self.lateness)
+
+
+class ViewMatter(_Strict):
+    """The front matter of a file under views/."""
+
+    model_config = ConfigDict(title="cassandra-views: front matter of a view file")
+
+    description: str = ""
+    """What the view is for, in one sentence."""
+    keyspace: str | None = None
+    """The keyspace of the view and its base table; else the environment's default."""
+    window: WindowMatter | None = None
+    """Without a window the view covers its whole base table."""
+    strategy: Strategy = Strategy.REBUILD
+    """How the window slides: rebuild the view beside the serving one, or rotate one generation per step."""
+    grace: Duration = DEFAULT_GRACE
+    """How long a replaced generation is kept; a rollback is possible that long."""
+    owner: str = ""
+    """Who answers for the view."""
+    tags: tuple[str, ...] = ()
+    """Free words to find the view by."""
+
+
+class TimeMatter(_Strict):
+    """Which column of a base table holds its time, and how: by ``format`` (texts) or ``type`` (the rest)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [one], "properties": {one: {"type": "string"}}} for one in ("format", "type")]
+        }
+    )
+
+    column: str
+    """The column's name; it must be part of the table's primary key for a view's window."""
+    type: Literal["timestamp", "date", "timeuuid", "seconds", "milliseconds"] | None = None
+    """How the column holds time, where it is not text; seconds and milliseconds count from 1970."""
+    format: Annotated[str, WithJsonSchema({"type": "string", "pattern": FORMAT_PATTERN})] | None = None
+    """The strftime format of a text column; it must sort as time does, such as %Y-%m-%d_%H-%M."""
+    grain: Literal["second", "minute", "hour", "day", "week"] | None = None
+    """The step between two values of the column."""
+
+    @model_validator(mode="after")
+    def _check(self) -> TimeMatter:
+        if (self.type is None) == (self.format is None):
+            raise ValueError("name either 'format' (a text column) or 'type' (any other column)")
+        if self.format is not None:
+            check_format(self.format)
+        return self
+
+    def time_column(self) -> TimeColumn:
+        """Return the model's value."""
+        kind = TimeKind(self.type) if self.type else TimeKind.TEXT
+        grain = GRAINS[self.grain] if self.grain else None
+        if grain is None and self.format:
+            grain = format_grain(self.format)
+        return TimeColumn(name=self.column, kind=kind, format=self.format or "", grain=grain)
+
+
+class TableMatter(_Strict):
+    """The front matter of a file under tables/."""
+
+    model_config = ConfigDict(title="cassandra-views: front matter of a base table's file")
+
+    description: str = ""
+    """What the table holds, in one sentence."""
+    keyspace: str | None = None
+    """The table's keyspace; else the environment's default."""
+    managed: StrictBool = False
+    """True where this project creates the table; otherwise its shape is only read."""
+    time: TimeMatter | None = Field(default=None)
+    """The column that holds the table's time, for windows."""

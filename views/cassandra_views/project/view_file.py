@@ -1,0 +1,178 @@
+"""A file under views/: front matter and a CREATE MATERIALIZED VIEW, made into a definition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from cassandra_views.cql.fingerprint import fingerprint
+from cassandra_views.cql.lint import lint_view, raise_on_errors
+from cassandra_views.cql.statements import parsed_view
+from cassandra_views.model.definition import TableDefinition, ViewDefinition
+from cassandra_views.model.errors import Place, ProjectError
+from cassandra_views.model.generation import Strategy
+from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest, quoted
+from cassandra_views.model.statement import ViewStatement
+from cassandra_views.model.times import duration_text
+from cassandra_views.project.frontmatter import SUFFIX, SplitFile
+from cassandra_views.project.matter import ViewMatter
+
+
+class Used:
+    """What one view's template named: its base table and its window."""
+
+    def __init__(self, name: ViewName, tables: Mapping[tuple[str, str], TableDefinition]) -> None:
+        self._name, self._tables = name, tables
+        self._base: str | None = None
+        self.is_windowed = False
+
+    def base(self, table: str) -> str:
+        """Name the base table: its quoted name in the view's keyspace."""
+        if not isinstance(table, str) or not table:
+            raise ValueError("base() takes the base table's name: {{ base('table') }}")
+        if self._base not in (None, table):
+            raise ValueError(f"base() is given two tables, {self._base} and {table}: a view has one")
+        self._base = table
+        return f"{quoted(self._name.keyspace)}.{quoted(table)}"
+
+    def in_window(self) -> str:
+        """Stand for the view's window: the time column at or after its start."""
+        if self._base is None:
+            raise ValueError("in_window() needs to know the base table: write FROM {{ base('table') }} before it")
+        table = self._tables.get((self._name.keyspace, self._base))
+        if table is None or table.time is None:
+            known = [name for space, name in self._tables if space == self._name.keyspace]
+            hint = nearest(self._base, known) if table is None else ""
+            raise ValueError(
+                f"in_window() needs the time column of {self._base}: name it under 'time:' in "
+                f"tables/{self._base}{SUFFIX}{hint}"
+            )
+        self.is_windowed = True
+        return f"{quoted(table.time.name)} >= :window_start"
+
+
+def check_name(name: ViewName, file: str) -> None:
+    """Refuse a view's name that no generation could carry.
+
+    Raises:
+        ProjectError: it is too long, or holds more than word characters.
+    """
+    text = name.view
+    if len(text) > VIEW_NAME_LIMIT:
+        what = f"the view's name has {len(text)} characters, and {VIEW_NAME_LIMIT} are possible"
+    elif not is_word(text):
+        what = f"'{text}' cannot be a view's name: only letters, digits and underscores can"
+    else:
+        return
+    raise ProjectError(
+        f"{what}: servers take 48 and break on longer ones, and each generation adds its number",
+        on=str(name),
+        place=Place(file=file),
+        next="Rename the file",
+    )
+
+
+def read_view(
+    parts: SplitFile,
+    matter: ViewMatter,
+    text: str,
+    name: ViewName,
+    used: Used,
+    tables: Mapping[tuple[str, str], TableDefinition],
+    reader_cache: timedelta,
+) -> ViewDefinition:
+    """Return what a view's file says.
+
+    Args:
+        text: the rendered body, on the lines of its file.
+        used: what the body's rendering named.
+        reader_cache: how long readers keep what they know; a view's grace is at least twice that.
+
+    Raises:
+        ProjectError: the statement, or how it is to be kept, breaks a rule; with file and line.
+    """
+    statement = parsed_view(text, parts.file)
+    place = Place(file=parts.file, line=1)
+    raise_on_errors(lint_view(statement, None, file=parts.file), on=str(name))
+    _check_statement(statement, name, place)
+    table = tables.get((name.keyspace, statement.base))
+    view = ViewDefinition(
+        name=name,
+        base=statement.base,
+        text=text,
+        version=fingerprint(name.keyspace, statement),
+        place=place,
+        window=matter.window.window() if matter.window else None,
+        time=table.time if table else None,
+        strategy=matter.strategy,
+        grace=matter.grace,
+        description=matter.description,
+        owner=matter.owner,
+        tags=matter.tags,
+    )
+    _check_window(view, parts, used)
+    _check_keeping(view, parts, reader_cache)
+    return view
+
+
+def _check_statement(statement: ViewStatement, name: ViewName, place: Place) -> None:
+    if statement.view != name.view or (statement.keyspace or name.keyspace) != name.keyspace:
+        found = f"{statement.keyspace or name.keyspace}.{statement.view}"
+        raise ProjectError(
+            f"the statement creates {found}, and the file is that of {name}",
+            on=str(name),
+            place=place,
+            next="Write CREATE MATERIALIZED VIEW {{ view }}, or rename the file",
+        )
+    if (statement.base_keyspace or name.keyspace) != name.keyspace:
+        raise ProjectError(
+            f"the base table is in the keyspace {statement.base_keyspace}; the server takes a view and its "
+            "base only in one",
+            on=str(name),
+            place=place,
+            next="Write FROM {{ base('table') }}",
+        )
+
+
+def _check_window(view: ViewDefinition, parts: SplitFile, used: Used) -> None:
+    window, time = view.window, view.time
+    if window is None and used.is_windowed:
+        raise ProjectError(
+            "the statement uses in_window(), and the front matter has no window",
+            on=str(view.name),
+            place=view.place,
+            next="Add 'window: {last: 28 days, step: 1 day}', or take in_window() out to cover the whole base",
+        )
+    if window is not None and not used.is_windowed:
+        raise ProjectError(
+            "the front matter has a window, and the statement does not use it",
+            on=str(view.name),
+            place=Place(file=parts.file, line=parts.line_of("window")),
+            next="Write {{ in_window() }} into WHERE, or take 'window' out to cover the whole base",
+        )
+    if window and time and time.grain and window.step % time.grain:
+        raise ProjectError(
+            f"the step ({duration_text(window.step)}) is no multiple of the grain of {view.base} "
+            f"({duration_text(time.grain)})",
+            on=str(view.name),
+            place=Place(file=parts.file, line=parts.line_of("window", "step")),
+            next=f"Choose a step that is, such as {duration_text(time.grain)}",
+        )
+
+
+def _check_keeping(view: ViewDefinition, parts: SplitFile, reader_cache: timedelta) -> None:
+    if view.grace < 2 * reader_cache:
+        raise ProjectError(
+            f"its grace ({duration_text(view.grace)}) is less than twice the time readers keep what they know "
+            f"({duration_text(reader_cache)})",
+            on=str(view.name),
+            place=Place(file=parts.file, line=parts.line_of("grace")),
+            next="Choose a longer grace, or a shorter reader_cache_seconds in views.toml",
+        )
+    if view.strategy is not Strategy.REBUILD:
+        raise ProjectError(
+            f"the strategy '{view.strategy.value}' is not built yet",
+            on=str(view.name),
+            place=Place(file=parts.file, line=parts.line_of("strategy")),
+            next="Use strategy: rebuild",
+        )
