@@ -24,7 +24,7 @@ from cassandra_views import ViewsError
 REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 BUSY = 0.15
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 progress = Console(highlight=False, stderr=True)
 
 

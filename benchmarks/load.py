@@ -13,9 +13,9 @@ import multiprocessing
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
@@ -169,11 +169,9 @@ def drive(
                 records.note(f"{type(error).__name__}: {error}")
             records.add(due, time.monotonic(), outcome)
 
-    workers = [threading.Thread(target=work, args=(place,), daemon=True) for place in range(threads)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="load") as pool:
+        for done in [pool.submit(work, place) for place in range(threads)]:
+            done.result()  # an error that is no failed request ends the load
     together = Records()
     for each in found:
         together.extend(each)

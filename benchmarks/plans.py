@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks import planning
-from benchmarks.report import Details, Figure, Section, judged
+from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
 
-TARGET_SECONDS = 2.0
+TARGET_SECONDS, TARGET_VIEWS = 2.0, 1000
 
 
 def measure(tell: Tell, *, is_quick: bool) -> Section:
     """Make the views and plan again and again, on a server of its own."""
+    from benchmarks import planning  # it pulls in half of the library, which the figures' arithmetic does not need
+
     tell("planning: creating the views (up to 75 s)")
     return section(planning.run(views=60) if is_quick else planning.run())
 
@@ -21,6 +22,9 @@ def measure(tell: Tell, *, is_quick: bool) -> Section:
 def section(found: Mapping[str, Any]) -> Section:
     """Put the seconds together."""
     views, seconds, catalog = found["views"], found["plan_seconds"], found["catalog_read_seconds"]
+    verdict = judged(seconds <= TARGET_SECONDS)
+    if verdict is Verdict.MET and views < TARGET_VIEWS:
+        verdict = Verdict.SHOWN  # fewer views than the target speaks of prove nothing
     rows = [
         (name.removesuffix("_seconds").replace("_", " "), f"{value:.2f}")
         for name, value in found.items()
@@ -33,8 +37,8 @@ def section(found: Mapping[str, Any]) -> Section:
                 name=f"plan for {views:,} views, files unchanged",
                 measured=f"{seconds:.2f} s",
                 reference=f"one catalog read: {catalog:.2f} s",
-                target=f"<= {TARGET_SECONDS:.0f} s",
-                verdict=judged(seconds <= TARGET_SECONDS),
+                target=f"<= {TARGET_SECONDS:.0f} s for {TARGET_VIEWS:,}",
+                verdict=verdict,
             ),
         ),
         how="A project of that many view files on a server that holds them all; medians of planning by `ViewManager` "
