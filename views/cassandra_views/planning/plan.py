@@ -128,8 +128,8 @@ def make_plan(
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
     bases = None
     if request.only is not None:
-        bases = {(name.keyspace, definitions[name].base) for name in wanted if name in definitions}
-        bases -= {(name.keyspace, definitions[name].base) for name in wanted if name in request.drop | request.abort}
+        made = [definitions[name] for name in wanted if name in definitions]
+        bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
     first += _tables(project, observed, target, bases, notes)
 
     active = [each for each in planned if each.has_steps]
