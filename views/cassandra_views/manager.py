@@ -104,7 +104,8 @@ class ViewManager:
             names: plan these views alone; None plans all.
             allow_drop: views whose files are gone may be dropped when their grace is over.
         """
-        only = None if names is None else frozenset(self._resolve(name) for name in names)
+        known = () if names is None else self._known()
+        only = None if names is None else frozenset(resolve(name, known) for name in names)
         return self._plan(Request(only=only, is_drop_allowed=allow_drop))
 
     def status(self) -> tuple[ViewStatus, ...]:
@@ -311,12 +312,15 @@ class ViewManager:
         return Observed(catalog=read_catalog(self._database, keyspaces), records=records, has_registry=has_registry)
 
     def _resolve(self, name: str) -> ViewName:
+        return resolve(name, self._known())
+
+    def _known(self) -> set[ViewName]:
         known: set[ViewName] = set()
         if self.settings.templates.is_dir():
             known |= {view.name for view in self.project().views}
         if self._registry.exists():
             known |= {record.name for record in self._registry.read_all() if record.is_live or record.override}
-        return resolve(name, known)
+        return known
 
     def _refuse_frozen(self, view: ViewName) -> None:
         record = self._registry.read(view) if self._registry.exists() else ViewRecord(name=view)
@@ -329,10 +333,11 @@ class ViewManager:
             )
 
     def _refuse_other_target(self, plan: Plan, facts: ClusterFacts) -> None:
-        here = (facts.name, self._registry.keyspace)
-        if (plan.cluster, plan.registry) != here:
+        here = (facts.name, self._registry.keyspace, self.settings.environment)
+        if (plan.cluster, plan.registry, plan.environment) != here:
             raise StalePlan(
-                f"the plan is for cluster {plan.cluster}, registry {plan.registry}; this is {here[0]}, {here[1]}",
+                f"the plan is for cluster {plan.cluster}, registry {plan.registry}, environment {plan.environment}; "
+                f"this is {', '.join(here)}",
                 next="Plan again here, or name the other environment with --env",
             )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.markup import escape
 
 from cassandra_views.model.errors import ConfigurationError
 from cassandra_views.model.times import parse_instant
@@ -64,11 +66,15 @@ def parse_now(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        return parse_instant(text)
-    except ValueError as error:
+        found = parse_instant(text)
+        if not 1970 <= found.year < 3000:
+            raise ValueError("outside of what windows are reckoned in")
+    except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            f"--now '{text}' is no time", next="Write it as ISO 8601, such as 2026-11-23T05:00:00Z"
+            f"'{text}' is no time, or not of the years 1970 to 2999",
+            next="Write it as ISO 8601, such as 2026-11-23T05:00:00Z",
         ) from error
+    return found
 
 
 @contextmanager
@@ -119,6 +125,25 @@ def managed(context: typer.Context, listener: Listener | None = None) -> Iterato
     options = options_of(context)
     with opened(options) as (session, settings):
         yield ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+
+
+def view_names(incomplete: str) -> list[str]:
+    """Return the names of view files for shell completion; nothing where the project cannot be read."""
+    from cassandra_views.model.errors import ViewsError
+    from cassandra_views.project.frontmatter import SUFFIX
+
+    try:
+        templates = Options().settings().templates
+    except ViewsError:
+        return []
+    names = {path.name.removesuffix(SUFFIX) for path in (templates / "views").rglob(f"*{SUFFIX}")}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def help_of(command: Callable[..., Any], *examples: str) -> str:
+    """Return a command's help: its docstring, then examples, each on a line of its own."""
+    text = inspect.getdoc(command) or ""
+    return "\n".join([text, "", "[bold]Examples[/bold]", *(f"  {escape(example)}" for example in examples)])
 
 
 FormatOption = typer.Option("--format", help="text for people, json for machines.", case_sensitive=False)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, managed, parse_now
+from cassandra_views.cli.context import Format, FormatOption, help_of, managed, parse_now, view_names
 from cassandra_views.cli.output import err, out, plain, print_json
-from cassandra_views.model.errors import ApprovalNeeded, ProjectError
+from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, StalePlan
 from cassandra_views.model.steps import DropGeneration, Plan
 
-Names = Annotated[list[str] | None, typer.Argument(help="Only these views; else all.", metavar="[NAME]...")]
-Name = Annotated[str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Only these views; else all.", metavar="[NAME]...", autocompletion=view_names)
+]
+Name = Annotated[
+    str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names)
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
     bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
@@ -25,8 +29,30 @@ Why = Annotated[str, typer.Option(help="The reason, for the history.", metavar="
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (plan, apply, refresh, rollback, drop, abort, override):
-        app.command(rich_help_panel="Change")(command)
+    change: dict[Callable[..., Any], tuple[str, ...]] = {
+        plan: (
+            "views plan                             # everything",
+            "views plan orders_by_day --detailed-exitcode   # exit 2 where it would change",
+            "views plan --out plan.json             # for 'apply --plan plan.json'",
+            "views --now 2026-12-01T00:15:00Z plan  # what would slide by then",
+        ),
+        apply: (
+            "views apply                  # shows the plan and asks",
+            "views apply --yes            # in a schedule",
+            "views apply --plan plan.json # just what was looked at; refused if anything moved since",
+            "views apply --allow-drop     # also drop views whose files are gone",
+        ),
+        refresh: ("views refresh orders_by_day --yes",),
+        rollback: ("views rollback orders_by_day --why 'totals look wrong since noon'",),
+        drop: ("views drop orders_by_day --why 'nobody reads it'",),
+        abort: ("views abort orders_by_day",),
+        override: (
+            "views override orders_by_day frozen --why 'sale week' --until 2026-12-01",
+            "views override orders_by_day none --why 'sale is over'",
+        ),
+    }
+    for command, examples in change.items():
+        app.command(help=help_of(command, *examples), rich_help_panel="Change")(command)
 
 
 def plan(
@@ -79,21 +105,21 @@ def apply(
     only when it is built on every node and agrees with its base.
     """
     from cassandra_views.manager import ViewManager
-    from cassandra_views.planning.plan_json import read_plan_json
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
             return manager.plan(names, allow_drop=allow_drop)
-        try:
-            found = read_plan_json(plan_file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProjectError(
-                f"the plan cannot be read: {error}", on=str(plan_file), next="Name the right file"
-            ) from error
+        found = _read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
         return found
 
+    if plan_file is not None and names:
+        raise ConfigurationError(
+            "names and --plan are both given",
+            on="views apply",
+            next="Name views when planning: 'views plan NAME --out'",
+        )
     _carry_out(context, make, yes=yes, format=format)
 
 
@@ -168,28 +194,44 @@ def override(
 ) -> None:
     """Decide over a view's file: [bold]frozen[/bold] leaves it as it is, [bold]off[/bold] retires it."""
     if kind not in ("frozen", "off", "none"):
-        raise ProjectError(f"'{kind}' is no override", on=name, next="Use frozen, off or none")
+        raise ConfigurationError(f"'{kind}' is no override", on=name, next="Use frozen, off or none")
     with managed(context) as manager:
         record = manager.override(name, None if kind == "none" else kind, why=why, until=parse_now(until))
     out.print(f"{record.name}: {record.override or 'its file rules'}")
 
 
+def _read_plan(file: Path) -> Plan:
+    from cassandra_views.planning.plan_json import read_plan_json
+
+    try:
+        return read_plan_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(
+            f"the plan cannot be read: {error.strerror}", on=str(file), next="Name the file of 'views plan --out FILE'"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            "the file is no text, so no plan", on=str(file), next="Name the file of 'views plan --out FILE'"
+        ) from error
+    except StalePlan as error:
+        error.on = str(file)
+        raise
+
+
 def show_plan(found: Plan) -> None:
     """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
-    from cassandra_views.planning.explain import cost_text, explain, summary
+    from cassandra_views.planning.explain import cost_text, explain_all, summary
 
     out.print(f"[bold]{escape(found.target)}[/bold]")
     colours = {"+": "green", ">": "cyan", "-": "red"}
-    costs = {cost.view: cost for cost in found.costs}
-    for step in found.steps:
-        sign, subject, text = explain(step)
-        out.print(f"  [{colours[sign]}]{sign}[/] {escape(subject)}  {escape(text)}")
-        if sign == "+" and (view := getattr(step, "view", None)) in costs:
-            out.print(f"      [dim]{escape(cost_text(costs.pop(view)))}[/dim]")
+    costs = {(cost.view, cost.number): cost for cost in found.costs}
+    for line in explain_all(found.steps):
+        out.print(f"  [{colours[line.sign]}]{line.sign}[/] {escape(line.subject)}  {escape(line.text)}")
+        if line.made in costs:
+            out.print(f"      [dim]{escape(cost_text(costs[line.made]))}[/dim]")
     for drop in found.withheld:
-        out.print(
-            f"  [dim]- {escape(f'{drop.view} generation {drop.number}  not dropped without --allow-drop: {drop.reason}')}[/dim]"
-        )
+        text = f"{drop.view} generation {drop.number}  not dropped without --allow-drop: {drop.reason}"
+        out.print(f"  [dim]- {escape(text)}[/dim]")
     for note in found.notes:
         out.print(f"  [yellow]![/yellow] {escape(note)}")
     out.print(escape(summary(found)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, managed, opened, options_of
+from cassandra_views.cli.context import Format, FormatOption, help_of, managed, opened, options_of
 from cassandra_views.cli.lifecycle_commands import Name
 from cassandra_views.cli.output import coloured, out, plain, print_json, table
 from cassandra_views.model.errors import ViewNotReady
@@ -18,10 +19,22 @@ from cassandra_views.model.times import instant_text
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    look = app.command(rich_help_panel="Look")
-    look(status), look(show), look(why), look(history)
-    read = app.command(rich_help_panel="Read")
-    read(query), read(name)
+    look: dict[Callable[..., Any], tuple[str, ...]] = {
+        status: ("views status", "views status --format json | jq '.views[].condition'"),
+        show: ("views show orders_by_day",),
+        why: ("views why orders_by_day",),
+        history: ("views history orders_by_day --limit 5",),
+    }
+    read: dict[Callable[..., Any], tuple[str, ...]] = {
+        query: (
+            "views query orders_by_day \"day = '2026-11-23'\" --limit 10",
+            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23') AND order_id > 5\"",
+        ),
+        name: ("views name orders_by_day", 'cqlsh -e "SELECT * FROM $(views name orders_by_day) LIMIT 5"'),
+    }
+    for panel, commands in (("Look", look), ("Read", read)):
+        for command, examples in commands.items():
+            app.command(help=help_of(command, *examples), rich_help_panel=panel)(command)
 
 
 def status(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
@@ -67,9 +80,8 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     if format is Format.JSON:
         print_json({"view": record})
         return
-    out.print(
-        f"[bold]{escape(str(record.name))}[/bold]  strategy {record.strategy.value}, project {escape(record.project or '-')}"
-    )
+    project = escape(record.project or "-")
+    out.print(f"[bold]{escape(str(record.name))}[/bold]  strategy {record.strategy.value}, project {project}")
     serving = ", ".join(
         entry.name + (f" from {instant_text(entry.start)}" if entry.start else "") for entry in record.read_from
     )
@@ -187,10 +199,7 @@ def query(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Read rows through whatever serves, as an application does.
-
-    views query top_streamers_by_day "timestamp = '2026-11-23'" --limit 10
-    """
+    """Read rows through whatever serves, as an application does."""
     from cassandra_views.cli.conditions import conditions
     from cassandra_views.read import ViewReader
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import TracebackType
+from typing import Annotated, Any
 
-import click
 import typer
 from rich.markup import escape
 
 from cassandra_views.cli import lifecycle_commands, look_commands, project_commands, server
 from cassandra_views.cli.context import Options, parse_now
 from cassandra_views.cli.output import err
-from cassandra_views.model.errors import ViewsError
+from cassandra_views.model.errors import ViewsError, ended
 
 app = typer.Typer(
     name="views",
@@ -26,13 +27,14 @@ app = typer.Typer(
 Views are files. [bold]plan[/bold] shows what would be done, [bold]apply[/bold] does it: the next generation
 is built beside the one that serves, checked against its base table, and only then served.
 
+  views init FOLDER          # a first project: one table file, one view file
   views up --detach          # a Cassandra of this project's own, if you have none
   views plan                 # what would be done
   views apply                # do it
   views status               # what serves now
   views query NAME --limit 5 # read through whatever serves
 
-Exit codes: 0 done (plan --detailed-exitcode: nothing to do), 2 changes (plan --detailed-exitcode), 1 any error.""",
+Exit codes: 0 done, 1 any error, 2 changes (plan --detailed-exitcode alone; it exits 0 where nothing is to do).""",
 )
 
 
@@ -52,10 +54,11 @@ def _globals(
         typer.Option(help="Folder of views/, tables/ and macros/; else that of views.toml.", metavar="DIR"),
     ] = None,
     env: Annotated[
-        str | None, typer.Option(help="Environment of views.toml; else VIEWS_ENV, else its default.")
+        str | None, typer.Option(help="Environment of views.toml; else VIEWS_ENV, else its default.", metavar="ENV")
     ] = None,
     now: Annotated[
-        str | None, typer.Option(help="The clock, for tests and drills: ISO 8601, UTC.", metavar="TIME")
+        str | None,
+        typer.Option(help="The clock, for tests and drills: ISO 8601, such as 2026-11-23T05:00:00Z.", metavar="TIME"),
     ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -73,41 +76,80 @@ server.register(app)
 def print_error(error: ViewsError) -> None:
     """Print an error's four parts on standard error."""
     place = f"{error.place}: " if error.place else ""
-    err.print(f"[bold red]Error:[/bold red] {escape(f'{place}{error.what}')}.")
+    err.print(f"[bold red]Error:[/bold red] {escape(ended(f'{place}{error.what}'))}")
     for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
         if text:
-            err.print(f"  [bold]{label}:[/bold] {escape(text)}{'' if label == 'On' else '.'}")
+            err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with exit code 1 and no traceback."""
+    sys.excepthook = _tell_bug
     try:
         code = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()
     except ViewsError as error:
         print_error(error)
-        sys.exit(1)
-    except click.exceptions.Abort:
-        err.print("[bold red]Error:[/bold red] nobody answered.\n  [bold]State:[/bold] Nothing was changed.")
-        sys.exit(1)
-    except click.ClickException as error:
-        print_error(
-            ViewsError(
-                error.format_message().rstrip("."),
-                next="'views --help' and 'views COMMAND --help' teach the use",
-            )
-        )
-        sys.exit(1)
+        code = 1
+    except typer.Abort as abort:
+        print_error(_INTERRUPTED if isinstance(abort.__cause__, KeyboardInterrupt) else _UNANSWERED)
+        code = 1
+    except _CLICK_ERROR as error:
+        print_error(_usage_error(error, sys.argv[1:] if arguments is None else arguments))
+        code = 1
     except KeyboardInterrupt:
-        err.print(
-            "[bold red]Error:[/bold red] interrupted.\n"
-            "  [bold]State:[/bold] What was begun is written down; a build goes on by itself; readers are served as before.\n"
-            "  [bold]Next:[/bold] Run the same command again: it goes on where this one stopped."
-        )
-        sys.exit(1)
+        code = _INTERRUPT_CODE
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        # Whoever read our answer has enough of it; the interpreter must not flush into nothing at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    if code == _INTERRUPT_CODE:  # what newer typers make of Ctrl-C
+        print_error(_INTERRUPTED)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+# Typer carries its own copy of click since 0.26: the classes are reached through what it exports.
+_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
+_INTERRUPT_CODE = 130
+_INTERRUPTED = ViewsError(
+    "interrupted",
+    remains="What was begun is written down; a build goes on by itself; readers are served as before",
+    next="Run the same command again: it goes on where this one stopped",
+)
+_UNANSWERED = ViewsError("nobody answered", next="Run it in a terminal, or add --yes")
+
+
+def _usage_error(error: Any, arguments: list[str]) -> ViewsError:
+    """Return what is wrong with the arguments, in our four parts."""
+    command = next((each for each in arguments if each in _command_names()), "")
+    text = str(error.format_message()).rstrip(".")
+    return ViewsError(
+        text[:1].lower() + text[1:],
+        on=f"views {command}".strip(),
+        next=f"'views {command} --help' shows its use with examples"
+        if command
+        else "'views --help' lists the commands",
+    )
+
+
+def _command_names() -> list[str]:
+    return [str(each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands]
+
+
+def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell an error that this program has no words for; its traceback is for those who ask for it."""
+    if os.environ.get("VIEWS_DEBUG"):
+        sys.__excepthook__(kind, error, trace)
+        return
+    text = " ".join(str(error).split())
+    print_error(
+        ViewsError(
+            f"this program failed in a way it does not know ({kind.__name__}{f': {text}' if text else ''})",
+            remains="What was begun is written down; readers are served as before",
+            next="Run the command again; if it stays so, report what VIEWS_DEBUG=1 shows",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from cassandra_views.model.times import instant_text
 FORMAT_VERSION = 1
 
 # Piped output is for other programs and logs: no line of it is folded at 80 columns.
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)
-err = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys.stderr.isatty() else 200)
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 1000)
+err = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys.stderr.isatty() else 1000)
 
 COLOURS = {
     "serving": "green",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, options_of
+from cassandra_views.cli.context import Format, FormatOption, help_of, options_of, view_names
 from cassandra_views.cli.output import out, print_json
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError
@@ -17,8 +18,14 @@ from cassandra_views.model.times import instant_text
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    for command in (lint, render, init, schema):
-        app.command(rich_help_panel="Files")(command)
+    files: dict[Callable[..., Any], tuple[str, ...]] = {
+        lint: ("views lint", "views --env prod lint --format json"),
+        render: ("views render orders_by_day", "views --now 2026-12-01 render orders_by_day"),
+        init: ("views init shop && cd shop",),
+        schema: ("views schema view > view.schema.json", "views schema toml"),
+    }
+    for command, examples in files.items():
+        app.command(help=help_of(command, *examples), rich_help_panel="Files")(command)
 
 
 def _load(context: typer.Context) -> Project:
@@ -65,7 +72,9 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
 
 def render(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="Only this view; else all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Only this view; else all.", metavar="[NAME]", autocompletion=view_names)
+    ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Print the CREATE statement that each view file stands for now; needs no cluster."""
@@ -112,7 +121,7 @@ def render(
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="view, table or toml.")] = "view",
+    kind: Annotated[str, typer.Argument(help="view, table or toml.", metavar="KIND")] = "view",
 ) -> None:
     """Print the JSON Schema of a view file's or table file's front matter, or of views.toml."""
     from cassandra_views.project.schemas import schema_text

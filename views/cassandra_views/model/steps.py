@@ -168,11 +168,12 @@ class Precondition:
 class Cost:
     """What the steps of one view will cost: said before it is paid (design 5.10).
 
-    ``None`` stands for "unknown". Estimates come from the nodes' own size estimates, which they renew
-    every five minutes.
+    ``None`` stands for "unknown", and 0 partitions for a base that the plan itself creates. Estimates come
+    from the nodes' own size estimates, which they renew every five minutes.
     """
 
     view: ViewName
+    number: int
     partitions: int | None = None
     size_bytes: int | None = None
     views_on_base: int = 0

@@ -35,6 +35,7 @@ def costs_of(
             found.append(
                 Cost(
                     view=step.view,
+                    number=step.number,
                     partitions=partitions,
                     size_bytes=size,
                     views_on_base=carried[base],

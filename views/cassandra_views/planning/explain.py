@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import assert_never
 
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     AuditGeneration,
     AwaitBuild,
@@ -74,6 +77,40 @@ def _subject(
     return f"{step.view} generation {step.number}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a plan: a step, or the steps by which one generation is finished or given up.
+
+    Args:
+        made: the view and number of the generation that it creates.
+    """
+
+    sign: str
+    subject: str
+    text: str
+    made: tuple[ViewName, int] | None = None
+
+
+def explain_all(steps: Iterable[Step]) -> tuple[Line, ...]:
+    """Return the steps in words, in their order; what is done to one generation in a row is one line."""
+    found: list[Line] = []
+    for step in steps:
+        sign, subject, text = explain(step)
+        made = (step.view, step.number) if isinstance(step, CreateGeneration) else None
+        last = found[-1] if found else None
+        if last is not None and (last.sign, last.subject) == (sign, subject) and sign != "+":
+            if sign == "-":
+                verb, _colon, reason = last.text.partition(": ")
+                again, _colon, other = text.partition(": ")
+                joined = f"{verb} and {again}: {reason}" + (f"; {other}" if other != reason else "")
+            else:
+                joined = f"{last.text}, {text}"
+            found[-1] = Line(sign=sign, subject=subject, text=joined)
+        else:
+            found.append(Line(sign=sign, subject=subject, text=text, made=made))
+    return tuple(found)
+
+
 def cost_text(cost: Cost) -> str:
     """Return what one view's generation costs, in a sentence without its end."""
     if cost.partitions is None:
@@ -129,7 +166,10 @@ def summary(plan: Plan) -> str:
     views = f"Views: {', '.join(parts)}. " if parts else ""
     extra = []
     if tables:
-        extra.append(f"{tables} base tables or keyspaces to create")
+        extra.append(
+            f"{tables} base table{'s' if tables != 1 else ''} or keyspace{'s' if tables != 1 else ''} to create"
+        )
     if drops:
         extra.append(f"{drops} generation{'s' if drops != 1 else ''} to drop")
-    return f"{len(plan.steps)} steps. {views}{'; '.join(extra)}{'.' if extra else ''}".strip()
+    steps = f"{len(plan.steps)} step{'s' if len(plan.steps) != 1 else ''}"
+    return f"{steps}. {views}{'; '.join(extra)}{'.' if extra else ''}".strip()
