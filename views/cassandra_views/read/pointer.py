@@ -192,6 +192,7 @@ class Pointers:
         )
         if not keyspace and not self._keyspace:
             same = [row for row in rows if row["view_name"] == name]
+            same = [row for row in same if row["read_from"]] or same  # dropped views stay in the registry
             if len(same) > 1:
                 known = ", ".join(sorted(f"{row['keyspace_name']}.{name}" for row in same))
                 raise BadRead(f"'{name}' names several views: {known}", next="Write 'keyspace.view'")
