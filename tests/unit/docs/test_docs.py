@@ -242,6 +242,9 @@ def test_guarantees_name_tests_that_exist() -> None:
         file = ROOT / path
         if not file.exists() or (test and f"def {test}(" not in file.read_text(encoding="utf-8")):
             missing.append(f"{path}::{test}")
+    for path, names in re.findall(r'`(tests/[\w/]+\.yaml)`: ((?:"[^"]+"(?:, )?)+)', page_text("guarantees.md")):
+        cases = set(re.findall(r"^- name: (.+)$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE))
+        missing += [f"{path}: {name}" for name in re.findall(r'"([^"]+)"', names) if name not in cases]
     assert missing == []
 
 
