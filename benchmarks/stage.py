@@ -10,17 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cassandra.cluster import Session
+from rich.markup import escape
 
 from benchmarks.data import KEYSPACE, load_rows, served_minutes
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import ViewManager
 from cassandra_views.cluster.connect import connected
 from cassandra_views.lifecycle.reports import Report
+from cassandra_views.model.errors import ClusterError
+from cassandra_views.model.generation import Generation, State
 
 TEMPLATES = Path(__file__).resolve().parent / "project" / "cql_templates"
 ADDRESS = "127.0.21.1"
 HEAP_MB = 512
 BASE, VIEW = "readings", "by_minute"
+DROP_ATTEMPTS = 3
+"""A machine that others keep busy may leave a server without an answer for a minute."""
 SMALL_BASE, SMALL_VIEW = "few_readings", "few_by_minute"
 
 Tell = Callable[[str], None]
@@ -79,13 +84,21 @@ class Stage:
         self.manager.apply(self.manager.plan([]))
         now = datetime.now(UTC)
         sizes = self.sizes
+        told = 0.0
+
+        def progress(rows: int) -> None:
+            nonlocal told
+            if time.monotonic() - told > 2:
+                told = time.monotonic()
+                self.tell(f"loading: {rows:,} of {sizes.streamers * sizes.minutes:,} rows")
+
         self.base_rows = load_rows(
             self.session,
             BASE,
             streamers=sizes.streamers,
             minutes=sizes.minutes,
             now=now,
-            on_progress=lambda rows: self.tell(f"loading: {rows:,} of {sizes.streamers * sizes.minutes:,} rows"),
+            on_progress=progress,
         )
         load_rows(self.session, SMALL_BASE, streamers=10, minutes=500, now=now)
         self.times = served_minutes(now, minutes=sizes.minutes)
@@ -100,13 +113,27 @@ class Stage:
             time.sleep(0.3)
 
     def drop_retired(self, view: str) -> None:
-        """Wait for the grace of what a refresh has replaced, and have it dropped."""
-        while any(each.state.value == "retired" for each in self.manager.record(view).generations):
-            plan = self.manager.plan([view])
-            if plan.has_changes:
-                self.manager.apply(plan)
-            else:
-                time.sleep(0.5)
+        """Wait for the grace of what a refresh has replaced, and have it dropped.
+
+        Raises:
+            ClusterError: the server did not answer for several minutes.
+        """
+        failures = 0
+        while any(each.state is State.RETIRED or each.state is State.DROPPING for each in self._generations(view)):
+            try:
+                plan = self.manager.plan([view])
+                if plan.has_changes:
+                    self.manager.apply(plan)
+                else:
+                    time.sleep(0.5)
+            except ClusterError as error:
+                failures += 1
+                if failures == DROP_ATTEMPTS:
+                    raise
+                self.tell(f"[yellow]again: {escape(str(error))}[/yellow]")
+
+    def _generations(self, view: str) -> tuple[Generation, ...]:
+        return self.manager.record(view).generations
 
     def serving(self, view: str) -> str:
         """Return the physical name that serves, with its keyspace."""
