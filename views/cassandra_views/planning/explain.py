@@ -166,9 +166,8 @@ def summary(plan: Plan) -> str:
     views = f"Views: {', '.join(parts)}. " if parts else ""
     extra = []
     if tables:
-        extra.append(
-            f"{tables} base table{'s' if tables != 1 else ''} or keyspace{'s' if tables != 1 else ''} to create"
-        )
+        what = "base table or keyspace" if tables == 1 else "base tables and keyspaces"
+        extra.append(f"{tables} {what} to create")
     if drops:
         extra.append(f"{drops} generation{'s' if drops != 1 else ''} to drop")
     steps = f"{len(plan.steps)} step{'s' if len(plan.steps) != 1 else ''}"

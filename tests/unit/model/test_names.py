@@ -1,0 +1,94 @@
+"""Names, marks and the table of state moves."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cassandra_views.cql.parse import parse_view
+from cassandra_views.model.catalog import Mark
+from cassandra_views.model.errors import Place, ViewsError
+from cassandra_views.model.generation import MOVES, Serving, State
+from cassandra_views.model.names import (
+    PHYSICAL_NAME_LIMIT,
+    RESERVED,
+    VIEW_NAME_LIMIT,
+    ViewName,
+    nearest,
+    parse_physical,
+    quoted,
+    table_id,
+)
+from cassandra_views.model.times import TimeColumn, TimeKind
+
+WORDS = st.from_regex(r"[A-Za-z0-9_]{1,38}", fullmatch=True)
+
+
+@given(WORDS, st.integers(1, 9_999_999))
+def test_physical_names_are_short_enough_and_read_back(view: str, number: int) -> None:
+    name = ViewName(keyspace="shop", view=view)
+    assert len(name.physical(number)) <= PHYSICAL_NAME_LIMIT
+    assert parse_physical(name.physical(number)) == (view, number)
+
+
+@pytest.mark.parametrize(
+    "name", ["orders", "orders__g", "orders__g0", "orders__g01", "__g1x", "orders-x__g1", "orders__gx"]
+)
+def test_other_names_are_no_generations(name: str) -> None:
+    assert parse_physical(name) is None
+
+
+def test_the_limit_leaves_room_for_seven_digits() -> None:
+    assert VIEW_NAME_LIMIT + len("__g") + 7 == PHYSICAL_NAME_LIMIT
+
+
+@given(st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text) | st.sampled_from(sorted(RESERVED)))
+def test_quoted_names_are_read_back_by_the_grammar(name: str) -> None:
+    spelled = quoted(name)
+    text = f"CREATE MATERIALIZED VIEW v AS SELECT {spelled} FROM t WHERE {spelled} IS NOT NULL PRIMARY KEY ({spelled})"
+    assert parse_view(text).partition_key == (name,)
+
+
+def test_ids_are_the_same_each_time_and_differ_by_name() -> None:
+    assert table_id("shop", "a__g1") == table_id("shop", "a__g1")
+    assert len({table_id("shop", "a__g1"), table_id("shop", "a__g2"), table_id("other", "a__g1")}) == 3
+
+
+def test_nearest() -> None:
+    assert nearest("ordres", ["orders", "games"]) == "; did you mean 'orders'?"
+    assert nearest("zzz", ["orders"]) == ""
+
+
+@given(st.builds(Mark, registry=WORDS, view=WORDS, version=WORDS, start=WORDS | st.just(""), end=WORDS | st.just("")))
+def test_marks_are_read_back(mark: Mark) -> None:
+    assert Mark.parse(str(mark)) == mark
+
+
+@pytest.mark.parametrize(
+    "comment", ["", "cassandra-views", "made by hand", "x cassandra-views registry=a view=b version=c"]
+)
+def test_other_comments_are_no_marks(comment: str) -> None:
+    assert Mark.parse(comment) is None
+
+
+def test_nothing_that_serves_is_dropped_and_dropping_is_one_way() -> None:
+    assert set(MOVES) == set(State)
+    assert MOVES[State.SERVING] == {State.RETIRED}
+    assert MOVES[State.DROPPING] == {State.DROPPED}
+    assert State.SERVING not in MOVES[State.BUILDING] | MOVES[State.FAILED]
+
+
+def test_pointers_are_read_back_and_unknown_keys_are_for_newer_readers() -> None:
+    time = TimeColumn(name="day", kind=TimeKind.TEXT, format="%Y-%m-%d")
+    serving = Serving(name="a__g1", time=time)
+    assert Serving.from_map(serving.to_map() | {"later": "x"}) == serving
+
+
+def test_errors_have_four_parts_in_a_line() -> None:
+    error = ViewsError("it broke.", on="shop.a", next="Mend it", place=Place(file="a.cql.j2", line=3, column=5))
+    assert str(error) == "a.cql.j2:3:5: shop.a: it broke. Nothing was changed. Mend it."
+    assert (
+        str(ViewsError("no 'x'; did you mean 'y'?", next="Go")) == "no 'x'; did you mean 'y'? Nothing was changed. Go."
+    )
+    assert str(Place(file="a")) == "a"
