@@ -43,6 +43,17 @@ def served_minutes(now: datetime, *, minutes: int) -> tuple[str, ...]:
     return tuple(minute_text(now - timedelta(minutes=back)) for back in range(5, count))
 
 
+def create_table(session: Session, table: str) -> None:
+    """Create a base table, and the keyspace where it is missing."""
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {replication}", timeout=60.0)
+    session.execute(
+        f"CREATE TABLE {KEYSPACE}.{table} (streamer text, timestamp text, youtube_count int, twitter_count int, "
+        "twitch_count int, total_count bigint, PRIMARY KEY (streamer, timestamp))",
+        timeout=60.0,
+    )
+
+
 def load_rows(
     session: Session,
     table: str,

@@ -46,6 +46,12 @@ def measure(stage: Stage) -> Section:
         for label, found in ((f"{what}: library", ours), ("bare driver", one), ("bare driver again", other)):
             times = (f"{percentile(found, share) * 1e6:.0f}" for share in (0.5, 0.9, 0.99))
             rows.append((label, f"{len(found):,}", *times))
+        for label, first, second in (
+            ("of pairs: library less the bare driver before it", ours, one),
+            ("of pairs: library less the bare driver after it", ours, other),
+        ):
+            pairs = sorted(after - before for after, before in zip(first, second, strict=True))
+            rows.append((label, f"{len(pairs):,}", f"{percentile(pairs, 0.5) * 1e6:.0f}", "", ""))
         rows.append(("noise: bare driver against itself", "", f"{noise:.0f}", "", ""))
     return Section(
         title="Reading",

@@ -12,7 +12,7 @@ from pathlib import Path
 from cassandra.cluster import Session
 from rich.markup import escape
 
-from benchmarks.data import KEYSPACE, load_rows, served_minutes
+from benchmarks.data import KEYSPACE, create_table, load_rows, served_minutes
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import ViewManager
 from cassandra_views.cluster.connect import connected
@@ -81,7 +81,8 @@ class Stage:
 
     def set_up(self) -> None:
         """Create keyspace, tables, rows and the first generation of each view."""
-        self.manager.apply(self.manager.plan([]))
+        for table in (BASE, SMALL_BASE):
+            create_table(self.session, table)
         now = datetime.now(UTC)
         sizes = self.sizes
         told = 0.0
