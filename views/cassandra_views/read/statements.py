@@ -192,9 +192,7 @@ def serialized_key(view: PhysicalView, row: Any, on: str) -> tuple[bytes, ...]:
         BadRead: the session's row factory hides the key.
     """
     try:
-        values = view.key_of(row)
-        version = view.protocol_version
-        return tuple([column.type.serialize(value, version) for column, value in zip(view.key, values, strict=True)])
+        return view.key_bytes(row)
     except WRONG_VALUE as error:
         raise BadRead(f"its rows cannot be paged: {error}", on=on, next="Use a row factory of the driver") from error
 
