@@ -65,8 +65,10 @@ class Database:
             )
             try:
                 cluster.add_execution_profile(NODES_PROFILE, profile)
-            except ValueError:  # the driver's legacy mode knows no profiles
-                self.profile_options = {}
+            except ValueError:
+                # The driver's legacy mode knows no profiles; else another thread was first.
+                if NODES_PROFILE not in cluster.profile_manager.profiles:
+                    self.profile_options = {}
             except OperationTimedOut:
                 # A node that cannot be reached now; the profile is there, its pool follows.
                 pass

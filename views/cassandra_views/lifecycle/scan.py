@@ -38,11 +38,9 @@ class Scan:
         self.key = [column.name for column in base.key_columns]
         extra = [column.name for column in view.key_columns if column.name not in self.key]
         self.columns = self.key + extra
-        named = [one.columns[0] for one in relations if one.operator is Operator.IS_NOT_NULL]
-        #: Columns outside the base's key that must hold a value.
-        self.not_null = [name for name in dict.fromkeys([*named, *extra]) if name not in self.key]
-        #: What is read of the base.
-        self.wanted = list(dict.fromkeys([*self.columns, *self.not_null]))
+        #: Columns outside the base's key that must hold a value: those of the view's key. The server accepts
+        #: IS NOT NULL of other columns, too, and does not heed it (tried on 5.0.9).
+        self.not_null = extra
         self._relations = [one for one in relations if one.operator is not Operator.IS_NOT_NULL]
         self._filter: RowFilter | None = None
         partition = {column.name for column in base.partition_key}
@@ -56,12 +54,12 @@ class Scan:
         """
         answers = self._database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
         if self._relations and any(row["value"] == "false" for answer in answers for row in answer.rows):
-            self._filter = RowFilter(self._database, self.base, self._relations, self.wanted)
+            self._filter = RowFilter(self._database, self.base, self._relations, self.columns)
 
     @property
     def can_count(self) -> bool:
         """Tell whether the servers can count the rows of the base that belong to the view."""
-        return len(self.not_null) <= 1 and self._filter is None
+        return self._filter is None
 
     def count(self, shape: TableShape, on_range: Callable[[int], None]) -> int:
         """Return how many rows of the view a table holds.
@@ -84,33 +82,32 @@ class Scan:
 
     def rows(self, shape: TableShape) -> Iterator[Row]:
         """Yield every row that belongs to the view, of the base or of the view."""
-        width = len(self.columns)
+        what = ", ".join(map(quoted, self.columns))
         if shape is self.view:
-            for rows in self._ranges(shape, ", ".join(map(quoted, self.columns))):
+            for rows in self._ranges(shape, what):
                 yield from rows
             return
         needed = [*self.not_null, *(column.name for column in self.base.clustering)]
-        places = [self.wanted.index(name) for name in needed]
+        places = [self.columns.index(name) for name in needed]
         keep = self._filter
-        for rows in self._ranges(shape, ", ".join(map(quoted, self.wanted))):
+        for rows in self._ranges(shape, what):
             for row in rows:
                 if all(row[place] is not None for place in places) and (keep is None or keep(row)):
-                    yield row[:width]
+                    yield row
 
     def find_base(self, row: Row) -> Row | None:
         """Return the row as the base holds it now, None where it holds none that the view should have."""
-        found = self._point(self.base, self.key, row[: len(self.key)], self.wanted)
-        if not found or any(found[0][self.wanted.index(name)] is None for name in self.not_null):
-            return None
-        return found[0][: len(self.columns)]
+        found = self._point(self.base, self.key, row[: len(self.key)])
+        is_there = bool(found) and all(found[0][self.columns.index(name)] is not None for name in self.not_null)
+        return found[0] if is_there else None
 
     def is_in_view(self, row: Row) -> bool:
         """Tell whether the view holds the row now."""
-        return bool(self._point(self.view, self.columns, row, self.columns))
+        return bool(self._point(self.view, self.columns, row))
 
-    def _point(self, shape: TableShape, columns: Sequence[str], values: Row, what: Sequence[str]) -> list[Row]:
+    def _point(self, shape: TableShape, columns: Sequence[str], values: Row) -> list[Row]:
         conditions = " AND ".join(f"{quoted(name)} = ?" for name in columns)
-        selected = ", ".join(map(quoted, what))
+        selected = ", ".join(map(quoted, self.columns))
         query = f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)} WHERE {conditions}"
         return [tuple(row.values()) for row in self._database.rows(query, tuple(values))]
 
