@@ -30,7 +30,7 @@ def read_failed(error: Exception, *, on: str) -> ReadError:
         return ReadError(
             "the registry says that it serves, and the server has no such view",
             on=on,
-            next="See 'views doctor' and 'views why' for this view",
+            next="See 'views why' for this view",
         )
     if isinstance(error, InvalidRequest) and not may_be_dropped(error):
         return BadRead(f"the server refuses the read: {driver_text(error)}", on=on, next="Change the read's conditions")

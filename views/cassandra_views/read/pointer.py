@@ -20,6 +20,9 @@ from cassandra_views.read.physical import plain_rows
 
 log = logging.getLogger("cassandra_views.read")
 
+_REGISTRY_SECONDS = 2.0
+"""How long a reader that has an answer of the registry waits for the next: the old one is good for its grace."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
@@ -158,6 +161,7 @@ class Pointers:
         )
 
     def _look(self, view: str, slot: _Slot) -> tuple[ViewName, tuple[Serving, ...]]:
+        seconds = self._timeout_seconds if slot.pointer is None else min(self._timeout_seconds, _REGISTRY_SECONDS)
         for name in self._candidates(view, slot):
             found = plain_rows(
                 self._session,
@@ -165,7 +169,7 @@ class Pointers:
                 "WHERE keyspace_name = %s AND view_name = %s",
                 (name.keyspace, name.view),
                 consistency=ConsistencyLevel.LOCAL_QUORUM,
-                timeout_seconds=self._timeout_seconds,
+                timeout_seconds=seconds,
             )
             if found:
                 return name, self._entries(name, found[0]["read_from"])
