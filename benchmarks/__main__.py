@@ -51,10 +51,11 @@ def main(
     fresh_seconds: Annotated[
         float | None, typer.Option(help="What 'make demo' took on a fresh machine, for the report.", min=0)
     ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the page here, also of a part or of small sizes.")] = None,
 ) -> None:
     """Measure the figures that this project promises, each beside its reference; about ten minutes.
 
-    Only a whole run of full size writes docs/benchmarks.md.
+    Without --out only a whole run of full size is written down, in docs/benchmarks.md.
     """
     parts = set(only or Part)
     begun = time.monotonic()
@@ -83,20 +84,24 @@ def main(
             console.print(f"[dim]{escape(note)}[/dim]")
         console.print()
     console.print(figure_table(sections))
-    if quick or parts != set(Part):
+    if out is None and (quick or parts != set(Part)):
         progress.print("docs/benchmarks.md is as it was: it is written by a whole run of full size alone.")
         return
-    REPORT.write_text(
+    options = [
+        *(f"--only {part}" for part in Part if parts != set(Part) and part in parts),
+        *(["--quick"] if quick else []),
+    ]
+    (out or REPORT).write_text(
         markdown(
             sections,
             facts=[*machine_facts(version), ("used by others at the start", f"{busy:.0%} of all cores")],
-            command="make bench",
+            command=f"python -m benchmarks {' '.join(options)}" if options else "make bench",
             made_at=datetime.now(UTC),
             seconds=time.monotonic() - begun,
         ),
         encoding="utf-8",
     )
-    progress.print("docs/benchmarks.md is written.")
+    progress.print(f"{out or 'docs/benchmarks.md'} is written.")
     if any(figure.verdict is Verdict.MISSED for section in sections for figure in section.figures):
         progress.print("[yellow]A target was missed; the table says which.[/yellow]")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
@@ -66,26 +67,27 @@ def load_rows(
     """Write one row a minute of each streamer, up to now; return how many.
 
     Raises:
-        RuntimeError: some were not written.
+        RuntimeError: some could not be written, tried several times.
     """
     insert = prepare_insert(session, KEYSPACE, table, COLUMNS)
-    writes, failures, lock = BoundedWrites(session, 32), list[Exception](), threading.Lock()
     moments = [minute_text(now - timedelta(minutes=back)) for back in range(minutes)]
-    rows = 0
+    chunks = [(number, first) for number in range(streamers) for first in range(0, minutes, BATCH_ROWS)]
+    for pause in (0.0, 1.0, 3.0):  # a server on a busy machine lets writes time out
+        time.sleep(pause)
+        writes, failed, error = BoundedWrites(session, 16), list[tuple[int, int]](), ""
 
-    def failed(error: Exception) -> None:
-        with lock:
-            failures.append(error)
+        def keep(chunk: tuple[int, int], reason: Exception, into: list[tuple[int, int]] = failed) -> None:
+            nonlocal error
+            into.append(chunk)
+            error = str(reason)
 
-    for number in range(streamers):
-        for first in range(0, minutes, BATCH_ROWS):
-            chunk = moments[first : first + BATCH_ROWS]
+        for place, (number, first) in enumerate(chunks):
             batch = BatchStatement(batch_type=BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-            for moment in chunk:
+            for moment in moments[first : first + BATCH_ROWS]:
                 batch.add(insert, row_values(streamer_name(number), moment, number))
-            writes.send(batch, None, on_written=lambda: None, on_failed=failed)
-            rows += len(chunk)
-        on_progress(rows)
-    if not writes.drain() or failures:
-        raise RuntimeError(f"{KEYSPACE}.{table}: {len(failures)} batches were not written: {failures[:1]}")
-    return rows
+            writes.send(batch, None, on_written=lambda: None, on_failed=partial(keep, (number, first)))
+            on_progress(place * BATCH_ROWS)
+        if writes.drain() and not failed:
+            return streamers * minutes
+        chunks = failed or chunks
+    raise RuntimeError(f"{KEYSPACE}.{table}: {len(chunks)} batches were not written: {error}")
