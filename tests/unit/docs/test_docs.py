@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import tomllib
@@ -204,6 +205,19 @@ def test_every_public_name_is_described() -> None:
     text = page_text("reference/python.md")
     kinds = [name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, Exception)]
     assert [name for name in [*cassandra_views.__all__, *kinds] if not is_named(name, text) and name not in text] == []
+
+
+@pytest.mark.parametrize(
+    "kind", [cassandra_views.ViewReader, cassandra_views.ViewManager, cassandra_embedded.EmbeddedCassandra]
+)
+def test_signatures_are_as_the_page_says(kind: type) -> None:
+    shown = re.search(rf"^`{kind.__name__}\((.*)\)`$", page_text("reference/python.md"), re.MULTILINE)
+    assert shown is not None
+    named = re.findall(r"(?:^|, )(\w+)", re.sub(r"\(.*?\)|\".*?\"", "", shown[1]))
+    # A clock that only grows is for the reader's own tests.
+    assert named == [
+        name for name in inspect.signature(kind).parameters if (kind.__name__, name) != ("ViewReader", "clock")
+    ]
 
 
 def test_every_error_of_the_embedded_server_is_told_somewhere() -> None:
