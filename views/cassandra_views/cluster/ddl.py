@@ -16,6 +16,7 @@ from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.names import quoted
 
+_TRIES = 3
 REFUSALS = (InvalidRequest, Unauthorized, SyntaxException)
 
 
@@ -26,6 +27,10 @@ class Existence:
     having: tuple[str, ...]
     lacking: tuple[str, ...]
     silent: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = (("It exists on", self.having), ("not on", self.lacking), ("no answer from", self.silent))
+        return ", ".join(f"{words} {', '.join(nodes)}" for words, nodes in parts if nodes)
 
     @property
     def is_everywhere(self) -> bool:
@@ -72,16 +77,10 @@ class Ddl:
         held.is_in_doubt = False
         if existence.is_everywhere:
             return
-        reason = driver_text(error) if error else "the nodes do not agree on the schema"
-        remains = (
-            "No node has it; its name is given up"
-            if existence.is_nowhere
-            else f"It exists on {', '.join(existence.having)} and not on {', '.join(existence.lacking)}"
-        )
         raise ClusterError(
-            f"the view could not be created: {reason}",
+            f"the view could not be created: {_reason(error, existence)}",
             on=on,
-            remains=remains,
+            remains="No node has it; its name is given up" if existence.is_nowhere else str(existence),
             next="Run the command again: it settles what was begun",
         ) from error
 
@@ -97,9 +96,9 @@ class Ddl:
         if existence.is_nowhere:
             return
         raise ClusterError(
-            f"the view could not be dropped: {driver_text(error) if error else 'the nodes do not agree on the schema'}",
+            f"the view could not be dropped: {_reason(error, existence)}",
             on=on,
-            remains=f"It still exists on {', '.join(existence.having)}",
+            remains=str(existence),
             next="Run the command again: it settles what was begun",
         ) from error
 
@@ -109,7 +108,16 @@ class Ddl:
         For the registry alone: the lease lives in it.
         """
         with explained("it could not be created", on=on, next="Run the command again"):
-            self._database.ddl(cql, self._choose(), self._timeout)
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    self._database.ddl(cql, self._choose(), self._timeout)
+                    break
+                except DRIVER_ERRORS as error:
+                    # Unknown, and the same once more changes nothing twice.
+                    if attempt == _TRIES or isinstance(error, REFUSALS):
+                        raise
+                    self._coordinator = None
+                    self.await_agreement()
         self.await_agreement()
 
     def create_other(self, held: Held, cql: str, on: str, exists: Callable[[], bool]) -> None:
@@ -214,3 +222,9 @@ class Ddl:
                 return existence
             time.sleep(pause)
             pause = min(pause * 2, 0.5)
+
+
+def _reason(error: Exception | None, existence: Existence) -> str:
+    if error is not None:
+        return driver_text(error)
+    return "the nodes do not agree on the schema" if existence.having or existence.lacking else "no node answers"

@@ -127,7 +127,7 @@ def make_plan(
     if not observed.has_registry:
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
     bases = None
-    if request.only is not None:
+    if request.only:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
     first += _tables(project, observed, target, bases, notes)
