@@ -10,7 +10,7 @@ from typing import Any
 from cassandra.cluster import ResponseFuture, ResultSet
 
 from cassandra_views.read.covering import Span, route
-from cassandra_views.read.pages import from_token, query_digest, to_token
+from cassandra_views.read.pages import Position, from_token, query_digest, to_token
 from cassandra_views.read.physical import PhysicalView, PhysicalViews
 from cassandra_views.read.pointer import Pointer
 from cassandra_views.read.query import SEVERAL, Query, Shape, compile_query
@@ -72,22 +72,34 @@ class Attempt:
             after = from_token(ask.page, query=self._digest(query, given, view), layout=view.layout, on=on)
         course = Course(query, given, way, self._find, after, on=on)
         rows, last = self._fetch(course.statements(), query, given)
-        next_page = None
+        token = None
         if ask.limit is not None and last is not None and len(rows) > ask.limit:
             del rows[ask.limit :]
-            position = position_after(rows, last, query, given, after, on=on)
-            next_page = to_token(position, query=self._digest(query, given, view), layout=last.layout)
+            token = self._token(rows, last, query, given, after)
         return Result(
             rows=rows,
             generations=tuple(self._names),
             window=pointer.window,
-            next_page=next_page,
             pointer_age_seconds=max(0.0, self._clock() - pointer.read_at),
+            token=token,
         )
 
     def _find(self, span: Span) -> PhysicalView:
         self.reading = span.entry.name
         return self._views.find(self.pointer.name.keyspace, self.pointer.on, self.reading, self.pointer.serving)
+
+    def _token(
+        self, rows: list[Any], last: PhysicalView, query: Query, given: list[Any], after: Position | None
+    ) -> Callable[[], str]:
+        # A copy of what the token needs: the application may change its list of rows.
+        kept = list(rows) if query.has_inner_in else rows[-1:]
+        on, view = str(self.pointer.name), last
+
+        def make() -> str:
+            position = position_after(kept, view, query, given, after, on=on)
+            return to_token(position, query=self._digest(query, given, view), layout=view.layout)
+
+        return make
 
     def _digest(self, query: Query, given: list[Any], view: PhysicalView) -> bytes:
         on = self.pointer.on

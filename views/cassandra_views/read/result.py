@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,16 +16,27 @@ class Result:
         rows: as the session's row factory makes them (named tuples unless told otherwise).
         generations: the physical views that were read, in the order they were read.
         window: the ``[start, end)`` of time that the view serves, in UTC; None where it is open.
-        next_page: the token for the rows after these; None when there is nothing more.
         pointer_age_seconds: how long ago the registry was last asked what serves. Above the reader's
             ``cache_seconds`` where the registry cannot be read.
+        token: makes ``next_page``; None when there is nothing more.
     """
 
     rows: list[Any]
     generations: tuple[str, ...]
     window: tuple[datetime | None, datetime | None]
-    next_page: str | None
     pointer_age_seconds: float
+    token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def next_page(self) -> str | None:
+        """The token for the rows after these; None when there is nothing more.
+
+        Made when it is asked for: most reads of a first page never are, and it costs as much as the rest.
+
+        Raises:
+            BadRead: the session's row factory hides the key of the last row.
+        """
+        return self.token() if self.token else None
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.rows)
