@@ -22,10 +22,10 @@ from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome, Runner
 from cassandra_views.lifecycle.waiting import BuildWait
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ProjectError, StalePlan, ViewsError
+from cassandra_views.model.errors import ProjectError, RegistryError, StalePlan, ViewsError
 from cassandra_views.model.generation import Audit, Override, OverrideKind, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import CreateGeneration, Plan, Precondition, ServeGeneration
+from cassandra_views.model.steps import CreateGeneration, CreateRegistry, Plan, Precondition, ServeGeneration
 from cassandra_views.planning.check import resolve
 from cassandra_views.planning.cost import costs_of
 from cassandra_views.planning.plan import Observed, Request, Target, make_plan
@@ -116,11 +116,12 @@ class ViewManager:
 
     def record(self, name: str) -> ViewRecord:
         """Return everything the registry holds of a view. Reads only."""
-        return self._registry.read(self._resolve(name))
+        return self._read(self._resolve(name))
 
     def history(self, name: str, *, limit: int = 50) -> list[Event]:
         """Return the view's last events, newest first. Reads only."""
-        return self._registry.history(self._resolve(name), limit=limit)
+        view = self._resolve(name)
+        return self._registry.history(view, limit=limit) if self._registry.exists() else []
 
     def facts(self) -> ClusterFacts:
         """Return what every node says of itself. Reads only."""
@@ -191,7 +192,7 @@ class ViewManager:
     def plan_rollback(self, name: str) -> Plan:
         """Return what ``rollback`` would do. Reads only."""
         view = self._resolve(name)
-        record = self._registry.read(view)
+        record = self._read(view)
         former = [each for each in record.in_state(State.RETIRED) if each.audit is Audit.PASSED and each.retired_at]
         if not former:
             raise ProjectError(
@@ -263,6 +264,12 @@ class ViewManager:
         """Decide over a view's file: ``frozen``, ``off``, or None to let the file rule again."""
         view = self._resolve(name)
         wanted = OverrideKind(kind) if kind else None
+        if not self._registry.exists():
+            raise RegistryError(
+                "there is no registry yet that could keep this",
+                on=str(view),
+                next="Run 'views apply' first, which makes it; a view without a file is left alone anyway",
+            )
         record = self._registry.raise_fence(view)
         statics = {
             "override": wanted,
@@ -322,8 +329,11 @@ class ViewManager:
             known |= {record.name for record in self._registry.read_all() if record.is_live or record.override}
         return known
 
+    def _read(self, view: ViewName) -> ViewRecord:
+        return self._registry.read(view) if self._registry.exists() else ViewRecord(name=view)
+
     def _refuse_frozen(self, view: ViewName) -> None:
-        record = self._registry.read(view) if self._registry.exists() else ViewRecord(name=view)
+        record = self._read(view)
         override: Override | None = record.override
         if override and override.holds(self._clock()):
             raise ViewsError(
@@ -339,6 +349,11 @@ class ViewManager:
                 f"the plan is for cluster {plan.cluster}, registry {plan.registry}, environment {plan.environment}; "
                 f"this is {', '.join(here)}",
                 next="Plan again here, or name the other environment with --env",
+            )
+
+        if any(isinstance(step, CreateRegistry) for step in plan.steps) and self._registry.exists():
+            raise StalePlan(
+                f"the plan is stale: the registry {self._registry.keyspace} has been made since", next="Plan again"
             )
 
     def _registry_replication(self, facts: ClusterFacts) -> str:

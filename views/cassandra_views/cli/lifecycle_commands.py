@@ -118,7 +118,7 @@ def apply(
         raise ConfigurationError(
             "names and --plan are both given",
             on="views apply",
-            next="Name views when planning: 'views plan NAME --out'",
+            next="Name views when planning: 'views plan NAME --out FILE'",
         )
     _carry_out(context, make, yes=yes, format=format)
 

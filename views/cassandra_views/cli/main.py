@@ -123,13 +123,11 @@ _UNANSWERED = ViewsError("nobody answered", next="Run it in a terminal, or add -
 def _usage_error(error: Any, arguments: list[str]) -> ViewsError:
     """Return what is wrong with the arguments, in our four parts."""
     command = next((each for each in arguments if each in _command_names()), "")
-    text = str(error.format_message()).rstrip(".")
+    text = str(error.format_message()).rstrip(".").replace("Value error, ", "")
     return ViewsError(
         text[:1].lower() + text[1:],
         on=f"views {command}".strip(),
-        next=f"'views {command} --help' shows its use with examples"
-        if command
-        else "'views --help' lists the commands",
+        next=f"'views {command} --help' shows how to use it" if command else "'views --help' lists the commands",
     )
 
 

@@ -60,14 +60,15 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         for _view, finding in findings:
             colour = "red" if finding.severity is Severity.ERROR else "yellow"
             out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
-        out.print(
-            f"{len(project.views)} views and {len(project.tables)} tables: {errors} errors, "
-            f"{len(findings) - errors} warnings."
-        )
+        counts = ((len(project.views), "view"), (len(project.tables), "table"), (errors, "error"))
+        views, tables, wrong, odd = (_counted(*each) for each in (*counts, (len(findings) - errors, "warning")))
+        out.print(f"{views} and {tables}: {wrong}, {odd}.")
     if errors:
-        raise ProjectError(
-            f"lint found {errors} error{'s' if errors != 1 else ''}", next="Correct the files named above"
-        )
+        raise ProjectError(f"lint found {_counted(errors, 'error')}", next="Correct the files named above")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' if count != 1 else ''}"
 
 
 def render(

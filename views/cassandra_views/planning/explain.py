@@ -30,7 +30,7 @@ def explain(step: Step) -> tuple[str, str, str]:
     """Return (sign, subject, text) of a step: ``+`` makes, ``>`` moves on, ``-`` takes away."""
     match step:
         case CreateRegistry():
-            return "+", f"keyspace {step.keyspace}", f"create the registry, replication {step.replication}"
+            return "+", f"keyspace {step.keyspace}", f"create the registry: replication {step.replication}"
         case CreateKeyspace():
             return "+", f"keyspace {step.keyspace}", "create the keyspace"
         case CreateTable():

@@ -140,7 +140,8 @@ def read_config(path: Path) -> ProjectConfig:
 
 
 def _explained(error: ValidationError, file: str, text: str) -> ConfigurationError:
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     parts = [str(part) for part in first["loc"]]
     where = ".".join(parts)
     place = Place(file=file, line=_line_of(text, parts))
@@ -151,8 +152,7 @@ def _explained(error: ValidationError, file: str, text: str) -> ConfigurationErr
             place=place,
             next=f"Known keys here: {', '.join(known)}",
         )
-    reason = str(first["msg"]).removeprefix("Value error, ")
-    reason = reason[:1].lower() + reason[1:]
+    reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
     return ConfigurationError(f"'{where}': {reason}", place=place, next="Correct the value")
 
 

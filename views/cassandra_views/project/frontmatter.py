@@ -104,7 +104,9 @@ def _refuse_double_keys(node: Any, file: str) -> None:
 
 
 def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # A misspelt key is also a missing one: the misspelling is what to tell.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     path = [str(part) for part in first["loc"]]
     where = ".".join(path) or "front matter"
     line = _line_of(split_file.yaml, path)
@@ -118,7 +120,7 @@ def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseMod
         )
     if first["type"] == "missing":
         return ProjectError(f"the front matter lacks '{where}'", place=place, next=f"Add '{path[-1]}'")
-    reason = str(first["msg"]).removeprefix("Value error, ")
+    reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
     return ProjectError(f"'{where}' in the front matter: {reason}", place=place, next="Correct the value")
 
 

@@ -71,7 +71,7 @@ class WindowMatter(_Strict):
     """By how much the window moves at a time; a reader may see up to one step more than `last`."""
     at: TimeOfDay | None = None
     """When in each step the window moves, in UTC; without it, as soon as it can."""
-    lateness: Duration = timedelta()
+    lateness: Duration | None = None
     """How late rows may still arrive in the base table."""
 
     @model_validator(mode="after")
@@ -81,7 +81,7 @@ class WindowMatter(_Strict):
 
     def window(self) -> Window:
         """Return the model's value."""
-        return Window(last=self.last, step=self.step, at=self.at, lateness=self.lateness)
+        return Window(last=self.last, step=self.step, at=self.at, lateness=self.lateness or timedelta())
 
 
 class ViewMatter(_Strict):

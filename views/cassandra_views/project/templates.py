@@ -60,13 +60,15 @@ class Templates:
             ) from error
         except UndefinedError as error:
             place = self._place(file)
-            raise ProjectError(
-                _undefined(error.message or "", names),
-                place=place,
-                next=f"Templates may name: {', '.join(sorted(names))}"
-                if place.file == file
-                else "Give it to the macro as an argument, or import the macro 'with context'",
-            ) from error
+            missing = _NOT_EXPORTED.search(error.message or "")
+            if missing:
+                what, fix = f"{missing['file']} has no macro {missing['name']}", "Correct the name in the import"
+            else:
+                what = _undefined(error.message or "", names)
+                fix = f"Templates may name: {', '.join(sorted(names))}"
+                if place.file != file:
+                    fix = "Give it to the macro as an argument, or import the macro 'with context'"
+            raise ProjectError(what, place=place, next=fix) from error
         except TemplateNotFound as error:
             known = self._environment.list_templates()
             raise ProjectError(
@@ -115,7 +117,4 @@ class Templates:
 
 def _undefined(message: str, names: Mapping[str, Any]) -> str:
     match = _UNDEFINED.search(message)
-    if match:
-        return f"'{match['name']}' is undefined{nearest(match['name'], sorted(names))}"
-    missing = _NOT_EXPORTED.search(message)
-    return f"{missing['file']} has no macro {missing['name']}" if missing else message
+    return f"'{match['name']}' is undefined{nearest(match['name'], sorted(names))}" if match else message

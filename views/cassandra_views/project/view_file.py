@@ -57,19 +57,16 @@ def check_name(name: ViewName, file: str) -> None:
     Raises:
         ProjectError: it is too long, or holds more than word characters.
     """
-    text = name.view
-    if len(text) > VIEW_NAME_LIMIT:
-        what = f"the view's name has {len(text)} characters, and {VIEW_NAME_LIMIT} are possible"
-    elif not is_word(text):
-        what = f"'{text}' cannot be a view's name: only letters, digits and underscores can"
+    if not is_word(name.view):
+        what = f"'{name.view}' cannot be a view's name: servers take only letters, digits and underscores"
+    elif len(name.view) > VIEW_NAME_LIMIT:
+        what = (
+            f"the view's name has {len(name.view)} characters, and {VIEW_NAME_LIMIT} are possible: servers take 48 "
+            "and break on longer ones, and each generation adds its number"
+        )
     else:
         return
-    raise ProjectError(
-        f"{what}: servers take 48 and break on longer ones, and each generation adds its number",
-        on=str(name),
-        place=Place(file=file),
-        next="Rename the file",
-    )
+    raise ProjectError(what, on=str(name), place=Place(file=file), next="Rename the file")
 
 
 def read_view(
