@@ -187,11 +187,18 @@ class ViewManager:
         outcome = self.apply(plan)
         if self._plan(Request(only=frozenset([view]))).has_changes:
             self.override(name, OverrideKind.FROZEN, why=why)
+            self._listener(
+                Notice(
+                    text=f"{view} is frozen now, since its file asks for something else: "
+                    f"'views override {view.view} none --why ...' lets the file rule again"
+                )
+            )
         return outcome
 
     def plan_rollback(self, name: str) -> Plan:
         """Return what ``rollback`` would do. Reads only."""
         view = self._resolve(name)
+        self._refuse_frozen(view)  # a second rollback would go forward to what the first one left
         record = self._read(view)
         former = [each for each in record.in_state(State.RETIRED) if each.audit is Audit.PASSED and each.retired_at]
         if not former:
@@ -326,7 +333,7 @@ class ViewManager:
         if self.settings.templates.is_dir():
             known |= {view.name for view in self.project().views}
         if self._registry.exists():
-            known |= {record.name for record in self._registry.read_all() if record.is_live or record.override}
+            known |= {record.name for record in self._registry.read_all()}
         return known
 
     def _read(self, view: ViewName) -> ViewRecord:

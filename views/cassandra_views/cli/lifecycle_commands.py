@@ -15,7 +15,7 @@ from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, Pro
 from cassandra_views.model.steps import DropGeneration, Plan
 
 Names = Annotated[
-    list[str] | None, typer.Argument(help="Only these views; else all.", metavar="[NAME]...", autocompletion=view_names)
+    list[str] | None, typer.Argument(help="Only these views; else all.", metavar="NAME", autocompletion=view_names)
 ]
 Name = Annotated[
     str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names)

@@ -51,7 +51,7 @@ def status(context: typer.Context, format: Annotated[Format, FormatOption] = For
     if not found:
         out.print("No views: no file names one and the registry holds none. 'views init' writes a first project.")
         return
-    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE", "")
+    rows = table("VIEW", "CONDITION", "SERVES", "ROWS AT AUDIT", "WINDOW FROM", "SINCE", "NEXT SLIDE", "")
     for each in found:
         notes = [
             each.override,
@@ -91,7 +91,7 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         out.print(f"  override    {escape(str(record.override))}")
     if record.last_error:
         out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
-    rows = table("GENERATION", "STATE", "AUDIT", "ROWS", "WINDOW FROM", "CREATED", "BUILT", "SERVED", "RETIRED")
+    rows = table("GENERATION", "STATE", "AUDIT", "ROWS AT AUDIT", "WINDOW FROM", "CREATED", "BUILT", "SERVED", "RETIRED")
     for each in record.generations:
         rows.add_row(
             escape(each.physical),

@@ -27,6 +27,8 @@ _STATUS_TABLES = (
     "system.batches",
     "system.size_estimates",
     "system_distributed.view_build_status",
+    "system_views.gossip_info",
+    "system_views.settings",
 )
 OLDEST = (4, 1)
 AGREEMENT_SECONDS = 20.0
@@ -146,7 +148,7 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
         grants = database.rows(f'LIST ALL PERMISSIONS OF "{role}"')
     except ClusterError:
         return  # a role that may not list its grants finds out from the server's own answer
-    altered = {row["resource"] for row in grants if row["permission"] == "ALTER"}
+    granted = {(row["permission"], row["resource"]) for row in grants}
     for keyspace, table in sorted(set(bases)):
         covering = {
             f"<table {keyspace}.{table}>",
@@ -154,8 +156,9 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
             "<all keyspaces>",
             f"<all tables in {keyspace}>",
         }
-        if not altered & covering:
-            raise _missing("ALTER", f"{keyspace}.{table}")
+        for permission in ("ALTER", "SELECT"):  # to create and drop its views, and to audit them
+            if not any((permission, resource) in granted for resource in covering):
+                raise _missing(permission, f"{keyspace}.{table}")
 
 
 def _missing(permission: str, table: str) -> PreflightError:

@@ -30,8 +30,11 @@ class BaseSteps:
         Raises:
             ClusterError: a part of it could not be made; the next run goes on.
         """
-        keyspace = f"CREATE KEYSPACE IF NOT EXISTS {quoted(step.keyspace)} WITH replication = {step.replication}"
-        self._ddl.send_idempotent(keyspace, on=f"keyspace {step.keyspace}")
+        # Not even IF NOT EXISTS where it exists: the role may lack CREATE ON ALL KEYSPACES.
+        query = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?"
+        if not self._database.rows(query, (step.keyspace,)):
+            keyspace = f"CREATE KEYSPACE IF NOT EXISTS {quoted(step.keyspace)} WITH replication = {step.replication}"
+            self._ddl.send_idempotent(keyspace, on=f"keyspace {step.keyspace}")
         for table, cql in table_statements(step.keyspace):
             self._ddl.send_idempotent(cql, on=f"table {step.keyspace}.{table}")
         query = f"INSERT INTO {quoted(step.keyspace)}.about (name, value) VALUES (?, ?) IF NOT EXISTS"

@@ -137,7 +137,8 @@ def size_text(size: int) -> str:
 def summary(plan: Plan) -> str:
     """Return the plan in one line."""
     if not plan.has_changes:
-        return "Nothing to do: the cluster is as the files say."
+        is_held = bool(plan.notes or plan.withheld)
+        return "Nothing to do beside what is noted." if is_held else "Nothing to do: the cluster is as the files say."
     counts = dict.fromkeys(Cause, 0)
     drops = tables = switches = 0
     for step in plan.steps:

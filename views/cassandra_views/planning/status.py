@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.generation import Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 
 
@@ -60,7 +60,12 @@ def _status(
     serving = record.in_state(State.SERVING)
     newest = serving[-1] if serving else None
     override = record.override if record.override and record.override.holds(now) else None
-    retired = [each.retired_at + record.grace for each in record.in_state(State.RETIRED) if each.retired_at]
+    # What a rollback could go back to: audited, and still in the schema.
+    retired = [
+        each.retired_at + record.grace
+        for each in record.in_state(State.RETIRED)
+        if each.retired_at and each.audit is Audit.PASSED and _stands(each, record, catalog)
+    ]
     rollback_until = max(retired, default=None)
     return ViewStatus(
         name=name,
@@ -82,6 +87,12 @@ def _status(
     )
 
 
+def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
+    """Tell whether a generation is in the schema, and is the one the registry means."""
+    live = catalog.find_view(record.name, each.number)
+    return live is not None and live.table_id == each.table_id
+
+
 def _condition(
     definition: ViewDefinition | None,
     record: ViewRecord,
@@ -92,10 +103,8 @@ def _condition(
     override = record.override if record.override and record.override.holds(now) else None
     if override and override.kind is OverrideKind.OFF:
         return "off"
-    if newest is not None:
-        live = catalog.find_view(record.name, newest.number)
-        if live is None or live.table_id != newest.table_id:
-            return "broken"
+    if newest is not None and not _stands(newest, record, catalog):
+        return "broken"
     if override and override.kind is OverrideKind.FROZEN:
         return "frozen"
     if record.in_state(State.BUILDING, State.BUILT):

@@ -74,6 +74,7 @@ def plan_view(
     record = record or ViewRecord(name=name)
     steps = ViewSteps(name)
     override = record.override if record.override and record.override.holds(context.now) else None
+    is_frozen = override is not None and override.kind is OverrideKind.FROZEN
     if override:
         steps.note(f"is {override}")
 
@@ -90,13 +91,13 @@ def plan_view(
         _leave(record, context, steps, "a person asked for it", is_approved=True)
     elif override and override.kind is OverrideKind.OFF:
         _leave(record, context, steps, f"override {override}", is_approved=context.is_drop_allowed)
-    elif definition is None:
+    elif definition is None and not is_frozen:
         _leave(record, context, steps, "its file is gone", is_approved=context.is_drop_allowed)
     else:
         for lost in vanished(record, context):
             steps.note(lost)
-        _drop_replaced(record, definition.grace, context, steps)
-        if not (override and override.kind is OverrideKind.FROZEN):
+        _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
+        if definition is not None and not is_frozen:
             _converge(definition, record, context, steps)
     _sweep(record, context, steps)
     return steps
