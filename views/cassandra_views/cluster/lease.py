@@ -44,6 +44,7 @@ class Lease:
         ddl_timeout_seconds: what one DDL may take. The lease lasts that and a margin; a holder that
             follows an expired one (whose last statement may still be under way) stays quiet as long.
         margin_seconds: at least 2.
+        quiet_seconds: how long to stay quiet, where not for as long as a DDL may take.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class Lease:
         owner: str,
         ddl_timeout_seconds: float,
         margin_seconds: float = 5.0,
+        quiet_seconds: float | None = None,
         on_wait: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._database = database
         self._table = f"{quoted(keyspace)}.lease"
         self._owner = f"{owner} {uuid.uuid4().hex[:8]}"
-        self._ddl_timeout = ddl_timeout_seconds
+        self._quiet = ddl_timeout_seconds if quiet_seconds is None else quiet_seconds
         self._on_wait = on_wait
         self.ttl_seconds = int(ddl_timeout_seconds + margin_seconds)
         self.wait_seconds = 3.0 * self.ttl_seconds + 60.0
@@ -134,8 +136,8 @@ class Lease:
 
     def _stay_quiet(self, held: Held) -> Held:
         """Wait out a DDL that the former holder, which did not give the lease back, may have sent."""
-        self._on_wait(f"the last run ended without giving the lease back: waiting {self._ddl_timeout:.0f} s")
-        until = time.monotonic() + self._ddl_timeout
+        self._on_wait(f"the last run ended without giving the lease back: waiting {self._quiet:.0f} s")
+        until = time.monotonic() + self._quiet
         while time.monotonic() < until:
             time.sleep(min(1.0, max(0.0, until - time.monotonic())))
         return self.renewed(held)

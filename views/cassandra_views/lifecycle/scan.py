@@ -13,6 +13,7 @@ from cassandra.query import SimpleStatement
 from cassandra_views.cluster.database import Database
 from cassandra_views.cql.printing import where_cql
 from cassandra_views.lifecycle.row_filter import RowFilter
+from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.names import quoted
 from cassandra_views.model.statement import Operator, Relation
 from cassandra_views.model.table import ColumnKind, TableShape
@@ -41,10 +42,13 @@ class Scan:
         #: Columns outside the base's key that must hold a value: those of the view's key. The server accepts
         #: IS NOT NULL of other columns, too, and does not heed it (tried on 5.0.9).
         self.not_null = extra
-        self._relations = [one for one in relations if one.operator is not Operator.IS_NOT_NULL]
-        self._filter: RowFilter | None = None
+        #: Every other condition of the view.
+        self.relations = [one for one in relations if one.operator is not Operator.IS_NOT_NULL]
+        #: Given, the servers are asked for all rows of the base, and these conditions are judged here.
+        self.filter: RowFilter | None = None
+        self._judge: RowFilter | None = None
         partition = {column.name for column in base.partition_key}
-        self._is_on_partition = any(name in partition for one in self._relations for name in one.columns)
+        self._is_on_partition = any(name in partition for one in self.relations for name in one.columns)
 
     def prepare(self) -> None:
         """Find out whether the servers filter the base; where they forbid it, rows are filtered here.
@@ -52,14 +56,23 @@ class Scan:
         Raises:
             ClusterError: they forbid it, and a relation can only be judged by them.
         """
+        if not self.relations:
+            return
         answers = self._database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
-        if self._relations and any(row["value"] == "false" for answer in answers for row in answer.rows):
-            self._filter = RowFilter(self._database, self.base, self._relations, self.columns)
+        is_forbidden = any(row["value"] == "false" for answer in answers for row in answer.rows)
+        try:
+            self._judge = RowFilter(self._database, self.base, self.relations, self.columns)
+        except ClusterError:
+            # Then a row of the view whose base row stands outside the WHERE is not told from a late one.
+            if is_forbidden:
+                raise
+        if is_forbidden:
+            self.filter = self._judge
 
     @property
     def can_count(self) -> bool:
         """Tell whether the servers can count the rows of the base that belong to the view."""
-        return self._filter is None
+        return self.filter is None
 
     def count(self, shape: TableShape, on_range: Callable[[int], None]) -> int:
         """Return how many rows of the view a table holds.
@@ -89,7 +102,7 @@ class Scan:
             return
         needed = [*self.not_null, *(column.name for column in self.base.clustering)]
         places = [self.columns.index(name) for name in needed]
-        keep = self._filter
+        keep = self.filter
         for rows in self._ranges(shape, what):
             for row in rows:
                 if all(row[place] is not None for place in places) and (keep is None or keep(row)):
@@ -98,8 +111,9 @@ class Scan:
     def find_base(self, row: Row) -> Row | None:
         """Return the row as the base holds it now, None where it holds none that the view should have."""
         found = self._point(self.base, self.key, row[: len(self.key)])
-        is_there = bool(found) and all(found[0][self.columns.index(name)] is not None for name in self.not_null)
-        return found[0] if is_there else None
+        if not found or any(found[0][self.columns.index(name)] is None for name in self.not_null):
+            return None
+        return found[0] if self._judge is None or self._judge(found[0]) else None
 
     def is_in_view(self, row: Row) -> bool:
         """Tell whether the view holds the row now."""
@@ -116,9 +130,9 @@ class Scan:
         if is_ranged:
             names = ", ".join(quoted(column.name) for column in shape.partition_key)
             parts.append(f"token({names}) >= %s AND token({names}) <= %s")
-        is_filtered = shape is self.base and bool(self._relations) and self._filter is None
+        is_filtered = shape is self.base and bool(self.relations) and self.filter is None
         if is_filtered:
-            text = where_cql(self._relations)
+            text = where_cql(self.relations)
             parts.append(text.replace("%", "%%") if is_ranged else text)
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
@@ -127,7 +141,7 @@ class Scan:
     def _ranges(self, shape: TableShape, what: str) -> Iterator[list[Row]]:
         """Yield the rows of each token range; four ranges are read at a time."""
         # A restriction of a partition key column cannot stand beside token().
-        is_ranged = shape is self.view or self._filter is not None or not self._is_on_partition
+        is_ranged = shape is self.view or self.filter is not None or not self._is_on_partition
         query = self._select(shape, what, is_ranged=is_ranged)
 
         def read(bounds: tuple[int, int] | None) -> list[Row]:

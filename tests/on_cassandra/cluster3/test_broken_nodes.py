@@ -1,0 +1,248 @@
+"""Coordinators that die or hang under a DDL, and nodes that are away while a view is built."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cassandra.cluster import ResponseFuture, Session
+
+from cassandra_embedded import EmbeddedCassandra
+from cassandra_views.cluster.builds import look
+from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.preflight import check_cluster
+from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun
+from cassandra_views.lifecycle.waiting import BuildWait
+from cassandra_views.model.errors import BuildStalled, ClusterError, PreflightError
+from cassandra_views.model.generation import State
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import AwaitBuild
+from tests.on_cassandra.lifecycle.workshop import Workshop
+
+pytestmark = pytest.mark.slow
+
+
+class HookedSession:
+    """Passes everything to a session; tells when a CREATE MATERIALIZED VIEW is sent, and keeps what came of it."""
+
+    def __init__(self, session: Session, before: Callable[[str], None], after: Callable[[str], None]) -> None:
+        self._session = session
+        self._before, self._after = before, after
+        self.sent: list[ResponseFuture] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def execute_async(self, statement: Any, *args: Any, **options: Any) -> ResponseFuture:
+        text = getattr(statement, "query_string", "")
+        is_create = text.startswith("CREATE MATERIALIZED")
+        address = str(options["host"].endpoint.address) if is_create else ""
+        if is_create:
+            self._before(address)
+        future = self._session.execute_async(statement, *args, **options)
+        if is_create:
+            self.sent.append(future)
+            self._after(address)
+        return future
+
+
+def number_of(cluster3: EmbeddedCassandra, address: str) -> int:
+    return cluster3.contact_points.index(address) + 1
+
+
+def check_sent_once(session: HookedSession) -> None:
+    assert len(session.sent) == 1
+    assert len(session.sent[0].attempted_hosts) == 1
+
+
+def check_converged(workshop: Workshop) -> None:
+    workshop.apply()
+    assert {each.physical for each in workshop.record("seen").generations} == workshop.physical_views()
+    assert len(workshop.rows(workshop.serving("seen"))) == 12
+
+
+def test_a_coordinator_killed_under_a_create_is_settled_by_the_others(
+    cluster3: EmbeddedCassandra, workshop3: Workshop
+) -> None:
+    killed: list[int] = []
+
+    def kill(address: str) -> None:
+        killed.append(number_of(cluster3, address))
+        cluster3.kill_node(killed[0])
+        # The run waits for the node, or gives the generation up; either way it is needed again.
+        threading.Timer(3.0, cluster3.start_node, killed).start()
+
+    hooked = HookedSession(workshop3.session, lambda _: None, kill)
+    failures = ""
+    try:
+        workshop3.manager(hooked).apply()  # type: ignore[arg-type]
+    except ClusterError as error:
+        failures = str(error)
+    # Whether the statement came through is up to the moment of the kill; both ends are told apart.
+    state = workshop3.record("seen").generations[0].state
+    assert state is (State.FAILED if failures else State.SERVING)
+    assert not failures or "could not be created" in failures
+    check_sent_once(hooked)
+    cluster3.start_node(killed[0])
+    check_converged(workshop3)
+
+
+def test_a_create_that_arrives_late_does_no_harm(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
+    paused: list[int] = []
+
+    def pause(address: str) -> None:
+        paused.append(number_of(cluster3, address))
+        cluster3.pause_node(paused[0])
+        threading.Timer(7.0, cluster3.resume_node, paused).start()
+
+    hooked = HookedSession(workshop3.session, pause, lambda _: None)
+    manager = workshop3.manager(hooked, ddl_timeout_seconds=2.0)  # type: ignore[arg-type]
+    with pytest.raises(ClusterError, match=r"could not be created: no answer in time\. No node has it"):
+        manager.apply()
+    check_sent_once(hooked)
+    (failed,) = workshop3.record("seen").generations
+    assert failed.state is State.FAILED
+    cluster3.resume_node(paused[0])
+    time.sleep(1.0)  # the statement that hung is carried out now, if ever
+    check_converged(workshop3)
+    assert workshop3.serving("seen") != failed.physical, "a name is never used again"
+    time.sleep(1.0)
+    check_converged(workshop3)
+    assert workshop3.physical_views() == {workshop3.serving("seen")}
+
+
+def test_a_node_that_is_away_is_waited_for_and_named(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
+    address = cluster3.contact_points[2]
+    seen_states: list[object] = []
+    has_returned = threading.Event()
+
+    def watch(report: Report) -> None:
+        if isinstance(report, StepBegun) and isinstance(report.step, AwaitBuild):
+            cluster3.kill_node(3)
+        elif isinstance(report, Progress) and address in report.text and not has_returned.is_set():
+            record = workshop3.record("seen")
+            seen_states.append((record.generations[0].state, record.read_from, report.text))
+            if len(seen_states) == 4:
+                has_returned.set()
+                threading.Thread(target=cluster3.start_node, args=(3,)).start()
+
+    class Reports(list[Report]):
+        def append(self, report: Report) -> None:
+            super().append(report)
+            watch(report)
+
+    workshop3.reports = Reports()
+    workshop3.manager().apply()
+    assert has_returned.is_set()
+    assert {(state, read_from) for state, read_from, _text in seen_states} == {(State.BUILDING, ())}
+    assert len(workshop3.rows(workshop3.serving("seen"))) == 12
+
+
+def test_a_build_that_stands_still_is_told_and_names_the_node(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
+    """Node 3 is away when the view is made, so it has nothing of it; then it comes back, with views disabled."""
+    address = cluster3.contact_points[2]
+    database = Database(workshop3.session)
+    keyspace = workshop3.keyspace
+    cluster3.kill_node(3)
+    host = next(host for host in database.hosts() if str(host.endpoint.address) != address)
+    database.ddl(
+        f"CREATE MATERIALIZED VIEW {keyspace}.hand__g1 AS SELECT who, day FROM {keyspace}.marks "
+        "WHERE who IS NOT NULL AND day IS NOT NULL PRIMARY KEY (day, who)",
+        host,
+        30.0,
+    )
+    reports: list[Report] = []
+    view = ViewName(keyspace=keyspace, view="hand")
+    wait = BuildWait(database, reports.append, stall_seconds=4.0, notice_seconds=1.0)
+    with pytest.raises(BuildStalled, match=rf"waits for {address} \(cannot be reached.*'views abort hand'"):
+        wait.wait(view, 1)
+    assert any(isinstance(report, Notice) and address in report.text for report in reports)
+    found = look(database, keyspace, "hand__g1")
+    assert [node.is_built for node in found.nodes] == [True, True, False]
+    assert not found.is_built
+
+    settings = cluster3._settings  # all nodes share one; no node but the third starts with this
+    settings["materialized_views_enabled"] = False
+    try:
+        cluster3.start_node(3)
+    finally:
+        del settings["materialized_views_enabled"]
+    assert BuildWait(database, reports.append).wait(view, 1).is_built
+    await_up(database, address)
+    with pytest.raises(PreflightError, match=rf"node {address}: materialized views are disabled on it.*every node"):
+        workshop3.manager().apply()
+    assert "seen__g1" not in workshop3.physical_views()
+    cluster3.kill_node(3)
+    cluster3.start_node(3)
+    await_up(database, address)
+    check_cluster(database)
+
+
+def test_nodes_that_disagree_on_the_schema_are_named(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
+    database = Database(workshop3.session)
+    host = database.hosts()[2]
+    await_up(database, cluster3.contact_points[2])
+    version = database.ask("SELECT schema_version FROM system.local", [host])[0].rows[0]["schema_version"]
+    update = "UPDATE system.local SET schema_version = %s WHERE key = 'local'"
+    assert not database.ask(update, [host], values=(uuid.uuid4(),))[0].error
+    try:
+        with pytest.raises(PreflightError, match=r"the nodes disagree on the schema \(.*describecluster"):
+            check_cluster(database, agreement_seconds=0.5)
+    finally:
+        database.ask(update, [host], values=(version,))
+    check_cluster(database)
+
+
+def test_view_writes_of_the_build_are_waited_for_and_later_ones_are_not(
+    cluster3: EmbeddedCassandra, workshop3: Workshop
+) -> None:
+    """With one replica almost each write of a view goes to another node, by that node's batches."""
+    keyspace = f"{workshop3.keyspace}_one"
+    session = workshop3.session
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}", timeout=60)
+    session.execute(f"CREATE TABLE {keyspace}.t (a int, b int, PRIMARY KEY (a, b))", timeout=60)
+    insert = session.prepare(f"INSERT INTO {keyspace}.t (a, b) VALUES (?, ?)")
+    for a in range(500):
+        session.execute(insert, (a, 0))
+    stop = threading.Event()
+
+    def write() -> None:
+        a = 0
+        while not stop.wait(0.004):
+            a += 1
+            session.execute(insert, (a % 700, a))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        workshop = Workshop(
+            session=session, keyspace=keyspace, folder=workshop3.folder / "one", registry=workshop3.registry
+        )
+        workshop.write_view(
+            "turned",
+            "CREATE MATERIALIZED VIEW {{ view }} AS SELECT a, b FROM {{ base('t') }} "
+            "WHERE a IS NOT NULL AND b IS NOT NULL PRIMARY KEY (b, a)",
+        )
+        for _ in range(2):
+            workshop.apply()
+            workshop.manager().refresh(workshop.full("turned"))
+    finally:
+        stop.set()
+        writer.join()
+    assert workshop.serving("turned") == "turned__g3"
+    session.execute(f"DROP KEYSPACE {keyspace}", timeout=60)
+
+
+def await_up(database: Database, address: str) -> None:
+    """Wait until the driver has a connection to the node again."""
+    for _ in range(300):
+        answers = database.ask("SELECT key FROM system.local")
+        if len(answers) == 3 and not any(answer.error for answer in answers):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{address} does not come back")

@@ -1,0 +1,87 @@
+"""Several managers at once, and the same DDL on three coordinators: one generation serves, nothing is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from cassandra_embedded import EmbeddedCassandra
+from cassandra_views.cluster.connect import connected
+from cassandra_views.cluster.database import DRIVER_ERRORS, Database
+from cassandra_views.cluster.ddl import Ddl
+from cassandra_views.cluster.lease import Lease
+from cassandra_views.model.errors import LeaseHeld, StalePlan, ViewsError
+from cassandra_views.model.names import table_id
+from tests.on_cassandra.lifecycle.workshop import Workshop
+
+pytestmark = pytest.mark.slow
+
+
+def at_once(count: int, act: Callable[[int], Any]) -> list[Exception | None]:
+    """Let as many threads begin at the same moment; return what each came to."""
+    barrier = Barrier(count)
+
+    def run(number: int) -> Exception | None:
+        barrier.wait()
+        try:
+            act(number)
+        except (ViewsError, *DRIVER_ERRORS) as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def apply_by(workshop: Workshop, cluster3: EmbeddedCassandra, number: int) -> None:
+    with connected((cluster3.contact_points[number],), port=cluster3.port) as session:
+        workshop.manager(session).apply()
+
+
+def test_of_rival_managers_one_generation_serves_and_later_ddl_works(
+    cluster3: EmbeddedCassandra, workshop3: Workshop
+) -> None:
+    for count in (3, 2):
+        # The first round also makes the registry, three times at once.
+        outcomes = at_once(count, lambda number: apply_by(workshop3, cluster3, number))
+        assert None in outcomes, outcomes
+        assert [error for error in outcomes if error and not isinstance(error, (StalePlan, LeaseHeld))] == []
+        workshop3.apply()
+        serving = workshop3.serving("seen")
+        assert {each.physical for each in workshop3.record("seen").generations} == workshop3.physical_views()
+        assert len(workshop3.rows(serving)) == 12
+        # Another definition: the second round slides and changes at once, on a registry that stands.
+        path = workshop3.folder / "views" / "seen.cql.j2"
+        path.write_text(
+            path.read_text().replace(
+                "PRIMARY KEY (day, who)", "PRIMARY KEY ((day), who)\nWITH bloom_filter_fp_chance = 0.02"
+            )
+        )
+
+
+def test_one_create_sent_to_three_coordinators_makes_one_view(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
+    database = Database(workshop3.session)
+    hosts = database.hosts()
+    assert len(hosts) == 3
+    keyspace = workshop3.keyspace
+    for number in range(3):
+        name = f"doubled__g{number + 1}"
+        cql = (
+            f"CREATE MATERIALIZED VIEW {keyspace}.{name} AS SELECT who, day FROM {keyspace}.marks "
+            "WHERE who IS NOT NULL AND day IS NOT NULL PRIMARY KEY (day, who) "
+            f"WITH id = {table_id(keyspace, name)}"
+        )
+        at_once(3, lambda place, cql=cql: database.ddl(cql, hosts[place], 30.0))
+        lease = Lease(database, "unused", owner="tests", ddl_timeout_seconds=30)
+        ddl = Ddl(database, lease, timeout_seconds=30)
+        assert ddl.await_agreement()
+        assert ddl.existence(keyspace, name, table_id(keyspace, name)).is_everywhere
+    # Later DDL works, on every coordinator.
+    for host, name in zip(hosts, sorted(workshop3.physical_views()), strict=True):
+        database.ddl(f"DROP MATERIALIZED VIEW {keyspace}.{name}", host, 30.0)
+        assert ddl.await_agreement()
+    assert workshop3.physical_views() == set()

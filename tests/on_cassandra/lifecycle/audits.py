@@ -1,0 +1,30 @@
+"""Auditing a view that was made by hand against what is claimed of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cassandra_views.cluster.catalog import read_catalog
+from cassandra_views.cluster.database import Database
+from cassandra_views.cql.parse import parse_view
+from cassandra_views.lifecycle.audit import Audit, Verdict
+from cassandra_views.lifecycle.scan import Scan
+
+
+def claimed(keyspace: str, table: str, where: str, key: str, columns: str = "a, b") -> str:
+    base = f"{keyspace}.{table}"
+    return f"CREATE MATERIALIZED VIEW {keyspace}.v AS SELECT {columns} FROM {base} WHERE {where} PRIMARY KEY ({key})"
+
+
+def scan_of(session: Any, keyspace: str, table: str, view: str, cql: str) -> Scan:
+    database = Database(session)
+    catalog = read_catalog(database, [keyspace])
+    return Scan(database, catalog.tables[keyspace, table], catalog.views[keyspace, view].shape, parse_view(cql).where)
+
+
+def audit(session: Any, keyspace: str, table: str, view: str, cql: str) -> Verdict:
+    """Audit a view that exists, as if it had been made by ``cql``."""
+    database = Database(session)
+    catalog = read_catalog(database, [keyspace])
+    base, live = catalog.tables[keyspace, table], catalog.views[keyspace, view].shape
+    return Audit(database, base, live, parse_view(cql).where, recheck_seconds=0.05).run()
