@@ -91,7 +91,8 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         out.print(f"  override    {escape(str(record.override))}")
     if record.last_error:
         out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
-    rows = table("GENERATION", "STATE", "AUDIT", "ROWS AT AUDIT", "WINDOW FROM", "CREATED", "BUILT", "SERVED", "RETIRED")
+    moments = ("CREATED", "BUILT", "SERVED", "RETIRED")
+    rows = table("GENERATION", "STATE", "AUDIT", "ROWS AT AUDIT", "WINDOW FROM", *moments)
     for each in record.generations:
         rows.add_row(
             escape(each.physical),

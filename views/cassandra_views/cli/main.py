@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from typer.main import get_command
 
 from cassandra_views.cli import lifecycle_commands, look_commands, project_commands, server
 from cassandra_views.cli.context import Options, parse_now
@@ -86,7 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with exit code 1 and no traceback."""
     sys.excepthook = _tell_bug
     try:
-        code = app(args=arguments, standalone_mode=False)
+        # Calling the app itself would put typer's own hook in the place of ours.
+        code = get_command(app)(args=arguments, standalone_mode=False)
         sys.stdout.flush()
     except ViewsError as error:
         print_error(error)
