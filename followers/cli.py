@@ -56,9 +56,7 @@ def load(
     hours: Annotated[int, typer.Option(min=0, help="Hours of unified_hour.")] = 72,
     minutes: Annotated[int, typer.Option(min=0, help="Minutes of unified_minute.")] = 360,
     seconds: Annotated[int, typer.Option(min=0, help="Seconds of the live tables.")] = 300,
-    now: Annotated[
-        datetime | None, typer.Option(help="Where the history ends, in UTC; now if left out.")
-    ] = None,
+    now: Annotated[datetime | None, typer.Option(help="Where the history ends, in UTC; now if left out.")] = None,
 ) -> None:
     """Write a history into base tables that exist.
 
@@ -96,9 +94,7 @@ def feed(
     keyspace: Keyspace = "insight",
     seed: Seed = 1,
     streamers: Streamers = 100,
-    since: Annotated[
-        datetime | None, typer.Option(help="Begin from here (UTC), at most 5 minutes back.")
-    ] = None,
+    since: Annotated[datetime | None, typer.Option(help="Begin from here (UTC), at most 5 minutes back.")] = None,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two lines of counts.")] = 10.0,
 ) -> None:
     """Write one reading a second for each streamer and platform, until Ctrl-C or SIGTERM."""

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / ".views" / "demo"
 STREAMERS = 100
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 class Demo:
@@ -131,7 +131,7 @@ class Demo:
             )
             rows = Table(box=None, header_style="dim", padding=(0, 2, 0, 2))
             for column in found.rows[0]._fields if found.rows else ():
-                rows.add_column(column)
+                rows.add_column(column, no_wrap=True)
             for row in found.rows:
                 rows.add_row(*("-" if value is None else str(value) for value in row))
             console.print(rows)
@@ -140,10 +140,10 @@ class Demo:
         """Show what serves."""
         rows = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
         for column in ("view", "condition", "serves", "rows at audit", "window from"):
-            rows.add_column(column)
+            rows.add_column(column, no_wrap=True)
         for each in self.manager.status():
             window = f"{each.window_start:%Y-%m-%d %H:%M}" if each.window_start else "whole base"
-            rows.add_row(str(each.name), each.condition, ", ".join(each.serving), f"{each.rows or 0:,}", window)
+            rows.add_row(each.name.view, each.condition, ", ".join(each.serving), f"{each.rows or 0:,}", window)
         console.print(rows)
 
     def _serves(self, name: str) -> str:
@@ -202,11 +202,12 @@ def run(stay: Callable[[Demo, Feed], None]) -> None:
 
 
 def _stay(demo: Demo, feed: Feed) -> None:
+    yesterday = demo.now - timedelta(days=1)
     console.print(
         "In another terminal, in this folder:\n"
         "  .venv/bin/views status\n"
         "  .venv/bin/views why unified_day_view\n"
-        f"  .venv/bin/views query unified_day_view \"timestamp = '{demo.now - timedelta(days=1):%Y-%m-%d}'\" --limit 5\n"
+        f"  .venv/bin/views query unified_day_view \"timestamp = '{yesterday:%Y-%m-%d}'\" --limit 5\n"
         "  .venv/bin/views cqlsh -e 'SELECT view_name, read_from FROM views_registry.views'\n"
         "[bold]Ctrl-C ends it.[/bold]"
     )

@@ -68,9 +68,7 @@ class Feed:
         self._clock = clock
         self._since = since
         self._tracks = make_tracks(choose_accounts(streamers), seed)
-        self._inserts = {
-            each: prepare_insert(session, keyspace, each.live_table, LIVE_COLUMNS) for each in Platform
-        }
+        self._inserts = {each: prepare_insert(session, keyspace, each.live_table, LIVE_COLUMNS) for each in Platform}
         self._stopping = threading.Event()
         self._writes = BoundedWrites(session, WRITES_IN_FLIGHT)
         self._lock = threading.Lock()

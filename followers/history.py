@@ -78,9 +78,7 @@ _UNIFIED_ORDER = (Platform.YOUTUBE, Platform.TWITTER, Platform.TWITCH)
 class History:
     """All tables of the pipeline as they stood at ``now``."""
 
-    def __init__(
-        self, *, now: datetime, seed: int = 1, streamers: int = 100, span: Span | None = None
-    ) -> None:
+    def __init__(self, *, now: datetime, seed: int = 1, streamers: int = 100, span: Span | None = None) -> None:
         if now.tzinfo is None:
             raise ValueError("now must be an aware datetime")
         self.span = span or Span()
@@ -125,9 +123,7 @@ class History:
                 readings = zip(texts, map(track.find_reading, seconds), strict=True)
                 # What is still under way is left to the feed, which delivers it when it is due.
                 yield [
-                    (each.streamer, text, each.count)
-                    for text, each in readings
-                    if each and each.arrives < self._now
+                    (each.streamer, text, each.count) for text, each in readings if each and each.arrives < self._now
                 ]
 
     def _unified(self, level: Level) -> Iterator[list[Row]]:
@@ -181,9 +177,7 @@ def _account_rows() -> list[Row]:
 
 
 def _single_rows(table: str, columns: tuple[str, ...], rows: Callable[[], list[Row]]) -> TableRows:
-    return TableRows(
-        table=table, columns=columns, at_most=len(rows()), partitions=lambda: ([row] for row in rows())
-    )
+    return TableRows(table=table, columns=columns, at_most=len(rows()), partitions=lambda: ([row] for row in rows()))
 
 
 def _text(second: int, time_format: str) -> str:

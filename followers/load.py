@@ -114,9 +114,7 @@ class _Writing:
         for row in rows:
             batch.add(self._insert, bound_values(row))
         batch.is_idempotent = True
-        self._writes.send(
-            batch, None, on_written=partial(self._count, len(rows)), on_failed=partial(self._keep, rows)
-        )
+        self._writes.send(batch, None, on_written=partial(self._count, len(rows)), on_failed=partial(self._keep, rows))
 
     def take_failed(self) -> list[list[Row]]:
         """Wait for all answers and return the batches to write again."""
