@@ -51,26 +51,41 @@ def status(context: typer.Context, format: Annotated[Format, FormatOption] = For
     if not found:
         out.print("No views: no file names one and the registry holds none. 'views init' writes a first project.")
         return
-    rows = table("VIEW", "CONDITION", "SERVES", "ROWS AT AUDIT", "WINDOW FROM", "SINCE", "NEXT SLIDE", "")
+    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE")
+    for column in rows.columns[1:]:
+        column.no_wrap = True  # of names alone may a narrow terminal make two lines
     for each in found:
-        notes = [
-            each.override,
-            f"rollback possible for {stands_for(each.rollback_until - now)}" if each.rollback_until else "",
-        ]
         rows.add_row(
             escape(str(each.name)),
             coloured(each.condition),
-            escape(", ".join(each.serving)) or "-",
+            # The view's name stands beside it: the number is what is new.
+            escape(", ".join(name.removeprefix(f"{each.name.view}__") for name in each.serving)) or "-",
             f"{each.rows:,}" if each.rows is not None else "-",
-            _shown(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
-            f"{stands_for(now - each.served_at)} ago" if each.served_at else "-",
-            _shown(each.next_due),
-            escape("; ".join(note for note in notes if note)),
+            _brief(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
+            stands_for(now - each.served_at) if each.served_at else "-",
+            _due(each.next_due, now),
         )
     out.print(rows)
     for each in found:
+        if each.override:
+            out.print(f"{escape(str(each.name))} is {escape(each.override)}")
+        if each.rollback_until:
+            out.print(f"{escape(str(each.name))}: rollback possible for {stands_for(each.rollback_until - now)}")
         if each.last_error:
-            out.print(f"[red]last error[/red] {escape(each.last_error)}")
+            out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
+
+
+def _brief(moment: datetime) -> str:
+    """Return a moment without what is zero at its end."""
+    return f"{moment:%Y-%m-%d}" if not moment.hour and not moment.minute else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _due(moment: datetime | None, now: datetime) -> str:
+    from cassandra_views.planning.status import stands_for
+
+    if moment is None:
+        return "-"
+    return f"in {stands_for(moment - now)}" if moment > now else f"due {stands_for(now - moment)}"
 
 
 def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:

@@ -133,7 +133,10 @@ def schema(
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write the project; made where it is missing.")] = Path(),
 ) -> None:
-    """Write a new project: views.toml, one table file, one view file. Nothing that exists is overwritten."""
+    """Write a new project: views.toml, one table file, one view file, a pre-commit hook, a CI workflow.
+
+    Nothing that exists is overwritten.
+    """
     from cassandra_views.project.scaffold import scaffold
 
     for path in scaffold(folder):

@@ -52,6 +52,30 @@ WHERE {{{{ in_window() }}}} AND order_id IS NOT NULL AND customer IS NOT NULL
 PRIMARY KEY ((day), order_id, customer)
 WITH CLUSTERING ORDER BY (order_id DESC, customer ASC)
 """,
+    ".pre-commit-config.yaml": """\
+repos:
+  - repo: local
+    hooks:
+      - id: views-lint
+        name: views lint
+        entry: views lint
+        language: system
+        pass_filenames: false
+        files: ^(views\\.toml|cql_templates/)
+""",
+    ".github/workflows/views.yml": """\
+# Checks view files on every change; needs no cluster.
+on: [push, pull_request]
+jobs:
+  lint:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with: {{python-version: "3.12"}}
+      - run: pip install cassandra-views
+      - run: views lint
+""",
     ".gitignore": """\
 .views/
 """,
@@ -69,7 +93,7 @@ def scaffold(folder: Path) -> list[Path]:
     """
     project = folder.absolute().name or "project"
     for name in _FILES:
-        if (folder / name).exists() and name != ".gitignore":
+        if (folder / name).exists() and not name.startswith("."):
             raise ProjectError(
                 "the file exists already",
                 on=str(folder / name),
