@@ -21,7 +21,7 @@ from cassandra_views.model.generation import State
 from tests.on_cassandra.lifecycle.dying import Died, DyingSession, Side
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
-GROUPS = 4
+GROUPS = 8
 SLIDER = "slider"
 CQL = (
     "CREATE MATERIALIZED VIEW {{ view }} AS SELECT day, who, n FROM {{ base('marks') }} "

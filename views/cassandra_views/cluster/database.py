@@ -32,6 +32,17 @@ error comes through where its node dies, since FallthroughRetryPolicy hands it o
 
 NODES_PROFILE = "cassandra_views.nodes"
 
+_WRITE_SECONDS = 8.0
+"""More than the servers' own time-outs for writes; after it the outcome is unknown, and is looked up elsewhere."""
+
+
+class ReadRetry(RetryPolicy):  # type: ignore[misc]
+    """Asks once more where replicas did not answer: one that has just died is not asked the next time."""
+
+    def on_read_timeout(self, *args: Any, retry_num: int, **options: Any) -> Any:
+        """Ask again, twice at most."""
+        return (self.RETRY_NEXT_HOST, None) if retry_num < 2 else (self.RETHROW, None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -87,7 +98,7 @@ class Database:
             ClusterError: the cluster did not answer, or refused.
         """
         statement = self._bound(query, values, consistency)
-        statement.retry_policy = RetryPolicy()
+        statement.retry_policy = ReadRetry()
         statement.is_idempotent = True
         with explained("a read failed"):
             return self._run(statement, timeout_seconds=timeout_seconds)
@@ -100,7 +111,7 @@ class Database:
         """
         statement = self._bound(query, values, ConsistencyLevel.LOCAL_QUORUM)
         with explained("a write failed"):
-            self._run(statement)
+            self._run(statement, timeout_seconds=_WRITE_SECONDS)
 
     def conditional(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> tuple[bool, Row]:
         """Run one conditional statement, or several as one batch; errors come through as they are.
@@ -119,7 +130,7 @@ class Database:
                 serial_consistency_level=ConsistencyLevel.SERIAL,
             )
             statement.add_all(bound, [None] * len(bound))
-        found = self._run(statement)
+        found = self._run(statement, timeout_seconds=_WRITE_SECONDS)
         row = found[0] if found else {"[applied]": True}
         return bool(row.get("[applied]")), row
 

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra.policies import RetryPolicy
 from cassandra.query import SimpleStatement
 
-from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.database import Database, ReadRetry
 from cassandra_views.cql.printing import where_cql
 from cassandra_views.lifecycle.row_filter import RowFilter
 from cassandra_views.model.errors import ClusterError
@@ -149,7 +148,7 @@ class Scan:
                 query,
                 fetch_size=_PAGE,
                 consistency_level=ConsistencyLevel.LOCAL_QUORUM,
-                retry_policy=RetryPolicy(),
+                retry_policy=ReadRetry(),
                 is_idempotent=True,
             )
             options = self._database.profile_options

@@ -1,0 +1,73 @@
+"""One whole life of a view on each version of Cassandra that is supported beside the default one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cassandra.cluster import Session
+
+from cassandra_embedded import EmbeddedCassandra
+from cassandra_views.cluster.connect import connected
+from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.members import read_members
+from cassandra_views.model.steps import Cause, CreateGeneration
+from tests.on_cassandra.lifecycle.shapes import BUCKETS, POSTS, Shape
+from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
+from tests.on_cassandra.lifecycle.workshop import Workshop
+
+pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
+
+VERSIONS = {"4.1.10": "127.0.5.1", "6.0-alpha2": "127.0.6.1"}
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def versioned(request: pytest.FixtureRequest) -> Iterator[tuple[EmbeddedCassandra, Session]]:
+    with (
+        EmbeddedCassandra(address=VERSIONS[request.param], version=request.param, port=0) as server,
+        connected(tuple(server.contact_points), port=server.port) as session,
+    ):
+        yield server, session
+
+
+def causes(workshop: Workshop) -> list[Cause]:
+    return [step.cause for step in workshop.apply().steps if isinstance(step, CreateGeneration)]
+
+
+@pytest.mark.parametrize("shape", [BUCKETS, POSTS], ids=lambda shape: shape.name)
+def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], shape: Shape, tmp_path: Path) -> None:
+    server, session = versioned
+    keyspace = f"life_{shape.name}"
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
+    workshop = Workshop(session=session, keyspace=keyspace, folder=tmp_path, registry="life_registry")
+    set_up(workshop, shape)
+    manager = workshop.manager()
+    facts = manager.facts()
+    assert facts.version_text == server.version.partition("-")[0]
+    is_old = server.version.startswith("4.")
+    assert facts.has_snapshot_option is not is_old
+    plan = manager.plan()
+    assert [cost.keeps_snapshot for cost in plan.costs] == [is_old]
+    (member,) = read_members(Database(session))
+    assert member.owns_tokens
+    assert not member.is_moving
+
+    assert causes(workshop) == [Cause.CREATE]
+    check_rows(workshop, shape)
+    first = workshop.serving(VIEW)
+    workshop.now += timedelta(days=1)
+    assert causes(workshop) == [Cause.SLIDE]
+    check_rows(workshop, shape)
+    second = workshop.serving(VIEW)
+    workshop.manager().rollback(workshop.full(VIEW))
+    assert workshop.serving(VIEW) == first
+    workshop.manager().override(workshop.full(VIEW), None, why="forward again")
+    assert causes(workshop) == []
+    assert workshop.serving(VIEW) == second
+    check_rows(workshop, shape)
+    workshop.manager().drop(workshop.full(VIEW))
+    assert workshop.physical_views() == set()
+    assert workshop.manager().plan().steps == ()
