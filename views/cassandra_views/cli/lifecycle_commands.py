@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_views.cli.context import Format, FormatOption, help_of, managed, parse_now, view_names
 from cassandra_views.cli.output import err, out, plain, print_json
-from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, StalePlan
+from cassandra_views.cli.plans import read_plan, show_plan
+from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError
 from cassandra_views.model.steps import DropGeneration, Plan
 
 Names = Annotated[
@@ -109,7 +109,7 @@ def apply(
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
             return manager.plan(names, allow_drop=allow_drop)
-        found = _read_plan(plan_file)
+        found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
         return found
@@ -198,43 +198,6 @@ def override(
     with managed(context) as manager:
         record = manager.override(name, None if kind == "none" else kind, why=why, until=parse_now(until))
     out.print(f"{record.name}: {record.override or 'its file rules'}")
-
-
-def _read_plan(file: Path) -> Plan:
-    from cassandra_views.planning.plan_json import read_plan_json
-
-    try:
-        return read_plan_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProjectError(
-            f"the plan cannot be read: {error.strerror}", on=str(file), next="Name the file of 'views plan --out FILE'"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ProjectError(
-            "the file is no text, so no plan", on=str(file), next="Name the file of 'views plan --out FILE'"
-        ) from error
-    except StalePlan as error:
-        error.on = str(file)
-        raise
-
-
-def show_plan(found: Plan) -> None:
-    """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
-    from cassandra_views.planning.explain import cost_text, explain_all, summary
-
-    out.print(f"[bold]{escape(found.target)}[/bold]")
-    colours = {"+": "green", ">": "cyan", "-": "red"}
-    costs = {(cost.view, cost.number): cost for cost in found.costs}
-    for line in explain_all(found.steps):
-        out.print(f"  [{colours[line.sign]}]{line.sign}[/] {escape(line.subject)}  {escape(line.text)}")
-        if line.made in costs:
-            out.print(f"      [dim]{escape(cost_text(costs[line.made]))}[/dim]")
-    for drop in found.withheld:
-        text = f"{drop.view} generation {drop.number}  not dropped without --allow-drop: {drop.reason}"
-        out.print(f"  [dim]- {escape(text)}[/dim]")
-    for note in found.notes:
-        out.print(f"  [yellow]![/yellow] {escape(note)}")
-    out.print(escape(summary(found)))
 
 
 def _carry_out(
