@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -153,9 +152,8 @@ class ViewManager:
             return Outcome(done=0)
         creates = [step for step in plan.steps if isinstance(step, CreateGeneration)]
         bases = {(step.view.keyspace, step.base) for step in creates}
-        counts = Counter((step.view.keyspace, step.base) for step in creates)
         catalog = read_catalog(self._database, {keyspace for keyspace, _ in bases})
-        check_head_room(facts, {base: count + len(catalog.views_of(*base)) for base, count in counts.items()})
+        check_head_room(facts, plan.steps, catalog)
         check_permissions(self._database, [base for base in bases if catalog.find_table(*base)])
         for warning in facts.warnings:
             self._listener(Notice(text=warning))

@@ -60,10 +60,10 @@ def root(guarded: EmbeddedCassandra) -> Iterator[Session]:
         yield session
 
 
-def project(session: Session, folder: Path) -> Workshop:
+def project(session: Session, folder: Path, view: str) -> Workshop:
     workshop = Workshop(session=session, keyspace=KEYSPACE, folder=folder, registry=REGISTRY)
     workshop.write_table("marks", "{column: day, type: date}")
-    workshop.write_view("seen", CQL, window="{last: 3 days, step: 1 day}")
+    workshop.write_view(view, CQL, window="{last: 3 days, step: 1 day}")
     return workshop
 
 
@@ -76,9 +76,7 @@ GRANTS = {
     "system.built_views": "SELECT",
     "system.view_builds_in_progress": "SELECT",
     "system.batches": "SELECT",
-    "system.size_estimates": "SELECT",
     "system_distributed.view_build_status": "SELECT",
-    "system_views.settings": "SELECT",
     "system_views.gossip_info": "SELECT",
     f"{KEYSPACE}.marks": "ALTER",
 }
@@ -96,21 +94,16 @@ def test_each_grant_that_lacks_is_named_and_with_all_of_them_it_works(
     grant(root, "SELECT", f"{KEYSPACE}.marks")
     grant(root, "SELECT", "system_views.settings")
     with connect(guarded, ROLE, "secret") as session:
-        workshop = project(session, tmp_path)
+        workshop = project(session, tmp_path, "granted")
         plan = workshop.manager().plan()
         for table, permission in GRANTS.items():
-            if table != "system_views.settings":
-                root.execute(f"REVOKE {permission} ON {table} FROM {ROLE}")
-        for table, permission in GRANTS.items():
-            if table == "system_views.settings":
-                continue
             with pytest.raises(PreflightError, match=rf"{table}: the role lacks {permission}.*GRANT {permission} ON"):
                 workshop.manager().apply(plan)
             grant(root, permission, table)
         assert workshop.physical_views() == set()
         workshop.apply()
-        assert workshop.rows(workshop.serving("seen"))
-        workshop.manager().drop("seen")
+        assert workshop.rows(workshop.serving("granted"))
+        workshop.manager().drop("granted")
         assert workshop.physical_views() == set()
 
 
@@ -121,26 +114,24 @@ def test_a_role_that_may_not_read_settings_is_told(guarded: EmbeddedCassandra, r
 
 
 def test_a_guardrail_without_room_for_two_generations_is_told_before(root: Session, tmp_path: Path) -> None:
-    workshop = project(root, tmp_path)
-    workshop.manager().override("seen", None, why="again")
+    workshop = project(root, tmp_path, "first")
     workshop.apply()
     workshop.write_view("second", CQL, window="{last: 3 days, step: 1 day}")
     workshop.apply()
     with pytest.raises(PreflightError, match=r"shop.marks: it would carry 3 views.*per_table_fail_threshold allows 2"):
-        workshop.manager().refresh("seen")
+        workshop.manager().refresh("first")
     assert len(workshop.physical_views()) == 2
-    for view in ("seen", "second"):
+    for view in ("first", "second"):
         workshop.manager().drop(view)
-        workshop.manager().override(view, None, why="again")
 
 
 def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(
     guarded: EmbeddedCassandra, root: Session, tmp_path: Path
 ) -> None:
     """The view's own files go while the node is down: what no write path sees."""
-    workshop = project(root, tmp_path)
+    workshop = project(root, tmp_path, "lost")
     workshop.apply()
-    first = workshop.serving("seen")
+    first = workshop.serving("lost")
     workshop.now = workshop.now.replace(day=11)
 
     def lose(report: Report) -> None:
@@ -159,14 +150,14 @@ def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(
     with pytest.raises(AuditFailed, match=r"MISSING .*serves nobody; what served before still serves"):
         workshop.manager().apply()
     workshop.reports = []
-    record = workshop.record("seen")
+    record = workshop.record("lost")
     assert record.read_from[0].name == first
     failed = record.generations[-1]
     assert (failed.state, failed.audit) == (State.FAILED, Audit.FAILED)
     assert "MISSING" in record.last_error
     workshop.apply()
-    assert workshop.serving("seen") != failed.physical
-    assert workshop.physical_views() == {first, workshop.serving("seen")}
+    assert workshop.serving("lost") != failed.physical
+    assert workshop.physical_views() == {first, workshop.serving("lost")}
 
 
 class Telling(list[Report]):

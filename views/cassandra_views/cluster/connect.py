@@ -53,6 +53,8 @@ def connected(
         },
         # The catalog is read by our own queries; the driver's copy of 1,000 views costs seconds.
         schema_metadata_enabled=False,
+        # Else each new statement waits for the slowest node; the others learn it when they are asked.
+        prepare_on_all_hosts=False,
         reconnection_policy=ConstantReconnectionPolicy(1.0, None),
         connect_timeout=8,
         control_connection_timeout=8,

@@ -32,6 +32,7 @@ error comes through where its node dies, since FallthroughRetryPolicy hands it o
 
 NODES_PROFILE = "cassandra_views.nodes"
 
+_PREPARE_TRIES = 3
 _WRITE_SECONDS = 8.0
 """More than the servers' own time-outs for writes; after it the outcome is unknown, and is looked up elsewhere."""
 
@@ -178,16 +179,25 @@ class Database:
     def _bound(
         self, query: str, values: Sequence[Any], consistency: int, *, conditional: bool = False
     ) -> BoundStatement | SimpleStatement:
-        prepared = self._prepared.get(query)
-        if prepared is None:
-            with explained("a statement could not be prepared"):
-                prepared = self._prepared[query] = self.session.prepare(query)
+        prepared = self._prepared.get(query) or self._prepare(query)
         bound = prepared.bind(list(values))
         bound.consistency_level = consistency
         if conditional:
             bound.serial_consistency_level = ConsistencyLevel.SERIAL
             bound.retry_policy = FallthroughRetryPolicy()
         return bound
+
+    def _prepare(self, query: str) -> Any:
+        """Prepare a statement on some node; a node that hangs is passed over, and the next one asked."""
+        with explained("a statement could not be prepared"):
+            for attempt in range(1, _PREPARE_TRIES + 1):
+                try:
+                    self._prepared[query] = self.session.prepare(query)
+                    break
+                except (OperationTimedOut, NoHostAvailable, ConnectionException):
+                    if attempt == _PREPARE_TRIES:
+                        raise
+        return self._prepared[query]
 
     def _run(self, statement: Any, *, timeout_seconds: float | None = None) -> list[Row]:
         found = self.session.execute(statement, timeout=timeout_seconds or self.timeout_seconds, **self.profile_options)

@@ -6,6 +6,7 @@ Reads only.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -13,7 +14,9 @@ from cassandra import Unauthorized
 
 from cassandra_views.cluster.database import Database, Row, driver_text
 from cassandra_views.cluster.members import read_members
+from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.errors import ClusterError, PreflightError
+from cassandra_views.model.steps import CreateGeneration, DropGeneration, Step, SweepOrphan
 
 _SETTINGS = (
     "materialized_views_enabled",
@@ -110,21 +113,27 @@ def check_cluster(
     )
 
 
-def check_head_room(facts: ClusterFacts, counts: dict[tuple[str, str], int]) -> None:
-    """Refuse where a base table's views would pass the servers' guardrail.
-
-    Args:
-        counts: how many views each base table will carry, by (keyspace, table).
-    """
-    for (keyspace, table), count in counts.items():
-        if 0 <= facts.fail_threshold < count:
-            raise PreflightError(
-                f"it would carry {count} views, and the servers' guardrail "
-                f"materialized_views_per_table_fail_threshold allows {facts.fail_threshold}; "
-                "a refresh needs room for two generations",
-                on=f"table {keyspace}.{table}",
-                next="Raise the guardrail on every node, or remove views of this table",
-            )
+def check_head_room(facts: ClusterFacts, steps: Iterable[Step], catalog: Catalog) -> None:
+    """Refuse a plan at any point of which a base table's views would pass the servers' guardrail."""
+    if facts.fail_threshold < 0:
+        return
+    counts = Counter((live.keyspace, live.base) for live in catalog.views.values())
+    for step in steps:
+        if isinstance(step, DropGeneration | SweepOrphan):
+            live = catalog.find_view(step.view, step.number)
+            if live is not None:
+                counts[live.keyspace, live.base] -= 1
+        elif isinstance(step, CreateGeneration):
+            base = (step.view.keyspace, step.base)
+            counts[base] += 1
+            if counts[base] > facts.fail_threshold:
+                raise PreflightError(
+                    f"it would carry {counts[base]} views, and the servers' guardrail "
+                    f"materialized_views_per_table_fail_threshold allows {facts.fail_threshold}; "
+                    "a refresh needs room for two generations",
+                    on=f"table {base[0]}.{base[1]}",
+                    next="Raise the guardrail on every node, or remove views of this table",
+                )
 
 
 def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> None:
