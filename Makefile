@@ -11,7 +11,7 @@ install: ## Install everything into .venv
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen
 
 demo: install ## Start a Cassandra, create views, slide a window under a reader; Ctrl-C ends it
-	@$(UV_RUN) python -m followers.demo
+	@$(UV_RUN) python -m followers.demo $(ARGS)
 
 test: install ## Lint, types, import rules and the whole test suite on a real Cassandra
 	@$(MAKE) --no-print-directory lint
