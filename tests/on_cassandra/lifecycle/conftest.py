@@ -9,6 +9,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_views.cluster.connect import connected
+from cassandra_views.cluster.lease import Lease
 from cassandra_views.cluster.registry_schema import table_statements
 from tests.on_cassandra.lifecycle.workshop import Workshop
 from tests.servers import Server
@@ -46,3 +47,12 @@ def registry_tables(session: Session) -> Iterator[str]:
         session.execute(cql)
     yield keyspace
     session.execute(f"DROP KEYSPACE {keyspace}")
+
+
+@pytest.fixture
+def _short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Lease.__init__.__kwdefaults__
+    assert defaults is not None
+    # No rivals here, so the lease may be shorter than a DDL: three seconds.
+    monkeypatch.setitem(defaults, "margin_seconds", -12.0)
+    monkeypatch.setitem(defaults, "quiet_seconds", 0.5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import Enum
 from typing import Any
 
@@ -105,23 +105,35 @@ class UnsureSession(DyingSession):
 
     Args:
         at: the numbers of the effects, from 1.
+        kinds: only effects of these kinds are counted.
         on_doubt: called when one has timed out.
     """
 
-    def __init__(self, session: Any, at: set[int], side: Side, on_doubt: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        session: Any,
+        at: Container[int],
+        side: Side,
+        *,
+        kinds: tuple[str, ...] = ("conditional", "write", "ddl"),
+        on_doubt: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(session)
         self._at = at
         self._unsure_side = side
+        self._kinds = kinds
         self._on_doubt = on_doubt
+        self.doubts = 0
 
     def _run(self, statement: Any, run: Callable[[], Any]) -> Any:
         effect = _effect(statement)
-        if not effect:
+        if effect not in self._kinds:
             return run()
         self.effects.append(effect)
         if len(self.effects) not in self._at:
             return run()
         if self._unsure_side is Side.AFTER:
             run()
+        self.doubts += 1
         self._on_doubt()
         raise OperationTimedOut

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.lease import Lease
 from cassandra_views.model.generation import State
 from tests.on_cassandra.lifecycle.dying import Died, DyingSession, Side
 from tests.on_cassandra.lifecycle.workshop import Workshop
@@ -27,15 +26,6 @@ CQL = (
     "CREATE MATERIALIZED VIEW {{ view }} AS SELECT day, who, n FROM {{ base('marks') }} "
     "WHERE {{ in_window() }} AND who IS NOT NULL PRIMARY KEY (day, who)"
 )
-
-
-@pytest.fixture
-def _short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = Lease.__init__.__kwdefaults__
-    assert defaults is not None
-    # No rivals here, so the lease may be shorter than a DDL: three seconds.
-    monkeypatch.setitem(defaults, "margin_seconds", -12.0)
-    monkeypatch.setitem(defaults, "quiet_seconds", 0.5)
 
 
 @pytest.fixture
