@@ -14,7 +14,7 @@ from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.members import read_members
 from cassandra_views.model.steps import Cause, CreateGeneration
-from tests.on_cassandra.lifecycle.shapes import BUCKETS, POSTS, Shape
+from tests.on_cassandra.lifecycle.shapes import POSTS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
@@ -36,10 +36,9 @@ def causes(workshop: Workshop) -> list[Cause]:
     return [step.cause for step in workshop.apply().steps if isinstance(step, CreateGeneration)]
 
 
-@pytest.mark.parametrize("shape", [BUCKETS, POSTS], ids=lambda shape: shape.name)
-def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], shape: Shape, tmp_path: Path) -> None:
+def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], tmp_path: Path) -> None:
     server, session = versioned
-    keyspace = f"life_{shape.name}"
+    shape, keyspace = POSTS, "life"
     replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
     workshop = Workshop(session=session, keyspace=keyspace, folder=tmp_path, registry="life_registry")

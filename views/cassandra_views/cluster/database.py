@@ -17,11 +17,12 @@ from cassandra import (
 )
 from cassandra.cluster import ExecutionProfile, NoHostAvailable, Session
 from cassandra.connection import ConnectionBusy, ConnectionException
-from cassandra.policies import FallthroughRetryPolicy, RetryPolicy, RoundRobinPolicy
+from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.protocol import ErrorMessage
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
+from cassandra_views.cluster.retry import ReadRetry
 from cassandra_views.model.errors import ClusterError, ViewsError
 
 Row = dict[str, Any]
@@ -35,14 +36,6 @@ NODES_PROFILE = "cassandra_views.nodes"
 _PREPARE_TRIES = 3
 _WRITE_SECONDS = 8.0
 """More than the servers' own time-outs for writes; after it the outcome is unknown, and is looked up elsewhere."""
-
-
-class ReadRetry(RetryPolicy):  # type: ignore[misc]
-    """Asks once more where replicas did not answer: one that has just died is not asked the next time."""
-
-    def on_read_timeout(self, *args: Any, retry_num: int, **options: Any) -> Any:
-        """Ask again, twice at most."""
-        return (self.RETRY_NEXT_HOST, None) if retry_num < 2 else (self.RETHROW, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +86,7 @@ class Database:
         consistency: int = ConsistencyLevel.LOCAL_QUORUM,
         timeout_seconds: float | None = None,
     ) -> list[Row]:
-        """Run a read and return its rows, all pages; a node that dies under it is passed over.
+        """Run a read and return its rows, all pages; a node that dies or hangs under it is passed over.
 
         Raises:
             ClusterError: the cluster did not answer, or refused.
@@ -102,7 +95,10 @@ class Database:
         statement.retry_policy = ReadRetry()
         statement.is_idempotent = True
         with explained("a read failed"):
-            return self._run(statement, timeout_seconds=timeout_seconds)
+            try:
+                return self._run(statement, timeout_seconds=timeout_seconds)
+            except OperationTimedOut:  # a node that hangs; the next statement goes to another one
+                return self._run(statement, timeout_seconds=timeout_seconds)
 
     def write(self, query: str, values: Sequence[Any] = ()) -> None:
         """Run a plain write at LOCAL_QUORUM.

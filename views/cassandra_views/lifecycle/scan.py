@@ -9,7 +9,8 @@ from typing import Any
 from cassandra import ConsistencyLevel
 from cassandra.query import SimpleStatement
 
-from cassandra_views.cluster.database import Database, ReadRetry
+from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.retry import ReadRetry
 from cassandra_views.cql.printing import where_cql
 from cassandra_views.lifecycle.row_filter import RowFilter
 from cassandra_views.model.errors import ClusterError
