@@ -8,7 +8,7 @@ before it counts. A full audit (STALE, KEY) has the same place and verdict.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from cassandra_views.model.table import TableShape
 _BUCKETS = 65_536
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
+_EVERY_BUCKET = frozenset(range(_BUCKETS))
 _LOOKS = 5
 _CHUNK = 200
 _ENOUGH = 100
@@ -50,6 +51,8 @@ class Verdict:
         return not self.missing and not self.extra
 
     def __str__(self) -> str:
+        if self.is_passed and self.view_rows != self.base_rows:
+            return f"{self.view_rows:,} rows, {self.base_rows:,} in the base a moment before ({self.method})"
         if self.is_passed:
             return f"{self.view_rows:,} rows of {self.base_rows:,} ({self.method})"
         least = "at least " if self.is_partial else ""
@@ -96,7 +99,9 @@ class Audit:
                 seen = self._count(self._scan.view, "view", 0.25)
                 if seen == before:
                     return Verdict(base_rows=before, view_rows=seen)
-            return self._compare()
+                if before + seen <= _KEPT_ROWS:
+                    return self._compare(before, seen, [_EVERY_BUCKET])
+            return self._compare_buckets()
 
     def _count(self, shape: TableShape, label: str, from_share: float) -> int:
         def tell(index: int) -> None:
@@ -104,17 +109,22 @@ class Audit:
 
         return self._scan.count(shape, tell)
 
-    def _compare(self) -> Verdict:
-        """Compare the keys themselves, and look again at what differs."""
+    def _compare_buckets(self) -> Verdict:
+        """Compare digests of the keys, then the keys of those buckets that differ: more than fit in memory at once."""
         base, base_rows = self._digest(self._scan.base, "base", 0.5)
         view, view_rows = self._digest(self._scan.view, "view", 0.6)
         differing = [index for index in range(_BUCKETS) if base[index] != view[index]]
+        at_a_time = max(1, _KEPT_ROWS * _BUCKETS // max(_BUCKETS, base_rows + view_rows))
+        groups = [frozenset(differing[start : start + at_a_time]) for start in range(0, len(differing), at_a_time)]
+        return self._compare(base_rows, view_rows, groups)
+
+    def _compare(self, base_rows: int, view_rows: int, groups: Iterable[frozenset[int]]) -> Verdict:
+        """Compare the keys of the buckets, one group at a time, and look again at what differs."""
         missing: list[Row] = []
         extra: list[Row] = []
-        at_a_time = max(1, _KEPT_ROWS * _BUCKETS // max(_BUCKETS, base_rows + view_rows))
         is_partial = False
-        for start in range(0, len(differing), at_a_time):
-            only_base, only_view = self._difference(frozenset(differing[start : start + at_a_time]))
+        for group in groups:
+            only_base, only_view = self._difference(group)
             self._on_progress("audit: looking again at what differs", 0.9)
             missing += self._still(only_base, self._is_missing)
             extra += self._still(only_view, self._is_extra)
