@@ -34,7 +34,7 @@ error comes through where its node dies, since FallthroughRetryPolicy hands it o
 NODES_PROFILE = "cassandra_views.nodes"
 
 _PREPARE_TRIES = 3
-_WRITE_SECONDS = 8.0
+_WRITE_SECONDS = 6.0
 """More than the servers' own time-outs for writes; after it the outcome is unknown, and is looked up elsewhere."""
 
 
@@ -96,7 +96,7 @@ class Database:
         statement.is_idempotent = True
         with explained("a read failed"):
             try:
-                return self._run(statement, timeout_seconds=timeout_seconds)
+                return self._run(statement, timeout_seconds=(timeout_seconds or self.timeout_seconds) / 2)
             except OperationTimedOut:  # a node that hangs; the next statement goes to another one
                 return self._run(statement, timeout_seconds=timeout_seconds)
 

@@ -22,7 +22,9 @@ _BUCKETS = 65_536
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
 _EVERY_BUCKET = frozenset(range(_BUCKETS))
-_LOOKS = 5
+_LOOKS = 7
+"""With the pauses doubling from half a second the last look is half a minute after the first: a view write that
+was not delivered from a batch waits as a hint, which is flushed and sent every ten seconds each."""
 _CHUNK = 200
 _ENOUGH = 100
 """As many differences prove one; more are not looked at again one by one."""
@@ -68,7 +70,7 @@ class Audit:
 
     Args:
         relations: the view's WHERE with its window's bounds put in.
-        recheck_seconds: the pause before the second look at a difference; later ones are longer.
+        recheck_seconds: the pause before the second look at a difference; it doubles with each.
     """
 
     def __init__(
@@ -172,7 +174,8 @@ class Audit:
                 for look in range(_LOOKS):
                     if not left:
                         break
-                    time.sleep(self._recheck_seconds * look)
+                    if look:
+                        time.sleep(self._recheck_seconds * 2 ** (look - 1))
                     left = [row for row, is_so in zip(left, pool.map(differs, left), strict=True) if is_so]
                 still += left
                 if len(still) >= _ENOUGH:
