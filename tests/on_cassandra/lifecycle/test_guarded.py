@@ -78,6 +78,7 @@ GRANTS = {
     "system.batches": "SELECT",
     "system_distributed.view_build_status": "SELECT",
     "system_views.gossip_info": "SELECT",
+    "system_views.pending_hints": "SELECT",
     f"{KEYSPACE}.marks": "ALTER",
 }
 

@@ -1,21 +1,21 @@
 """How far a build is: the truth of each node, from its own tables.
 
 Reads only. Built means (design 5.5): ``system.built_views`` on every token-owning member, none of
-them joining, leaving or moving, and no batch older than the last SUCCESS in any node's
-``system.batches``. ``system_distributed.view_build_status`` answers for what cannot be reached.
+them joining, leaving or moving, and no batch or hint older than the last
+SUCCESS on any node (``drain``). ``system_distributed.view_build_status`` answers for what cannot be reached.
 """
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from cassandra import ConsistencyLevel, Unauthorized
-from cassandra.util import datetime_from_uuid1
+from cassandra import ConsistencyLevel
 
-from cassandra_views.cluster.database import Answer, Database, Row
+from cassandra_views.cluster.database import Database, Row
+from cassandra_views.cluster.drain import find_undrained, refuse_unauthorized, server_time
 from cassandra_views.cluster.members import Member, read_members
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.times import EPOCH
@@ -46,7 +46,7 @@ class BuildLook:
 
     Args:
         moving: members that join, leave or move; nothing counts as built while there are any.
-        undrained: nodes that hold batches older than the last SUCCESS, or that cannot be asked.
+        undrained: nodes that hold batches or hints older than the last SUCCESS, or that cannot be asked.
         succeeded_at: the last SUCCESS, by the servers' clocks; None while one is missing.
         cutoff: batches up to this moment count: the last SUCCESS, or where it is unknown the first look
             that found every node built.
@@ -102,7 +102,7 @@ def look(database: Database, keyspace: str, physical: str, *, cutoff: datetime |
         [member.host for member in owning],
         values=(keyspace, physical),
     )
-    _refuse_unauthorized(built)
+    refuse_unauthorized(built)
     if all(answer.error for answer in built):
         raise ClusterError(
             "no member answers",
@@ -133,8 +133,8 @@ def look(database: Database, keyspace: str, physical: str, *, cutoff: datetime |
     undrained: tuple[str, ...] = ()
     if all(node.is_built for node in nodes):
         succeeded_at = _last_success(status, owning)
-        cutoff = succeeded_at or cutoff or _server_time(database)
-        undrained = _undrained(database, owning, cutoff)
+        cutoff = succeeded_at or cutoff or server_time(database)
+        undrained = find_undrained(database, owning, cutoff)
     return BuildLook(nodes=tuple(nodes), moving=moving, undrained=undrained, succeeded_at=succeeded_at, cutoff=cutoff)
 
 
@@ -209,38 +209,6 @@ def _distributed(database: Database, keyspace: str, physical: str) -> dict[uuid.
 def _last_success(status: dict[uuid.UUID, Row], members: list[Member]) -> datetime | None:
     times = [row["written"] for member in members if (row := status.get(member.host_id)) and row["status"] == "SUCCESS"]
     return EPOCH + timedelta(microseconds=max(times)) if len(times) == len(members) else None
-
-
-def _server_time(database: Database) -> datetime:
-    """Return now by a node's clock: batches carry the time of the nodes, not ours."""
-    row = database.rows("SELECT now() AS now FROM system.local")[0]
-    return _moment(row["now"])
-
-
-def _undrained(database: Database, members: list[Member], cutoff: datetime) -> tuple[str, ...]:
-    """Return the nodes that hold a batch of before the cut-off, or that cannot say."""
-    found = []
-    answers = database.ask("SELECT id FROM system.batches", [member.host for member in members])
-    _refuse_unauthorized(answers)
-    for member, answer in zip(members, answers, strict=True):
-        if answer.error or any(_moment(row["id"]) <= cutoff for row in answer.rows):
-            found.append(member.address)
-    return tuple(found)
-
-
-def _moment(timeuuid: uuid.UUID) -> datetime:
-    moment: datetime = datetime_from_uuid1(timeuuid)
-    return moment.replace(tzinfo=UTC)
-
-
-def _refuse_unauthorized(answers: list[Answer]) -> None:
-    for answer in answers:
-        if isinstance(answer.error, Unauthorized):
-            raise ClusterError(
-                f"the role may not read the build's status: {answer.error}",
-                next="Grant SELECT on system.built_views, system.view_builds_in_progress, system.batches and "
-                "system_distributed.view_build_status, then run the command again",
-            )
 
 
 __all__ = ["BuildLook", "NodeBuild", "look", "running_builds"]
