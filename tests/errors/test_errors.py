@@ -24,7 +24,9 @@ CASES = [
 ]
 KEYS = {"name", "server", "project", "files", "environment", "before", "command", "error", "ends_with", "exit_code"}
 PROJECT = {
-    "views.toml": 'project = "errors"\n[env.dev]\nregistry = "{keyspace}_r"\n[env.dev.keyspaces.shop]\nname = "{keyspace}"\n',
+    "views.toml": (
+        'project = "errors"\n[env.dev]\nregistry = "{keyspace}_r"\n[env.dev.keyspaces.shop]\nname = "{keyspace}"\n'
+    ),
     "cql_templates/tables/orders.cql.j2": (
         "---\nkeyspace: shop\nmanaged: true\ntime: {column: day, type: date, grain: day}\n---\n"
         "CREATE TABLE {{ table }} (customer text, day date, total int, note text, PRIMARY KEY (customer, day))\n"

@@ -21,9 +21,7 @@ def rows_of(made: History) -> dict[str, list[Row]]:
 
 
 def test_the_same_seed_and_moment_give_the_same_rows_and_another_seed_others() -> None:
-    first, again, other = (
-        rows_of(History(now=NOW, seed=seed, streamers=12, span=SMALL)) for seed in (1, 1, 2)
-    )
+    first, again, other = (rows_of(History(now=NOW, seed=seed, streamers=12, span=SMALL)) for seed in (1, 1, 2))
     assert first == again
     assert all(first[table] != other[table] for table in first if table not in ("accounts", "games"))
 
@@ -51,9 +49,7 @@ def test_rows_of_a_level_are_sums_of_what_is_there_within_their_span(now: dateti
 
 def test_times_are_written_as_the_seed_does_and_end_before_now() -> None:
     rows = rows_of(History(now=NOW, streamers=12))
-    newest = {
-        table: max(row[1] for row in rows[table]) for table in rows if "unified" in table or "live" in table
-    }
+    newest = {table: max(row[1] for row in rows[table]) for table in rows if "unified" in table or "live" in table}
     assert newest == {
         "unified_minute": "2019-01-01_12-33",
         "unified_hour": "2019-01-01_11",
@@ -67,9 +63,7 @@ def test_times_are_written_as_the_seed_does_and_end_before_now() -> None:
 
 
 def test_each_table_has_the_columns_time_format_and_partitions_of_its_file() -> None:
-    formats = {each.table: each.time_format for each in Level} | {
-        each.live_table: SECOND_FORMAT for each in Platform
-    }
+    formats = {each.table: each.time_format for each in Level} | {each.live_table: SECOND_FORMAT for each in Platform}
     tables = list(History(now=NOW, streamers=2, span=SMALL).tables())
     assert {each.table for each in tables} == {path.name.split(".")[0] for path in TEMPLATES.iterdir()}
     for each in tables:
