@@ -26,7 +26,7 @@ MASKS = (
     (r"\S+@\S+?(?=[:\s]|$)", "AUTHOR"),
     (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"/\S+/\.views/cassandra", "DATA"),
-    (r"\d+(\.\d+)? (s|min)\b", "SPAN"),
+    (r"\d+(\.\d+)? (s|min|h|d)\b", "SPAN"),
     (r" +", " "),
 )
 
