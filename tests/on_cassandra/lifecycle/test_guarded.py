@@ -13,6 +13,7 @@ from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.preflight import check_cluster
+from cassandra_views.lifecycle import audit
 from cassandra_views.lifecycle.reports import Report, StepBegun
 from cassandra_views.model.errors import AuditFailed, ClusterError, PreflightError
 from cassandra_views.model.generation import Audit, State
@@ -127,9 +128,10 @@ def test_a_guardrail_without_room_for_two_generations_is_told_before(root: Sessi
 
 
 def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(
-    guarded: EmbeddedCassandra, root: Session, tmp_path: Path
+    guarded: EmbeddedCassandra, root: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The view's own files go while the node is down: what no write path sees."""
+    monkeypatch.setattr(audit, "_LOOKS", 3)
     workshop = project(root, tmp_path, "lost")
     workshop.apply()
     first = workshop.serving("lost")

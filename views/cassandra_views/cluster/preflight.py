@@ -31,6 +31,7 @@ _STATUS_TABLES = (
     "system.size_estimates",
     "system_distributed.view_build_status",
     "system_views.gossip_info",
+    "system_views.pending_hints",
     "system_views.settings",
 )
 OLDEST = (4, 1)
