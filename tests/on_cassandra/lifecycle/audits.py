@@ -22,9 +22,9 @@ def scan_of(session: Any, keyspace: str, table: str, view: str, cql: str) -> Sca
     return Scan(database, catalog.tables[keyspace, table], catalog.views[keyspace, view].shape, parse_view(cql).where)
 
 
-def audit(session: Any, keyspace: str, table: str, view: str, cql: str) -> Verdict:
+def audit(session: Any, keyspace: str, table: str, view: str, cql: str, *, recheck_seconds: float = 0.01) -> Verdict:
     """Audit a view that exists, as if it had been made by ``cql``."""
     database = Database(session)
     catalog = read_catalog(database, [keyspace])
     base, live = catalog.tables[keyspace, table], catalog.views[keyspace, view].shape
-    return Audit(database, base, live, parse_view(cql).where, recheck_seconds=0.05).run()
+    return Audit(database, base, live, parse_view(cql).where, recheck_seconds=recheck_seconds).run()

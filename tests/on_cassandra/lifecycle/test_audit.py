@@ -124,7 +124,7 @@ def test_writes_under_way_are_no_difference(session: Session, table: str) -> Non
     for writer in writers:
         writer.start()
     try:
-        verdicts = [audit(session, table, "t", "v", cql) for _ in range(6)]
+        verdicts = [audit(session, table, "t", "v", cql, recheck_seconds=0.1) for _ in range(6)]
     finally:
         stop.set()
         for writer in writers:
