@@ -1,76 +1,24 @@
 # ruff: noqa: D102 (methods are named after the grammar's rules, which say what they are)
 """From grammar rules to the values of ``model.statement``; called by the parser as it reduces.
 
-Each method is a rule or an alias of ``cql.lark``. Says no to what no statement of ours may hold
-(bind markers) and what has no value (an option that is no constant); leaves every other rule to lint.
+Each method, here and in the ``build_*`` modules, is a rule or an alias of ``cql.lark``. Says no to what no
+statement of ours may hold (bind markers) and what has no value (an option that is no constant); leaves
+every other rule to lint.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
-from lark import Token, Transformer, v_args
+from lark import Token, v_args
 
-from cassandra_views.cql.types import BadType, canonical_type
-from cassandra_views.model.statement import (
-    Arithmetic,
-    At,
-    Call,
-    ColumnDeclaration,
-    Conversion,
-    Literal,
-    LiteralKind,
-    Mapping,
-    Name,
-    Null,
-    Operator,
-    Option,
-    OptionValue,
-    Part,
-    Relation,
-    Selected,
-    Sequence,
-    Shape,
-    Subject,
-    TableStatement,
-    Term,
-    TypeHint,
-    ViewStatement,
-    WindowBound,
-    terms_in,
-)
-
-Qualified = tuple[Token | None, Token]
-KINDS = {kind.name: kind for kind in LiteralKind}
-OPERATORS = {operator.value: operator for operator in Operator}
-MARKERS = {bound.value: bound for bound in WindowBound}
-
-
-class Refusal(Exception):
-    """Something that parses and that no statement may hold; ``parse`` makes a StatementError of it."""
-
-    def __init__(self, what: str, next: str, token: Token | At) -> None:
-        super().__init__(what)
-        self.what = what
-        self.next = next
-        self.at = token if isinstance(token, At) else at(token)
-
-
-def at(token: Token) -> At:
-    """Return where a token begins."""
-    return At(token.line or 0, token.column or 0)
-
-
-def _plain(name: Qualified) -> tuple[str | None, str]:
-    return (None if name[0] is None else str(name[0])), str(name[1])
-
-
-class _Order(tuple[tuple[tuple[Token, bool], ...], At]):
-    """A CLUSTERING ORDER BY among the properties."""
-
-
-class _Compact(At):
-    """A COMPACT STORAGE among the properties."""
+from cassandra_views.cql.build_base import Qualified, Refusal, at, plain
+from cassandra_views.cql.build_properties import BuildProperties, Properties
+from cassandra_views.cql.build_terms import BuildTerms
+from cassandra_views.cql.build_where import BuildWhere
+from cassandra_views.model.relation import Relation
+from cassandra_views.model.statement import ColumnDeclaration, Selected, TableStatement, ViewStatement
+from cassandra_views.model.term import At, Call, Literal, Name, Term, terms_in
 
 
 class _Key(tuple[tuple[Token, ...], tuple[Token, ...], At]):
@@ -81,34 +29,9 @@ class _Column(tuple[ColumnDeclaration, Token | None]):
     """A column, and its PRIMARY token where it is the key by itself."""
 
 
-class _Properties:
-    """Everything after WITH."""
-
-    def __init__(self, items: tuple[Option | _Order | _Compact, ...] = ()) -> None:
-        self.options = tuple(item for item in items if isinstance(item, Option))
-        orders = [item for item in items if isinstance(item, _Order)]
-        if len(orders) > 1:
-            raise Refusal("CLUSTERING ORDER BY is given twice", "Keep one CLUSTERING ORDER BY", orders[1][1])
-        self.order = tuple((str(name), is_descending) for name, is_descending in orders[0][0]) if orders else ()
-        self.order_at = orders[0][1] if orders else At()
-        self.is_compact = any(isinstance(item, _Compact) for item in items)
-
-
-def _option_text(term: Term, name: Token) -> str:
-    if isinstance(term, Literal):
-        return term.text
-    if isinstance(term, Name) and term.qualifier is None:
-        return term.name
-    raise Refusal(
-        f"the value of option '{name}' is neither a constant nor a map of constants",
-        "Write a number, true, false, a text in single quotes, or a map such as {'class': 'X'}",
-        name,
-    )
-
-
 @v_args(inline=True)
-class Build(Transformer[Token, Any]):
-    """Builds values bottom-up, without a parse tree in between."""
+class Build(BuildTerms, BuildWhere, BuildProperties):
+    """Builds values bottom-up, without a parse tree in between: the rules of whole statements."""
 
     def view_file(self, statement: ViewStatement, *_: Token) -> ViewStatement:
         return statement
@@ -125,11 +48,11 @@ class Build(Transformer[Token, Any]):
         base: Qualified,
         where: tuple[Relation, ...] | None,
         key: _Key,
-        properties: _Properties | None,
+        properties: Properties | None,
     ) -> ViewStatement:
-        properties = properties or _Properties()
-        keyspace, view = _plain(name)
-        base_keyspace, base_name = _plain(base)
+        properties = properties or Properties()
+        keyspace, view = plain(name)
+        base_keyspace, base_name = plain(base)
         return ViewStatement(
             view=view,
             base=base_name,
@@ -150,14 +73,14 @@ class Build(Transformer[Token, Any]):
         )
 
     def table(self, _create: Token, exists: Token | None, name: Qualified, *rest: Any) -> TableStatement:
-        properties = rest[-1] or _Properties()
+        properties = rest[-1] or Properties()
         columns = [item for item in rest[:-1] if isinstance(item, _Column)]
         keys = [item for item in rest[:-1] if isinstance(item, _Key)]
         keys += [_Key(((Token("IDENT", column.name),), (), at(key))) for column, key in columns if key]
         if len(keys) != 1:
             what = "has no PRIMARY KEY" if not keys else "has more than one PRIMARY KEY"
             raise Refusal(f"table '{name[1]}' {what}", "Give exactly one PRIMARY KEY", keys[-1][2] if keys else name[1])
-        keyspace, table = _plain(name)
+        keyspace, table = plain(name)
         return TableStatement(
             table=table,
             columns=tuple(column for column, _ in columns),
@@ -188,37 +111,6 @@ class Build(Transformer[Token, Any]):
     def partition_key(self, *names: Token) -> tuple[Token, ...]:
         return names
 
-    names = partition_key
-
-    def qualified(self, *names: Token) -> Qualified:
-        return (None, names[0]) if len(names) == 1 else (names[0], names[1])
-
-    # WITH
-    def properties(self, *items: Option | _Order | _Compact) -> _Properties:
-        return _Properties(items)
-
-    def option(self, name: Token, _equal: Token, value: Term) -> Option:
-        text: OptionValue
-        match value:
-            case Mapping(entries=entries):
-                text = tuple(sorted((_option_text(key, name), _option_text(one, name)) for key, one in entries))
-                if len({key for key, _ in text}) < len(text):
-                    raise Refusal(f"option '{name}' gives a key twice", "Keep one of the two", name)
-            case Sequence(shape=Shape.SET, items=()):
-                text = ()
-            case _:
-                text = _option_text(value, name)
-        return Option(name=str(name), value=text, at=at(name))
-
-    def clustering_order(self, clustering: Token, *orders: tuple[Token, bool]) -> _Order:
-        return _Order((orders, at(clustering)))
-
-    def order(self, name: Token, direction: Token | None) -> tuple[Token, bool]:
-        return name, direction == "desc"
-
-    def compact_storage(self, compact: Token, _storage: Token) -> _Compact:
-        return _Compact(compact.line or 0, compact.column or 0)
-
     # SELECT
     def everything(self) -> tuple[Selected, ...]:
         return ()
@@ -233,203 +125,3 @@ class Build(Transformer[Token, Any]):
 
     def selected_word(self, name: Token, *alias: Token | None) -> Selected:
         return self.selected(Name(str(name), at=at(name)), *alias)
-
-    # WHERE
-    def relations(self, *relations: Relation) -> tuple[Relation, ...]:
-        return relations
-
-    def compare(self, name: Token, operator: Token | Operator, term: Term) -> Relation:
-        if isinstance(operator, Token):
-            operator = OPERATORS[operator.upper()]
-        return Relation(columns=(str(name),), operator=operator, values=(term,), at=at(name))
-
-    def is_not_null(self, name: Token) -> Relation:
-        return Relation(columns=(str(name),), operator=Operator.IS_NOT_NULL, at=at(name))
-
-    def within(self, name: Token, operator: Operator, values: tuple[Term, ...]) -> Relation:
-        return Relation(columns=(str(name),), operator=operator, values=values, at=at(name))
-
-    def between(self, name: Token, _between: Token, first: Term, last: Term) -> Relation:
-        return Relation(columns=(str(name),), operator=Operator.BETWEEN, values=(first, last), at=at(name))
-
-    def compare_element(self, name: Token, key: Term, operator: Token, term: Term) -> Relation:
-        return Relation(
-            columns=(str(name),),
-            operator=OPERATORS[operator],
-            values=(term,),
-            subject=Subject.ELEMENT,
-            element=key,
-            at=at(name),
-        )
-
-    def index_expression(self, function: Token, index: Qualified, term: Term) -> Relation:
-        if function != "expr":
-            raise Refusal(
-                f"'{function}(...)' cannot stand where a column is expected",
-                "Write a condition on a column, such as column = 1",
-                function,
-            )
-        return Relation(
-            columns=(str(index[1]),),
-            operator=Operator.INDEX_EXPRESSION,
-            values=(term,),
-            subject=Subject.INDEX,
-            at=at(function),
-        )
-
-    def compare_token(self, names: tuple[Token, ...], operator: Token, term: Term) -> Relation:
-        return _on_many(names, Subject.TOKEN, OPERATORS[operator], (term,))
-
-    def between_tokens(self, names: tuple[Token, ...], _between: Token, first: Term, last: Term) -> Relation:
-        return _on_many(names, Subject.TOKEN, Operator.BETWEEN, (first, last))
-
-    def compare_tuple(self, names: tuple[Token, ...], operator: Token, term: Term) -> Relation:
-        return _on_many(names, Subject.TUPLE, OPERATORS[operator], (term,))
-
-    def within_tuples(self, names: tuple[Token, ...], operator: Operator, values: tuple[Term, ...]) -> Relation:
-        return _on_many(names, Subject.TUPLE, operator, values)
-
-    def between_tuples(self, names: tuple[Token, ...], _between: Token, first: Term, last: Term) -> Relation:
-        return _on_many(names, Subject.TUPLE, Operator.BETWEEN, (first, last))
-
-    def is_in(self) -> Operator:
-        return Operator.IN
-
-    def is_not_in(self) -> Operator:
-        return Operator.NOT_IN
-
-    def contains(self, *_: Token) -> Operator:
-        return Operator.CONTAINS
-
-    def contains_key(self, *_: Token) -> Operator:
-        return Operator.CONTAINS_KEY
-
-    def not_contains(self, *_: Token) -> Operator:
-        return Operator.NOT_CONTAINS
-
-    def not_contains_key(self, *_: Token) -> Operator:
-        return Operator.NOT_CONTAINS_KEY
-
-    def in_values(self, values: tuple[Term, ...] | WindowBound | None) -> tuple[Term, ...]:
-        return (values,) if isinstance(values, WindowBound) else values or ()
-
-    # Terms
-    def literal(self, token: Token) -> Literal:
-        return Literal(KINDS[token.type], str(token), at(token))
-
-    def null(self) -> Null:
-        return Null()
-
-    def marker(self, name: Token) -> WindowBound:
-        bound = MARKERS.get(str(name))
-        if bound is None:
-            raise Refusal(
-                f"bind variables are not allowed (got ':{name}')",
-                "Write a literal; a view's moving time bound comes from in_window() in its template",
-                name,
-            )
-        return bound
-
-    def anonymous_marker(self, question: Token) -> NoReturn:
-        raise Refusal(
-            "bind variables are not allowed (got '?')",
-            "Write a literal; a view's moving time bound comes from in_window() in its template",
-            question,
-        )
-
-    def terms(self, *terms: Term) -> tuple[Term, ...]:
-        return terms
-
-    def listed(self, items: tuple[Term, ...] | None) -> Sequence:
-        return Sequence(Shape.LIST, items or ())
-
-    def braced(self, items: tuple[Term, ...] | None) -> Sequence:
-        return Sequence(Shape.SET, items or ())
-
-    def tupled(self, items: tuple[Term, ...]) -> Sequence:
-        return Sequence(Shape.TUPLE, items)
-
-    def tupled_name(self, name: Qualified) -> Sequence:
-        return Sequence(Shape.TUPLE, (self.bare_name(name),))
-
-    def mapped(self, *entries: tuple[Term, Term]) -> Mapping:
-        return Mapping(entries)
-
-    def entry(self, key: Term, value: Term) -> tuple[Term, Term]:
-        return key, value
-
-    def bare_name(self, name: Qualified) -> Name:
-        qualifier, plain = _plain(name)
-        return Name(plain, qualifier, at(name[1]))
-
-    def type_hint(self, type_: Qualified | str, term: Term) -> TypeHint:
-        return TypeHint(self.typed(type_), term)
-
-    def conversion(self, _cast: Token, term: Term, _as: Token, type_: str) -> Conversion:
-        return Conversion(term, type_)
-
-    def call(self, name: Qualified, arguments: tuple[Term, ...] | None) -> Call:
-        keyspace, function = _plain(name)
-        return Call(function, arguments or (), keyspace, at(name[1]))
-
-    def call_all(self, name: Qualified) -> Call:
-        keyspace, function = _plain(name)
-        return Call(function, (Name("*"),), keyspace, at(name[1]))
-
-    def call_token(self, arguments: tuple[Term, ...] | None) -> Call:
-        return Call("token", arguments or ())
-
-    def add(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("+", left, right)
-
-    def subtract(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("-", left, right)
-
-    def multiply(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("*", left, right)
-
-    def divide(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("/", left, right)
-
-    def remainder(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("%", left, right)
-
-    def negate(self, right: Term) -> Arithmetic:
-        return Arithmetic("-", None, right)
-
-    def element(self, term: Term, key: Term) -> Part:
-        return Part(term, first=key)
-
-    def slice(self, term: Term, first: Term | None, _range: Token, last: Term | None) -> Part:
-        return Part(term, first=first, last=last, is_slice=True)
-
-    def field(self, term: Term, name: Token) -> Part:
-        return Part(term, field=str(name))
-
-    # Types
-    def typed(self, type_: Qualified | str) -> str:
-        return type_ if isinstance(type_, str) else _typed(type_text(type_), type_[1])
-
-    def custom_type(self, name: Token) -> str:
-        return f"'{name}'"
-
-    def generic(self, name: Qualified | Token, *arguments: str) -> str:
-        outer = (None, name) if isinstance(name, Token) else name
-        return _typed(f"{outer[1]}<{', '.join(arguments)}>", outer[1])
-
-
-def _on_many(names: tuple[Token, ...], subject: Subject, operator: Operator, values: tuple[Term, ...]) -> Relation:
-    return Relation(columns=tuple(map(str, names)), operator=operator, values=values, subject=subject, at=at(names[0]))
-
-
-def type_text(name: Qualified) -> str:
-    """Return how a type's name is spelled: as quoted as it was."""
-    plain = str(name[1])
-    return '"' + plain.replace('"', '""') + '"' if name[1].type == "QUOTED" else plain
-
-
-def _typed(text: str, token: Token) -> str:
-    try:
-        return canonical_type(text)
-    except BadType as error:
-        raise Refusal(str(error), "Write a CQL type, such as text or frozen<list<int>>", token) from error

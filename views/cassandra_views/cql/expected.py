@@ -8,7 +8,7 @@ from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from cassandra_views.model.names import RESERVED, nearest
-from cassandra_views.model.statement import At
+from cassandra_views.model.term import At
 
 _STATEMENTS = {
     "view_file": "CREATE MATERIALIZED VIEW statement",

@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from cassandra_views.cql.printing import relation_cql, term_cql
-from cassandra_views.model.statement import Operator, Relation, Subject, ViewStatement
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.statement import ViewStatement
 
 ALGORITHM = "f1"
 

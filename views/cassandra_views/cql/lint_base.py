@@ -7,18 +7,10 @@ from cassandra_views.cql.literals import lacks_zone, mismatch
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import nearest
-from cassandra_views.model.statement import (
-    At,
-    Operator,
-    Relation,
-    Sequence,
-    Subject,
-    Term,
-    ViewStatement,
-    WindowBound,
-    terms_in,
-)
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.table import Column, ColumnKind, TableShape
+from cassandra_views.model.term import At, Sequence, Term, WindowBound, terms_in
 
 
 def lint_base(statement: ViewStatement, base: TableShape, report: Report) -> None:
@@ -129,8 +121,11 @@ def _lint_relation(relation: Relation, statement: ViewStatement, base: TableShap
         return
     if relation.operator is Operator.IS_NOT_NULL:
         if not known[0].is_key and known[0].name not in statement.key:
-            what = f"{relation_cql(relation)} has no effect: servers heed it in columns of the view's key alone"
-            report.add("CV313", what, relation.at, "Take it out")
+            what = (
+                f"{relation_cql(relation)} would be ignored by the server: rows with a null there would be in the view"
+            )
+            next_step = f"Take it out, or make '{known[0].name}' a column of the view's key"
+            report.add("CV313", what, relation.at, next_step)
         return
     outside = [column.name for column in known if not column.is_key]
     if outside:

@@ -11,7 +11,9 @@ from cassandra_views.cql.finding import Report
 from cassandra_views.cql.printing import relation_cql, string_cql, term_cql
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import quoted
-from cassandra_views.model.statement import (
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.statement import ViewStatement
+from cassandra_views.model.term import (
     NOWHERE,
     Arithmetic,
     Call,
@@ -21,15 +23,11 @@ from cassandra_views.model.statement import (
     Mapping,
     Name,
     Null,
-    Operator,
     Part,
-    Relation,
     Sequence,
     Shape,
-    Subject,
     Term,
     TypeHint,
-    ViewStatement,
     WindowBound,
     terms_in,
 )

@@ -8,26 +8,21 @@ from collections.abc import Iterable
 from cassandra_views.cql.parse import parse_literal
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.names import quoted
-from cassandra_views.model.statement import (
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.statement import ColumnDeclaration, OptionValue, TableStatement, ViewStatement
+from cassandra_views.model.term import (
     Arithmetic,
     Call,
-    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
     Mapping,
     Name,
     Null,
-    Operator,
-    OptionValue,
     Part,
-    Relation,
     Sequence,
-    Subject,
-    TableStatement,
     Term,
     TypeHint,
-    ViewStatement,
     WindowBound,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cassandra_views.model.errors import Place
+from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.generation import Serving, Strategy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
@@ -22,6 +22,7 @@ class ViewDefinition:
         text: the rendered statement, on the lines of its file (``cql.statements`` parses it).
         version: the fingerprint of the statement without window bounds (docs/formats.md).
         time: the base table's time column; None where its file names none.
+        max_lag: how late a slide of the window may be; None promises nothing.
     """
 
     name: ViewName
@@ -33,6 +34,7 @@ class ViewDefinition:
     time: TimeColumn | None = None
     strategy: Strategy = Strategy.REBUILD
     grace: timedelta = DEFAULT_GRACE
+    max_lag: timedelta | None = None
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()
@@ -66,13 +68,26 @@ class TableDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenView:
+    """A view file that says nothing usable: its view is left as it is, and is not taken for one without a file."""
+
+    view: str
+    error: ProjectError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Everything the files of a project say, read at one moment."""
+    """Everything the files of a project say, read at one moment.
+
+    Args:
+        broken: view files that are wrong, where the reader was asked to go on without them.
+    """
 
     name: str
     is_named: bool = True
     views: tuple[ViewDefinition, ...] = ()
     tables: tuple[TableDefinition, ...] = ()
+    broken: tuple[BrokenView, ...] = ()
 
     @property
     def keyspaces(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ what state remains, what to do next. Library code raises; only the command line 
       ReadError              a read by the library failed
         ViewNotFound         the registry knows no such view
         ViewNotReady         nothing that serves covers what was asked for
+          NotCovered         the view serves, but not the time that was asked for
         BadRead              the read itself is wrong: unknown column, bad page token
 """
 
@@ -132,6 +133,10 @@ class ViewNotFound(ReadError):
 
 class ViewNotReady(ReadError):
     """Nothing that serves covers what was asked for."""
+
+
+class NotCovered(ViewNotReady):
+    """The view serves, but not the time that was asked for."""
 
 
 class BadRead(ReadError):

@@ -64,7 +64,7 @@ class Override:
 
     kind: OverrideKind
     by: str
-    why: str
+    reason: str
     until: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
@@ -73,7 +73,7 @@ class Override:
 
     def __str__(self) -> str:
         until = f" until {instant_text(self.until)}" if self.until else ""
-        return f"{self.kind.value}{until} by {self.by}: {self.why}"
+        return f"{self.kind.value}{until} by {self.by}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +146,12 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRecord:
-    """Everything the registry holds of one view."""
+    """Everything the registry holds of one view.
+
+    Args:
+        failures: runs in a row that failed; 0 after a generation was sent readers to.
+        failed_at: when the last of them failed.
+    """
 
     name: ViewName
     fence: int = 0
@@ -157,6 +162,8 @@ class ViewRecord:
     override: Override | None = None
     next_due: datetime | None = None
     last_error: str = ""
+    failures: int = 0
+    failed_at: datetime | None = None
     project: str = ""
     generations: tuple[Generation, ...] = ()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -19,6 +20,7 @@ class Cause(StrEnum):
     CHANGE = "change"
     SLIDE = "slide"
     REFRESH = "refresh"
+    REPAIR = "repair"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,24 @@ class CreateGeneration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptGeneration:
+    """Write a physical view that the schema holds and the registry lost into the registry, as ``building``.
+
+    Its comment says what it is; its build is awaited and its rows are audited as those of any other.
+    """
+
+    view: ViewName
+    number: int
+    cql: str
+    table_id: uuid.UUID
+    version: str
+    reason: str
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    kind: Literal["adopt_generation"] = "adopt_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitBuild:
     """Wait until every token-owning member has built the generation and its batches are drained."""
 
@@ -78,10 +98,16 @@ class AwaitBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditGeneration:
-    """Compare the generation with its base; a failed audit makes it ``failed``."""
+    """Compare the generation with its base; a failed audit makes it ``failed``.
+
+    Args:
+        is_again: it serves. The verdict is written down, its state and readers stay; the next plan builds another
+            one where it differs.
+    """
 
     view: ViewName
     number: int
+    is_again: bool = False
     kind: Literal["audit_generation"] = "audit_generation"
 
 
@@ -146,6 +172,7 @@ Step = (
     | CreateKeyspace
     | CreateTable
     | CreateGeneration
+    | AdoptGeneration
     | AwaitBuild
     | AuditGeneration
     | ServeGeneration
@@ -170,6 +197,10 @@ class Cost:
 
     ``None`` stands for "unknown", and 0 partitions for a base that the plan itself creates. Estimates come
     from the nodes' own size estimates, which they renew every five minutes.
+
+    Args:
+        former_rows, former_seconds: how many rows the view's newest built generation had at its audit, and how
+            long its build took on this cluster.
     """
 
     view: ViewName
@@ -178,6 +209,8 @@ class Cost:
     size_bytes: int | None = None
     views_on_base: int = 0
     keeps_snapshot: bool = False
+    former_rows: int | None = None
+    former_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,3 +252,24 @@ class Plan:
                 case _:
                     found.setdefault(step.view)
         return tuple(found)
+
+    def part(self, steps: Iterable[Step]) -> Plan:
+        """Return the same plan with only these of its steps, in its own order.
+
+        Preconditions and costs are those of what the steps speak of, so that views can be carried out one
+        by one. Two parts for one view need two plans: the first changes what the second depends on.
+
+        Raises:
+            ValueError: a step is not of this plan.
+        """
+        chosen = list(steps)
+        foreign = next((step for step in chosen if step not in self.steps), None)
+        if foreign is not None:
+            raise ValueError(f"the plan has no such step: {foreign}")
+        part = replace(self, steps=tuple(step for step in self.steps if step in chosen))
+        made = {(step.view, step.number) for step in part.steps if isinstance(step, CreateGeneration)}
+        return replace(
+            part,
+            preconditions=tuple(each for each in self.preconditions if each.view in part.views),
+            costs=tuple(cost for cost in self.costs if (cost.view, cost.number) in made),
+        )

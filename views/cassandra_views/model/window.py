@@ -19,12 +19,14 @@ class Window:
         step: by how much the window moves at a time.
         at: when in each step it moves, as an offset from the step's begin; None: as soon as it can.
         lateness: how late rows may still arrive.
+        slides_on_base: under Airflow, it moves when the base table is told to be written, not at its time.
     """
 
     last: timedelta
     step: timedelta
     at: timedelta | None = None
     lateness: timedelta = timedelta()
+    slides_on_base: bool = False
 
     def __post_init__(self) -> None:
         if self.step <= timedelta() or self.last <= timedelta():
@@ -52,6 +54,14 @@ class Window:
         if self.at is None:
             return floor(now - self.last, self.step) + self.step + self.last
         return floor(now - self.at, self.step) + self.at + self.step
+
+    def outgrown(self, start: datetime) -> datetime:
+        """Return since when a lower bound is earlier than the one that should serve: when a slide from it is due."""
+        passes = floor(start, self.step) + self.step + self.last
+        if self.at is None:
+            return passes
+        slid_at = floor(passes - self.at, self.step) + self.at
+        return slid_at if slid_at >= passes else slid_at + self.step
 
     def __str__(self) -> str:
         return f"last {duration_text(self.last)}, step {duration_text(self.step)}"

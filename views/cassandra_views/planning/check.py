@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 
 from cassandra_views.cql.lint import lint_view, raise_on_errors
 from cassandra_views.cql.statements import table_shape, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.names import ViewName, nearest
+from cassandra_views.model.names import nearest
 from cassandra_views.model.table import TableShape
 
 
@@ -85,27 +84,3 @@ class Checker:
 def find_table(project: Project, keyspace: str, table: str) -> TableDefinition | None:
     """Return the file of a base table, or None."""
     return next((each for each in project.tables if (each.keyspace, each.table) == (keyspace, table)), None)
-
-
-def resolve(text: str, known: Iterable[ViewName]) -> ViewName:
-    """Return the view that a person means by ``view`` or ``keyspace.view``.
-
-    Raises:
-        ProjectError: no view, or more than one, has that name.
-    """
-    names = sorted(set(known))
-    found = [name for name in names if text in (name.view, str(name))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ProjectError(
-            f"more than one view has this name: {', '.join(map(str, found))}",
-            on=text,
-            next="Name it with its keyspace",
-        )
-    spellings = [name.view for name in names] + [str(name) for name in names]
-    raise ProjectError(
-        f"there is no such view{nearest(text, spellings)}",
-        on=text,
-        next="'views status' lists the views that exist, 'views lint' those in files",
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.errors import PreflightError
+from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.steps import Cost, CreateGeneration, DropGeneration, Step, SweepOrphan
 
 
@@ -16,6 +17,7 @@ def costs_of(
     sizes: dict[tuple[str, str], tuple[int, int]],
     *,
     keeps_snapshot: bool,
+    records: Iterable[ViewRecord] = (),
 ) -> tuple[Cost, ...]:
     """Return what the plan's new generations will cost.
 
@@ -23,8 +25,10 @@ def costs_of(
         sizes: (partitions, bytes) of base tables, by the nodes' estimates; what is absent is "unknown",
             and zero where the table is still to be created.
         keeps_snapshot: the servers cannot be told to leave no snapshot on a drop.
+        records: what the views' former generations cost is taken from them.
     """
     carried = _carried(catalog)
+    known = {record.name: record for record in records}
     found = []
     for step in steps:
         if isinstance(step, CreateGeneration):
@@ -32,6 +36,7 @@ def costs_of(
             carried[base] += 1
             is_new = base not in catalog.tables
             partitions, size = (0, 0) if is_new else sizes.get(base, (None, None))
+            rows, seconds = _former(known.get(step.view))
             found.append(
                 Cost(
                     view=step.view,
@@ -40,9 +45,21 @@ def costs_of(
                     size_bytes=size,
                     views_on_base=carried[base],
                     keeps_snapshot=keeps_snapshot,
+                    former_rows=rows,
+                    former_seconds=seconds,
                 )
             )
     return tuple(found)
+
+
+def _former(record: ViewRecord | None) -> tuple[int | None, float | None]:
+    """Return rows and seconds of the newest generation that was built; one that was taken over has no seconds."""
+    built = [each for each in record.generations if each.built_at] if record else []
+    if not built:
+        return None, None
+    last = built[-1]
+    assert last.built_at is not None
+    return last.rows_built, (last.built_at - last.created_at).total_seconds() if last.created_at else None
 
 
 def refuse_over_budget(steps: Iterable[Step], catalog: Catalog, budget: int) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
+    AdoptGeneration,
     AuditGeneration,
     AwaitBuild,
     Cause,
@@ -24,6 +26,7 @@ from cassandra_views.model.steps import (
     Step,
     SweepOrphan,
 )
+from cassandra_views.planning.status import stands_for
 
 
 def explain(step: Step) -> tuple[str, str, str]:
@@ -38,10 +41,13 @@ def explain(step: Step) -> tuple[str, str, str]:
         case CreateGeneration():
             verb = "finish creating" if step.resumes else _VERBS[step.cause]
             return "+", _subject(step), f"{verb}: {step.reason}"
+        case AdoptGeneration():
+            return "+", _subject(step), f"take it over: {step.reason}"
         case AwaitBuild():
             return ">", _subject(step), "await its build on every node"
         case AuditGeneration():
-            return ">", _subject(step), "audit it against its base"
+            again = " again, while it serves" if step.is_again else ""
+            return ">", _subject(step), f"audit it against its base{again}"
         case ServeGeneration():
             retires = ", ".join(f"generation {number}" for number in step.retires if number != step.number)
             return ">", _subject(step), f"send readers to it{f' and retire {retires}' if retires else ''}"
@@ -62,11 +68,13 @@ _VERBS = {
     Cause.CHANGE: "create the changed one",
     Cause.SLIDE: "create the next one",
     Cause.REFRESH: "create it anew",
+    Cause.REPAIR: "create the next one",
 }
 
 
 def _subject(
     step: CreateGeneration
+    | AdoptGeneration
     | AwaitBuild
     | AuditGeneration
     | ServeGeneration
@@ -120,6 +128,12 @@ def cost_text(cost: Cost) -> str:
     else:
         size = "unknown size" if cost.size_bytes is None else f"about {size_text(cost.size_bytes)}"
         text = f"each node scans its part of about {cost.partitions:,} partitions ({size})"
+    if cost.former_rows is not None:
+        text += (
+            f"; the former generation had {cost.former_rows:,} row{'s' if cost.former_rows != 1 else ''} at its audit"
+        )
+        if cost.former_seconds:
+            text += f" and was built in {stands_for(timedelta(seconds=max(1.0, cost.former_seconds)))}"
     text += f"; the base then carries {cost.views_on_base} view{'s' if cost.views_on_base != 1 else ''}"
     return text + ("; dropping it leaves a snapshot where auto_snapshot is on" if cost.keeps_snapshot else "")
 
@@ -140,11 +154,13 @@ def summary(plan: Plan) -> str:
         is_held = bool(plan.notes or plan.withheld)
         return "Nothing to do beside what is noted." if is_held else "Nothing to do: the cluster is as the files say."
     counts = dict.fromkeys(Cause, 0)
-    drops = tables = switches = 0
+    drops = tables = switches = adopted = 0
     for step in plan.steps:
         match step:
             case CreateGeneration():
                 counts[step.cause] += 1
+            case AdoptGeneration():
+                adopted += 1
             case DropGeneration() | SweepOrphan():
                 drops += 1
             case CreateTable() | CreateKeyspace():
@@ -160,7 +176,9 @@ def summary(plan: Plan) -> str:
             (counts[Cause.CHANGE], "change"),
             (counts[Cause.SLIDE], "slide"),
             (counts[Cause.REFRESH], "refresh"),
-            (switches - sum(counts.values()), "finish or switch back"),
+            (counts[Cause.REPAIR], "repair"),
+            (adopted, "take over"),
+            (switches - sum(counts.values()) - adopted, "finish or switch back"),
         )
         if count > 0
     ]

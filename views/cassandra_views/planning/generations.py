@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
-from cassandra_views.model.catalog import Catalog, LiveView, Mark
+from cassandra_views.model.catalog import Catalog, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical, table_id
 from cassandra_views.model.steps import Cause
 from cassandra_views.model.times import instant_text
+
+_SKEW = timedelta(minutes=5)
+"""Clocks that differ by less are as good as one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +61,15 @@ def vanished(record: ViewRecord, context: Context) -> list[str]:
     return found
 
 
-def orphans(record: ViewRecord, context: Context) -> list[LiveView]:
-    """Return the physical views that carry this view's and registry's comment and stand in no registry row."""
-    known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
-    found = []
-    for live in context.catalog.generations_of(record.name):
-        mark = live.mark()
-        is_ours = mark is not None and (mark.registry, mark.view) == (context.registry, str(record.name))
-        if is_ours and live.name not in known:
-            found.append(live)
-    return found
+def made_later(record: ViewRecord, now: datetime) -> list[str]:
+    """Return a sentence where the newest generation was made well after now: a clock is wrong, and so are windows."""
+    last = record.generations[-1] if record.generations else None
+    if last is None or last.created_at is None or last.created_at <= now + _SKEW:
+        return []
+    return [
+        f"generation {last.number} was made at {instant_text(last.created_at)}, and by this clock it is "
+        f"{instant_text(now)}: one of the two clocks is wrong, or --now was given"
+    ]
 
 
 def agrees(each: Generation, definition: ViewDefinition, now: datetime) -> bool:
@@ -131,6 +133,9 @@ def cause_of(
     if serving is None:
         lost = record.in_state(State.SERVING)
         return Cause.CREATE, f"generation {lost[-1].number} is gone from the schema" if lost else "nothing serves yet"
+    if serving.audit is Audit.FAILED:
+        when = f" at {instant_text(serving.audited_at)}" if serving.audited_at else ""
+        return Cause.REPAIR, f"the audit of generation {serving.number}{when} found that it differs from its base"
     if serving.version != definition.version:
         return Cause.CHANGE, f"the definition changed ({serving.version[:11]} to {definition.version[:11]})"
     if serving.window_start != start:

@@ -26,29 +26,11 @@ from cassandra_views.model.steps import (
 )
 from cassandra_views.planning.check import Checker
 from cassandra_views.planning.cost import refuse_over_budget
-from cassandra_views.planning.generations import Context, orphans
+from cassandra_views.planning.generations import Context
+from cassandra_views.planning.request import Request
+from cassandra_views.planning.target import Target
+from cassandra_views.planning.unknown import orphans
 from cassandra_views.planning.view_steps import plan_view
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Which cluster, registry and environment a plan is for.
-
-    Args:
-        registry_replication: the CQL map with which a missing registry is created.
-        keyspaces: CREATE KEYSPACE of the keyspaces that views.toml describes, by name.
-        view_budget: how many views one base table may carry.
-    """
-
-    cluster: str
-    registry: str
-    environment: str
-    project: str
-    line: str
-    registry_replication: str = ""
-    keyspaces: tuple[tuple[str, str], ...] = ()
-    view_budget: int = 20
-    has_snapshot_option: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +44,6 @@ class Observed:
     catalog: Catalog
     records: tuple[ViewRecord, ...] = ()
     has_registry: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a person asked for beyond "make it as the files say".
-
-    Args:
-        only: plan these views alone; None plans all.
-    """
-
-    only: frozenset[ViewName] | None = None
-    refresh: frozenset[ViewName] = frozenset()
-    drop: frozenset[ViewName] = frozenset()
-    abort: frozenset[ViewName] = frozenset()
-    is_drop_allowed: bool = False
 
 
 def make_plan(
@@ -99,18 +66,20 @@ def make_plan(
         PreflightError: a base table would carry more views than the budget allows.
     """
     _refuse_second_registry(project, observed, target)
+    records = {record.name: record for record in observed.records}
     context = Context(
         now=now,
         catalog=observed.catalog,
         registry=target.registry,
-        refresh=request.refresh,
+        refresh=frozenset(
+            name for name in request.refresh if request.is_refresh(records.get(name) or ViewRecord(name=name))
+        ),
         drop=request.drop,
         abort=request.abort,
         is_drop_allowed=request.is_drop_allowed,
         has_snapshot_option=target.has_snapshot_option,
     )
     definitions = {view.name: view for view in project.views}
-    records = {record.name: record for record in observed.records}
     checker = Checker(project, observed.catalog, passed)
     wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
     planned = []
@@ -122,7 +91,7 @@ def make_plan(
             checker.check(definition)
         planned.append(plan_view(name, definition, record, context))
 
-    notes: list[str] = []
+    notes = list(_of_nobody(project, observed, context)) if request.only is None else []
     first: list[Step] = []
     if not observed.has_registry:
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
@@ -141,13 +110,8 @@ def make_plan(
     steps = [*first, *steps]
     if len(steps) == 1 and isinstance(steps[0], CreateRegistry):
         steps = []  # a registry is only worth creating for something to do
-    return Plan(
-        made_at=now,
-        target=target.line,
-        cluster=target.cluster,
-        registry=target.registry,
-        environment=target.environment,
-        project=project.name,
+    return target.new_plan(
+        now,
         steps=tuple(steps),
         preconditions=tuple(
             Precondition(view=each.name, revision=(records.get(each.name) or ViewRecord(name=each.name)).revision())
@@ -162,6 +126,7 @@ def _names(project: Project, observed: Observed, context: Context) -> list[ViewN
     """Return the views of the files, then those that the registry holds for this project alone."""
     names = sorted(view.name for view in project.views)
     known = set(names)
+    broken = {each.view for each in project.broken}
     # An unnamed project speaks only for the keyspaces of its files: another folder's views are not "gone".
     gone = [
         record.name
@@ -169,9 +134,26 @@ def _names(project: Project, observed: Observed, context: Context) -> list[ViewN
         if record.project == project.name
         and (project.is_named or record.name.keyspace in project.keyspaces)
         and record.name not in known
+        and record.name.view not in broken
         and (record.is_live or orphans(record, context))
     ]
     return names + sorted(gone)
+
+
+def _of_nobody(project: Project, observed: Observed, context: Context) -> Iterable[str]:
+    """Tell of views that only their comments know: their registry rows were lost, and their files are gone."""
+    known = {str(each.name) for each in project.views} | {str(each.name) for each in observed.records}
+    known |= {f"{keyspace}.{each.view}" for each in project.broken for keyspace in project.keyspaces}
+    found = dict.fromkeys(
+        mark.view
+        for live in observed.catalog.views.values()
+        if live.keyspace in project.keyspaces and (mark := live.mark()) and mark.registry == context.registry
+    )
+    for view in sorted(set(found) - known):
+        yield (
+            f"{view} has physical views that say they are of this registry, and neither it nor a file knows the view: "
+            "give it a file again, or drop them by hand"
+        )
 
 
 def _is_overridden(record: ViewRecord | None, now: datetime) -> bool:

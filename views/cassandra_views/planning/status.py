@@ -9,6 +9,7 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.planning.promise import find_lag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +19,13 @@ class ViewStatus:
     Args:
         condition: one word for the whole: ``serving``, ``building``, ``pending`` (a file, and nothing
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
-            ``broken`` (it serves and the schema lacks it), ``retired``, ``failed``, ``off``, ``frozen``.
+            ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
+            ``retired``, ``failed``, ``off``, ``frozen``.
         rollback_until: until when the former generation can serve again.
+        failures: runs in a row that failed, counted by whoever runs the views on schedule.
+        lag_seconds: how late the slide of its window is; None where none is due.
+        promise: ``kept`` or ``broken``, where its file has ``max_lag`` and something serves; else empty.
+        broken_by_seconds: by how much.
     """
 
     name: ViewName
@@ -30,10 +36,16 @@ class ViewStatus:
     version: str = ""
     served_at: datetime | None = None
     audited_at: datetime | None = None
+    audit: str = ""
     next_due: datetime | None = None
+    lag_seconds: float | None = None
+    promise: str = ""
+    broken_by_seconds: float | None = None
     rollback_until: datetime | None = None
     override: str = ""
     last_error: str = ""
+    failures: int = 0
+    failed_at: datetime | None = None
     file: str = ""
     owner: str = ""
     project: str = ""
@@ -46,7 +58,9 @@ def view_statuses(
     """Return the status of every view that a file or the registry knows, by name."""
     definitions = {view.name: view for view in project.views}
     by_name = {
-        record.name: record for record in records if record.is_live or record.override or record.name in definitions
+        record.name: record
+        for record in records
+        if record.is_live or record.override or record.failures or record.name in definitions
     }
     return tuple(
         _status(name, definitions.get(name), by_name.get(name) or ViewRecord(name=name), catalog, now)
@@ -67,6 +81,9 @@ def _status(
         if each.retired_at and each.audit is Audit.PASSED and _stands(each, record, catalog)
     ]
     rollback_until = max(retired, default=None)
+    lag = find_lag(definition, record, now)
+    broken_by = lag.broken_by.total_seconds() if lag else 0.0
+    has_promise = definition is not None and definition.max_lag is not None and newest is not None
     return ViewStatus(
         name=name,
         condition=_condition(definition, record, newest, catalog, now),
@@ -76,10 +93,16 @@ def _status(
         version=newest.version if newest else definition.version if definition else "",
         served_at=newest.served_at if newest else None,
         audited_at=newest.audited_at if newest else None,
+        audit=newest.audit.value if newest and newest.audit else "",
         next_due=record.next_due,
+        lag_seconds=lag.late.total_seconds() if lag else None,
+        promise=("broken" if broken_by else "kept") if has_promise else "",
+        broken_by_seconds=broken_by or None,
         rollback_until=rollback_until if rollback_until and rollback_until > now else None,
         override=str(override) if override else "",
         last_error=record.last_error,
+        failures=record.failures,
+        failed_at=record.failed_at,
         file=definition.place.file if definition else "",
         owner=definition.owner if definition else "",
         project=record.project,
@@ -109,6 +132,8 @@ def _condition(
         return "frozen"
     if record.in_state(State.BUILDING, State.BUILT):
         return "building"
+    if newest is not None and newest.audit is Audit.FAILED:
+        return "differs"
     if newest is not None and definition is not None:
         if newest.version != definition.version:
             return "changed"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
-from cassandra_views.model.names import ViewName, parse_physical, table_id
+from cassandra_views.model.names import ViewName, table_id
 from cassandra_views.model.steps import (
+    AdoptGeneration,
     AuditGeneration,
     AwaitBuild,
     Cause,
@@ -19,7 +19,6 @@ from cassandra_views.model.steps import (
     RetireView,
     ServeGeneration,
     Step,
-    SweepOrphan,
 )
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.generations import (
@@ -30,10 +29,14 @@ from cassandra_views.planning.generations import (
     find_serving,
     generation_cql,
     is_resumable,
+    made_later,
     next_number,
-    orphans,
     vanished,
 )
+from cassandra_views.planning.promise import find_lag
+from cassandra_views.planning.unknown import find_lost, number_of, orphans, sweep
+
+_MOVED_ON = "has moved its window on meanwhile; the next run slides again"
 
 
 @dataclass(slots=True)
@@ -77,6 +80,9 @@ def plan_view(
     is_frozen = override is not None and override.kind is OverrideKind.FROZEN
     if override:
         steps.note(f"is {override}")
+    lag = find_lag(definition, record, context.now)
+    if lag is not None and lag.broken_by:
+        steps.note(f"breaks its promise: {lag}")
 
     for each in record.in_state(State.DROPPING):
         steps.drop(each.number, "a drop that was begun is finished")
@@ -94,8 +100,12 @@ def plan_view(
     elif definition is None and not is_frozen:
         _leave(record, context, steps, "its file is gone", is_approved=context.is_drop_allowed)
     else:
-        for lost in vanished(record, context):
-            steps.note(lost)
+        for text in (*vanished(record, context), *made_later(record, context.now)):
+            steps.note(text)
+        if definition is None or is_frozen:
+            for each in record.in_state(State.SERVING):
+                if each.audit is Audit.FAILED:
+                    steps.note(f"generation {each.number} serves, and its last audit failed")
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
         if definition is not None and not is_frozen:
             _converge(definition, record, context, steps)
@@ -136,8 +146,9 @@ def _sweep(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
 
     Where the registry was lost they may be all that applications still read.
     """
-    found = orphans(record, context)
-    sweeps = [_sweep_step(live, steps.name) for live in found]
+    adopted = {step.number for step in steps.create if isinstance(step, AdoptGeneration)}
+    found = [live for live in orphans(record, context) if number_of(live) not in adopted]
+    sweeps = [sweep(live, steps.name) for live in found]
     is_left = not steps.create and not steps.finish
     if record.read_from or (is_left and record.next_number > 1):
         steps.clean += sweeps
@@ -147,12 +158,6 @@ def _sweep(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
         names = ", ".join(live.name for live in found)
         what = "dropped once a new one serves" if not is_left else "left alone"
         steps.note(f"has physical views that the registry does not know ({names}): they are {what}")
-
-
-def _sweep_step(live: LiveView, name: ViewName) -> SweepOrphan:
-    parsed = parse_physical(live.name)
-    assert parsed is not None  # Catalog.generations_of returns no other names
-    return SweepOrphan(view=name, number=parsed[1], reason="it carries our comment and the registry does not know it")
 
 
 def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps) -> None:
@@ -165,15 +170,24 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
             steps.abandon(each, "the view's file, or the time, asks for something else now")
             continue
         if each.window_start != start:
-            steps.note("has moved its window on meanwhile; the next run slides again")
+            steps.note(_MOVED_ON)
         _resume(each, definition, record, context, steps)
     if steps.finish:
         return
-    if serving is not None and agrees(serving, definition, context.now) and not is_refresh:
+    # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
+    is_new = is_refresh or (serving is not None and serving.audit is Audit.FAILED)
+    if serving is not None and agrees(serving, definition, context.now) and not is_new:
         return
-    former = None if is_refresh else find_former(definition, record, context)
+    former = None if is_new else find_former(definition, record, context)
     if former is not None:
         _finish(former.number, definition, record, context, steps, start, needs_build=False, needs_audit=False)
+        return
+    lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
+    if lost is not None:
+        if lost.window_start != start:
+            steps.note(_MOVED_ON)
+        steps.create.append(lost)
+        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, needs_audit=True)
         return
     cause, reason = cause_of(serving, definition, record, context)
     number = next_number(record, context)

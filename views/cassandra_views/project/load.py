@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
+from cassandra_views.model.definition import BrokenView, Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.names import ViewName, quoted
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
@@ -65,8 +65,12 @@ class Loader:
             cache=cache,
         )
 
-    def load(self) -> Project:
+    def load(self, *, goes_on: bool = False) -> Project:
         """Read every file.
+
+        Args:
+            goes_on: leave view files that are wrong out, and say so in ``Project.broken``: what runs on a schedule
+                must not leave all views alone because of one file.
 
         Raises:
             ProjectError: the folder is missing or empty, a file is wrong, two files have one name.
@@ -82,8 +86,9 @@ class Loader:
         tables = self._tables(table_files, shared)
         # Which tables there are matters to a view as much as what its own say: hints name the nearest.
         shared = mark_of(shared, *(part for path, each in table_files.items() for part in (path.name, each)))
-        views = self._views(tables, shared)
-        if not views and not tables:
+        broken: list[BrokenView] = []
+        views = self._views(tables, shared, broken if goes_on else None)
+        if not views and not tables and not broken:
             raise ProjectError(
                 f"the folder holds no views/*{SUFFIX} and no tables/*{SUFFIX}",
                 on=str(self.root),
@@ -94,6 +99,7 @@ class Loader:
             is_named=self._project is not None,
             views=views,
             tables=tuple(tables.values()),
+            broken=tuple(broken),
         )
 
     def _shared_mark(self) -> str:
@@ -167,19 +173,33 @@ class Loader:
         names = self._names(keyspace) | {"table": f"{quoted(keyspace)}.{quoted(name)}"}
         return read_table(parts, matter, self._templates.render(parts.body, parts.file, names), keyspace, name)
 
-    def _views(self, tables: Mapping[tuple[str, str], TableDefinition], shared: str) -> tuple[ViewDefinition, ...]:
+    def _views(
+        self, tables: Mapping[tuple[str, str], TableDefinition], shared: str, broken: list[BrokenView] | None
+    ) -> tuple[ViewDefinition, ...]:
         found: dict[str, ViewDefinition] = {}
         for path in self._files("views"):
-            content = self._read(path)
-            mark = mark_of(shared, self._shown(path), content)
-            view = self._cache.find_view(mark)
-            if view is None:
-                view = self._view(path, content, tables)
-                self._cache.keep_view(mark, view)
-            # Readers may leave the keyspace out, so a view's name is unique in its registry.
-            _refuse_double(view.name.view, found.get(view.name.view), view.place)
-            found[view.name.view] = view
+            try:
+                view = self._known_or_read(path, tables, shared)
+                # Readers may leave the keyspace out, so a view's name is unique in its registry.
+                _refuse_double(view.name.view, found.get(view.name.view), view.place)
+            except ProjectError as error:
+                if broken is None:
+                    raise
+                broken.append(BrokenView(view=path.name.removesuffix(SUFFIX), error=error))
+            else:
+                found[view.name.view] = view
         return tuple(found.values())
+
+    def _known_or_read(
+        self, path: Path, tables: Mapping[tuple[str, str], TableDefinition], shared: str
+    ) -> ViewDefinition:
+        content = self._read(path)
+        mark = mark_of(shared, self._shown(path), content)
+        view = self._cache.find_view(mark)
+        if view is None:
+            view = self._view(path, content, tables)
+            self._cache.keep_view(mark, view)
+        return view
 
     def _view(self, path: Path, content: bytes, tables: Mapping[tuple[str, str], TableDefinition]) -> ViewDefinition:
         parts = self._split(path, content)

@@ -73,6 +73,8 @@ class WindowMatter(_Strict):
     """When in each step the window moves, in UTC; without it, as soon as it can."""
     lateness: Duration | None = None
     """How late rows may still arrive in the base table."""
+    slide_on: Literal["time", "base"] = "time"
+    """Under Airflow: `time` moves the window when it is due; `base` when its base table's asset has an event."""
 
     @model_validator(mode="after")
     def _check(self) -> WindowMatter:
@@ -81,7 +83,13 @@ class WindowMatter(_Strict):
 
     def window(self) -> Window:
         """Return the model's value."""
-        return Window(last=self.last, step=self.step, at=self.at, lateness=self.lateness or timedelta())
+        return Window(
+            last=self.last,
+            step=self.step,
+            at=self.at,
+            lateness=self.lateness or timedelta(),
+            slides_on_base=self.slide_on == "base",
+        )
 
 
 class ViewMatter(_Strict):
@@ -99,6 +107,8 @@ class ViewMatter(_Strict):
     """How the window slides: rebuild the view beside the serving one, or rotate one generation per step."""
     grace: Duration = DEFAULT_GRACE
     """How long a replaced generation is kept; a rollback is possible that long."""
+    max_lag: Duration | None = None
+    """How late a slide of the window may be; `views status` says whether that is kept."""
     owner: str = ""
     """Who answers for the view."""
     tags: tuple[str, ...] = ()

@@ -52,6 +52,12 @@ WHERE {{{{ in_window() }}}} AND order_id IS NOT NULL AND customer IS NOT NULL
 PRIMARY KEY ((day), order_id, customer)
 WITH CLUSTERING ORDER BY (order_id DESC, customer ASC)
 """,
+    "dags/views.py": """\
+# For Airflow, where it runs these views on schedule: docs/guides/airflow-views.md
+from cassandra_views.airflow import view_dags
+
+view_dags("../cql_templates", globals(), conn_id="cassandra_default")
+""",
     ".pre-commit-config.yaml": """\
 repos:
   - repo: local

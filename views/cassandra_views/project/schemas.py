@@ -12,7 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
 from cassandra_views.model.times import duration_text
-from cassandra_views.project.config import ProjectConfig
+from cassandra_views.project.config_file import ProjectConfig
 from cassandra_views.project.matter import TableMatter, ViewMatter
 
 KINDS: dict[str, type[BaseModel]] = {"view": ViewMatter, "table": TableMatter, "toml": ProjectConfig}

@@ -103,6 +103,7 @@ def read_view(
         time=table.time if table else None,
         strategy=matter.strategy,
         grace=matter.grace,
+        max_lag=matter.max_lag,
         description=matter.description,
         owner=matter.owner,
         tags=matter.tags,
@@ -146,6 +147,13 @@ def _check_window(view: ViewDefinition, parts: SplitFile, used: Used) -> None:
             on=str(view.name),
             place=Place(file=parts.file, line=parts.line_of("window")),
             next="Write {{ in_window() }} into WHERE, or take 'window' out to cover the whole base",
+        )
+    if window is None and view.max_lag is not None:
+        raise ProjectError(
+            "the front matter has max_lag, and no window: nothing slides that could be late",
+            on=str(view.name),
+            place=Place(file=parts.file, line=parts.line_of("max_lag")),
+            next="Add a window, or take 'max_lag' out",
         )
     if window and time and time.grain and window.step % time.grain:
         raise ProjectError(

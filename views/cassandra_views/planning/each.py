@@ -1,0 +1,103 @@
+"""What is to be done for each view by itself, so that one that cannot be planned does not hold up the others. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.errors import ViewsError
+from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import (
+    Cause,
+    CreateGeneration,
+    CreateKeyspace,
+    CreateRegistry,
+    CreateTable,
+    DropGeneration,
+    Plan,
+    Step,
+)
+from cassandra_views.planning.promise import find_lag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewWork:
+    """What is to be done for one view; for ``name`` None, what belongs to no view: keyspaces and base tables.
+
+    Args:
+        revision: of the view's registry rows, as the plan's precondition has it.
+        error: why it could not be planned; there are no steps then.
+        failures: runs in a row that failed for it; the last at ``failed_at``.
+        lag: for how long a slide that is among the steps has been due.
+        awaits_event: that slide is to be done when its base table is told to be written.
+    """
+
+    name: ViewName | None
+    steps: tuple[Step, ...] = ()
+    revision: str = ""
+    error: ViewsError | None = None
+    failures: int = 0
+    failed_at: datetime | None = None
+    lag: timedelta = timedelta()
+    awaits_event: bool = False
+
+    @property
+    def needs_approval(self) -> bool:
+        """Tell whether nothing but drops of the whole view is left, which a person is asked for."""
+        return bool(self.steps) and all(isinstance(each, DropGeneration) and each.needs_approval for each in self.steps)
+
+    @property
+    def is_slide(self) -> bool:
+        """Tell whether it is a slide of the window that has not begun yet, and nothing else."""
+        creates = [each for each in self.steps if isinstance(each, CreateGeneration)]
+        return bool(creates) and all(each.cause is Cause.SLIDE and not each.resumes for each in creates)
+
+
+def judged(work: ViewWork, definition: ViewDefinition | None, record: ViewRecord | None, now: datetime) -> ViewWork:
+    """Return the work with what file and registry say of when it had better be done."""
+    if record is not None:
+        work = replace(work, failures=record.failures, failed_at=record.failed_at)
+    window = definition.window if definition else None
+    if window is not None and work.is_slide:
+        lag = find_lag(definition, record, now)
+        work = replace(work, lag=lag.late if lag else timedelta(), awaits_event=window.slides_on_base)
+    return work
+
+
+def work_of(plan: Plan) -> tuple[ViewWork, ...]:
+    """Return a plan's steps by view, in the order of the plan."""
+    found: dict[ViewName | None, list[Step]] = {}
+    for step in plan.steps:
+        match step:
+            case CreateRegistry() | CreateKeyspace() | CreateTable():
+                found.setdefault(None, []).append(step)
+            case _:
+                found.setdefault(step.view, []).append(step)
+    revisions = {each.view: each.revision for each in plan.preconditions}
+    return tuple(
+        ViewWork(name=name, steps=tuple(steps), revision=revisions.get(name, "") if name else "")
+        for name, steps in found.items()
+    )
+
+
+def plan_each(plan: Callable[[frozenset[ViewName] | None], Plan], names: Iterable[ViewName]) -> tuple[ViewWork, ...]:
+    """Return what is to be done for each view; those for which nothing is are left out.
+
+    Args:
+        plan: makes the plan of some views, or of all, from one observation.
+        names: the views to plan one by one where they cannot be planned together.
+    """
+    try:
+        return work_of(plan(None))
+    except ViewsError:
+        pass  # of one view, or of all: planned one by one it is told which
+    found: list[ViewWork] = []
+    for name in names:
+        try:
+            found += [each for each in work_of(plan(frozenset([name]))) if each.name is not None]
+        except ViewsError as error:
+            found.append(ViewWork(name=name, error=error))
+    return tuple(found)

@@ -1,0 +1,52 @@
+"""Where a plan is for: the head that every plan carries, whatever its steps. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cassandra_views.model.steps import DropGeneration, Plan, Precondition, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Which cluster, registry and environment a plan is for.
+
+    Args:
+        registry_replication: the CQL map with which a missing registry is created.
+        keyspaces: CREATE KEYSPACE of the keyspaces that views.toml describes, by name.
+        view_budget: how many views one base table may carry.
+    """
+
+    cluster: str
+    registry: str
+    environment: str
+    project: str
+    line: str
+    registry_replication: str = ""
+    keyspaces: tuple[tuple[str, str], ...] = ()
+    view_budget: int = 20
+    has_snapshot_option: bool = True
+
+    def new_plan(
+        self,
+        now: datetime,
+        *,
+        steps: tuple[Step, ...],
+        preconditions: tuple[Precondition, ...],
+        notes: tuple[str, ...] = (),
+        withheld: tuple[DropGeneration, ...] = (),
+    ) -> Plan:
+        """Return these steps as a plan for this target, made now."""
+        return Plan(
+            made_at=now,
+            target=self.line,
+            cluster=self.cluster,
+            registry=self.registry,
+            environment=self.environment,
+            project=self.project,
+            steps=steps,
+            preconditions=preconditions,
+            notes=notes,
+            withheld=withheld,
+        )
