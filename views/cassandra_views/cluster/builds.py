@@ -8,6 +8,7 @@ SUCCESS on any node (``drain``). ``system_distributed.view_build_status`` answer
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ class NodeBuild:
     Args:
         share: about how much of the node's work is done, 0 to 1.
         keys: partitions the node has gone through, as of its last checkpoint.
+        is_left_out: it cannot be reached, and a person chose to go on without it.
     """
 
     address: str
@@ -38,6 +40,7 @@ class NodeBuild:
     share: float = 0.0
     keys: int = 0
     note: str = ""
+    is_left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,13 @@ class BuildLook:
     @property
     def is_built(self) -> bool:
         """Tell whether the generation counts as built."""
-        return all(node.is_built for node in self.nodes) and not self.moving and not self.undrained
+        is_done = all(node.is_built or node.is_left_out for node in self.nodes)
+        return is_done and not self.moving and not self.undrained
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The members that are not known to have built it, and are not waited for."""
+        return tuple(node.address for node in self.nodes if node.is_left_out and not node.is_built)
 
     @property
     def share(self) -> float:
@@ -76,7 +85,8 @@ class BuildLook:
     @property
     def waits_for(self) -> tuple[str, ...]:
         """What is being waited for, in words, one entry a node."""
-        found = [f"{node.address} ({node.note or f'{node.share:.0%}'})" for node in self.nodes if not node.is_built]
+        waiting = [node for node in self.nodes if not node.is_built and not node.is_left_out]
+        found = [f"{node.address} ({node.note or f'{node.share:.0%}'})" for node in waiting]
         found += [f"{address} (still delivers view writes, or cannot be asked)" for address in self.undrained]
         return tuple(found + [f"{address} (is moving in the ring)" for address in self.moving])
 
@@ -86,11 +96,19 @@ class BuildLook:
         return (nodes, self.undrained, self.moving)
 
 
-def look(database: Database, keyspace: str, physical: str, *, cutoff: datetime | None = None) -> BuildLook:
+def look(
+    database: Database,
+    keyspace: str,
+    physical: str,
+    *,
+    cutoff: datetime | None = None,
+    without: Collection[str] = (),
+) -> BuildLook:
     """Ask every member how far it is with one view.
 
     Args:
         cutoff: that of an earlier look of the same wait.
+        without: addresses of members that are not waited for where they cannot be reached.
 
     Raises:
         ClusterError: no member answers, or the role may not read the status tables.
@@ -123,18 +141,27 @@ def look(database: Database, keyspace: str, physical: str, *, cutoff: datetime |
         elif answer.error:
             row = status.get(member.host_id)
             is_built = bool(row and row["status"] == "SUCCESS")
-            note = "cannot be reached; it must come back, or be removed from the ring"
-            nodes.append(NodeBuild(address=member.address, is_built=is_built, is_reachable=False, note=note))
+            note = "cannot be reached; it must come back, leave the ring, or be left out by 'views apply --without'"
+            nodes.append(
+                NodeBuild(
+                    address=member.address,
+                    is_built=is_built,
+                    is_reachable=False,
+                    note=note,
+                    is_left_out=member.address in without,
+                )
+            )
         else:
             share, keys = progress.get(member.address, (0.0, 0))
             nodes.append(NodeBuild(address=member.address, is_built=False, is_reachable=True, share=share, keys=keys))
     moving = tuple(member.address for member in members if member.is_moving)
     succeeded_at: datetime | None = None
     undrained: tuple[str, ...] = ()
-    if all(node.is_built for node in nodes):
-        succeeded_at = _last_success(status, owning)
+    if all(node.is_built or node.is_left_out for node in nodes):
+        asked = [member for member, node in zip(owning, nodes, strict=True) if not node.is_left_out]
+        succeeded_at = _last_success(status, asked)
         cutoff = succeeded_at or cutoff or server_time(database)
-        undrained = find_undrained(database, owning, cutoff)
+        undrained = find_undrained(database, asked, cutoff)
     return BuildLook(nodes=tuple(nodes), moving=moving, undrained=undrained, succeeded_at=succeeded_at, cutoff=cutoff)
 
 

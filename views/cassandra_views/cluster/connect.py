@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from cassandra import DriverException
+from cassandra import DriverException, UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
 from cassandra.policies import (
     ConstantReconnectionPolicy,
     DCAwareRoundRobinPolicy,
+    LoadBalancingPolicy,
     RoundRobinPolicy,
     TokenAwarePolicy,
 )
@@ -35,30 +37,62 @@ def connected(
     tls_key: Path | None = None,
     is_tls: bool = False,
     check_hostname: bool = True,
+    consistency: int | None = None,
+    serial_consistency: int | None = None,
+    request_timeout_seconds: float = 15.0,
+    connect_timeout_seconds: float = 8.0,
+    load_balancing: LoadBalancingPolicy | None = None,
+    profiles: Mapping[str, Mapping[str, Any]] | None = None,
+    protocol_version: int | None = None,
+    cql_version: str | None = None,
 ) -> Iterator[Session]:
     """Open a session, and close it at the end.
+
+    Args:
+        consistency, serial_consistency: of statements that name none; the registry's and the manager's own do.
+        load_balancing: instead of reading in ``local_dc``, from the replicas themselves.
+        profiles: further execution profiles by name: the driver's arguments that differ from the default's.
 
     Raises:
         ClusterError: no contact point answers, or the credentials are wrong.
     """
     points: list[str | tuple[str, int]] = [_endpoint(each, port) for each in contact_points]
     local = DCAwareRoundRobinPolicy(local_dc=local_dc) if local_dc else RoundRobinPolicy()
-    cluster = Cluster(
-        contact_points=points,
-        port=port,
-        auth_provider=PlainTextAuthProvider(username, password) if username else None,
-        ssl_context=_tls(tls_ca, tls_cert, tls_key, check_hostname=check_hostname) if is_tls else None,
-        execution_profiles={
-            EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=TokenAwarePolicy(local), request_timeout=15)
-        },
-        # The catalog is read by our own queries; the driver's copy of 1,000 views costs seconds.
-        schema_metadata_enabled=False,
-        # Else each new statement waits for the slowest node; the others learn it when they are asked.
-        prepare_on_all_hosts=False,
-        reconnection_policy=ConstantReconnectionPolicy(1.0, None),
-        connect_timeout=8,
-        control_connection_timeout=8,
-    )
+    profile: dict[str, Any] = {
+        "load_balancing_policy": load_balancing or TokenAwarePolicy(local),
+        "request_timeout": request_timeout_seconds,
+    }
+    if consistency is not None:
+        profile["consistency_level"] = consistency
+    if serial_consistency is not None:
+        profile["serial_consistency_level"] = serial_consistency
+    protocol = {} if protocol_version is None else {"protocol_version": protocol_version}
+    try:
+        cluster = Cluster(
+            contact_points=points,
+            port=port,
+            auth_provider=PlainTextAuthProvider(username, password) if username else None,
+            ssl_context=tls_context(tls_ca, tls_cert, tls_key, check_hostname=check_hostname) if is_tls else None,
+            execution_profiles={
+                EXEC_PROFILE_DEFAULT: ExecutionProfile(**profile),
+                **{name: ExecutionProfile(**{**profile, **own}) for name, own in (profiles or {}).items()},
+            },
+            cql_version=cql_version,
+            **protocol,
+            # The catalog is read by our own queries; the driver's copy of 1,000 views costs seconds.
+            schema_metadata_enabled=False,
+            # Else each new statement waits for the slowest node; the others learn it when they are asked.
+            prepare_on_all_hosts=False,
+            reconnection_policy=ConstantReconnectionPolicy(1.0, None),
+            connect_timeout=connect_timeout_seconds,
+            control_connection_timeout=connect_timeout_seconds,
+        )
+    except (UnresolvableContactPoints, UnicodeError) as error:  # the second is Python's, of what no host can be called
+        raise ClusterError(
+            "the cluster cannot be reached: no contact point's name leads to an address",
+            on=", ".join(contact_points),
+            next="Correct the names, or give addresses",
+        ) from error
     quiet = logging.getLogger("cassandra")
     level = quiet.level
     quiet.setLevel(logging.CRITICAL)  # what it would warn of is raised, or asked of every node
@@ -86,7 +120,11 @@ def _endpoint(text: str, port: int) -> str | tuple[str, int]:
     return (host, int(own)) if int(own) != port else host
 
 
-def _tls(ca: Path | None, cert: Path | None, key: Path | None, *, check_hostname: bool) -> ssl.SSLContext:
+def tls_context(ca: Path | None, cert: Path | None, key: Path | None, *, check_hostname: bool) -> ssl.SSLContext:
+    """Return what TLS to the nodes takes.
+
+    Raises: ConfigurationError: a file cannot be read.
+    """
     try:
         context = ssl.create_default_context(cafile=str(ca) if ca else None)
         context.check_hostname = check_hostname

@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
+from cassandra.connection import DefaultEndPoint
+from cassandra.policies import SimpleConvictionPolicy
 from cassandra.pool import Host
 
 from cassandra_views.cluster.database import Database
 
-_MOVING = ("BOOT", "BOOT_REPLACE", "LEAVING", "MOVING")
+_JOINING = ("BOOT", "BOOT_REPLACE")
+_MOVING = (*_JOINING, "LEAVING", "MOVING")
 _GONE = ("LEFT", "REMOVED_TOKEN", "REMOVING_TOKEN")
 
 
@@ -18,6 +21,7 @@ class Member:
     """One node of the ring.
 
     Args:
+        host: of a node that joins it is one that the driver cannot ask.
         status: the word gossip has for it (``NORMAL``, ``BOOT``, ``LEAVING``, ``MOVING``, ``shutdown``);
             empty where no node's gossip could be read.
     """
@@ -36,16 +40,30 @@ class Member:
 
 
 def read_members(database: Database) -> list[Member]:
-    """Return the members, by the driver's list of hosts and the nodes' own gossip."""
+    """Return the members, by the driver's list of hosts and the nodes' own gossip.
+
+    A node that joins, or replaces another under its own address, is in no node's ``system.peers`` until it is done, so
+    the driver does not know it: gossip alone does.
+    """
     hosts = database.hosts()
     statuses: dict[str, str] = {}
-    for answer in database.ask("SELECT host_id, status, status_with_port FROM system_views.gossip_info", hosts):
+    joining: dict[str, str] = {}
+    query = "SELECT host_id, address, status, status_with_port FROM system_views.gossip_info"
+    for answer in database.ask(query, hosts):
         for row in answer.rows:
             word = (row["status_with_port"] or row["status"] or "").partition(",")[0]
             known = statuses.get(row["host_id"])
             # Any observer that sees a move outweighs those that do not see it yet.
             if known is None or word in _MOVING:
                 statuses[row["host_id"]] = word
+            if word in _JOINING:
+                joining[row["host_id"]] = str(row["address"])
+    for host in hosts:
+        joining.pop(str(host.host_id), None)
+    hosts += [
+        Host(DefaultEndPoint(address), SimpleConvictionPolicy, host_id=uuid.UUID(host_id))
+        for host_id, address in joining.items()
+    ]
     members = []
     for host in hosts:
         status = statuses.get(str(host.host_id), "")
@@ -57,7 +75,7 @@ def read_members(database: Database) -> list[Member]:
                     host_id=host.host_id,
                     data_center=host.datacenter or "",
                     status=status,
-                    owns_tokens=status not in ("BOOT", "BOOT_REPLACE"),
+                    owns_tokens=status not in _JOINING,
                 )
             )
     return members

@@ -10,16 +10,17 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from cassandra import ConsistencyLevel
 
 from cassandra_views.cluster.database import DRIVER_ERRORS, Database, Row, driver_text
 from cassandra_views.cluster.history import Event, History, author
-from cassandra_views.cluster.registry_rows import check_move, holds, record_of, stored
+from cassandra_views.cluster.registry_rows import as_stored, check_move, holds, record_of, stored
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.model.errors import ClusterError, RegistryError, StalePlan
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import Audit, State, ViewRecord
 from cassandra_views.model.names import ViewName, quoted
 
 
@@ -44,14 +45,18 @@ class Registry:
         Raises:
             RegistryError: it was made by a newer program.
         """
+        return self.schema_number() is not None
+
+    def schema_number(self) -> int | None:
+        """Return the registry's schema number, None where there is no registry; errors as ``exists``."""
         found = self._database.rows(
             "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", (self.keyspace,)
         )
         if not {"views", "history", "lease", "about"} <= {row["table_name"] for row in found}:
-            return False
+            return None
         rows = self._database.rows(f"SELECT value FROM {quoted(self.keyspace)}.about WHERE name = 'schema'")
         if not rows:
-            return False
+            return None
         number = int(rows[0]["value"])
         if number > SCHEMA_NUMBER:
             raise RegistryError(
@@ -59,7 +64,7 @@ class Registry:
                 on=self.keyspace,
                 next="Upgrade cassandra-views",
             )
-        return True
+        return number
 
     def read_all(self) -> tuple[ViewRecord, ...]:
         """Return every view's record, in one paged read at LOCAL_QUORUM."""
@@ -120,6 +125,66 @@ class Registry:
         raise ClusterError(
             "its registry row could not be taken: conditional writes fail or rivals keep taking it",
             on=str(name),
+            next="See that a quorum of the registry's replicas is up, then run the command again",
+        )
+
+    def count_failed_run(self, name: ViewName, *, at: datetime, error: str) -> ViewRecord:
+        """Count one more failed run in a row.
+
+        The fence is left as it is, and the count is what is compared: whoever works on the view meanwhile is
+        not stopped by it.
+
+        Raises:
+            ClusterError: conditional writes fail.
+        """
+        at = as_stored(at)
+        wanted: tuple[int, datetime, str] | None = None
+        for _ in range(20):
+            record = self._settled_read(name)
+            if wanted == (record.failures, record.failed_at, record.last_error):
+                return record  # the one of unknown outcome had arrived
+            if not record.fence:
+                record = self.raise_fence(name)  # a first row, which nobody works on
+            wanted = (record.failures + 1, at, error)
+            query = (
+                f"UPDATE {self._views} SET failures = ?, failed_at = ?, last_error = ? "
+                "WHERE keyspace_name = ? AND view_name = ? IF failures = ?"
+            )
+            values = (*wanted, name.keyspace, name.view, record.failures or None)
+            try:
+                applied, _found = self._database.conditional([(query, values)])
+            except DRIVER_ERRORS:
+                continue
+            if applied:
+                return replace(record, failures=wanted[0], failed_at=at, last_error=error)
+            wanted = None
+        raise ClusterError(
+            "its failed run could not be counted: conditional writes fail or rivals keep counting",
+            on=str(name),
+            next="See that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
+        )
+
+    def write_verdict(self, name: ViewName, number: int, audit: Audit, *, at: datetime, rows: int | None) -> bool:
+        """Write what an audit found of a generation that serves; return False where it serves no longer.
+
+        The fence is left as it is: whoever works on the view meanwhile is not stopped by it.
+
+        Raises:
+            ClusterError: conditional writes fail.
+        """
+        at = as_stored(at)
+        query = (
+            f"UPDATE {self._views} SET audit = ?, audited_at = ?, rows_built = ? "
+            "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
+        )
+        values = (audit.value, at, rows, name.keyspace, name.view, number, State.SERVING.value)
+        for _ in range(5):
+            with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
+                applied, _found = self._database.conditional([(query, values)])
+                return applied
+        raise ClusterError(
+            "its audit could not be written down: conditional writes fail",
+            on=f"{name} generation {number}",
             next="See that a quorum of the registry's replicas is up, then run the command again",
         )
 

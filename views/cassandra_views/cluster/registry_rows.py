@@ -72,6 +72,11 @@ def stored(value: Any) -> Any:
     return value
 
 
+def as_stored(moment: datetime) -> datetime:
+    """Return a moment as the server keeps it: in whole milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
 def _utc(value: datetime | None) -> datetime | None:
     return value.replace(tzinfo=UTC) if value is not None else None
 
@@ -90,7 +95,7 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
         override = Override(
             kind=OverrideKind(first["override"]),
             by=first["override_by"] or "",
-            why=first["override_why"] or "",
+            reason=first["override_why"] or "",
             until=_utc(first["override_until"]),
         )
     grace = first["grace_seconds"]
@@ -105,6 +110,8 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             override=override,
             next_due=_utc(first["next_due"]),
             last_error=first["last_error"] or "",
+            failures=first.get("failures") or 0,  # a registry that an older program made lacks the column
+            failed_at=_utc(first.get("failed_at")),
             project=first["project"] or "",
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )

@@ -1,7 +1,7 @@
 """The registry's own tables: their statements, their number, and what may read them.
 
-Additive changes only. ``keyspace_name, view_name, read_from`` of ``views`` are frozen for good:
-readers are upgraded on other days than managers.
+Additive changes only: what a later number adds stands in ``_ADDED``, too. ``keyspace_name, view_name,
+read_from`` of ``views`` are frozen for good: readers are upgraded on other days than managers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import uuid
 
 from cassandra_views.model.names import quoted, table_id
 
-SCHEMA_NUMBER = 1
+SCHEMA_NUMBER = 2
 
 _TABLES = {
     "about": """
@@ -32,6 +32,8 @@ _TABLES = {
         override_until timestamp static,
         next_due timestamp static,
         last_error text static,
+        failures int static,
+        failed_at timestamp static,
         project text static,
         physical_name text,
         table_id uuid,
@@ -78,6 +80,9 @@ _TABLES = {
     """,
 }
 
+_ADDED = {2: {"views": "failures int static, failed_at timestamp static"}}
+"""Columns that came with a schema number, by table."""
+
 _COMMENTS = {
     "about": "cassandra-views: schema number of this registry",
     "views": "cassandra-views: what exists and what serves; read_from names the physical views to query",
@@ -107,3 +112,12 @@ def table_statements(keyspace: str) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def upgrade_statements(keyspace: str, number: int) -> list[tuple[str, str]]:
+    """Return (table, ALTER TABLE) of what a registry of this schema number lacks; each can be sent twice."""
+    return [
+        (table, f"ALTER TABLE {quoted(keyspace)}.{table} ADD IF NOT EXISTS ({columns})")
+        for later in range(number + 1, SCHEMA_NUMBER + 1)
+        for table, columns in _ADDED[later].items()
+    ]

@@ -1,4 +1,4 @@
-"""The first audit: are the rows of the window in the generation, and no others?
+"""The audit of keys: are the rows of the window in the generation, and no others?
 
 Counts base and view by token ranges. Where the counts differ (writes never rest), or the servers
 cannot count, the keys themselves are compared, and each difference is looked at again by point reads
@@ -8,14 +8,17 @@ before it counts. A full audit (STALE, KEY) has the same place and verdict.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from cassandra_views.cluster.database import Database, explained
+from cassandra_views.cluster.drain import find_undrained, server_time
+from cassandra_views.cluster.members import read_members
 from cassandra_views.lifecycle.scan import RANGES, Row, Scan
-from cassandra_views.model.statement import Relation
+from cassandra_views.model.relation import Relation
 from cassandra_views.model.table import TableShape
 
 _BUCKETS = 65_536
@@ -24,7 +27,10 @@ _KEPT_ROWS = 500_000
 _EVERY_BUCKET = frozenset(range(_BUCKETS))
 _LOOKS = 7
 """With the pauses doubling from half a second the last look is half a minute after the first: a view write that
-was not delivered from a batch waits as a hint, which is flushed and sent every ten seconds each."""
+was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
+_MORE_LOOKS = 30
+"""How often it is looked again after that, while a node holds a batch or hint of before the first look."""
+_MORE_PAUSE_SECONDS = 10.0
 _CHUNK = 200
 _ENOUGH = 100
 """As many differences prove one; more are not looked at again one by one."""
@@ -70,6 +76,7 @@ class Audit:
 
     Args:
         relations: the view's WHERE with its window's bounds put in.
+        remains: what an error says of the view's state.
         recheck_seconds: the pause before the second look at a difference; it doubles with each.
     """
 
@@ -81,10 +88,13 @@ class Audit:
         relations: Sequence[Relation],
         *,
         on_progress: Callable[[str, float], None] = lambda text, share: None,
+        remains: str = "It was not served",
         recheck_seconds: float = 0.5,
     ) -> None:
+        self._database = database
         self._scan = Scan(database, base, view, relations)
         self._on_progress = on_progress
+        self._remains = remains
         self._recheck_seconds = recheck_seconds
 
     def run(self) -> Verdict:
@@ -94,7 +104,7 @@ class Audit:
             ClusterError: base or view cannot be read.
         """
         on = str(self._scan.view)
-        with explained("the audit cannot read", on=on, remains="It was not served"):
+        with explained("the audit cannot read", on=on, remains=self._remains):
             self._scan.prepare()
             if self._scan.can_count:
                 before = self._count(self._scan.base, "base", 0.0)
@@ -168,19 +178,30 @@ class Audit:
     def _still(self, rows: list[Row], differs: Callable[[Row], bool]) -> list[Row]:
         """Return the rows that differ at each of several looks: a write under way is no difference."""
         still: list[Row] = []
+        began = server_time(self._database)
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="audit") as pool:
             for start in range(0, len(rows), _CHUNK):
                 left = rows[start : start + _CHUNK]
-                for look in range(_LOOKS):
+                for pause in self._pauses(began):
+                    time.sleep(pause)
+                    left = [row for row, is_so in zip(left, pool.map(differs, left), strict=True) if is_so]
                     if not left:
                         break
-                    if look:
-                        time.sleep(self._recheck_seconds * 2 ** (look - 1))
-                    left = [row for row, is_so in zip(left, pool.map(differs, left), strict=True) if is_so]
                 still += left
                 if len(still) >= _ENOUGH:
                     break
         return still
+
+    def _pauses(self, began: datetime) -> Iterator[float]:
+        """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way."""
+        yield 0.0
+        for look in range(_LOOKS - 1):
+            yield self._recheck_seconds * 2**look
+        for _ in range(_MORE_LOOKS):
+            if not find_undrained(self._database, read_members(self._database), began):
+                return
+            self._on_progress("audit: waiting for view writes that a node still holds", 0.95)
+            yield _MORE_PAUSE_SECONDS
 
     def _is_missing(self, row: Row) -> bool:
         """Tell whether the base has the row before and after the view has it not."""

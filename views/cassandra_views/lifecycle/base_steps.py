@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database, explained
+from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements
+from cassandra_views.cluster.registry_upgrade import write_about
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.model.names import quoted
 from cassandra_views.model.steps import CreateKeyspace, CreateRegistry, CreateTable
-
-_TRIES = 4
 
 
 class BaseSteps:
@@ -38,16 +36,7 @@ class BaseSteps:
         for table, cql in table_statements(step.keyspace):
             self._ddl.send_idempotent(cql, on=f"table {step.keyspace}.{table}")
         query = f"INSERT INTO {quoted(step.keyspace)}.about (name, value) VALUES (?, ?) IF NOT EXISTS"
-        with explained("the registry could not be written", on=step.keyspace, remains="Its tables exist"):
-            for attempt in range(1, _TRIES + 1):
-                try:
-                    self._database.conditional([(query, ("schema", str(SCHEMA_NUMBER)))])
-                    break
-                except DRIVER_ERRORS:
-                    # Unknown: the same once more changes nothing twice.
-                    if attempt == _TRIES:
-                        raise
-                    time.sleep(0.2 * attempt)
+        write_about(self._database, step.keyspace, query, ("schema", str(SCHEMA_NUMBER)))
         return "made"
 
     def create_keyspace(self, step: CreateKeyspace) -> str:

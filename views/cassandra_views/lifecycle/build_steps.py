@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
-from cassandra_views.cql.drift import view_drift
-from cassandra_views.cql.parse import parse_view
-from cassandra_views.lifecycle.audit import Audit as AuditRun
+from cassandra_views.lifecycle.comparing import Standing, compare, look_up
 from cassandra_views.lifecycle.ledger import Ledger, stale
 from cassandra_views.lifecycle.quiet import QuietLease
-from cassandra_views.lifecycle.reports import Listener, Progress
+from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.waiting import BuildWait
-from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.errors import AuditFailed, ClusterError
 from cassandra_views.model.generation import Audit, Generation, State
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import AuditGeneration, AwaitBuild, CreateGeneration
-from cassandra_views.model.table import TableShape
+from cassandra_views.model.steps import AdoptGeneration, AuditGeneration, AwaitBuild, CreateGeneration
 from cassandra_views.model.times import instant_text
 
 _GIVEN_UP = "It is marked failed and serves nobody; what served before still serves"
@@ -62,7 +57,7 @@ class BuildSteps:
             if step.resumes:
                 self._ledger.get(view, number, State.BUILDING)
             else:
-                self._reserve(step, physical)
+                self._reserve(step, physical, f"{step.cause.value}: {step.reason}")
             self._ledger.intend(view, f"create ({step.cause.value})", number=number, detail=step.cql)
             try:
                 self._ddl.create_view(held, step.cql, view.keyspace, physical, step.table_id, on)
@@ -71,7 +66,18 @@ class BuildSteps:
                 raise
         return physical
 
-    def _reserve(self, step: CreateGeneration, physical: str) -> None:
+    def adopt(self, step: AdoptGeneration) -> str:
+        """Write a generation that the schema holds into the registry that lost it; the schema is left as it is.
+
+        Raises:
+            StalePlan: the number was taken by another run.
+        """
+        physical = step.view.physical(step.number)
+        self._reserve(step, physical, f"taken over: {step.reason}")
+        self._ledger.tell(step.view, "take over", number=step.number, detail=step.cql)
+        return physical
+
+    def _reserve(self, step: CreateGeneration | AdoptGeneration, physical: str, reason: str) -> None:
         record = self._ledger.take(step.view)
         if step.number < record.next_number:
             raise stale(step.view)
@@ -85,7 +91,7 @@ class BuildSteps:
             "created_at": self._clock(),
             "run": self._ledger.registry.run,
             "cql": step.cql,
-            "reason": f"{step.cause.value}: {step.reason}",
+            "reason": reason,
         }
         statics = {"next_number": step.number + 1, "project": self._ledger.project}
         self._ledger.change(step.view, statics=statics, generations={step.number: row})
@@ -100,14 +106,17 @@ class BuildSteps:
         _record, each = self._ledger.get(step.view, step.number, State.BUILDING)
         # Before the wait, since what is not as asked for need not be waited for; a run may have been
         # killed between the CREATE and this look.
-        self._get_as_asked(step.view, each)
+        self._get_standing(step.view, each)
         found = self._build_wait.wait(step.view, step.number)
         rows = {"state": State.BUILT, "built_at": self._clock(), "rows_built": found.keys or None}
         self._ledger.change(step.view, generations={step.number: rows})
-        succeeded = f"last SUCCESS {instant_text(found.succeeded_at)}" if found.succeeded_at else ""
-        self._ledger.tell(step.view, "built", number=step.number, detail=succeeded)
-        nodes = len(found.nodes)
-        return f"built on {nodes} node{'s' if nodes != 1 else ''}"
+        told = [f"last SUCCESS {instant_text(found.succeeded_at)}"] if found.succeeded_at else []
+        without = f"without {', '.join(found.left_out)}" if found.left_out else ""
+        if without:
+            told.append(f"{without}, by the choice of who ran this: it could not be reached")
+        self._ledger.tell(step.view, "built", number=step.number, detail="; ".join(told))
+        nodes = len(found.nodes) - len(found.left_out)
+        return f"built on {nodes} node{'s' if nodes != 1 else ''}{f', {without}' if without else ''}"
 
     def audit(self, step: AuditGeneration) -> str:
         """Compare the generation with its base, and write the verdict down.
@@ -119,14 +128,8 @@ class BuildSteps:
         view, number = step.view, step.number
         on = f"{view} generation {number}"
         _record, each = self._ledger.get(view, number, State.BUILT)
-        live, base = self._get_as_asked(view, each)
-        verdict = AuditRun(
-            self._database,
-            base,
-            live.shape,
-            parse_view(each.cql).where,
-            on_progress=lambda text, share: self._listener(Progress(view=view, number=number, text=text, share=share)),
-        ).run()
+        standing = self._get_standing(view, each)
+        verdict = compare(self._database, self._listener, view, each, standing, remains="It was not served")
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
@@ -142,39 +145,23 @@ class BuildSteps:
                 f"it differs from its base: {verdict}",
                 on=on,
                 remains=_GIVEN_UP,
-                next="Repair the base table ('nodetool repair'), then run apply: it drops this generation and "
-                "builds the next",
+                next="Run apply again: it drops this generation and builds the next. If that differs, too, repair the "
+                "base table first ('nodetool repair')",
             )
         return str(verdict)
 
-    def _get_as_asked(self, view: ViewName, each: Generation) -> tuple[LiveView, TableShape]:
-        """Return what the schema holds of a generation and its base: a name that exists proves nothing.
+    def _get_standing(self, view: ViewName, each: Generation) -> Standing:
+        """Return what the schema holds of a generation and its base.
 
         Raises:
             ClusterError: it holds something else than what was asked for; the generation is marked failed.
         """
-        catalog = read_catalog(self._database, [view.keyspace])
-        live = catalog.find_view(view, each.number)
-        base = catalog.find_table(view.keyspace, live.base) if live else None
-        if live is None or base is None:
-            reason = "it is gone from the schema"
-        elif live.table_id != each.table_id:
-            reason = "it was dropped and created again by somebody else"
-        else:
-            differences = view_drift(
-                parse_view(each.cql),
-                base,
-                live.shape,
-                where_clause=live.where_clause,
-                include_all_columns=live.include_all_columns,
-                base_name=live.base,
-            )
-            if not differences:
-                return live, base
-            reason = f"the server made something else of it: {'; '.join(differences)}"
-        self._ledger.fail(view, each.number, reason)
+        found = look_up(self._database, view, each)
+        if isinstance(found, Standing):
+            return found
+        self._ledger.fail(view, each.number, found)
         raise ClusterError(
-            reason,
+            found,
             on=f"{view} generation {each.number}",
             remains=_GIVEN_UP,
             next="Run the command again: it drops this generation and builds the next",

@@ -14,9 +14,10 @@ from uuid import UUID
 from cassandra_views.cluster.database import Database
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.model.errors import ClusterError
-from cassandra_views.model.statement import Operator, Relation, Subject, Term
-from cassandra_views.model.statement import Sequence as Terms
+from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.table import TableShape
+from cassandra_views.model.term import Sequence as Terms
+from cassandra_views.model.term import Term
 
 _COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.EQUAL: operator.eq,

@@ -15,6 +15,7 @@ from typing import assert_never
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry import Registry
+from cassandra_views.lifecycle.audit_steps import AuditSteps
 from cassandra_views.lifecycle.base_steps import BaseSteps
 from cassandra_views.lifecycle.build_steps import BuildSteps
 from cassandra_views.lifecycle.ledger import Ledger
@@ -25,6 +26,7 @@ from cassandra_views.lifecycle.waiting import BuildWait
 from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
+    AdoptGeneration,
     AuditGeneration,
     AwaitBuild,
     CreateGeneration,
@@ -85,6 +87,7 @@ class Runner:
             listener=listener,
             build_wait=build_wait or BuildWait(database, listener),
         )
+        self._audit = AuditSteps(database, self._ledger, clock=clock, listener=listener)
         self._serve = ServeSteps(ddl, self._quiet, self._ledger, clock=clock)
 
     def run(self, plan: Plan) -> Outcome:
@@ -142,10 +145,12 @@ class Runner:
                 return self._base.create_table(step)
             case CreateGeneration():
                 return self._build.create(step)
+            case AdoptGeneration():
+                return self._build.adopt(step)
             case AwaitBuild():
                 return self._build.await_build(step)
             case AuditGeneration():
-                return self._build.audit(step)
+                return self._audit.audit_again(step) if step.is_again else self._build.audit(step)
             case ServeGeneration():
                 return self._serve.serve(step)
             case RetireView():

@@ -15,7 +15,7 @@ from cassandra_views.cql.printing import where_cql
 from cassandra_views.lifecycle.row_filter import RowFilter
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.names import quoted
-from cassandra_views.model.statement import Operator, Relation
+from cassandra_views.model.relation import Operator, Relation
 from cassandra_views.model.table import ColumnKind, TableShape
 
 RANGES = 64

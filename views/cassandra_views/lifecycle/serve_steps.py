@@ -54,6 +54,8 @@ class ServeSteps:
                 "grace_seconds": step.grace_seconds,
                 "next_due": step.next_due,
                 "last_error": "",
+                "failures": None,
+                "failed_at": None,
                 "project": self._ledger.project or record.project,
             }
             self._ledger.change(view, statics=statics, generations=rows)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cassandra.cluster import ResponseFuture, ResultSet
 
+from cassandra_views.model.errors import BadRead
 from cassandra_views.read.covering import Span, route
 from cassandra_views.read.pages import Position, from_token, query_digest, to_token
 from cassandra_views.read.physical import PhysicalView, PhysicalViews
@@ -29,6 +30,7 @@ class Ask:
     conditions: Mapping[str, Any]
     limit: int | None
     page: str | None
+    reverse: bool
 
 
 class Attempt:
@@ -65,12 +67,18 @@ class Attempt:
         query = view.queries.get(shape)
         if query is None:
             query = view.queries[shape] = compile_query(view, shape, on=on)
+        if ask.reverse and query.is_whole:
+            raise BadRead(
+                "only the rows of a partition have an order that can be reversed",
+                on=on,
+                next=f"Give {', '.join(map(repr, query.partition_names))} too, or read without 'reverse'",
+            )
         given = given_values(query, list(ask.conditions.values()), view, newest.entry.time, on=on)
         way = route(pointer.spans, query, given, on=on)
         after = None
         if ask.page is not None:
             after = from_token(ask.page, query=self._digest(query, given, view), layout=view.layout, on=on)
-        course = Course(query, given, way, self._find, after, on=on)
+        course = Course(query, given, way, self._find, after, reverse=ask.reverse, on=on)
         rows, last = self._fetch(course.statements(), query, given)
         token = None
         if ask.limit is not None and last is not None and len(rows) > ask.limit:
@@ -103,7 +111,9 @@ class Attempt:
 
     def _digest(self, query: Query, given: list[Any], view: PhysicalView) -> bytes:
         on = self.pointer.on
-        return query_digest(on, fingerprinted(query.terms, given, view.protocol_version, on=on))
+        conditions = fingerprinted(query.terms, given, view.protocol_version, on=on)
+        # Without a column's name no condition looks like this one.
+        return query_digest(on, [*conditions, b"reverse"] if self._ask.reverse else conditions)
 
     def _fetch(
         self, statements: Iterator[Statement], query: Query, given: list[Any]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cassandra_views.model.errors import ReadError, ViewNotReady
+from cassandra_views.model.errors import NotCovered, ReadError
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text
 from cassandra_views.read.query import Query
@@ -74,7 +74,7 @@ def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -
     """Choose the generations for a read by what it asks of the time column.
 
     Raises:
-        ViewNotReady: a time that is asked for is covered by none.
+        NotCovered: a time that is asked for is covered by none.
         ReadError: the answer would have to be merged from several generations.
     """
     time = spans[0].entry.time
@@ -131,12 +131,12 @@ def _range(spans: tuple[Span, ...], bounds: dict[str, Any], on: str) -> Route:
     return Route(spans=met or spans[-1:])
 
 
-def _not_ready(spans: tuple[Span, ...], asked: str, on: str) -> ViewNotReady:
+def _not_ready(spans: tuple[Span, ...], asked: str, on: str) -> NotCovered:
     start, end = window(spans)
     served = f"from {instant_text(start)}" if start else "from its base's first row"
     if end is not None:
         served += f" to {instant_text(end)}"
-    return ViewNotReady(
+    return NotCovered(
         f"the time {asked} is not covered by what serves ({served})",
         on=on,
         remains="Other times can be read",

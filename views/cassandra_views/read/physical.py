@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, dict_factory
 
 from cassandra_views.model.names import quoted
+from cassandra_views.read.canonical import canonical_bytes
 
 if TYPE_CHECKING:
     from cassandra_views.read.query import Query, Shape
@@ -39,6 +41,11 @@ class KeyColumn:
     type: Any
     is_descending: bool
     is_nested: bool
+
+    @property
+    def serialize(self) -> Callable[[Any, int], bytes]:
+        """What writes a value of it (and the protocol's version) as bytes that are the same for the same value."""
+        return partial(canonical_bytes, self.type) if self.is_nested else self.type.serialize
 
 
 class PhysicalView:
@@ -72,7 +79,8 @@ class PhysicalView:
         )
         whole = self.statement("")
         self.protocol_version: int = whole.protocol_version
-        types = {each[2]: each[3] for each in whole.result_metadata}
+        self.types: dict[str, Any] = {each[2]: each[3] for each in whole.result_metadata}
+        types = self.types
 
         def of_kind(kind: str) -> tuple[KeyColumn, ...]:
             return tuple(
@@ -90,7 +98,7 @@ class PhysicalView:
         self.partition = of_kind("partition_key")
         self.clustering = of_kind("clustering")
         self.key = (*self.partition, *self.clustering)
-        self._key_plan = [(self.columns.index(column.name), column.type.serialize) for column in self.key]
+        self._key_plan = [(self.columns.index(column.name), column.serialize) for column in self.key]
         self.layout = self._layout()
 
     def statement(self, rest: str) -> PreparedStatement:
@@ -124,7 +132,7 @@ class PhysicalView:
                 values = [getattr(row, column.name) for column in self.key]
         except (AttributeError, LookupError) as error:
             raise TypeError(f"rows of {type(row).__name__} have no columns that can be found by name") from error
-        return tuple([column.type.serialize(value, version) for column, value in zip(self.key, values, strict=True)])
+        return tuple([column.serialize(value, version) for column, value in zip(self.key, values, strict=True)])
 
     def _layout(self) -> bytes:
         """Return a digest of the key: names, types and order. Page tokens hold across views that share it."""
@@ -138,10 +146,11 @@ class PhysicalView:
 class PhysicalViews:
     """The physical views that a reader knows, and the way to them; safe to use from many threads."""
 
-    def __init__(self, session: Session, *, consistency: int, timeout_seconds: float) -> None:
+    def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
         self._consistency = consistency
         self._timeout_seconds = timeout_seconds
+        self._profile = execution_profile
         self._found: dict[str, dict[str, PhysicalView]] = {}
 
     def find(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
@@ -171,7 +180,7 @@ class PhysicalViews:
 
     def send(self, bound: BoundStatement) -> ResponseFuture:
         """Send a statement; the answer is waited for elsewhere."""
-        return self._session.execute_async(bound, timeout=self._timeout_seconds)
+        return self._session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
 
 
 def plain_rows(

@@ -125,13 +125,18 @@ class Pointers:
             text = driver_text(error) if isinstance(error, DRIVER_ERRORS) else f"it holds what is not known: {error!r}"
             if slot.pointer is None:
                 raise self._away(view, text) from error
+            # From now on: the look may have taken as long as an answer is used.
+            slot.due = self._clock() + self._cache_seconds
             if not slot.is_away:
                 slot.is_away = True
                 log.warning(
                     "%s: the registry %s cannot be read, its last answer is kept: %s", view, self._registry, text
                 )
             return slot.pointer
-        except (ViewNotFound, ViewNotReady):
+        except (ViewNotFound, BadRead):
+            self._slots.pop(view, None)  # names that clients make up would fill the memory
+            raise
+        except ViewNotReady:
             slot.pointer = None
             raise
         if slot.is_away:

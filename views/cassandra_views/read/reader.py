@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra.cluster import Session
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
 from cassandra_views.cluster.database import DRIVER_ERRORS
 from cassandra_views.model.errors import BadRead, ReadError
 from cassandra_views.read.attempt import Ask, Attempt
+from cassandra_views.read.description import ViewDescription
 from cassandra_views.read.failures import may_be_dropped, read_failed
 from cassandra_views.read.physical import Missing, PhysicalViews
-from cassandra_views.read.pointer import Pointers
+from cassandra_views.read.pointer import Pointer, Pointers
 from cassandra_views.read.result import Result
 
 _LARGEST_LIMIT = 2**31 - 2
@@ -34,6 +36,7 @@ class ViewReader:
         consistency: of the reads of views; the registry is always read at LOCAL_QUORUM.
         clock: seconds that only grow.
         timeout_seconds: of each request to the server.
+        execution_profile: the session's profile for the reads of views, with its row factory; else the default one.
     """
 
     def __init__(
@@ -46,9 +49,16 @@ class ViewReader:
         consistency: int = ConsistencyLevel.LOCAL_QUORUM,
         clock: Callable[[], float] = time.monotonic,
         timeout_seconds: float = 10.0,
+        execution_profile: Any = EXEC_PROFILE_DEFAULT,
     ) -> None:
         self._clock = clock
-        self._views = PhysicalViews(session, consistency=consistency, timeout_seconds=timeout_seconds)
+        self._described: dict[str, tuple[Pointer, ViewDescription]] = {}
+        self._views = PhysicalViews(
+            session,
+            consistency=consistency,
+            timeout_seconds=timeout_seconds,
+            execution_profile=execution_profile,
+        )
         self._pointers = Pointers(
             session,
             registry=registry,
@@ -66,18 +76,21 @@ class ViewReader:
         *,
         limit: int | None = None,
         page: str | None = None,
+        reverse: bool = False,
         **columns: Any,
     ) -> Result:
         """Read rows of a view.
 
         A value that is a list, tuple or set means IN. Partitions asked for by IN come one after another
-        in the given order (sets in the order of their bytes); inside a partition rows come in the view's order.
+        in the given order (sets in the order of their bytes); inside a partition rows come in the view's order,
+        or against it.
 
         Args:
             view: its name, or ``keyspace.name``.
             where: conditions by ``"column"`` or ``"column op"``, op one of = < <= > >= IN.
             limit: how many rows at most; None for all.
             page: ``next_page`` of the result before, with the same view and conditions.
+            reverse: whether the rows of each partition come in the order against the view's.
             columns: equalities (or IN) by column.
 
         Raises:
@@ -86,12 +99,44 @@ class ViewReader:
             BadRead: the read itself is wrong.
             ReadError: the server could not answer.
         """
-        ask = Ask(conditions=_merged(view, where, columns), limit=_checked_limit(view, limit), page=page)
+        ask = Ask(
+            conditions=_merged(view, where, columns), limit=_checked_limit(view, limit), page=page, reverse=reverse
+        )
         attempt = Attempt(self._views, self._pointers.get(view), ask, self._clock)
         try:
             return attempt.run()
         except _FAILURES as error:
             return self._retried(view, attempt, ask, error)
+
+    def describe(self, view: str) -> ViewDescription:
+        """Return the view's columns, key and window, as what serves has them.
+
+        Raises:
+            ViewNotFound: the registry knows no such view.
+            ViewNotReady: nothing serves it.
+            ReadError: the server could not answer.
+        """
+        pointer = self._pointers.get(view)
+        name = pointer.spans[-1].entry.name
+        try:
+            return self._description(pointer, name)
+        except _FAILURES as error:
+            self._views.forget(pointer.on, name)
+            pointer = self._pointers.again(view, since=self._clock())
+            name = pointer.spans[-1].entry.name
+            try:
+                return self._description(pointer, name)
+            except _FAILURES as second:
+                raise read_failed(second, on=f"{pointer.on} ({name})") from error
+
+    def _description(self, pointer: Pointer, name: str) -> ViewDescription:
+        known = self._described.get(pointer.on)
+        if known is not None and known[0] is pointer:
+            return known[1]
+        view = self._views.find(pointer.name.keyspace, pointer.on, name, pointer.serving)
+        description = ViewDescription.of(pointer, view)
+        self._described[pointer.on] = pointer, description
+        return description
 
     def _retried(self, view: str, failed: Attempt, ask: Ask, error: Exception) -> Result:
         """Read once more if what failed serves no longer; else tell the error."""
@@ -108,7 +153,7 @@ class ViewReader:
             raise read_failed(error, on=failed.on) from error
         attempt = Attempt(self._views, pointer, ask, self._clock)
         try:
-            return attempt.run()
+            return replace(attempt.run(), is_retried=True)
         except _FAILURES as second:
             raise read_failed(second, on=attempt.on) from second
 

@@ -18,6 +18,7 @@ class Result:
         window: the ``[start, end)`` of time that the view serves, in UTC; None where it is open.
         pointer_age_seconds: how long ago the registry was last asked what serves. Above the reader's
             ``cache_seconds`` where the registry cannot be read.
+        is_retried: the first attempt met what is dropped meanwhile, and this is the second.
         token: makes ``next_page``; None when there is nothing more.
     """
 
@@ -25,6 +26,7 @@ class Result:
     generations: tuple[str, ...]
     window: tuple[datetime | None, datetime | None]
     pointer_age_seconds: float
+    is_retried: bool = False
     token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     @property

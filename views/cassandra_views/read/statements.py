@@ -30,6 +30,7 @@ class Course:
     Args:
         find_view: the physical view of a serving generation.
         after: the last row of the page before, or None for the first page.
+        reverse: the rows of each partition come against the view's order.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Course:
         find_view: Callable[[Span], PhysicalView],
         after: Position | None,
         *,
+        reverse: bool,
         on: str,
     ) -> None:
         self._query = query
@@ -47,6 +49,7 @@ class Course:
         self._route = route
         self._find_view = find_view
         self._after = after
+        self._reverse = reverse
         self._on = on
 
     def statements(self) -> Iterator[Statement]:
@@ -98,7 +101,7 @@ class Course:
         for partition in product(*lists):
             view = self._find_view(self._span(partition))
             if waiting is None:
-                yield Statement(view=view, rest=query.rest, values=[*partition, *inner])
+                yield Statement(view=view, rest=query.rest + self._order(view), values=[*partition, *inner])
             elif self._bytes(view, partition) == waiting.key[: len(partition)]:
                 yield from self._rest_of_partition(view, _decoded(view, waiting, query, self._on))
                 waiting = None
@@ -142,7 +145,7 @@ class Course:
                 values.append(left)
                 deeper = [term for each in query.clustering[depth + 1 :] for term in each]
             else:
-                op = "<" if column.is_descending else ">"
+                op = "<" if column.is_descending != self._reverse else ">"
                 conditions.append(f"{column.cql} {op} ?")
                 values.append(key[width + depth])
                 deeper = [term for term in terms if term.op[0] != op]
@@ -150,7 +153,13 @@ class Course:
                 conditions.append(str(term))
                 value = self._given[term.index]
                 values.append(list(value) if term.op == "IN" else value)
-            yield Statement(view=view, rest=f"WHERE {' AND '.join(conditions)}", values=values)
+            yield Statement(view=view, rest=f"WHERE {' AND '.join(conditions)}{self._order(view)}", values=values)
+
+    def _order(self, view: PhysicalView) -> str:
+        if not self._reverse or not view.clustering:
+            return ""
+        ways = ", ".join(f"{column.cql} {'ASC' if column.is_descending else 'DESC'}" for column in view.clustering)
+        return f" ORDER BY {ways}"
 
 
 def position_after(

@@ -86,7 +86,7 @@ def serialized(column: KeyColumn, value: Any, protocol_version: int, *, on: str)
         BadRead: the value is not of the column's type.
     """
     try:
-        return column.type.serialize(value, protocol_version)  # type: ignore[no-any-return]
+        return column.serialize(value, protocol_version)
     except WRONG_VALUE as error:
         raise bad_value(column, value, on) from error
 

@@ -1,0 +1,62 @@
+"""Carries out audits of what serves: the verdict is written down, and nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cassandra_views.cluster.database import Database
+from cassandra_views.lifecycle.comparing import Standing, compare, look_up
+from cassandra_views.lifecycle.ledger import Ledger
+from cassandra_views.lifecycle.reports import Listener
+from cassandra_views.model.errors import AuditFailed
+from cassandra_views.model.generation import Audit, State
+from cassandra_views.model.steps import AuditGeneration
+
+_SERVES_ON = "It still serves, since readers are better off with it than with none"
+
+
+class AuditSteps:
+    """Audits of generations that serve; takes no fence and no lease, so that nobody is stopped by it."""
+
+    def __init__(
+        self, database: Database, ledger: Ledger, *, clock: Callable[[], datetime], listener: Listener
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._clock = clock
+        self._listener = listener
+
+    def audit_again(self, step: AuditGeneration) -> str:
+        """Compare a generation that serves with its base, and write the verdict down.
+
+        Raises:
+            AuditFailed: it differs, or is not in the schema as it was asked for; it still serves.
+            ClusterError: it cannot be read.
+        """
+        view, number = step.view, step.number
+        each = self._ledger.registry.read(view).find(number)
+        if each is None or each.state is not State.SERVING:
+            return "it serves no longer"
+        found = look_up(self._database, view, each)
+        rows = each.rows_built
+        if isinstance(found, Standing):
+            verdict = compare(
+                self._database, self._listener, view, each, found, remains="It serves as before, unaudited this time"
+            )
+            text, rows, is_passed = str(verdict), verdict.view_rows, verdict.is_passed
+        else:
+            text, is_passed = found, False
+        audit = Audit.PASSED if is_passed else Audit.FAILED
+        if not self._ledger.registry.write_verdict(view, number, audit, at=self._clock(), rows=rows):
+            return "it serves no longer"
+        self._ledger.tell(view, "audit passed" if is_passed else "audit failed", number=number, detail=text)
+        if not is_passed:
+            raise AuditFailed(
+                f"it differs from its base: {text}",
+                on=f"{view} generation {number}",
+                remains=_SERVES_ON,
+                next="Run apply: it builds the next generation beside it. If that differs, too, repair the base table "
+                "first ('nodetool repair')",
+            )
+        return text

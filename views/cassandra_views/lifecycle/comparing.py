@@ -1,0 +1,67 @@
+"""A generation as it was asked for, beside what the schema holds of it, and its rows beside those of its base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cassandra_views.cluster.catalog import read_catalog
+from cassandra_views.cluster.database import Database
+from cassandra_views.cql.drift import view_drift
+from cassandra_views.cql.parse import parse_view
+from cassandra_views.lifecycle.audit import Audit, Verdict
+from cassandra_views.lifecycle.reports import Listener, Progress
+from cassandra_views.model.catalog import LiveView
+from cassandra_views.model.generation import Generation
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.table import TableShape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A generation that stands in the schema just as it was asked for, with its base."""
+
+    live: LiveView
+    base: TableShape
+
+
+def look_up(database: Database, view: ViewName, each: Generation) -> Standing | str:
+    """Return what the schema holds of a generation, or why that is not what was asked for: a name proves nothing."""
+    catalog = read_catalog(database, [view.keyspace])
+    live = catalog.find_view(view, each.number)
+    base = catalog.find_table(view.keyspace, live.base) if live else None
+    if live is None or base is None:
+        return "it is gone from the schema"
+    if live.table_id != each.table_id:
+        return "it was dropped and created again by somebody else"
+    differences = view_drift(
+        parse_view(each.cql),
+        base,
+        live.shape,
+        where_clause=live.where_clause,
+        include_all_columns=live.include_all_columns,
+        base_name=live.base,
+    )
+    if differences:
+        return f"the server made something else of it: {'; '.join(differences)}"
+    return Standing(live=live, base=base)
+
+
+def compare(
+    database: Database, listener: Listener, view: ViewName, each: Generation, standing: Standing, *, remains: str
+) -> Verdict:
+    """Compare the rows of a generation with its base; reads only.
+
+    Args:
+        remains: what an error says of the generation's state.
+
+    Raises:
+        ClusterError: base or view cannot be read.
+    """
+    return Audit(
+        database,
+        standing.base,
+        standing.live.shape,
+        parse_view(each.cql).where,
+        on_progress=lambda text, share: listener(Progress(view=view, number=each.number, text=text, share=share)),
+        remains=remains,
+    ).run()
