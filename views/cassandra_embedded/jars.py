@@ -1,9 +1,10 @@
-"""The jars of a server: from Maven Central through ``jgo``, once; afterwards from disk with no network."""
+"""Jars from Maven Central through ``jgo``, once; afterwards from disk with no network."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from cassandra_embedded.cache import cache_folder, cache_lock
@@ -11,21 +12,58 @@ from cassandra_embedded.errors import DownloadFailed
 from cassandra_embedded.versions import ServerVersion
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JarSet:
+    """A program's jars.
+
+    Attributes:
+        name: what their list is called in the cache.
+        endpoint: the Maven coordinate of the program.
+        on: the program, as people know it.
+        whose: of whom errors speak.
+        size: what is downloaded, as people are told.
+        main: how the names of those jars begin without which the set is of no use.
+    """
+
+    name: str
+    endpoint: str
+    on: str
+    whose: str
+    size: str
+    main: tuple[str, ...]
+
+
 def server_jars(version: ServerVersion, on_progress: Callable[[str], None]) -> tuple[Path, ...]:
     """Return the jars of a version, fetching them (about 70 MB) if this user has never started it.
+
+    Raises: DownloadFailed: they are not in the cache and cannot be fetched.
+    """
+    wanted = JarSet(
+        name=version.name,
+        endpoint=version.endpoint,
+        on=f"Cassandra {version.name}",
+        whose="the server's",
+        size="about 100 jars, 70 MB",
+        main=("apache-cassandra-", "cassandra-all"),
+    )
+    return cached_jars(wanted, on_progress)
+
+
+def cached_jars(wanted: JarSet, on_progress: Callable[[str], None]) -> tuple[Path, ...]:
+    """Return the jars of a set, fetching them if this user has never needed it.
 
     The list is remembered in the cache folder of this package; it counts only while each file is there.
 
     Raises: DownloadFailed: they are not in the cache and cannot be fetched.
     """
-    listing = cache_folder() / "jars" / f"{version.name}.json"
+    listing = cache_folder() / "jars" / f"{wanted.name}.json"
     if jars := _find_listed(listing):
         return jars
-    with cache_lock(f"jars-{version.name}"):
+    with cache_lock(f"jars-{wanted.name}"):
         if jars := _find_listed(listing):
             return jars
-        on_progress(f"Downloading Cassandra {version.name} (about 100 jars, 70 MB, only this once)")
-        jars = _fetch(version)
+        on_progress(f"Downloading {wanted.on} ({wanted.size}, only this once)")
+        jars = _fetch(wanted)
         listing.parent.mkdir(parents=True, exist_ok=True)
         scratch = listing.with_suffix(".tmp")
         scratch.write_text(json.dumps([str(jar) for jar in jars], indent=1), encoding="utf-8")
@@ -41,23 +79,24 @@ def _find_listed(listing: Path) -> tuple[Path, ...]:
     return jars if all(jar.is_file() for jar in jars) else ()
 
 
-def _fetch(version: ServerVersion) -> tuple[Path, ...]:
+def _fetch(wanted: JarSet) -> tuple[Path, ...]:
     # Imported here: it brings requests along, and a second start needs neither.
     import jgo
 
     try:
-        jars = tuple(sorted(jgo.build(version.endpoint).all_jars))
+        # In the same cache as the list of them: whoever moves or shares one has the other.
+        jars = tuple(sorted(jgo.build(wanted.endpoint, cache_dir=cache_folder() / "jgo").all_jars))
     except (OSError, RuntimeError, ValueError) as error:  # requests' own errors are OSErrors
         raise DownloadFailed(
-            f"the server's jars are not in the cache and could not be fetched ({_first_line(error)})",
-            on=f"Cassandra {version.name}",
-            next=f"Check that Maven Central can be reached for {version.endpoint} and try again",
+            f"{wanted.whose} jars are not in the cache and could not be fetched ({_first_line(error)})",
+            on=wanted.on,
+            next=f"Check that Maven Central can be reached for {wanted.endpoint} and try again",
         ) from error
-    if not any(jar.name.startswith("apache-cassandra-") or jar.name.startswith("cassandra-all") for jar in jars):
+    if not any(jar.name.startswith(wanted.main) for jar in jars):
         raise DownloadFailed(
-            f"the resolved jars hold no server ({len(jars)} jars)",
-            on=f"Cassandra {version.name}",
-            next="Remove the folders jgo and cassandra-embedded in your cache folder and try again",
+            f"the resolved jars hold none of {wanted.main[0]}* ({len(jars)} jars)",
+            on=wanted.on,
+            next="Remove the folder cassandra-embedded in your cache folder and try again",
         )
     return jars
 

@@ -52,7 +52,7 @@ class Node:
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "cassandra.yaml").write_text(cassandra_yaml(self.plan, settings), encoding="utf-8")
         (folder / "logback.xml").write_text(LOGBACK, encoding="utf-8")
-        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        self._log_start = self.log_size()
         self._console.write_bytes(b"")
         self._child = spawn(
             java_command(java, java_major, jars, self.plan, heap_mb=heap_mb, extra=extra),
@@ -80,13 +80,13 @@ class Node:
             self._check_time(until, timeout_seconds, "accept clients")
             time.sleep(_LOOK_SECONDS)
 
-    def await_log(self, pattern: str, timeout_seconds: float, purpose: str) -> None:
-        """Wait until the log of this start holds a pattern.
+    def await_log(self, pattern: str, timeout_seconds: float, purpose: str, start: int | None = None) -> None:
+        """Wait until the log of this start, or from a byte of it on, holds a pattern.
 
         Raises: StartTimeout: it does not show up in time.
         """
         until = time.monotonic() + timeout_seconds
-        while not re.search(pattern, self.log_since_start()):
+        while not re.search(pattern, self._log_since(self._log_start if start is None else start)):
             self._check_time(until, timeout_seconds, purpose)
             time.sleep(_LOOK_SECONDS)
 
@@ -94,19 +94,22 @@ class Node:
         """Wait until the first login is possible, on the first start of a cluster with passwords."""
         self.await_log(_SUPERUSER_MADE, timeout_seconds, "create its first role")
 
-    def log_since_start(self) -> str:
-        """Return the log since the last start."""
+    def log_size(self) -> int:
+        """Return how long its log is, in bytes."""
+        return self._log.stat().st_size if self._log.exists() else 0
+
+    def _log_since(self, start: int) -> str:
         try:
             with self._log.open("rb") as handle:
                 size = handle.seek(0, 2)
-                handle.seek(self._log_start if self._log_start <= size else 0)
+                handle.seek(start if start <= size else 0)
                 return handle.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of the log of this start, and of what the Java itself printed."""
-        told = [*self.log_since_start().splitlines()[-lines:]]
+        told = [*self._log_since(self._log_start).splitlines()[-lines:]]
         if self._console.exists():
             told += self._console.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
         return "\n".join(told)

@@ -48,7 +48,9 @@ class Identity:
                 return False
             if abs(process.create_time() - self.started) > _SAME_START_SECONDS:
                 return False
-            return not self.marker or any(self.marker in argument for argument in process.cmdline())
+            words = process.cmdline()
+            # Between its start and its first instruction, and at its end, a process has no words for a moment.
+            return not self.marker or not words or any(self.marker in word for word in words)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             return False
         except psutil.AccessDenied:

@@ -58,7 +58,7 @@ def cassandra_server(pytestconfig: pytest.Config) -> Iterator[EmbeddedCassandra]
 def cassandra_session(cassandra_server: EmbeddedCassandra) -> Iterator[Session]:
     """A session of the ``cassandra-driver`` on the embedded Cassandra."""
     from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-    from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+    from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 
     profile = ExecutionProfile(
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc="datacenter1")),
@@ -69,6 +69,8 @@ def cassandra_session(cassandra_server: EmbeddedCassandra) -> Iterator[Session]:
             cassandra_server.contact_points,
             port=cassandra_server.port,
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            # A test may stop the server: the session is back a second after it.
+            reconnection_policy=ConstantReconnectionPolicy(1.0, None),
         ) as cluster,
         cluster.connect() as session,
     ):

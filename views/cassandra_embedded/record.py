@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cassandra_embedded.errors import AlreadyRunning, DataMismatch
+from cassandra_embedded.errors import AlreadyRunning, BadOption, DataMismatch
 from cassandra_embedded.process import Identity
 
 _FILE = "server.json"
+_LOCK = "server.lock"
 _FORMAT = 1
 # How long the nodes of a killed owner may take to be gone: their guards look ten times a second.
 _ORPHAN_SECONDS = 5.0
@@ -78,8 +79,18 @@ def claim_folder(data: Path, wanted: Record) -> None:
     Raises:
         AlreadyRunning: a server runs there, or is being started by a living process.
         DataMismatch: the data was made by another version or for another number of nodes.
+        BadOption: the folder cannot be made or written.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / _LOCK).touch()
+    except OSError as error:
+        raise BadOption(
+            f"the data folder cannot be written: {error.strerror}",
+            on=str(data),
+            remains="Nothing was started",
+            next="Choose a folder that can be",
+        ) from error
     with _locked(data):
         if (former := find_record(data)) is not None:
             _refuse_if_running(data, former)
@@ -135,6 +146,6 @@ def _told(record: Record) -> str:
 
 @contextmanager
 def _locked(data: Path) -> Iterator[None]:
-    with (data / "server.lock").open("w") as handle:
+    with (data / _LOCK).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
