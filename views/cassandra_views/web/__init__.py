@@ -1,0 +1,8 @@
+"""Views in a Flask app: the extension, a JSON API, and pages that show what stands.
+
+Needs the extra ``web``. It reads only, and needs no more than the right to read (docs/guides/flask.md).
+"""
+
+from cassandra_views.web.extension import CassandraViews
+
+__all__ = ["CassandraViews"]

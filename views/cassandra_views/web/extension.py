@@ -1,0 +1,110 @@
+"""The Flask extension: views of a cluster, read by an app's threads through one session a process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cassandra.cluster import Session
+from flask import Flask, current_app, has_app_context, has_request_context, request
+
+from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.read import Result
+from cassandra_views.web.api import api_blueprint
+from cassandra_views.web.log import mark_requests
+from cassandra_views.web.metrics.blueprint import probes_blueprint
+from cassandra_views.web.of_app import ViewsOfApp
+from cassandra_views.web.options import WebOptions
+from cassandra_views.web.pages import pages_blueprint
+from cassandra_views.web.watch import Watch
+
+KEY = "cassandra_views"
+
+
+class CassandraViews:
+    """Views in a Flask app.
+
+    Opens its session at the first read of each process, so an app may be made before its server forks.
+
+    Args:
+        app: an app to be set up now; else call ``init_app``.
+
+    Example:
+        >>> from flask import Flask
+        >>> from cassandra_views.web import CassandraViews
+        >>> app = Flask("shop")
+        >>> app.config.update(VIEWS_CONTACT_POINTS="127.0.0.1", SECRET_KEY="...")
+        >>> views = CassandraViews(app)
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        self._only: ViewsOfApp | None = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Set an app up: read its configuration and add the API and the pages.
+
+        Raises:
+            ConfigurationError: a setting is unknown or wrong. Whether the cluster answers is not looked at.
+        """
+        of_app = ViewsOfApp(WebOptions.of(app.config))
+        watch = Watch(of_app)
+        if of_app.options.api_prefix:
+            app.register_blueprint(api_blueprint(of_app, watch, of_app.options.token_key or app.secret_key or ""))
+        app.register_blueprint(probes_blueprint(watch, of_app.options))
+        if of_app.options.pages_prefix:
+            app.register_blueprint(pages_blueprint(watch, of_app.options))
+        mark_requests(app)
+        self._only = app.extensions[KEY] = of_app
+
+    def select(
+        self,
+        view: str,
+        /,
+        where: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        page: str | None = None,
+        reverse: bool = False,
+        **columns: Any,
+    ) -> Result:
+        """Read rows of a view, as ``ViewReader.select`` does; within the app's bounds.
+
+        Raises:
+            ClusterError: the cluster cannot be reached.
+            Refused: too many reads are under way, or the cluster has not answered the last ones.
+            ReadError: as ``ViewReader.select``.
+        """
+        of_app = self.of_app
+        with of_app.gate.entered(_client(), on=view):
+            return of_app.reader.select(view, where, limit=limit, page=page, reverse=reverse, **columns)
+
+    @property
+    def session(self) -> Session:
+        """Return the session of this process.
+
+        Raises:
+            ClusterError: the cluster cannot be reached.
+        """
+        return self.of_app.connection.get()
+
+    @property
+    def of_app(self) -> ViewsOfApp:
+        """Return what belongs to the current app; outside of any app's context, to the last one set up.
+
+        Raises:
+            ConfigurationError: no app was set up.
+        """
+        found: ViewsOfApp | None = current_app.extensions.get(KEY) if has_app_context() else self._only
+        if found is None:
+            raise ConfigurationError(
+                "this app was not set up for views",
+                on="CassandraViews",
+                next="Call init_app(app), or CassandraViews(app)",
+            )
+        return found
+
+
+def _client() -> str:
+    return request.remote_addr or "" if has_request_context() else ""
