@@ -1,0 +1,287 @@
+"""The tasks of ``cluster_health``: each does one step of the deed that the journal says is under way.
+
+What a task does follows from the journal alone, never from what a task before it said: so any process of Airflow may be
+killed between any two of them, and people may run ``views cluster heal`` meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import BaseOperator
+from airflow.sdk.bases.skipmixin import SkipMixin
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from cassandra_healing.decision import Decision
+from cassandra_healing.errors import HealingError, NeedsPerson, NotSet
+from cassandra_healing.healer.healer import Healer
+from cassandra_healing.healer.progress import Progress
+from cassandra_healing.healer.steps import Step, steps_of
+from cassandra_healing.policy import Policy
+from cassandra_healing.record import Act
+from cassandra_healing.watcher import Report, Watcher
+from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.failures import told
+from cassandra_views.airflow.health_trigger import AUTHOR
+from cassandra_views.airflow.hook import ViewsHook
+from cassandra_views.airflow.normal_trigger import NormalTrigger
+from cassandra_views.healing import healing
+from cassandra_views.model.generation import State
+from cassandra_views.project.config import Settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from cassandra.cluster import Session
+
+YES, NO = "Do it", "Do not"
+PAGE_KEY = "page"
+
+
+class HealthTask(BaseOperator):
+    """A task that opens a healer."""
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+
+    @contextmanager
+    def opened(self, context: Context) -> Iterator[tuple[Session, Settings]]:
+        """Open a session on the cluster of the connection; errors of ours become Airflow's.
+
+        Raises:
+            AirflowFailException: a person must see to it first.
+            AirflowException: the task may be tried again.
+        """
+        with told(context["ti"]):
+            access = ViewsHook(self.deployment.conn_id).access()
+            settings = self.deployment.reached(access)
+            try:
+                with access.opened() as session:
+                    yield session, settings
+            except (NeedsPerson, NotSet) as error:
+                raise AirflowFailException(str(error)) from error
+            except HealingError as error:
+                raise AirflowException(str(error)) from error
+
+    @contextmanager
+    def healer(self, context: Context, *, is_patient: bool = True) -> Iterator[tuple[Healer, Watcher]]:
+        """Open a healer; errors as ``opened``.
+
+        Args:
+            is_patient: without it a node is looked at once, and not waited for.
+        """
+        with self.opened(context) as (session, settings):
+            if not is_patient:
+                settings = impatient(settings)
+            with healing(session, settings, author=AUTHOR, on_progress=self.log.info) as found:
+                yield found
+
+    def find(self, healer: Healer, step: Step) -> Progress:
+        """Return the deed whose next step this is.
+
+        Raises:
+            AirflowSkipException: there is none, or it needs no such step, or that was done.
+            AirflowException: a step before it is not done.
+        """
+        progress = healer.under_way()
+        if progress is None:
+            raise AirflowSkipException("Nothing is under way")
+        if step not in steps_of(progress.act, progress.mode) or step in progress.done:
+            raise AirflowSkipException(f"The {progress.act} of {progress.node} needs no {step}, or has it")
+        if progress.next is not step:
+            raise AirflowException(f"The {progress.act} of {progress.node} is at {progress.next}, not at {step}")
+        return progress
+
+
+class DecideTask(HealthTask, SkipMixin):
+    """Looks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the deed in a few words, or nothing; what a person must see goes to the task ``page``."""
+        with self.healer(context) as (healer, watcher):
+            report = look(watcher, healer.policy)
+            tell(self.log, report)
+            page = page_text(report.decision)
+            if page:
+                context["ti"].xcom_push(key=PAGE_KEY, value=page)
+            progress = healer.consider(report)
+        needed = () if progress is None else steps_of(progress.act, progress.mode)
+        tasks = [task for task in context["task"].get_flat_relatives(upstream=False) if task.task_id != "page"]
+        idle = [each for each in tasks if each.task_id not in needed or (progress and each.task_id in progress.done)]
+        self.skip(context["ti"], idle)
+        if progress is None:
+            return {}
+        return {
+            "deed": str(progress.id),
+            "act": progress.act.value,
+            "node": str(progress.node),
+            "next": str(progress.next),
+        }
+
+
+class PageTask(BaseOperator):
+    """Fails where a person must look: failure callbacks and the page of failed runs call them."""
+
+    def execute(self, context: Context) -> None:
+        """Say it.
+
+        Raises: AirflowFailException: the text.
+        """
+        text = context["ti"].xcom_pull(task_ids="decide", key=PAGE_KEY)
+        if text:
+            raise AirflowFailException(text)
+        raise AirflowSkipException("Nobody must look")
+
+
+class ApproveTask(HealthTask, HITLOperator):
+    """Asks a person whether a deed may be carried out; nobody's answer is a no."""
+
+    template_fields = ("subject", "body")
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(deployment=deployment, subject="Heal the cluster?", options=[YES, NO], defaults=NO, **kwargs)
+
+    def execute(self, context: Context) -> Any:
+        """Ask; where somebody answered on the command line already, go on at once."""
+        with self.healer(context) as (healer, _watcher):
+            progress = self.find(healer, Step.APPROVE)
+            if not progress.is_waiting:
+                return _words(healer.carry_out(progress, Step.APPROVE))
+        self.subject = f"{str(progress.act).capitalize()} {progress.node}?"
+        self.body = question(progress)
+        context["ti"].xcom_push(key="deed", value=str(progress.id))
+        return HITLOperator.execute(self, context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Write the answer down, and do what it says."""
+        answer = HITLOperator.execute_complete(self, context, event)
+        user = (answer.get("responded_by_user") or {}).get("name", "")
+        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="deed")
+        with self.healer(context) as (healer, _watcher):
+            progress = healer.under_way()
+            if progress is None or (asked and str(progress.id) != asked) or progress.next is not Step.APPROVE:
+                raise AirflowSkipException("It was settled meanwhile")
+            if progress.is_waiting:
+                by = f"{AUTHOR}:{user}" if user else AUTHOR
+                if answer["chosen_options"] == [YES]:
+                    healer.approve(progress, "said so in Airflow", by=by)
+                else:
+                    healer.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
+            return _words(healer.carry_out(progress, Step.APPROVE))
+
+
+class StepTask(HealthTask):
+    """Does one step.
+
+    Args:
+        step: which.
+    """
+
+    def __init__(self, *, step: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step = step
+
+    def execute(self, context: Context) -> Any:
+        """Do it, once it is its turn."""
+        with self.healer(context) as (healer, _watcher):
+            return _words(healer.carry_out(self.find(healer, Step(self.step)), Step(self.step)))
+
+
+class NormalTask(StepTask):
+    """Waits until the node is up and in its place, without a worker slot; then writes that down."""
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the triggerer, where there is something to wait for."""
+        with self.healer(context) as (healer, _watcher):
+            progress = self.find(healer, Step.NORMAL)
+            policy = healer.policy
+        minutes = policy.machines.normal_minutes if progress.act is Act.REPLACE else policy.restart_minutes
+        trigger = NormalTrigger(
+            **self.deployment.to_dict(), address=progress.node.address, timeout_seconds=minutes * 60
+        )
+        self.defer(trigger=trigger, method_name="resume")
+
+    def resume(self, context: Context, event: dict[str, Any]) -> Any:
+        """Look a last time and write it down; what it still lacks is an error there."""
+        if event.get("trouble"):
+            self.log.warning("It is not in its place: %s", event["trouble"])
+        with self.healer(context, is_patient=False) as (healer, _watcher):
+            return _words(healer.carry_out(self.find(healer, Step.NORMAL), Step.NORMAL))
+
+
+class AuditTask(StepTask):
+    """Audits the views that serve, and what the audit command looks at."""
+
+    def execute(self, context: Context) -> Any:
+        """Audit; a view that differs fails this task and is built anew by ``views_reconcile``."""
+        with self.healer(context) as (healer, _watcher):
+            progress = self.find(healer, Step.AUDIT)
+        errors = self._audit(context)
+        with self.healer(context) as (healer, _watcher):
+            found = _words(healer.carry_out(progress, Step.AUDIT))
+        if errors:
+            raise AirflowFailException(f"The node is replaced, and {len(errors)} views differ: {'; '.join(errors)}")
+        return found
+
+    def _audit(self, context: Context) -> list[str]:
+        errors = []
+        with told(context["ti"]), self.deployment.managed(author=AUTHOR) as manager:
+            for view in manager.status():
+                if any(each.state is State.SERVING for each in view.generations):
+                    outcome = manager.audit(str(view.name))
+                    self.log.info("%s: audited in %.1f s", view.name, outcome.seconds)
+                    errors += [str(error) for _view, error in outcome.failures]
+        return errors
+
+
+def impatient(settings: Settings) -> Settings:
+    """Return settings by which a node has no time to come back: it was waited for already."""
+    policy = settings.env.healing
+    machines = policy.machines.model_copy(update={"normal_minutes": 0.0})
+    policy = policy.model_copy(update={"machines": machines, "restart_minutes": 0.0})
+    return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
+
+
+def look(watcher: Watcher, policy: Policy) -> Report:
+    """Look once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
+    report = watcher.look()
+    if report.is_fresh and not report.decision.is_well:
+        time.sleep(policy.still_seconds + 1)
+        report = watcher.look()
+    return report
+
+
+def tell(log: Any, report: Report) -> None:
+    """Write what a look came to into a log."""
+    for health in report.judgement.nodes:
+        log.info("%s is %s: %s", health.node.id, health.verdict, "; ".join(map(str, health.observations)))
+    decision = report.decision
+    log.info("%s (%s): %s. %s. %s.", decision.act, decision.rule, decision.what, decision.remains, decision.next)
+    for note in report.notes:
+        log.warning("%s", note)
+
+
+def page_text(decision: Decision) -> str:
+    """Return what a person must be told, or nothing."""
+    if decision.act is not Act.PAGE:
+        return ""
+    return f"{decision.on}: {decision.what}. {decision.remains}. {decision.next}."
+
+
+def question(progress: Progress) -> str:
+    """Return what a person is asked, with all that speaks for it."""
+    lines = [f"{progress.node} ({progress.node.host_id}): {progress.what}", ""]
+    lines += [f"- {each}" for each in progress.evidence]
+    if progress.plan:
+        path, address, actions, digest = progress.plan
+        lines += ["", f"The plan: {actions} `{address}`, and nothing else ({path}, SHA-256 {digest})"]
+    lines += ["", f"Deed {progress.short_id}. On the command line: `views cluster approve {progress.short_id}`."]
+    return "\n".join(lines)
+
+
+def _words(progress: Progress) -> dict[str, Any]:
+    return {"next": str(progress.next), "outcome": str(progress.outcome) if progress.outcome else None}

@@ -1,0 +1,96 @@
+"""Watching a cluster in Airflow's triggerer, without a task and without a run: an event where something is to be done.
+
+Looks and decisions are kept in the cluster, so a triggerer may be killed and started again at any time; and what a
+run finds is judged by the same looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from cassandra_healing.bell import Bell
+from cassandra_healing.policy import Policy
+from cassandra_healing.session import ClusterSession
+from cassandra_healing.watcher import Watcher
+from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.hook import ViewsHook, access_of
+from cassandra_views.airflow.sessions import shared
+from cassandra_views.model.errors import ViewsError
+
+if TYPE_CHECKING:
+    from cassandra_views.airflow.hook import Access
+
+AUTHOR = "airflow"
+
+
+class HealthTrigger(BaseEventTrigger):
+    """Looks at nodes and services each ``look_seconds``, and fires where more than waiting is decided.
+
+    Args: as ``Deployment``.
+    """
+
+    def __init__(self, **deployment: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.deployment = Deployment(**deployment)
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what another triggerer needs to go on."""
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__}", self.deployment.to_dict()
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look for good; a cluster that cannot be reached is tried again, and told of after ``page_minutes``."""
+        away_since = time.monotonic()
+        is_told = False
+        bell = Bell()
+        while True:
+            policy = Policy()
+            stack = ExitStack()
+            try:
+                access = access_of(await ViewsHook.aget_connection(self.deployment.conn_id))
+                settings = await asyncio.to_thread(self.deployment.reached, access)
+                policy = settings.env.healing
+                watcher = await asyncio.to_thread(self._opened, stack, access, policy)
+                self.log.info("Watching the cluster of the connection %s", self.deployment.conn_id)
+                is_told = False
+                async for found in self._watch(watcher, policy, access, bell):
+                    yield TriggerEvent(found)  # type: ignore[no-untyped-call]
+                away_since = time.monotonic()
+            except ViewsError as error:
+                self.log.warning("%s Trying again.", error)
+                if not is_told and time.monotonic() - away_since > policy.page_minutes * 60:
+                    is_told = True
+                    yield TriggerEvent({"found": [f"page: {error}"]})  # type: ignore[no-untyped-call]
+                await asyncio.sleep(policy.look_seconds)
+            finally:
+                await asyncio.to_thread(stack.close)
+
+    def _opened(self, stack: ExitStack, access: Access, policy: Policy) -> Watcher:
+        session = stack.enter_context(shared(access))
+        asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
+        watcher = Watcher(asked, policy, author=AUTHOR, is_kept=True)
+        stack.callback(watcher.close)
+        return watcher
+
+    async def _watch(
+        self, watcher: Watcher, policy: Policy, access: Access, bell: Bell
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Look until views.toml says something else; what it says is read at each look."""
+        told: tuple[str, ...] = ()
+        while (await asyncio.to_thread(self.deployment.reached, access)).env.healing == policy:
+            begun = time.monotonic()
+            report = await asyncio.to_thread(watcher.look)
+            if report.notes != told:
+                told = report.notes
+                for note in told:
+                    self.log.warning("%s", note)
+            if found := bell.rings(report, time.monotonic()):
+                self.log.info("%s", "; ".join(found))
+                yield {"found": list(found)}
+            await asyncio.sleep(max(0.0, policy.look_seconds - (time.monotonic() - begun)))

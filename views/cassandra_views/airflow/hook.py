@@ -1,0 +1,211 @@
+"""Sessions from Airflow connections of the type ``cassandra``: the provider's fields, and what its hook lacks.
+
+The provider's own hook knows no consistency level, no time-outs and no execution profiles, and takes TLS as options
+that the driver has deprecated; those come from the connection's extras here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from cassandra import ConsistencyLevel
+
+from cassandra_views.cluster.connect import connected
+from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.model.names import nearest
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+    from cassandra.cluster import Session
+
+_LEVELS = ConsistencyLevel.name_to_value
+_TLS = {"ca_certs": "ca", "certfile": "cert", "keyfile": "key"}
+_KNOWN = (
+    "local_dc",
+    "consistency",
+    "serial_consistency",
+    "request_timeout_seconds",
+    "connect_timeout_seconds",
+    "tls",
+    "ssl_options",
+    "execution_profiles",
+    "load_balancing_policy",
+    "load_balancing_policy_args",
+    "protocol_version",
+    "cql_version",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a cluster is reached, as ``cluster.connect.connected`` takes it."""
+
+    contact_points: tuple[str, ...]
+    port: int = 9042
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @contextmanager
+    def opened(self) -> Iterator[Session]:
+        """Open a session, and close it at the end; errors as ``connected``."""
+        with connected(
+            self.contact_points, port=self.port, username=self.username, password=self.password, **self.options
+        ) as session:
+            yield session
+
+
+def access_of(connection: Connection) -> Access:
+    """Return what a connection says.
+
+    Raises:
+        ConfigurationError: it has no host, or an extra that is unknown or wrong.
+    """
+    name = f"connection {connection.conn_id}"
+    hosts = tuple(each.strip() for each in (connection.host or "").split(",") if each.strip())
+    if not hosts:
+        raise ConfigurationError(
+            "it names no host", on=name, next="Give one or more addresses of nodes, parted by commas"
+        )
+    extras = connection.extra_dejson
+    for key in extras:
+        if key not in _KNOWN:
+            raise ConfigurationError(
+                f"unknown extra '{key}'{nearest(key, list(_KNOWN))}",
+                on=name,
+                next=f"Known extras: {', '.join(_KNOWN)}",
+            )
+    try:
+        options = _options(extras)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"its extras are wrong: {error}", on=name, next="Correct the value") from error
+    return Access(
+        contact_points=hosts,
+        port=connection.port or 9042,
+        username=connection.login or None,
+        password=connection.password,
+        options=options,
+    )
+
+
+def _options(extras: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "local_dc" in extras:
+        found["local_dc"] = str(extras["local_dc"])
+    for key in ("consistency", "serial_consistency"):
+        if key in extras:
+            found[key] = _level(key, extras[key])
+    for key in ("request_timeout_seconds", "connect_timeout_seconds"):
+        if key in extras:
+            found[key] = float(extras[key])
+    if "execution_profiles" in extras:
+        found["profiles"] = _profiles(extras["execution_profiles"])
+    if "protocol_version" in extras:
+        found["protocol_version"] = int(extras["protocol_version"])
+    if "cql_version" in extras:
+        found["cql_version"] = str(extras["cql_version"])
+    if "load_balancing_policy" in extras:
+        from airflow.providers.apache.cassandra.hooks.cassandra import CassandraHook
+
+        arguments = extras.get("load_balancing_policy_args", {})
+        found["load_balancing"] = CassandraHook.get_lb_policy(str(extras["load_balancing_policy"]), arguments)
+    if "tls" in extras or "ssl_options" in extras:
+        found |= _tls(extras.get("tls", extras.get("ssl_options")))
+    return found
+
+
+def _level(key: str, given: Any) -> int:
+    text = str(given).upper()
+    if text not in _LEVELS:
+        raise ValueError(f"{key} '{text}' is no consistency level{nearest(text, list(_LEVELS))}")
+    return int(_LEVELS[text])
+
+
+def _profiles(given: Any) -> dict[str, dict[str, Any]]:
+    """Return what execution profiles say, in the driver's words."""
+    if not isinstance(given, dict) or not all(isinstance(own, dict) for own in given.values()):
+        raise TypeError("execution_profiles is a mapping of names to mappings")
+    return {str(name): _profile(name, own) for name, own in given.items()}
+
+
+def _profile(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        match key:
+            case "consistency" | "serial_consistency":
+                found[f"{key}_level"] = _level(key, value)
+            case "request_timeout_seconds":
+                found["request_timeout"] = float(value)
+            case _:
+                raise ValueError(
+                    f"execution profile '{name}': unknown key '{key}'; "
+                    "known are consistency, serial_consistency and request_timeout_seconds"
+                )
+    return found
+
+
+def _tls(given: Any) -> dict[str, Any]:
+    """Return TLS options from ``tls``: {ca, cert, key, check_hostname}, or the provider's ``ssl_options``."""
+    if isinstance(given, bool):
+        return {"is_tls": given}
+    if not isinstance(given, dict):
+        raise TypeError("tls is a mapping of ca, cert, key and check_hostname, or true")
+    paths = {_TLS.get(key, key): value for key, value in given.items()}
+    found: dict[str, Any] = {"is_tls": True, "check_hostname": bool(paths.pop("check_hostname", True))}
+    for key in ("ca", "cert", "key"):
+        if key in paths:
+            found[f"tls_{key}"] = Path(paths.pop(key))
+    paths.pop("ssl_version", None)  # of the provider's form: the driver's context chooses the best there is
+    if paths:
+        raise ValueError(f"tls: unknown key '{next(iter(paths))}'; known are ca, cert, key and check_hostname")
+    return found
+
+
+class ViewsHook(BaseHook):
+    """Opens sessions on the cluster of a connection.
+
+    Args:
+        cassandra_conn_id: a connection of the type ``cassandra``.
+    """
+
+    conn_name_attr = "cassandra_conn_id"
+    default_conn_name = "cassandra_default"
+    hook_name = "Cassandra"
+
+    def __init__(self, cassandra_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.cassandra_conn_id = cassandra_conn_id
+
+    def access(self) -> Access:
+        """Return how the cluster is reached; errors as ``access_of``."""
+        return access_of(self.get_connection(self.cassandra_conn_id))
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session for the length of a block; errors as ``Access.opened``."""
+        with self.access().opened() as session:
+            yield session
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Tell whether the cluster answers, for the button in the UI."""
+        from cassandra_views.model.errors import ViewsError
+
+        try:
+            with self.session() as session:
+                row = session.execute("SELECT cluster_name, release_version FROM system.local").one()
+        except ViewsError as error:
+            return False, str(error)
+        return True, f"Cluster {row.cluster_name}, Cassandra {row.release_version}"
+
+
+def describe(access: Access) -> str:
+    """Return a key by which sessions of the same access can be shared; holds secrets, so it is never shown."""
+    return json.dumps(
+        [access.contact_points, access.port, access.username, access.password, access.options], default=repr
+    )

@@ -1,0 +1,48 @@
+"""What a manager tells while it works, as lines of an Airflow task's log."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, assert_never
+
+from cassandra_views.airflow.triggers import TELL_SECONDS, progress_text
+from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
+from cassandra_views.model.steps import Plan
+from cassandra_views.planning.explain import cost_text, explain, explain_all, summary
+
+
+class LogListener:
+    """Writes reports to a logger; progress at most once in ``TELL_SECONDS``."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._told_at = 0.0
+
+    def __call__(self, report: Report) -> None:
+        """Tell one report."""
+        match report:
+            case StepBegun():
+                self._log.info("%s", " ".join(part for part in explain(report.step) if part))
+            case StepDone():
+                tell = self._log.error if report.is_failed else self._log.info
+                tell("%s in %.1f s: %s", "failed" if report.is_failed else "done", report.seconds, report.text)
+            case Progress():
+                if time.monotonic() - self._told_at >= TELL_SECONDS:
+                    self._told_at = time.monotonic()
+                    self._log.info("%s", progress_text(report))
+            case Notice():
+                self._log.warning("%s", report.text)
+            case _:
+                assert_never(report)
+
+
+def tell_plan(log: Any, plan: Plan) -> None:
+    """Write a plan to a log, as the command line shows it."""
+    log.info("%s", plan.target)
+    for line in explain_all(plan.steps):
+        log.info("%s %s: %s", line.sign, line.subject, line.text)
+    for cost in plan.costs:
+        log.info("  %s generation %s: %s", cost.view, cost.number, cost_text(cost))
+    for note in plan.notes:
+        log.info("! %s", note)
+    log.info("%s", summary(plan))

@@ -1,0 +1,123 @@
+"""``views_reconcile``: plans all views, carries nothing out, and triggers the run of each that has something to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, BaseOperator
+
+from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.failures import told
+from cassandra_views.airflow.view_dag import START, TAG
+from cassandra_views.model.names import ViewName
+from cassandra_views.planning.each import ViewWork
+from cassandra_views.planning.explain import explain_all
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from cassandra_views.manager import ViewManager
+
+LONGEST_PAUSE = timedelta(hours=1)
+EVENT_PATIENCE = timedelta(hours=1)
+"""How long a slide that waits for its base's event may be late before it is done without one."""
+
+
+def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
+    """Return the DAG that looks each ``every``."""
+    with DAG(
+        deployment.service_id("reconcile"),
+        description="Looks whether the views are as their files say, and triggers the runs of those that are not",
+        doc_md=(
+            "Only plans. A view has something to do when it is missing or its run was interrupted, when its window is "
+            "due, its file changed, a replaced generation's grace is over, or somebody changed it by hand. Its own DAG "
+            "does that. A view whose runs fail is tried again after 1, 2, 4 ... minutes, at most an hour."
+        ),
+        schedule=every,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        tags=[TAG],
+        default_args={"owner": "views", "retries": 0},
+    ) as dag:
+        look = LookTask(task_id="look", deployment=deployment, execution_timeout=timedelta(minutes=5))
+        # Its run ids are its own, so that no two runs are asked for at one moment's logical date.
+        TriggerDagRunOperator.partial(
+            task_id="trigger",
+            logical_date=None,
+            skip_when_already_exists=True,
+            map_index_template="{{ task.trigger_dag_id }}",
+        ).expand_kwargs(look.output)
+    return dag
+
+
+class LookTask(BaseOperator):
+    """Plans all views and returns the runs to trigger, as arguments of ``TriggerDagRunOperator``."""
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Look at everything in one round of reads."""
+        now = datetime.now(UTC)
+        with told(context["ti"]), self.deployment.managed() as manager:
+            works = find_works(manager, now, self.log)
+            files = {each.name for each in manager.project().views}
+        runs = [run_of(work, self.deployment, files, now) for work in works]
+        return [run for run in runs if not self._is_active(run["trigger_dag_id"], run["trigger_run_id"], context)]
+
+    def _is_active(self, dag_id: str, run_id: str, context: Context) -> bool:
+        """Tell whether a run that does this is under way or waits for its turn."""
+        is_own = dag_id != self.deployment.service_id("rest")
+        run_ids = None if is_own else [run_id]
+        return bool(context["ti"].get_dr_count(dag_id, run_ids=run_ids, states=["queued", "running"]))
+
+
+def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
+    """Return what is to be done now, one entry a view; told in the log."""
+    for broken in manager.project().broken:
+        log.error("%s: %s", broken.view, broken.error)
+    found = []
+    for work in manager.plan_each(allow_drop=True):
+        on = work.name or "base tables"
+        if work.error is not None:
+            log.error("%s: %s", on, work.error)
+        for line in explain_all(work.steps):
+            log.info("%s %s: %s", line.sign, line.subject, line.text)
+        pause = pause_after(work.failures)
+        if work.failed_at is not None and work.failed_at + pause > now:
+            log.info("%s: %s runs failed; it is tried again after %s", on, work.failures, work.failed_at + pause)
+        elif work.awaits_event and work.lag < EVENT_PATIENCE:
+            log.info("%s: its slide waits for the event of its base table", on)
+        else:
+            found.append(work)
+    views = [work for work in found if work.name is not None]
+    # Each view's own run makes what it needs of keyspaces and tables.
+    return views or found
+
+
+def pause_after(failures: int) -> timedelta:
+    """Return how long a view is left alone after so many failed runs in a row."""
+    return min(timedelta(minutes=2 ** min(max(failures - 1, 0), 10)), LONGEST_PAUSE) if failures else timedelta()
+
+
+def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: datetime) -> dict[str, Any]:
+    """Return the run that does a view's work."""
+    view = work.name.view if work.name else ""
+    has_dag = work.name in files
+    mark = f"{view or 'tables'}__{work.revision or 'none'}"
+    if work.needs_approval:
+        run_id = f"drop__{mark}"  # a person is asked once for each state of the view
+    elif has_dag:
+        run_id = f"reconcile__{view}__{now:%Y-%m-%dT%H:%M:%S}"
+    else:
+        # One DAG for all of these: the same work is under way under the same id, and is tried again each hour.
+        run_id = f"reconcile__{mark}__{now:%Y-%m-%dT%H}"
+    return {
+        "trigger_dag_id": deployment.dag_id(view) if has_dag else deployment.service_id("rest"),
+        "trigger_run_id": run_id,
+        "conf": {} if has_dag else {"view": str(work.name) if work.name else ""},
+    }

@@ -1,0 +1,162 @@
+"""Waiting in Airflow's triggerer, where it holds no worker slot: for a build, and for a time to begin.
+
+Both only read, so that a triggerer may be killed and started again at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from cassandra_views.airflow.hook import Access, ViewsHook, access_of
+from cassandra_views.airflow.sessions import shared
+from cassandra_views.cluster.builds import look
+from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.readiness import find_waits
+from cassandra_views.lifecycle.reports import Notice, Progress
+from cassandra_views.lifecycle.waiting import STALL_SECONDS, BuildWatch
+from cassandra_views.model.errors import ClusterError, ViewsError
+from cassandra_views.model.names import ViewName
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cassandra.cluster import Session
+
+LOOK_SECONDS = 2.0
+TELL_SECONDS = 10.0
+"""A log line of progress at most this often, where nothing else has changed."""
+
+
+class _ClusterTrigger(BaseTrigger):
+    """Looks at a cluster again and again; the driver's calls block, so each look is made in a thread."""
+
+    def __init__(self, *, conn_id: str, keyspace: str, view: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.conn_id = conn_id
+        self.keyspace = keyspace
+        self.view = view
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what another triggerer needs to go on."""
+        kind = type(self)
+        return f"{kind.__module__}.{kind.__qualname__}", self._arguments()
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"conn_id": self.conn_id, "keyspace": self.keyspace, "view": self.view}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until there is something to say; the event's ``error`` is the text of what ended the wait."""
+        stack = ExitStack()
+        try:
+            access = access_of(await ViewsHook.aget_connection(self.conn_id))
+            session = await self._opened(stack, access)
+            payload = await self._wait(Database(session))
+        except ViewsError as error:
+            payload = {"error": str(error)}
+        finally:
+            await asyncio.to_thread(stack.close)
+        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+    async def _opened(self, stack: ExitStack, access: Access) -> Session:
+        """Open the session, also where the cluster is away for as long as a build may stand still."""
+        begun = time.monotonic()
+        while True:
+            try:
+                return await asyncio.to_thread(stack.enter_context, shared(access))
+            except ClusterError as error:
+                if time.monotonic() - begun > STALL_SECONDS:
+                    raise
+                self.log.warning("%s.%s: %s; trying again", self.keyspace, self.view, error.what)
+                await asyncio.sleep(LOOK_SECONDS)
+
+    @abstractmethod
+    async def _wait(self, database: Database) -> dict[str, Any]: ...
+
+
+class BuildTrigger(_ClusterTrigger):
+    """Fires when a generation is built, or when its build stands still.
+
+    Args:
+        number: the generation's.
+    """
+
+    def __init__(self, *, conn_id: str, keyspace: str, view: str, number: int) -> None:
+        super().__init__(conn_id=conn_id, keyspace=keyspace, view=view)
+        self.number = number
+
+    def _arguments(self) -> dict[str, Any]:
+        return {**super()._arguments(), "number": self.number}
+
+    async def _wait(self, database: Database) -> dict[str, Any]:
+        name = ViewName(keyspace=self.keyspace, view=self.view)
+        watch = BuildWatch(name, self.number, time.monotonic())
+        cutoff: datetime | None = None
+        told_at, told = 0.0, ""
+        while True:
+            now = time.monotonic()
+            try:
+                found = await asyncio.to_thread(
+                    look, database, name.keyspace, name.physical(self.number), cutoff=cutoff
+                )
+            except ClusterError as error:
+                if watch.is_silent(now):
+                    raise
+                if error.what != told:
+                    told = error.what
+                    self.log.warning("%s generation %s: %s; looking again", name, self.number, error.what)
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            cutoff = found.cutoff
+            if found.is_built:
+                self.log.info("%s generation %s is built", name, self.number)
+                return {"built": self.number}
+            for report in watch.looked(found, now):
+                if isinstance(report, Notice):
+                    self.log.warning(report.text)
+                elif now - told_at >= TELL_SECONDS:
+                    told_at = now
+                    self.log.info("%s generation %s: %s", name, self.number, progress_text(report))
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+class ReadyTrigger(_ClusterTrigger):
+    """Fires when every node is up and in its place and nothing else is built in the keyspace.
+
+    Args:
+        own: physical views whose builds do not count.
+    """
+
+    def __init__(self, *, conn_id: str, keyspace: str, view: str, own: list[str]) -> None:
+        super().__init__(conn_id=conn_id, keyspace=keyspace, view=view)
+        self.own = own
+
+    def _arguments(self) -> dict[str, Any]:
+        return {**super()._arguments(), "own": self.own}
+
+    async def _wait(self, database: Database) -> dict[str, Any]:
+        before: tuple[str, ...] = ()
+        while True:
+            try:
+                waits = await asyncio.to_thread(find_waits, database, self.keyspace, own=self.own)
+            except ClusterError as error:
+                waits = (error.what,)
+            if not waits:
+                return {"ready": True}
+            if waits != before:
+                before = waits
+                self.log.info("%s.%s waits: %s", self.keyspace, self.view, "; ".join(waits))
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def progress_text(report: Progress) -> str:
+    """Return a line of a log on how far a step is."""
+    share = f" ({report.share:.0%})" if report.share is not None else ""
+    left = f", about {report.left_seconds:.0f} s left" if report.left_seconds is not None else ""
+    return f"{report.text}{share}{left}"
