@@ -7,7 +7,8 @@ from typing import Any
 
 from cassandra_views.cql.parse import parse_relations
 from cassandra_views.model.errors import BadRead
-from cassandra_views.model.statement import Literal, LiteralKind, Operator, Relation, Subject, Term
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.term import Literal, LiteralKind, Term
 
 _OPERATORS = {
     Operator.EQUAL: "=",

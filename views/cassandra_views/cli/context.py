@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -77,29 +77,40 @@ def parse_now(text: str | None) -> datetime | None:
     return found
 
 
-@contextmanager
-def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
-    """Open a session to the cluster that the settings name, or that ``views up`` started.
+def targeted(options: Options) -> Settings:
+    """Return the settings with the cluster that they name, or that ``views up`` started.
 
     Raises:
         ConfigurationError: no contact point is given and no ``views up`` is running.
     """
-    from cassandra_views.cli.server import running_server
-    from cassandra_views.cluster.connect import connected
+    from cassandra_views.project.own_server import running_server
 
     settings = options.settings()
+    if settings.env.contact_points:
+        return settings
+    running = running_server(Path.cwd())
+    if running is None:
+        raise ConfigurationError(
+            "no contact point is given and no 'views up' is running here",
+            on=f"environment {settings.environment}",
+            next="Set CASSANDRA_CONTACT_POINTS or contact_points in views.toml, or start a server with 'views up'",
+        )
+    env = settings.env.model_copy(update={"contact_points": tuple(running.contact_points), "port": running.port})
+    return settings.model_copy(update={"env": env, "source": "views up"})
+
+
+@contextmanager
+def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
+    """Open a session to the cluster of ``targeted``.
+
+    Raises:
+        ConfigurationError: there is none.
+        ClusterError: it does not answer, or the credentials are wrong.
+    """
+    from cassandra_views.cluster.connect import connected
+
+    settings = targeted(options)
     env = settings.env
-    if not env.contact_points:
-        running = running_server(Path.cwd())
-        if running is None:
-            raise ConfigurationError(
-                "no contact point is given and no 'views up' is running here",
-                on=f"environment {settings.environment}",
-                next="Set CASSANDRA_CONTACT_POINTS or contact_points in views.toml, or start a server with 'views up'",
-            )
-        update = {"contact_points": tuple(running.contact_points), "port": running.port}
-        env = env.model_copy(update=update)
-        settings = settings.model_copy(update={"env": env, "source": "views up"})
     tls = env.tls
     with connected(
         env.contact_points,
@@ -140,11 +151,44 @@ def view_names(incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 
 
+def view_tags(incomplete: str) -> list[str]:
+    """Return the tags of view files for shell completion; files that cannot be read have none."""
+    from cassandra_views.model.errors import ViewsError
+    from cassandra_views.project.frontmatter import SUFFIX, read_matter, split
+    from cassandra_views.project.matter import ViewMatter
+
+    found: set[str] = set()
+    try:
+        templates = Options().settings().templates
+    except ViewsError:
+        return []
+    for path in (templates / "views").rglob(f"*{SUFFIX}"):
+        with suppress(ViewsError, OSError, UnicodeDecodeError):
+            found.update(read_matter(split(path.read_text(encoding="utf-8-sig"), path.name), ViewMatter).tags)
+    return sorted(tag for tag in found if tag.startswith(incomplete))
+
+
 def help_of(command: Callable[..., Any], *examples: str) -> str:
     """Return a command's help: its docstring, then examples, each on a line of its own."""
     text = inspect.getdoc(command) or ""
     return "\n".join([text, "", "[bold]Examples[/bold]", *(f"  {escape(example)}" for example in examples)])
 
 
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Only these views; else all.", metavar="NAME", autocompletion=view_names)
+]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Argument(help="The views: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag", help="Views whose files have this tag; may be repeated.", metavar="TAG", autocompletion=view_tags
+    ),
+]
+Name = Annotated[
+    str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names)
+]
 FormatOption = typer.Option("--format", help="text for people, json for machines.", case_sensitive=False)
 """The option ``--format`` of every command that answers."""

@@ -1,30 +1,31 @@
-"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort, override."""
+"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cassandra_views.cli.context import Format, FormatOption, help_of, managed, parse_now, view_names
+from cassandra_views.cli.context import Chosen, Format, FormatOption, Name, Names, Tags, help_of, managed
 from cassandra_views.cli.output import err, out, plain, print_json
 from cassandra_views.cli.plans import read_plan, show_plan
 from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError
 from cassandra_views.model.steps import DropGeneration, Plan
 
-Names = Annotated[
-    list[str] | None, typer.Argument(help="Only these views; else all.", metavar="NAME", autocompletion=view_names)
-]
-Name = Annotated[
-    str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names)
-]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
     bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
 ]
-Why = Annotated[str, typer.Option(help="The reason, for the history.", metavar="TEXT")]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Do not wait for this member's build while it cannot be reached; the history tells so. May be repeated.",
+        metavar="ADDRESS",
+    ),
+]
+Reason = Annotated[str, typer.Option(help="Why; for the history.", metavar="TEXT")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +34,7 @@ def register(app: typer.Typer) -> None:
         plan: (
             "views plan                             # everything",
             "views plan orders_by_day --detailed-exitcode   # exit 2 where it would change",
+            "views plan --tag flask                 # the views whose files have this tag",
             "views plan --out plan.json             # for 'apply --plan plan.json'",
             "views --now 2026-12-01T00:15:00Z plan  # what would slide by then",
         ),
@@ -41,15 +43,12 @@ def register(app: typer.Typer) -> None:
             "views apply --yes            # in a schedule",
             "views apply --plan plan.json # just what was looked at; refused if anything moved since",
             "views apply --allow-drop     # also drop views whose files are gone",
+            "views apply --without 10.0.0.3   # a node is down for long, and readers shall not wait for it",
         ),
-        refresh: ("views refresh orders_by_day --yes",),
-        rollback: ("views rollback orders_by_day --why 'totals look wrong since noon'",),
-        drop: ("views drop orders_by_day --why 'nobody reads it'",),
+        refresh: ("views refresh orders_by_day --yes", "views refresh --tag flask"),
+        rollback: ("views rollback orders_by_day --reason 'totals look wrong since noon'",),
+        drop: ("views drop orders_by_day --reason 'nobody reads it'",),
         abort: ("views abort orders_by_day",),
-        override: (
-            "views override orders_by_day frozen --why 'sale week' --until 2026-12-01",
-            "views override orders_by_day none --why 'sale is over'",
-        ),
     }
     for command, examples in change.items():
         app.command(help=help_of(command, *examples), rich_help_panel="Change")(command)
@@ -58,6 +57,7 @@ def register(app: typer.Typer) -> None:
 def plan(
     context: typer.Context,
     names: Names = None,
+    tag: Tags = None,
     allow_drop: AllowDrop = False,
     detailed_exitcode: Annotated[
         bool,
@@ -73,7 +73,7 @@ def plan(
     from cassandra_views.planning.plan_json import plan_json
 
     with managed(context) as manager:
-        found = manager.plan(names, allow_drop=allow_drop)
+        found = manager.plan(names, tags=tag or (), allow_drop=allow_drop)
     if save is not None:
         try:
             save.write_text(plan_json(found) + "\n", encoding="utf-8")
@@ -92,11 +92,13 @@ def plan(
 def apply(
     context: typer.Context,
     names: Names = None,
+    tag: Tags = None,
     yes: Yes = False,
     allow_drop: AllowDrop = False,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Apply exactly this plan of 'plan --out'.", metavar="FILE")
     ] = None,
+    without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Do what 'plan' shows: create, await, audit, serve; retire and drop what was replaced.
@@ -108,47 +110,55 @@ def apply(
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
-            return manager.plan(names, allow_drop=allow_drop)
+            return manager.plan(names, tags=tag or (), allow_drop=allow_drop)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
         return found
 
-    if plan_file is not None and names:
+    if plan_file is not None and (names or tag):
         raise ConfigurationError(
-            "names and --plan are both given",
+            "views and --plan are both given",
             on="views apply",
             next="Name views when planning: 'views plan NAME --out FILE'",
         )
-    _carry_out(context, make, yes=yes, format=format)
+    _carry_out(context, make, yes=yes, format=format, without=without or ())
 
 
 def refresh(
     context: typer.Context,
-    name: Name,
+    names: Chosen = None,
+    tag: Tags = None,
     yes: Yes = False,
+    without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Build a new generation of a view and send readers to it, also where nothing has changed."""
-    _carry_out(context, lambda manager: manager.plan_refresh(name), yes=yes, format=format)
+    """Build a new generation of each view and send readers to it, also where nothing has changed."""
+    _carry_out(
+        context,
+        lambda manager: manager.plan_refresh(names or (), tags=tag or ()),
+        yes=yes,
+        format=format,
+        without=without or (),
+    )
 
 
 def rollback(
     context: typer.Context,
     name: Name,
     yes: Yes = False,
-    why: Why = "rolled back",
+    reason: Reason = "rolled back",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Send readers to the former generation, at once; it is still fed, so nothing is lost.
 
     Possible as long as its grace lasts. Where the file asks for something else than the former
-    generation holds, the view is frozen until 'views override NAME none'.
+    generation holds, the view is frozen until 'views on NAME'.
     """
     _carry_out(
         context,
         lambda manager: manager.plan_rollback(name),
-        act=lambda manager: manager.rollback(name, why=why),
+        act=lambda manager: manager.rollback(name, reason=reason),
         yes=yes,
         format=format,
     )
@@ -158,18 +168,18 @@ def drop(
     context: typer.Context,
     name: Name,
     yes: Yes = False,
-    why: Why = "dropped by a person",
+    reason: Reason = "dropped by a person",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Send readers away from a view and drop all its generations, at once.
 
     A view that still has a file is set 'off', or the next apply would create it again;
-    'views override NAME none' ends that.
+    'views on NAME' ends that.
     """
     _carry_out(
         context,
         lambda manager: manager.plan_drop(name),
-        act=lambda manager: manager.drop(name, why=why),
+        act=lambda manager: manager.drop(name, reason=reason),
         yes=yes,
         format=format,
     )
@@ -185,21 +195,6 @@ def abort(
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
 
 
-def override(
-    context: typer.Context,
-    name: Name,
-    kind: Annotated[str, typer.Argument(help="frozen, off, or none to let the file rule again.", metavar="KIND")],
-    why: Annotated[str, typer.Option(help="The reason; every plan and status shows it.", metavar="TEXT")],
-    until: Annotated[str | None, typer.Option(help="When it ends by itself: ISO 8601, UTC.", metavar="TIME")] = None,
-) -> None:
-    """Decide over a view's file: [bold]frozen[/bold] leaves it as it is, [bold]off[/bold] retires it."""
-    if kind not in ("frozen", "off", "none"):
-        raise ConfigurationError(f"'{kind}' is no override", on=name, next="Use frozen, off or none")
-    with managed(context) as manager:
-        record = manager.override(name, None if kind == "none" else kind, why=why, until=parse_now(until))
-    out.print(f"{record.name}: {record.override or 'its file rules'}")
-
-
 def _carry_out(
     context: typer.Context,
     make: Callable[..., Plan],
@@ -207,6 +202,7 @@ def _carry_out(
     yes: bool,
     format: Format,
     act: Callable[..., object] | None = None,
+    without: Collection[str] = (),
 ) -> None:
     """Plan, show, ask, do; ``act`` does instead of carrying the shown plan out."""
     from cassandra_views.cli.progress import ProgressLine
@@ -224,7 +220,7 @@ def _carry_out(
         if not yes:
             _ask(format)
         with line:
-            outcome = act(manager) if act else manager.carry_out(found)
+            outcome = act(manager) if act else manager.carry_out(found, without=without)
     assert isinstance(outcome, Outcome)
     failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures]
     if format is Format.JSON:

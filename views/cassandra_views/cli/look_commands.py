@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, help_of, managed, opened, options_of
-from cassandra_views.cli.lifecycle_commands import Name
+from cassandra_views.cli.context import Format, FormatOption, Name, Names, Tags, help_of, managed, opened, options_of
 from cassandra_views.cli.output import coloured, out, plain, print_json, table
 from cassandra_views.model.errors import ViewNotReady
 from cassandra_views.model.times import instant_text
@@ -20,7 +19,7 @@ from cassandra_views.model.times import instant_text
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     look: dict[Callable[..., Any], tuple[str, ...]] = {
-        status: ("views status", "views status --format json | jq '.views[].condition'"),
+        status: ("views status", "views status --tag flask", "views status --format json | jq '.views[].condition'"),
         show: ("views show orders_by_day",),
         why: ("views why orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
@@ -37,12 +36,18 @@ def register(app: typer.Typer) -> None:
             app.command(help=help_of(command, *examples), rich_help_panel=panel)(command)
 
 
-def status(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+def status(
+    context: typer.Context,
+    names: Names = None,
+    tag: Tags = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
     """Show what serves, what is under way and what waits, one line a view."""
     from cassandra_views.planning.status import stands_for
+    from cassandra_views.planning.words import ago_text, brief, due_text, failures_text
 
     with managed(context) as manager:
-        found = manager.status()
+        found = manager.status(names, tags=tag or ())
         now = options_of(context).clock()()
         facts = manager.facts()
     if format is Format.JSON:
@@ -51,7 +56,9 @@ def status(context: typer.Context, format: Annotated[Format, FormatOption] = For
     if not found:
         out.print("No views: no file names one and the registry holds none. 'views init' writes a first project.")
         return
-    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE")
+    has_promises = any(each.promise for each in found)
+    promised = ("PROMISE",) if has_promises else ()
+    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE", *promised)
     for column in rows.columns[1:]:
         column.no_wrap = True  # of names alone may a narrow terminal make two lines
     for each in found:
@@ -61,9 +68,10 @@ def status(context: typer.Context, format: Annotated[Format, FormatOption] = For
             # The view's name stands beside it: the number is what is new.
             escape(", ".join(name.removeprefix(f"{each.name.view}__") for name in each.serving)) or "-",
             f"{each.rows:,}" if each.rows is not None else "-",
-            _brief(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
+            brief(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
             stands_for(now - each.served_at) if each.served_at else "-",
-            _due(each.next_due, now),
+            due_text(each.next_due, now) if each.next_due else "-",
+            *((coloured(each.promise) or "-",) if has_promises else ()),
         )
     out.print(rows)
     for each in found:
@@ -71,25 +79,25 @@ def status(context: typer.Context, format: Annotated[Format, FormatOption] = For
             out.print(f"{escape(str(each.name))} is {escape(each.override)}")
         if each.rollback_until:
             out.print(f"{escape(str(each.name))}: rollback possible for {stands_for(each.rollback_until - now)}")
+        if each.audit == "failed":
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
+            out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
+        if each.broken_by_seconds and each.lag_seconds:
+            late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
+            text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
+            out.print(f"{escape(str(each.name))}: [red]promise broken[/red] {text}")
+        if each.failures:
+            out.print(
+                f"{escape(str(each.name))}: [red]{failures_text(each.failures)}[/red] {ago_text(each.failed_at, now)}"
+            )
         if each.last_error:
             out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
 
 
-def _brief(moment: datetime) -> str:
-    """Return a moment without what is zero at its end."""
-    return f"{moment:%Y-%m-%d}" if not moment.hour and not moment.minute else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _due(moment: datetime | None, now: datetime) -> str:
-    from cassandra_views.planning.status import stands_for
-
-    if moment is None:
-        return "-"
-    return f"in {stands_for(moment - now)}" if moment > now else f"due {stands_for(now - moment)}"
-
-
 def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
+    from cassandra_views.planning.words import failures_text
+
     with managed(context) as manager:
         record = manager.record(name)
     if format is Format.JSON:
@@ -104,6 +112,8 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     out.print(f"  next slide  {_shown(record.next_due)}")
     if record.override:
         out.print(f"  override    {escape(str(record.override))}")
+    if record.failures:
+        out.print(f"  failures    [red]{failures_text(record.failures)}[/red] {_shown(record.failed_at)}")
     if record.last_error:
         out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
     moments = ("CREATED", "BUILT", "SERVED", "RETIRED")
@@ -133,6 +143,7 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
     from cassandra_views.planning.explain import explain
+    from cassandra_views.planning.words import failures_text
 
     assert view is not None
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
@@ -146,6 +157,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
     if view.override:
         out.print(f"  override {escape(view.override)}")
+    if view.failures:
+        out.print(f"  [red]{failures_text(view.failures)}[/red] {_shown(view.failed_at)}")
     if view.last_error:
         out.print(f"  last error [red]{escape(view.last_error)}[/red]")
     for event in events:

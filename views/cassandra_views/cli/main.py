@@ -12,7 +12,16 @@ import typer
 from rich.markup import escape
 from typer.main import get_command
 
-from cassandra_views.cli import lifecycle_commands, look_commands, project_commands, server
+from cassandra_views.cli import (
+    audit_command,
+    cluster_command,
+    cqlsh_command,
+    lifecycle_commands,
+    look_commands,
+    override_commands,
+    project_commands,
+    server_commands,
+)
 from cassandra_views.cli.context import Options, parse_now
 from cassandra_views.cli.output import err
 from cassandra_views.model.errors import ViewsError, ended
@@ -69,9 +78,13 @@ def _globals(
 
 
 lifecycle_commands.register(app)
+override_commands.register(app)
 look_commands.register(app)
+audit_command.register(app)
+cluster_command.register(app)
 project_commands.register(app)
-server.register(app)
+server_commands.register(app)
+cqlsh_command.register(app)
 
 
 def print_error(error: ViewsError) -> None:
@@ -134,7 +147,8 @@ def _usage_error(error: Any, arguments: list[str]) -> ViewsError:
 
 
 def _command_names() -> list[str]:
-    return [str(each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands]
+    commands = [str(each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands]
+    return commands + [str(each.name) for each in app.registered_groups]
 
 
 def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

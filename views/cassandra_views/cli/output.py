@@ -32,7 +32,10 @@ COLOURS = {
     "frozen": "blue",
     "off": "dim",
     "failed": "red",
+    "differs": "red",
+    "passed": "green",
     "broken": "red",
+    "kept": "green",
 }
 
 

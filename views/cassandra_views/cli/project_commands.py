@@ -81,7 +81,7 @@ def render(
     """Print the CREATE statement that each view file stands for now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
     from cassandra_views.cql.statements import view_statement
-    from cassandra_views.planning.check import resolve
+    from cassandra_views.planning.request import resolve
 
     project = _load(context)
     wanted = {resolve(name, [view.name for view in project.views])} if name else {view.name for view in project.views}

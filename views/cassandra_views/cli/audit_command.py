@@ -1,0 +1,83 @@
+"""The command ``views audit``: what serves against its base, at any time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from cassandra_views.cli.context import Format, FormatOption, Tags, help_of, managed, view_names
+from cassandra_views.cli.output import coloured, out, print_json, table
+from cassandra_views.model.errors import AuditFailed
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Only these views; else all that serve.", metavar="NAME", autocompletion=view_names),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    text = help_of(audit, "views audit", "views audit orders_by_day", "views audit --tag flask --format json")
+    app.command(help=text, rich_help_panel="Look")(audit)
+
+
+def audit(
+    context: typer.Context,
+    names: Names = None,
+    tag: Tags = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Compare what serves with its base table, again; exit 1 where one differs.
+
+    Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
+    generation beside it.
+    """
+    from cassandra_views.cli.main import print_error
+    from cassandra_views.cli.progress import ProgressLine
+    from cassandra_views.lifecycle.reports import Report, StepDone
+
+    line = ProgressLine()
+    done: list[StepDone] = []
+
+    def listen(report: Report) -> None:
+        if isinstance(report, StepDone):
+            done.append(report)
+        line(report)
+
+    with managed(context, listen) as manager:
+        plan = manager.plan_audit(names, tags=tag or ())
+        with line:
+            outcome = manager.carry_out(plan)
+    failures = dict(outcome.failures)
+    found = [_told(each, failures) for each in done]
+    if format is Format.JSON:
+        print_json({"audits": found, "seconds": round(outcome.seconds, 3)})
+    elif not found:
+        out.print("Nothing serves, so there is nothing to audit.")
+    else:
+        rows = table("VIEW", "GENERATION", "AUDIT", "SECONDS", "FOUND")
+        for each in found:
+            seconds = f"{each['seconds']:.1f}"
+            row = (escape(each["view"]), str(each["generation"]), coloured(each["audit"]), seconds)
+            rows.add_row(*row, escape(each["found"]))
+        out.print(rows)
+    for _view, error in outcome.failures[:-1]:
+        print_error(error)
+    if outcome.failures:
+        raise outcome.failures[-1][1]
+
+
+def _told(done: Any, failures: Any) -> dict[str, Any]:
+    step = done.step
+    verdict = "passed"
+    if done.is_failed:
+        verdict = "failed" if isinstance(failures[step.view], AuditFailed) else "error"
+    return {
+        "view": str(step.view),
+        "generation": step.number,
+        "audit": verdict,
+        "found": done.text,
+        "seconds": round(done.seconds, 3),
+    }

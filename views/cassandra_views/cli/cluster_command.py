@@ -1,0 +1,306 @@
+"""The command ``views cluster``: how the nodes are, what is decided about them, and what people say over it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from cassandra_views.cli.context import Format, FormatOption, Options, help_of, opened, options_of
+from cassandra_views.cli.output import coloured, err, out, print_json, table
+from cassandra_views.cli.service_lines import plain_services, show_services
+from cassandra_views.model.errors import ViewsError, ended
+
+if TYPE_CHECKING:
+    from cassandra_healing.healer.progress import Progress
+    from cassandra_healing.model import NodeHealth, NodeId
+    from cassandra_healing.policy import Policy
+    from cassandra_healing.session import ClusterSession
+    from cassandra_healing.watcher import Report
+
+Reason = Annotated[str, typer.Option(help="Why; the journal keeps it and every look shows it.", metavar="TEXT")]
+Node = Annotated[str, typer.Argument(help="The node: its address, or its host id or the begin of it.", metavar="NODE")]
+
+_COLOURS = {"up": "green", "slow": "yellow", "flapping": "yellow", "down": "red", "gone": "red", "unseen": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and those below it."""
+    group = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+    text = help_of(cluster, "views cluster", "views cluster --watch --keep", "views cluster --detailed-exitcode")
+    group.callback(help=text)(cluster)
+    below: dict[Callable[..., Any], tuple[str, ...]] = {
+        skip: ("views cluster skip 10.0.0.3 --reason 'its mainboard is changed'",),
+        unskip: ("views cluster unskip 10.0.0.3 --reason 'it has a new one'",),
+        stop: ("views cluster stop --reason 'the network is rebuilt tonight'",),
+        go: ("views cluster go --reason 'the network is back'",),
+        history: ("views cluster history --limit 5",),
+    }
+    for command, examples in below.items():
+        group.command(help=help_of(command, *examples))(command)
+    from cassandra_views.cli import heal_command
+
+    heal_command.register(group)
+    app.add_typer(group, name="cluster", rich_help_panel="Cluster")
+
+
+def cluster(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep looks and decisions in the cluster, for later ones to judge by.")
+    ] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something is wrong.")
+    ] = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Show how each node is as its peers, this host and its machine see it, and what is to be done.
+
+    Looks only: it changes nothing on any node. Where a node does not answer it looks twice, some seconds apart,
+    since a heartbeat must be seen to stand still. How long a node has been down is known only where looks were
+    kept: by --keep, or by Airflow.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    is_well = True
+    with _watching(options_of(context), is_kept=keep) as (watcher, policy):
+        while True:
+            report = watcher.look()
+            if report.is_fresh and any(each.verdict != "up" for each in report.judgement.nodes):
+                time.sleep(policy.still_seconds + 1)
+                report = watcher.look()
+            is_well = report.is_well
+            show(report, format, watcher.progress(report))
+            if not watch:
+                break
+            time.sleep(policy.look_seconds)
+    if detailed_exitcode and not is_well:
+        raise typer.Exit(2)
+
+
+def skip(
+    context: typer.Context, node: Node, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT
+) -> None:
+    """Leave a node alone, whatever is seen of it: nothing restarts or replaces it. 'unskip' ends it.
+
+    It still counts as sick where another one is.
+    """
+    options = options_of(context)
+    with _journal(options) as (journal, session, clock):
+        found = _find(session, node, options.settings().env.healing)
+        journal.skip(found, reason, clock())
+    said(format, f"{found} is left alone: {reason}", node=found, skipped=True, reason=reason)
+
+
+def unskip(
+    context: typer.Context, node: Node, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT
+) -> None:
+    """Leave a node alone no longer: ends 'skip'."""
+    options = options_of(context)
+    with _journal(options) as (journal, session, _clock):
+        found = _find(session, node, options.settings().env.healing)
+        journal.unskip(found, reason)
+    said(format, f"{found} is no longer left alone: {reason}", node=found, skipped=False, reason=reason)
+
+
+def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Switch healing off, for the whole cluster: nothing is begun any more. 'go' switches it on again.
+
+    What is under way stops before its next step.
+    """
+    with _journal(options_of(context)) as (journal, _session, clock):
+        journal.stop(reason, clock())
+    said(format, f"healing is switched off: {reason}", stopped=True, reason=reason)
+
+
+def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Switch healing on again: ends 'stop'."""
+    with _journal(options_of(context)) as (journal, _session, _clock):
+        journal.go(reason)
+    said(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
+
+
+def history(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many lines, newest first.")] = 20,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Show the journal: what was decided about nodes, what was done, by whom, and how it ended."""
+    with _journal(options_of(context)) as (journal, _session, clock):
+        lines = journal.lines(limit=limit, now=clock()) if journal.exists() else []
+    if format is Format.JSON:
+        print_json({"journal": lines})
+        return
+    if not lines:
+        out.print("The journal is empty: nothing was decided or said yet.")
+        return
+    rows = table("AT", "EVENT", "ACT", "NODE", "BY", "OUTCOME", "DETAIL")
+    for line in lines:
+        detail = " ".join(line.detail.split())
+        rows.add_row(
+            f"{line.at:%Y-%m-%d %H:%M:%S}",
+            line.event,
+            line.act + (f" ({line.rule})" if line.rule and line.rule != line.act else ""),
+            escape(line.node),
+            escape(line.author),
+            line.outcome,
+            escape(detail if len(detail) <= 90 else detail[:87] + "..."),
+        )
+    out.print(rows)
+
+
+@contextmanager
+def _watching(options: Options, *, is_kept: bool) -> Iterator[tuple[Any, Policy]]:
+    from cassandra_healing.session import ClusterSession
+    from cassandra_healing.watcher import Watcher
+    from cassandra_views.cluster.history import author
+    from cassandra_views.healing import told_as_ours
+
+    with opened(options) as (session, settings), told_as_ours():
+        policy = settings.env.healing
+        asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
+        watcher = Watcher(asked, policy, author=author(), is_kept=is_kept)
+        try:
+            yield watcher, policy
+        finally:
+            watcher.close()
+
+
+@contextmanager
+def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[], datetime]]]:
+    from cassandra_healing.keeping.journal import Journal
+    from cassandra_healing.session import ClusterSession
+    from cassandra_views.cluster.history import author
+    from cassandra_views.healing import told_as_ours
+
+    with opened(options) as (session, settings), told_as_ours():
+        policy = settings.env.healing
+        asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
+        yield Journal(asked, policy.keyspace, author=author()), asked, options.clock()
+
+
+def _find(session: ClusterSession, text: str, policy: Policy) -> NodeId:
+    from cassandra_healing.model import NodeId
+    from cassandra_healing.services.model import service_id
+
+    if text in policy.services:
+        return service_id(text)
+    known = [NodeId(host_id=host.host_id, address=str(host.endpoint.address)) for host in session.hosts()]
+    found = [each for each in known if each.address == text or (len(text) >= 4 and str(each.host_id).startswith(text))]
+    if len(found) != 1:
+        raise ViewsError(
+            "there is no such node" if not found else "more than one node's host id begins so",
+            on=text,
+            next=f"Name one of: {', '.join([*(each.address for each in known), *sorted(policy.services)])}",
+        )
+    return found[0]
+
+
+def said(format: Format, text: str, **content: Any) -> None:
+    """Answer what was written down."""
+    if format is Format.JSON:
+        print_json(content)
+    else:
+        out.print(f"{escape(text[:1].upper() + text[1:])}.")
+
+
+def show(report: Report, format: Format, progress: Progress | None) -> None:
+    """Show what a look came to, and how far the deed is that is under way."""
+    judgement, decision = report.judgement, report.decision
+    if format is Format.JSON:
+        print_json(
+            {
+                "cluster": judgement.cluster.name,
+                "at": judgement.at,
+                "nodes": [_plain(each) for each in judgement.nodes],
+                "cut_off": judgement.cut_off,
+                "decision": decision,
+                "deed": _deed(progress),
+                "services": plain_services(report.services),
+                "stopped": report.record.stopped,
+                "skips": report.record.skips,
+                "notes": report.notes,
+            }
+        )
+        sys.stdout.flush()
+        return
+    from cassandra_views.planning.status import stands_for
+
+    rows = table("NODE", "VERDICT", "SINCE", "STATUS", "PLACE", "PEERS", "CQL", "TCP", "MACHINE")
+    for health in judgement.nodes:
+        node = health.node
+        is_new = health.verdict == "up" and not health.is_settled
+        verdict = health.verdict.value + (", not settled" if is_new else "")
+        colour = _COLOURS[health.verdict.value]
+        rows.add_row(
+            escape(node.id.address),
+            f"[{colour}]{verdict}[/{colour}]",
+            f"{stands_for(judgement.at - health.since)}" if health.looks > 1 else "-",
+            escape(node.status) or "-",
+            escape(f"{node.data_center}/{node.rack}"),
+            health.peers or "-",
+            *(_short(health.told_by(observer)) for observer in ("cql", "tcp", "machine")),
+        )
+    out.print(rows)
+    if judgement.cut_off is not None:
+        cut = judgement.cut_off
+        out.print(f"[red]We reach {len(cut.reached)} of {cut.of} nodes.[/red]")
+    mode = f" ({decision.mode.value})" if decision.mode else ""
+    out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode}: {escape(ended(decision.what))}")
+    if not decision.is_well:
+        for label, text in (("On", decision.on), ("State", decision.remains), ("Next", decision.next)):
+            if text:
+                out.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
+    if progress is not None:
+        waits = f"waits for 'views cluster approve {progress.short_id}'"
+        step = waits if progress.is_waiting else f"its next step is {progress.next}"
+        out.print(f"  [bold]Deed:[/bold] {progress.short_id}, {progress.act} of {escape(str(progress.node))}: {step}.")
+    show_services(report.services)
+    for note in report.notes:
+        err.print(f"  [yellow]note[/yellow] {escape(note)}")
+
+
+def _deed(progress: Progress | None) -> dict[str, Any] | None:
+    if progress is None:
+        return None
+    return {
+        "id": progress.id,
+        "act": progress.act,
+        "node": progress.node,
+        "begun_at": progress.begun_at,
+        "mode": progress.mode,
+        "what": progress.what,
+        "next_step": progress.next,
+        "is_waiting": progress.is_waiting,
+        "failures": progress.failures,
+        "plan": progress.plan,
+    }
+
+
+def _plain(health: NodeHealth) -> dict[str, Any]:
+    return {
+        "address": health.node.id.address,
+        "host_id": health.node.id.host_id,
+        "verdict": health.verdict,
+        "since": health.since,
+        "looks": health.looks,
+        "settled": health.is_settled,
+        "status": health.node.status,
+        "data_center": health.node.data_center,
+        "rack": health.node.rack,
+        "started_at": health.node.started_at,
+        "observations": [
+            {"observer": each.source, "sign": each.sign, "detail": each.detail} for each in health.observations
+        ],
+    }
+
+
+def _short(text: str) -> str:
+    return escape(text if len(text) <= 40 else text[:37] + "...") or "-"

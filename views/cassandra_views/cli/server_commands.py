@@ -1,0 +1,199 @@
+"""The commands ``views up`` and ``down``: a Cassandra of this project's own.
+
+``cassandra_embedded`` is an optional extra, so it is imported inside the commands only.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from cassandra_views.cli.embedded import require_embedded
+from cassandra_views.model.errors import ViewsError
+from cassandra_views.project.own_server import default_data, register_data, registered_data
+
+if TYPE_CHECKING:
+    from cassandra_embedded import EmbeddedCassandra
+
+_LOOK_SECONDS = 0.5
+
+_progress = Console(stderr=True)
+_answers = Console(soft_wrap=True, highlight=False)
+
+_UP_HELP = """Start a Cassandra of this project's own; it stays until Ctrl-C.
+
+Needs nothing installed: the server comes from Maven Central and its Java
+from PyPI, both only once. The project's other commands find it by themselves.
+Its data is kept in .views/cassandra beside views.toml, for the next start.
+
+Examples:
+
+  views up                        # one node on 127.0.0.1:9042
+
+  views up --nodes 3 --detach     # three, until `views down`
+
+  views up --port 0 --data /tmp/old --cassandra 4.1.10   # one more
+
+  views up --fresh                # forget the kept data first
+"""
+_DOWN_HELP = """Stop the Cassandra that `views up` started; its data is kept.
+
+Says so, and succeeds, where none is running.
+
+Examples:
+
+  views down
+
+  views down --data /tmp/old
+"""
+
+
+class ServerError(ViewsError):
+    """The embedded server could not be started, found or stopped."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("up", help=_UP_HELP)(up)
+    app.command("down", help=_DOWN_HELP)(down)
+
+
+def up(
+    nodes: Annotated[int, typer.Option(help="How many nodes; 0.8 GB of memory and 8 seconds each.")] = 1,
+    cassandra: Annotated[
+        str,
+        typer.Option(metavar="VERSION", help="Version of Cassandra; the default is the newest stable one."),
+    ] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running when this command ends.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where its data is kept; .views/cassandra by default.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port for clients; 0 picks a free one.")] = 9042,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove the kept data first.")] = False,
+) -> None:
+    """Start the embedded server."""
+    require_embedded()
+    from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra, drop_data
+
+    folder = data.absolute() if data else default_data(Path.cwd())
+    with _told_as_ours(), _ended_by_signals():
+        if fresh:
+            drop_data(folder)
+        server = EmbeddedCassandra(
+            nodes,
+            cassandra or DEFAULT_VERSION,
+            data=folder,
+            port=port,
+            detached=detach,
+            on_progress=lambda text: _progress.print(f"{text} ...", style="dim", highlight=False),
+        )
+        try:
+            with _progress.status("Starting"):
+                server.start()
+        except KeyboardInterrupt as interrupt:
+            raise ServerError(
+                "the start was interrupted",
+                on=str(folder),
+                remains="Nothing is running; the data is kept",
+                next="Run `views up` again",
+            ) from interrupt
+        try:
+            register_data(Path.cwd(), folder)
+            _answers.print(f"Cassandra {server.version} answers on {', '.join(_shown(server))}; data in {folder}")
+            if detach:
+                _answers.print("It stays up; `views down` stops it.")
+                return
+            _answers.print("Ctrl-C stops it; its data is kept.")
+            _stay(server, folder)
+        except BaseException:
+            server.stop()
+            raise
+
+
+def down(
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data folder it was started with.")] = None,
+) -> None:
+    """Stop the embedded server."""
+    require_embedded()
+    from cassandra_embedded import find_running, stop_running
+
+    folder = data.absolute() if data else registered_data(Path.cwd())
+    with _told_as_ours():
+        found = find_running(folder)
+        if stop_running(folder):
+            told = f"Stopped Cassandra {found.version}" if found else "Stopped what was left of a start"
+            _answers.print(f"{told}; its data is kept in {folder}")
+        else:
+            _answers.print(f"No server of `views up` is running on {folder}")
+
+
+def _stay(server: EmbeddedCassandra, folder: Path) -> None:
+    """Stay until Ctrl-C, or until all nodes are gone."""
+    alive = set(range(1, server.nodes + 1))
+    try:
+        while alive:
+            time.sleep(_LOOK_SECONDS)
+            for number in [number for number in alive if not server.is_running(number)]:
+                alive.remove(number)
+                if alive:
+                    _progress.print(f"Node {number} ended; {len(alive)} of {server.nodes} go on", style="yellow")
+    except KeyboardInterrupt:
+        with _progress.status("Stopping"):
+            server.stop()
+        _answers.print(f"Stopped; its data is kept in {folder}")
+        return
+    tail = server.log_tail(1)
+    if not server.was_stopped_elsewhere():
+        raise ServerError(
+            f"the server ended by itself\n{tail}\n",
+            on=str(folder),
+            remains="Nothing is running; its data is kept",
+            next="See the last lines of its log above",
+        )
+    server.stop()
+    _answers.print("Stopped by `views down`")
+
+
+def _shown(server: EmbeddedCassandra) -> list[str]:
+    return [f"{address}:{server.port}" for address in server.contact_points]
+
+
+@contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """Turn the errors of the embedded server into ours, with what to type next."""
+    from cassandra_embedded import AlreadyRunning, DataMismatch, EmbeddedError, PortTaken
+
+    try:
+        yield
+    except EmbeddedError as error:
+        following = error.next
+        if isinstance(error, AlreadyRunning):
+            following = "Use it as it is, stop it with `views down`, or give another folder with --data"
+        elif isinstance(error, DataMismatch):
+            following = "Ask for that with --cassandra and --nodes, give another --data, or drop it with --fresh"
+        elif isinstance(error, PortTaken):
+            following = "End what holds it, or give another --port (0 picks a free one)"
+        raise ServerError(error.what, on=error.on, remains=error.remains, next=following) from error
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """End in order on SIGTERM and SIGHUP too, as on Ctrl-C."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

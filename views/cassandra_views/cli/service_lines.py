@@ -1,0 +1,91 @@
+"""Services among the answers of ``views cluster``: how each is, and what becomes of what is decided about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.markup import escape
+
+from cassandra_views.cli.output import coloured, err, out, table
+from cassandra_views.model.errors import ended
+from cassandra_views.planning.status import stands_for
+
+if TYPE_CHECKING:
+    from cassandra_healing.policy import Policy
+    from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+
+_COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
+
+
+def show_services(reports: Sequence[ServiceReport]) -> None:
+    """Show each service on a line, and below what is to be done about those that something is wrong with."""
+    if not reports:
+        return
+    rows = table("SERVICE", "VERDICT", "SINCE", "SEEN")
+    for each in reports:
+        health = each.health
+        colour = _COLOURS[health.verdict.value]
+        rows.add_row(
+            escape(health.service),
+            f"[{colour}]{health.verdict.value}[/{colour}]",
+            f"{stands_for(health.at - health.since)}" if health.looks > 1 else "-",
+            escape("; ".join(health.seen)),
+        )
+    out.print(rows)
+    for each in reports:
+        decision = each.decision
+        if decision.rule.value == "well":
+            continue
+        mode = f" ({decision.mode.value})" if decision.mode else ""
+        what = f"{escape(decision.service)}: {escape(ended(decision.what))} {escape(ended(decision.next))}"
+        out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode} {what}")
+
+
+def plain_services(reports: Sequence[ServiceReport]) -> list[dict[str, Any]]:
+    """Return the same for programs."""
+    return [
+        {
+            "service": each.health.service,
+            "verdict": each.health.verdict,
+            "since": each.health.since,
+            "looks": each.health.looks,
+            "seen": each.health.seen,
+            "decision": each.decision,
+        }
+        for each in reports
+    ]
+
+
+def heal_services(
+    reports: Sequence[ServiceReport], watcher: ServiceWatcher, policy: Policy, *, yes: bool, is_text: bool
+) -> bool:
+    """Restart or replace what is decided to be, as far as its mode allows; tell whether all are well then.
+
+    Raises: HealingError: as ``carry_out``, of the last that failed; the others were seen to.
+    """
+    from cassandra_healing.errors import HealingError
+    from cassandra_healing.services.watcher import carry_out
+
+    is_well, failed = True, None
+    for each in reports:
+        decision = each.decision
+        is_well = is_well and decision.rule.value == "well"
+        if decision.mode is None or decision.mode.value == "dry-run":
+            continue
+        if decision.mode.value == "approve" and not yes:
+            if not (is_text and sys.stdin.isatty()):
+                err.print(f"  [yellow]note[/yellow] {escape(decision.service)} waits: run 'views cluster heal --yes'")
+                continue
+            if not typer.confirm(f"Carry out the {decision.act} of {decision.service}?", err=True):
+                watcher.journal.refuse(decision, "said no to 'views cluster heal'")
+                continue
+        try:
+            carry_out(decision, watcher.journal, policy)
+        except HealingError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return is_well

@@ -1,0 +1,226 @@
+"""What is asked and nothing done: files, cluster and registry, looked at and planned from."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cassandra.cluster import Session
+
+from cassandra_views.cluster.builds import BuildLook, look
+from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.preflight import ClusterFacts
+from cassandra_views.cluster.readiness import find_waits
+from cassandra_views.cluster.registry import Event, Registry
+from cassandra_views.cluster.registry import author as default_author
+from cassandra_views.model.definition import Project
+from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import Plan
+from cassandra_views.observer import Observer
+from cassandra_views.planning.audits import make_audits
+from cassandra_views.planning.cost import costs_of
+from cassandra_views.planning.each import ViewWork, judged, plan_each
+from cassandra_views.planning.plan import make_plan
+from cassandra_views.planning.request import Request, is_made_by, refuse_frozen
+from cassandra_views.planning.rollback import find_time, get_former, make_rollback
+from cassandra_views.planning.status import ViewStatus, view_statuses
+from cassandra_views.project.config import Settings
+
+
+class Planner:
+    """Looks at the views of one project on one cluster, and plans; changes nothing.
+
+    Args: those of ``ViewManager``.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        templates: str | Path | None = None,
+        environment: str | None = None,
+        registry: str | None = None,
+        clock: Callable[[], datetime] | None = None,
+        author: str | None = None,
+        run: str | None = None,
+        settings: Settings | None = None,
+        goes_on: bool = False,
+    ) -> None:
+        if settings is None:
+            folder = Path(templates).absolute() if templates is not None else None
+            settings = Settings.resolve(
+                start=folder or Path.cwd(), templates=folder, environment=environment, variables={}
+            )
+        self.settings = settings
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._database = Database(session)
+        self._registry = Registry(
+            self._database,
+            registry or settings.env.registry,
+            run=run or uuid.uuid4().hex[:12],
+            author=author or default_author(),
+            history_days=settings.env.history_days,
+        )
+        self._observer = Observer(settings, self._database, self._registry, goes_on=goes_on)
+
+    def project(self) -> Project:
+        """Read the project's files.
+
+        Raises:
+            ProjectError: a file is wrong; with file and line.
+        """
+        return self._observer.project()
+
+    def choose(self, names: str | Iterable[str] = (), *, tags: Iterable[str] = ()) -> tuple[ViewName, ...]:
+        """Return the views of these names, and those whose files have any of these tags, in order. Reads only.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or none is given.
+        """
+        return tuple(sorted(self._observer.choose(names, tags)))
+
+    def plan(
+        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), allow_drop: bool = False
+    ) -> Plan:
+        """Return what must be done so that the cluster is as the files say. Reads only.
+
+        Args:
+            names, tags: plan these views alone; without any, all.
+            allow_drop: views whose files are gone may be dropped when their grace is over.
+        """
+        return self._plan(Request(only=self._chosen(names, tags), is_drop_allowed=allow_drop))
+
+    def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
+        """Return what must be done for each view, from one look at the cluster. Reads only.
+
+        A view that cannot be planned is in it with its error and does not hold up the others.
+        """
+        project = self.project()
+        target = self._observer.target(project.name)
+        observed = self._observer.observe(project)
+        files, now = self._observer.files, self._clock()
+
+        def plan(only: frozenset[ViewName] | None) -> Plan:
+            request = Request(only=only, is_drop_allowed=allow_drop)
+            return make_plan(project, observed, target, request, now, passed=files.passed)
+
+        names = {each.name for each in project.views} | {each.name for each in observed.records}
+        found = plan_each(plan, sorted(names))
+        files.save()
+        definitions = {each.name: each for each in project.views}
+        records = {each.name: each for each in observed.records}
+        return tuple(
+            judged(each, definitions.get(each.name), records.get(each.name), now) if each.name else each
+            for each in found
+        )
+
+    def plan_refresh(
+        self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), unless_run: str | None = None
+    ) -> Plan:
+        """Return what ``refresh`` would do. Reads only.
+
+        Args:
+            unless_run: where this run has made a generation of a view already, plan it as ``plan`` does, so
+                that a caller who is tried again goes on with it and builds no second one.
+        """
+        views = self._observer.choose(names, tags)
+        for view in sorted(views):
+            record = self._observer.record(view)
+            if not is_made_by(record, unless_run):
+                refuse_frozen(record, self._clock())
+        return self._plan(Request(only=views, refresh=views, unless_run=unless_run))
+
+    def plan_rollback(self, name: str) -> Plan:
+        """Return what ``rollback`` would do. Reads only."""
+        view = self._observer.resolve(name)
+        record = self._observer.record(view)
+        refuse_frozen(record, self._clock())  # a second rollback would go forward to what the first one left
+        former = get_former(record)
+        time = find_time(record) or next((each.time for each in self.project().views if each.name == view), None)
+        return make_rollback(record, former, time, self._observer.target(record.project), self._clock())
+
+    def plan_drop(self, name: str) -> Plan:
+        """Return what ``drop`` would do. Reads only."""
+        view = self._observer.resolve(name)
+        return self._plan(Request(only=frozenset([view]), drop=frozenset([view])))
+
+    def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
+        """Return what ``audit`` would do. Reads only.
+
+        Args:
+            names, tags: these views alone; without any, all of this project that serve.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or a view that is named serves nothing.
+        """
+        only = self._chosen(names, tags)
+        project = self.project()
+        records = self._registry.read_all() if self._registry.exists() else ()
+        return make_audits(project, records, self._observer.target(project.name), only, self._clock())
+
+    def plan_abort(self, name: str) -> Plan:
+        """Return what ``abort`` would do. Reads only."""
+        view = self._observer.resolve(name)
+        return self._plan(Request(only=frozenset([view]), abort=frozenset([view])))
+
+    def waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return what a CREATE or DROP of this view had better wait for (``cluster.readiness``). Reads only."""
+        return find_waits(self._database, view.keyspace, own=tuple(own))
+
+    def build(self, view: ViewName, number: int) -> BuildLook:
+        """Return how far the build of a generation is, node by node. Reads only."""
+        return look(self._database, view.keyspace, view.physical(number))
+
+    def status(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> tuple[ViewStatus, ...]:
+        """Return what stands, for every view that a file or the registry knows. Reads only.
+
+        Args:
+            names, tags: these views alone; without any, all.
+        """
+        only = self._chosen(names, tags)
+        project = self.project() if self._observer.has_files else Project(name="")
+        observed = self._observer.observe(project)
+        found = view_statuses(project, observed.records, observed.catalog, self._clock())
+        return tuple(each for each in found if only is None or each.name in only)
+
+    def record(self, name: str) -> ViewRecord:
+        """Return everything the registry holds of a view. Reads only."""
+        return self._observer.record(self._observer.resolve(name))
+
+    def history(self, name: str, *, limit: int = 50) -> list[Event]:
+        """Return the view's last events, newest first. Reads only."""
+        view = self._observer.resolve(name)
+        return self._registry.history(view, limit=limit) if self._registry.exists() else []
+
+    def facts(self) -> ClusterFacts:
+        """Return what every node says of itself. Reads only."""
+        return self._observer.facts()
+
+    def _chosen(self, names: str | Iterable[str] | None, tags: Iterable[str]) -> frozenset[ViewName] | None:
+        """Return the views that are named, or None where all are meant."""
+        tags = tuple(tags)
+        return self._observer.choose(names or (), tags) if names is not None or tags else None
+
+    def _plan(self, request: Request) -> Plan:
+        project = self.project()
+        target = self._observer.target(project.name)
+        observed = self._observer.observe(project)
+        files = self._observer.files
+        plan = make_plan(project, observed, target, request, self._clock(), passed=files.passed)
+        files.save()
+        sizes = self._observer.sizes(plan.steps, observed.catalog)
+        costs = costs_of(
+            plan.steps,
+            observed.catalog,
+            sizes,
+            keeps_snapshot=not target.has_snapshot_option,
+            records=observed.records,
+        )
+        return replace(plan, costs=costs)
+
+
+__all__ = ["Planner"]
