@@ -1,0 +1,74 @@
+"""A decision: what is to be done about a cluster now, why, and what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cassandra_healing.model import NodeId
+from cassandra_healing.policy import Mode
+from cassandra_healing.record import Act
+
+
+class Rule(StrEnum):
+    """Why something is decided."""
+
+    STOPPED = "stopped"
+    CUT_OFF = "cut off"
+    SEVERAL = "several"
+    UNDER_WAY = "under way"
+    WELL = "well"
+    UNSEEN = "unseen"
+    SETTLING = "settling"
+    SKIPPED = "skipped"
+    FLAPPING = "flapping"
+    SLOW = "slow"
+    STARTING = "starting"
+    GRACE = "grace"
+    GOODBYE = "goodbye"
+    DISK = "disk"
+    UNREAD = "unread"
+    REPLICAS = "replicas"
+    JOURNAL = "journal"
+    REFUSED = "refused"
+    BUSY = "busy"
+    DISAGREEMENT = "disagreement"
+    RESTART = "restart"
+    RESTARTED = "restarted"
+    RESTARTS = "restarts"
+    SEED = "seed"
+    QUORUM = "quorum"
+    LIMIT = "limit"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to be done now, in words of four parts.
+
+    Args:
+        nodes: which nodes it is about; the first is the one to restart or replace.
+        what: what is wrong, or that nothing is.
+        on: which nodes or keyspaces.
+        remains: what holds as long as nothing else is done.
+        next: what is done, or what a person should do.
+        evidence: what was seen, sign by sign.
+        mode: what becomes of a restart or replacement; None for the other acts.
+        seeds: the seeds that a replacement is started with, where the node is one itself.
+    """
+
+    act: Act
+    rule: Rule
+    what: str
+    next: str
+    on: str = ""
+    remains: str = "Nothing was done"
+    nodes: tuple[NodeId, ...] = ()
+    evidence: tuple[str, ...] = ()
+    mode: Mode | None = None
+    seeds: tuple[str, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return self.rule is Rule.WELL

@@ -1,0 +1,1 @@
+"""Carries out what was decided about a node: step by step, each written down before it is done."""

@@ -1,0 +1,206 @@
+"""Looks over time in, the health of each node out. Pure: the same looks always come to the same.
+
+A node is dead at a moment where enough observers say so, some of its peers among them, and nobody says that it
+lives. Any good sign ends that at once. Looks are taken in the order in which they were made: a clock that was set
+back, and a long time without a look, begin everything anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from cassandra_healing.model import (
+    ClusterFacts,
+    CutOff,
+    Judgement,
+    Look,
+    Node,
+    NodeHealth,
+    NodeId,
+    Observation,
+    Observer,
+    Sign,
+    Verdict,
+)
+from cassandra_healing.policy import Policy
+
+
+class _Sight(Enum):
+    """All signs of one node in one look, put together."""
+
+    GOOD = auto()
+    SLOW = auto()
+    BAD = auto()
+    GONE = auto()
+    UNSURE = auto()
+
+
+def judge(looks: Sequence[Look], policy: Policy) -> Judgement:
+    """Judge a cluster by its looks, the oldest first.
+
+    Raises:
+        ValueError: there is no look, or none that says which nodes there are.
+    """
+    last = looks[-1]
+    cluster = next((look.cluster for look in reversed(looks) if look.cluster is not None), None)
+    if cluster is None:
+        cluster = ClusterFacts(
+            nodes=tuple(Node(id=node, data_center="", rack="", status="") for node in _all_nodes(looks))
+        )
+    return Judgement(
+        at=last.at,
+        nodes=tuple(_health(node, looks, policy) for node in cluster.nodes),
+        cluster=cluster,
+        cut_off=_cut_off(looks, cluster, policy),
+    )
+
+
+def _all_nodes(looks: Sequence[Look]) -> tuple[NodeId, ...]:
+    found = next((look.nodes() for look in reversed(looks) if look.observations), ())
+    if not found:
+        raise ValueError("no look says which nodes there are")
+    return found
+
+
+def _sight(observations: Sequence[Observation], look: Look, policy: Policy) -> _Sight:
+    cql = next((each for each in observations if each.observer is Observer.CQL), None)
+    is_heard = any(each.observer is Observer.GOSSIP and each.sign is Sign.GOOD for each in observations)
+    if cql is not None and cql.sign is Sign.SLOW:
+        return _Sight.GOOD if _is_all_slow(look) else _Sight.SLOW
+    if cql is not None and cql.sign is Sign.GOOD:
+        return _Sight.GOOD
+    if is_heard:  # it lives; that it does not answer us is its own doing where others do
+        return _Sight.SLOW if cql is not None and cql.sign is Sign.BAD and _reached(look) else _Sight.GOOD
+    dead = [each for each in observations if each.sign in (Sign.BAD, Sign.GONE)]
+    if len(dead) >= policy.observers and any(each.observer is Observer.GOSSIP for each in dead):
+        return _Sight.GONE if any(each.sign is Sign.GONE for each in dead) else _Sight.BAD
+    return _Sight.UNSURE
+
+
+def _reached(look: Look) -> tuple[NodeId, ...]:
+    found = (
+        each.node for each in look.observations if each.observer is Observer.CQL and each.sign in (Sign.GOOD, Sign.SLOW)
+    )
+    return tuple(sorted(found))
+
+
+def _is_all_slow(look: Look) -> bool:
+    """Tell whether every node that answers is slow: then it is us, or the way there."""
+    signs = [each.sign for each in look.observations if each.observer is Observer.CQL and each.sign is not Sign.BAD]
+    return len(signs) > 1 and all(sign is Sign.SLOW for sign in signs)
+
+
+@dataclass(slots=True)
+class _Tale:
+    """How one node fared, look by look."""
+
+    kind: _Sight | None = None
+    """GOOD, SLOW, or BAD (GONE too), since ``since``."""
+    since: datetime | None = None
+    looks: int = 0
+    last_at: datetime | None = None
+    last_sight: _Sight = _Sight.UNSURE
+    flaps: list[datetime] = field(default_factory=list)
+    was_bad: bool = False
+    good_looks: int = 0
+
+    def add(self, at: datetime, sight: _Sight) -> None:
+        self.last_sight = sight
+        if sight is _Sight.UNSURE:
+            return
+        kind = _Sight.BAD if sight is _Sight.GONE else sight
+        if kind is not self.kind:
+            if kind is _Sight.BAD and self.kind is not None:
+                self.flaps.append(at)
+            self.kind, self.since, self.looks = kind, at, 0
+        self.looks += 1
+        self.last_at = at
+        self.good_looks = 0 if kind is _Sight.BAD else self.good_looks + 1
+        self.was_bad = self.was_bad or kind is _Sight.BAD
+
+    def forget(self) -> None:
+        """Begin anew: nobody knows what was in between."""
+        self.kind, self.since, self.looks, self.good_looks = None, None, 0, 0
+
+
+def _health(node: Node, looks: Sequence[Look], policy: Policy) -> NodeHealth:
+    tale = _Tale()
+    gap = timedelta(minutes=policy.gap_minutes)
+    before: datetime | None = None
+    for look in looks:
+        if before is not None and not timedelta() <= look.at - before <= gap:
+            tale.forget()
+        if tale.last_at is not None and look.at - tale.last_at > gap:
+            tale.forget()
+        before = look.at
+        if observations := look.of(node.id):
+            tale.add(look.at, _sight(observations, look, policy))
+    now = looks[-1].at
+    flaps = [at for at in tale.flaps if timedelta() <= now - at <= timedelta(minutes=policy.flap_minutes)]
+    is_flapping = len(flaps) >= policy.flaps
+    since = tale.since or now
+    match tale.kind:
+        case _Sight.BAD if is_flapping and not is_over(now - since, tale.looks, policy):
+            verdict = Verdict.FLAPPING
+        case _Sight.BAD:
+            verdict = Verdict.GONE if tale.last_sight is _Sight.GONE else Verdict.DOWN
+        case None:
+            verdict = Verdict.UNSEEN
+        case _ if is_flapping:
+            verdict = Verdict.FLAPPING
+        case _Sight.SLOW:
+            verdict = Verdict.SLOW
+        case _:
+            verdict = Verdict.UNSEEN if tale.last_sight is _Sight.UNSURE else Verdict.UP
+    return NodeHealth(
+        node=node,
+        verdict=verdict,
+        since=flaps[0] if verdict is Verdict.FLAPPING else since,
+        looks=tale.looks,
+        is_settled=not tale.was_bad or tale.good_looks >= policy.settle_looks,
+        observations=looks[-1].of(node.id),
+    )
+
+
+def is_over(span: timedelta, looks: int, policy: Policy) -> bool:
+    """Tell whether the grace is over: in looks and in minutes."""
+    return looks >= policy.grace_looks and span >= timedelta(minutes=policy.grace_minutes)
+
+
+def _cut_off(looks: Sequence[Look], cluster: ClusterFacts, policy: Policy) -> CutOff | None:
+    members = {node.id.host_id for node in cluster.nodes}
+    found: CutOff | None = None
+    before: datetime | None = None
+    for look in looks:
+        reached = tuple(node for node in _reached(look) if node.host_id in members)
+        if len(reached) > len(members) // 2:
+            found, before = None, None
+            continue
+        is_confirmed = bool(reached) and _agree(look, reached, cluster)
+        goes_on = found is not None and before is not None and look.at - before <= timedelta(minutes=policy.gap_minutes)
+        found = CutOff(
+            reached=reached,
+            of=len(members),
+            since=found.since if found is not None and goes_on else look.at,
+            is_confirmed=is_confirmed,
+            looks=(found.looks if found is not None and goes_on and is_confirmed else 0) + 1,
+        )
+        before = look.at
+    return found
+
+
+def _agree(look: Look, reached: Sequence[NodeId], cluster: ClusterFacts) -> bool:
+    """Tell whether those that answer us call all others dead."""
+    there = {node.host_id for node in reached}
+    for node in cluster.nodes:
+        if node.id.host_id in there:
+            continue
+        heard = [
+            each for each in look.of(node.id) if each.observer is Observer.GOSSIP and each.sign is not Sign.NEUTRAL
+        ]
+        if not heard or any(each.sign is Sign.GOOD for each in heard):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""What is kept in the cluster itself: looks for some days, the journal for good."""

@@ -1,0 +1,16 @@
+"""How much is done without a person."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """What becomes of a decision to act."""
+
+    DRY_RUN = "dry-run"
+    """It is told, and nothing is done."""
+    APPROVE = "approve"
+    """A person is asked first."""
+    AUTOMATIC = "automatic"
+    """It is done."""

@@ -1,0 +1,238 @@
+"""What is seen of a cluster: nodes, signs of life, looks. Plain values; knows no driver, clock or file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+JOINING = ("BOOT", "BOOT_REPLACE")
+BUSY = (*JOINING, "LEAVING", "MOVING")
+GOODBYE = "shutdown"
+"""What gossip says of a node that was stopped in order, or that stopped itself (a disk failure, a full disk)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class NodeId:
+    """One node: its host id, which no other node ever has, and where it is now."""
+
+    host_id: uuid.UUID
+    address: str
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class Observer(StrEnum):
+    """Who looks at a node."""
+
+    GOSSIP = "gossip"
+    """Another node, by the heartbeats it hears."""
+    CQL = "cql"
+    """We, by a query."""
+    TCP = "tcp"
+    """We, by a connection to its port for clients."""
+    MACHINE = "machine"
+    """Whoever runs the machine: the provider, the service manager."""
+
+
+class Sign(StrEnum):
+    """What an observer makes of a node at one moment."""
+
+    GOOD = "good"
+    SLOW = "slow"
+    BAD = "bad"
+    GONE = "gone"
+    """The machine no longer exists."""
+    NEUTRAL = "neutral"
+    """Says nothing: the observer could not look, or what it saw proves neither life nor death."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One sign of one node by one observer.
+
+    Args:
+        by: which node's gossip; None for the other observers.
+        detail: what was seen, in words.
+        seconds: how long the answer took.
+        generation, heartbeat: what the gossip of ``by`` has of the node: when it was started (seconds since
+            the epoch), and a number that grows while it lives.
+        still_seconds: for how long that number has not grown.
+        disk_used_share: how full the machine's data disk is, 0 to 1, where it says so.
+    """
+
+    node: NodeId
+    observer: Observer
+    sign: Sign
+    by: NodeId | None = None
+    detail: str = ""
+    seconds: float | None = None
+    generation: int | None = None
+    heartbeat: int | None = None
+    still_seconds: float | None = None
+    disk_used_share: float | None = None
+
+    @property
+    def source(self) -> str:
+        """Name the observer: ``cql``, ``gossip of 10.0.0.2``."""
+        return f"{self.observer} of {self.by}" if self.by else str(self.observer)
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.sign}" + (f" ({self.detail})" if self.detail else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A member of the ring as its peers describe it.
+
+    Args:
+        status: the word gossip has for it: ``NORMAL``, ``BOOT``, ``LEAVING``, ``MOVING``, ``shutdown``.
+        tokens: what it owns; text as the server prints it.
+        started_at: when its process was started, as it told its peers; None where nobody knows.
+    """
+
+    id: NodeId
+    data_center: str
+    rack: str
+    status: str = "NORMAL"
+    tokens: tuple[str, ...] = ()
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyspace:
+    """A keyspace that holds data, and how it is replicated.
+
+    Args:
+        replication: as ``system_schema.keyspaces`` has it, ``class`` among its keys.
+    """
+
+    name: str
+    replication: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """The cluster at one moment.
+
+    Args:
+        schema_versions: of the nodes that live; more than one is a disagreement.
+        seeds: addresses of the seeds, as the nodes are configured.
+        work: what the nodes are busy with that must not be disturbed, in words: a repair, a stream of data.
+        unread: what of all this could not be read, and why.
+    """
+
+    name: str = ""
+    nodes: tuple[Node, ...]
+    keyspaces: tuple[Keyspace, ...] = ()
+    schema_versions: tuple[str, ...] = ()
+    seeds: frozenset[str] = frozenset()
+    work: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """All observers at one moment.
+
+    Args:
+        cluster: what the nodes said of the cluster; None where none answered, and in kept looks.
+    """
+
+    at: datetime
+    observations: tuple[Observation, ...]
+    cluster: ClusterFacts | None = None
+
+    def of(self, node: NodeId) -> tuple[Observation, ...]:
+        """Return what was seen of one node."""
+        return tuple(each for each in self.observations if each.node.host_id == node.host_id)
+
+    def nodes(self) -> tuple[NodeId, ...]:
+        """Return the nodes that were looked at, by address."""
+        return tuple(sorted({each.node for each in self.observations}, key=lambda node: node.address))
+
+
+class Verdict(StrEnum):
+    """What is made of a node's signs over time."""
+
+    UP = "up"
+    SLOW = "slow"
+    """It lives, and answers late or its peers alone."""
+    FLAPPING = "flapping"
+    """It went away and came back several times."""
+    DOWN = "down"
+    GONE = "gone"
+    """It is down, and its machine no longer exists."""
+    UNSEEN = "unseen"
+    """Too few could look at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeHealth:
+    """What is made of one node.
+
+    Args:
+        since: since when it is so, as far back as was looked.
+        looks: how many looks in a row said so.
+        is_settled: it was not down lately, or has been up again for some looks.
+        observations: what was seen of it last.
+    """
+
+    node: Node
+    verdict: Verdict
+    since: datetime
+    looks: int
+    is_settled: bool = True
+    observations: tuple[Observation, ...] = ()
+
+    @property
+    def is_sick(self) -> bool:
+        """Tell whether something is wrong with it."""
+        return self.verdict in (Verdict.SLOW, Verdict.FLAPPING, Verdict.DOWN, Verdict.GONE)
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether it must be taken for not serving, or only cannot be relied on."""
+        return self.verdict not in (Verdict.UP, Verdict.SLOW) or not self.is_settled
+
+    @property
+    def peers(self) -> str:
+        """Say how many peers hear the node, of those that said anything; empty where none did."""
+        signs = [each.sign for each in self.observations if each.observer is Observer.GOSSIP]
+        said = [sign for sign in signs if sign is not Sign.NEUTRAL]
+        return f"{said.count(Sign.GOOD)} of {len(said)} hear it" if said else ""
+
+    def told_by(self, observer: str) -> str:
+        """Return what an observer of ours saw of it, in words; empty where it did not look."""
+        found = next((each for each in self.observations if each.observer == observer), None)
+        return "" if found is None else found.detail or found.sign.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """We reach no majority of the nodes ourselves.
+
+    Args:
+        reached: the nodes that answered us.
+        is_confirmed: those that answered agree that the others are away, so it may not be us.
+        looks: how many looks in a row found it so, and confirmed.
+    """
+
+    reached: tuple[NodeId, ...]
+    of: int
+    since: datetime
+    is_confirmed: bool
+    looks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The health of a cluster at one moment."""
+
+    at: datetime
+    nodes: tuple[NodeHealth, ...]
+    cluster: ClusterFacts
+    cut_off: CutOff | None = None

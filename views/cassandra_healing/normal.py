@@ -1,0 +1,161 @@
+"""Whether a node is up and in its place in the ring: by its own word, and by that of its peers."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+from cassandra import OperationTimedOut, Timeout, Unavailable
+from cassandra.auth import AuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.connection import ConnectionBusy, ConnectionException
+from cassandra.policies import FallthroughRetryPolicy, WhiteListRoundRobinPolicy
+from cassandra.query import dict_factory
+
+from cassandra_healing.errors import HealingError
+from cassandra_healing.session import short
+
+
+class NotNormal(HealingError):
+    """The node is not in its place in the ring, after all the time that was given."""
+
+
+Connect = Callable[[str], AbstractContextManager[Session]]
+"""Opens a session that speaks to the node of this address and to no other."""
+
+# Others are mistakes of ours, and no news of the node.
+_AWAY: Final = (NoHostAvailable, OperationTimedOut, ConnectionException, ConnectionBusy, Unavailable, Timeout, OSError)
+
+_PEERS: Final = 3
+"""How many peers are asked: in a large cluster each of them hears what all hear."""
+
+
+def connect_alone(
+    address: str,
+    *,
+    port: int = 9042,
+    timeout_seconds: float = 5.0,
+    auth: AuthProvider | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> AbstractContextManager[Session]:
+    """Open a session on one node alone; closed at the end of the block."""
+    return _alone(address, port, timeout_seconds, auth, tls)
+
+
+@contextmanager
+def _alone(
+    address: str, port: int, timeout_seconds: float, auth: AuthProvider | None, tls: ssl.SSLContext | None
+) -> Iterator[Session]:
+    # First without the driver, which tells its log at length of a node that is away.
+    socket.create_connection((address, port), timeout=timeout_seconds).close()
+    profile = ExecutionProfile(
+        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
+        retry_policy=FallthroughRetryPolicy(),
+        row_factory=dict_factory,
+        request_timeout=timeout_seconds,
+    )
+    cluster = Cluster(
+        [address],
+        port=port,
+        auth_provider=auth,
+        ssl_context=tls,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=timeout_seconds,
+        control_connection_timeout=timeout_seconds,
+        # It lives for one look; the rest of the cluster does not matter to it.
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
+def find_trouble(address: str, connect: Connect) -> str:
+    """Return what keeps a node from being up and normal, in words; nothing where it is.
+
+    It must say of itself that it has joined, and three of its peers (or all, where there are fewer) must have heard of
+    this very process of it, as normal, with the schema that it has.
+    """
+    try:
+        with connect(address) as session:
+            own = _row(session, "SELECT bootstrapped, gossip_generation, schema_version FROM system.local")
+            ring = list(session.execute("SELECT address, status_with_port FROM system_views.gossip_info"))
+    except _AWAY as error:
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else short(error)
+        return f"it does not answer ({why})"
+    if own["bootstrapped"] != "COMPLETED":
+        return f"it has not joined ({str(own['bootstrapped']).lower()})"
+    # A peer that is down or has left cannot say anything.
+    peers = sorted(str(row["address"]) for row in ring if str(row["address"]) != address)
+    heard = 0
+    for peer in peers:
+        if heard == min(_PEERS, len(peers)):
+            break
+        try:
+            with connect(peer) as session:
+                row = _row(session, _HEARD, address)
+        except _AWAY:
+            continue
+        heard += 1
+        if trouble := _trouble(row, own, peer):
+            return trouble
+    if peers and not heard:
+        return "none of its peers answers"
+    return ""
+
+
+def await_normal(
+    address: str,
+    connect: Connect,
+    timeout_seconds: float,
+    *,
+    look_seconds: float = 1.0,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> float:
+    """Wait until a node is up and in its place, by its own word and that of its peers; return the seconds.
+
+    Raises: NotNormal: says what it still lacks.
+    """
+    begun = time.monotonic()
+    told = ""
+    while trouble := find_trouble(address, connect):
+        if trouble != told:
+            on_progress(f"{address}: {trouble}")
+            told = trouble
+        if time.monotonic() - begun >= timeout_seconds:
+            raise NotNormal(
+                f"it is not in its place after {timeout_seconds:g} s: {trouble}",
+                on=address,
+                remains="It is left as it is",
+                next="See its log; then go on, or fence it and replace it",
+            )
+        time.sleep(look_seconds)
+    return time.monotonic() - begun
+
+
+_HEARD: Final = (
+    'SELECT generation, status_with_port, "schema" FROM system_views.gossip_info WHERE address = %s ALLOW FILTERING'
+)
+
+
+def _trouble(row: dict[str, Any], own: dict[str, Any], peer: str) -> str:
+    if not row:
+        return f"{peer} has not heard of it"
+    status = str(row["status_with_port"] or "no status").partition(",")[0]
+    if row["generation"] != own["gossip_generation"]:
+        return f"{peer} has heard only of the process before"
+    if status != "NORMAL":
+        return f"{peer} takes it for {status}"
+    if str(row["schema"]) != str(own["schema_version"]):
+        return f"{peer} has heard of another schema from it"
+    return ""
+
+
+def _row(session: Session, query: str, *values: Any) -> dict[str, Any]:
+    return next(iter(session.execute(query, values or None)), {})

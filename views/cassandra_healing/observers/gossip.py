@@ -1,0 +1,132 @@
+"""What a node's peers hear of it, from ``system_views.gossip_info`` on each of them.
+
+A heartbeat grows once a second while a node lives, and each peer keeps the highest it has heard: the same number
+everywhere. So a peer proves that a node lives only by a number that nobody has told us before. A peer that merely
+catches up (it was restarted itself) proves nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cassandra_healing.model import BUSY, GOODBYE, Look, NodeId, Observation, Observer, Sign
+from cassandra_healing.session import Row
+
+QUERY = (
+    'SELECT address, hostname, host_id, generation, heartbeat, status, status_with_port, "schema" '
+    "FROM system_views.gossip_info"
+)
+_Beat = tuple[int, int]
+"""Generation and heartbeat."""
+
+
+@dataclass(slots=True)
+class Heartbeats:
+    """What was heard until now; makes signs of what is heard next.
+
+    Args:
+        still_seconds: after so long without growth a heartbeat is a bad sign.
+    """
+
+    still_seconds: float
+    _highest: dict[uuid.UUID, _Beat] = field(default_factory=dict)
+    _heard: dict[tuple[uuid.UUID, uuid.UUID], tuple[_Beat, datetime]] = field(default_factory=dict)
+
+    def restore(self, looks: Iterable[Look]) -> None:
+        """Take up what earlier looks heard, the oldest first: another process may have made them."""
+        for look in looks:
+            for each in look.observations:
+                if each.by is None or each.heartbeat is None or each.generation is None:
+                    continue
+                beat = (each.generation, each.heartbeat)
+                known = self._heard.get((each.by.host_id, each.node.host_id))
+                if known is None or known[0] != beat:
+                    self._heard[each.by.host_id, each.node.host_id] = (beat, look.at)
+                self._highest[each.node.host_id] = max(beat, self._highest.get(each.node.host_id, beat))
+
+    def hear(self, at: datetime, told: Mapping[NodeId, Sequence[Row]], nodes: Sequence[NodeId]) -> list[Observation]:
+        """Return the signs of every node by every peer that answered.
+
+        Args:
+            told: the rows of ``QUERY``, by the peer that answered them.
+            nodes: all nodes; of one that a peer does not know it says nothing.
+        """
+        found = []
+        news: dict[uuid.UUID, _Beat] = {}
+        for peer, rows in told.items():
+            beats = {str(row["host_id"]): (row["generation"] or 0, row["heartbeat"] or 0) for row in rows}
+            for node in nodes:
+                if node.host_id == peer.host_id:
+                    continue
+                beat = beats.get(str(node.host_id))
+                if beat is None:
+                    found.append(_neutral(node, peer, "does not know it"))
+                    continue
+                found.append(self._sign(at, node, peer, beat))
+                news[node.host_id] = max(beat, news.get(node.host_id, beat))
+        for host_id, beat in news.items():
+            self._highest[host_id] = max(beat, self._highest.get(host_id, beat))
+        return found
+
+    def deaf(self, peer: NodeId, why: str, nodes: Sequence[NodeId]) -> list[Observation]:
+        """Return the signs by a peer that answers queries, and this one not."""
+        return [_neutral(node, peer, f"its gossip cannot be read: {why}") for node in nodes if node != peer]
+
+    def _sign(self, at: datetime, node: NodeId, peer: NodeId, beat: _Beat) -> Observation:
+        key = (peer.host_id, node.host_id)
+        last = self._heard.get(key)
+        if last is None or last[0] != beat:
+            self._heard[key] = (beat, at)
+        highest = self._highest.get(node.host_id)
+        still = (at - last[1]).total_seconds() if last is not None and last[0] == beat else 0.0
+        if highest is not None and beat > highest:
+            sign, detail = Sign.GOOD, f"heartbeat {beat[1]}"
+        elif last is None or highest is None:
+            sign, detail = Sign.NEUTRAL, f"first look, heartbeat {beat[1]}"
+        elif still >= self.still_seconds:
+            sign, detail = Sign.BAD, f"heartbeat {beat[1]} stands still for {still:.0f} s"
+        elif last[0] == beat or beat < highest:
+            sign, detail = Sign.NEUTRAL, f"heartbeat {beat[1]}, no news yet"
+        else:
+            sign, detail = Sign.NEUTRAL, f"heartbeat {beat[1]} was heard before"
+        return Observation(
+            node=node,
+            observer=Observer.GOSSIP,
+            by=peer,
+            sign=sign,
+            detail=detail,
+            generation=beat[0],
+            heartbeat=beat[1],
+            still_seconds=still,
+        )
+
+
+def status_of(node: NodeId, told: Mapping[NodeId, Sequence[Row]]) -> tuple[str, int]:
+    """Return the word that gossip has for a node, and when its process was started (seconds since the epoch; 0).
+
+    Of peers that disagree, one that saw a move outweighs the others, then the one with the newest heartbeat.
+    """
+    newest: tuple[int, int, str] = (0, -1, "")
+    moving = ""
+    for rows in told.values():
+        for row in rows:
+            if str(row["host_id"]) != str(node.host_id):
+                continue
+            word = str(row["status_with_port"] or row["status"] or "").partition(",")[0]
+            newest = max(newest, (row["generation"] or 0, row["heartbeat"] or 0, word))
+            if word in BUSY:
+                moving = word
+    word = newest[2]
+    return (word if word == GOODBYE or not moving else moving), newest[0]
+
+
+def started_at(generation: int) -> datetime | None:
+    """Return when a node's process was started, by its gossip generation."""
+    return datetime.fromtimestamp(generation, UTC) if generation > 0 else None
+
+
+def _neutral(node: NodeId, peer: NodeId, detail: str) -> Observation:
+    return Observation(node=node, observer=Observer.GOSSIP, by=peer, sign=Sign.NEUTRAL, detail=detail)

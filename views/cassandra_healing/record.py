@@ -1,0 +1,105 @@
+"""What the journal says that a decision depends on: deeds, the kill switch, skipped nodes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cassandra_healing.model import NodeId
+
+
+class Act(StrEnum):
+    """What can be decided."""
+
+    WAIT = "wait"
+    RESTART = "restart"
+    REPLACE = "replace"
+    PAGE = "page"
+
+
+class Outcome(StrEnum):
+    """How a deed ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    """A person said no, or nobody answered."""
+    WITHDRAWN = "withdrawn"
+    """What it was for no longer held before anything was done."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing was done to the node."""
+        return self in (Outcome.REFUSED, Outcome.WITHDRAWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """A restart or a replacement that was begun.
+
+    Args:
+        ended_at, outcome: None while it is under way.
+    """
+
+    id: uuid.UUID
+    act: Act
+    node: NodeId
+    begun_at: datetime
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What a person said: the kill switch, a node to be left alone."""
+
+    by: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The journal, as far as a decision depends on it.
+
+    Args:
+        stopped: the kill switch; None where healing is on.
+        skips: nodes that are left alone, by host id.
+        deeds: those that are under way, and those of the last days.
+        is_readable: false where the journal could not be read: then nothing is done to a node.
+    """
+
+    stopped: Word | None = None
+    skips: Mapping[uuid.UUID, Word] = field(default_factory=dict)
+    deeds: tuple[Deed, ...] = ()
+    is_readable: bool = True
+
+    @property
+    def under_way(self) -> Deed | None:
+        """Return the deed that has begun and not ended."""
+        return next((each for each in self.deeds if each.outcome is None), None)
+
+    def last(self, act: Act, node: NodeId, since: datetime) -> Deed | None:
+        """Return the newest deed of a kind on a node that was begun since a moment, and not withdrawn."""
+        found = [
+            each for each in self._of(act, node) if each.begun_at >= since and each.outcome is not Outcome.WITHDRAWN
+        ]
+        return max(found, key=lambda deed: deed.begun_at, default=None)
+
+    def restarts(self, node: NodeId, now: datetime) -> int:
+        """Return how often a node was restarted within the last 24 hours."""
+        return sum(_counts(each, now) for each in self._of(Act.RESTART, node))
+
+    def replacements(self, now: datetime) -> int:
+        """Return how many nodes were replaced within the last 24 hours, or begun to be."""
+        return sum(each.act is Act.REPLACE and _counts(each, now) for each in self.deeds)
+
+    def _of(self, act: Act, node: NodeId) -> tuple[Deed, ...]:
+        return tuple(each for each in self.deeds if each.act is act and each.node.host_id == node.host_id)
+
+
+def _counts(deed: Deed, now: datetime) -> bool:
+    return not (deed.outcome and deed.outcome.is_idle) and now - deed.begun_at < timedelta(hours=24)

@@ -1,0 +1,49 @@
+"""Looks over time in, the health of one service out. Pure: as for nodes, by one sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from cassandra_healing.model import Sign, Verdict
+from cassandra_healing.services.model import ServiceHealth, ServiceLook
+
+_VERDICTS = {Sign.BAD: Verdict.DOWN, Sign.GONE: Verdict.GONE, Sign.NEUTRAL: Verdict.UNSEEN}
+
+
+def judge(looks: Sequence[ServiceLook], gap_minutes: float) -> ServiceHealth:
+    """Judge a service by its looks, the oldest first; at least one.
+
+    One good sign ends a trouble. A look that could not tell neither ends nor prolongs one; a clock that was set back,
+    or more than ``gap_minutes`` without a look, begins everything anew.
+    """
+    gap = timedelta(minutes=gap_minutes)
+    is_bad: bool | None = None
+    since: datetime | None = None
+    unseen_since: datetime | None = None
+    count = 0
+    before: datetime | None = None
+    for look in looks:
+        if before is not None and not timedelta() <= look.at - before <= gap:
+            is_bad, since, unseen_since, count = None, None, None, 0
+        before = look.at
+        if look.sign is Sign.NEUTRAL:
+            unseen_since = unseen_since or look.at
+            continue
+        unseen_since = None
+        bad = look.sign in (Sign.BAD, Sign.GONE)
+        if bad is not is_bad:
+            is_bad, since, count = bad, look.at, 0
+        count += 1
+    last = looks[-1]
+    verdict = _VERDICTS.get(last.sign, Verdict.UP)
+    if verdict is Verdict.UNSEEN and is_bad:
+        verdict, unseen_since = Verdict.DOWN, None
+    return ServiceHealth(
+        service=last.service,
+        at=last.at,
+        verdict=verdict,
+        since=unseen_since or since or last.at,
+        looks=count,
+        seen=last.seen,
+    )

@@ -1,0 +1,64 @@
+"""What is seen of a service, and what is made of it. Plain values."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from cassandra_healing.model import NodeId, Sign, Verdict
+
+_NAMESPACE = uuid.UUID("0c1b5c3e-7f0e-5d2a-9a53-6c1f5d1f7e21")
+
+
+def service_id(name: str) -> NodeId:
+    """Return a service's id in deeds: made of its name, as it has no host id."""
+    return NodeId(host_id=uuid.uuid5(_NAMESPACE, f"service {name}"), address=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceLook:
+    """All signs of one service at one moment.
+
+    Args:
+        work: whether it does its work, the sign that counts.
+        machine: what whoever runs its machine says.
+        seen: all that was seen, in words, observer by observer.
+    """
+
+    service: str
+    at: datetime
+    work: Sign
+    machine: Sign = Sign.NEUTRAL
+    seen: tuple[str, ...] = ()
+
+    @property
+    def sign(self) -> Sign:
+        """Return what the signs come to: GOOD, BAD, GONE, or NEUTRAL where it cannot be told."""
+        if self.work is Sign.GOOD or self.machine is Sign.NEUTRAL:
+            return self.work
+        return self.machine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHealth:
+    """What is made of one service.
+
+    Args:
+        verdict: up, down, gone or unseen.
+        since: since when it is so, as far back as was looked.
+        looks: how many looks in a row said so.
+        seen: what was seen last.
+    """
+
+    service: str
+    at: datetime
+    verdict: Verdict
+    since: datetime
+    looks: int
+    seen: tuple[str, ...] = ()
+
+    @property
+    def is_sick(self) -> bool:
+        """Tell whether something is wrong with it."""
+        return self.verdict in (Verdict.DOWN, Verdict.GONE)

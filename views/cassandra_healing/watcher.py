@@ -1,0 +1,170 @@
+"""Watching a cluster: look, keep, judge, decide. Does nothing to a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from cassandra_healing.decide import decide
+from cassandra_healing.decision import Decision
+from cassandra_healing.errors import HealingError
+from cassandra_healing.healer.progress import Progress, progress_of
+from cassandra_healing.judge import judge
+from cassandra_healing.keeping.history import History
+from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.lookout import Lookout
+from cassandra_healing.model import Judgement, Look
+from cassandra_healing.policy import Policy
+from cassandra_healing.record import Act, Record
+from cassandra_healing.services.decide import ServiceRule
+from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+from cassandra_healing.session import ClusterSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one look came to.
+
+    Args:
+        is_fresh: nobody has looked before: of gossip nothing can be said yet.
+        is_news: it is decided to do more than wait, and was not for this trouble before, by whomever.
+        services: what the look came to for each service.
+        notes: what could not be read or kept, in sentences.
+    """
+
+    look: Look
+    judgement: Judgement
+    decision: Decision
+    record: Record
+    is_fresh: bool
+    is_news: bool
+    services: tuple[ServiceReport, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing is wrong, neither with nodes nor with services."""
+        return self.decision.is_well and all(each.decision.rule is ServiceRule.WELL for each in self.services)
+
+
+class Watcher:
+    """Looks at a cluster again and again, and goes on from what others have seen.
+
+    Args:
+        is_kept: looks and decisions are written to the cluster, whose tables are made where they are missing;
+            without it nothing is written.
+        clock: what time it is, aware UTC.
+    """
+
+    def __init__(
+        self,
+        session: ClusterSession,
+        policy: Policy,
+        *,
+        author: str,
+        is_kept: bool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._policy = policy
+        self._is_kept = is_kept
+        self._clock = clock
+        self._lookout = Lookout(session, policy, clock=clock)
+        self._history = History(session, policy.keyspace, keep_hours=policy.history_hours)
+        self.journal = Journal(session, policy.keyspace, author=author)
+        self.services = ServiceWatcher(session, policy, self.journal, author=author, is_kept=is_kept, clock=clock)
+        self._looks: list[Look] = []
+        self._is_restored = False
+        self._decided: object = None
+
+    def close(self) -> None:
+        """End what was begun; the session is left open."""
+        self._lookout.close()
+        self.services.close()
+
+    def look(self) -> Report:
+        """Look once, and say what is to be done.
+
+        Nothing that the cluster does raises: what cannot be read or kept is a note.
+        """
+        notes: list[str] = []
+        self._restore(notes)
+        is_fresh = not self._looks
+        look = self._lookout.look()
+        self._looks.append(look)
+        oldest = look.at - self._policy.memory
+        self._looks = [each for each in self._looks if each.at >= oldest or each is look]
+        record = Record()
+        try:
+            if self._is_kept:
+                self.journal.make()
+            record = self.journal.record(look.at)
+            if self._is_kept:
+                self._history.write(look)
+        except HealingError as error:
+            record = replace(record, is_readable=False)
+            notes.append(str(error))
+        judgement = judge(self._looks, self._policy)
+        decision = decide(judgement, record, self._policy)
+        is_news = self._is_news(judgement, decision, notes)
+        services = self.services.look(is_cluster_well=judgement.cut_off is None)
+        return Report(
+            look=look,
+            judgement=judgement,
+            decision=decision,
+            record=record,
+            is_fresh=is_fresh,
+            is_news=is_news,
+            services=tuple(services),
+            notes=(*notes, *self.services.notes),
+        )
+
+    def progress(self, report: Report) -> Progress | None:
+        """Return how far the deed is that was under way at a look; None where none was, or it cannot be read."""
+        deed = report.record.under_way
+        if deed is None:
+            return None
+        with suppress(HealingError):
+            return progress_of(self.journal.lines_of(deed, report.look.at))
+        return None
+
+    def _restore(self, notes: list[str]) -> None:
+        """Take up what was seen before; tried again where the cluster does not answer yet."""
+        if self._is_restored:
+            return
+        try:
+            if self.journal.exists():
+                now = self._clock()
+                before = self._history.read(now - self._policy.memory, now)
+                self._lookout.restore(before)
+                self._looks = sorted([*before, *self._looks], key=lambda look: look.at)
+            self._is_restored = True
+        except HealingError as error:
+            notes.append(str(error))
+
+    def _is_news(self, judgement: Judgement, decision: Decision, notes: list[str]) -> bool:
+        """Tell whether a decision is new; write it down where looks are kept."""
+        key = (decision.act, decision.rule, decision.on)
+        if decision.act is Act.WAIT or key == self._decided:
+            self._decided = key
+            return False
+        self._decided = key
+        try:
+            if self._was_told(judgement, decision):
+                return False
+            if self._is_kept:
+                self.journal.decided(decision)
+        except HealingError as error:
+            notes.append(str(error))
+        return True
+
+    def _was_told(self, judgement: Judgement, decision: Decision) -> bool:
+        """Tell whether another process has written this very decision down since the trouble began."""
+        since = min((each.since for each in judgement.nodes if each.node.id in decision.nodes), default=judgement.at)
+        lines = self.journal.lines(limit=20, now=judgement.at) if self.journal.exists() else []
+        return any(
+            (line.event, line.act, line.rule, line.node) == ("decided", decision.act, decision.rule, decision.on)
+            and line.at >= since
+            for line in lines
+        )
