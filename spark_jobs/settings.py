@@ -1,0 +1,108 @@
+"""What a job works with: the variables of the environment, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cassandra_views.model.errors import ConfigurationError
+
+CONNECT = "127.0.0.1:15002"
+"""Where the warm server is looked for unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where Cassandra and Spark are.
+
+    Args:
+        master: of a Spark that is started for the job alone.
+        connect: ``host:port`` of a Spark Connect server to prefer; empty for never.
+    """
+
+    contact_points: tuple[str, ...]
+    port: int = 9042
+    local_dc: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    check_hostname: bool = True
+    master: str = "local[*]"
+    connect: str = CONNECT
+
+    @property
+    def is_tls(self) -> bool:
+        """Tell whether the connection to Cassandra is encrypted."""
+        return any((self.tls_ca, self.tls_cert, self.tls_key))
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Settings:
+        """Read the variables.
+
+        Raises:
+            ConfigurationError: no contact point, a port that is none, a password that is missing.
+        """
+        points = tuple(
+            each.strip() for each in variables.get("CASSANDRA_CONTACT_POINTS", "").split(",") if each.strip()
+        )
+        if not points:
+            raise ConfigurationError(
+                "no contact point is given",
+                next="Set CASSANDRA_CONTACT_POINTS, on a Spark master in ~/.cassandra-views/env",
+            )
+        username = variables.get("CASSANDRA_USERNAME") or None
+        connect = variables.get("SPARK_CONNECT", "").strip() or CONNECT
+        return cls(
+            contact_points=points,
+            port=_port(variables.get("CASSANDRA_PORT") or "9042", "CASSANDRA_PORT"),
+            local_dc=variables.get("CASSANDRA_LOCAL_DC") or None,
+            username=username,
+            password=_password(username, variables.get("CASSANDRA_PASSWORD_FILE")),
+            tls_ca=_path(variables, "CASSANDRA_TLS_CA"),
+            tls_cert=_path(variables, "CASSANDRA_TLS_CERT"),
+            tls_key=_path(variables, "CASSANDRA_TLS_KEY"),
+            check_hostname=variables.get("CASSANDRA_TLS_CHECK_HOSTNAME", "1") != "0",
+            master=variables.get("SPARK_MASTER", "").strip() or "local[*]",
+            connect="" if connect == "off" else connect,
+        )
+
+
+def host_and_port(text: str, *, name: str) -> tuple[str, int]:
+    """Return the two parts of ``host:port``.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    host, _colon, port = text.rpartition(":")
+    if not host:
+        example = f"spark://{text or 'host'}:7077" if name == "SPARK_MASTER" else CONNECT
+        raise ConfigurationError(f"{name} is '{text}', not host:port", next=f"Set it to an address such as {example}")
+    return host, _port(port, name)
+
+
+def _port(text: str, name: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise ConfigurationError(f"{name} is '{text}', not a port", next="Set it to a number from 1 to 65535")
+    return int(text)
+
+
+def _path(variables: Mapping[str, str], name: str) -> Path | None:
+    return Path(value) if (value := variables.get(name)) else None
+
+
+def _password(username: str | None, file: str | None) -> str | None:
+    if username is None:
+        return None
+    if not file:
+        raise ConfigurationError(
+            f"a user name ({username}) is given and no password", next="Set CASSANDRA_PASSWORD_FILE"
+        )
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the password file cannot be read: {error.strerror}", on=file, next="Correct its path"
+        ) from error
