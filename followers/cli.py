@@ -1,4 +1,4 @@
-"""The commands ``load`` and ``feed``; the only module here that prints and exits."""
+"""The commands ``load``, ``feed`` and ``serve``; the only module here that prints and exits."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 
 import typer
 from cassandra import DriverException, InvalidRequest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -24,7 +24,7 @@ from followers.history import Span
 from followers.load import LoadError, load_history
 
 app = typer.Typer(
-    help="Sample data of the pipeline: follower counts of streamers, as history and as a live feed.",
+    help="The pipeline's application: follower counts of streamers, as history, as a live feed, and on pages.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -113,6 +113,34 @@ def feed(
         fail("The feed ended by itself. What it wrote stays. See the error above, then start it again.")
 
 
+@app.command()
+def serve(
+    contact_points: ContactPoints = "",
+    port: Port = 9042,
+    address: Annotated[str, typer.Option(help="Where the pages listen.")] = "127.0.0.1",
+    web_port: Annotated[int, typer.Option(min=0, max=65535, help="And on which port; 0 for a free one.")] = 5000,
+) -> None:
+    """Serve the pages for one person at work on them; else see docs/guides/pages.md.
+
+    Without contact points the cluster is that of views.toml, or of `views up` in this folder.
+    """
+    try:
+        from werkzeug.serving import make_server
+
+        from followers.web import create_app
+    except ImportError as error:
+        fail(
+            f"The pages need a package that is not there: {error.name}. Nothing was started. "
+            "Install it with: pip install 'cassandra-views[web]'."
+        )
+    config = {"VIEWS_CONTACT_POINTS": contact_points, "VIEWS_PORT": port} if contact_points else {}
+    server = make_server(address, web_port, create_app(config), threaded=True)
+    out.print(f"Pages on http://{address}:{server.port}, until Ctrl-C")
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
+    server.server_close()
+
+
 def _tell(running: Feed) -> None:
     counts = running.counts
     print(
@@ -132,7 +160,13 @@ def connect(contact_points: str, port: int) -> Iterator[Session]:
         )
     balancing = TokenAwarePolicy(DCAwareRoundRobinPolicy(os.environ.get("CASSANDRA_LOCAL_DC", "")))
     profile = ExecutionProfile(load_balancing_policy=balancing)
-    cluster = Cluster(hosts, port=port, execution_profiles={EXEC_PROFILE_DEFAULT: profile})
+    cluster = Cluster(
+        hosts,
+        port=port,
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # The driver's own waits up to ten minutes more for a node that was away for ten.
+        reconnection_policy=ConstantReconnectionPolicy(1.0, None),
+    )
     try:
         session = cluster.connect()
     except (DriverException, NoHostAvailable) as error:

@@ -1,0 +1,192 @@
+"""Airflow as the demo runs it: four processes on the loopback, a database of its own, a login made for this run."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from followers.demo.errors import DemoError
+from followers.demo.family import Family, Member
+from followers.demo.place import ADDRESS, ROOT, find_port
+
+USER = "admin"
+USUAL_PORT = 8080
+GROUP = "Airflow"
+START_SECONDS = 240.0
+_ANSWER_SECONDS = 10.0
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_PARTS = ("scheduler", "dag_processor", "triggerer")
+# As docs/guides/airflow-rollups.md gives it.
+_LOCAL_SETTINGS = """\
+import logging
+
+for name in ("asyncssh", "paramiko"):
+    logging.getLogger(name).setLevel(logging.WARNING)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """How many runs there are of what was asked for, and the newest."""
+
+    count: int
+    newest: Mapping[str, Any] | None
+
+
+class Airflow:
+    """Prepares, starts and asks one Airflow. Its processes are the family's.
+
+    Args:
+        home: a folder that becomes its AIRFLOW_HOME.
+        connections: what each of its connections is, as JSON, by its id.
+    """
+
+    def __init__(self, family: Family, home: Path, connections: Mapping[str, str]) -> None:
+        self._family = family
+        self._home = home
+        self._members: list[Member] = []
+        self._token = ""
+        self.password = secrets.token_urlsafe(9)
+        self.url = f"http://{ADDRESS}:{find_port(USUAL_PORT)}"
+        self._environment = self._settings(connections)
+
+    def prepare(self) -> Member:
+        """Make the home and begin to make the database in it; to be finished before ``start``."""
+        (self._home / "config").mkdir(parents=True)
+        (self._home / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
+        passwords = self._home / "passwords.json"
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps({USER: self.password}))
+        return self._start("airflow-database", "db", "migrate")
+
+    def start(self) -> None:
+        """Start the four processes and wait until each of them says that it is well.
+
+        Raises:
+            DemoError: one of them ended, or they took too long.
+        """
+        port = self.url.rpartition(":")[2]
+        self._start("airflow-api-server", "api-server", "--host", ADDRESS, "--port", port, "--workers", "1")
+        self._start("airflow-scheduler", "scheduler", "--skip-serve-logs")
+        self._start("airflow-dag-processor", "dag-processor")
+        self._start("airflow-triggerer", "triggerer", "--skip-serve-logs")
+        self._family.await_that(self._is_healthy, seconds=START_SECONDS, what="Airflow")
+
+    def stop(self) -> None:
+        """End its processes, and the tasks that they run."""
+        self._family.stop(*self._members)
+
+    def dag_ids(self, tag: str) -> list[str]:
+        """Return the ids of the DAGs with this tag."""
+        return [each["dag_id"] for each in self.ask("GET", f"dags?tags={tag}&limit=100")["dags"]]
+
+    def runs(self, dag_ids: Sequence[str], *states: str) -> Runs:
+        """Return the runs of these DAGs in one of these states.
+
+        Raises:
+            OSError: Airflow does not answer.
+        """
+        if not dag_ids:
+            return Runs(count=0, newest=None)
+        body = {"dag_ids": list(dag_ids), "states": list(states), "order_by": "-run_after", "page_limit": 1}
+        found = self.ask("POST", "dags/~/dagRuns/list", body)
+        return Runs(count=found["total_entries"], newest=next(iter(found["dag_runs"]), None))
+
+    def last_event(self, dag_id: str) -> Mapping[str, Any] | None:
+        """Return what the newest asset event of a DAG says; errors as ``runs``."""
+        found = self.ask("GET", f"assets/events?source_dag_id={dag_id}&order_by=-timestamp&limit=1")
+        return next((each["extra"] for each in found["asset_events"]), None)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Ask the REST API, as its web pages do; errors as ``runs``."""
+        if not self._token:
+            login = {"username": USER, "password": self.password}
+            self._token = _request("POST", f"{self.url}/auth/token", {}, login)["access_token"]
+        try:
+            return _request(method, f"{self.url}/api/v2/{path}", {"Authorization": f"Bearer {self._token}"}, body)
+        except urllib.error.HTTPError as error:
+            if error.code == 401:
+                self._token = ""  # it was for a day
+            raise
+
+    def _start(self, name: str, *words: str) -> Member:
+        argv = [sys.executable, "-m", "airflow", *words]
+        member = self._family.start(name, argv, group=GROUP, env=self._environment, cwd=self._home)
+        self._members.append(member)
+        return member
+
+    def _is_healthy(self) -> bool:
+        try:
+            health = _request("GET", f"{self.url}/api/v2/monitor/health", {}, None)
+        except OSError:
+            return False
+        return all(health[each]["status"] == "healthy" for each in _PARTS)
+
+    def _settings(self, connections: Mapping[str, str]) -> dict[str, str]:
+        home = self._home
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "_AIRFLOW"))},
+            **{f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()},
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(32),
+            "AIRFLOW__CASSANDRA_VIEWS__CONN_ID": "cassandra_insight",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "3",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            # SQLite in write-ahead mode, which Airflow sets itself.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # as the guide says
+            # Nobody's keys and known hosts but those of the connections.
+            "HOME": str(home),
+            # The loopback is never asked for by way of a proxy.
+            **{name: ",".join(filter(None, [os.environ.get(name), ADDRESS])) for name in ("NO_PROXY", "no_proxy")},
+        }
+
+
+def require(modules: Sequence[str]) -> None:
+    """Refuse to go on where one of these is not installed.
+
+    Raises:
+        DemoError: it names them.
+    """
+    import importlib
+    from importlib.util import find_spec
+
+    importlib.invalidate_caches()
+    missing = [each for each in modules if find_spec(each) is None]
+    if missing:
+        raise DemoError(
+            f"{', '.join(missing)} is not installed",
+            on=sys.prefix,
+            remains="Everything was stopped",
+            next="Run 'make install', or the small demo: make demo ARGS=--no-airflow",
+        )
+
+
+def _request(method: str, url: str, headers: Mapping[str, str], body: Any) -> Any:
+    data = None if body is None else json.dumps(body).encode()
+    content = {"Content-Type": "application/json", "Accept": "application/json"}
+    request = urllib.request.Request(url, data, {**content, **headers}, method=method)
+    with _DIRECT.open(request, timeout=_ANSWER_SECONDS) as answer:
+        return json.load(answer)

@@ -1,0 +1,9 @@
+"""What can go wrong with the demo itself."""
+
+from __future__ import annotations
+
+from cassandra_views.model.errors import ViewsError
+
+
+class DemoError(ViewsError):
+    """Something that the demo needs is missing, or has ended."""

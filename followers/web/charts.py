@@ -1,0 +1,260 @@
+"""Charts as values: where lines, ticks and marks are. Pure; templates/chart.html draws them as SVG.
+
+Across, all is in percent of the width, and down in pixels: so a chart is as wide as there is room, and its letters
+stay as large as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from followers.web.levels import Level
+from followers.web.texts import MINUS, THIN, brief, named, short, whole
+
+TOP, BOTTOM = 26, 24
+"""Pixels kept for what is told of the moment pointed at, and for the times below."""
+
+SPARK_WIDTH, SPARK_HEIGHT = 88, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What a line shows: a name, its style (``s0`` ...), and a value for each time, None where there is none."""
+
+    name: str
+    style: str
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A point of a line, and its value in words."""
+
+    style: str
+    name: str
+    y: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line: a path in thousandths of the width and pixels, and where it ends (in percent and pixels)."""
+
+    name: str
+    style: str
+    path: str
+    end: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A label of an axis: where, in percent or pixels, and how it stands to that place."""
+
+    at: float
+    text: str
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """A time of a chart: a column to point at, and what each line is there."""
+
+    x: float
+    left: float
+    width: float
+    text: str
+    dots: tuple[Dot, ...]
+
+    @property
+    def full(self) -> str:
+        """Return all of it in words."""
+        return "\n".join([self.text, *(f"{dot.name}: {dot.text}" for dot in self.dots)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A chart of lines over time."""
+
+    name: str
+    about: str
+    height: int
+    lines: tuple[Line, ...]
+    across: tuple[Mark, ...]
+    down: tuple[Mark, ...]
+    moments: tuple[Moment, ...]
+
+
+def line_chart(
+    name: str,
+    level: Level,
+    times: Sequence[datetime],
+    series: Sequence[Series],
+    *,
+    height: int = 240,
+    marks: int = 5,
+    as_change: bool = False,
+) -> Chart | None:
+    """Return a chart, or None where there is nothing to draw.
+
+    Args:
+        times: of the values, the oldest first.
+        marks: how many times are written below; a narrow chart has room for three.
+        as_change: values are relative changes, and not followers.
+    """
+    known = [value for each in series for value in each.values if value is not None]
+    if not known or not times:
+        return None
+    show, axis = (_change, _axis_change) if as_change else (_followers, short)
+    ticks = nice_ticks(min(known), max(known))
+    low, high = ticks[0], ticks[-1]
+
+    def down(value: float) -> float:
+        return round(TOP + (high - value) / (high - low) * (height - TOP - BOTTOM), 1)
+
+    def across(index: int) -> float:
+        return round(100 * index / (len(times) - 1), 3) if len(times) > 1 else 50.0
+
+    reach = 50 / (len(times) - 1) if len(times) > 1 else 50.0
+    moments = []
+    for index, at in enumerate(times):
+        dots = tuple(
+            Dot(style=each.style, name=each.name, y=down(value), text=show(value))
+            for each in series
+            if (value := each.values[index]) is not None
+        )
+        if dots:
+            left, right = max(across(index) - reach, 0), min(across(index) + reach, 100)
+            width = round(right - left, 3)
+            moments.append(Moment(x=across(index), left=round(left, 3), width=width, text=named(level, at), dots=dots))
+    return Chart(
+        name=name,
+        about=_about(level, times, series, show),
+        height=height,
+        lines=tuple(_line(each, across, down) for each in series),
+        across=_times(level, times, across, marks),
+        down=_labels(ticks, down, axis),
+        moments=tuple(moments),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spark:
+    """A small line beside a number, and what it says in words."""
+
+    paths: str
+    end: tuple[float, float]
+    about: str
+
+
+def spark(values: Sequence[int | None], what: str) -> Spark | None:
+    """Return a small line, or None where there are fewer than two values.
+
+    Args:
+        what: what the values are of, such as ``14 days``.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return None
+    low, high = min(known), max(known)
+
+    def place(index: int, value: float) -> tuple[float, float]:
+        share = (high - value) / (high - low) if high > low else 0.5
+        return round(3 + index * (SPARK_WIDTH - 6) / (len(values) - 1), 1), round(3 + share * (SPARK_HEIGHT - 6), 1)
+
+    points = [place(index, value) if value is not None else None for index, value in enumerate(values)]
+    end = next(point for point in reversed(points) if point)
+    return Spark(paths=_path(points), end=end, about=f"{what}: from {short(known[0])} to {short(known[-1])}")
+
+
+def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Return round numbers, evenly apart, from at most ``low`` to at least ``high``."""
+    if high - low < 1e-12 + abs(low) * 1e-12:  # as good as one value
+        gap = abs(low) * 0.01 or 1.0
+        low, high = low - gap, high + gap
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(each * power for each in (1, 2, 2.5, 5, 10) if each * power >= rough * 0.999)
+    first = math.floor(low / step + 1e-9)
+    last = math.ceil(high / step - 1e-9)
+    digits = max(0, 2 - math.floor(math.log10(step)))
+    return [round(number * step, digits) for number in range(first, last + 1)]
+
+
+def _line(series: Series, across: Callable[[int], float], down: Callable[[float], float]) -> Line:
+    points = [
+        (across(index) * 10, down(value)) if value is not None else None for index, value in enumerate(series.values)
+    ]
+    last = next((point for point in reversed(points) if point), None)
+    return Line(
+        name=series.name,
+        style=series.style,
+        path=_path(points),
+        end=(last[0] / 10, last[1]) if last else None,
+    )
+
+
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    parts = []
+    is_down = False
+    for index, point in enumerate(points):
+        if point is None:
+            is_down = False
+            continue
+        parts.append(f"{'L' if is_down else 'M'}{point[0]:g} {point[1]:g}")
+        is_alone = not is_down and (index + 1 == len(points) or points[index + 1] is None)
+        if is_alone:  # round ends make a dot of it
+            parts.append("h0")
+        is_down = True
+    return "".join(parts)
+
+
+def _times(level: Level, times: Sequence[datetime], across: Callable[[int], float], marks: int) -> tuple[Mark, ...]:
+    wanted = min(len(times), marks)
+    places = sorted({round(number * (len(times) - 1) / max(1, wanted - 1)) for number in range(wanted)})
+    return tuple(
+        Mark(
+            at=across(index),
+            text=brief(level, times[index]),
+            anchor="middle" if len(times) == 1 else _anchor(index, len(times)),
+        )
+        for index in places
+    )
+
+
+def _anchor(index: int, count: int) -> str:
+    return "start" if index == 0 else "end" if index == count - 1 else "middle"
+
+
+def _labels(ticks: Sequence[float], down: Callable[[float], float], show: Callable[[float], str]) -> tuple[Mark, ...]:
+    texts = [show(each) for each in ticks]
+    if len(set(texts)) < len(texts):  # values closer together than four digits tell
+        texts = [whole(round(each)) for each in ticks]
+    return tuple(Mark(at=down(tick), text=text) for tick, text in zip(ticks, texts, strict=True))
+
+
+def _about(level: Level, times: Sequence[datetime], series: Sequence[Series], show: Callable[[float], str]) -> str:
+    parts = []
+    for each in series:
+        known = [value for value in each.values if value is not None]
+        if known:
+            parts.append(
+                f"{each.name} from {show(known[0])} to {show(known[-1])}, "
+                f"lowest {show(min(known))}, highest {show(max(known))}"
+            )
+    return f"{named(level, times[0])} to {named(level, times[-1])} UTC. {'; '.join(parts)}."
+
+
+def _followers(value: float) -> str:
+    return whole(round(value))
+
+
+def _change(value: float) -> str:
+    text = f"{abs(value) * 100:.2f}"
+    return f"{'' if float(text) == 0 else '+' if value > 0 else MINUS}{text}{THIN}%"
+
+
+def _axis_change(value: float) -> str:
+    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{abs(value) * 100:.4g}{THIN}%"
