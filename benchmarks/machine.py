@@ -12,7 +12,7 @@ import psutil
 from benchmarks.stage import HEAP_MB
 
 
-def machine_facts(cassandra: str) -> list[tuple[str, str]]:
+def machine_facts(cassandra: str, *, heap_mb: int = HEAP_MB) -> list[tuple[str, str]]:
     """Return (what, value) of the machine; ``cassandra`` is the server's version, empty where none ran."""
     facts = [
         ("cores", f"{len(os.sched_getaffinity(0))}, {_processor()}"),
@@ -22,7 +22,7 @@ def machine_facts(cassandra: str) -> list[tuple[str, str]]:
     ]
     if cassandra:
         facts.append(
-            ("Cassandra", f"{cassandra}, embedded, one node, heap {HEAP_MB} MB; server and load share the cores")
+            ("Cassandra", f"{cassandra}, embedded, one node, heap {heap_mb} MB; server and load share the cores")
         )
     return facts
 

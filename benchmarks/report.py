@@ -88,9 +88,15 @@ def details_table(details: Details) -> Table:
 
 
 def markdown(
-    sections: Sequence[Section], *, facts: Sequence[tuple[str, str]], command: str, made_at: datetime, seconds: float
+    sections: Sequence[Section],
+    *,
+    facts: Sequence[tuple[str, str]],
+    command: str,
+    made_at: datetime,
+    seconds: float,
+    title: str = "Benchmarks",
 ) -> str:
-    """Return docs/benchmarks.md.
+    """Return a page of docs.
 
     Args:
         facts: of the machine and its software; no names of hosts, no paths.
@@ -98,7 +104,7 @@ def markdown(
         seconds: how long the whole run took.
     """
     parts = [
-        "# Benchmarks",
+        f"# {title}",
         f"Written by `{command}` on {made_at:%Y-%m-%d %H:%M} UTC, in {seconds / 60:.0f} minutes; do not edit. "
         "Each figure stands beside its reference of the same run on the same server, the two in turn. "
         "Absolute times are those of one small machine; ratios and verdicts are what carries over.",
