@@ -30,7 +30,7 @@ do `Next`; [errors](errors.md) lists the kinds. Colours and moving lines appear 
 `--format json` print one document with `format_version` (now 1): keys may be added, and the number rises
 where one changes or goes.
 
-**Completion.** `views --install-completion` teaches the shell commands, options and the names of view files.
+**Completion.** `views --install-completion` teaches the shell commands, options and the names and tags of view files.
 """
 
 
@@ -40,7 +40,9 @@ def page() -> str:
     parts = [HEAD, "## Global options\n\n" + _options(command)]
     panels: dict[str, list[str]] = {}
     for name, each in command.commands.items():
-        panels.setdefault(each.rich_help_panel or "Server", []).append(_section(name, each))
+        panel = panels.setdefault(each.rich_help_panel or "Server", [])
+        panel.append(_section(name, each))
+        panel += [_section(f"{name} {below}", one) for below, one in getattr(each, "commands", {}).items()]
     for panel, sections in panels.items():
         parts += [f"## {panel}", *sections]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
+from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from cassandra_embedded import EmbeddedCassandra
 from tests.servers import Server, any_server, connect
 
 pytest_plugins = ["pytester"]
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # how long an example takes says something of the machine alone
 
 _SERVER_FIXTURES = {"server", "session", "keyspace", "cluster3"}
 
@@ -59,6 +65,34 @@ def _heal_cluster3(request: pytest.FixtureRequest) -> Iterator[None]:
                 running.resume_node(number)
             else:
                 running.start_node(number)
+
+
+_TOGETHER = {
+    "tests/on_cassandra/cluster3": "cluster3",
+    "tests/embedded/test_nodes.py": "cluster3",
+    "tests/healing/on_cluster": "healing",
+    "tests/on_airflow/celery": "celery",
+    "tests/on_airflow/lifecycle/test_processes.py": "processes",
+    "tests/on_airflow": "on_airflow",
+    "tests/on_spark": "on_spark",
+    "tests/scripts": "scripts",
+    "tests/web": "web",
+    "tests/e2e/test_demo": "demo",  # one folder of the checkout, one demo at a time
+}
+"""Tests that share what takes long to start: one process gets them all, where two share the suite."""
+
+
+class _ByServer(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands tests out by the file, or by what they share."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return next((group for begin, group in _TOGETHER.items() if path.startswith(begin)), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _ByServer(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
-from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
 
 from cassandra_embedded import EmbeddedCassandra
 
@@ -85,6 +85,8 @@ def connect(contact_points: list[str], port: int) -> Cluster:
         contact_points,
         port=port,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # The driver's own waits twice as long each time: a session would miss a node for as long again as it was away.
+        reconnection_policy=ConstantReconnectionPolicy(1.0, None),
         connect_timeout=30,
         control_connection_timeout=30,
     )

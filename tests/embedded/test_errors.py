@@ -80,6 +80,7 @@ def test_unknown_version_names_the_known_ones() -> None:
     ("arguments", "expected"),
     [
         ({"nodes": 0}, "at least one node"),
+        ({"nodes": 5000}, r"5000 nodes take about \d+ GB of memory, and this machine has"),
         ({"address": "10.0.0.1"}, "loopback addresses only"),
         ({"address": "127.255.255.255", "nodes": 2}, "loopback addresses only"),
         ({"address": "localhost"}, "no IPv4 address"),
@@ -89,6 +90,12 @@ def test_unknown_version_names_the_known_ones() -> None:
 def test_a_wrong_argument_is_refused(arguments: dict[str, object], expected: str) -> None:
     with pytest.raises(BadOption, match=expected):
         EmbeddedCassandra(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
+    with pytest.raises(BadOption, match=r"file/data: the data folder cannot be written: Not a directory\. Nothing was"):
+        EmbeddedCassandra(address=ADDRESS, port=0, data=tmp_path / "file" / "data").start()
 
 
 def test_a_taken_port_is_told_with_its_holder(listener: int, tmp_path: Path) -> None:

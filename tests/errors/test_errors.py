@@ -15,7 +15,9 @@ import pytest
 import yaml
 from cassandra.cluster import Session
 
+from cassandra_embedded.record import find_record
 from cassandra_views.cli.main import main
+from spark_jobs.__main__ import main as spark_jobs_main
 from tests.servers import Server
 
 CASES = [
@@ -23,7 +25,19 @@ CASES = [
     for path in sorted(Path(__file__).parent.glob("*.yaml"))
     for case in yaml.safe_load(path.read_text(encoding="utf-8"))
 ]
-KEYS = {"name", "server", "project", "files", "environment", "before", "command", "error", "ends_with", "exit_code"}
+KEYS = {
+    "name",
+    "program",
+    "server",
+    "project",
+    "files",
+    "environment",
+    "before",
+    "command",
+    "error",
+    "ends_with",
+    "exit_code",
+}
 PROJECT = {
     "views.toml": (
         'project = "errors"\n[env.dev]\nregistry = "{keyspace}_r"\n[env.dev.keyspaces.shop]\nname = "{keyspace}"\n'
@@ -49,9 +63,12 @@ def write(folder: Path, files: dict[str, str], names: dict[str, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def run(arguments: list[str]) -> int:
+PROGRAMS = {"views": main, "spark_jobs": spark_jobs_main}
+
+
+def run(arguments: list[str], program: str = "views") -> int:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        PROGRAMS[program](arguments)
     assert isinstance(ended.value.code, int)
     return ended.value.code
 
@@ -102,7 +119,8 @@ def test_case(
         else:
             assert run(each) == 0, capsys.readouterr().err
     capsys.readouterr()
-    assert run([part.format(**names) for part in case["command"]]) == case.get("exit_code", 1)
+    command = [part.format(**names) for part in case["command"]]
+    assert run(command, case.get("program", "views")) == case.get("exit_code", 1)
     told = capsys.readouterr().err
     expected = case["error"]
     for key, value in sorted(names.items(), key=lambda pair: -len(pair[1])):
@@ -180,3 +198,33 @@ def test_ctrl_c_during_a_build(tmp_path: Path, server: Server, keyspace: str, se
     )
     assert names_served.stdout == f"{keyspace}.by_day__g1\n"
     session.execute(f"DROP KEYSPACE {keyspace}_r")
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_a_server_starts(tmp_path: Path) -> None:
+    """The interrupted start leaves nothing running."""
+    data = tmp_path / "data"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cassandra_views.cli.main", "up", "--port", "0", "--data", str(data)],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not ((record := find_record(data)) and record.processes):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _out, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert told.endswith(
+        f"Error: the start was interrupted.\n  On: {data}\n"
+        "  State: Nothing is running; the data is kept.\n  Next: Run `views up` again.\n"
+    )
+    assert process.returncode == 1
+    assert [identity for _number, identity in record.processes if identity.is_alive()] == []

@@ -23,23 +23,10 @@ from cassandra_views.cql.lint import lint_table, lint_view
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import table_cql, view_cql
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.statement import (
-    ColumnDeclaration,
-    Literal,
-    LiteralKind,
-    Name,
-    Operator,
-    Option,
-    Relation,
-    Selected,
-    Sequence,
-    Shape,
-    TableStatement,
-    Term,
-    TypeHint,
-    ViewStatement,
-)
+from cassandra_views.model.relation import Operator, Relation
+from cassandra_views.model.statement import ColumnDeclaration, Option, Selected, TableStatement, ViewStatement
 from cassandra_views.model.table import Column, ColumnKind, TableShape
+from cassandra_views.model.term import Literal, LiteralKind, Name, Sequence, Shape, Term, TypeHint
 from tests.unit.cql.rules import BASES, GOOD_VIEWS, SERVER_TAKES, TABLE_RULES, VIEW_RULES
 
 REFUSALS = (InvalidRequest, SyntaxException, ConfigurationException)

@@ -24,7 +24,7 @@ SMALL = Span(days=3, hours=5, minutes=150, seconds=20)
 def create(session: Session, keyspace: str, *names: str) -> None:
     """Create what the files of these names describe, rendered as plainly as can be."""
     for name in names:
-        kind = "views" if name.endswith("_view") else "tables"
+        kind = "views" if name in ALL_VIEWS else "tables"
         source = (ROOT / "cql_templates" / kind / f"{name}.cql.j2").read_text().split("---\n", 2)[2]
         template = Environment(undefined=StrictUndefined, autoescape=False).from_string(source)
         own = f"{keyspace}.{name}"
@@ -40,6 +40,7 @@ def create(session: Session, keyspace: str, *names: str) -> None:
 
 ALL_TABLES = sorted(path.name.split(".")[0] for path in (ROOT / "cql_templates" / "tables").iterdir())
 ALL_VIEWS = sorted(path.name.split(".")[0] for path in (ROOT / "cql_templates" / "views").iterdir())
+WRITTEN_BY_JOBS = {"rollups"}
 LIVE = [name for name in ALL_TABLES if name.endswith("_live")]
 
 
@@ -49,6 +50,12 @@ def live_keys(session: Session, keyspace: str) -> set[tuple[str, str, str]]:
         for table in LIVE
         for row in session.execute(f"SELECT streamer, timestamp FROM {keyspace}.{table}")
     }
+
+
+def base_and_keys(session: Session, keyspace: str, view: str) -> tuple[str, list[str]]:
+    """Return a view's base, and the columns that must hold a value for a row to be in the view."""
+    metadata = session.cluster.metadata.keyspaces[keyspace].views[view]
+    return metadata.base_table_name, [column.name for column in (*metadata.partition_key, *metadata.clustering_key)]
 
 
 def test_a_history_fills_every_table_and_view(session: Session, keyspace: str) -> None:
@@ -62,7 +69,7 @@ def test_a_history_fills_every_table_and_view(session: Session, keyspace: str) -
         span=SMALL,
         on_progress=lambda table, rows, total: told.update({table: (rows, total)}),
     )
-    assert sorted(counts) == ALL_TABLES
+    assert set(counts) == set(ALL_TABLES) - WRITTEN_BY_JOBS
     assert told == {table: (rows, rows) for table, rows in counts.items()}
     for rows in History(now=NOW, streamers=30, span=SMALL).tables():
         expected = {row for each in rows.partitions() for row in each}
@@ -71,7 +78,9 @@ def test_a_history_fills_every_table_and_view(session: Session, keyspace: str) -
         assert counts[rows.table] == len(expected)
     for view in ALL_VIEWS:
         stored = session.execute(f"SELECT count(*) FROM {keyspace}.{view}").one()[0]
-        assert stored == counts[view.removesuffix("_view")]
+        base, keys = base_and_keys(session, keyspace, view)
+        rows = session.execute(f"SELECT {', '.join(keys)} FROM {keyspace}.{base}")
+        assert stored == sum(None not in row for row in rows) > 0
     for table in LIVE:
         left = session.execute(f"SELECT ttl(follower_count) FROM {keyspace}.{table} LIMIT 1").one()[0]
         assert 259_000 < left <= 259_200

@@ -8,6 +8,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from cassandra.cluster import ResponseFuture, Session
 
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.connect import connected
@@ -61,6 +62,40 @@ def test_of_rival_managers_one_generation_serves_and_later_ddl_works(
                 "PRIMARY KEY (day, who)", "PRIMARY KEY ((day), who)\nWITH bloom_filter_fp_chance = 0.02"
             )
         )
+
+
+class RecordingSession:
+    """Passes everything to a session, and keeps each DDL that is sent: its text, and what came of it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.sent: list[tuple[str, ResponseFuture]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def execute_async(self, statement: Any, *args: Any, **options: Any) -> ResponseFuture:
+        future = self._session.execute_async(statement, *args, **options)
+        text = getattr(statement, "query_string", "")
+        if text.startswith(("CREATE", "DROP", "ALTER")):
+            self.sent.append((text, future))
+        return future
+
+
+def test_all_ddl_of_a_run_goes_to_one_coordinator_and_is_sent_once(workshop3: Workshop) -> None:
+    path = workshop3.folder / "views" / "seen.cql.j2"
+    for name in ("second", "third"):
+        path.with_name(f"{name}.cql.j2").write_text(path.read_text())
+    recording = RecordingSession(workshop3.session)
+    manager = workshop3.manager(recording)  # type: ignore[arg-type]
+    manager.apply()
+    manager.drop(workshop3.full("third"))
+    texts = [text for text, _ in recording.sent]
+    assert len(texts) == len(set(texts)), "each statement is sent once"
+    assert sum(text.startswith("CREATE MATERIALIZED") for text in texts) == 3
+    assert sum(text.startswith("DROP MATERIALIZED") for text in texts) == 1
+    assert {len(future.attempted_hosts) for _, future in recording.sent} == {1}
+    assert len({str(future.attempted_hosts[0]) for _, future in recording.sent[:-1]}) == 1
 
 
 def test_one_create_sent_to_three_coordinators_makes_one_view(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:

@@ -83,7 +83,7 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
     assert workshop.serving(VIEW) == first
     check_rows(workshop, shape)
     assert workshop.manager().plan().steps == (), "a rollback is not undone by the next apply"
-    workshop.manager().override(workshop.full(VIEW), None, why="the edit was right")
+    workshop.manager().override(workshop.full(VIEW), None, reason="the edit was right")
     assert causes(workshop.apply()) == []
     assert workshop.serving(VIEW) == second
     check_rows(workshop, shape, is_changed=True)
@@ -95,7 +95,7 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
         check_rows(workshop, shape, is_changed=True)
         workshop.manager().rollback(workshop.full(VIEW))
         assert workshop.serving(VIEW) == second
-        workshop.manager().override(workshop.full(VIEW), None, why="try again")
+        workshop.manager().override(workshop.full(VIEW), None, reason="try again")
         workshop.apply()
         check_rows(workshop, shape, is_changed=True)
     else:
@@ -145,7 +145,7 @@ def test_a_number_is_never_used_again(workshop: Workshop) -> None:
         workshop.apply()
         assert workshop.serving(VIEW) == f"{VIEW}__g{number}"
         workshop.manager().drop(workshop.full(VIEW))
-        workshop.manager().override(workshop.full(VIEW), None, why="again")
+        workshop.manager().override(workshop.full(VIEW), None, reason="again")
     # A physical view that somebody else made under the next name is passed over, too.
     workshop.session.execute(
         f'CREATE MATERIALIZED VIEW {workshop.keyspace}."{VIEW}__g3" AS SELECT sensor, ts FROM '

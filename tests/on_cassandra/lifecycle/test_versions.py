@@ -14,6 +14,7 @@ from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.members import read_members
 from cassandra_views.model.steps import Cause, CreateGeneration
+from tests.on_cassandra.lifecycle.old_registry import columns, make_first_registry
 from tests.on_cassandra.lifecycle.shapes import POSTS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
@@ -42,6 +43,7 @@ def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], tmp_path: Pa
     replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
     workshop = Workshop(session=session, keyspace=keyspace, folder=tmp_path, registry="life_registry")
+    make_first_registry(session, workshop.registry)
     set_up(workshop, shape)
     manager = workshop.manager()
     facts = manager.facts()
@@ -55,6 +57,7 @@ def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], tmp_path: Pa
     assert not member.is_moving
 
     assert causes(workshop) == [Cause.CREATE]
+    assert "failures" in columns(session, workshop.registry)
     check_rows(workshop, shape)
     first = workshop.serving(VIEW)
     workshop.now += timedelta(days=1)
@@ -63,7 +66,7 @@ def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], tmp_path: Pa
     second = workshop.serving(VIEW)
     workshop.manager().rollback(workshop.full(VIEW))
     assert workshop.serving(VIEW) == first
-    workshop.manager().override(workshop.full(VIEW), None, why="forward again")
+    workshop.manager().override(workshop.full(VIEW), None, reason="forward again")
     assert causes(workshop) == []
     assert workshop.serving(VIEW) == second
     check_rows(workshop, shape)

@@ -38,15 +38,18 @@ class Workshop:
     def remove_view(self, name: str) -> None:
         (self.folder / "views" / f"{name}.cql.j2").unlink()
 
-    def manager(self, session: Session | None = None, *, ddl_timeout_seconds: float = 15.0) -> ViewManager:
+    def manager(
+        self, session: Session | None = None, *, run: str | None = None, ddl_timeout_seconds: float = 15.0, **env: Any
+    ) -> ViewManager:
         settings = Settings.resolve(start=self.folder, templates=self.folder, variables={})
-        env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds})
+        env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds, **env})
         return ViewManager(
             session or self.session,
             settings=settings.model_copy(update={"env": env}),
             registry=self.registry,
             clock=lambda: self.now,
             author="tests",
+            run=run,
             listener=self.reports.append,
         )
 

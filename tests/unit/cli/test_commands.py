@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cassandra_views
-from cassandra_views.cli.context import view_names
+from cassandra_views.cli.context import view_names, view_tags
 from cassandra_views.cli.main import app, main
 from cassandra_views.model import errors
 from scripts.cli_reference import PAGE, page
@@ -86,10 +86,36 @@ def test_names_of_views_are_completed_from_files(project: Path) -> None:
     assert view_names("") == []
 
 
+def test_tags_of_views_are_completed_from_files(project: Path) -> None:
+    file = project / "cql_templates/views/orders_by_day.cql.j2"
+    text = file.read_text(encoding="utf-8")
+    other = text.replace("---\n", "---\ntags: [spark, flask]\n", 1)
+    (file.parent / "other.cql.j2").write_text(other, encoding="utf-8")
+    (file.parent / "wrong.cql.j2").write_text("---\ntags: [\n", encoding="utf-8")
+    (file.parent / "no_text.cql.j2").write_bytes(b"\xff")
+    assert view_tags("") == sorted({"spark", "flask", *view_tags("")})
+    assert view_tags("fl") == ["flask"]
+    (project / "views.toml").write_text("nonsense", encoding="utf-8")
+    assert view_tags("") == []
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "status", "refresh", "freeze", "off", "on"])
+def test_views_are_chosen_by_names_or_tags_that_shells_complete(command: str) -> None:
+    names, tags = (
+        next(each for each in COMMAND.commands[command].params if each.name == name) for name in ("names", "tag")
+    )
+    assert (names.nargs, tags.multiple, tags.opts) == (-1, True, ["--tag"])
+    for parameter, word, found in ((names, "ord", "orders_by_day"), (tags, "", None)):
+        items = parameter.shell_complete(
+            COMMAND.make_context("views", [command, "--help"], resilient_parsing=True), word
+        )
+        assert found is None or [item.value for item in items] == [found]
+
+
 WORDS = st.sampled_from(
     [*NAMES, "--now", "--env", "--templates", "--format", "json", "--limit", "0", "-1", "--yes", "--plan", "--out", "/",
-     "", "orders_by_day", "2026-11-23", "9999-12-31T23:59:59-23:59", "0001-01-01", "--why", "\0", "é", "--", "-x",
-     "day = '2026-11-23'", "day = = 1", "[bold]", "cql_templates", "--page", "--until", "none", "frozen"]
+     "", "orders_by_day", "2026-11-23", "9999-12-31T23:59:59-23:59", "0001-01-01", "--reason", "--tag", "\0", "é", "--",
+     "-x", "day = '2026-11-23'", "day = = 1", "[bold]", "cql_templates", "--page", "--until", "none", "frozen"]
 )  # fmt: skip
 
 

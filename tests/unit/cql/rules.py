@@ -208,7 +208,7 @@ VIEW_RULES = [
     Rule("CV311", view("(d, c) > (1, 2)"), "must appear in the PRIMARY KEY order"),
     Rule("CV311", view("(p, c) > ('x', 2)"), "can only be applied to clustering columns"),
     Rule("CV312", view(select=ALL), "CASSANDRA-13826", harmful=True),
-    Rule("CV313", view("w IS NOT NULL", select=f"{ALL}, w"), "no effect", harmful=True),
+    Rule("CV313", view("w IS NOT NULL", select=f"{ALL}, w"), "would be ignored by the server", harmful=True),
     Rule("CV314", view(key="PRIMARY KEY (flag, p, c, d, at)"), "booleans", harmful=True),
 ]
 

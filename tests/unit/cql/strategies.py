@@ -10,26 +10,20 @@ from hypothesis import strategies as st
 
 from cassandra_views.cql.types import canonical_type
 from cassandra_views.model.names import RESERVED
-from cassandra_views.model.statement import (
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.statement import ColumnDeclaration, Option, Selected, TableStatement, ViewStatement
+from cassandra_views.model.term import (
     Arithmetic,
     Call,
-    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
     Mapping,
     Name,
     Null,
-    Operator,
-    Option,
-    Relation,
-    Selected,
     Sequence,
     Shape,
-    Subject,
-    TableStatement,
     TypeHint,
-    ViewStatement,
 )
 
 words = st.text(string.ascii_lowercase + string.digits + "_", min_size=1, max_size=8).filter(

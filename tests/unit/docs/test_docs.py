@@ -6,6 +6,7 @@ import inspect
 import re
 import shlex
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,19 @@ from pydantic import BaseModel
 
 import cassandra_embedded
 import cassandra_views
+from cassandra_healing.decision import Rule
+from cassandra_healing.keeping import tables as health_tables
+from cassandra_healing.machines import Machines
+from cassandra_healing.model import Verdict
+from cassandra_healing.policy import Policy
+from cassandra_healing.services.config import Kind, ServicePolicy
+from cassandra_healing.services.decide import ServiceRule
 from cassandra_views.cli.main import app
 from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model import errors
 from cassandra_views.model.generation import State
 from cassandra_views.planning.status import ViewStatus
-from cassandra_views.project.config import EnvConfig, KeyspaceConfig, ProjectConfig, TlsConfig
+from cassandra_views.project.config_file import EnvConfig, KeyspaceConfig, ProjectConfig, TlsConfig
 from cassandra_views.project.frontmatter import read_matter, split
 from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
 
@@ -115,7 +123,9 @@ def test_nothing_of_one_machine_is_told(page: Path) -> None:
 
 def test_every_command_has_its_place() -> None:
     text = page_text("reference/cli.md")
-    assert [name for name in COMMAND.commands if f"views {name}" not in text] == []
+    below = [f"{name} {each}" for name, one in COMMAND.commands.items() for each in getattr(one, "commands", {})]
+    assert "cluster skip" in below
+    assert [name for name in [*COMMAND.commands, *below] if f"### views {name}\n" not in text] == []
 
 
 def views_calls(page: Path) -> Iterator[str]:
@@ -140,6 +150,8 @@ def test_commands_and_options_in_examples_exist(page: Path) -> None:
         if not words:
             continue
         command = COMMAND.commands.get(words[0])
+        if len(words) > 1 and words[1] in getattr(command, "commands", {}):
+            command = command.commands[words[1]]
         if command is None:
             wrong.append(call)
         elif words[0] != "cqlsh":  # what follows goes to cqlsh
@@ -159,6 +171,9 @@ def test_commands_and_options_in_examples_exist(page: Path) -> None:
         ("reference/configuration.md", EnvConfig),
         ("reference/configuration.md", KeyspaceConfig),
         ("reference/configuration.md", TlsConfig),
+        ("reference/configuration.md", Policy),
+        ("reference/configuration.md", Machines),
+        ("reference/configuration.md", ServicePolicy),
     ],
 )
 def test_every_key_is_described(name: str, model: type[BaseModel]) -> None:
@@ -180,6 +195,26 @@ def test_every_column_of_the_registry_is_described(table: str, cql: str) -> None
     columns = re.findall(r"[(,] (\w+) (?:text|int|bigint|uuid|timeuuid|timestamp|date|list)\b", cql.replace("(", "( "))
     assert len(columns) > 1
     assert [column for column in columns if not is_named(column, section)] == []
+
+
+@pytest.mark.parametrize("table", ["looks", "services", "journal", "control"])
+def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> None:
+    all_made = (*health_tables.statements("k", Counter(dc1=3)), *health_tables.service_statements("k"))
+    made = next(each for each in all_made if f" k.{table} " in each)
+    columns = re.findall(r"[(,] (\w+) (?:text|uuid|timeuuid|timestamp|map|list)\b", made.replace("(", "( "))
+    section = page_text("reference/tables.md").partition(f"\n### `{table}`\n")[2].partition("\n### ")[0]
+    assert len(columns) >= 6
+    assert [column for column in columns if not is_named(column, section)] == []
+
+
+def test_every_rule_and_verdict_of_healing_is_described() -> None:
+    text = page_text("guides/self-healing.md")
+    assert [each for each in (*Rule, *Verdict) if f"| `{each}` |" not in text] == []
+
+
+def test_every_rule_of_services_is_described() -> None:
+    text = page_text("guides/self-healing-services.md")
+    assert [each for each in (*ServiceRule, *Kind) if f"| `{each}` |" not in text] == []
 
 
 def test_every_state_is_described() -> None:

@@ -65,7 +65,8 @@ def test_times_are_written_as_the_seed_does_and_end_before_now() -> None:
 def test_each_table_has_the_columns_time_format_and_partitions_of_its_file() -> None:
     formats = {each.table: each.time_format for each in Level} | {each.live_table: SECOND_FORMAT for each in Platform}
     tables = list(History(now=NOW, streamers=2, span=SMALL).tables())
-    assert {each.table for each in tables} == {path.name.split(".")[0] for path in TEMPLATES.iterdir()}
+    files = {path.name.split(".")[0] for path in TEMPLATES.iterdir()}
+    assert {each.table for each in tables} == files - {"rollups"}, "the jobs' own ledger has no history"
     for each in tables:
         _, front, body = (TEMPLATES / f"{each.table}.cql.j2").read_text().split("---\n")
         columns = re.findall(r"^    (\w+) (?:text|int|bigint),$", body, flags=re.MULTILINE)

@@ -41,6 +41,14 @@ def test_the_bound_moves_exactly_when_it_is_said_to(window: Window, now: datetim
     assert window.start(moves) == window.start(now) + window.step
 
 
+@given(windows(), MOMENTS)
+def test_a_bound_is_outgrown_exactly_when_a_slide_from_it_is_due(window: Window, start: datetime) -> None:
+    """Also for a bound that is on no step of the window, as another window of the same view left it."""
+    due = window.outgrown(start)
+    assert window.start(due) > start
+    assert window.start(due - timedelta(microseconds=1)) <= start
+
+
 @given(windows(), MOMENTS, SPANS)
 def test_the_bound_never_goes_back(window: Window, now: datetime, later: timedelta) -> None:
     assert window.start(now) <= window.start(now + later)

@@ -12,6 +12,7 @@ import yaml
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.model.times import parse_instant
 from cassandra_views.planning import Request
 from tests.unit.planning.world import KEYSPACE, definition, short, table_file, world_of
@@ -21,7 +22,20 @@ CASES = [
     for path in sorted((Path(__file__).parent / "cases").glob("*.yaml"))
     for case in yaml.safe_load(path.read_text(encoding="utf-8"))
 ]
-KEYS = {"name", "now", "desired", "observed", "request", "target", "plan", "plan_again", "notes", "withheld", "error"}
+KEYS = {
+    "name",
+    "now",
+    "desired",
+    "observed",
+    "request",
+    "target",
+    "plan",
+    "plan_again",
+    "notes",
+    "withheld",
+    "error",
+    "reasons",
+}
 
 
 def _names(found: list[str]) -> frozenset[ViewName]:
@@ -35,6 +49,7 @@ def _request(found: dict[str, Any]) -> Request:
         drop=_names(found.get("drop", [])),
         abort=_names(found.get("abort", [])),
         is_drop_allowed=found.get("allow_drop", False),
+        unless_run=found.get("unless_run"),
     )
 
 
@@ -67,8 +82,11 @@ def test_case(case: dict[str, Any]) -> None:
     assert [short(step) for step in plan.steps] == case["plan"]
     assert [short(drop) for drop in plan.withheld] == case.get("withheld", [])
     assert list(plan.notes) == case.get("notes", [])
+    if "reasons" in case:
+        assert [step.reason for step in plan.steps if isinstance(step, CreateGeneration)] == case["reasons"]
     assert {each.view for each in plan.preconditions} == set(plan.views)
     world.apply(plan, now)
-    is_asked = replace(request, refresh=frozenset())
-    again = world.plan(project, now, is_asked, **target)
+    is_told_once = request.unless_run is None  # else the caller asks again, as it does when it is tried again
+    asked = replace(request, refresh=frozenset()) if is_told_once else request
+    again = world.plan(project, now, asked, **target)
     assert [short(step) for step in again.steps] == case.get("plan_again", [])

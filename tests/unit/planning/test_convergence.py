@@ -12,6 +12,7 @@ from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import ServeGeneration
+from cassandra_views.model.times import instant_text
 from cassandra_views.planning import Request
 from tests.unit.planning.world import KEYSPACE, World, definition, generation, live_view
 
@@ -35,7 +36,8 @@ def worlds(draw: st.DrawFn) -> World:
         wanted = draw(st.sampled_from([wish for wish in WISHES if wish is not None]))
         facts: dict[str, object] = {"state": state}
         if state in (State.SERVING, State.RETIRED) or (state is State.BUILT and draw(st.booleans())):
-            facts["audit"] = Audit.PASSED
+            # What served may have been audited again since.
+            facts["audit"] = Audit.PASSED if state is State.BUILT else draw(st.sampled_from(Audit))
         if state is State.RETIRED:
             facts["retired_at"] = draw(MOMENTS)
         each = generation("by_day", number, wanted, draw(MOMENTS), **facts)
@@ -45,7 +47,11 @@ def worlds(draw: st.DrawFn) -> World:
             world.views[each.physical] = live_view(each.physical, other_id=is_there == "other")
     for number in draw(st.sets(st.integers(count + 1, count + 3), max_size=2)):
         registry = draw(st.sampled_from(["views_registry", None]))
-        world.views[f"by_day__g{number}"] = live_view(f"by_day__g{number}", registry=registry)
+        wish = draw(st.none() | st.sampled_from([wish for wish in WISHES if wish is not None]))
+        facts = {"version": wish.version if wish else "f1:x"}
+        if wish and (start := wish.window_start(draw(MOMENTS))):
+            facts["start"] = instant_text(start)
+        world.views[f"by_day__g{number}"] = live_view(f"by_day__g{number}", registry=registry, **facts)
     if made or draw(st.booleans()):
         served = [each for each in made if each.state is State.SERVING]
         kind = draw(st.none() | st.sampled_from(list(OverrideKind)))
@@ -54,7 +60,7 @@ def worlds(draw: st.DrawFn) -> World:
             next_number=count + 1 + draw(st.integers(0, 1)),
             read_from=tuple(definition().serving(each.physical, None) for each in served),
             project="shop",
-            override=Override(kind=kind, by="ann", why="sale") if kind else None,
+            override=Override(kind=kind, by="ann", reason="sale") if kind else None,
             generations=tuple(made),
         )
     world.numbers[NAME] = {each.number for each in made}
@@ -83,6 +89,7 @@ def test_plans_converge(world: World, wish: ViewDefinition | None, is_drop_allow
         serving = record.in_state(State.SERVING)
         assert [each.version for each in serving] == [wish.version]
         assert serving[0].window_start == wish.window_start(NOW)
+        assert serving[0].audit is Audit.PASSED
         assert [entry.name for entry in record.read_from] == [serving[0].physical]
         assert serving[0].physical in world.views
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
 
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import StalePlan
-from cassandra_views.model.generation import Strategy
+from cassandra_views.model.generation import State, Strategy, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
+    AdoptGeneration,
     AuditGeneration,
     AwaitBuild,
     Cause,
@@ -33,7 +35,7 @@ from cassandra_views.model.steps import (
 from cassandra_views.planning.cost import costs_of
 from cassandra_views.planning.explain import cost_text, explain, explain_all, size_text, summary
 from cassandra_views.planning.plan_json import plan_json, read_plan_json
-from tests.unit.planning.world import World, definition, table_file
+from tests.unit.planning.world import World, definition, generation, table_file
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 VIEW = ViewName(keyspace="shop", view="by_day")
@@ -66,6 +68,15 @@ STEPS: tuple[Step, ...] = (
         grace_seconds=900,
         next_due=NOW,
         retires=(3,),
+    ),
+    AdoptGeneration(
+        view=VIEW,
+        number=5,
+        cql="CREATE MATERIALIZED VIEW",
+        table_id=uuid.UUID(int=1),
+        version="f1:a",
+        reason="the registry does not know it",
+        window_start=NOW,
     ),
 )
 
@@ -115,7 +126,7 @@ def test_an_unknown_step_is_refused() -> None:
 
 
 def test_lines_group_what_is_done_to_one_generation() -> None:
-    assert [(line.sign, line.text) for line in explain_all(STEPS[3:5] + STEPS[7:])] == [
+    assert [(line.sign, line.text) for line in explain_all(STEPS[3:5] + STEPS[7:11])] == [
         ("-", "give it up and drop it: given up"),
         ("+", "create the next one: the window moved"),
         (">", "await its build on every node, audit it against its base, send readers to it and retire generation 3"),
@@ -126,8 +137,9 @@ def test_lines_group_what_is_done_to_one_generation() -> None:
     ("steps", "text"),
     [
         ((), "Nothing to do: the cluster is as the files say."),
-        (STEPS[7:], "4 steps. Views: 1 to slide."),
-        (STEPS[10:], "1 step. Views: 1 to finish or switch back."),
+        (STEPS[7:11], "4 steps. Views: 1 to slide."),
+        (STEPS[10:11], "1 step. Views: 1 to finish or switch back."),
+        (STEPS[11:] + STEPS[10:11], "2 steps. Views: 1 to take over."),
         (STEPS[1:3] + STEPS[5:6], "3 steps. 2 base tables and keyspaces to create; 1 generation to drop."),
     ],
 )
@@ -150,6 +162,29 @@ def test_costs_know_empty_unknown_and_estimated() -> None:
         "the nodes have no estimate of its base's size yet; the base then carries 2 views",
     ]
     assert "snapshot" in cost_text(Cost(view=VIEW, number=1, keeps_snapshot=True))
+
+
+def test_costs_tell_what_the_former_generation_took() -> None:
+    world, view = World(), definition()
+    former = generation(
+        "by_day",
+        1,
+        view,
+        NOW,
+        state=State.SERVING,
+        rows_built=360_000,
+        created_at=NOW - timedelta(seconds=90),
+        built_at=NOW,
+    )
+    later = generation("by_day", 2, view, NOW, state=State.FAILED, created_at=NOW)
+    record = ViewRecord(name=view.name, generations=(former, later))
+    create = next(step for step in STEPS if isinstance(step, CreateGeneration))
+    (cost,) = costs_of([create], world.observed().catalog, {}, keeps_snapshot=False, records=[record])
+    assert (cost.former_rows, cost.former_seconds) == (360_000, 90.0)
+    assert "; the former generation had 360,000 rows at its audit and was built in 90 s; " in cost_text(cost)
+    taken_over = replace(record, generations=(replace(former, created_at=None, rows_built=1),))
+    (cost,) = costs_of([create], world.observed().catalog, {}, keeps_snapshot=False, records=[taken_over])
+    assert "; the former generation had 1 row at its audit; " in cost_text(cost)
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 * 1024**4, "3.0 TiB")])

@@ -28,6 +28,7 @@ from cassandra_views.model.generation import (
 )
 from cassandra_views.model.names import ViewName, parse_physical, table_id
 from cassandra_views.model.steps import (
+    AdoptGeneration,
     AuditGeneration,
     AwaitBuild,
     CreateGeneration,
@@ -49,6 +50,8 @@ from cassandra_views.planning import Observed, Request, Target, make_plan
 
 KEYSPACE = "shop"
 REGISTRY = "views_registry"
+RUN = "this run"
+"""The run that carries plans out."""
 BASE_CQL = "CREATE TABLE orders (customer text, day date, total int, note text, PRIMARY KEY (customer, day))"
 TIME = TimeColumn(name="day", kind=TimeKind.DATE, grain=timedelta(days=1))
 TEXT_TIME = TimeColumn(name="day", kind=TimeKind.TEXT, format="%Y-%m-%d_%H")
@@ -73,6 +76,7 @@ def definition(
     columns: str = "customer, day, total, note",
     grace: str = "15 minutes",
     time: TimeColumn = TIME,
+    max_lag: str | None = None,
 ) -> ViewDefinition:
     bound = "day >= :window_start" if window else "day IS NOT NULL"
     text = (
@@ -95,13 +99,22 @@ def definition(
         window=moving,
         time=time if window else None,
         grace=parse_duration(grace),
+        max_lag=parse_duration(max_lag) if max_lag else None,
     )
 
 
-def live_view(name: str, base: str = "orders", *, registry: str | None = REGISTRY, other_id: bool = False) -> LiveView:
+def live_view(
+    name: str,
+    base: str = "orders",
+    *,
+    registry: str | None = REGISTRY,
+    other_id: bool = False,
+    version: str = "f1:x",
+    start: str = "",
+) -> LiveView:
     parsed = parse_physical(name)
     view = f"{KEYSPACE}.{parsed[0]}" if parsed else name
-    mark = Mark(registry=registry, view=view, version="f1:x") if registry else "made by hand"
+    mark = Mark(registry=registry, view=view, version=version, start=start) if registry else "made by hand"
     return LiveView(
         keyspace=KEYSPACE,
         name=name,
@@ -151,11 +164,14 @@ class World:
                 self.tables.add(step.table)
             case CreateGeneration():
                 self._create(step, plan, now)
+            case AdoptGeneration():
+                assert step.view.physical(step.number) in self.views, "takes over what is not there"
+                self._reserve(step, plan)
             case AwaitBuild():
                 assert step.view.physical(step.number) in self.views, "awaits what is not there"
                 self._move(step.view, step.number, State.BUILT, built_at=now)
             case AuditGeneration():
-                assert self._get(step.view, step.number).state is State.BUILT
+                assert self._get(step.view, step.number).state is (State.SERVING if step.is_again else State.BUILT)
                 self._change(step.view, step.number, audit=Audit.PASSED, audited_at=now)
             case ServeGeneration():
                 self._serve(step, now)
@@ -175,31 +191,34 @@ class World:
 
     def _create(self, step: CreateGeneration, plan: Plan, now: datetime) -> None:
         physical = step.view.physical(step.number)
-        record = self.records.get(step.view, ViewRecord(name=step.view))
         if not step.resumes:
-            used = self.numbers.setdefault(step.view, set())
-            assert step.number not in used, f"number {step.number} is used again"
-            assert step.number >= record.next_number
-            used.add(step.number)
-            made = Generation(
-                number=step.number,
-                physical=physical,
-                table_id=step.table_id,
-                version=step.version,
-                state=State.BUILDING,
-                window_start=step.window_start,
-                created_at=now,
-                cql=step.cql,
-            )
-            record = replace(
-                record,
-                generations=(*record.generations, made),
-                next_number=step.number + 1,
-                project=plan.project,
-            )
-            self.records[step.view] = record
+            self._reserve(step, plan, created_at=now)
         assert physical not in self.views, f"{physical} is there already"
         self.views[physical] = live_view(physical, step.base)
+
+    def _reserve(self, step: CreateGeneration | AdoptGeneration, plan: Plan, **facts: Any) -> None:
+        record = self.records.get(step.view, ViewRecord(name=step.view))
+        used = self.numbers.setdefault(step.view, set())
+        assert step.number not in used, f"number {step.number} is used again"
+        assert step.number >= record.next_number
+        used.add(step.number)
+        made = Generation(
+            number=step.number,
+            physical=step.view.physical(step.number),
+            table_id=step.table_id,
+            version=step.version,
+            state=State.BUILDING,
+            window_start=step.window_start,
+            run=RUN,
+            cql=step.cql,
+            **facts,
+        )
+        self.records[step.view] = replace(
+            record,
+            generations=(*record.generations, made),
+            next_number=step.number + 1,
+            project=plan.project,
+        )
 
     def _serve(self, step: ServeGeneration, now: datetime) -> None:
         each = self._get(step.view, step.number)
@@ -295,13 +314,17 @@ def world_of(observed: dict[str, Any], wanted: dict[str, ViewDefinition], now: d
         world.records[found.name] = found
         world.numbers[found.name] = {each.number for each in made}
     for name, facts in (observed.get("extra_views") or {}).items():
-        world.views[name] = live_view(name, **(facts or {}))
+        known = dict(facts or {})
+        if known.get("version") == "of its file":
+            parsed = parse_physical(name)
+            known["version"] = wanted[parsed[0] if parsed else name].version
+        world.views[name] = live_view(name, **known)
     return world
 
 
 def _override(found: dict[str, str]) -> Override:
     until = parse_instant(found["until"]) if "until" in found else None
-    return Override(kind=OverrideKind(found["kind"]), by="ann", why="sale week", until=until)
+    return Override(kind=OverrideKind(found["kind"]), by="ann", reason="sale week", until=until)
 
 
 def _generation(
@@ -309,7 +332,9 @@ def _generation(
 ) -> Generation:
     known: dict[str, Any] = {"state": State(facts["state"])}
     if known["state"] in (State.SERVING, State.RETIRED) or facts.get("audit"):
-        known["audit"] = Audit.PASSED
+        known["audit"] = Audit(facts.get("audit", "passed"))
+    if "audited" in facts:
+        known["audited_at"] = parse_instant(facts["audited"])
     if "version" in facts:
         known["version"] = facts["version"]
     if "start" in facts:
@@ -317,10 +342,11 @@ def _generation(
         known |= {"window_start": start, "cql": model.time.literal(start) if model.time else ""}
     if "cql" in facts:
         known["cql"] = facts["cql"]
+    if "created" in facts:
+        known["created_at"] = parse_instant(facts["created"])
     if "retired" in facts:
         known["retired_at"] = now - parse_duration(facts["retired"])
-    if "reason" in facts:
-        known["reason"] = facts["reason"]
+    known |= {key: facts[key] for key in ("reason", "run") if key in facts}
     made = generation(name, number, model, now, **known)
     if facts.get("physical", True):
         world.views[made.physical] = live_view(made.physical, other_id=facts.get("other_id", False))
@@ -338,6 +364,8 @@ def short(step: Step) -> str:
             return f"table {step.table}"
         case CreateGeneration():
             return f"{'resume' if step.resumes else step.cause.value} {step.view.view} {step.number}"
+        case AdoptGeneration():
+            return f"adopt {step.view.view} {step.number}"
         case AwaitBuild():
             return f"await {step.view.view} {step.number}"
         case AuditGeneration():

@@ -239,6 +239,13 @@ def test_flag_over_variable_over_file(tmp_path: Path) -> None:
     assert (points.env.contact_points, points.source) == (("x", "y"), "CASSANDRA_CONTACT_POINTS")
 
 
+def test_what_a_person_is_asked_for_differs_by_environment(tmp_path: Path) -> None:
+    text = "[env.dev]\napprove_drops = false\nfreeze_after = 0\n[env.prod]\n"
+    dev, prod = _settings(tmp_path, text).env, _settings(tmp_path, text, environment="prod").env
+    assert (dev.approve_drops, dev.freeze_after) == (False, 0)
+    assert (prod.approve_drops, prod.freeze_after) == (True, 5)
+
+
 def test_a_password_stays_out_of_a_repr(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2\n", encoding="utf-8")
     found = _settings(tmp_path, '[env.dev]\nusername = "ann"\npassword_file = "secret"\n')
@@ -259,6 +266,8 @@ def test_a_password_stays_out_of_a_repr(tmp_path: Path) -> None:
         ),
         ("env = 5\n", "views.toml:1", "'env'"),
         ("a = = 1\n", "views.toml:1:5", "it is not TOML"),
+        ("[env.dev]\nfreeze_after = -1\n", "views.toml:2", "'env.dev.freeze_after': it must be greater than or equal"),
+        ("[env.dev]\napprove_drops = 'no'\n", "views.toml:2", "'env.dev.approve_drops': it must be a valid boolean"),
     ],
 )
 def test_errors_of_views_toml_have_their_line(tmp_path: Path, text: str, place: str, message: str) -> None:

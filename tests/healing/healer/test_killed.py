@@ -1,0 +1,365 @@
+"""The healer ends between any two of its writes; the next one goes on, and the node is replaced once."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+
+from cassandra_healing.decide import decide
+from cassandra_healing.errors import HealingError, Held, NeedsPerson, NotBegun, NotItsTurn, NotSet
+from cassandra_healing.healer.hands import Hands
+from cassandra_healing.healer.healer import Healer
+from cassandra_healing.healer.progress import Progress
+from cassandra_healing.healer.steps import Step
+from cassandra_healing.judge import judge
+from cassandra_healing.keeping.hold import Hold
+from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.machines import Machines
+from cassandra_healing.policy import Mode, Policy
+from cassandra_healing.record import Act, Outcome
+from cassandra_healing.session import ClusterSession
+from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.watcher import Report
+from tests.healing.cases import Case
+from tests.healing.terraform.conftest import FORM, Form
+
+N3 = "10.0.0.3"
+_NONE = ({"minute": 0, "act": "wait", "rule": "well"},)
+GONE = Case.model_validate({"name": "gone", "fates": {"n3": "up 5, gone 40"}, "decisions": _NONE})
+WELL = Case.model_validate({"name": "well", "decisions": _NONE})
+DEAD = Case.model_validate({"name": "dead", "fates": {"n3": "up 5, dead 40"}, "decisions": _NONE})
+TWO = Case.model_validate({"name": "two", "fates": {"n3": "up 5, gone 40", "n2": "up 5, dead 40"}, "decisions": _NONE})
+
+
+class Killed(BaseException):
+    """What ends a healer here; nothing catches it."""
+
+
+class Mortal(Journal):
+    """A journal whose writer is killed at one of its writes: before it is on disk, or right after."""
+
+    def __init__(self, *args: Any, at: float, **names: Any) -> None:
+        super().__init__(*args, **names)
+        self._left = at
+
+    def _write(self, *args: Any, **names: Any) -> None:
+        if self._left == 0.5:
+            raise Killed
+        super()._write(*args, **names)
+        self._left -= 1
+        if self._left == 0:
+            raise Killed
+
+
+@dataclass
+class Seen:
+    """A watcher's eyes and journal: what is seen is a case of the table."""
+
+    journal: Journal
+    policy: Policy
+    case: Case
+
+    def look(self) -> Report:
+        looks = [look for _minute, look in self.case.looks()]
+        ago = datetime.now(UTC) - looks[-1].at
+        looks = [replace(look, at=look.at + ago) for look in looks]
+        judgement = judge(looks, self.policy)
+        record = self.journal.record(looks[-1].at)
+        decision = decide(judgement, record, self.policy)
+        return Report(
+            look=looks[-1], judgement=judgement, decision=decision, record=record, is_fresh=False, is_news=False
+        )
+
+
+class Place:
+    """Three light nodes that OpenTofu made, a journal on a real Cassandra, and healers that share both."""
+
+    def __init__(self, form: Form, session: Session, keyspace: str) -> None:
+        self.form = form
+        for path in (form.run / "fence-n3", form.run / "commands"):
+            path.unlink(missing_ok=True)
+        form.forget_calls()
+        self._session = session
+        self._keyspace = keyspace
+        self.before = form.pids()
+        self.policy = Policy(
+            mode=Mode.AUTOMATIC,
+            keyspace=keyspace,
+            still_seconds=2,
+            timeout_seconds=0.1,
+            look_seconds=1,
+            hold_seconds=3,
+            step_failures=2,
+        )
+
+    def machines(self, **over: Any) -> Machines:
+        done = ["sh", "-c", 'echo "$0 $1" >> "$2"']
+        log = str(self.form.run / "commands")
+        fence = 'touch "$3/fence-$1"; ' + done[2]
+        return Machines.model_validate(
+            {
+                "terraform": FORM,
+                "run_folder": self.form.run / "run",
+                "backend": {"path": str(self.form.state)},
+                "variables": {"run_folder": str(self.form.run), "names": self.form.names},
+                "resource": 'module.cassandra.terraform_data.node["{name}"]',
+                "names": {N3: "n3"},
+                "fence": ["sh", "-c", fence, "fence", "{name}", log, str(self.form.run)],
+                **{step: [*done, step, "{name}", log] for step in ("restart", "repair", "terminate", "audit")},
+                "normal_minutes": 0.1,
+                **over,
+            }
+        )
+
+    def commands(self) -> list[str]:
+        path = self.form.run / "commands"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def healer(
+        self,
+        *,
+        at: float = -1,
+        case: Case = GONE,
+        policy: Policy | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        **machines: Any,
+    ) -> tuple[Healer, Seen]:
+        policy = policy or self.policy
+        asked = ClusterSession(self._session, timeout_seconds=10)
+        seen = Seen(Mortal(asked, self._keyspace, author="healer", at=at), policy, case)
+        hands = Hands(self.machines(**machines), connect=self._connect)
+        return Healer(asked, policy, seen, hands, journal=seen.journal, author="healer", clock=clock), seen  # type: ignore[arg-type]
+
+    @contextmanager
+    def _connect(self, _address: str) -> Iterator[Any]:
+        """Answer for a light node: it is up when its process is, and was not fenced before."""
+        if self.form.pids().get("n3") in (None, self.before["n3"]):
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        class Answers:
+            def execute(self, query: str, _values: object = None) -> list[dict[str, Any]]:
+                own = {"bootstrapped": "COMPLETED", "gossip_generation": 1, "schema_version": "a"}
+                return [own] if "system.local" in query else [{"address": N3, "status_with_port": "NORMAL,1"}]
+
+        yield Answers()
+
+    def told(self) -> str:
+        asked = ClusterSession(self._session, timeout_seconds=10)
+        lines = Journal(asked, self._keyspace, author="t").lines(limit=200, now=datetime.now(UTC))
+        return "\n".join(f"{line.event} {line.rule} {line.outcome} {line.detail[:80]}" for line in lines[::-1])
+
+    def outcomes(self) -> list[Outcome | None]:
+        asked = ClusterSession(self._session, timeout_seconds=10)
+        return [each.outcome for each in Journal(asked, self._keyspace, author="t").record(datetime.now(UTC)).deeds]
+
+    def heal(self, **options: Any) -> Progress | None:
+        healer, seen = self.healer(**options)
+        progress = healer.consider(seen.look())
+        return healer.run(progress) if progress is not None else None
+
+
+@pytest.fixture(scope="module")
+def form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Form]:
+    made = Form(find_binary() or get_binary(print), tmp_path_factory.mktemp("form"))
+    made.create()
+    yield made
+    made.kill_nodes()
+
+
+@pytest.fixture
+def place(form: Form, session: Session) -> Iterator[Place]:
+    name = f"health_{uuid.uuid4().hex[:8]}"
+    yield Place(form, session, name)
+    session.execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
+
+
+def test_killed_at_any_write_the_next_one_goes_on(place: Place) -> None:
+    """Each healer gets a little further than the one before it: it dies before its first write, after it, and so on."""
+    lives = 0
+    while Outcome.DONE not in place.outcomes():
+        assert lives < 60, place.told()
+        # The first write of a life goes on with what was cut off, so each life is killed at its second, too.
+        with suppress(Killed):
+            place.heal(at=(0.5, 1, 1.5, 2)[lives % 4])
+        lives += 1
+    healer, _seen = place.healer(case=WELL)
+    assert healer.under_way() is None
+    assert place.outcomes() == [Outcome.DONE]
+    assert lives > 12
+    # The node was ended and started once, and the others not at all.
+    assert place.form.calls() == ["stop n3", "stop n3 done", "start n3", "start n3 done"]
+    after = place.form.pids()
+    assert after["n3"] != place.before["n3"]
+    assert {name: after[name] for name in ("n1", "n2")} == {name: place.before[name] for name in ("n1", "n2")}
+    assert list(dict.fromkeys(place.commands())) == ["fence n3", "repair n3", "terminate n3", "audit n3"]
+
+
+def test_nothing_is_done_before_a_person_says_yes(place: Place) -> None:
+    policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
+    progress = place.heal(policy=policy)
+    assert progress is not None
+    assert (progress.next, progress.is_waiting, progress.done) == (Step.APPROVE, True, {Step.PLAN})
+    assert (place.form.pids(), place.commands()) == (place.before, [])
+    healer, seen = place.healer(policy=policy)
+    again = healer.consider(seen.look())
+    assert again is not None
+    assert again.id == progress.id, "the same deed waits"
+    assert healer.carry_out(again, Step.APPROVE).is_waiting
+    healer.approve(again, "its disk is dead", by="ann")
+    with pytest.raises(NotItsTurn, match="its next step is approve"):
+        healer.carry_out(again, Step.FENCE)
+    done = healer.run(again)
+    assert done.outcome is None, "what was waiting when it was read waits"
+    done = healer.run(healer.under_way() or again)
+    assert done.outcome is Outcome.DONE
+    lines = {line.event: line for line in seen.journal.lines_of(healer._deed(done), datetime.now(UTC))}
+    assert (lines["approved"].author, lines["approved"].detail) == ("ann", "its disk is dead")
+    assert lines["begun"].evidence, "what was seen is kept"
+
+
+def test_a_no_and_no_answer_are_a_no(place: Place) -> None:
+    policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
+    healer, seen = place.healer(policy=policy)
+    progress = healer.consider(seen.look())
+    assert progress is not None
+    healer.refuse(progress, "we move it", by="ann")
+    refused = healer.run(healer.under_way() or progress)
+    assert refused.outcome is Outcome.REFUSED
+    report = seen.look()
+    assert report.decision.rule == "refused", "it is not asked again"
+    assert healer.consider(report) is None
+    assert place.form.pids() == place.before
+
+
+def test_nobody_answers(place: Place) -> None:
+    policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
+    place.heal(policy=policy)
+    healer, seen = place.healer(policy=policy, clock=lambda: datetime.now(UTC) + timedelta(minutes=61))
+    assert healer.consider(seen.look()) is None
+    (deed,) = seen.journal.record(datetime.now(UTC)).deeds
+    assert deed.outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize(("case", "words"), [(WELL, "all nodes are up"), (TWO, "it no longer holds")])
+def test_what_no_longer_holds_is_withdrawn(place: Place, case: Case, words: str) -> None:
+    policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
+    progress = place.heal(policy=policy)
+    assert progress is not None
+    healer, seen = place.healer(policy=policy, case=case)
+    healer.approve(progress, "go")
+    found = healer.consider(seen.look())
+    if found is not None:
+        found = healer.run(found)
+    (deed,) = seen.journal.record(datetime.now(UTC)).deeds
+    assert deed.outcome is Outcome.WITHDRAWN
+    assert words in seen.journal.lines(limit=1, now=datetime.now(UTC))[0].detail
+    assert (place.form.pids(), place.commands()) == (place.before, [])
+
+
+def test_a_kill_switch_thrown_meanwhile_stops_before_the_next_step(place: Place) -> None:
+    healer, seen = place.healer()
+    progress = healer.consider(seen.look())
+    assert progress is not None
+    progress = healer.carry_out(healer.carry_out(progress, Step.PLAN), Step.FENCE)
+    seen.journal.stop("an upgrade", datetime.now(UTC))
+    with pytest.raises(NeedsPerson, match="healer said to stop: an upgrade"):
+        healer.carry_out(progress, Step.APPLY)
+    assert place.form.pids() == place.before
+    seen.journal.go("it is over")
+    assert healer.run(progress).outcome is Outcome.DONE
+
+
+def test_a_step_that_fails_is_tried_again_and_then_left_to_a_person(place: Place) -> None:
+    wrong = {"repair": ["sh", "-c", "echo no route; exit 3"]}
+    for _ in range(2):
+        with pytest.raises(HealingError, match="the command for repair ended with code 3: no route"):
+            place.heal(**wrong)
+    with pytest.raises(NeedsPerson, match="repair failed 2 times"):
+        place.heal()
+    healer, _seen = place.healer()
+    progress = healer.under_way()
+    assert progress is not None
+    healer.approve(progress, "the route is back")
+    ended = place.heal()
+    assert ended is not None
+    assert ended.outcome is Outcome.DONE
+    assert place.form.calls().count("start n3") == 1
+
+
+def test_one_that_has_begun_can_be_given_up(place: Place) -> None:
+    with pytest.raises(HealingError):
+        place.heal(repair=["false"])
+    healer, seen = place.healer()
+    progress = healer.under_way()
+    assert progress is not None
+    given_up = healer.run(healer.refuse(progress, "by hand"))
+    assert given_up.outcome is Outcome.FAILED
+    assert seen.look().decision.rule == "limit", "it counts"
+
+
+def test_an_audit_that_finds_something_is_told_and_the_deed_has_ended(place: Place) -> None:
+    with pytest.raises(HealingError, match="the command for audit ended with code 1"):
+        place.heal(audit=["false"])
+    healer, seen = place.healer()
+    assert healer.under_way() is None
+    assert [each.outcome for each in seen.journal.record(datetime.now(UTC)).deeds] == [Outcome.DONE]
+
+
+def test_a_restart_that_fails_has_ended_and_a_replacement_is_next(place: Place) -> None:
+    with pytest.raises(HealingError, match="the command for restart ended with code 1"):
+        place.heal(case=DEAD, restart=["false"])
+    _healer, seen = place.healer(case=DEAD)
+    assert seen.look().decision.act is Act.REPLACE
+
+
+def test_a_dry_run_does_nothing(place: Place) -> None:
+    policy = place.policy.model_copy(update={"mode": Mode.DRY_RUN})
+    healer, seen = place.healer(policy=policy)
+    report = seen.look()
+    assert report.decision.act is Act.REPLACE
+    assert healer.consider(report) is None
+    assert seen.journal.record(datetime.now(UTC)).deeds == ()
+
+
+def test_two_healers_do_not_meet(place: Place, session: Session) -> None:
+    healer, seen = place.healer()
+    progress = healer.consider(seen.look())
+    assert progress is not None
+    asked = ClusterSession(session, timeout_seconds=10)
+    other = Hold(asked, place.policy.keyspace, author="another", seconds=3)
+    with other.taken():
+        with pytest.raises(Held, match="another is at work on it"):
+            healer.carry_out(progress, Step.PLAN)
+        with pytest.raises(Held):
+            healer.consider(seen.look())
+    # One that dies leaves it to itself.
+    Hold(asked, place.policy.keyspace, author="dead", seconds=3)._take()
+    with pytest.raises(Held, match="dead is at work on it"):
+        healer.carry_out(progress, Step.PLAN)
+
+
+def test_what_is_not_set_is_told_before_anything_is_begun(place: Place) -> None:
+    with pytest.raises(NotSet, match="it is not set how a node is replaced") as told:
+        place.heal(fence=(), repair=())
+    assert told.value.on == "fence, repair"
+    with pytest.raises(NotSet, match="no command is set that restarts a node"):
+        place.heal(case=DEAD, restart=())
+    _healer, seen = place.healer()
+    assert seen.journal.record(datetime.now(UTC)).deeds == ()
+    seen.journal.stop("no", datetime.now(UTC))
+    assert place.heal() is None
+
+
+def test_what_is_begun_by_another_meanwhile_is_not_begun_again(place: Place) -> None:
+    healer, seen = place.healer()
+    report = seen.look()
+    place.heal()
+    with pytest.raises(NotBegun, match="1 replacement"):
+        healer.consider(report)

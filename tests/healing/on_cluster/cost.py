@@ -1,0 +1,45 @@
+"""What watching costs: a process of its own that does nothing else. Prints one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from cassandra_healing.policy import Policy
+from cassandra_healing.session import ClusterSession
+from cassandra_healing.watcher import Watcher
+from cassandra_views.cluster.connect import connected
+
+LOOKS = 12
+
+
+def main() -> None:
+    port, keyspace, *points = sys.argv[1:]
+    policy = Policy(keyspace=keyspace)
+    with connected(tuple(points), port=int(port)) as session:
+        asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
+        watcher = Watcher(asked, policy, author="cost", is_kept=True)
+        for _ in range(3):  # connections, tables, first statements
+            watcher.look()
+            time.sleep(1)
+        # As after two hours: judging goes through all that is remembered.
+        watcher._looks *= int(130 * 60 / policy.look_seconds / len(watcher._looks))
+        queries, cpu, longest = asked.queries, time.process_time(), 0.0
+        for _ in range(LOOKS):
+            begun = time.monotonic()
+            watcher.look()
+            longest = max(longest, time.monotonic() - begun)
+            time.sleep(1)  # a tenth of the time between looks; what the driver does meanwhile counts, too
+        found = {
+            "queries_per_look": (asked.queries - queries) / LOOKS,
+            "cpu_seconds_per_look": (time.process_time() - cpu) / LOOKS,
+            "longest_look_seconds": longest,
+            "look_seconds": policy.look_seconds,
+        }
+        watcher.close()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

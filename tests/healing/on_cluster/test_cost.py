@@ -1,0 +1,37 @@
+"""Watching three nodes costs little: under 1 % of one core, and at most 20 queries a second."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cassandra_embedded import EmbeddedCassandra
+
+pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
+
+
+def test_watching_three_nodes(sick_cluster: EmbeddedCassandra) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.healing.on_cluster.cost",
+            str(sick_cluster.port),
+            "health_cost",
+            *sick_cluster.contact_points,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        timeout=120,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    print(f"\nwatching: {found}")
+    assert found["queries_per_look"] / found["look_seconds"] <= 20
+    assert found["cpu_seconds_per_look"] / found["look_seconds"] < 0.01
+    assert found["longest_look_seconds"] < found["look_seconds"]

@@ -1,0 +1,85 @@
+"""The decision table on three real nodes with three replicas, under constant reads and writes at QUORUM."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.policy import Mode, Policy
+from cassandra_healing.record import Act
+from cassandra_healing.watcher import Watcher
+from tests.healing.cases import Case, Fate, load
+from tests.healing.on_cluster.ledger import Ledger
+from tests.healing.on_cluster.proxy import Ways
+from tests.healing.on_cluster.script import Script, scaled
+
+pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
+
+CASES = [pytest.param(case, id=name) for name, case in load() if case.on_cluster]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(
+    case: Case,
+    sick_cluster: EmbeddedCassandra,
+    ledger: Ledger,
+    ways: Ways,
+    watch: Callable[[Policy], Watcher],
+    request: pytest.FixtureRequest,
+) -> None:
+    # Each case has a history of its own: what the one before saw is no business of the next.
+    keyspace = f"health_{zlib.crc32(request.node.name.encode())}"
+    failed, written = len(ledger.failed), len(ledger.acknowledged)
+    script = Script(case, sick_cluster, ways, watch(scaled(case.policy).model_copy(update={"keyspace": keyspace})))
+    script.play()
+    script.check()
+    if any(each.act is Act.RESTART for each in case.decisions):
+        # Heartbeats must be seen to stand still (4 s here), and a look come by.
+        print(f"\n{case.name}: decided {script.seconds_beside_grace:.1f} s beside the grace")
+        assert script.seconds_beside_grace < 20
+    assert ledger.lost == []
+    assert len(ledger.acknowledged) > written
+    if _most_away(case) < 2:
+        assert ledger.failed[failed:] == []
+
+
+def _most_away(case: Case) -> int:
+    away = (Fate.DEAD, Fate.HUNG, Fate.STOPPED)
+    return max(sum(case.fate(name, minute) in away for name in case.nodes) for minute in range(case.length))
+
+
+def test_another_process_goes_on_where_this_one_stopped(
+    sick_cluster: EmbeddedCassandra, watch: Callable[[Policy], Watcher]
+) -> None:
+    policy = scaled(Policy(grace_looks=3, grace_minutes=10)).model_copy(update={"keyspace": "health_handed_on"})
+    first = watch(policy)
+    for _ in range(2):
+        assert first.look().decision.act is Act.WAIT
+        time.sleep(1)
+    sick_cluster.kill_node(3)
+    reports = []
+    until = time.monotonic() + 90
+    while not reports or reports[-1].decision.act is not Act.RESTART:
+        assert time.monotonic() < until, [each.decision for each in reports]
+        reports.append(first.look())
+        time.sleep(1)
+    assert [each.is_news for each in reports if each.decision.act is Act.RESTART] == [True]
+    assert reports[-1].decision.mode is Mode.APPROVE
+    second = watch(policy)
+    report = second.look()
+    assert (report.decision.act, report.decision.nodes) == (Act.RESTART, reports[-1].decision.nodes)
+    assert not report.is_news, "it was told already"
+    dead = {each.node.id: each.since for each in report.judgement.nodes}[report.decision.nodes[0]]
+    assert abs((dead - reports[-1].judgement.nodes[2].since).total_seconds()) < 0.01
+    lines = second.journal.lines(limit=10, now=report.look.at)
+    assert [(line.event, line.act, line.rule) for line in lines] == [("decided", "restart", "restart")]
+    assert any("stands still" in each for each in lines[0].evidence)
+
+
+def test_nothing_acknowledged_is_lost(ledger: Ledger) -> None:
+    assert len(ledger.acknowledged) > 100
+    assert ledger.read_back() == []

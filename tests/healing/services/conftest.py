@@ -1,0 +1,61 @@
+"""A real Spark master and two workers of the local form, and a watcher of them that keeps its looks in Cassandra."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from cassandra.cluster import Session
+
+from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.policy import Policy
+from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+from cassandra_healing.session import ClusterSession
+
+QUICK: dict[str, Any] = {"grace_looks": 2, "grace_minutes": 0.02, "back_minutes": 0.1, "timeout_seconds": 2.0}
+
+
+@dataclass
+class Watch:
+    """A watcher of services, and what it looks by."""
+
+    watcher: ServiceWatcher
+    journal: Journal
+    policy: Policy
+
+    def look(self) -> dict[str, ServiceReport]:
+        found = {each.health.service: each for each in self.watcher.look(is_cluster_well=True)}
+        assert self.watcher.notes == []
+        return found
+
+    def until(self, is_so: Callable[[dict[str, ServiceReport]], bool], seconds: float = 90) -> dict[str, ServiceReport]:
+        """Look on until something is so."""
+        deadline = time.monotonic() + seconds
+        while not is_so(found := self.look()):
+            assert time.monotonic() < deadline, found
+            time.sleep(0.4)
+        return found
+
+
+@pytest.fixture
+def watch(session: Session) -> Iterator[Callable[[dict[str, Any]], Watch]]:
+    """Return what makes a watcher of services; its keyspace goes at the end."""
+    keyspace = f"health_{uuid.uuid4().hex[:8]}"
+    made: list[Watch] = []
+
+    def make(services: dict[str, Any]) -> Watch:
+        policy = Policy.model_validate({"mode": "automatic", "keyspace": keyspace, "services": services})
+        asked = ClusterSession(session, timeout_seconds=5)
+        journal = Journal(asked, keyspace, author="tests")
+        watcher = ServiceWatcher(asked, policy, journal, author="tests", is_kept=True)
+        made.append(Watch(watcher, journal, policy))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.watcher.close()
+    session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=60)

@@ -1,0 +1,128 @@
+"""Every OpenTofu and Terraform of this machine, and a form of three light nodes to be killed in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cassandra_healing.terraform.binary import Binary, find_binary, get_binary
+from cassandra_healing.terraform.calls import Times
+from cassandra_healing.terraform.driver import Terraform
+
+FORM = Path(__file__).parent / "form"
+_FOUND = [found for product in ("tofu", "terraform") if (found := find_binary(products=(product,)))]
+
+
+def address(name: str) -> str:
+    return f'module.cassandra.terraform_data.node["{name}"]'
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session", params=_FOUND or [None], ids=lambda each: each.product if each else "built")
+def binary(request: pytest.FixtureRequest) -> Binary:
+    """Each that is installed; where none is, OpenTofu is built once (five minutes)."""
+    found: Binary | None = request.param
+    return found or get_binary(lambda text: print(text, file=sys.stderr))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not _FOUND and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1800))
+
+
+class Form:
+    """Three light nodes in a run folder."""
+
+    def __init__(self, binary: Binary, run: Path, names: list[str] | None = None) -> None:
+        self.binary = binary
+        self.run = run
+        self.names = names or ["n1", "n2", "n3"]
+
+    def terraform(self, *, own: str = "run", apply_seconds: float = 60.0, folder: Path = FORM) -> Terraform:
+        """Return a driver; ``own`` names its folder, so that two on one state have journals of their own."""
+        driver = Terraform(
+            folder,
+            self.binary,
+            self.run / own,
+            variables={"run_folder": str(self.run), "names": self.names},
+            backend={"path": str(self.state)},
+            times=Times(apply_seconds=apply_seconds, lock_seconds=0),
+        )
+        driver.init()
+        return driver
+
+    @property
+    def state(self) -> Path:
+        return self.run / "terraform.tfstate"
+
+    def create(self) -> Terraform:
+        driver = self.terraform()
+        plan = driver.plan_create()
+        assert plan is not None
+        driver.apply(plan)
+        return driver
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes that live, by node."""
+        told = {path.stem: int(path.read_text()) for path in self.run.glob("*.pid")}
+        return {name: pid for name, pid in told.items() if lives(pid)}
+
+    def calls(self) -> list[str]:
+        return (self.run / "calls").read_text().splitlines()
+
+    def forget_calls(self) -> None:
+        (self.run / "calls").write_text("")
+
+    def fence(self, name: str) -> None:
+        (self.run / f"fence-{name}").touch()
+
+    def slow(self, verb: str, name: str, seconds: float) -> None:
+        (self.run / f"slow-{verb}-{name}").write_text(str(seconds))
+
+    def fast(self, verb: str, name: str) -> None:
+        (self.run / f"slow-{verb}-{name}").unlink()
+
+    def kill_nodes(self) -> None:
+        for pid in self.pids().values():
+            os.kill(pid, signal.SIGKILL)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def applying(plan: Path) -> list[psutil.Process]:
+    """Return the processes that apply a plan."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if "apply" in words and str(plan) in words:
+            found.append(process)
+    return found
+
+
+@pytest.fixture
+def form(binary: Binary, tmp_path: Path) -> Iterator[Form]:
+    made = Form(binary, tmp_path)
+    yield made
+    made.kill_nodes()

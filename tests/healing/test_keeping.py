@@ -1,0 +1,235 @@
+"""The journal and the history, on a real Cassandra."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+
+import pytest
+from cassandra.cluster import Session
+
+from cassandra_healing.decision import Decision, Rule
+from cassandra_healing.errors import HealingError, NotBegun
+from cassandra_healing.keeping import tables
+from cassandra_healing.keeping.history import History
+from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
+from cassandra_healing.policy import Mode, Policy
+from cassandra_healing.record import Act, Deed, Outcome
+from cassandra_healing.session import ClusterSession
+
+N1, N2, N3 = (NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
+POLICY = Policy()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def decision(node: NodeId = N3, act: Act = Act.REPLACE) -> Decision:
+    return Decision(
+        act=act,
+        rule=Rule.REPLACE,
+        what="it is gone",
+        next="It is replaced",
+        on=node.address,
+        nodes=(node,),
+        evidence=("cql: bad", "tcp: bad"),
+        mode=Mode.AUTOMATIC,
+    )
+
+
+@pytest.fixture
+def asked(session: Session) -> ClusterSession:
+    return ClusterSession(session, timeout_seconds=10)
+
+
+@pytest.fixture
+def keyspace_name(session: Session) -> Iterator[str]:
+    name = f"health_{uuid.uuid4().hex[:8]}"
+    yield name
+    session.execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
+
+
+@pytest.fixture
+def journal(asked: ClusterSession, keyspace_name: str) -> Journal:
+    return Journal(asked, keyspace_name, author="ann")
+
+
+def test_before_anything_is_written_there_is_no_journal_and_nothing_forbids(
+    asked: ClusterSession, journal: Journal, keyspace_name: str
+) -> None:
+    assert not journal.exists()
+    record = journal.record(now())
+    assert (record.stopped, record.skips, record.deeds, record.is_readable) == (None, {}, (), True)
+    assert not tables.exist(asked, keyspace_name)
+
+
+def test_of_many_that_make_the_tables_at_once_all_find_the_same(session: Session, keyspace_name: str) -> None:
+    barrier = Barrier(4)
+
+    def make(_number: int) -> None:
+        own = ClusterSession(session, timeout_seconds=30)
+        barrier.wait()
+        tables.make(own, keyspace_name)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make, range(4)))
+    journal = Journal(ClusterSession(session, timeout_seconds=10), keyspace_name, author="ann")
+    journal.stop("a test", now())
+    assert journal.record(now()).stopped is not None
+
+
+def test_a_deed_is_under_way_until_it_ends(journal: Journal) -> None:
+    deed = journal.begin(decision(), POLICY, now())
+    journal.step(deed, "fence", "fence 10.0.0.3")
+    (found,) = journal.record(now()).deeds
+    assert (found.id, found.act, found.node, found.outcome) == (deed.id, Act.REPLACE, N3, None)
+    with pytest.raises(NotBegun, match=r"a replace of 10\.0\.0\.3 is under way"):
+        journal.begin(decision(N2, Act.RESTART), POLICY, now())
+    journal.end(deed, Outcome.DONE, "it is up")
+    record = journal.record(now())
+    assert record.under_way is None
+    assert [each.outcome for each in record.deeds] == [Outcome.DONE]
+    assert journal.begin(decision(N2, Act.RESTART), POLICY, now()).node == N2
+    events = [(line.event, line.outcome, line.author) for line in journal.lines(limit=10, now=now())]
+    assert events == [("begun", "", "ann"), ("ended", "done", "ann"), ("step", "", "ann"), ("begun", "", "ann")]
+
+
+def test_of_rivals_one_begins(session: Session, keyspace_name: str) -> None:
+    journals = [
+        Journal(ClusterSession(session, timeout_seconds=10), keyspace_name, author=f"healer {n}") for n in range(4)
+    ]
+    journals[0].make()
+    barrier = Barrier(4)
+
+    def begin(journal: Journal) -> Deed | None:
+        barrier.wait()
+        try:
+            return journal.begin(decision(), POLICY, now())
+        except NotBegun:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        begun = [deed for deed in pool.map(begin, journals) if deed is not None]
+    assert len(begun) == 1
+    assert [deed.id for deed in journals[0].record(now()).deeds] == [begun[0].id]
+
+
+def test_the_limit_of_the_day_is_counted_from_the_journal(asked: ClusterSession, keyspace_name: str) -> None:
+    first = Journal(asked, keyspace_name, author="healer")
+    first.end(first.begin(decision(N2), POLICY, now()), Outcome.FAILED, "it did not come up")
+    later = Journal(asked, keyspace_name, author="healer, after its own restart")
+    with pytest.raises(NotBegun, match="1 replacement"):
+        later.begin(decision(N3), POLICY, now())
+    assert later.begin(decision(N3), POLICY.model_copy(update={"replacements_per_day": 2}), now())
+
+
+def test_a_refused_replacement_is_no_replacement(journal: Journal) -> None:
+    journal.end(journal.begin(decision(), POLICY, now()), Outcome.REFUSED, "not tonight")
+    assert journal.begin(decision(), POLICY, now())
+
+
+def test_a_day_later_the_limit_is_free_again(journal: Journal) -> None:
+    journal.end(journal.begin(decision(N2), POLICY, now()), Outcome.DONE, "")
+    assert journal.record(now() + timedelta(hours=23, minutes=59)).replacements(now() + timedelta(hours=23)) == 1
+    assert journal.begin(decision(N3), POLICY, now() + timedelta(hours=24, minutes=1))
+
+
+def test_people_outrank_what_was_decided(journal: Journal) -> None:
+    journal.skip(N3, "its mainboard is changed", now())
+    with pytest.raises(NotBegun, match="ann said to leave it alone: its mainboard is changed"):
+        journal.begin(decision(), POLICY, now())
+    journal.unskip(N3, "it is back")
+    journal.stop("an upgrade", now())
+    with pytest.raises(NotBegun, match="switched off by ann: an upgrade"):
+        journal.begin(decision(), POLICY, now())
+    journal.stop("an upgrade, still", now())
+    stopped = journal.record(now()).stopped
+    assert stopped is not None
+    assert stopped.why == "an upgrade, still"
+    journal.go("it is done")
+    journal.go("twice is no harm")
+    assert journal.begin(decision(), POLICY, now())
+
+
+def test_a_healer_that_dies_before_its_first_line_leaves_its_deed(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_args: object, **_options: object) -> None:
+        raise Killed
+
+    journal.make()
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "_write", die)
+        with pytest.raises(Killed):
+            journal.begin(decision(), POLICY, now())
+    under_way = journal.record(now()).under_way
+    assert under_way is not None
+    assert (under_way.act, under_way.node) == (Act.REPLACE, N3)
+    with pytest.raises(NotBegun, match="under way"):
+        journal.begin(decision(N2), POLICY, now())
+    journal.end(under_way, Outcome.FAILED, "its healer died")
+    assert journal.record(now()).under_way is None
+
+
+def test_a_healer_that_dies_after_its_last_line_holds_nobody_up(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deed = journal.begin(decision(act=Act.RESTART), POLICY, now())
+    with monkeypatch.context() as patched:
+        patched.setattr(journal._control, "give_back", lambda _deed: None)
+        journal.end(deed, Outcome.DONE, "it is up")
+    assert journal.record(now()).under_way is None
+    assert journal.begin(decision(), POLICY, now()).node == N3
+
+
+def test_a_decision_is_kept_with_its_evidence(journal: Journal) -> None:
+    journal.decided(decision())
+    (line,) = journal.lines(limit=5, now=now())
+    assert (line.event, line.act, line.node, line.host_id) == ("decided", "replace", "10.0.0.3", N3.host_id)
+    assert (line.rule, line.mode, line.evidence) == ("replace", "automatic", ("cql: bad", "tcp: bad"))
+    assert line.detail == "it is gone. Nothing was done. It is replaced"
+
+
+def test_looks_come_back_as_they_were(asked: ClusterSession, journal: Journal, keyspace_name: str) -> None:
+    journal.make()
+    history = History(asked, keyspace_name, keep_hours=1)
+    moment = now().replace(microsecond=0)
+    looks = []
+    for minute in (-61, -1, 0):
+        at = moment + timedelta(minutes=minute)
+        observations = (
+            Observation(
+                node=N3,
+                observer=Observer.GOSSIP,
+                sign=Sign.BAD,
+                by=N1,
+                detail="still: 9 s",
+                generation=7,
+                heartbeat=50 + minute,
+            ),
+            Observation(node=N3, observer=Observer.CQL, sign=Sign.GOOD, detail="4 ms"),
+            Observation(node=N1, observer=Observer.TCP, sign=Sign.NEUTRAL),
+        )
+        looks.append(Look(at=at, observations=observations))
+        history.write(looks[-1])
+    found = history.read(moment - timedelta(minutes=90), moment)
+    assert [look.at for look in found] == [look.at for look in looks]
+    for one, two in zip(found, looks, strict=True):
+        assert sorted(one.observations, key=str) == sorted(two.observations, key=str)
+    assert [look.at for look in history.read(moment - timedelta(minutes=30), moment)] == [looks[1].at, looks[2].at]
+
+
+def test_what_cannot_be_read_is_an_error_in_four_parts(asked: ClusterSession) -> None:
+    with pytest.raises(HealingError) as caught:
+        asked.rows("SELECT nothing FROM nowhere.at_all")
+    assert caught.value.what.startswith("a read failed")
+    assert caught.value.remains == "Nothing was changed"
+    assert caught.value.next

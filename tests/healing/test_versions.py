@@ -1,0 +1,56 @@
+"""What a look reads, on each version of Cassandra: virtual tables and settings differ between them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from cassandra_embedded import KNOWN_VERSIONS, EmbeddedCassandra
+from cassandra_healing.judge import judge
+from cassandra_healing.lookout import Lookout
+from cassandra_healing.model import Look, Observer, Sign, Verdict
+from cassandra_healing.policy import Policy
+from cassandra_healing.session import ClusterSession
+from tests.servers import connect
+
+pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
+
+POLICY = Policy(still_seconds=4, timeout_seconds=1, grace_looks=2)
+
+
+@pytest.mark.parametrize("version", KNOWN_VERSIONS)
+def test_a_look_reads_all_it_needs(version: str) -> None:
+    with (
+        EmbeddedCassandra(2, version, address="127.0.39.1", port=0) as server,
+        connect(server.contact_points, server.port) as cluster,
+        cluster.connect() as session,
+    ):
+        lookout = Lookout(ClusterSession(session, timeout_seconds=1), POLICY)
+        looks: list[Look] = []
+
+        def look(times: int) -> Look:
+            for _ in range(times):
+                time.sleep(1)
+                looks.append(lookout.look())
+            return looks[-1]
+
+        last = look(3)
+        assert last.cluster is not None
+        assert last.cluster.unread == ()
+        assert {node.status for node in last.cluster.nodes} == {"NORMAL"}
+        assert all(node.tokens and node.started_at for node in last.cluster.nodes)
+        assert len(last.cluster.schema_versions) == 1
+        gossip = [each.sign for each in last.observations if each.observer is Observer.GOSSIP]
+        assert gossip.count(Sign.GOOD) == 2
+        server.kill_node(2)
+        last = look(8)
+        assert last.cluster is not None
+        assert (last.cluster.unread, last.cluster.work) == ((), ())
+        assert last.cluster.seeds == {server.contact_points[0]}
+        assert "system_auth" not in {each.name for each in last.cluster.keyspaces}, "nobody logs in here"
+        health = judge(looks, POLICY)
+        assert [each.verdict for each in health.nodes] == [Verdict.UP, Verdict.DOWN]
+        assert health.cut_off is not None
+        assert health.cut_off.is_confirmed
+        lookout.close()

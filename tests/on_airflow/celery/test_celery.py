@@ -1,0 +1,153 @@
+"""The profile for more than one host: Postgres, Redis, the CeleryExecutor and a real worker."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from cassandra.cluster import Session
+
+from tests.on_airflow.airflow_process import (
+    CALL_SECONDS,
+    DAGS,
+    LOCAL_SETTINGS,
+    connection,
+    settings,
+    spark_master_variable,
+)
+from tests.on_airflow.celery.services import find_postgres, postgres, redis
+from tests.on_airflow.components import PARTS, RUN_SECONDS, Components, await_that, components
+from tests.on_airflow.lifecycle.shop import Shop
+from tests.on_airflow.master import Master
+from tests.servers import Server
+
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
+
+KEYSPACE = "celery_shop"
+FEED = """\
+[env.test.healing]
+keyspace = "{keyspace}"
+look_seconds = 1
+[env.test.healing.services.feed]
+kind = "probe"
+probe_command = ["test", "-e", "{mark}"]
+restart_command = ["touch", "{mark}"]
+grace_looks = 2
+grace_minutes = 0
+"""
+HEALTH_DAGS = """\
+# Airflow DAG
+from cassandra_views.airflow import health_dags
+
+health_dags("../templates", globals(), conn_id="shop_cluster")
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, server: Server, session: Session) -> Iterator[Shop]:
+    made = Shop(
+        folder=tmp_path_factory.mktemp("celery") / "shop",
+        session=session,
+        contact_points=tuple(server.contact_points),
+        port=server.port,
+        keyspace=KEYSPACE,
+        registry=f"{KEYSPACE}_registry",
+    )
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {replication}")
+    made.write(env=FEED.format(keyspace=f"{KEYSPACE}_health", mark=made.folder / "feed-works"))
+    (made.dags / "cluster_health.py").write_text(HEALTH_DAGS)
+    (made.folder / "feed-works").touch()
+    made.fill(50)
+    yield made
+    session.execute(f"DROP KEYSPACE IF EXISTS {KEYSPACE}_health")
+    session.execute(f"DROP KEYSPACE {KEYSPACE}")
+    made.drop_registry()
+
+
+@pytest.fixture(scope="module")
+def airflow(shop: Shop, spark_master: Master, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
+    if find_postgres() is None or shutil.which("redis-server") is None:
+        pytest.skip("PostgreSQL or Redis is missing: make install-system installs them")
+    spark_master.reset()
+    home = tmp_path_factory.mktemp("airflow_celery")
+    (home / "config").mkdir()
+    (home / "config" / "airflow_local_settings.py").write_text(LOCAL_SETTINGS)
+    for each in ("spark_live_to_minute.py", "rollup_dags"):
+        copy = shutil.copytree if (DAGS / each).is_dir() else shutil.copy
+        copy(DAGS / each, shop.dags / each)
+    with postgres() as database, redis(home) as broker:
+        variables = {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CELERY__BROKER_URL": broker,
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://{database}",
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
+            "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL": "True",
+            **shop.variables,
+            **spark_master_variable(connection(spark_master.server)),
+        }
+        subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env={**settings(home, shop.dags), **variables},
+            check=True,
+            capture_output=True,
+            timeout=CALL_SECONDS,
+        )
+        with components(home, shop.dags, variables, parts=(*PARTS, "celery")) as running:
+            yield running
+
+
+def test_a_celery_worker_carries_out_a_views_run(airflow: Components, shop: Shop) -> None:
+    airflow.unpause("view_orders_by_day")
+    run_id = airflow.trigger("view_orders_by_day", conf={"action": "converge"})
+    airflow.await_run("view_orders_by_day", run_id)
+    assert shop.serving("orders_by_day") == [1]
+    worker = (airflow.home / "celery.log").read_text(errors="replace")
+    assert "view_orders_by_day" in worker or "Task execute_workload" in worker
+
+
+def test_reconcile_has_the_rest_made(airflow: Components, shop: Shop) -> None:
+    for dag_id in ("view_orders_by_total", "views_reconcile"):
+        airflow.unpause(dag_id)
+    await_that(lambda: shop.serving("orders_by_total"), RUN_SECONDS)
+    airflow.unpause("views_reconcile", paused=True)
+
+
+def test_a_rollup_is_started_over_ssh(airflow: Components, spark_master: Master) -> None:
+    airflow.unpause("spark_live_to_minute")
+    run_id = airflow.trigger("spark_live_to_minute")
+    airflow.await_run("spark_live_to_minute", run_id)
+    airflow.unpause("spark_live_to_minute", paused=True)
+    assert any(call.startswith("spark_live_to_minute.sh ") for call in spark_master.calls())
+
+
+def test_the_triggerer_watches_without_a_run_and_a_person_is_asked(airflow: Components, shop: Shop) -> None:
+    dag, mark = "cluster_services", shop.folder / "feed-works"
+
+    def runs() -> list[str]:
+        return [each["dag_run_id"] for each in airflow.get(f"dags/{dag}/dagRuns")["dag_runs"]]
+
+    def looks() -> int:
+        tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = 'services'"
+        if shop.session.execute(tables, (f"{KEYSPACE}_health",)).one() is None:
+            return 0
+        return int(shop.session.execute(f"SELECT count(*) FROM {KEYSPACE}_health.services").one()[0])
+
+    airflow.unpause(dag)
+    await_that(lambda: looks() > 5, 240)
+    assert runs() == [], "nobody works while all is well"
+    mark.unlink()
+    run_id = await_that(runs, 120)[0]
+    airflow.await_task(dag, run_id, "decide", "success")
+    path = f"dags/{dag}/dagRuns/{run_id}/taskInstances/heal/0/hitlDetails"
+    await_that(lambda: airflow.request("GET", path)[0] == 200, 120)
+    assert not mark.exists(), "nothing is done unasked"
+    status, told = airflow.request("PATCH", path, {"chosen_options": ["Do it"], "params_input": {}})
+    assert status == 200, told
+    airflow.await_run(dag, run_id)
+    assert mark.exists()
+    airflow.unpause(dag, paused=True)

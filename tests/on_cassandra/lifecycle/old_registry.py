@@ -1,0 +1,30 @@
+"""A registry as the first version of this program made it."""
+
+from __future__ import annotations
+
+from cassandra.cluster import Session
+
+from cassandra_views.cluster.registry_schema import table_statements
+
+_LATER = "failures int static, failed_at timestamp static, "
+
+
+def make_first_registry(session: Session, keyspace: str) -> None:
+    """Create a registry of schema 1, which lacks what came later."""
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
+    for table, cql in table_statements(keyspace):
+        assert (_LATER in cql) is (table == "views")
+        session.execute(cql.replace(_LATER, ""))
+    session.execute(f"INSERT INTO {keyspace}.about (name, value) VALUES ('schema', '1') IF NOT EXISTS")
+
+
+def columns(session: Session, keyspace: str) -> set[str]:
+    """Return the columns of the registry's table of views."""
+    query = "SELECT column_name FROM system_schema.columns WHERE keyspace_name = %s AND table_name = 'views'"
+    return {row[0] for row in session.execute(query, (keyspace,))}
+
+
+def schema_number(session: Session, keyspace: str) -> str:
+    """Return the registry's schema number as its table has it."""
+    return str(session.execute(f"SELECT value FROM {keyspace}.about WHERE name = 'schema'").one()[0])

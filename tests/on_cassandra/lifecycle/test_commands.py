@@ -1,0 +1,133 @@
+"""The command on a real cluster: what it prints for people and for machines, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cassandra_views.cli.main import main
+from tests.on_cassandra.lifecycle.shapes import READINGS
+from tests.on_cassandra.lifecycle.test_changes import VIEW, WINDOW, set_up
+from tests.on_cassandra.lifecycle.workshop import Workshop
+from tests.servers import Server
+
+Views = Callable[..., str]
+
+
+@pytest.fixture
+def two(workshop: Workshop, server: Server, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """Two views that serve, one with a tag and a promise, in a folder to call the command in."""
+    set_up(workshop, READINGS)
+    workshop.write_view("late", READINGS.view, window=WINDOW, grace="1 hour", tags="[web]", max_lag="2 hours")
+    (workshop.folder / "views.toml").write_text(
+        f'project = "{workshop.keyspace}"\ntemplates = "."\n[env.dev]\nregistry = "{workshop.registry}"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(workshop.folder)
+    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", ",".join(server.contact_points))
+    monkeypatch.setenv("CASSANDRA_PORT", str(server.port))
+    monkeypatch.setenv("VIEWS_AUTHOR", "ann")
+    workshop.apply()
+    return workshop
+
+
+@pytest.fixture
+def views(two: Workshop, capsys: pytest.CaptureFixture[str]) -> Views:
+    """The command: returns what it prints on standard output."""
+
+    def call(*arguments: str, code: int = 0) -> str:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["--now", two.now.isoformat(), *arguments])
+        told = capsys.readouterr()
+        assert ended.value.code == code, told.err
+        return told.out
+
+    return call
+
+
+def parsed(text: str) -> Any:
+    found = json.loads(text)
+    assert found["format_version"] == 1
+    return found
+
+
+def cells(text: str) -> list[list[str]]:
+    """Return the cells of a table that was printed, without its head."""
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()[1:]]
+
+
+def test_a_decision_is_told_as_a_table_and_as_json(two: Workshop, views: Views) -> None:
+    frozen = views("freeze", "--tag", "web", "--reason", "sale", "--until", "2026-03-12")
+    assert cells(frozen) == [[two.full("late"), "frozen", "2026-03-12T00:00:00Z", "sale"]]
+    found = parsed(views("off", "--tag", "web", two.full(VIEW), "--reason", "quiet", "--format", "json"))
+    assert [each["view"] for each in found["views"]] == [two.full(VIEW), two.full("late")]
+    assert found["views"][0]["override"] == {"kind": "off", "by": "ann", "reason": "quiet", "until": None}
+    ended = views("on", two.full(VIEW), two.full("late"), "--reason", "over")
+    assert cells(ended) == [[two.full(each), "its file rules", "-", "over"] for each in (VIEW, "late")]
+    found = parsed(views("on", "--tag", "web", "--reason", "again", "--format", "json"))
+    assert found["views"] == [{"view": two.full("late"), "override": None}]
+
+
+def test_plan_apply_status_and_refresh_take_tags(two: Workshop, views: Views) -> None:
+    two.now += timedelta(days=1)
+    steps = parsed(views("plan", "--tag", "web", "--format", "json"))["steps"]
+    assert {each["view"]["view"] for each in steps} == {"late"}
+    assert parsed(views("apply", "--tag", "web", "--yes", "--format", "json"))["failures"] == []
+    assert two.serving("late") == "late__g2"
+    assert two.serving(VIEW) == f"{VIEW}__g1"
+    assert [each["name"] for each in parsed(views("status", "--tag", "web", "--format", "json"))["views"]] == [
+        two.full("late")
+    ]
+    assert parsed(views("refresh", "--tag", "web", two.full(VIEW), "--yes", "--format", "json"))["failures"] == []
+    assert (two.serving("late"), two.serving(VIEW)) == ("late__g3", f"{VIEW}__g2")
+
+
+def test_a_broken_promise_is_told_until_the_slide(two: Workshop, views: Views) -> None:
+    both = (two.full(VIEW), two.full("late"))
+    assert cells(views("status", *both))[1][-1] == "kept"
+    two.now += timedelta(days=1)  # the window of three days moved at midnight, twelve hours ago
+    told = views("status", *both)
+    assert told.splitlines()[0].split()[-1] == "PROMISE"
+    assert [row[-1] for row in cells(told)[:2]] == ["-", "broken"]
+    assert f"{two.full('late')}: promise broken its slide is 12 h late, 10 h more than max_lag" in told
+    (each,) = parsed(views("status", two.full("late"), "--format", "json"))["views"]
+    assert (each["promise"], each["lag_seconds"], each["broken_by_seconds"]) == ("broken", 12 * 3600, 10 * 3600)
+    note = f"{two.full('late')} breaks its promise: its slide is 12 hours late, and max_lag is 2 hours"
+    assert parsed(views("plan", "--tag", "web", "--format", "json"))["notes"] == [note]
+    views("apply", "--tag", "web", "--yes")
+    assert parsed(views("plan", "--tag", "web", "--format", "json"))["notes"] == []
+    (each,) = parsed(views("status", two.full("late"), "--format", "json"))["views"]
+    assert (each["promise"], each["lag_seconds"], each["broken_by_seconds"]) == ("kept", None, None)
+
+
+def test_audits_are_told_as_a_table_and_as_json_and_by_the_exit_code(two: Workshop, views: Views) -> None:
+    (row,) = cells(views("audit", "--tag", "web"))
+    assert row[:3] == [two.full("late"), "1", "passed"]
+    assert "rows of" in row[-1]
+    two.session.execute(f'DROP MATERIALIZED VIEW {two.keyspace}."late__g1"')
+    found = parsed(views("audit", two.full(VIEW), "--tag", "web", "--format", "json", code=1))["audits"]
+    assert [(each["view"], each["generation"], each["audit"]) for each in found] == [
+        (two.full(VIEW), 1, "passed"),
+        (two.full("late"), 1, "failed"),
+    ]
+    assert found[1]["found"] == "it differs from its base: it is gone from the schema"
+    told = views("status", two.full("late"))
+    assert cells(told)[0][1] == "broken"
+    assert "its last audit, 0 s ago, found that it differs from its base" in told
+
+
+def test_failed_runs_are_told(two: Workshop, views: Views) -> None:
+    for _ in range(2):
+        two.manager().note_failed_run(two.full("late"), "no room")
+    two.now += timedelta(minutes=5)
+    told = views("status", two.full("late"))
+    assert f"{two.full('late')}: 2 runs in a row failed, the last 5 min ago" in told
+    assert "failures    2 runs in a row failed, the last 2026-03-10 12:00:00" in views("show", two.full("late"))
+    assert "2 runs in a row failed, the last 2026-03-10 12:00:00" in views("why", two.full("late"))
+    record = parsed(views("show", two.full("late"), "--format", "json"))["view"]
+    assert (record["failures"], record["failed_at"]) == (2, "2026-03-10T12:00:00Z")
