@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from pyspark.errors import AnalysisException
 
 from spark_jobs.errors import JobError
 from spark_jobs.freshness import Digest
@@ -192,6 +193,17 @@ def test_a_base_shows_spark_the_same_as_our_own_requests(plain: Pipeline) -> Non
         found = digests(level, texts, streamers=3)
         assert [found[MINUTE.text(each)].rows for each in minutes] == ([6, 7] if level is LIVE else [2, 2])
         assert digests(level, texts, streamers=0) == found
+
+
+def test_a_table_of_this_moment_is_found(plain: Pipeline) -> None:
+    """As a view is that has just been switched to: a session of Spark's that is kept hears of it later."""
+    tables = Tables(plain.spark, plain.keyspace)
+    tables.read_whole("accounts")  # the session is there
+    plain.session.execute(f"CREATE TABLE {plain.keyspace}.of_this_moment (a int PRIMARY KEY)")
+    plain.session.execute(f"INSERT INTO {plain.keyspace}.of_this_moment (a) VALUES (7)")
+    assert [row["a"] for row in tables.read_whole("of_this_moment").collect()] == [7]
+    with pytest.raises(AnalysisException, match="Couldn't find"):
+        tables.read_whole("of_no_moment")
 
 
 def test_a_null_removes_what_others_loaded(plain: Pipeline) -> None:

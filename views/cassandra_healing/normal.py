@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
@@ -76,11 +76,12 @@ def _alone(
         cluster.shutdown()
 
 
-def find_trouble(address: str, connect: Connect) -> str:
+def find_trouble(address: str, connect: Connect, *, knows: Collection[str] = ()) -> str:
     """Return what keeps a node from being up and normal, in words; nothing where it is.
 
     It must say of itself that it has joined, and three of its peers (or all, where there are fewer) must have heard of
-    this very process of it, as normal, with the schema that it has.
+    this very process of it, as normal, with the schema that it has. Its peers are those of its own gossip: a node that
+    has met nobody yet is found alone and well, so name in ``knows`` the addresses that it must have heard of.
     """
     try:
         with connect(address) as session:
@@ -93,6 +94,8 @@ def find_trouble(address: str, connect: Connect) -> str:
         return f"it has not joined ({str(own['bootstrapped']).lower()})"
     # A peer that is down or has left cannot say anything.
     peers = sorted(str(row["address"]) for row in ring if str(row["address"]) != address)
+    if strangers := sorted({*knows} - {*peers, address}):
+        return f"it has not heard of {', '.join(strangers)}"
     heard = 0
     for peer in peers:
         if heard == min(_PEERS, len(peers)):
@@ -115,16 +118,17 @@ def await_normal(
     connect: Connect,
     timeout_seconds: float,
     *,
+    knows: Collection[str] = (),
     look_seconds: float = 1.0,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> float:
-    """Wait until a node is up and in its place, by its own word and that of its peers; return the seconds.
+    """Wait until a node is up and in its place (see ``find_trouble``); return the seconds.
 
     Raises: NotNormal: says what it still lacks.
     """
     begun = time.monotonic()
     told = ""
-    while trouble := find_trouble(address, connect):
+    while trouble := find_trouble(address, connect, knows=knows):
         if trouble != told:
             on_progress(f"{address}: {trouble}")
             told = trouble

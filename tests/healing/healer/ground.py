@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import NodeFolder
 from cassandra_healing.local.sight import Status
-from cassandra_healing.normal import await_normal, connect_alone
+from cassandra_healing.normal import connect_alone
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from tests.healing.on_cluster.ledger import Ledger
@@ -121,8 +120,6 @@ class Ground:
         points = list(self.addresses.values())
         try:
             self.local.up()
-            for address in points:
-                await_normal(address, partial(connect_alone, port=self.port), 60)
             with Ledger(points, self.port) as self.ledger, connect(points, self.port) as cluster:
                 for address in points:
                     self._await_table(address)

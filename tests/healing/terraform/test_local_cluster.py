@@ -214,7 +214,8 @@ def test_a_fenced_node_does_not_come_back(local: LocalCluster, session: Session)
     pid = keeper.status().pid
     assert pid
     kill(pid, signal.SIGSTOP)  # hung: it neither answers nor ends by itself
-    assert (keeper.status().state, keeper.status().is_paused) == (MachineState.RUNNING, True)
+    wait_until(lambda: keeper.status().is_paused, 10)
+    assert keeper.status().state is MachineState.RUNNING
     fenced = subprocess.run(
         [script, "fence", ADDRESSES["n2"], *run, "--why", "it hangs"], capture_output=True, text=True, check=False
     )

@@ -167,7 +167,7 @@ def test_a_plan_whose_file_was_changed_is_not_applied(form: Form) -> None:
 def test_a_state_that_another_run_holds_is_left_to_it(form: Form) -> None:
     driver = form.create()
     form.fence("n2")
-    form.slow("start", "n2", 12)
+    form.slow("start", "n2", 50)
     plan = driver.plan_replace(address("n2"))
     other = form.terraform(own="other")
     waiting = other.plan_replace(address("n3"))
@@ -179,6 +179,7 @@ def test_a_state_that_another_run_holds_is_left_to_it(form: Form) -> None:
             other.apply(waiting)
         with pytest.raises(StateLocked, match="another process plans or applies there"):
             driver.plan_replace(address("n3"))
+        form.fast("start", "n2")
     with pytest.raises(StaleSavedPlan):
         other.apply(waiting)
     assert "stop n3" not in form.calls()

@@ -18,7 +18,8 @@ from cassandra_healing.hooks import Hooks
 from cassandra_healing.local.errors import NodeError, UnknownNode
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import NodeFolder, NodeRecord, Purpose
-from cassandra_healing.normal import Connect, connect_alone, find_trouble
+from cassandra_healing.local.sight import MachineState
+from cassandra_healing.normal import Connect, await_normal, connect_alone, find_trouble
 from cassandra_healing.replacement import Replacement, Target
 from cassandra_healing.terraform.binary import Binary, get_binary
 from cassandra_healing.terraform.calls import Times
@@ -76,11 +77,25 @@ class LocalCluster:
         )
 
     def up(self) -> None:
-        """Start all nodes that do not run yet."""
+        """Start all nodes that do not run yet, and wait until those that run know each other.
+
+        A node answers before it has met its peers; until then it counts them as down, and none of them may be replaced.
+
+        Raises: NotNormal: says what a node still lacks.
+        """
         self.terraform.init()
         self.terraform.recover(lambda: False, on_progress=_tell)
         if (plan := self.terraform.plan_create()) is not None:
             self.terraform.apply(plan)
+        ring = [record for record in self.nodes() if record.kind == "cassandra" and self._runs(record)]
+        for record in ring:
+            await_normal(
+                record.address,
+                self.connect(record),
+                _NORMAL_SECONDS,
+                knows=[peer.address for peer in ring],
+                on_progress=_tell,
+            )
 
     def down(self) -> None:
         """End all nodes, with their data."""
@@ -93,6 +108,10 @@ class LocalCluster:
         self.terraform.recover(lambda: False, on_progress=_tell)
         if (plan := self.terraform.plan_destroy()) is not None:
             self.terraform.apply(plan)
+
+    def _runs(self, record: NodeRecord) -> bool:
+        status = Keeper(self.run_folder, record.name).status()
+        return status.state is MachineState.RUNNING and not status.fenced
 
     def nodes(self) -> tuple[NodeRecord, ...]:
         """Return what is known of each node, by name."""

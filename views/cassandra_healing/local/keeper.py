@@ -234,7 +234,9 @@ class Keeper:
         lines: list[str] = []
         for name in dict.fromkeys((program.log, "console.log")):
             if (folder / name).exists():
-                lines += (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+                told = (folder / name).read_text(encoding="utf-8", errors="replace").splitlines()
+                # Frames of a stack say nothing to an operator, and would push away the exception itself.
+                lines += [line for line in told if not line.startswith("\tat ")][-_TAIL_LINES:]
         tail = "\n".join(lines)
         return NotStarted(
             f"{what}\n{tail}\n",

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Starts and ends a process that does nothing, under the rules of node.sh; a file in the run folder makes a verb
-slow (slow-start-n2 holds seconds) or fail (fail-stop-n2)."""
+slow (slow-start-n2 holds seconds, and lasts no longer than it is there) or fail (fail-stop-n2)."""
 
 import contextlib
 import fcntl
@@ -35,7 +35,9 @@ with (run / f"{name}.lock").open("w") as lock:
     if verb == "stop" and not (run / f"fence-{name}").exists():
         sys.exit(f"{name} is not fenced")
     if (slow := run / f"slow-{verb}-{name}").exists():
-        time.sleep(float(slow.read_text()))
+        end = time.monotonic() + float(slow.read_text())
+        while slow.exists() and time.monotonic() < end:
+            time.sleep(0.05)
     if (run / f"fail-{verb}-{name}").exists():
         sys.exit("told to fail")
     kill()
