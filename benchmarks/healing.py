@@ -14,28 +14,21 @@ from statistics import median
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from benchmarks.machine import busy_share, machine_facts
-from benchmarks.report import Details, Figure, Section, Verdict, details_table, figure_table, judged, markdown
+from benchmarks.machine import machine_facts
+from benchmarks.page import ROOT, Page, run
+from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
-from cassandra_embedded import EmbeddedError
 from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
 from cassandra_healing.keeping.journal import Line
 from cassandra_healing.policy import Policy
-from cassandra_views import ViewsError
 from tests.healing.healer.ground import Ground
 
-REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-healing.md"
-ROOT = Path(__file__).resolve().parent.parent
 GRACE_SECONDS, REPLACE_SECONDS = 60.0, 90.0
 LOOK_SECONDS = 5.0
 MOST_QUERIES, MOST_CPU = 20.0, 0.01
 HEAP_MB = 512
-
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-progress = Console(highlight=False, stderr=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,52 +194,27 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Write the page here, also of small sizes.")] = None,
 ) -> None:
     """Kill nodes and see them replaced; about eight minutes."""
-    begun = time.monotonic()
-
-    def tell(text: str) -> None:
-        progress.print(f"[dim]{time.monotonic() - begun:6.1f} s[/dim]  {text}")
-
-    busy = busy_share()
+    page = Page(
+        "benchmarks.healing",
+        "benchmarks-healing.md",
+        "Benchmarks of self-healing",
+        is_whole=not quick,
+        out=out,
+        options=["--quick"] if quick else [],
+    )
     with (
         tempfile.TemporaryDirectory(prefix="healing-") as folder,
-        Ground(Path(folder), "127.0.39", tell).running() as ground,
+        Ground(Path(folder), "127.0.39", page.tell).running() as ground,
     ):
         names, grace = (("n3",), 10.0) if quick else (("n3", "n2", "n1"), GRACE_SECONDS)
         sections = [
-            measure_watching(ground, tell),
-            measure_replacing(ground, names, grace_seconds=grace, tell=tell),
+            measure_watching(ground, page.tell),
+            measure_replacing(ground, names, grace_seconds=grace, tell=page.tell),
         ]
         version = str(ground.local.nodes()[0].settings.get("version", DEFAULT_VERSION))
-    facts = [
-        *machine_facts(""),
-        (
-            "Cassandra",
-            f"{version}, three nodes of terraform/local, heap {HEAP_MB} MB each; they and the load share the cores",
-        ),
-        ("used by others at the start", f"{busy:.0%} of all cores"),
-    ]
-    page = markdown(
-        sections,
-        facts=facts,
-        command="python -m benchmarks.healing" + (" --quick" if quick else ""),
-        made_at=datetime.now(UTC),
-        seconds=time.monotonic() - begun,
-        title="Benchmarks of self-healing",
-    )
-    console.print(figure_table(sections))
-    for section in sections:
-        for each in section.details:
-            console.print(details_table(each))
-    target = out or (None if quick else REPORT)
-    if target is not None:
-        target.write_text(page, encoding="utf-8")
-        console.print(f"{target.name} is written.")
+    nodes = f"{version}, three nodes of terraform/local, heap {HEAP_MB} MB each; they and the load share the cores"
+    page.finish(sections, [*machine_facts(""), ("Cassandra", nodes)])
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except (ViewsError, EmbeddedError, HealingError) as error:
-        sys.exit(f"benchmarks: {error}\nNothing was written.")
+    run(main)

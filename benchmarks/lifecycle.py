@@ -10,36 +10,30 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from benchmarks import planning
 from benchmarks.lifecycle_inside import DAG_FILE
-from benchmarks.machine import busy_share, machine_facts
+from benchmarks.machine import machine_facts
+from benchmarks.page import Page, run
 from benchmarks.plans import CREATE_SECONDS
-from benchmarks.report import Details, Figure, Section, Verdict, details_table, figure_table, judged, markdown
+from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
-from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra, EmbeddedError
-from cassandra_views import ViewsError
+from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra
 from tests.on_airflow.airflow_process import make_home, settings
 from tests.on_airflow.components import Components, components
 from tests.on_airflow.lifecycle.shop import Shop
 from tests.servers import connect
 
-REPORT = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-airflow.md"
 VIEWS = 1000
 PARSE_SECONDS, LOOK_SECONDS = 5.0, 2.0
 CUSTOMERS = 10_000
 VIEW, DAG = "orders_by_day", "view_orders_by_day"
-
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-progress = Console(highlight=False, stderr=True)
 
 
 class Part(StrEnum):
@@ -242,40 +236,18 @@ def main(
     Without --out only a whole run of full size is written down, in docs/benchmarks-airflow.md.
     """
     parts = [part for part in Part if part in set(only or Part)]
-    begun = time.monotonic()
-
-    def tell(text: str) -> None:
-        progress.print(f"[dim]{time.monotonic() - begun:6.1f} s[/dim]  {text}")
-
-    busy = busy_share()
-    with airflow_home() as home:
-        sections = [_PARTS[part](tell, home, is_quick=quick) for part in parts]
-    for section in sections:
-        for details in section.details:
-            console.print(details_table(details))
-    console.print(figure_table(sections))
-    if out is None and (quick or len(parts) < len(Part)):
-        progress.print("Nothing is written down: only a whole run of full size is, or with --out.")
-        return
-    options = [*(f"--only {part}" for part in parts if len(parts) < len(Part)), *(["--quick"] if quick else [])]
-    (out or REPORT).write_text(
-        markdown(
-            sections,
-            facts=[*machine_facts(str(DEFAULT_VERSION)), ("used by others at the start", f"{busy:.0%} of all cores")],
-            command=" ".join(["python -m benchmarks.lifecycle", *options]),
-            made_at=datetime.now(UTC),
-            seconds=time.monotonic() - begun,
-            title="Benchmarks of the lifecycle under Airflow",
-        ),
-        encoding="utf-8",
+    page = Page(
+        "benchmarks.lifecycle",
+        "benchmarks-airflow.md",
+        "Benchmarks of the lifecycle under Airflow",
+        is_whole=not quick and len(parts) == len(Part),
+        out=out,
+        options=[*(f"--only {part}" for part in parts if len(parts) < len(Part)), *(["--quick"] if quick else [])],
     )
-    progress.print(f"{out or 'docs/benchmarks-airflow.md'} is written.")
+    with airflow_home() as home:
+        sections = [_PARTS[part](page.tell, home, is_quick=quick) for part in parts]
+    page.finish(sections, machine_facts(str(DEFAULT_VERSION)))
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except (ViewsError, EmbeddedError) as error:
-        sys.exit(f"benchmarks: {error}\nNothing was written.")
+    run(main)

@@ -18,21 +18,18 @@ from typing import Annotated
 
 import psutil
 import typer
-from rich.console import Console
 
 from benchmarks.data import KEYSPACE
-from benchmarks.machine import busy_share, machine_facts
-from benchmarks.report import Details, Figure, Section, Verdict, details_table, figure_table, judged, markdown
+from benchmarks.machine import machine_facts
+from benchmarks.page import ROOT, Page, run
+from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import HEAP_MB, VIEW, Sizes, Stage, Tell, stage
 from benchmarks.stats import percentile
-from cassandra_embedded import EmbeddedError
-from cassandra_views import ViewManager, ViewsError
+from cassandra_views import ViewManager
 from followers.demo.acts import make_tables
 from followers.history import Span
 from followers.load import load_history
 
-ROOT = Path(__file__).resolve().parent.parent
-REPORT = ROOT / "docs" / "benchmarks-web.md"
 ROWS, CLIENTS, THREADS = 100, 4, 4
 LEAST_RATE, MOST_TAIL = 0.85, 1.2
 REQUESTS = 100_000
@@ -41,9 +38,6 @@ PEOPLE, MOST_FIRST_BYTE_MS = 400, 200.0
 RANKING = ("top_streamers_by_day", "accounts_by_language", "accounts_by_game", "games_by_genre", "games_by_console")
 KEPT_SECONDS = 2.2
 """A little longer than the pages keep what they have read."""
-
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
-progress = Console(highlight=False, stderr=True)
 
 
 @contextmanager
@@ -248,32 +242,18 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Write the page here, also of small sizes.")] = None,
 ) -> None:
     """Measure reading over HTTP beside a bare Flask route; about eight minutes."""
-    begun = time.monotonic()
-
-    def tell(text: str) -> None:
-        progress.print(f"[dim]{time.monotonic() - begun:6.1f} s[/dim]  {text}")
-
-    sizes = Sizes(streamers=150, minutes=400)
-    busy = busy_share()
-    with stage(sizes, tell) as found:
-        sections = _sections(found, tell, is_quick=quick)
-        facts = machine_facts(found.version, heap_mb=HEAP_MB)
-    page = markdown(
-        sections,
-        facts=[*facts, ("used by others at the start", f"{busy:.0%} of all cores")],
-        command="python -m benchmarks.web" + (" --quick" if quick else ""),
-        made_at=datetime.now(UTC),
-        seconds=time.monotonic() - begun,
-        title="Benchmarks of reading over HTTP",
+    page = Page(
+        "benchmarks.web",
+        "benchmarks-web.md",
+        "Benchmarks of reading over HTTP",
+        is_whole=not quick,
+        out=out,
+        options=["--quick"] if quick else [],
     )
-    console.print(figure_table(sections))
-    for section in sections:
-        for each in section.details:
-            console.print(details_table(each))
-    target = out or (None if quick else REPORT)
-    if target is not None:
-        target.write_text(page, encoding="utf-8")
-        console.print(f"{target.name} is written.")
+    with stage(Sizes(streamers=150, minutes=400), page.tell) as found:
+        sections = _sections(found, page.tell, is_quick=quick)
+        facts = machine_facts(found.version, heap_mb=HEAP_MB)
+    page.finish(sections, facts)
 
 
 def _sections(found: Stage, tell: Tell, *, is_quick: bool) -> list[Section]:
@@ -293,9 +273,4 @@ def _sections(found: Stage, tell: Tell, *, is_quick: bool) -> list[Section]:
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except (ViewsError, EmbeddedError) as error:
-        sys.exit(f"benchmarks: {error}\nNothing was written.")
+    run(main)

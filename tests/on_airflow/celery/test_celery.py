@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 from cassandra.cluster import Session
 
-from tests.on_airflow.airflow_process import (
-    CALL_SECONDS,
-    DAGS,
-    LOCAL_SETTINGS,
-    connection,
-    settings,
-    spark_master_variable,
-)
-from tests.on_airflow.celery.services import find_postgres, postgres, redis
-from tests.on_airflow.components import PARTS, RUN_SECONDS, Components, await_that, components
+from tests.on_airflow.airflow_process import DAGS, connection, spark_master_variable
+from tests.on_airflow.celery.profile import on_celery
+from tests.on_airflow.components import RUN_SECONDS, Components, await_that
 from tests.on_airflow.lifecycle.shop import Shop
 from tests.on_airflow.master import Master
 from tests.servers import Server
@@ -70,35 +61,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory, server: Server, session: Sess
 
 @pytest.fixture(scope="module")
 def airflow(shop: Shop, spark_master: Master, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
-    if find_postgres() is None or shutil.which("redis-server") is None:
-        pytest.skip("PostgreSQL or Redis is missing: make install-system installs them")
     spark_master.reset()
-    home = tmp_path_factory.mktemp("airflow_celery")
-    (home / "config").mkdir()
-    (home / "config" / "airflow_local_settings.py").write_text(LOCAL_SETTINGS)
     for each in ("spark_live_to_minute.py", "rollup_dags"):
         copy = shutil.copytree if (DAGS / each).is_dir() else shutil.copy
         copy(DAGS / each, shop.dags / each)
-    with postgres() as database, redis(home) as broker:
-        variables = {
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
-            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-            "AIRFLOW__CELERY__BROKER_URL": broker,
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://{database}",
-            "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
-            "AIRFLOW__CELERY__WORKER_ENABLE_REMOTE_CONTROL": "True",
-            **shop.variables,
-            **spark_master_variable(connection(spark_master.server)),
-        }
-        subprocess.run(
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            env={**settings(home, shop.dags), **variables},
-            check=True,
-            capture_output=True,
-            timeout=CALL_SECONDS,
-        )
-        with components(home, shop.dags, variables, parts=(*PARTS, "celery")) as running:
-            yield running
+    variables = {**shop.variables, **spark_master_variable(connection(spark_master.server))}
+    with on_celery(tmp_path_factory.mktemp("airflow_celery"), shop.dags, variables) as running:
+        yield running
 
 
 def test_a_celery_worker_carries_out_a_views_run(airflow: Components, shop: Shop) -> None:

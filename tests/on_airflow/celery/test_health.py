@@ -1,0 +1,139 @@
+"""``cluster_health`` on three nodes under load: a hung one restarted, a lost one replaced where a person allows it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+
+import pytest
+from cassandra import InvalidRequest, ReadFailure
+
+from cassandra_healing.local.sight import MachineState
+from tests.healing.healer.ground import Ground
+from tests.on_airflow.celery.profile import on_celery
+from tests.on_airflow.components import Components, await_that
+
+pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
+
+DAG = "cluster_health"
+VIEW_DAG = "view_numbers_by_kind"
+DAG_FILE = """\
+# Airflow DAG
+from cassandra_views.airflow import health_dags, view_dags
+
+health_dags("../cql_templates", globals(), conn_id="heal_cluster")
+view_dags("../cql_templates", globals(), conn_id="heal_cluster")
+"""
+# Two of Airflow's own: a worker that was killed is missed after 20 s, not after five minutes.
+IMPATIENT = {
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+}
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    folder = tmp_path_factory.mktemp("health")
+    with Ground(folder, "127.0.39", lambda text: print(text, file=sys.stderr)).running() as running:
+        running.configure("airflow_health")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def airflow(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
+    dags = ground.project / "dags"
+    dags.mkdir()
+    (dags / "heal.py").write_text(DAG_FILE)
+    known = {"conn_type": "cassandra", "host": ",".join(ground.addresses.values()), "port": ground.port}
+    variables = {"AIRFLOW_CONN_HEAL_CLUSTER": json.dumps(known), **IMPATIENT}
+    with on_celery(tmp_path_factory.mktemp("airflow_health"), dags, variables) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _checked(ground: Ground) -> Iterator[None]:
+    """After each test no request has failed, and nothing is lost."""
+    failed = len(ground.ledger.failed)
+    yield
+    print("\n" + ground.told())
+    ground.check_load(failed)
+
+
+def runs(airflow: Components) -> list[str]:
+    return [each["dag_run_id"] for each in airflow.get(f"dags/{DAG}/dagRuns")["dag_runs"]]
+
+
+def states(airflow: Components, run_id: str) -> dict[str, str]:
+    found = airflow.get(f"dags/{DAG}/dagRuns/{run_id}/taskInstances")["task_instances"]
+    return {each["task_id"]: each["state"] for each in found}
+
+
+def looks(ground: Ground, keyspace: str) -> int:
+    try:
+        return int(ground.session.execute(f"SELECT count(*) FROM {keyspace}.looks").one()[0])
+    except (InvalidRequest, ReadFailure):  # the table is not there, or not on each node yet
+        return 0
+
+
+def watched(airflow: Components, ground: Ground, keyspace: str) -> None:
+    """Wait until the triggerer has looked some times at each node."""
+    airflow.unpause(DAG)
+    await_that(lambda: looks(ground, keyspace) >= 5 * len(ground.addresses), 240)
+
+
+def test_a_node_that_hangs_is_restarted_by_a_run(airflow: Components, ground: Ground) -> None:
+    watched(airflow, ground, "airflow_health")
+    assert runs(airflow) == [], "nobody works while all is well"
+    life, pid = ground.lives("n2"), ground.status("n2").pid
+    ground.kill("n2", signal.SIGSTOP)
+    run_id = await_that(lambda: runs(airflow), 240)[0]
+    airflow.await_run(DAG, run_id)
+    assert ground.deeds() == [("restart", "n2", "done")]
+    after = ground.status("n2")
+    assert (after.life, after.pid != pid, after.is_paused) == (life, True, False)
+    found = states(airflow, run_id)
+    assert [task for task, state in found.items() if state == "success"] == ["decide", "restart", "normal", "close"]
+    assert set(found.values()) == {"success", "skipped"}
+    airflow.unpause(DAG, paused=True)
+
+
+def test_a_lost_machine_is_replaced_by_a_run_that_a_person_allows(airflow: Components, ground: Ground) -> None:
+    ground.configure("airflow_lost", mode="approve")
+    watched(airflow, ground, "airflow_lost")
+    others = {name: ground.status(name).pid for name in ("n2", "n3")}
+    life, before = ground.lives("n1"), set(runs(airflow))
+    ground.lose("n1")
+    run_id = await_that(lambda: set(runs(airflow)) - before, 240).pop()
+
+    # A view that is to be made meanwhile waits, and says for what.
+    airflow.unpause(VIEW_DAG)
+    view_run = airflow.trigger(VIEW_DAG, conf={"action": "refresh"})
+    airflow.await_task(VIEW_DAG, view_run, "create", "deferred")
+    gone = f"waits: node {ground.addresses['n1']}"
+    await_that(lambda: gone in airflow.log(VIEW_DAG, view_run, "create"), 120)
+
+    path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+    await_that(lambda: airflow.request("GET", path)[0] == 200, 240)
+    assert ground.lives("n1") == life, "nothing is done unasked"
+    status, told = airflow.request("PATCH", path, {"chosen_options": ["Do it"], "params_input": {}})
+    assert status == 200, told
+
+    # The worker is killed while the plan is applied; another one goes on with it.
+    await_that(lambda: ("apply", "") in [(line.rule, line.outcome) for line in ground.lines()], 240)
+    airflow.kill("celery")
+    airflow.start("celery")
+    airflow.await_run(DAG, run_id, seconds=600)
+    assert ground.deeds() == [("replace", "n1", "done")]
+    found = ground.status("n1")
+    assert (found.life, found.state, found.old_lives) == (life + 1, MachineState.RUNNING, ())
+    assert {name: ground.status(name).pid for name in others} == others
+    audit = [(line.outcome, line.detail) for line in ground.lines() if line.rule == "audit" and line.outcome]
+    assert audit == [("done", "what the cluster serves is as it should be")]
+
+    airflow.await_run(VIEW_DAG, view_run, seconds=600)
+    told = json.loads(ground.views("status", "--format", "json"))
+    assert [view["serving"] for view in told["views"]] == [["numbers_by_kind__g2"]]
+    assert "differs" not in ground.views("audit")
+    airflow.unpause(DAG, paused=True)
