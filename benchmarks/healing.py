@@ -21,7 +21,7 @@ from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
 from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
-from cassandra_healing.keeping.journal import Line
+from cassandra_healing.keeping.line import Line
 from cassandra_healing.policy import Policy
 from tests.healing.healer.ground import Ground
 

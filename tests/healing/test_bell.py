@@ -13,7 +13,7 @@ from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.mode import Mode
 from cassandra_healing.model import ClusterFacts, Judgement, Look, NodeId, Verdict
 from cassandra_healing.record import Act, Deed, Record
-from cassandra_healing.services.decide import ServiceDecision, ServiceRule
+from cassandra_healing.services.decision import ServiceDecision, ServiceRule
 from cassandra_healing.services.model import ServiceHealth
 from cassandra_healing.services.watcher import ServiceReport
 from cassandra_healing.watcher import Report

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from cassandra_healing.policy import Policy
 from cassandra_healing.record import Act
-from cassandra_healing.services.decide import ServiceCase, ServiceRule, decide
+from cassandra_healing.services.case import ServiceCase
+from cassandra_healing.services.decide import decide
+from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.services.judge import judge
 from cassandra_healing.services.model import ServiceLook
 from tests.healing.service_cases import FOLDER, MODE, Case, Now, load

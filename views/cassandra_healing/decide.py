@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cassandra_healing import cluster_rules, node_rules
+from cassandra_healing import act_rules, cluster_rules, node_rules
 from cassandra_healing.decision import Decision
 from cassandra_healing.model import Judgement, NodeHealth, Verdict
 from cassandra_healing.policy import Policy
@@ -34,10 +34,10 @@ _RULES: tuple[Callable[[Situation], Decision | None], ...] = (
     node_rules.busy,
     node_rules.disagreement,
     node_rules.settling,
-    node_rules.restart,
-    node_rules.seed,
-    node_rules.quorum,
-    node_rules.limit,
+    act_rules.restart,
+    act_rules.seed,
+    act_rules.quorum,
+    act_rules.limit,
 )
 """The order matters: what stops everything first, what a person must see next, then what may be waited for."""
 
@@ -50,7 +50,7 @@ def decide(judgement: Judgement, record: Record, policy: Policy) -> Decision:
         decision = rule(case)
         if decision is not None:
             return decision
-    return node_rules.replace(case)
+    return act_rules.replace(case)
 
 
 def _order(health: NodeHealth) -> tuple[bool, object, str]:

@@ -18,7 +18,7 @@ from cassandra_healing.lookout import Lookout
 from cassandra_healing.model import Judgement, Look
 from cassandra_healing.policy import Policy
 from cassandra_healing.record import Act, Record
-from cassandra_healing.services.decide import ServiceRule
+from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
 from cassandra_healing.session import ClusterSession
 

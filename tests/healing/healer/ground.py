@@ -20,7 +20,8 @@ from typing import Any
 from cassandra.cluster import Session
 
 from cassandra_healing.errors import ClusterAway
-from cassandra_healing.keeping.journal import Journal, Line
+from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.keeping.line import Line
 from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import NodeFolder

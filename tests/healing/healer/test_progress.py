@@ -10,7 +10,7 @@ import pytest
 
 from cassandra_healing.healer.progress import Progress, progress_of
 from cassandra_healing.healer.steps import Step
-from cassandra_healing.keeping.journal import Line
+from cassandra_healing.keeping.line import Line
 from cassandra_healing.record import Outcome
 
 DEED, NODE = uuid.UUID(int=1), uuid.UUID(int=3)

@@ -17,7 +17,7 @@ from cassandra.cluster import Session
 from cassandra_healing.errors import NotBegun
 from cassandra_healing.hooks import HookFailed
 from cassandra_healing.record import Act
-from cassandra_healing.services.decide import ServiceRule
+from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.services.watcher import carry_out
 from followers.accounts import Platform, choose_accounts
 from tests.healing.services.conftest import QUICK, Watch

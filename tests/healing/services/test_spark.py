@@ -14,7 +14,7 @@ from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.sight import MachineState
 from cassandra_healing.record import Act
-from cassandra_healing.services.decide import ServiceRule
+from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.services.watcher import ServiceReport, carry_out
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from tests.healing.services.conftest import QUICK, Watch

@@ -23,7 +23,7 @@ from cassandra_healing.machines import Machines
 from cassandra_healing.model import Verdict
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import Kind, ServicePolicy
-from cassandra_healing.services.decide import ServiceRule
+from cassandra_healing.services.decision import ServiceRule
 from cassandra_views.cli.main import app
 from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model import errors

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cassandra_healing.healer.steps import FIRST, Step, steps_of
-from cassandra_healing.keeping.journal import Line
+from cassandra_healing.keeping.line import Line
 from cassandra_healing.model import NodeId
 from cassandra_healing.policy import Mode
 from cassandra_healing.record import Act, Outcome

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
@@ -16,39 +15,14 @@ from cassandra_healing.decision import Decision
 from cassandra_healing.errors import HealingError, JournalError, NotBegun
 from cassandra_healing.keeping import tables
 from cassandra_healing.keeping.control import Control
+from cassandra_healing.keeping.line import COLUMNS, Line, deed_of, line_of
+from cassandra_healing.keeping.refusal import refuse
 from cassandra_healing.model import NodeId
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Deed, Outcome, Record
-from cassandra_healing.session import ClusterSession, Row
+from cassandra_healing.record import Deed, Outcome, Record
+from cassandra_healing.session import ClusterSession
 
 _RECENT = timedelta(hours=48)
-_COLUMNS = "event, deed, act, node, host_id, rule, mode, author, outcome, detail, evidence"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One line of the journal.
-
-    Args:
-        event: ``decided``, ``begun``, ``step``, ``approved``, ``refused``, ``ended``, ``stop``, ``go``, ``skip`` or
-            ``unskip``.
-        rule: why; of a step, which.
-        outcome: of what has ended: the deed, or a step.
-        evidence: what was seen; of a step that keeps a plan: its file, address, actions and digest.
-    """
-
-    at: datetime
-    event: str
-    author: str
-    detail: str = ""
-    deed: uuid.UUID | None = None
-    act: str = ""
-    node: str = ""
-    host_id: uuid.UUID | None = None
-    rule: str = ""
-    mode: str = ""
-    outcome: str = ""
-    evidence: tuple[str, ...] = ()
 
 
 class Journal:
@@ -92,10 +66,10 @@ class Journal:
         month = now.astimezone(UTC).replace(day=1)
         for _ in range(12):
             rows = self._session.rows(
-                f"SELECT at, {_COLUMNS} FROM {self._keyspace}.journal WHERE month = %s LIMIT %s",
+                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s LIMIT %s",
                 (f"{month:%Y-%m}", limit - len(found)),
             )
-            found += [_line(row) for row in rows]
+            found += [line_of(row) for row in rows]
             if len(found) >= limit:
                 break
             month = (month - timedelta(days=1)).replace(day=1)
@@ -128,13 +102,13 @@ class Journal:
         try:
             self.make()
             self._sweep(now)
-            self._check(deed, policy, now)
+            refuse(deed, self.record(now), policy, now)
             if not self._control.take(deed):
                 raise NotBegun(
                     "another deed was begun at the same moment", on=str(node), next="Wait for its end, then look again"
                 )
             try:
-                self._check(deed, policy, now)  # what ended between the two looks counts, too
+                refuse(deed, self.record(now), policy, now)  # what ended between the two looks counts, too
                 evidence = decision.evidence
                 self._write(
                     "begun", decision.what, deed=deed, rule=decision.rule, mode=decision.mode or "", evidence=evidence
@@ -164,12 +138,12 @@ class Journal:
             row
             for each in dict.fromkeys([*months, f"{now:%Y-%m}"])
             for row in self._session.rows(
-                f"SELECT at, {_COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
+                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
                 (each, min_uuid_from_time(since.timestamp())),
             )
             if row["deed"] == deed.id
         ]
-        return sorted((_line(row) for row in rows), key=lambda line: line.at)
+        return sorted((line_of(row) for row in rows), key=lambda line: line.at)
 
     def step(
         self, deed: Deed, name: str, detail: str, *, outcome: Outcome | None = None, evidence: Sequence[str] = ()
@@ -243,45 +217,13 @@ class Journal:
             row
             for month in months
             for row in self._session.rows(
-                f"SELECT at, {_COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
+                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
                 (month, min_uuid_from_time(since.timestamp())),
             )
         ]
         ends = {row["deed"]: row for row in rows if row["event"] == "ended"}
         begun = [row for row in rows if row["event"] == "begun" and row["host_id"]]  # without one it is a service's
-        return [_deed(row, _moment(row), ends.get(row["deed"])) for row in begun]
-
-    def _check(self, deed: Deed, policy: Policy, now: datetime) -> None:
-        record = self.record(now)
-        under_way = record.under_way
-        if record.stopped is not None:
-            raise NotBegun(
-                f"healing is switched off by {record.stopped.by}: {record.stopped.why}",
-                on=str(deed.node),
-                next="'views cluster go' switches it on again",
-            )
-        if deed.node.host_id in record.skips:
-            word = record.skips[deed.node.host_id]
-            raise NotBegun(
-                f"{word.by} said to leave it alone: {word.why}",
-                on=str(deed.node),
-                next="'views cluster unskip' ends that",
-            )
-        if under_way is not None and under_way.id != deed.id:
-            raise NotBegun(
-                f"a {under_way.act} of {under_way.node} is under way",
-                on=str(deed.node),
-                next="Wait for its end, then look again",
-            )
-        if deed.act is Act.REPLACE:
-            others = [each for each in record.deeds if each.id != deed.id]
-            done = Record(deeds=tuple(others)).replacements(now)
-            if done >= policy.replacements_per_day:
-                raise NotBegun(
-                    f"{done} replacement(s) were begun within 24 hours",
-                    on=str(deed.node),
-                    next="See why nodes die before another one is replaced",
-                )
+        return [deed_of(row, ends.get(row["deed"])) for row in begun]
 
     def _sweep(self, now: datetime) -> None:
         """Remove the row of a deed whose end was written and whose healer died then."""
@@ -309,7 +251,7 @@ class Journal:
         about = deed.node if deed is not None else node
         at = uuid.uuid1()
         self._session.write(
-            f"INSERT INTO {self._keyspace}.journal (month, at, {_COLUMNS}) "
+            f"INSERT INTO {self._keyspace}.journal (month, at, {COLUMNS}) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 f"{datetime_from_uuid1(at):%Y-%m}",
@@ -327,36 +269,3 @@ class Journal:
                 list(evidence),
             ),
         )
-
-
-def _moment(row: Row) -> datetime:
-    found: datetime = datetime_from_uuid1(row["at"])
-    return found.replace(tzinfo=UTC)
-
-
-def _deed(row: Row, begun_at: datetime, end: Row | None = None) -> Deed:
-    return Deed(
-        id=row["deed"],
-        act=Act(row["act"]),
-        node=NodeId(host_id=row["host_id"], address=row["node"]),
-        begun_at=begun_at,
-        ended_at=_moment(end) if end else None,
-        outcome=Outcome(end["outcome"]) if end else None,
-    )
-
-
-def _line(row: Row) -> Line:
-    return Line(
-        at=_moment(row),
-        event=row["event"],
-        author=row["author"] or "",
-        detail=row["detail"] or "",
-        deed=row["deed"],
-        act=row["act"] or "",
-        node=row["node"] or "",
-        host_id=row["host_id"],
-        rule=row["rule"] or "",
-        mode=row["mode"] or "",
-        outcome=row["outcome"] or "",
-        evidence=tuple(row["evidence"] or ()),
-    )

@@ -16,7 +16,7 @@ from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.tables import make_services, services_exist
 from cassandra_healing.model import Sign
 from cassandra_healing.record import Act, Deed, Outcome, Record
-from cassandra_healing.services.decide import ServiceDecision, ServiceRule
+from cassandra_healing.services.decision import ServiceDecision, ServiceRule
 from cassandra_healing.services.model import ServiceLook, service_id
 from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
 

@@ -5,117 +5,16 @@ The specification is the table of cases under tests/healing/services/decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Callable
+from datetime import timedelta
 
-from cassandra_healing.mode import Mode
 from cassandra_healing.model import Verdict
-from cassandra_healing.record import Act, Deed, Outcome, Record
-from cassandra_healing.services.config import CLUSTER, Kind, ServicePolicy
-from cassandra_healing.services.model import ServiceHealth, service_id
+from cassandra_healing.record import Act, Outcome
+from cassandra_healing.services.case import ServiceCase, longest, needs_of
+from cassandra_healing.services.config import CLUSTER
+from cassandra_healing.services.decision import ServiceDecision, ServiceRule
+from cassandra_healing.services.model import service_id
 from cassandra_healing.situation import begun, deed_name, span_text
-
-
-class ServiceRule(StrEnum):
-    """Why something is decided."""
-
-    STOPPED = "stopped"
-    UNDER_WAY = "under way"
-    CUT_OFF = "cut off"
-    WELL = "well"
-    UNSEEN = "unseen"
-    SKIPPED = "skipped"
-    NEEDS = "needs"
-    GRACE = "grace"
-    JOURNAL = "journal"
-    REFUSED = "refused"
-    BACK = "back"
-    RESTART = "restart"
-    RESTARTS = "restarts"
-    HELPLESS = "helpless"
-    SEVERAL = "several"
-    LIMIT = "limit"
-    REPLACE = "replace"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceDecision:
-    """What is to be done about a service now, in words of four parts.
-
-    Args:
-        at: when it was looked at.
-        mode: what becomes of a restart or replacement; None for the other acts.
-        evidence: what was seen.
-    """
-
-    service: str
-    at: datetime
-    act: Act
-    rule: ServiceRule
-    what: str
-    next: str
-    remains: str = "Nothing was done"
-    evidence: tuple[str, ...] = ()
-    mode: Mode | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceCase:
-    """What the rules look at.
-
-    Args:
-        others: the health of all services, by name.
-        is_cluster_well: whether the nodes of Cassandra serve.
-        record: the kill switch, and this service's own skip and deeds.
-        policies: of all services, by name.
-        mode: of the cluster, for services without their own.
-    """
-
-    health: ServiceHealth
-    others: Mapping[str, ServiceHealth]
-    is_cluster_well: bool
-    record: Record
-    policies: Mapping[str, ServicePolicy]
-    mode: Mode
-
-    @property
-    def policy(self) -> ServicePolicy:
-        """Return what is set for this service."""
-        return self.policies[self.health.service]
-
-    @property
-    def waited(self) -> timedelta:
-        """Return for how long it is as it is."""
-        return self.health.at - self.health.since
-
-    @property
-    def last(self) -> Deed | None:
-        """Return the newest deed of this trouble that was carried out."""
-        node = service_id(self.health.service)
-        found = [
-            deed
-            for act in (Act.RESTART, Act.REPLACE)
-            if (deed := self.record.last(act, node, self.health.since)) and deed.outcome is not Outcome.REFUSED
-        ]
-        return max(found, key=lambda deed: deed.begun_at, default=None)
-
-    def has(self, act: Act, outcome: Outcome | None = None) -> bool:
-        """Tell whether something was done, or refused, in this trouble."""
-        found = self.record.last(act, service_id(self.health.service), self.health.since)
-        return found is not None and (outcome is None or found.outcome is outcome)
-
-
-def needs_of(name: str, policies: Mapping[str, ServicePolicy]) -> tuple[str, ...]:
-    """Return what a service needs: what is named, and for a Spark worker its master."""
-    own = policies[name]
-    masters = [
-        other
-        for other, policy in policies.items()
-        if own.kind is Kind.SPARK_WORKER and policy.kind is Kind.SPARK_MASTER and policy.page == own.page
-    ]
-    return tuple(dict.fromkeys((*own.needs, *masters)))
 
 
 def decide(case: ServiceCase) -> ServiceDecision:
@@ -157,11 +56,6 @@ def _under_way(case: ServiceCase) -> ServiceDecision | None:
         return _made(case, Act.WAIT, ServiceRule.UNDER_WAY, what, next="Its end is waited for")
     what = f"{deed_name(deed)} of {begun(deed)} was cut off: nobody saw its end"
     return _made(case, deed.act, ServiceRule.CUT_OFF, what, next="It is done again, and ended")
-
-
-def longest(policy: ServicePolicy) -> timedelta:
-    """Return after how long whoever carries a deed out is surely no longer at it."""
-    return timedelta(seconds=policy.command_seconds + 60)
 
 
 def _well(case: ServiceCase) -> ServiceDecision | None:

@@ -13,7 +13,9 @@ from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.services import ServiceHistory, ServiceJournal
 from cassandra_healing.policy import Policy
 from cassandra_healing.record import Act, Outcome, Record
-from cassandra_healing.services.decide import ServiceCase, ServiceDecision, decide
+from cassandra_healing.services.case import ServiceCase
+from cassandra_healing.services.decide import decide
+from cassandra_healing.services.decision import ServiceDecision
 from cassandra_healing.services.judge import judge
 from cassandra_healing.services.lookout import ServiceLookout
 from cassandra_healing.services.model import ServiceHealth, ServiceLook

@@ -13,7 +13,7 @@ from cassandra_healing.errors import NotBegun
 from cassandra_healing.mode import Mode
 from cassandra_healing.policy import Policy
 from cassandra_healing.record import Act
-from cassandra_healing.services.decide import ServiceDecision
+from cassandra_healing.services.decision import ServiceDecision
 from cassandra_healing.services.watcher import ServiceWatcher, carry_out
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from cassandra_healing.errors import HealingError
 from cassandra_healing.judge import judge
 from cassandra_healing.keeping.history import History
-from cassandra_healing.keeping.journal import Journal, Line
+from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.keeping.line import Line
 from cassandra_healing.keeping.services import ServiceHistory
 from cassandra_healing.model import Judgement, Look, NodeHealth
 from cassandra_healing.policy import Policy
