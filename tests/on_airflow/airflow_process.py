@@ -65,7 +65,8 @@ def settings(home: Path, dags: Path = DAGS) -> dict[str, str]:
         "AIRFLOW__CORE__FERNET_KEY": "c29tZSAzMiBieXRlcyBmb3IgdGhlIHRlc3RzIG9ubHk=",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API_AUTH__JWT_SECRET": "for the tests only: all components must have the same one",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        # A write that meets another one waits for it: on a busy machine longer than SQLite's five seconds.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=120",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # as the guide says

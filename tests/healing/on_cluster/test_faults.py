@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.healing.cases import Case, Fate, load
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.on_cluster.proxy import Ways
 from tests.healing.on_cluster.script import Script, scaled
+from tests.servers import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
 
@@ -34,9 +36,10 @@ def test_case(
     # Each case has a history of its own: what the one before saw is no business of the next.
     keyspace = f"health_{zlib.crc32(request.node.name.encode())}"
     failed, written = len(ledger.failed), len(ledger.acknowledged)
-    script = Script(case, sick_cluster, ways, watch(scaled(case.policy).model_copy(update={"keyspace": keyspace})))
-    script.play()
-    script.check()
+    with keyspaces(case, sick_cluster):
+        script = Script(case, sick_cluster, ways, watch(scaled(case.policy).model_copy(update={"keyspace": keyspace})))
+        script.play()
+        script.check()
     if any(each.act is Act.RESTART for each in case.decisions):
         # Heartbeats must be seen to stand still (4 s here), and a look come by.
         print(f"\n{case.name}: decided {script.seconds_beside_grace:.1f} s beside the grace")
@@ -45,6 +48,19 @@ def test_case(
     assert len(ledger.acknowledged) > written
     if _most_away(case) < 2:
         assert ledger.failed[failed:] == []
+
+
+@contextmanager
+def keyspaces(case: Case, server: EmbeddedCassandra) -> Iterator[None]:
+    """Make those that the case names, empty; a node that is down at their end hears of that when it is back."""
+    named = case.keyspaces if "keyspaces" in case.model_fields_set else {}
+    with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
+        for name, options in named.items():
+            real = {key.replace("dc1", "datacenter1"): value for key, value in options.items()}
+            session.execute(f"CREATE KEYSPACE {name} WITH replication = {real}")
+        yield
+        for name in named:
+            session.execute(f"DROP KEYSPACE {name}")
 
 
 def _most_away(case: Case) -> int:
