@@ -1,39 +1,27 @@
-"""Cassandra's tables as frames of Spark: the one place that knows the connector.
+"""Cassandra's tables as frames of Spark: with ``loading`` the one place that knows the connector.
 
-The connector's last release is of 2024; what replaces it one day has this module to replace.
+The connector's last release is of 2024; what replaces it one day has these two modules to replace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import reduce
-from time import sleep
 from typing import TYPE_CHECKING
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import functions as F
 
 from spark_jobs.freshness import Digest
 from spark_jobs.levels import COUNTS
+from spark_jobs.loading import load
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from spark_jobs.source import Piece
 
-_FORMAT = "org.apache.spark.sql.cassandra"
-
 _KEYS = 600
 """Partitions that one task of Spark reads: ten minutes of seconds."""
-
-_UNKNOWN = "Couldn't find"
-"""How the connector begins to say that its session knows no such table."""
-
-_SESSIONS = 5
-"""Sessions that are asked for a table before it is believed to be missing."""
-
-_TIMEOUT_MS = 5000
-"""The connector's own limit for opening a connection."""
 
 
 class Tables:
@@ -81,29 +69,8 @@ class Tables:
 
     def _load(self, name: str) -> DataFrame:
         if name not in self._frames:
-            self._frames[name] = self._known(name)
+            self._frames[name] = load(self._spark, self._keyspace, name)
         return self._frames[name]
-
-    def _known(self, name: str) -> DataFrame:
-        """Return a table's frame, of a session of Spark's that knows the table.
-
-        Sessions are kept between jobs, and hear of a new view a second late; on a busy machine later, or never.
-        """
-        reader = self._spark.read.format(_FORMAT).options(keyspace=self._keyspace, table=name)
-        attempt = 0
-        while True:
-            try:
-                frame = reader.load()
-                _ = frame.columns  # a warm server is asked only now
-            except AnalysisException as error:
-                attempt += 1
-                if _UNKNOWN not in str(error) or attempt == _SESSIONS:
-                    raise
-            else:
-                return frame
-            sleep(attempt - 1)
-            # The connector opens another session for each other value, which reads the schema anew.
-            reader = reader.option("spark.cassandra.connection.timeoutMS", str(_TIMEOUT_MS + attempt))
 
 
 def _no(name: str) -> Column:

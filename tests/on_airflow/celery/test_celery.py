@@ -2,72 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-
 import pytest
-from cassandra.cluster import Session
 
-from tests.on_airflow.airflow_process import DAGS, connection, spark_master_variable
-from tests.on_airflow.celery.profile import on_celery
 from tests.on_airflow.components import RUN_SECONDS, Components, await_that
 from tests.on_airflow.lifecycle.shop import Shop
 from tests.on_airflow.master import Master
-from tests.servers import Server
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
-
-KEYSPACE = "celery_shop"
-FEED = """\
-[env.test.healing]
-keyspace = "{keyspace}"
-look_seconds = 1
-[env.test.healing.services.feed]
-kind = "probe"
-probe_command = ["test", "-e", "{mark}"]
-restart_command = ["touch", "{mark}"]
-grace_looks = 2
-grace_minutes = 0
-"""
-HEALTH_DAGS = """\
-# Airflow DAG
-from cassandra_views.airflow import health_dags
-
-health_dags("../templates", globals(), conn_id="shop_cluster")
-"""
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory, server: Server, session: Session) -> Iterator[Shop]:
-    made = Shop(
-        folder=tmp_path_factory.mktemp("celery") / "shop",
-        session=session,
-        contact_points=tuple(server.contact_points),
-        port=server.port,
-        keyspace=KEYSPACE,
-        registry=f"{KEYSPACE}_registry",
-    )
-    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
-    session.execute(f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} WITH replication = {replication}")
-    made.write(env=FEED.format(keyspace=f"{KEYSPACE}_health", mark=made.folder / "feed-works"))
-    (made.dags / "cluster_health.py").write_text(HEALTH_DAGS)
-    (made.folder / "feed-works").touch()
-    made.fill(50)
-    yield made
-    session.execute(f"DROP KEYSPACE IF EXISTS {KEYSPACE}_health")
-    session.execute(f"DROP KEYSPACE {KEYSPACE}")
-    made.drop_registry()
-
-
-@pytest.fixture(scope="module")
-def airflow(shop: Shop, spark_master: Master, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
-    spark_master.reset()
-    for each in ("spark_live_to_minute.py", "rollup_dags"):
-        copy = shutil.copytree if (DAGS / each).is_dir() else shutil.copy
-        copy(DAGS / each, shop.dags / each)
-    variables = {**shop.variables, **spark_master_variable(connection(spark_master.server))}
-    with on_celery(tmp_path_factory.mktemp("airflow_celery"), shop.dags, variables) as running:
-        yield running
 
 
 def test_a_celery_worker_carries_out_a_views_run(airflow: Components, shop: Shop) -> None:
@@ -102,9 +43,9 @@ def test_the_triggerer_watches_without_a_run_and_a_person_is_asked(airflow: Comp
 
     def looks() -> int:
         tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s AND table_name = 'services'"
-        if shop.session.execute(tables, (f"{KEYSPACE}_health",)).one() is None:
+        if shop.session.execute(tables, (f"{shop.keyspace}_health",)).one() is None:
             return 0
-        return int(shop.session.execute(f"SELECT count(*) FROM {KEYSPACE}_health.services").one()[0])
+        return int(shop.session.execute(f"SELECT count(*) FROM {shop.keyspace}_health.services").one()[0])
 
     airflow.unpause(dag)
     await_that(lambda: looks() > 5, 240)

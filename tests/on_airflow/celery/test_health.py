@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,44 +11,33 @@ from cassandra import InvalidRequest, ReadFailure
 
 from cassandra_healing.local.sight import MachineState
 from tests.healing.healer.ground import Ground
-from tests.on_airflow.celery.profile import on_celery
 from tests.on_airflow.components import Components, await_that
+from tests.on_airflow.lifecycle.shop import Shop
 
 pytestmark = [pytest.mark.timeout(1200), pytest.mark.slow]
 
-DAG = "cluster_health"
-VIEW_DAG = "view_numbers_by_kind"
+PREFIX = "heal_"
+DAG = f"{PREFIX}cluster_health"
+VIEW_DAG = f"{PREFIX}view_numbers_by_kind"
 DAG_FILE = """\
 # Airflow DAG
 from cassandra_views.airflow import health_dags, view_dags
 
-health_dags("../cql_templates", globals(), conn_id="heal_cluster")
-view_dags("../cql_templates", globals(), conn_id="heal_cluster")
+of = {{"conn_id": "heal_cluster", "dag_id_prefix": "{prefix}"}}
+health_dags("{templates}", globals(), **of)
+view_dags("{templates}", globals(), **of)
 """
-# Two of Airflow's own: a worker that was killed is missed after 20 s, not after five minutes.
-IMPATIENT = {
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-}
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    folder = tmp_path_factory.mktemp("health")
-    with Ground(folder, "127.0.39", lambda text: print(text, file=sys.stderr)).running() as running:
+def ground(three_nodes: Ground, airflow: Components, shop: Shop) -> Iterator[Ground]:
+    """The nodes, running, and their DAG file."""
+    with three_nodes.running() as running:
         running.configure("airflow_health")
+        text = DAG_FILE.format(prefix=PREFIX, templates=running.project / "cql_templates")
+        (shop.dags / "heal.py").write_text(text)
         yield running
-
-
-@pytest.fixture(scope="module")
-def airflow(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
-    dags = ground.project / "dags"
-    dags.mkdir()
-    (dags / "heal.py").write_text(DAG_FILE)
-    known = {"conn_type": "cassandra", "host": ",".join(ground.addresses.values()), "port": ground.port}
-    variables = {"AIRFLOW_CONN_HEAL_CLUSTER": json.dumps(known), **IMPATIENT}
-    with on_celery(tmp_path_factory.mktemp("airflow_health"), dags, variables) as running:
-        yield running
+        (shop.dags / "heal.py").unlink()
 
 
 @pytest.fixture(autouse=True)
