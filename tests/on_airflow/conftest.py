@@ -15,7 +15,7 @@ from tests.sshd import ssh_server
 PASSWORD = "se cret'$x"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spark_master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Master]:
     """The server, for all tests; it takes the key and the password."""
     with ssh_server(tmp_path_factory.mktemp("sshd"), password=PASSWORD) as server:
@@ -29,7 +29,7 @@ def master(spark_master: Master) -> Master:
     return spark_master
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an empty database, to be copied."""
     if importlib.util.find_spec("airflow") is None:
@@ -39,7 +39,7 @@ def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(migrated_home: Path) -> Iterator[AirflowProcess]:
     """A process that carries out runs without a scheduler."""
     home = migrated_home.with_name("process")

@@ -30,14 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def session(server: Server) -> Iterator[Session]:
     """A session as the jobs open it."""
     with connected(tuple(server.contact_points), port=server.port) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def variables(server: Server) -> dict[str, str]:
     """The environment of a job on this server, without a warm Spark."""
     return os.environ | {
@@ -48,7 +48,7 @@ def variables(server: Server) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spark() -> Iterator[Any]:
     """A Spark in this process."""
     from pyspark import SparkContext
@@ -67,20 +67,20 @@ def spark() -> Iterator[Any]:
         del os.environ["JAVA_HOME"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def warm(variables: dict[str, str], plain_keyspace: str) -> Iterator[dict[str, str]]:
     """The environment of a job with a warm server."""
     with warm_server(variables) as address:
         yield variables | {"SPARK_CONNECT": address}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plain_keyspace(session: Session) -> Iterator[str]:
     """All tables of the pipeline, and no view."""
     yield from make_keyspace(session, "spark_plain")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served_keyspace(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """All tables, and the views that serve them, made by the manager as of ``NOW``."""
     session.execute("DROP KEYSPACE IF EXISTS spark_registry")
@@ -95,7 +95,7 @@ def served_keyspace(session: Session, tmp_path_factory: pytest.TempPathFactory) 
 _days = (LONG_AGO + timedelta(days=3 * number) for number in count())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cassandra_spark(spark: Any, variables: dict[str, str]) -> Any:
     """The Spark of this process, told where Cassandra is."""
     for key, value in cassandra_options(Settings.of(variables)).items():

@@ -25,7 +25,7 @@ Row = tuple[str, str, int | None, int | None, int | None]
 Roll = Callable[[list[Row], Level], dict[tuple[str, str], tuple[Any, ...]]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def roll(spark: Any) -> Roll:
     def run(rows: list[Row], level: Level) -> dict[tuple[str, str], tuple[Any, ...]]:
         found = rollup(spark.createDataFrame(rows, SCHEMA), level)

@@ -31,7 +31,7 @@ MakeApp = Callable[..., Flask]
 Serving = Callable[[Flask], AbstractContextManager[str]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def reader_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A server with passwords and grants, and views on it that a superuser's manager has made."""
     folder = tmp_path_factory.mktemp("web") / "parks"
@@ -85,7 +85,7 @@ def serving() -> Serving:
     return serve
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running

@@ -10,7 +10,7 @@ import pytest
 from tests.healing.healer.ground import Ground
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     folder = tmp_path_factory.mktemp("heal")
     with Ground(folder, "127.0.38", lambda text: print(text, file=sys.stderr)).running() as running:

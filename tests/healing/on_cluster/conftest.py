@@ -16,26 +16,26 @@ from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.on_cluster.proxy import Ways
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sick_cluster() -> Iterator[EmbeddedCassandra]:
     with EmbeddedCassandra(3, address="127.0.34.1", port=0) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ledger(sick_cluster: EmbeddedCassandra) -> Iterator[Ledger]:
     with Ledger(sick_cluster.contact_points, sick_cluster.port) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ways(sick_cluster: EmbeddedCassandra) -> Iterator[Ways]:
     running = Ways(sick_cluster.contact_points, sick_cluster.port, "127.0.35")
     yield running
     running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def healer_cluster(sick_cluster: EmbeddedCassandra, ways: Ways) -> Iterator[Cluster]:
     """The driver of the watcher, which goes through the ways."""
     with Cluster(

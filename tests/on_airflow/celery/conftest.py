@@ -46,7 +46,7 @@ IMPATIENT = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(tmp_path_factory: pytest.TempPathFactory, server: Server, session: Session) -> Iterator[Shop]:
     made = Shop(
         folder=tmp_path_factory.mktemp("celery") / "shop",
@@ -68,13 +68,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory, server: Server, session: Sess
     made.drop_registry()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     """A cluster that does not run yet; its addresses are known."""
     return Ground(tmp_path_factory.mktemp("health"), "127.0.39", lambda text: print(text, file=sys.stderr))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(
     shop: Shop, three_nodes: Ground, spark_master: Master, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Components]:

@@ -30,7 +30,7 @@ WHY = "the <script>alert(1)</script> audit of Monday"
 CUSTOMERS = 300
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(shop: Shop, migrated_home: Path) -> Iterator[Components]:
     """All of Airflow, for the tests in a browser; whoever is no user of it is sent to its login."""
     home = migrated_home.with_name("browser")
@@ -41,13 +41,13 @@ def airflow(shop: Shop, migrated_home: Path) -> Iterator[Components]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def wire(server: Server) -> Iterator[Wire]:
     """What Airflow reaches the server by."""
     made = Wire(server.contact_points[0], server.port)
@@ -61,7 +61,7 @@ def _mended(wire: Wire) -> Iterator[None]:
     wire.mend()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shop(server: Server, session: Session, wire: Wire, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One view that serves, one frozen, one being built, one that could never be made, one that nobody reads."""
     made = Shop(

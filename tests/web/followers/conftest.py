@@ -15,13 +15,13 @@ MakePages = Callable[..., Flask]
 EARLY = ("top_streamers_by_day", "unified_day_view", "game_history")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def seed(reader_server: Place, tmp_path_factory: pytest.TempPathFactory) -> Seed:
     """The pipeline with all of its views."""
     return make_seed(reader_server, tmp_path_factory.mktemp("followers"), "insight")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def early_seed(reader_server: Place, tmp_path_factory: pytest.TempPathFactory) -> Seed:
     """The pipeline on its first day: three views are being built, and the others are not begun."""
     return make_seed(reader_server, tmp_path_factory.mktemp("early"), "insight_early", building=EARLY)
