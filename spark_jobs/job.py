@@ -125,7 +125,7 @@ class Rollup:
         )
         self._ledger.open(level.name, {each.text: each.read for each in stale}, run)
         # Read once: what is written and what is told of it are of the same rows.
-        rows = measured(frame, level).collect()
+        rows = self._source.collect(measured(frame, level))
         self._rows.write(level, rows, over={each.text for each in stale if each.is_over}, written_at=run.looked)
         outcomes = {each.text: Outcome(streamers_missing=len(self._accounts)) for each in stale}
         for row in rows:

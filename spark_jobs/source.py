@@ -19,7 +19,7 @@ from spark_jobs.levels import Level, Table
 from spark_jobs.requests import Reads
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
     from spark_jobs.tables import Tables
 
@@ -116,6 +116,10 @@ class Source:
                 found = rows if found is None else found.unionByName(rows)
         assert found is not None
         return found
+
+    def collect(self, frame: DataFrame) -> list[Row]:
+        """Return the rows of what was made of frames; errors as ``Loader.collect``."""
+        return self._tables().collect(frame)
 
     def digests(
         self, level: Level, times: Sequence[str], width: int, *, written: Mapping[str, Digest] | None = None

@@ -100,7 +100,7 @@ class Aggregations:
         tables, report = self._tables(), self._report
         assert report.unknown is not None
         rows = self._source.frame(DAY, days)
-        sums = aggregation(rows, tables.read_whole("accounts"), tables.read_whole("games")).collect()
+        sums = tables.collect(aggregation(rows, tables.read_whole("accounts"), tables.read_whole("games")))
         found: dict[str, dict[str, Sums]] = {each: {day: {} for day in days} for each in CATEGORIES}
         outcomes = {day: Outcome(streamers_missing=len(self._accounts)) for day in days}
         for row in sums:

@@ -13,10 +13,10 @@ from pyspark.sql import functions as F
 
 from spark_jobs.freshness import Digest
 from spark_jobs.levels import COUNTS
-from spark_jobs.loading import load
+from spark_jobs.loading import Loader
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, Row, SparkSession
 
     from spark_jobs.source import Piece
 
@@ -28,9 +28,7 @@ class Tables:
     """The tables and views of one keyspace."""
 
     def __init__(self, spark: SparkSession, keyspace: str) -> None:
-        self._spark = spark
-        self._keyspace = keyspace
-        self._frames: dict[str, DataFrame] = {}
+        self._loader = Loader(spark, keyspace)
 
     def read(self, piece: Piece) -> DataFrame:
         """Return streamer, timestamp, ``COUNTS`` and total_count of the piece's times, each read by its partition.
@@ -45,7 +43,7 @@ class Tables:
     def digests(self, pieces: Iterable[Piece], width: int) -> Iterator[tuple[str, Digest]]:
         """Yield what the pieces show together, by the first ``width`` characters of the times."""
         rows = reduce(lambda one, other: one.union(other), (self._written(piece, width) for piece in pieces))
-        for interval, count, newest in rows.groupBy("interval").agg(F.count("*"), F.max("written")).collect():
+        for interval, count, newest in self.collect(rows.groupBy("interval").agg(F.count("*"), F.max("written"))):
             yield interval, Digest(rows=count, newest=newest or 0)
 
     def _written(self, piece: Piece, width: int) -> DataFrame:
@@ -55,22 +53,21 @@ class Tables:
 
     def read_whole(self, name: str) -> DataFrame:
         """Return all rows of a small table."""
-        return self._load(name)
+        return self._loader.load(name)
+
+    def collect(self, frame: DataFrame) -> list[Row]:
+        """Return the rows of what was made of these tables; errors as ``Loader.collect``."""
+        return self._loader.collect(frame)
 
     def _rows(self, piece: Piece) -> DataFrame:
         time = F.col("timestamp")
         if piece.is_base:
-            found = self._load(piece.name).where((time >= piece.times[0]) & (time <= piece.times[-1]))
+            found = self._loader.load(piece.name).where((time >= piece.times[0]) & (time <= piece.times[-1]))
             # One scan for all; not a plain IN, which the connector would push down beside the range.
             return found if piece.is_whole else found.where(F.concat(time, F.lit("")).isin(list(piece.times)))
         parts = [piece.times[first : first + _KEYS] for first in range(0, len(piece.times), _KEYS)]
-        frames = [self._load(piece.name).where(time.isin(list(part))) for part in parts]
+        frames = [self._loader.load(piece.name).where(time.isin(list(part))) for part in parts]
         return reduce(lambda one, other: one.union(other), frames)
-
-    def _load(self, name: str) -> DataFrame:
-        if name not in self._frames:
-            self._frames[name] = load(self._spark, self._keyspace, name)
-        return self._frames[name]
 
 
 def _no(name: str) -> Column:

@@ -48,7 +48,7 @@ def warm_up(settings: Settings) -> None:
             now = datetime.now(UTC).replace(second=0, microsecond=0)
             times = [LIVE.text(each) for each in parts_of(MINUTE, [now - MINUTE.span])]
             for _ in range(_ROUNDS):
-                measured(source.frame(LIVE, times), MINUTE).collect()
+                source.collect(measured(source.frame(LIVE, times), MINUTE))
     tell("It has done a minute's work and is warm")
 
 
