@@ -8,9 +8,9 @@ that read and all later ones wait for ever.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from time import sleep, time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pyspark.errors import PySparkException
@@ -47,7 +47,7 @@ class Loader:
         self._spark = spark
         self._keyspace = keyspace
         self._frames: dict[str, DataFrame] = {}
-        self._turn = int(time.time() // _KEPT_SECONDS) % 400
+        self._turn = int(time() // _KEPT_SECONDS) % 400
         self._attempt = 0
         self._is_checked = False
 
@@ -71,7 +71,7 @@ class Loader:
             else:
                 self._is_checked = True
                 return self._frames[name]
-            time.sleep(_SESSIONS - 1 - left)
+            sleep(_SESSIONS - 1 - left)
             self._attempt += 1
             self._is_checked = False
         raise self._silent(f"none of {_SESSIONS} sessions of Spark's on Cassandra answered", name)
