@@ -200,6 +200,7 @@ def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> Spar
 
     _check_master(master)
     logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs the traceback of what it raises
+    logging.getLogger().addFilter(_is_not_of_py4j)  # and some of it to nobody's logger
     interrupt = signal.getsignal(signal.SIGINT)
     os.environ["JAVA_HOME"] = java_home(os.environ)
     builder = SparkSession.builder.config("spark.jars", ",".join(map(str, jars)))
@@ -217,6 +218,10 @@ def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> Spar
         signal.signal(signal.SIGINT, interrupt)  # Spark's own asks Java first, and fails where Java is being asked
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    return "py4j" not in Path(record.pathname).parts
 
 
 def _check_master(master: str) -> None:

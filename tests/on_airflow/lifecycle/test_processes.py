@@ -103,11 +103,15 @@ def await_session(shop: Shop) -> None:
     await_that(look, START_SECONDS)
 
 
-def begun_refresh(airflow: Components) -> str:
-    """Ask for a refresh and return the run, once its build is waited for."""
-    run_id = airflow.trigger(VIEW, conf={"action": "refresh", "reason": "a test"})
-    airflow.await_task(VIEW, run_id, "await_build", "deferred")
-    return run_id
+def begun_refresh(airflow: Components, shop: Shop) -> tuple[str, int]:
+    """Ask for a refresh; return the run, once its build is waited for, and the generation that served before."""
+    for _ in range(3):
+        (before,) = shop.serving("orders_by_day")
+        run_id = airflow.trigger(VIEW, conf={"action": "refresh", "reason": "a test"})
+        if airflow.await_task(VIEW, run_id, "await_build", "deferred", "success")["state"] == "deferred":
+            return run_id, before
+        airflow.await_run(VIEW, run_id)  # its build was over before anybody looked
+    raise AssertionError("the builds are too short to be waited for")
 
 
 def only_one_was_made(shop: Shop, before: int) -> None:
@@ -120,10 +124,9 @@ def only_one_was_made(shop: Shop, before: int) -> None:
     assert shop.manager().plan(["orders_by_day"]).steps == ()
 
 
-def test_no_worker_slot_is_held_while_a_view_is_built(
-    airflow: Components, shop: Shop, node: EmbeddedCassandra, before: int
-) -> None:
-    run_id = begun_refresh(airflow)
+@pytest.mark.usefixtures("before")
+def test_no_worker_slot_is_held_while_a_view_is_built(airflow: Components, shop: Shop, node: EmbeddedCassandra) -> None:
+    run_id, before = begun_refresh(airflow, shop)
     pool = airflow.get("pools/default_pool")
     assert pool["deferred_slots"] == 1
     assert pool["running_slots"] == 0
@@ -135,10 +138,11 @@ def test_no_worker_slot_is_held_while_a_view_is_built(
     assert links["View"].endswith("/plugin/cassandra-views/cassandra-views/view/orders_by_day")
 
 
+@pytest.mark.usefixtures("before")
 def test_scheduler_and_triggerer_killed_during_a_build(
-    airflow: Components, shop: Shop, node: EmbeddedCassandra, before: int
+    airflow: Components, shop: Shop, node: EmbeddedCassandra
 ) -> None:
-    run_id = begun_refresh(airflow)
+    run_id, before = begun_refresh(airflow, shop)
     node.pause_node(1)
     try:
         airflow.kill("triggerer")
@@ -161,10 +165,11 @@ def test_a_worker_killed_while_it_creates(airflow: Components, shop: Shop, befor
     assert tried in (1, 2), "the kill may come after its end"
 
 
+@pytest.mark.usefixtures("before")
 def test_cassandra_killed_and_started_during_a_refresh(
-    airflow: Components, shop: Shop, node: EmbeddedCassandra, before: int
+    airflow: Components, shop: Shop, node: EmbeddedCassandra
 ) -> None:
-    run_id = begun_refresh(airflow)
+    run_id, before = begun_refresh(airflow, shop)
     node.kill_node(1)
     node.start_node(1)
     airflow.await_run(VIEW, run_id)
@@ -186,8 +191,9 @@ def test_creating_waits_for_a_node_that_joins_and_says_so(
     only_one_was_made(shop, before)
 
 
-def test_somebody_applies_by_hand_meanwhile(airflow: Components, shop: Shop, before: int) -> None:
-    run_id = begun_refresh(airflow)
+@pytest.mark.usefixtures("before")
+def test_somebody_applies_by_hand_meanwhile(airflow: Components, shop: Shop) -> None:
+    run_id, before = begun_refresh(airflow, shop)
     manager = shop.manager()
     manager.apply(manager.plan(["orders_by_day"]))
     assert shop.serving("orders_by_day") == [before + 1]

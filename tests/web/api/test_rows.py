@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from cassandra_views.read import ViewDescription
 from tests.web.conftest import MakeApp
 from tests.web.place import PARKS, Place
 
@@ -48,6 +50,24 @@ def test_rows_of_a_day(client: FlaskClient, reader_server: Place) -> None:
     first = {"day": TODAY, "total": 390, "park": "park39", "adults": 390, "children": 0}
     assert answer["rows"][0] == first
     assert [row["park"] for row in answer["rows"]] == ["park39", "park38", "park37"]
+
+
+def test_readers_switched_to_other_columns_while_a_request_is_answered(make_app: MakeApp) -> None:
+    """The columns are those of the generation that was read, also where another one served a moment before."""
+    app = make_app(TESTING=True)
+    reader = app.extensions["cassandra_views"].plain_reader
+    described, asked = reader.describe, []
+
+    def describe(view: str) -> ViewDescription:
+        found = described(view)
+        asked.append(view)
+        is_former = len(asked) == 1
+        return replace(found, columns=found.columns[::-1], generations=("former__g1",)) if is_former else found
+
+    reader.describe = describe
+    rows = read(app.test_client(), TOP, day=TODAY, limit=1)["rows"]
+    assert rows == [{"day": TODAY, "total": 390, "park": "park39", "adults": 390, "children": 0}]
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("order", ["view", "reverse"])

@@ -106,12 +106,16 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
         check_name(view)
         with of_app.gate.entered(request.remote_addr or "", on=view):
             reader = of_app.plain_reader
-            described = reader.describe(view)
-            asked = read_request(
-                request.args, described, default_limit=options.default_limit, largest_limit=options.largest_limit
-            )
-            page = None if asked.page is None else tokens.check(asked.page, on=str(described.name))
-            result = reader.select(view, asked.where, limit=asked.limit, page=page, reverse=asked.reverse)
+            while True:
+                described = reader.describe(view)
+                asked = read_request(
+                    request.args, described, default_limit=options.default_limit, largest_limit=options.largest_limit
+                )
+                page = None if asked.page is None else tokens.check(asked.page, on=str(described.name))
+                result = reader.select(view, asked.where, limit=asked.limit, page=page, reverse=asked.reverse)
+                # Readers may have been switched between the two, to a generation with other columns.
+                if set(result.generations) <= set(described.generations):
+                    break
         maker = makers.get(view)
         if maker is None or maker.view != described:
             maker = makers[view] = RowsMaker(described, cache_seconds=of_app.cache_seconds)
