@@ -91,7 +91,7 @@ class Loader:
             except Empty:
                 pass
             try:
-                _Work(probe.inputFiles).result(2 * _ANSWER_SECONDS)
+                _Work(probe.inputFiles).result(_ANSWER_SECONDS)
             except Empty:
                 raise self._silent("Spark's session on Cassandra answers no longer", name) from None
 

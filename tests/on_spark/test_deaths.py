@@ -90,6 +90,7 @@ def test_the_jobs_own_spark_dies(plain: Pipeline, variables: dict[str, str]) -> 
     assert plain.rows("minute") == MEANS
 
 
+@pytest.mark.timeout(600)  # the sessions that met the death are waited for, half a minute each
 def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: dict[str, str], tmp_path: Path) -> None:
     """Its certificate is one that Java does not know, and it asks for one of the client."""
     own, key = certificate("127.0.0.1")
@@ -129,9 +130,6 @@ def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: 
             assert answer(run(command(pipeline), environ))["rows_written"] == 2
             assert pipeline.ledger(MINUTE)["08-10"].finished is not None
             assert pipeline.rows("minute") == MEANS
-            # The session that met the death answers nothing any more: the next job does not use it either.
-            pipeline.read("twitch", "ann", pipeline.at("08:10:30"), 130)
-            assert answer(run(command(pipeline), environ))["rows_written"] == 2
             clients = list(session.execute("SELECT driver_name, ssl_enabled FROM system_views.clients"))
             assert {row.ssl_enabled for row in clients if "Java" in (row.driver_name or "")} == {True}, clients
 
