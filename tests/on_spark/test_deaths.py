@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+import pytest
 
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.connect import connected
