@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 WHOLE, PAGED = 40, 25
+_LINES = threading.Lock()
 
 
 class Client:
@@ -71,7 +72,8 @@ class Client:
     def _tell(self, text: str) -> None:
         if text != self._told:
             self._told = text
-            print(text, flush=True)
+            with _LINES:  # a line of one and the end of another's would come between
+                print(text, flush=True)
 
 
 def main(url: str, path: str, day: str, threads: int) -> None:
