@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future, wait
 from time import sleep, time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pyspark.errors import PySparkException
 
@@ -20,6 +20,7 @@ from spark_jobs.errors import JobError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row, SparkSession
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _FORMAT = "org.apache.spark.sql.cassandra"
@@ -36,6 +37,9 @@ _ANSWER_SECONDS = 30.0
 _KEPT_SECONDS = 600
 """How long jobs use the same session: so long each of them would meet one that does not answer."""
 
+_SESSION = "spark.cassandra.connection.timeoutMS"
+"""The option by which sessions differ, in steps of a thousandth of a second."""
+
 _TIMEOUT_MS = 5000
 """The connector's own limit for opening a connection."""
 
@@ -47,9 +51,8 @@ class Loader:
         self._spark = spark
         self._keyspace = keyspace
         self._frames: dict[str, DataFrame] = {}
-        self._turn = int(time() // _KEPT_SECONDS) % 400
-        self._attempt = 0
-        self._is_checked = False
+        """Those of the session that is used now."""
+        self._session = _TIMEOUT_MS + int(time() // _KEPT_SECONDS) % 400 * 2 * _SESSIONS
 
     def load(self, name: str) -> DataFrame:
         """Return a table as a frame whose columns are known.
@@ -61,19 +64,18 @@ class Loader:
         if name in self._frames:
             return self._frames[name]
         for left in reversed(range(_SESSIONS)):
+            # The first frame of a session is asked whether the session works at all.
+            work = _begun(self._opened if self._frames else self._planned, name)
             try:
-                self._frames[name] = _Work(lambda: self._opened(name)).result(_ANSWER_SECONDS)
+                if _is_over(work):
+                    self._frames[name] = work.result()
+                    return self._frames[name]
             except PySparkException as error:
                 if not left or not any(each in str(error) for each in _UNUSABLE):
                     raise
-            except Empty:
-                pass
-            else:
-                self._is_checked = True
-                return self._frames[name]
             sleep(_SESSIONS - 1 - left)
-            self._attempt += 1
-            self._is_checked = False
+            self._session += 1
+            self._frames.clear()
         raise self._silent(f"none of {_SESSIONS} sessions of Spark's on Cassandra answered", name)
 
     def collect(self, frame: DataFrame) -> list[Row]:
@@ -83,30 +85,24 @@ class Loader:
             PySparkException: it could not be carried out.
             JobError: the session that it reads by does not answer any more.
         """
-        work = _Work(frame.collect)
-        name, probe = next(iter(self._frames.items()))
-        while True:
-            try:
-                return work.result(_ANSWER_SECONDS)
-            except Empty:
-                pass
-            try:
-                _Work(probe.inputFiles).result(_ANSWER_SECONDS)
-            except Empty:
-                raise self._silent("Spark's session on Cassandra answers no longer", name) from None
+        work = _begun(frame.collect)
+        name = next(iter(self._frames))
+        while not _is_over(work):
+            if not _is_over(_begun(self._planned, name)):
+                raise self._silent("Spark's session on Cassandra answers no longer", name)
+        return work.result()
 
     def _opened(self, name: str) -> DataFrame:
-        frame = self._spark.read.format(_FORMAT).options(keyspace=self._keyspace, table=name, **self._session).load()
+        # The connector opens a session for each set of options, and reads the schema anew.
+        options = {"keyspace": self._keyspace, "table": name, _SESSION: str(self._session)}
+        frame = self._spark.read.format(_FORMAT).options(**options).load()
         _ = frame.columns  # a warm server is asked only now
-        if not self._is_checked:
-            frame.inputFiles()  # plans a read, with all that a read begins with; there are none
         return frame
 
-    @property
-    def _session(self) -> dict[str, str]:
-        """Return what names a session: the connector opens one for each set of options, and reads the schema anew."""
-        number = self._turn * 2 * _SESSIONS + self._attempt % (2 * _SESSIONS)
-        return {"spark.cassandra.connection.timeoutMS": str(_TIMEOUT_MS + number)}
+    def _planned(self, name: str) -> DataFrame:
+        frame = self._opened(name)
+        frame.inputFiles()  # there are none: it plans a read, with all that a read begins with
+        return frame
 
     def _silent(self, what: str, name: str) -> JobError:
         return JobError(
@@ -117,23 +113,20 @@ class Loader:
         )
 
 
-class _Work(Generic[T]):
-    """What is done in a thread that nobody waits for: what does not answer never will."""
+def _begun(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Begin what is done in a thread that nobody waits for: what does not answer never will."""
+    future: Future[T] = Future()
 
-    def __init__(self, work: Callable[[], T]) -> None:
-        self._outcomes: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
-        self._work = work
-        threading.Thread(target=self._run, name="cassandra in spark", daemon=True).start()
-
-    def result(self, seconds: float) -> T:
-        """Return what came of it, or raise its error; ``queue.Empty`` where that takes longer."""
-        found, error = self._outcomes.get(timeout=seconds)
-        if error is not None:
-            raise error
-        return found  # type: ignore[return-value]
-
-    def _run(self) -> None:
+    def run() -> None:
         try:
-            self._outcomes.put((self._work(), None))
+            future.set_result(work(*args, **kwargs))
         except BaseException as error:  # noqa: BLE001  # raised where it is waited for
-            self._outcomes.put((None, error))
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="cassandra in spark", daemon=True).start()
+    return future
+
+
+def _is_over(work: Future[Any]) -> bool:
+    """Wait for an answer as long as a session may take, and tell whether there is one."""
+    return bool(wait([work], timeout=_ANSWER_SECONDS).done)

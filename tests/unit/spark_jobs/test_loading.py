@@ -31,7 +31,7 @@ class Spark:
     """Answers by what the outcomes say, one for each session; the last goes on."""
 
     def __init__(self, *outcomes: object) -> None:
-        self._outcomes = outcomes
+        self.outcomes = outcomes
         self.asked: list[dict[str, str]] = []
         self.read = self
 
@@ -44,7 +44,7 @@ class Spark:
 
     def load(self) -> Frame:
         sessions = list(dict.fromkeys(each[SESSION] for each in self.asked))
-        return Frame(self._outcomes[min(len(sessions), len(self._outcomes)) - 1])
+        return Frame(self.outcomes[min(len(sessions), len(self.outcomes)) - 1])
 
 
 class Frame:
@@ -110,10 +110,9 @@ def test_where_no_session_answers_the_job_ends_and_says_so(hang: Callable[[], An
 def test_work_is_waited_for_as_long_as_its_session_answers(hang: Callable[[], Any]) -> None:
     own = loader(Spark("well"))
     frame = own.load("orders")
-    begun, go = threading.Event(), threading.Event()
+    go = threading.Event()
 
     def slow() -> list[int]:
-        begun.set()
         go.wait()
         return [1]
 
@@ -123,10 +122,11 @@ def test_work_is_waited_for_as_long_as_its_session_answers(hang: Callable[[], An
 
 
 def test_work_whose_session_is_silent_ends_and_says_so(hang: Callable[[], Any]) -> None:
-    own = loader(Spark("well"))
+    spark = Spark("well")
+    own = loader(spark)
     frame = own.load("orders")
     frame.collect = hang  # type: ignore[method-assign]
-    frame.outcome = hang  # type: ignore[attr-defined]
+    spark.outcomes = (hang,)
     with pytest.raises(JobError, match="answers no longer"):
         own.collect(frame)
 
