@@ -45,21 +45,18 @@ def main(
 
     Without --out only a whole run of full size is written down, in docs/benchmarks.md.
     """
-    parts = set(only or Part)
+    parts = [part for part in Part if part in set(only or Part)]
     page = Page(
         "benchmarks",
         "benchmarks.md",
         "Benchmarks",
-        is_whole=not quick and parts == set(Part),
+        is_quick=quick,
         out=out,
-        options=[
-            *(f"--only {part}" for part in Part if parts != set(Part) and part in parts),
-            *(["--quick"] if quick else []),
-        ],
+        only=parts if len(parts) < len(Part) else (),
     )
     sections: list[Section] = []
     version = ""
-    if parts & _ON_STAGE.keys():
+    if not _ON_STAGE.keys().isdisjoint(parts):
         with stage(QUICK if quick else FULL, page.tell) as on:
             version = on.version
             sections += [measure(on) for part, measure in _ON_STAGE.items() if part in parts]

@@ -198,9 +198,8 @@ def main(
         "benchmarks.healing",
         "benchmarks-healing.md",
         "Benchmarks of self-healing",
-        is_whole=not quick,
+        is_quick=quick,
         out=out,
-        options=["--quick"] if quick else [],
     )
     with (
         tempfile.TemporaryDirectory(prefix="healing-") as folder,

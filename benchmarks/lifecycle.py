@@ -240,9 +240,9 @@ def main(
         "benchmarks.lifecycle",
         "benchmarks-airflow.md",
         "Benchmarks of the lifecycle under Airflow",
-        is_whole=not quick and len(parts) == len(Part),
+        is_quick=quick,
         out=out,
-        options=[*(f"--only {part}" for part in parts if len(parts) < len(Part)), *(["--quick"] if quick else [])],
+        only=parts if len(parts) < len(Part) else (),
     )
     with airflow_home() as home:
         sections = [_PARTS[part](page.tell, home, is_quick=quick) for part in parts]

@@ -32,17 +32,19 @@ class Page:
     Args:
         module: what is run, ``benchmarks.web``.
         name: of the file in docs.
-        is_whole: whether all was asked for in full size; else nothing is written without ``out``.
-        out: where to write instead.
+        is_quick: whether the sizes are small.
+        only: the parts that were asked for, where not all were.
+        out: where to write instead; without it only a whole run of full size is written.
     """
 
     def __init__(
-        self, module: str, name: str, title: str, *, is_whole: bool, out: Path | None, options: Sequence[str] = ()
+        self, module: str, name: str, title: str, *, is_quick: bool, out: Path | None, only: Sequence[str] = ()
     ) -> None:
+        options = [*(f"--only {part}" for part in only), *(["--quick"] if is_quick else [])]
         self._command = " ".join([f"python -m {module}", *options])
         self._name = name
         self._title = title
-        self._target = out or (ROOT / "docs" / name if is_whole else None)
+        self._target = out or (None if options else ROOT / "docs" / name)
         self._begun = time.monotonic()
         self._busy = busy_share()
         if self._busy > BUSY:

@@ -46,17 +46,14 @@ def main(
 
     Without --out only a whole run of full size is written down, in docs/benchmarks-rollups.md.
     """
-    parts = set(only or Part)
+    parts = [part for part in _PARTS if part in set(only or Part)]
     page = Page(
         "benchmarks.rollups",
         "benchmarks-rollups.md",
         "Benchmarks of the rollups",
-        is_whole=not quick and parts == set(Part),
+        is_quick=quick,
+        only=parts if len(parts) < len(Part) else (),
         out=out,
-        options=[
-            *(f"--only {part}" for part in _PARTS if parts != set(Part) and part in parts),
-            *["--quick"][: int(quick)],
-        ],
     )
     sections: list[Section] = []
     with rollup_stage(QUICK if quick else FULL, page.tell) as stage:
@@ -64,11 +61,10 @@ def main(
         stage.begin()
         with warm_server(stage.environ) as address:
             stage.environ["SPARK_CONNECT"] = address
-            for part, measure in _PARTS.items():
-                if part in parts:
-                    sections.append(measure(stage))
-                    if out is not None:  # a run that is ended early leaves what it has measured
-                        page.write(sections, facts)
+            for part in parts:
+                sections.append(_PARTS[part](stage))
+                if out is not None:  # a run that is ended early leaves what it has measured
+                    page.write(sections, facts)
     page.finish(sections, facts)
 
 

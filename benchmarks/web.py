@@ -246,9 +246,8 @@ def main(
         "benchmarks.web",
         "benchmarks-web.md",
         "Benchmarks of reading over HTTP",
-        is_whole=not quick,
+        is_quick=quick,
         out=out,
-        options=["--quick"] if quick else [],
     )
     with stage(Sizes(streamers=150, minutes=400), page.tell) as found:
         sections = _sections(found, page.tell, is_quick=quick)
