@@ -58,9 +58,11 @@ def keyspaces(case: Case, server: EmbeddedCassandra) -> Iterator[None]:
         for name, options in named.items():
             real = {key.replace("dc1", "datacenter1"): value for key, value in options.items()}
             session.execute(f"CREATE KEYSPACE {name} WITH replication = {real}")
-        yield
-        for name in named:
-            session.execute(f"DROP KEYSPACE {name}")
+        try:
+            yield
+        finally:
+            for name in named:
+                session.execute(f"DROP KEYSPACE {name}")
 
 
 def _most_away(case: Case) -> int:
