@@ -29,7 +29,7 @@ class Ledger:
     Attributes:
         acknowledged: the numbers whose write the cluster acknowledged.
         failed: requests that failed, as (seconds since the begin, error).
-        lost: acknowledged numbers that a read did not find.
+        lost: acknowledged numbers that a read did not find, as (seconds since the begin, number).
     """
 
     def __init__(self, contact_points: list[str], port: int) -> None:
@@ -49,7 +49,7 @@ class Ledger:
         )
         self.acknowledged: list[int] = []
         self.failed: list[tuple[float, str]] = []
-        self.lost: list[int] = []
+        self.lost: list[tuple[float, int]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._session: Session | None = None
@@ -92,6 +92,6 @@ class Ledger:
                 self.acknowledged.append(number)
                 known = chance.choice(self.acknowledged)
                 if self._session.execute(self._select, (known,)).one() is None:
-                    self.lost.append(known)
+                    self.lost.append((time.monotonic() - begun, known))
             except DRIVER_ERRORS as error:
                 self.failed.append((time.monotonic() - begun, f"{type(error).__name__}: {error}"[:300]))

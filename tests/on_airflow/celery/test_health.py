@@ -43,10 +43,8 @@ def ground(three_nodes: Ground, airflow: Components, shop: Shop) -> Iterator[Gro
 @pytest.fixture(autouse=True)
 def _checked(ground: Ground) -> Iterator[None]:
     """After each test no request has failed, and nothing is lost."""
-    failed = len(ground.ledger.failed)
-    yield
-    print("\n" + ground.told())
-    ground.check_load(failed)
+    with ground.checked():
+        yield
 
 
 def runs(airflow: Components) -> list[str]:
@@ -85,6 +83,7 @@ def test_a_node_that_hangs_is_restarted_by_a_run(airflow: Components, ground: Gr
     assert [task for task, state in found.items() if state == "success"] == ["decide", "restart", "normal", "close"]
     assert set(found.values()) == {"success", "skipped"}
     airflow.unpause(DAG, paused=True)
+    ground.repair("n2")
 
 
 def test_a_lost_machine_is_replaced_by_a_run_that_a_person_allows(airflow: Components, ground: Ground) -> None:
