@@ -70,16 +70,18 @@ def _heal_cluster3(request: pytest.FixtureRequest) -> Iterator[None]:
 _TOGETHER = {
     "tests/on_cassandra/cluster3": "cluster3",
     "tests/embedded/test_nodes.py": "cluster3",
-    "tests/healing/on_cluster": "healing",
-    "tests/on_airflow/celery": "celery",
-    "tests/on_airflow/lifecycle/test_processes.py": "processes",
+    # Each of these fills the machine by itself; two at once would leave no time to either.
+    "tests/on_airflow/celery": "large",
+    "tests/on_airflow/lifecycle/test_processes.py": "large",
+    "tests/healing/healer": "large",
+    "tests/healing/on_cluster": "large",
+    "tests/e2e/test_demo": "large",
     "tests/on_airflow": "on_airflow",
     "tests/on_spark": "on_spark",
     "tests/scripts": "scripts",
     "tests/web": "web",
-    "tests/e2e/test_demo": "demo",  # one folder of the checkout, one demo at a time
 }
-"""Tests that share what takes long to start: one process gets them all, where two share the suite."""
+"""Tests that are not to run beside each other, mostly for what they share: one process gets them all of two."""
 
 
 class _ByServer(LoadScopeScheduling):  # type: ignore[misc]
