@@ -63,13 +63,14 @@ class Family:
         """Called about twice a second while something is waited for."""
 
     def __enter__(self) -> Self:
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _take_orphans(True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.end()
+        _take_orphans(False)
 
     def start(
         self, name: str, argv: Sequence[str], *, group: str, env: Mapping[str, str], cwd: Path | None = None
@@ -201,6 +202,10 @@ def ended(member: Member, remains: str) -> DemoError:
         remains=remains,
         next="Mend what its log says, and run the demo again",
     )
+
+
+def _take_orphans(really: bool) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(really), 0, 0, 0)
 
 
 def _with_us() -> tuple[str, ...]:

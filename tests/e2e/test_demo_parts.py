@@ -57,6 +57,15 @@ def test_what_detached_itself_ends_too(family: Family, tmp_path: Path) -> None:
     assert not detached.is_running()
 
 
+def test_orphans_go_to_others_once_it_is_over(tmp_path: Path) -> None:
+    with Family(tmp_path):
+        pass
+    pid_file = tmp_path / "pid"
+    line = f"setsid sh -c 'echo $$ > {shlex.quote(str(pid_file))}; exec sleep 2' & sleep 0.5"
+    subprocess.run(["sh", "-c", line], check=True)
+    assert psutil.Process(int(pid_file.read_text())).ppid() != os.getpid()
+
+
 def test_nothing_in_time_is_an_error(family: Family) -> None:
     with pytest.raises(DemoError, match=r"Godot did not come within 1 s\."):
         family.await_that(lambda: None, seconds=1, what="Godot")
