@@ -58,8 +58,8 @@ def test_what_detached_itself_ends_too(family: Family, tmp_path: Path) -> None:
 
 
 def test_orphans_go_to_others_once_it_is_over(tmp_path: Path) -> None:
-    with Family(tmp_path):
-        pass
+    with Family(tmp_path) as family:
+        family.adopt("others")
     pid_file = tmp_path / "pid"
     line = f"setsid sh -c 'echo $$ > {shlex.quote(str(pid_file))}; exec sleep 2' & sleep 0.5"
     subprocess.run(["sh", "-c", line], check=True)
