@@ -70,7 +70,6 @@ class Script:
         """
         if self._case.decisions[0].rule is Rule.WELL:
             self._look_until(lambda: self.told != [] and self.told[-1][1] == Rule.WELL)
-            del self.told[:-1]
         last = max(each.minute for each in self._case.decisions)
         for minute in range(min(self._case.length, max(last + 4, 24))):
             for name in self._fates:

@@ -54,6 +54,8 @@ def services(local: LocalCluster, watch: Callable[[dict[str, Any]], Watch]) -> W
     node, cluster = str(TERRAFORM / "node.sh"), str(TERRAFORM / "cluster.sh")
     shared = {
         **QUICK,
+        # Its master takes 4 s to find a worker dead, and the grace comes on top: all that is to be seen in this time.
+        "back_minutes": 0.4,
         "page": f"http://{MASTER}:{port}",
         "machine_command": [node, "status", "{name}", "--run", run],
         "restart_command": ["sh", str(_restart_script(local.run_folder, node)), "{name}"],
@@ -120,6 +122,7 @@ def test_a_worker_that_hangs_is_restarted_and_replaced_where_that_does_not_help(
     carry_out(found["w1"].decision, services.watcher.journal, services.policy)
     first = keeper.status().pid
     kill(first, signal.SIGSTOP)  # as if the machine were broken: what was started hangs again
+    services.until(lambda found: found["w1"].decision.rule is ServiceRule.BACK)
     found = services.until(_decided("w1", Act.REPLACE))
     assert found["w1"].decision.what == "its restart did not help"
     carry_out(found["w1"].decision, services.watcher.journal, services.policy)

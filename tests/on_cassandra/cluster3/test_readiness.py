@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.model.errors import PreflightError
+from tests.healing.terraform.conftest import wait_until
 from tests.joining import joining
 from tests.on_cassandra.cluster3.marks import workshop_of
 from tests.on_cassandra.lifecycle.workshop import Workshop
@@ -27,7 +26,7 @@ def test_a_node_that_is_down_is_named_until_it_is_back(cluster3: EmbeddedCassand
     (wait,) = find_waits(database, workshop3.keyspace)
     assert wait == f"node {cluster3.contact_points[2]} is down"
     cluster3.start_node(3)
-    await_that(lambda: not find_waits(database, workshop3.keyspace))  # the driver looks again once a second
+    wait_until(lambda: not find_waits(database, workshop3.keyspace), 60)  # the driver looks again once a second
 
 
 def test_a_node_that_joins_is_named(tmp_path: Path) -> None:
@@ -39,17 +38,10 @@ def test_a_node_that_joins_is_named(tmp_path: Path) -> None:
     ):
         database = Database(session)
         with joining(server, "127.0.3.9") as address:
-            await_that(lambda: find_waits(database, workshop.keyspace))
+            wait_until(lambda: bool(find_waits(database, workshop.keyspace)), 240)
             assert find_waits(database, workshop.keyspace) == (
                 f"node {address} is changing its place in the ring (BOOT)",
             )
             with pytest.raises(PreflightError, match=f"node {address}: it is changing its place"):
                 workshop.apply()
-        await_that(lambda: not find_waits(database, workshop.keyspace))
-
-
-def await_that(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 240
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+        wait_until(lambda: not find_waits(database, workshop.keyspace), 240)
