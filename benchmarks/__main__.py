@@ -52,7 +52,7 @@ def main(
         "Benchmarks",
         is_quick=quick,
         out=out,
-        only=parts if len(parts) < len(Part) else (),
+        parts=parts,
     )
     sections: list[Section] = []
     version = ""

@@ -242,7 +242,7 @@ def main(
         "Benchmarks of the lifecycle under Airflow",
         is_quick=quick,
         out=out,
-        only=parts if len(parts) < len(Part) else (),
+        parts=parts,
     )
     with airflow_home() as home:
         sections = [_PARTS[part](page.tell, home, is_quick=quick) for part in parts]

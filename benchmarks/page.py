@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,15 @@ class Page:
         module: what is run, ``benchmarks.web``.
         name: of the file in docs.
         is_quick: whether the sizes are small.
-        only: the parts that were asked for, where not all were.
+        parts: those that are measured, of a benchmark that has parts.
         out: where to write instead; without it only a whole run of full size is written.
     """
 
     def __init__(
-        self, module: str, name: str, title: str, *, is_quick: bool, out: Path | None, only: Sequence[str] = ()
+        self, module: str, name: str, title: str, *, is_quick: bool, out: Path | None, parts: Sequence[StrEnum] = ()
     ) -> None:
-        options = [*(f"--only {part}" for part in only), *(["--quick"] if is_quick else [])]
+        asked = [part for part in parts if len(parts) < len(type(part))]
+        options = [*(f"--only {part}" for part in asked), *(["--quick"] if is_quick else [])]
         self._command = " ".join([f"python -m {module}", *options])
         self._name = name
         self._title = title

@@ -52,7 +52,7 @@ def main(
         "benchmarks-rollups.md",
         "Benchmarks of the rollups",
         is_quick=quick,
-        only=parts if len(parts) < len(Part) else (),
+        parts=parts,
         out=out,
     )
     sections: list[Section] = []

@@ -19,8 +19,9 @@ from cassandra_healing.services.watcher import ServiceReport, carry_out
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from tests.healing.services.conftest import QUICK, Watch
 from tests.healing.signals import kill
-from tests.healing.terraform.conftest import lives, wait_until
+from tests.healing.terraform.conftest import lives
 from tests.healing.terraform.test_local_cluster import TERRAFORM, free_port
+from tests.waiting import wait_until
 
 MASTER, WORKER, OTHER = "127.0.36.1", "127.0.36.2", "127.0.36.3"
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(300)]

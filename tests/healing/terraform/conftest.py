@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,13 +21,6 @@ _FOUND = [found for product in ("tofu", "terraform") if (found := find_binary(pr
 
 def address(name: str) -> str:
     return f'module.cassandra.terraform_data.node["{name}"]'
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session", params=_FOUND or [None], ids=lambda each: each.product if each else "built")

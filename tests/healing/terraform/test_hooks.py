@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cassandra_healing.hooks import HookFailed, Hooks, run_hook
-from tests.healing.terraform.conftest import lives, wait_until
+from tests.healing.terraform.conftest import lives
+from tests.waiting import wait_until
 
 WORDS = {"name": "n3", "address": "10.0.0.3", "why": "it's dead; $(touch nothing) {name}"}
 

@@ -16,7 +16,8 @@ from cassandra_healing.terraform.driver import Recovery, Terraform
 from cassandra_healing.terraform.errors import ApplyFailed, TerraformError, TimedOut
 from cassandra_healing.terraform.plan import REPLACE, SavedPlan
 from tests.healing.terraform.background import in_background
-from tests.healing.terraform.conftest import FORM, Form, address, applying, wait_until
+from tests.healing.terraform.conftest import FORM, Form, address, applying
+from tests.waiting import wait_until
 
 N2 = address("n2")
 BOTH = pytest.mark.parametrize("verb", ["stop", "start"])

@@ -35,8 +35,9 @@ from cassandra_healing.terraform.driver import Recovery
 from cassandra_healing.terraform.errors import ApplyFailed
 from tests.healing.signals import kill
 from tests.healing.terraform.background import in_background
-from tests.healing.terraform.conftest import address, applying, lives, wait_until
+from tests.healing.terraform.conftest import address, applying, lives
 from tests.servers import connect
+from tests.waiting import wait_until
 
 NODE_LOCAL = 11  # no name in the driver
 TERRAFORM = Path(__file__).parents[3] / "terraform" / "local"

@@ -19,8 +19,9 @@ from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.sight import MachineState
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from tests.healing.signals import kill
-from tests.healing.terraform.conftest import lives, wait_until
+from tests.healing.terraform.conftest import lives
 from tests.healing.terraform.test_local_cluster import TERRAFORM, free_port
+from tests.waiting import wait_until
 
 MASTER, WORKER = "127.0.32.1", "127.0.32.2"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

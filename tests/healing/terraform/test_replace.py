@@ -18,7 +18,8 @@ from cassandra_healing.terraform.errors import (
 )
 from cassandra_healing.terraform.plan import CREATE, REPLACE
 from tests.healing.terraform.background import in_background
-from tests.healing.terraform.conftest import FORM, Form, address, wait_until
+from tests.healing.terraform.conftest import FORM, Form, address
+from tests.waiting import wait_until
 
 
 def test_one_node_is_ended_and_then_started_and_the_others_are_left_alone(form: Form) -> None:

@@ -11,10 +11,10 @@ from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.model.errors import PreflightError
-from tests.healing.terraform.conftest import wait_until
 from tests.joining import joining
 from tests.on_cassandra.cluster3.marks import workshop_of
 from tests.on_cassandra.lifecycle.workshop import Workshop
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
