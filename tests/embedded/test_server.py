@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -21,6 +24,7 @@ from cassandra_embedded import (
     find_running,
     stop_running,
 )
+from cassandra_views.cluster.database import DRIVER_ERRORS
 from tests.servers import connect
 
 ADDRESS = "127.0.6.1"
@@ -62,6 +66,34 @@ def test_another_version_builds_a_view(version: str) -> None:
         with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
             assert session.execute("SELECT release_version FROM system.local").one()[0].startswith(version)
             assert build_and_read_a_view(session) == [(1, number) for number in range(10)]
+
+
+@pytest.mark.slow
+@pytest.mark.cassandra
+def test_a_killed_node_keeps_what_it_acknowledged_where_its_log_waits_for_the_disk() -> None:
+    with EmbeddedCassandra(1, address=ADDRESS, port=0, settings={"commitlog_sync": "batch"}) as server:
+        acknowledged: list[int] = []
+        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
+            session.execute(KEYSPACE)
+            session.execute("CREATE TABLE k.t (a int PRIMARY KEY)")
+            insert = session.prepare("INSERT INTO k.t (a) VALUES (?)")
+
+            def write() -> None:
+                with suppress(*DRIVER_ERRORS):
+                    for number in count():
+                        session.execute(insert, (number,))
+                        acknowledged.append(number)
+
+            writer = threading.Thread(target=write)
+            writer.start()
+            while len(acknowledged) < 500:
+                time.sleep(0.01)
+            server.kill_node(1)
+            writer.join()
+        server.start_node(1)
+        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
+            kept = {row.a for row in session.execute("SELECT a FROM k.t")}
+    assert set(acknowledged) - kept == set()
 
 
 @pytest.mark.slow

@@ -83,15 +83,20 @@ class Components:
     def await_run(
         self, dag_id: str, run_id: str, state: str = "success", seconds: float = RUN_SECONDS
     ) -> dict[str, Any]:
-        """Wait until a run has ended and return it."""
+        """Wait until a run has ended in a state, and return it."""
+        run = self.await_end(dag_id, run_id, seconds)
+        assert run["state"] == state, self.log(dag_id, run_id)
+        return run
+
+    def await_end(self, dag_id: str, run_id: str, seconds: float = RUN_SECONDS) -> dict[str, Any]:
+        """Wait until a run has ended, well or not, and return it."""
 
         def look() -> Any:
             run = self.get(f"dags/{dag_id}/dagRuns/{run_id}")
             return run if run["state"] in ("success", "failed") else None
 
-        run: dict[str, Any] = await_that(look, seconds)
-        assert run["state"] == state, self.log(dag_id, run_id)
-        return run
+        found: dict[str, Any] = await_that(look, seconds)
+        return found
 
     def await_task(self, dag_id: str, run_id: str, task: str, *states: str) -> dict[str, Any]:
         """Wait until a task of a run is in one of these states and return it; fail where it ended in another."""

@@ -130,8 +130,6 @@ def cassandra_yaml(plan: NodePlan, settings: Mapping[str, Any]) -> str:
         "rpc_address": plan.address,
         "native_transport_port": plan.port,
         "storage_port": plan.storage_port,
-        "commitlog_sync": "periodic",
-        "commitlog_sync_period": "10s",
         "commitlog_segment_size": "5MiB",
         "commitlog_total_space": "64MiB",
         "memtable_heap_space": "64MiB",
@@ -144,6 +142,9 @@ def cassandra_yaml(plan: NodePlan, settings: Mapping[str, Any]) -> str:
         "auto_snapshot": False,
         "hinted_handoff_enabled": True,
     }
+    if settings.get("commitlog_sync", "periodic") == "periodic":
+        # The other kinds refuse to start with a period.
+        chosen |= {"commitlog_sync": "periodic", "commitlog_sync_period": "10s"}
     if plan.of == 1:
         # There is no replica to be waited for in vain: what takes longer is a machine with much else to do.
         chosen |= {f"{kind}_request_timeout": "20s" for kind in ("read", "range", "write", "counter_write")}

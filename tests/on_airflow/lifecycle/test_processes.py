@@ -172,8 +172,14 @@ def test_cassandra_killed_and_started_during_a_refresh(
     run_id, before = begun_refresh(airflow, shop)
     node.kill_node(1)
     node.start_node(1)
-    airflow.await_run(VIEW, run_id)
+    ended = airflow.await_end(VIEW, run_id)
     await_session(shop)
+    if ended["state"] == "failed":
+        # Killed within a tenth of a second after its build, a server holds the view for built and lacks its last rows.
+        assert "MISSING" in airflow.log(VIEW, run_id, "audit")
+        assert shop.serving("orders_by_day") == [before]
+        airflow.await_run(VIEW, airflow.trigger(VIEW, conf={"action": "converge"}))
+        before += 1
     only_one_was_made(shop, before)
 
 
