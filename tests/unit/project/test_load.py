@@ -275,3 +275,18 @@ def test_errors_of_views_toml_have_their_line(tmp_path: Path, text: str, place: 
         _settings(tmp_path, text)
     assert str(caught.value.place) == place
     assert caught.value.what.startswith(message)
+
+
+@pytest.mark.parametrize("name", ["by_day.cql", "by_day.j2", "by_day.cql.jinja2"])
+def test_a_view_file_under_a_name_that_is_nearly_right_is_broken_and_not_gone(root: Path, name: str) -> None:
+    _view(root).rename(root / "views" / name)
+    with pytest.raises(ProjectError, match=rf"{name}.*ends in .cql.j2.*Rename it to by_day.cql.j2"):
+        Loader(root).load()
+    (broken,) = Loader(root).load(goes_on=True).broken
+    assert broken.view == "by_day"
+
+
+def test_other_files_beside_views_are_passed_over(root: Path) -> None:
+    for name in ("README.md", "by_day.cql.j2.bak", "by_day.cql.j2~", ".by_day.cql.j2.swp"):
+        (root / "views" / name).write_text("x", encoding="utf-8")
+    assert [str(each.name) for each in Loader(root).load().views] == ["shop.by_day"]

@@ -19,6 +19,9 @@ from cassandra_views.project.table_file import read_table
 from cassandra_views.project.templates import Templates
 from cassandra_views.project.view_file import Used, check_name, read_view
 
+_NEAR = frozenset({".cql", ".j2", ".jinja", ".jinja2"})
+"""How names end that were meant to be those of view files and table files, right or nearly so."""
+
 
 class Loader:
     """Reads one folder of templates for one environment.
@@ -114,7 +117,20 @@ class Loader:
         return mark_of(program_mark(), self.root.name, json.dumps(settings), folder_mark(macros))
 
     def _files(self, folder: str) -> list[Path]:
-        return sorted(path for path in (self.root / folder).rglob(f"*{SUFFIX}") if path.is_file())
+        return sorted(path for path in (self.root / folder).rglob("*") if path.suffix in _NEAR and path.is_file())
+
+    def _name(self, path: Path) -> str:
+        """Return what a file's table or view is called.
+
+        Raises: ProjectError: it is named nearly right. To pass over it could retire a view whose file was renamed.
+        """
+        if not path.name.endswith(SUFFIX):
+            raise ProjectError(
+                f"the name of a view file or table file ends in {SUFFIX}",
+                place=Place(file=self._shown(path)),
+                next=f"Rename it to {_stem(path)}{SUFFIX}, or move it out of this folder",
+            )
+        return _stem(path)
 
     def _read(self, path: Path) -> bytes:
         try:
@@ -166,10 +182,10 @@ class Loader:
         return found
 
     def _table(self, path: Path, content: bytes) -> TableDefinition:
+        name = self._name(path)
         parts = self._split(path, content)
         matter = read_matter(parts, TableMatter)
         keyspace = self._keyspace(matter.keyspace, parts.file)
-        name = path.name.removesuffix(SUFFIX)
         names = self._names(keyspace) | {"table": f"{quoted(keyspace)}.{quoted(name)}"}
         return read_table(parts, matter, self._templates.render(parts.body, parts.file, names), keyspace, name)
 
@@ -185,7 +201,7 @@ class Loader:
             except ProjectError as error:
                 if broken is None:
                     raise
-                broken.append(BrokenView(view=path.name.removesuffix(SUFFIX), error=error))
+                broken.append(BrokenView(view=_stem(path), error=error))
             else:
                 found[view.name.view] = view
         return tuple(found.values())
@@ -202,10 +218,11 @@ class Loader:
         return view
 
     def _view(self, path: Path, content: bytes, tables: Mapping[tuple[str, str], TableDefinition]) -> ViewDefinition:
+        logical = self._name(path)
         parts = self._split(path, content)
         matter = read_matter(parts, ViewMatter)
         keyspace = self._keyspace(matter.keyspace, parts.file)
-        name = ViewName(keyspace=keyspace, view=path.name.removesuffix(SUFFIX))
+        name = ViewName(keyspace=keyspace, view=logical)
         check_name(name, parts.file)
         used = Used(name, tables)
         names = self._names(keyspace) | {
@@ -231,3 +248,7 @@ def _refuse_double(name: str, other: ViewDefinition | TableDefinition | None, pl
             place=Place(file=place.file),
             next="Rename or remove one of them",
         )
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX) if path.name.endswith(SUFFIX) else path.name.partition(".")[0]
