@@ -178,7 +178,7 @@ def test_cassandra_killed_and_started_during_a_refresh(
         # Killed within a tenth of a second after its build, a server holds the view for built and lacks its last rows.
         assert "MISSING" in airflow.log(VIEW, run_id, "audit")
         assert shop.serving("orders_by_day") == [before]
-        airflow.await_run(VIEW, airflow.trigger(VIEW, conf={"action": "converge"}))
+        airflow.await_run(VIEW, airflow.trigger(VIEW, conf={"action": "refresh", "reason": "its audit failed"}))
         before += 1
     only_one_was_made(shop, before)
 

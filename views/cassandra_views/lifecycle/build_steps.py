@@ -145,8 +145,8 @@ class BuildSteps:
                 f"it differs from its base: {verdict}",
                 on=on,
                 remains=_GIVEN_UP,
-                next="Run apply again: it drops this generation and builds the next. If that differs, too, repair the "
-                "base table first ('nodetool repair')",
+                next="Run the command again: it drops this generation and builds the next. If that differs, too, "
+                "repair the base table first ('nodetool repair')",
             )
         return str(verdict)
 
