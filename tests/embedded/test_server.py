@@ -26,6 +26,7 @@ from cassandra_embedded import (
 )
 from cassandra_views.cluster.database import DRIVER_ERRORS
 from tests.servers import connect
+from tests.waiting import wait_until
 
 ADDRESS = "127.0.6.1"
 KEYSPACE = "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -86,8 +87,7 @@ def test_a_killed_node_keeps_what_it_acknowledged_where_its_log_waits_for_the_di
 
             writer = threading.Thread(target=write)
             writer.start()
-            while len(acknowledged) < 500:
-                time.sleep(0.01)
+            wait_until(lambda: len(acknowledged) >= 500, 60)
             server.kill_node(1)
             writer.join()
         server.start_node(1)
