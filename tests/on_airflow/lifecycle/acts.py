@@ -59,6 +59,8 @@ def see(folder: Path) -> Seen:
                 "upstream": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
                 "retries": {task.task_id: task.retries for task in dag.tasks},
                 "owner": dag.owner,
+                "form": list(dag.params),
+                "copies_of_the_form": [task.task_id for task in dag.tasks if task.params],
                 "assets": {asset.uri for task in dag.tasks for asset in task.outlets},
             }
             for name, dag in bag.dags.items()
