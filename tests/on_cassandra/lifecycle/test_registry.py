@@ -6,11 +6,12 @@ import hashlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.database import Database, Row
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.model.errors import ClusterError, RegistryError, StalePlan
@@ -176,6 +177,20 @@ def test_a_newer_registry_is_refused_and_a_half_made_one_is_none(session: Sessio
         mine.exists()
     session.execute(f"DELETE FROM {tables}.about WHERE name = 'schema'")
     assert not mine.exists()
+
+
+def test_a_registry_that_the_next_node_does_not_know_of_yet_is_none(session: Session, keyspace: str) -> None:
+    class ListedFirst(Database):
+        """Another node's list of tables, which has them before this node has."""
+
+        def rows(self, query: str, *args: Any, **options: Any) -> list[Row]:
+            if "system_schema.tables" in query:
+                return [{"table_name": name} for name in ("about", "views", "history", "lease", "demand")]
+            return super().rows(query, *args, **options)
+
+    assert not Registry(ListedFirst(session), keyspace, run="run", author="tests").exists()
+    with pytest.raises(ClusterError, match=r"does not exist|unconfigured table"):
+        Registry(ListedFirst(session), keyspace, run="run", author="tests").read_all()
 
 
 def test_a_row_of_a_newer_program_is_told_and_left_alone(session: Session, tables: str, view: ViewName) -> None:

@@ -219,6 +219,13 @@ def explained(what: str, *, on: str = "", remains: str = "Nothing was changed", 
         ) from error
 
 
+def is_unknown_table(error: BaseException | None) -> bool:
+    """Tell whether the node that was asked knows no such table: it is dropped, or the node has not heard of it yet."""
+    return isinstance(error, InvalidRequest) and any(
+        words in str(error) for words in ("does not exist", "unconfigured table")
+    )
+
+
 def driver_text(error: Exception) -> str:
     """Return what a driver's error says, in one line, without addresses repeated."""
     if isinstance(error, NoHostAvailable) and error.errors:

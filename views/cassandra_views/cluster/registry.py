@@ -15,7 +15,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database, Row, driver_text
+from cassandra_views.cluster.database import DRIVER_ERRORS, Database, Row, driver_text, is_unknown_table
 from cassandra_views.cluster.history import Event, History, author
 from cassandra_views.cluster.registry_rows import as_stored, check_move, holds, record_of, stored
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
@@ -54,7 +54,13 @@ class Registry:
         )
         if not {"views", "history", "lease", "about"} <= {row["table_name"] for row in found}:
             return None
-        rows = self._database.rows(f"SELECT value FROM {quoted(self.keyspace)}.about WHERE name = 'schema'")
+        try:
+            rows = self._database.rows(f"SELECT value FROM {quoted(self.keyspace)}.about WHERE name = 'schema'")
+        except ClusterError as error:
+            # Another run is making the registry just now, and this node does not know of the table yet.
+            if is_unknown_table(error.__cause__):
+                return None
+            raise
         if not rows:
             return None
         number = int(rows[0]["value"])

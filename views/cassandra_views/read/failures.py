@@ -11,17 +11,14 @@ from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Timeout, U
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ErrorMessage
 
-from cassandra_views.cluster.database import driver_text
+from cassandra_views.cluster.database import driver_text, is_unknown_table
 from cassandra_views.model.errors import BadRead, ReadError
 from cassandra_views.read.physical import Missing
 
 
 def may_be_dropped(error: Exception) -> bool:
     """Tell whether the error may come of a view that is gone, so that the pointer is worth reading again."""
-    if isinstance(error, InvalidRequest):
-        text = str(error)
-        return "does not exist" in text or "unconfigured table" in text
-    return isinstance(error, Missing | NoHostAvailable | ReadFailure | ErrorMessage)
+    return is_unknown_table(error) or isinstance(error, Missing | NoHostAvailable | ReadFailure | ErrorMessage)
 
 
 def read_failed(error: Exception, *, on: str) -> ReadError:
@@ -32,7 +29,7 @@ def read_failed(error: Exception, *, on: str) -> ReadError:
             on=on,
             next="See 'views why' for this view",
         )
-    if isinstance(error, InvalidRequest) and not may_be_dropped(error):
+    if isinstance(error, InvalidRequest) and not is_unknown_table(error):
         return BadRead(f"the server refuses the read: {driver_text(error)}", on=on, next="Change the read's conditions")
     if isinstance(error, Unavailable | Timeout | OperationTimedOut):
         advice = "Read again, with a longer timeout_seconds or a smaller limit; see that the nodes are up"
