@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -25,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from cassandra_views.web.log import log_as_json
 from tests.web.conftest import MakeApp, by_wire
+from tests.web.midnight import today
 from tests.web.place import PARKS, REGISTRY, Place
 from tests.wire import Wire
 
@@ -60,10 +60,6 @@ def metrics(client: FlaskClient) -> Samples:
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain")
     return samples_of(answer.text)
-
-
-def today() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def test_metrics_tell_what_the_registry_holds(client: FlaskClient, reader_server: Place) -> None:

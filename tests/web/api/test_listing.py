@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.api.test_rows import TODAY, read, told
+from tests.web.api.test_rows import read, told
 from tests.web.conftest import MakeApp, by_wire
+from tests.web.midnight import today
 from tests.wire import Wire
 
 
@@ -36,7 +37,7 @@ def test_what_there_is_to_read(client: FlaskClient) -> None:
     assert (fresh["audit"], fresh["promise"], fresh["late_seconds"]) == ("passed", "kept", None)
     assert datetime.fromisoformat(fresh["next_slide_at"]) > datetime.now(UTC)
     assert read(client, top["links"]["self"]) == top
-    assert read(client, top["links"]["rows"], day=TODAY)["rows"]
+    assert read(client, top["links"]["rows"], day=today())["rows"]
 
 
 def test_what_is_not_there_yet_has_its_columns_from_its_file(client: FlaskClient) -> None:

@@ -21,7 +21,7 @@ from typing import Self
 import psutil
 import pytest
 
-from tests.web.api.test_rows import TODAY
+from tests.web.midnight import today
 from tests.web.place import PARKS, Place
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -79,7 +79,7 @@ class Readers:
     """Clients in another process that read until a block ends; then ``counts`` is what they found."""
 
     def __init__(self, port: int, path: str = ROWS) -> None:
-        self._words = (f"http://127.0.0.1:{port}", path, TODAY, "3")
+        self._words = (f"http://127.0.0.1:{port}", path, today(), "3")
         self._seen = 0
         self._more = threading.Condition()
         self.lines: list[str] = []

@@ -33,7 +33,6 @@ COLUMNS = (
     "captain frozen<person>, host inet, clock time, span duration, big varint, ratio double, ok boolean, note text"
 )
 SHIPS = ("a/b//c", "Ünïcode ✓ 漢字 😀", "'; DROP TABLE loads; --", 'quo"ted', " blanks ", "100%25 & more=1#top", "..")
-DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 TENANT = uuid.UUID(int=7)
 MATTER = "---\nkeyspace: harbour\n{window}---\nCREATE MATERIALIZED VIEW {{{{ view }}}} AS SELECT * FROM "
 NOT_NULL = " AND ".join(f"{each} IS NOT NULL" for each in ('"Ship Name"', "tenant", "at", "price", "seal", "seq"))
@@ -48,6 +47,11 @@ BY_SHIP = (
     + f"{{{{ base('loads') }}}} WHERE day IS NOT NULL AND {NOT_NULL} "
     + 'PRIMARY KEY (("Ship Name"), day, tenant, at, price, seal, seq)\n'
 )
+
+
+def day() -> datetime:
+    """Return the begin of today."""
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass(slots=True)
@@ -100,13 +104,13 @@ def loads(place: Place, ship: str, number: int) -> Iterator[dict[str, Any]]:
         "'10:15:00.5', 1mo2d3h, 123456789012345678901234567890, NaN, true, null)"
     )
     for turn in range(3):
-        at = DAY + timedelta(hours=turn, milliseconds=number)
+        at = day() + timedelta(hours=turn, milliseconds=number)
         price = Decimal("12345678901234567890.10") * (-1) ** turn
         seal = bytes([0, number, 255]) * turn
         seq = uuid_from_time(at)
-        place.session.execute(insert, (TENANT, DAY.date(), ship, at, price, seal, seq))
+        place.session.execute(insert, (TENANT, day().date(), ship, at, price, seal, seq))
         yield {
-            "day": f"{DAY:%Y-%m-%d}",
+            "day": f"{day():%Y-%m-%d}",
             "tenant": str(TENANT),
             "Ship Name": ship,
             "at": f"{at:%Y-%m-%dT%H:%M:%S}.{number:03}Z",
@@ -154,12 +158,12 @@ def in_view(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_rows_of_every_type_come_as_the_reference_says(client: FlaskClient, harbour: Harbour) -> None:
-    partition = {"day": f"{DAY:%Y-%m-%d}", "tenant": TENANT}
+    partition = {"day": f"{day():%Y-%m-%d}", "tenant": TENANT}
     assert read(client, DAY_ROWS, **partition)["rows"] == in_view(harbour.rows)
     iso = read(client, DAY_ROWS, **partition, times="iso", limit=1)["rows"][0]
-    assert iso["day"] == f"{DAY:%Y-%m-%dT00:00:00Z}"
+    assert iso["day"] == f"{day():%Y-%m-%dT00:00:00Z}"
     assert client.get(DAY_ROWS, query_string=partition).headers["Cache-Control"] == "no-cache"  # the day goes on
-    assert read(client, DAY_ROWS, day=f"{DAY:%Y-%m-%dT23:59:59Z}", tenant=str(TENANT).upper(), limit=1)["rows"]
+    assert read(client, DAY_ROWS, day=f"{day():%Y-%m-%dT23:59:59Z}", tenant=str(TENANT).upper(), limit=1)["rows"]
 
 
 def test_every_row_is_found_by_the_key_that_it_shows(client: FlaskClient, harbour: Harbour) -> None:
@@ -169,7 +173,7 @@ def test_every_row_is_found_by_the_key_that_it_shows(client: FlaskClient, harbou
 
 
 def test_pages_and_ranges_of_such_keys(client: FlaskClient, harbour: Harbour) -> None:
-    partition = {"day": f"{DAY:%Y-%m-%d}", "tenant": TENANT}
+    partition = {"day": f"{day():%Y-%m-%d}", "tenant": TENANT}
     rows, page = [], {}
     while True:
         answer = read(client, DAY_ROWS, **partition, limit=2, **page)
@@ -179,7 +183,7 @@ def test_pages_and_ranges_of_such_keys(client: FlaskClient, harbour: Harbour) ->
         page = {"page": answer["next_page"]}
     assert rows == in_view(harbour.rows)
     ship = SHIPS[1]
-    found = read(client, DAY_ROWS, **partition, **{"Ship Name": ship, "at.gte": f"{DAY + timedelta(hours=1):%FT%TZ}"})
+    found = read(client, DAY_ROWS, **partition, **{"Ship Name": ship, "at.gte": f"{day() + timedelta(hours=1):%FT%TZ}"})
     assert [row["Ship Name"] for row in found["rows"]] == [ship] * 2
     found = read(client, SHIP_ROWS, **{"Ship Name.in": [SHIPS[0], SHIPS[3]], "limit": 10})
     assert [row["Ship Name"] for row in found["rows"]] == [SHIPS[0]] * 3 + [SHIPS[3]] * 3
@@ -201,7 +205,7 @@ def test_pages_and_ranges_of_such_keys(client: FlaskClient, harbour: Harbour) ->
     ],
 )
 def test_values_of_another_type_are_told(client: FlaskClient, name: str, text: str, says: str) -> None:
-    values = {"day": f"{DAY:%Y-%m-%d}", "tenant": str(TENANT), name: text}
+    values = {"day": f"{day():%Y-%m-%d}", "tenant": str(TENANT), name: text}
     found = client.get(DAY_ROWS, query_string=values)
     assert says in told(found, 400)["detail"]
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -14,9 +13,12 @@ from flask.testing import FlaskClient
 
 from tests.web.api.test_rows import told
 from tests.web.conftest import MakeApp, by_wire
+from tests.web.midnight import today
 from tests.wire import Wire
 
-PATH = f"/api/views/top_parks_by_day/rows?day={datetime.now(UTC):%Y-%m-%d}&limit=5"
+
+def path() -> str:
+    return f"/api/views/top_parks_by_day/rows?day={today()}&limit=5"
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def wired(make_app: MakeApp, wire: Wire) -> Flask:
 
 def await_status(client: FlaskClient, status: int, seconds: float = 30) -> None:
     until = time.monotonic() + seconds
-    while (found := client.get(PATH).status_code) != status:
+    while (found := client.get(path()).status_code) != status:
         assert time.monotonic() < until, f"still {found}"
         time.sleep(0.2)
 
@@ -40,7 +42,7 @@ def took(work: Callable[[], object]) -> float:
 def test_a_cluster_that_is_away_from_the_start(wired: Flask, wire: Wire) -> None:
     wire.cut()
     client = wired.test_client()
-    found = client.get(PATH)
+    found = client.get(path())
     assert "cannot be reached" in told(found, 503)["what"]
     assert found.headers["Retry-After"] == "1"
     wire.mend()
@@ -49,25 +51,25 @@ def test_a_cluster_that_is_away_from_the_start(wired: Flask, wire: Wire) -> None
 
 def test_a_cluster_that_goes_away_and_comes_back(wired: Flask, wire: Wire) -> None:
     client = wired.test_client()
-    assert client.get(PATH).status_code == 200
+    assert client.get(path()).status_code == 200
     for _ in range(2):
         wire.cut()
         await_status(client, 503)
         for _ in range(10):
-            told(client.get(PATH), 503)
+            told(client.get(path()), 503)
         wire.mend()
         await_status(client, 200)
 
 
 def test_a_cluster_that_hangs_is_given_up_and_then_asked_seldom(wired: Flask, wire: Wire) -> None:
     client = wired.test_client()
-    assert client.get(PATH).status_code == 200
+    assert client.get(path()).status_code == 200
     wire.hold()
-    assert took(lambda: told(client.get(PATH), 503)) < 5  # at most three requests of a second, and slack
+    assert took(lambda: told(client.get(path()), 503)) < 5  # at most three requests of a second, and slack
     for _ in range(6):
-        told(client.get(PATH), 503)
+        told(client.get(path()), 503)
     # Now it is known: most are told at once, and one a second looks again.
-    waited = [took(lambda: told(client.get(PATH), 503)) for _ in range(20)]
+    waited = [took(lambda: told(client.get(path()), 503)) for _ in range(20)]
     assert sorted(waited)[10] < 0.5
     wire.mend()
     await_status(client, 200)
@@ -76,7 +78,7 @@ def test_a_cluster_that_hangs_is_given_up_and_then_asked_seldom(wired: Flask, wi
 def test_a_first_connection_that_hangs(wired: Flask, wire: Wire) -> None:
     wire.hold()
     client = wired.test_client()
-    assert took(lambda: told(client.get(PATH), 503)) < 5
+    assert took(lambda: told(client.get(path()), 503)) < 5
     wire.mend()
     await_status(client, 200, 60)
 
@@ -89,14 +91,14 @@ def test_more_than_the_bound_is_refused_at_once(make_app: MakeApp, wire: Wire) -
         VIEWS_MOST_AT_ONCE_PER_CLIENT=4,
         **by_wire(wire),
     )
-    assert app.test_client().get(PATH).status_code == 200
+    assert app.test_client().get(path()).status_code == 200
     wire.hold()
     begun = threading.Barrier(20)
 
     def ask(number: int) -> tuple[int, float]:
         begun.wait()
         start = time.monotonic()
-        found = app.test_client().get(PATH, environ_base={"REMOTE_ADDR": f"10.0.0.{number % 2}"})
+        found = app.test_client().get(path(), environ_base={"REMOTE_ADDR": f"10.0.0.{number % 2}"})
         if found.status_code == 429:
             told(found, 429)
             assert found.headers["Retry-After"] == "1"

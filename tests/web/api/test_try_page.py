@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser import SCREENSHOTS
-from tests.web.api.test_rows import TODAY
 from tests.web.conftest import MakeApp, Serving, by_wire
+from tests.web.midnight import today
 from tests.web.test_pages_browser import complaints_of_axe, looking
 from tests.wire import Wire
 
@@ -19,7 +19,7 @@ def test_a_read_and_its_next_page(make_app: MakeApp, serving: Serving, browser: 
     with serving(make_app()) as url, looking(browser, mode=mode, width=width) as page:
         page.goto(f"{url}/api/")
         section = page.get_by_role("region", name="parks.top_parks_by_day")
-        section.get_by_label("day").fill(TODAY)
+        section.get_by_label("day").fill(today())
         section.get_by_label("total to").fill("385")
         section.get_by_label("limit").fill("2")
         section.get_by_label("limit").press("Enter")
