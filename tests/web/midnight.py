@@ -17,12 +17,22 @@ TAKES = timedelta(minutes=20)
 
 def rest(now: datetime) -> timedelta:
     """Return how long to wait before the first of these tests may begin; nothing at most times of the day."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = begin(now)
     if now >= midnight + SLID:
         midnight += timedelta(days=1)
     return midnight + SLID - now if now + TAKES > midnight else timedelta(0)
 
 
+def begin(now: datetime) -> datetime:
+    """Return the begin of a moment's day."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def today() -> str:
-    """Return the day that it is, as the tables of ``place`` write days."""
+    """Return the day that it is, as the tables of these tests write days."""
     return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def yesterday() -> str:
+    """Return the day before ``today``."""
+    return f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"

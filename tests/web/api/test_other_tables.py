@@ -22,6 +22,7 @@ from cassandra_views.project.config import Settings
 from cassandra_views.web import CassandraViews
 from tests.web.api.test_document import tried
 from tests.web.api.test_rows import read, told
+from tests.web.midnight import begin, today
 from tests.web.place import READER, READER_PASSWORD, Place
 
 pytestmark = pytest.mark.cassandra
@@ -47,11 +48,6 @@ BY_SHIP = (
     + f"{{{{ base('loads') }}}} WHERE day IS NOT NULL AND {NOT_NULL} "
     + 'PRIMARY KEY (("Ship Name"), day, tenant, at, price, seal, seq)\n'
 )
-
-
-def day() -> datetime:
-    """Return the begin of today."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @dataclass(slots=True)
@@ -103,14 +99,15 @@ def loads(place: Place, ship: str, number: int) -> Iterator[dict[str, Any]]:
         "{'a/b': 1}, {3: 'bow'}, {'x', 'ü'}, [('Kiel', 1)], {name: 'Ann', born: '1980-02-29'}, '2001:db8::1', "
         "'10:15:00.5', 1mo2d3h, 123456789012345678901234567890, NaN, true, null)"
     )
+    day = begin(datetime.now(UTC))
     for turn in range(3):
-        at = day() + timedelta(hours=turn, milliseconds=number)
+        at = day + timedelta(hours=turn, milliseconds=number)
         price = Decimal("12345678901234567890.10") * (-1) ** turn
         seal = bytes([0, number, 255]) * turn
         seq = uuid_from_time(at)
-        place.session.execute(insert, (TENANT, day().date(), ship, at, price, seal, seq))
+        place.session.execute(insert, (TENANT, day.date(), ship, at, price, seal, seq))
         yield {
-            "day": f"{day():%Y-%m-%d}",
+            "day": today(),
             "tenant": str(TENANT),
             "Ship Name": ship,
             "at": f"{at:%Y-%m-%dT%H:%M:%S}.{number:03}Z",
@@ -158,12 +155,12 @@ def in_view(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_rows_of_every_type_come_as_the_reference_says(client: FlaskClient, harbour: Harbour) -> None:
-    partition = {"day": f"{day():%Y-%m-%d}", "tenant": TENANT}
+    partition = {"day": today(), "tenant": TENANT}
     assert read(client, DAY_ROWS, **partition)["rows"] == in_view(harbour.rows)
     iso = read(client, DAY_ROWS, **partition, times="iso", limit=1)["rows"][0]
-    assert iso["day"] == f"{day():%Y-%m-%dT00:00:00Z}"
+    assert iso["day"] == f"{today()}T00:00:00Z"
     assert client.get(DAY_ROWS, query_string=partition).headers["Cache-Control"] == "no-cache"  # the day goes on
-    assert read(client, DAY_ROWS, day=f"{day():%Y-%m-%dT23:59:59Z}", tenant=str(TENANT).upper(), limit=1)["rows"]
+    assert read(client, DAY_ROWS, day=f"{today()}T23:59:59Z", tenant=str(TENANT).upper(), limit=1)["rows"]
 
 
 def test_every_row_is_found_by_the_key_that_it_shows(client: FlaskClient, harbour: Harbour) -> None:
@@ -173,7 +170,7 @@ def test_every_row_is_found_by_the_key_that_it_shows(client: FlaskClient, harbou
 
 
 def test_pages_and_ranges_of_such_keys(client: FlaskClient, harbour: Harbour) -> None:
-    partition = {"day": f"{day():%Y-%m-%d}", "tenant": TENANT}
+    partition = {"day": today(), "tenant": TENANT}
     rows, page = [], {}
     while True:
         answer = read(client, DAY_ROWS, **partition, limit=2, **page)
@@ -183,7 +180,7 @@ def test_pages_and_ranges_of_such_keys(client: FlaskClient, harbour: Harbour) ->
         page = {"page": answer["next_page"]}
     assert rows == in_view(harbour.rows)
     ship = SHIPS[1]
-    found = read(client, DAY_ROWS, **partition, **{"Ship Name": ship, "at.gte": f"{day() + timedelta(hours=1):%FT%TZ}"})
+    found = read(client, DAY_ROWS, **partition, **{"Ship Name": ship, "at.gte": f"{today()}T01:00:00Z"})
     assert [row["Ship Name"] for row in found["rows"]] == [ship] * 2
     found = read(client, SHIP_ROWS, **{"Ship Name.in": [SHIPS[0], SHIPS[3]], "limit": 10})
     assert [row["Ship Name"] for row in found["rows"]] == [SHIPS[0]] * 3 + [SHIPS[3]] * 3
@@ -205,7 +202,7 @@ def test_pages_and_ranges_of_such_keys(client: FlaskClient, harbour: Harbour) ->
     ],
 )
 def test_values_of_another_type_are_told(client: FlaskClient, name: str, text: str, says: str) -> None:
-    values = {"day": f"{day():%Y-%m-%d}", "tenant": str(TENANT), name: text}
+    values = {"day": today(), "tenant": str(TENANT), name: text}
     found = client.get(DAY_ROWS, query_string=values)
     assert says in told(found, 400)["detail"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from cassandra_views.read import ViewDescription
 from tests.web.conftest import MakeApp
-from tests.web.midnight import today
+from tests.web.midnight import today, yesterday
 from tests.web.place import PARKS, Place
 
 BASE = "/api/views"
@@ -85,10 +84,9 @@ def test_page_after_page(client: FlaskClient, order: str, size: int) -> None:
 
 
 def test_ranges_and_several_partitions(client: FlaskClient) -> None:
-    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
-    answer = read(client, TOP, **{"day.in": [yesterday, today()], "total.gte": 380, "total.lt": 391})
+    answer = read(client, TOP, **{"day.in": [yesterday(), today()], "total.gte": 380, "total.lt": 391})
     found = [(row["day"], row["park"]) for row in answer["rows"]]
-    assert found == [(yesterday, "park38"), (today(), "park39"), (today(), "park38")]
+    assert found == [(yesterday(), "park38"), (today(), "park39"), (today(), "park38")]
     answer = read(client, TOP, day=today(), total=390, park="park39")
     assert len(answer["rows"]) == 1
     assert read(client, TOP, day=today(), total=391)["rows"] == []
@@ -109,8 +107,7 @@ def test_what_was_read_may_be_kept_and_asked_for_again(client: FlaskClient) -> N
     assert again.headers["ETag"] == first.headers["ETag"]
     other = client.get(f"{TOP}?day={today()}&limit=3", headers={"If-None-Match": first.headers["ETag"]})
     assert other.status_code == 200
-    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
-    assert client.get(f"{TOP}?day={yesterday}").headers["Cache-Control"] == "max-age=1"
+    assert client.get(f"{TOP}?day={yesterday()}").headers["Cache-Control"] == "max-age=1"
     assert client.head(f"{TOP}?day={today()}").status_code == 200
 
 
@@ -166,8 +163,7 @@ def test_a_token_is_taken_as_it_was_given_and_no_other_way(client: FlaskClient, 
     token = read(client, TOP, day=today(), limit=3)["next_page"]
     for changed in (token[:-1] + ("A" if token[-1] != "A" else "B"), "B" + token[1:], token.partition(".")[0], "."):
         told(client.get(f"{TOP}?{urlencode({'day': today(), 'page': changed})}"), 400)
-    yesterday = f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}"
-    other = client.get(f"{TOP}?{urlencode({'day': yesterday, 'page': token})}")
+    other = client.get(f"{TOP}?{urlencode({'day': yesterday(), 'page': token})}")
     assert "another query" in told(other, 400)["detail"]
     stranger = make_app(TESTING=True, SECRET_KEY="another app's").test_client()
     told(stranger.get(f"{TOP}?{urlencode({'day': today(), 'page': token})}"), 400)
