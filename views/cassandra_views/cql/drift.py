@@ -41,6 +41,7 @@ def view_drift(
         window_end: likewise.
         ignore_window: leave restrictions of the window's column out of the comparison.
     """
+    statement = statement.ordered_like(base)
     differences: list[str] = []
     if base_name != statement.base:
         differences.append(f"its base is {base_name}, not {statement.base}")
