@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import built, demo, first_apply, plans, reading, refreshing
+from benchmarks import built, demo, plans, reading, refreshing
 from benchmarks.machine import machine_facts
 from benchmarks.page import Page, run
 from benchmarks.report import Section
@@ -23,7 +23,6 @@ class Part(StrEnum):
     REFRESH = "refresh"
     BUILT = "built"
     PLANNING = "planning"
-    FIRST_APPLY = "first-apply"
     DEMO = "demo"
 
 
@@ -63,8 +62,6 @@ def main(
             sections += [measure(on) for part, measure in _ON_STAGE.items() if part in parts]
     if Part.PLANNING in parts:
         sections.append(plans.measure(page.tell, is_quick=quick))
-    if Part.FIRST_APPLY in parts:
-        sections.append(first_apply.measure(page.tell, is_quick=quick))
     if Part.DEMO in parts:
         sections.append(demo.measure(page.tell, fresh_seconds=fresh_seconds))
     page.finish(sections, machine_facts(version))

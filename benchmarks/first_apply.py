@@ -1,4 +1,7 @@
-"""The first apply of many views, beside their CREATE statements sent by hand and awaited until built."""
+"""``python -m benchmarks.first_apply``: a first apply of many views, into docs/benchmarks-apply.md.
+
+Beside it stand the same CREATE statements, sent by hand and awaited until built.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Annotated
 
+import typer
 from cassandra.cluster import Session
 
+from benchmarks.machine import machine_facts
+from benchmarks.page import Page, run
 from benchmarks.report import Details, Figure, Section, judged
 from benchmarks.stage import HEAP_MB, Tell
 from benchmarks.stats import Ratios
@@ -55,17 +62,28 @@ class Pair:
     by_hand: float
 
 
-def measure(tell: Tell, *, is_quick: bool) -> Section:
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: does it run? The figures mean nothing.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the page here, also of small sizes.")] = None,
+) -> None:
+    """Measure a first apply of a few and of many views beside the bare statements; about seven minutes."""
+    page = Page("benchmarks.first_apply", "benchmarks-apply.md", "Benchmarks of a first apply", is_quick=quick, out=out)
+    with EmbeddedCassandra(address=ADDRESS, port=0, heap_mb=HEAP_MB, on_progress=page.tell) as server:
+        with connected(tuple(server.contact_points), port=server.port) as session:
+            found = measure(session, page.tell, is_quick=quick)
+        facts = machine_facts(server.version, heap_mb=HEAP_MB)
+    page.finish([found], facts)
+
+
+def measure(session: Session, tell: Tell, *, is_quick: bool) -> Section:
     """Apply a few and many views for the first time, each beside the bare statements, in turn."""
     few, many, rounds = (10, 30, 1) if is_quick else (FEW, MANY, 3)
-    with EmbeddedCassandra(address=ADDRESS, port=0, heap_mb=HEAP_MB, on_progress=tell) as server:
-        with connected(tuple(server.contact_points), port=server.port) as session:
-            _pair(session, 3, is_apply_first=True)  # what a server compiles the first time
-            small, large = [], []
-            for number in range(1, rounds + 1):
-                for views, found in ((few, small), (many, large)):
-                    tell(f"first apply of {views} views, round {number} of {rounds}")
-                    found.append(_pair(session, views, is_apply_first=bool(number % 2)))
+    _pair(session, 3, is_apply_first=True)  # what a server compiles the first time
+    small, large = [], []
+    for number in range(1, rounds + 1):
+        for views, found in ((few, small), (many, large)):
+            tell(f"first apply of {views} views, round {number} of {rounds}")
+            found.append(_pair(session, views, is_apply_first=bool(number % 2)))
     return section(few, small, many, large)
 
 
@@ -190,3 +208,7 @@ def _create_by_hand(session: Session, folder: Path) -> None:
         if time.monotonic() - begun > BUILD_LIMIT_SECONDS:
             raise RuntimeError(f"{len(views)} views were not built within {BUILD_LIMIT_SECONDS:.0f} s")
         time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    run(main)
