@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cassandra_views.cluster.catalog import read_catalog
+from cassandra_views.cluster.catalog import find_view_and_base
 from cassandra_views.cluster.database import Database
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.option_values import option_differences
@@ -32,11 +32,10 @@ class Standing:
 
 def look_up(database: Database, view: ViewName, each: Generation) -> Standing | str:
     """Return what the schema holds of a generation, or why that is not what was asked for: a name proves nothing."""
-    catalog = read_catalog(database, [view.keyspace])
-    live = catalog.find_view(view, each.number)
-    base = catalog.find_table(view.keyspace, live.base) if live else None
-    if live is None or base is None:
+    found = find_view_and_base(database, view.keyspace, each.physical)
+    if found is None:
         return "it is gone from the schema"
+    live, base = found
     if live.table_id != each.table_id:
         return "it was dropped and created again by somebody else"
     statement = parse_view(each.cql)
