@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from cassandra_views.model.steps import DropGeneration, Plan, Precondition, Step
+from cassandra_views.model.steps import Deferral, DropGeneration, Plan, Precondition, Refusal, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class Target:
         preconditions: tuple[Precondition, ...],
         notes: tuple[str, ...] = (),
         withheld: tuple[DropGeneration, ...] = (),
+        refused: tuple[Refusal, ...] = (),
+        deferred: tuple[Deferral, ...] = (),
     ) -> Plan:
         """Return these steps as a plan for this target, made now."""
         return Plan(
@@ -49,4 +51,6 @@ class Target:
             preconditions=preconditions,
             notes=notes,
             withheld=withheld,
+            refused=refused,
+            deferred=deferred,
         )
