@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.statements import table_statement
+from cassandra_views.cql.statements import complete_project, table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import RegistryError, ViewsError
@@ -66,6 +66,7 @@ def make_plan(
         or its base table's is wrong, its base is missing or has no room, its statement breaks a rule of the server,
         or another registry or project manages it.
     """
+    project = complete_project(project, observed.catalog)
     records = {record.name: record for record in observed.records}
     context = Context(
         now=now,
