@@ -27,18 +27,20 @@ def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
             name = row["table_name"]
             tables[keyspace, name] = _shape(keyspace, name, columns[name], row)
         for row in _rows(database, "views", keyspace):
-            name = row["view_name"]
-            views[keyspace, name] = LiveView(
-                keyspace=keyspace,
-                name=name,
-                base=row["base_table_name"],
-                table_id=row["id"],
-                where_clause=row["where_clause"] or "",
-                include_all_columns=bool(row["include_all_columns"]),
-                comment=row["comment"] or "",
-                shape=_shape(keyspace, name, columns[name], row),
-            )
+            views[keyspace, row["view_name"]] = _live_view(row, columns[row["view_name"]])
     return Catalog(keyspaces=frozenset(existing), tables=tables, views=views)
+
+
+def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
+    """Read one physical view and its base table, which costs the same however many views there are."""
+    views = _named_rows(database, "views", "view_name", keyspace, physical)
+    if not views:
+        return None
+    live = _live_view(views[0], _columns(database, keyspace, physical))
+    tables = _named_rows(database, "tables", "table_name", keyspace, live.base)
+    if not tables:
+        return None
+    return live, _shape(keyspace, live.base, _columns(database, keyspace, live.base), tables[0])
 
 
 def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
@@ -60,6 +62,29 @@ def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tu
 
 def _rows(database: Database, table: str, keyspace: str) -> list[Row]:
     return database.rows(f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ?", (keyspace,))
+
+
+def _named_rows(database: Database, table: str, column: str, keyspace: str, name: str) -> list[Row]:
+    query = f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ? AND {column} = ?"
+    return database.rows(query, (keyspace, name))
+
+
+def _columns(database: Database, keyspace: str, table: str) -> list[Column]:
+    return [_column(row) for row in _named_rows(database, "columns", "table_name", keyspace, table)]
+
+
+def _live_view(row: Row, columns: list[Column]) -> LiveView:
+    keyspace, name = row["keyspace_name"], row["view_name"]
+    return LiveView(
+        keyspace=keyspace,
+        name=name,
+        base=row["base_table_name"],
+        table_id=row["id"],
+        where_clause=row["where_clause"] or "",
+        include_all_columns=bool(row["include_all_columns"]),
+        comment=row["comment"] or "",
+        shape=_shape(keyspace, name, columns, row),
+    )
 
 
 def _column(row: Row) -> Column:

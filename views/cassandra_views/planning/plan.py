@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.statements import table_statement
+from cassandra_views.cql.statements import complete_project, table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
@@ -65,6 +65,7 @@ def make_plan(
         RegistryError: another registry or project manages one of these keyspaces or views.
         PreflightError: a base table would carry more views than the budget allows.
     """
+    project = complete_project(project, observed.catalog)
     _refuse_second_registry(project, observed, target)
     records = {record.name: record for record in observed.records}
     context = Context(
