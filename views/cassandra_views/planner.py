@@ -84,12 +84,18 @@ class Planner:
         return tuple(sorted(self._observer.choose(names, tags)))
 
     def plan(
-        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), allow_drop: bool = False
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        only: Iterable[ViewName] | None = None,
+        allow_drop: bool = False,
     ) -> Plan:
         """Return what must be done so that the cluster is as the files say. Reads only.
 
         Args:
             names, tags: plan these views alone; without any, all.
+            only: exactly these views, which may be none; names and tags are not looked at.
             allow_drop: views whose files are gone may be dropped when their grace is over.
 
         Returns:
@@ -98,7 +104,8 @@ class Planner:
         Raises:
             ViewsError: views are named, and none of them can be planned.
         """
-        return self._plan(Request(only=self._chosen(names, tags), is_drop_allowed=allow_drop))
+        chosen = self._chosen(names, tags) if only is None else frozenset(only)
+        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
         """Return what must be done for each view, from one look at the cluster. Reads only.
