@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cassandra_views.cql.drift import table_drift
+from cassandra_views.cql.finding import Finding, raise_on_errors
+from cassandra_views.cql.lint_table import lint_table
 from cassandra_views.cql.printing import alter_table_cql, keyspace_cql, map_cql
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
@@ -28,6 +30,7 @@ def base_steps(
 
     Raises:
         PreflightError: a keyspace that is to be made asks for what the cluster does not have.
+        StatementError: a table that is to be made breaks a rule of the server.
     """
     tables = [table for table in project.tables if bases is None or (table.keyspace, table.table) in bases]
     wanted = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
@@ -52,8 +55,15 @@ def base_steps(
         if found is not None:
             notes += _table_notes(table, found)
         elif table.managed:
+            raise_on_errors(table_findings(table), on=f"{table.keyspace}.{table.table}")
             steps.append(CreateTable(keyspace=table.keyspace, table=table.table, cql=table.cql))
     return steps
+
+
+def table_findings(table: TableDefinition) -> tuple[Finding, ...]:
+    """Return what the server's rules for CREATE TABLE say of a table that this project makes; nothing of others."""
+    statement = table_statement(table) if table.managed else None
+    return lint_table(statement, file=table.place.file) if statement is not None else ()
 
 
 def refuse_new_keyspace(keyspace: Keyspace, target: Target) -> None:
