@@ -137,6 +137,7 @@ class BuildSteps:
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
             "rows_built": verdict.view_rows,
+            **verdict.facts,
         }
         if not verdict.is_passed:
             rows |= {"state": State.FAILED, "reason": f"audit: {verdict}"}
