@@ -77,6 +77,11 @@ def print_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"format_version": FORMAT_VERSION, **plain(content)}, indent=2) + "\n")
 
 
+def cell(value: Any) -> str:
+    """Return a value of JSON as the text of a table's cell: texts without quotes, all else as JSON writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def table(*columns: str) -> Table:
     """Return an empty table in this command's style."""
     found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -91,4 +96,4 @@ def coloured(word: str) -> str:
     return f"[{colour}]{word}[/{colour}]" if colour else word
 
 
-__all__ = ["coloured", "err", "out", "plain", "print_json", "table"]
+__all__ = ["cell", "coloured", "err", "out", "plain", "print_json", "table"]
