@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
 from cassandra_views.cluster.database import Database
@@ -83,6 +84,7 @@ class Observer:
             registry_replication=self._registry_replication(facts),
             keyspaces=env.keyspace_statements(),
             view_budget=env.view_budget,
+            audit_fresh=timedelta(seconds=env.audit_fresh_seconds),
             has_snapshot_option=facts.has_snapshot_option,
         )
 

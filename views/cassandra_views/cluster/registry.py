@@ -170,8 +170,17 @@ class Registry:
             next="See that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
         )
 
-    def write_verdict(self, name: ViewName, number: int, audit: Audit, *, at: datetime, rows: int | None) -> bool:
-        """Write what an audit found of a generation that serves; return False where it serves no longer.
+    def write_verdict(
+        self,
+        name: ViewName,
+        number: int,
+        audit: Audit,
+        *,
+        at: datetime,
+        rows: int | None,
+        state: State = State.SERVING,
+    ) -> bool:
+        """Write what an audit found of a generation; return False where it is not in that state any longer.
 
         The fence is left as it is: whoever works on the view meanwhile is not stopped by it.
 
@@ -183,7 +192,7 @@ class Registry:
             f"UPDATE {self._views} SET audit = ?, audited_at = ?, rows_built = ? "
             "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
         )
-        values = (audit.value, at, rows, name.keyspace, name.view, number, State.SERVING.value)
+        values = (audit.value, at, rows, name.keyspace, name.view, number, state.value)
         for _ in range(5):
             with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
                 applied, _found = self._database.conditional([(query, values)])

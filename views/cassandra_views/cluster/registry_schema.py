@@ -10,7 +10,7 @@ import uuid
 
 from cassandra_views.model.names import quoted, table_id
 
-SCHEMA_NUMBER = 2
+SCHEMA_NUMBER = 3
 
 _TABLES = {
     "about": """
@@ -34,12 +34,17 @@ _TABLES = {
         last_error text static,
         failures int static,
         failed_at timestamp static,
+        rolled_back_from int static,
+        dropped_at timestamp static,
+        dropped_by text static,
+        dropped_why text static,
         project text static,
         physical_name text,
         table_id uuid,
         version text,
         window_start timestamp,
         window_end timestamp,
+        window_declared text,
         state text,
         audit text,
         audited_at timestamp,
@@ -80,7 +85,13 @@ _TABLES = {
     """,
 }
 
-_ADDED = {2: {"views": "failures int static, failed_at timestamp static"}}
+_ADDED = {
+    2: {"views": "failures int static, failed_at timestamp static"},
+    3: {
+        "views": "rolled_back_from int static, dropped_at timestamp static, dropped_by text static, "
+        "dropped_why text static, window_declared text"
+    },
+}
 """Columns that came with a schema number, by table."""
 
 _COMMENTS = {

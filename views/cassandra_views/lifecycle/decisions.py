@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from cassandra_views.cluster.registry import Registry
-from cassandra_views.lifecycle.ledger import Ledger
+from cassandra_views.lifecycle.ledger import Ledger, override_columns
 from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.work import Work
-from cassandra_views.model.errors import ConfigurationError, RegistryError
+from cassandra_views.model.errors import ConfigurationError, RegistryError, ViewsError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
@@ -76,17 +76,18 @@ class Decisions:
     ) -> ViewRecord:
         record = self._registry.raise_fence(view)
         statics: dict[str, Any] = {
-            "override": kind,
-            "override_by": self._registry.author if kind else None,
-            "override_why": reason if kind else None,
-            "override_until": until if kind else None,
+            **override_columns(kind, by=self._registry.author, reason=reason, until=until),
             "project": record.project or project,
         }
         if kind is None:
             statics |= {"failures": None, "failed_at": None}
-        changed = self._registry.change(record, view=statics)
-        self._ledger.tell(view, f"override {kind.value if kind else 'none'}", detail=reason)
-        return changed
+        # The reason first: the row keeps none of a decision that ends another one.
+        self._ledger.intend(view, f"override {kind.value if kind else 'none'}", detail=reason)
+        try:
+            return self._registry.change(record, view=statics)
+        except ViewsError as error:
+            self._ledger.note_failure(view, None, error)
+            raise
 
     def note_failed_run(self, view: ViewName, error: str, *, project: str) -> ViewRecord:
         """Count one more failed run in a row; freeze the view where they are too many.

@@ -77,6 +77,18 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """When, by whom and why the last generation of a view was dropped."""
+
+    at: datetime
+    by: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"dropped {instant_text(self.at)} by {self.by}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """One entry of ``read_from``: a physical view that serves, and what of time it covers ``[start, end)``.
 
@@ -123,7 +135,12 @@ class Serving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One physical materialized view; times are aware UTC, None where it has not happened."""
+    """One physical materialized view; times are aware UTC, None where it has not happened.
+
+    Args:
+        window_declared: the window as its file said it (``Window.declared``), empty for a view over its whole base
+            and where an older program made the generation.
+    """
 
     number: int
     physical: str
@@ -132,6 +149,7 @@ class Generation:
     state: State
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     audit: Audit | None = None
     audited_at: datetime | None = None
     created_at: datetime | None = None
@@ -151,6 +169,8 @@ class ViewRecord:
     Args:
         failures: runs in a row that failed; 0 after a generation was sent readers to.
         failed_at: when the last of them failed.
+        rolled_back_from: the generation that a rollback left, as long as what it went back to serves.
+        dropped: what became of the last generation, where none is left.
     """
 
     name: ViewName
@@ -164,6 +184,8 @@ class ViewRecord:
     last_error: str = ""
     failures: int = 0
     failed_at: datetime | None = None
+    rolled_back_from: int | None = None
+    dropped: Dropped | None = None
     project: str = ""
     generations: tuple[Generation, ...] = ()
 

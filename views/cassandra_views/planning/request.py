@@ -18,6 +18,7 @@ class Request:
     Args:
         only: plan these views alone; None plans all.
         unless_run: views of which this run has made a generation are not refreshed again.
+        drop_reason: why the views of ``drop`` are dropped.
     """
 
     only: frozenset[ViewName] | None = None
@@ -26,6 +27,7 @@ class Request:
     abort: frozenset[ViewName] = frozenset()
     is_drop_allowed: bool = False
     unless_run: str | None = None
+    drop_reason: str = "a person asked for it"
 
     def is_refresh(self, record: ViewRecord) -> bool:
         """Tell whether a view is to be built anew although nothing has changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cassandra_views.model.steps import DropGeneration, Plan, Precondition, Step
 
@@ -16,6 +16,7 @@ class Target:
         registry_replication: the CQL map with which a missing registry is created.
         keyspaces: CREATE KEYSPACE of the keyspaces that views.toml describes, by name.
         view_budget: how many views one base table may carry.
+        audit_fresh: for how long an audit is as good as a new one when readers return to a generation.
     """
 
     cluster: str
@@ -26,6 +27,7 @@ class Target:
     registry_replication: str = ""
     keyspaces: tuple[tuple[str, str], ...] = ()
     view_budget: int = 20
+    audit_fresh: timedelta = timedelta(hours=1)
     has_snapshot_option: bool = True
 
     def new_plan(
