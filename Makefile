@@ -13,11 +13,11 @@ install: ## Install everything into .venv
 install-system: ## Install the Debian packages the tests use (root), or say which are missing
 	@sh scripts/debian.sh || [ "$$CASSANDRA_VIEWS_STRICT" != 1 ]
 
-# Views serve after a third of the download: the demo itself fetches Airflow and Spark behind them. `exec`, so that a
-# signal for make reaches it.
+# Views serve after a third of the download: the demo itself fetches Airflow and Spark behind them. `exec`, and no
+# uv in between, so that a signal for make reaches it.
 demo: ## Start the whole system: Cassandra, views, Spark over SSH, Airflow; Ctrl-C ends it (ARGS=--help)
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen --inexact --no-dev --extra embedded --extra web && \
-	exec "$$UV" run --quiet --no-sync python -m followers.demo $(ARGS)
+	exec "$${UV_PROJECT_ENVIRONMENT:-.venv}/bin/python" -m followers.demo $(ARGS)
 
 demo-rollups: ## Let seconds become minutes, hours, a day and its aggregations by the Spark jobs
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen --inexact --no-dev --extra embedded --extra spark && \
@@ -38,7 +38,7 @@ format: ## Format the code
 	@$(UV_RUN) ruff check --fix . ; $(UV_RUN) ruff format .
 
 bench: install ## Measure the figures of docs/benchmarks.md
-	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing
+	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.first_apply && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing
 
 clean: ## Remove what make installed and what the demo left
 	rm -rf .venv .tools .views

@@ -75,6 +75,8 @@ class Feed:
         self._counts = Counts()
         self._told = -TELL_EVERY_SECONDS
         self._thread: threading.Thread | None = None
+        self.error: Exception | None = None
+        """What ended the feed by itself, if anything did."""
 
     @property
     def counts(self) -> Counts:
@@ -87,13 +89,15 @@ class Feed:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin to write.
+        """Begin to write, or begin again from now on where an error has ended the feed.
 
         Raises:
-            RuntimeError: the feed was started before.
+            RuntimeError: the feed is running, or was stopped.
         """
         if self._thread is not None:
-            raise RuntimeError("a feed is started once; make another one")
+            if self.error is None or self._thread.is_alive():
+                raise RuntimeError("a feed is started once; make another one")
+            self._since, self.error = None, None
         self._thread = threading.Thread(target=self._run, name="followers-feed", daemon=True)
         self._thread.start()
 
@@ -116,14 +120,23 @@ class Feed:
         self.stop()
 
     def _run(self) -> None:
+        try:
+            self._write_when_due()
+        except Exception as error:  # noqa: BLE001 - whoever looks after the feed restarts it, or ends with this error
+            self.error = error
+            log.error("the feed ended: %s: %s", type(error).__name__, error)
+
+    def _write_when_due(self) -> None:
         schedule = Schedule(self._tracks, self._since or self._clock())
+        skipped = 0
         while not self._stopping.is_set():
             for reading in schedule.due(self._clock()):
                 if not self._send(reading):
                     return
-            if schedule.skipped != self._counts.skipped:
+            if schedule.skipped != skipped:
                 log.warning("the feed was held up; %d readings in all were skipped", schedule.skipped)
-                self._add(skipped=schedule.skipped - self._counts.skipped)
+                self._add(skipped=schedule.skipped - skipped)
+                skipped = schedule.skipped
             self._stopping.wait(TICK_SECONDS)
 
     def _send(self, reading: Reading) -> bool:

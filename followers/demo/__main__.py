@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -18,10 +19,12 @@ from followers.demo.acts import STREAMERS, Demo
 from followers.demo.airflow import USER, Airflow
 from followers.demo.family import Family
 from followers.demo.pages import open_pages
+from followers.demo.parts import CassandraPart, FeedPart
 from followers.demo.pipeline import bring_up
-from followers.demo.place import DATA, LOGS, ROOT, find_port, heard_once, held_place, one_stop
+from followers.demo.place import DATA, LOGS, ROOT, end_with_parent, find_port, heard_once, held_place, one_stop
 from followers.demo.screen import act, console
 from followers.demo.summary import Summary
+from followers.demo.supervisor import required
 from followers.feed import Feed
 
 FIRST_TAGS = ("live", "rollup", "ranking", "metadata")
@@ -52,6 +55,8 @@ def demo(
     ] = None,
 ) -> None:
     """Run the demo; an error is one message, never a traceback."""
+    if "MAKELEVEL" in os.environ:
+        end_with_parent()  # make is killed: nobody could end us by Ctrl-C any more
     try:
         with one_stop(), held_place():
             _run(is_small=no_airflow, seconds=seconds)
@@ -77,26 +82,16 @@ def _run(*, is_small: bool, seconds: float | None) -> None:
             register_data(ROOT, DATA / "cassandra")
         console.print(f"  Cassandra {server.version} on {server.contact_points[0]}:{server.port}")
         session = stack.enter_context(connected(tuple(server.contact_points), port=server.port))
+        cassandra = CassandraPart(server)
         acts = Demo(session, () if is_small else FIRST_TAGS)
-        with act("Keyspace and base tables, from cql_templates/tables"):
-            acts.tables()
-        with act("Sample history"):
-            acts.history()
-        feed = stack.enter_context(Feed(session, since=acts.now, streamers=STREAMERS))
-        with act("Views, from cql_templates/views, as of yesterday; a live feed writes meanwhile"):
-            acts.views()
-        with act("A day passes: the windows slide under a reader"):
-            acts.slide()
-        with act("Roll back and forward"):
-            acts.rollback()
-        with act("Drop a view, and bring it back"):
-            acts.drop()
-        console.rule("[bold]What serves now", align="left", style="dim")
-        acts.serving()
-        acts.results()
+        with required(cassandra):
+            feed = _show_acts(acts, stack)
         # Ended in this order: Airflow, the warm Spark, the pages and what is left of all, the feed, Cassandra.
         family = stack.enter_context(Family(LOGS))
         family.adopt("Cassandra")
+        cassandra.on_restart = lambda: family.adopt("Cassandra", marker=str(DATA / "cassandra"))
+        family.supervisor.add(cassandra)
+        family.supervisor.add(FeedPart(feed))
         with act("Pages over the views"):
             url = open_pages(family, server)
         _tell_readers(acts, feed, begun, url)
@@ -107,6 +102,27 @@ def _run(*, is_small: bool, seconds: float | None) -> None:
                 summary.airflow = bring_up(stack, family, server)
             _tell_login(summary.airflow, begun)
         _stay(family, summary, seconds)
+
+
+def _show_acts(acts: Demo, stack: ExitStack) -> Feed:
+    """Show what views do; the feed that begins meanwhile goes on."""
+    with act("Keyspace and base tables, from cql_templates/tables"):
+        acts.tables()
+    with act("Sample history"):
+        acts.history()
+    feed = stack.enter_context(Feed(acts.session, since=acts.now, streamers=STREAMERS))
+    with act("Views, from cql_templates/views, as of yesterday; a live feed writes meanwhile"):
+        acts.views()
+    with act("A day passes: the windows slide under a reader"):
+        acts.slide()
+    with act("Roll back and forward"):
+        acts.rollback()
+    with act("Drop a view, and bring it back"):
+        acts.drop()
+    console.rule("[bold]What serves now", align="left", style="dim")
+    acts.serving()
+    acts.results()
+    return feed
 
 
 def _tell_readers(acts: Demo, feed: Feed, begun: float, url: str) -> None:

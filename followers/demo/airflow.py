@@ -66,7 +66,7 @@ class Airflow:
         passwords = self._home / "passwords.json"
         passwords.touch(mode=0o600)
         passwords.write_text(json.dumps({USER: self.password}))
-        return self._start("airflow-database", "db", "migrate")
+        return self._start("airflow-database", "db", "migrate", ends=True)
 
     def start(self) -> None:
         """Start the four processes and wait until each of them says that it is well.
@@ -75,11 +75,15 @@ class Airflow:
             DemoError: one of them ended, or they took too long.
         """
         port = self.url.rpartition(":")[2]
-        self._start("airflow-api-server", "api-server", "--host", ADDRESS, "--port", port, "--workers", "1")
-        self._start("airflow-scheduler", "scheduler", "--skip-serve-logs")
-        self._start("airflow-dag-processor", "dag-processor")
-        self._start("airflow-triggerer", "triggerer", "--skip-serve-logs")
+        members = [
+            self._start("airflow-api-server", "api-server", "--host", ADDRESS, "--port", port, "--workers", "1"),
+            self._start("airflow-scheduler", "scheduler", "--skip-serve-logs"),
+            self._start("airflow-dag-processor", "dag-processor"),
+            self._start("airflow-triggerer", "triggerer", "--skip-serve-logs"),
+        ]
         self._family.await_that(self._is_healthy, seconds=START_SECONDS, what="Airflow")
+        for member in members:
+            self._family.supervise(member, self._is_healthy, seconds=START_SECONDS)
 
     def stop(self) -> None:
         """End its processes, and the tasks that they run."""
@@ -118,9 +122,9 @@ class Airflow:
                 self._token = ""  # it was for a day
             raise
 
-    def _start(self, name: str, *words: str) -> Member:
+    def _start(self, name: str, *words: str, ends: bool = False) -> Member:
         argv = [sys.executable, "-m", "airflow", *words]
-        member = self._family.start(name, argv, group=GROUP, env=self._environment, cwd=self._home)
+        member = self._family.start(name, argv, group=GROUP, env=self._environment, cwd=self._home, ends=ends)
         self._members.append(member)
         return member
 

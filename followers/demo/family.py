@@ -14,14 +14,16 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import psutil
+from rich.text import Text
 
 from followers.demo.errors import DemoError
+from followers.demo.screen import console
+from followers.demo.supervisor import Supervisor, death_error, exit_text
 
 Found = TypeVar("Found")
 
@@ -33,21 +35,55 @@ _OTHERS = "jobs"
 _SELF = "demo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A process that runs until the demo's end."""
+    """A child process that runs until the demo ends; its restart is another process in its place.
 
-    name: str
-    log: Path
-    process: subprocess.Popen[bytes]
+    Args:
+        spawn: starts its process.
+    """
+
+    def __init__(self, name: str, log: Path, spawn: Callable[[], subprocess.Popen[bytes]]) -> None:
+        self.name = name
+        self.log_file = log
+        self.process = spawn()
+        self._spawn = spawn
+        self._restart: Callable[[], None] | None = None
+
+    @property
+    def log(self) -> str:
+        """Return where its log is."""
+        return str(self.log_file)
+
+    @property
+    def can_restart(self) -> bool:
+        """Tell whether it has worked before."""
+        return self._restart is not None
+
+    def on_death(self, restart: Callable[[], None]) -> None:
+        """Say what restarts it, now that it works."""
+        self._restart = restart
+
+    def find_end(self) -> str:
+        """Return how it ended; empty while it runs."""
+        code = self.process.poll()
+        return "" if code is None else exit_text(code)
 
     def last_lines(self) -> str:
         """Return the end of what it said."""
-        return _last_lines(self.log)
+        return _last_lines(self.log_file)
+
+    def respawn(self) -> None:
+        """Put a new process in the place of the one that ended."""
+        self.process = self._spawn()
+
+    def restart(self) -> None:
+        """Start it again and wait until it works."""
+        assert self._restart is not None
+        self._restart()
 
 
 class Family:
-    """Starts processes and ends them all, with everything they started, at the end of its block.
+    """Starts processes, looks after them, and ends them all, with everything they started, at the end of its block.
 
     Use it from the main thread: processes are told to end when the thread that started them does.
 
@@ -59,6 +95,7 @@ class Family:
         self._logs = logs
         self._members: list[Member] = []
         self._groups: dict[int, str] = {}
+        self.supervisor = Supervisor(lambda text: console.print(Text(text, style="yellow")))
         self.on_wait: Callable[[], None] = lambda: None
         """Called about twice a second while something is waited for."""
 
@@ -73,25 +110,58 @@ class Family:
         _take_orphans(False)
 
     def start(
-        self, name: str, argv: Sequence[str], *, group: str, env: Mapping[str, str], cwd: Path | None = None
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        group: str,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        ends: bool = False,
     ) -> Member:
-        """Start a process that is to run until the end; its memory counts for ``group``."""
+        """Start a process; its memory counts for ``group``.
+
+        Args:
+            ends: it ends by itself, and is waited for by ``finish``; else it is to run until the demo ends.
+        """
         log = self._logs / f"{name}.log"
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                # Should we be killed, the kernel tells it to end; and Ctrl-C is for us alone, and we end it in order.
-                [*_with_us(), *argv],
-                env=dict(env),
-                cwd=cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        member = Member(name=name, log=log, process=process)
+
+        def spawn() -> subprocess.Popen[bytes]:
+            with log.open("ab") as output:
+                process = subprocess.Popen(
+                    # Should we be killed, the kernel tells it to end; Ctrl-C is for us alone, and we end it in order.
+                    [*_with_us(), *argv],
+                    env=dict(env),
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            self._groups[process.pid] = group
+            return process
+
+        member = Member(name, log, spawn)
         self._members.append(member)
-        self._groups[process.pid] = group
+        if not ends:
+            self.supervisor.add(member)
         return member
+
+    def supervise(self, member: Member, is_ready: Callable[[], object], *, seconds: float) -> None:
+        """Restart this process when it dies, now that it works.
+
+        Args:
+            is_ready: tells whether it works again.
+            seconds: how long that may take.
+        """
+
+        def restart() -> None:
+            _kill_session(member.process.pid)
+            self._groups.pop(member.process.pid, None)
+            member.respawn()
+            self.await_that(is_ready, seconds=seconds, what=f"{member.name}, restarted,")
+
+        member.on_death(restart)
 
     def run(self, name: str, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None) -> None:
         """Run a process to its end.
@@ -99,15 +169,16 @@ class Family:
         Raises:
             DemoError: it failed; what it said last is part of the text.
         """
-        self.finish(self.start(name, argv, group=_OTHERS, env=env, cwd=cwd))
+        self.finish(self.start(name, argv, group=_OTHERS, env=env, cwd=cwd, ends=True))
 
     def finish(self, member: Member) -> None:
-        """Wait for the end of a process that ends by itself; errors as ``run``."""
+        """Wait for the end of a process that ends by itself; errors as ``run``, and those of ``check``."""
         while member.process.poll() is None:
+            self.check()
             self._pause()
         self._members.remove(member)
         if member.process.returncode:
-            raise ended(member, "It was to do its work and end")
+            raise death_error(member, member.find_end())
 
     def await_that(self, look: Callable[[], Found | None], *, seconds: float, what: str) -> Found:
         """Look until something is found, and return it.
@@ -129,20 +200,24 @@ class Family:
         return found
 
     def check(self) -> None:
-        """Look after the processes.
+        """Look after the processes: what has worked and died is restarted, once.
 
         Raises:
-            DemoError: one of those that run until the end has ended.
+            DemoError: one of those that run until the end has ended for good.
         """
         self._reap()
-        for member in self._members:
-            if member.process.poll() is not None:
-                raise ended(member, "Everything else was stopped")
+        self.supervisor.check()
 
-    def adopt(self, group: str) -> None:
-        """Let the processes that others have started here count for this group."""
+    def adopt(self, group: str, marker: str = "") -> None:
+        """Let the processes that others have started here count for this group.
+
+        Args:
+            marker: a text in the command line of those that are meant; without it, all.
+        """
         for child in psutil.Process().children():
-            self._groups.setdefault(child.pid, group)
+            with suppress(psutil.NoSuchProcess):
+                if any(marker in word for word in child.cmdline()) or not marker:
+                    self._groups.setdefault(child.pid, group)
 
     def memory(self) -> dict[str, int]:
         """Return the bytes that each group holds, what they share counted once (PSS)."""
@@ -158,6 +233,7 @@ class Family:
         """End these, with what they started."""
         doomed = []
         for member in members:
+            self.supervisor.remove(member)
             with suppress(psutil.NoSuchProcess):
                 process = psutil.Process(member.process.pid)
                 doomed += [process, *process.children(recursive=True)]
@@ -194,16 +270,6 @@ class Family:
                     os.waitpid(child.pid, os.WNOHANG)
 
 
-def ended(member: Member, remains: str) -> DemoError:
-    """Return the error of a process that ended and should not have, or failed."""
-    return DemoError(
-        f"{member.name} ended with code {member.process.returncode}. Its last lines:\n{member.last_lines()}\n",
-        on=str(member.log),
-        remains=remains,
-        next="Mend what its log says, and run the demo again",
-    )
-
-
 def _take_orphans(really: bool) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(really), 0, 0, 0)
 
@@ -216,6 +282,14 @@ def _with_us() -> tuple[str, ...]:
 def _last_lines(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return "\n".join(f"  {line}" for line in lines[-TOLD_LINES:]) or "  (it said nothing)"
+
+
+def _kill_session(leader: int) -> None:
+    """Kill what a process that died has left behind in its session: it may hold the port of the next one."""
+    for each in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(each.pid) == leader:
+                each.kill()
 
 
 def _await_end(processes: list[psutil.Process]) -> None:

@@ -97,6 +97,7 @@ def open_master(family: Family, folder: Path, home: Path, environment: Mapping[s
         user = pwd.getpwuid(os.getuid()).pw_name
         found = Master(port=port, user=user, key_file=folder / "key", host_key=host_key)
         if _answers(server, port) and _lets_in(found, folder):
+            family.supervise(server, lambda: _answers(server, port), seconds=_START_SECONDS)
             return found
         missing = f"the OpenSSH here lets nobody in: {server.last_lines().strip().splitlines()[-1].strip()}"
         family.stop(server)
@@ -111,10 +112,11 @@ def open_master(family: Family, folder: Path, home: Path, environment: Mapping[s
     if not _answers(server, port):
         raise DemoError(
             f"no SSH server could be started. The last lines of ours:\n{server.last_lines()}\n",
-            on=str(server.log),
+            on=server.log,
             remains="Everything was stopped",
             next="Mend that, or run the small demo: make demo ARGS=--no-airflow",
         )
+    family.supervise(server, lambda: _answers(server, port), seconds=_START_SECONDS)
     return Master(port=port, user="spark", key_file=folder / "key", host_key=host_key, without_sshd=missing)
 
 

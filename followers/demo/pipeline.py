@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 from cassandra_embedded import EmbeddedCassandra
 from followers.demo.airflow import Airflow, require
 from followers.demo.family import Family
 from followers.demo.master import install_sshd, make_home, open_master
-from followers.demo.place import DATA, ROOT
+from followers.demo.place import ADDRESS, DATA, ROOT, find_port
 from followers.demo.screen import console, part
-from spark_jobs.connect_server import warm_server
+from spark_jobs.session import answers
 
 SPARK = "Spark"
+_SPARK_SECONDS = 90.0
 _EXTRAS = ("embedded", "web", "spark", "airflow")
 _MODULES = ("airflow", "asyncssh", "paramiko", "pyspark", "grpc", "pandas")
 
@@ -26,7 +29,6 @@ def bring_up(stack: ExitStack, family: Family, server: EmbeddedCassandra) -> Air
 
     Raises:
         DemoError: a part is missing or ended at its start.
-        JobError: the warm Spark did not start.
     """
     with part("packages"):
         _install(family)
@@ -61,8 +63,7 @@ def bring_up(stack: ExitStack, family: Family, server: EmbeddedCassandra) -> Air
     database = airflow.prepare()  # in the meantime
     with part("a warm Spark"):
         family.run("spark-jars", [sys.executable, "-m", "spark_jobs.jars"], env=os.environ, cwd=ROOT)
-        connect = stack.enter_context(warm_server(environment))
-        family.adopt(SPARK)
+        connect = _start_spark(family, spark / "warm", environment)
         make_home(spark / "home", _script_settings(environment, connect))
     with part("Airflow's database"):
         family.finish(database)
@@ -73,7 +74,28 @@ def bring_up(stack: ExitStack, family: Family, server: EmbeddedCassandra) -> Air
     return airflow
 
 
-def _script_settings(environment: dict[str, str], connect: str) -> dict[str, str]:
+def _start_spark(family: Family, folder: Path, environment: Mapping[str, str]) -> str:
+    """Start the warm Spark server and return its address, once it answers."""
+    folder.mkdir()  # Spark leaves a folder `artifacts` where it runs
+    address = f"{ADDRESS}:{find_port()}"
+    path = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH", "")]))
+    member = family.start(
+        "warm-spark",
+        [sys.executable, "-m", "spark_jobs.connect_server", address],
+        group=SPARK,
+        env={**environment, "PYTHONPATH": path},
+        cwd=folder,
+    )
+
+    def is_ready() -> bool:
+        return answers(address, name="SPARK_CONNECT")
+
+    family.await_that(is_ready, seconds=_SPARK_SECONDS, what="The warm Spark")
+    family.supervise(member, is_ready, seconds=_SPARK_SECONDS)
+    return address
+
+
+def _script_settings(environment: Mapping[str, str], connect: str) -> dict[str, str]:
     passed = ("CASSANDRA_CONTACT_POINTS", "CASSANDRA_PORT", "TMPDIR")
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return {**{name: environment[name] for name in passed}, "SPARK_CONNECT": connect, "XDG_CACHE_HOME": caches}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import shutil
 import signal
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / ".views" / "demo"
 LOGS = DATA / "log"
 ADDRESS = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -85,6 +87,11 @@ def heard_once() -> Iterator[None]:
     finally:
         _hear_nothing()
         console.print("Stopping ...")
+
+
+def end_with_parent() -> None:
+    """Get TERM when the process that started this one ends, however that ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
 def _hear_nothing() -> None:

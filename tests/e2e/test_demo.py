@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+from cassandra_embedded import find_running
 from followers.demo.place import DATA, ROOT
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.slow]
@@ -171,10 +172,15 @@ def test_the_whole_system_rolls_up_and_keeps_views_and_one_signal_ends_it(tmp_pa
     assert memory < 8.0
 
 
-def test_the_small_demo_ends_by_itself(tmp_path: Path) -> None:
+def test_the_small_demo_restarts_a_killed_cassandra_and_ends_by_itself(tmp_path: Path) -> None:
     with running(tmp_path / "out", "--no-airflow", "--seconds", "10") as demo:
         url = demo.await_text(r"Pages: (\S+)")[1]
         categories = opened(f"{url}/categories")
+        server = find_running(DATA / "cassandra")
+        assert server is not None
+        psutil.Process(server.pids[0]).kill()
+        demo.await_text(r"Cassandra on 127\.0\.0\.1:\d+ ended\. Its last lines:\n  \S")
+        demo.await_text(r"Cassandra works again after \d+ s\.")
         code = demo.process.wait(STAND_SECONDS)
 
     assert code == 0, demo.text()

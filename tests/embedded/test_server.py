@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from cassandra_embedded import (
     BadOption,
     EmbeddedCassandra,
     drop_data,
+    find_ended,
     find_running,
     stop_running,
 )
@@ -118,8 +121,18 @@ def test_a_detached_server_outlives_its_program_and_keeps_its_data(tmp_path: Pat
                 assert [row[0] for row in own if not row[0].startswith("system")] == wanted
                 if not wanted:
                     session.execute(KEYSPACE)
+            if wanted:
+                os.kill(running.pids[0], signal.SIGKILL)
+                assert gone_within(list(running.pids), 5)
+                ended = find_ended(tmp_path)
+                assert ended is not None
+                assert ended.addresses == (f"{ADDRESS}:{running.port}",)
+                assert ended.last_lines
+                assert ended.last_lines in ended.log.read_text()
+            else:
+                assert find_ended(tmp_path) is None
         finally:
-            assert stop_running(tmp_path)
+            assert stop_running(tmp_path) == (not wanted)
         assert gone_within(list(running.pids), 5)
         assert find_running(tmp_path) is None
         assert not stop_running(tmp_path)

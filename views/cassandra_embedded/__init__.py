@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         StartTimeout,
         UnknownVersion,
     )
-    from cassandra_embedded.running import Running, drop_data, find_running, stop_running
+    from cassandra_embedded.running import Ended, Running, drop_data, find_ended, find_running, stop_running
     from cassandra_embedded.server import EmbeddedCassandra
     from cassandra_embedded.versions import DEFAULT_VERSION, KNOWN_VERSIONS, ServerVersion
 
@@ -46,7 +46,7 @@ _HOMES = {
         "StartTimeout",
         "UnknownVersion",
     ),
-    "cassandra_embedded.running": ("Running", "drop_data", "find_running", "stop_running"),
+    "cassandra_embedded.running": ("Ended", "Running", "drop_data", "find_ended", "find_running", "stop_running"),
     "cassandra_embedded.server": ("EmbeddedCassandra",),
     "cassandra_embedded.versions": ("DEFAULT_VERSION", "KNOWN_VERSIONS", "ServerVersion"),
 }
@@ -60,6 +60,7 @@ __all__ = [
     "DownloadFailed",
     "EmbeddedCassandra",
     "EmbeddedError",
+    "Ended",
     "NoJava",
     "NodeDied",
     "NotRunning",
@@ -69,6 +70,7 @@ __all__ = [
     "StartTimeout",
     "UnknownVersion",
     "drop_data",
+    "find_ended",
     "find_running",
     "stop_running",
 ]

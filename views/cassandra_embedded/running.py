@@ -11,6 +11,7 @@ from cassandra_embedded.errors import AlreadyRunning, BadOption
 from cassandra_embedded.record import find_record, release_folder
 
 _STOP_SECONDS = 30.0
+_TOLD_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,42 @@ class Running:
     cluster_name: str
     pids: tuple[int, ...]
     detached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A server of a data folder that has ended by itself: nobody stopped it, and none of its nodes is alive.
+
+    Attributes:
+        data: the folder.
+        addresses: ``address:port`` of its nodes, for clients.
+        log: the log of its first node.
+        last_lines: the end of that log.
+    """
+
+    data: Path
+    addresses: tuple[str, ...]
+    log: Path
+    last_lines: str
+
+
+def find_ended(data: Path) -> Ended | None:
+    """Return the server of a data folder that has ended by itself, or nothing where it runs or was stopped."""
+    folder = data.absolute()
+    record = find_record(folder)
+    if record is None or not record.is_up or record.living():
+        return None
+    log = folder / "node1" / "logs" / "system.log"
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    return Ended(
+        data=folder,
+        addresses=tuple(f"{address}:{record.port}" for address in record.addresses),
+        log=log,
+        last_lines="\n".join(lines[-_TOLD_LINES:]),
+    )
 
 
 def find_running(data: Path) -> Running | None:

@@ -82,14 +82,17 @@ def targeted(options: Options) -> Settings:
 
     Raises:
         ConfigurationError: no contact point is given and no ``views up`` is running.
+        ClusterError: the server of ``views up`` has ended by itself.
     """
-    from cassandra_views.project.own_server import running_server
+    from cassandra_views.project.own_server import find_ended_error, running_server
 
     settings = options.settings()
     if settings.env.contact_points:
         return settings
     running = running_server(Path.cwd())
     if running is None:
+        if ended := find_ended_error(Path.cwd()):
+            raise ended
         raise ConfigurationError(
             "no contact point is given and no 'views up' is running here",
             on=f"environment {settings.environment}",
@@ -112,19 +115,38 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
     settings = targeted(options)
     env = settings.env
     tls = env.tls
-    with connected(
-        env.contact_points,
-        port=env.port,
-        local_dc=env.local_dc,
-        username=env.username,
-        password=settings.password,
-        is_tls=tls is not None,
-        tls_ca=tls.ca if tls else None,
-        tls_cert=tls.cert if tls else None,
-        tls_key=tls.key if tls else None,
-        check_hostname=tls.check_hostname if tls else True,
-    ) as session:
+    with (
+        _with_log_of_own_server(settings),
+        connected(
+            env.contact_points,
+            port=env.port,
+            local_dc=env.local_dc,
+            username=env.username,
+            password=settings.password,
+            is_tls=tls is not None,
+            tls_ca=tls.ca if tls else None,
+            tls_cert=tls.cert if tls else None,
+            tls_key=tls.key if tls else None,
+            check_hostname=tls.check_hostname if tls else True,
+        ) as session,
+    ):
         yield session, settings
+
+
+@contextmanager
+def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
+    """Name the log of the server of ``views up`` where it ends by itself during the command."""
+    from cassandra_views.model.errors import ClusterError
+    from cassandra_views.project.own_server import find_ended_error
+
+    try:
+        yield
+    except ClusterError as error:
+        ended = find_ended_error(Path.cwd()) if settings.source == "views up" else None
+        if ended is None:
+            raise
+        ended.remains = f"{error.remains}. {ended.remains}"
+        raise ended from error
 
 
 @contextmanager

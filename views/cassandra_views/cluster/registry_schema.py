@@ -53,6 +53,12 @@ _TABLES = {
         served_at timestamp,
         retired_at timestamp,
         rows_built bigint,
+        audit_base_rows bigint,
+        audit_missing_rows bigint,
+        audit_extra_rows bigint,
+        audit_is_partial boolean,
+        audit_method text,
+        audit_first_time text,
         run text,
         cql text,
         reason text,
@@ -89,7 +95,9 @@ _ADDED = {
     2: {"views": "failures int static, failed_at timestamp static"},
     3: {
         "views": "rolled_back_from int static, dropped_at timestamp static, dropped_by text static, "
-        "dropped_why text static, window_declared text"
+        "dropped_why text static, window_declared text, "
+        "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
+        "audit_is_partial boolean, audit_method text, audit_first_time text"
     },
 }
 """Columns that came with a schema number, by table."""

@@ -21,6 +21,8 @@ class ViewDefinition:
     Args:
         text: the rendered statement, on the lines of its file (``cql.statements`` parses it).
         version: the fingerprint of the statement without window bounds (docs/formats.md).
+        inherited_order: pairs of clustering column and whether it is descending, as the base gives them; empty
+            where the statement states its order itself.
         time: the base table's time column; None where its file names none.
         max_lag: how late a slide of the window may be; None promises nothing.
     """
@@ -30,6 +32,7 @@ class ViewDefinition:
     text: str
     version: str
     place: Place
+    inherited_order: tuple[tuple[str, bool], ...] = ()
     window: Window | None = None
     time: TimeColumn | None = None
     strategy: Strategy = Strategy.REBUILD

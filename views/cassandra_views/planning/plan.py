@@ -9,21 +9,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.statements import table_statement
+from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
-    CreateKeyspace,
     CreateRegistry,
-    CreateTable,
     Plan,
     Precondition,
     Step,
 )
+from cassandra_views.planning.bases import base_steps, refuse_new_keyspace, refuse_unreadable_keyspace
 from cassandra_views.planning.check import Checker
 from cassandra_views.planning.cost import refuse_over_budget
 from cassandra_views.planning.generations import Context
@@ -65,6 +63,7 @@ def make_plan(
         RegistryError: another registry or project manages one of these keyspaces or views.
         PreflightError: a base table would carry more views than the budget allows.
     """
+    project = complete_project(project, observed.catalog)
     _refuse_second_registry(project, observed, target)
     records = {record.name: record for record in observed.records}
     broken = {each.view for each in project.broken}
@@ -93,18 +92,21 @@ def make_plan(
         _refuse_foreign(name, record, project)
         is_left = name in request.drop or name in request.abort or _is_overridden(record, now)
         if definition is not None and not is_left:
+            refuse_unreadable_keyspace(name, observed.catalog, target)
             checker.check(definition)
         planned.append(plan_view(name, definition, record, context))
 
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
     first: list[Step] = []
     if not observed.has_registry:
+        if target.registry_keyspace is not None:
+            refuse_new_keyspace(target.registry_keyspace, target)
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
     bases = None
     if request.only:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
-    first += _tables(project, observed, target, bases, notes)
+    first += base_steps(project, observed.catalog, target, bases, notes)
 
     active = [each for each in planned if each.has_steps]
     steps = [step for each in active for step in each.clean]
@@ -184,32 +186,3 @@ def _refuse_foreign(name: ViewName, record: ViewRecord | None, project: Project)
             on=str(name),
             next="Rename one of the two views, or set the same project name in views.toml",
         )
-
-
-def _tables(
-    project: Project,
-    observed: Observed,
-    target: Target,
-    bases: set[tuple[str, str]] | None,
-    notes: list[str],
-) -> Iterable[Step]:
-    """Return what creates keyspaces and base tables that are missing; ``bases`` limits it to some."""
-    tables = [table for table in project.tables if bases is None or (table.keyspace, table.table) in bases]
-    keyspaces = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
-    steps: list[Step] = [
-        CreateKeyspace(keyspace=keyspace, cql=cql)
-        for keyspace, cql in target.keyspaces
-        if keyspace in keyspaces and keyspace not in observed.catalog.keyspaces
-    ]
-    for table in tables:
-        live = observed.catalog.find_table(table.keyspace, table.table)
-        if live is None:
-            if table.managed:
-                steps.append(CreateTable(keyspace=table.keyspace, table=table.table, cql=table.cql))
-        elif (statement := table_statement(table)) is not None:
-            notes += [
-                f"table {table.keyspace}.{table.table} differs from {table.place.file}: {difference}; "
-                "it was left as it is"
-                for difference in table_drift(statement, live)
-            ]
-    return steps

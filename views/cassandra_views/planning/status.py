@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
@@ -56,7 +57,7 @@ def view_statuses(
     project: Project, records: tuple[ViewRecord, ...], catalog: Catalog, now: datetime
 ) -> tuple[ViewStatus, ...]:
     """Return the status of every view that a file or the registry knows, by name."""
-    definitions = {view.name: view for view in project.views}
+    definitions = {view.name: view for view in complete_project(project, catalog).views}
     by_name = {
         record.name: record
         for record in records

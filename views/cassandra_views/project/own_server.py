@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cassandra_views.model.errors import ClusterError
+
 if TYPE_CHECKING:
     from cassandra_embedded import Running
 
@@ -33,6 +35,28 @@ def running_server(start: Path) -> Running | None:
     from cassandra_embedded import find_running
 
     return find_running(registered_data(start))
+
+
+def find_ended_error(start: Path) -> ClusterError | None:
+    """Return the error of the server that ``views up`` started for the project and that has ended by itself.
+
+    None where it runs, was stopped by ``views down``, or never was.
+    """
+    if find_spec("cassandra_embedded") is None or find_spec("psutil") is None:
+        return None
+    from cassandra_embedded import find_ended
+
+    data = registered_data(start)
+    ended = find_ended(data)
+    if ended is None:
+        return None
+    option = "" if data == default_data(start) else f" --data {data}"
+    return ClusterError(
+        f"the server that 'views up' started has ended by itself. The last lines of its log:\n{ended.last_lines}\n",
+        on=", ".join(ended.addresses),
+        remains=f"Its data is kept in {ended.data}",
+        next=f"See its log, {ended.log}; then start it again with 'views up{option}'",
+    )
 
 
 def register_data(start: Path, data: Path) -> None:

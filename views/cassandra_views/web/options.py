@@ -14,7 +14,7 @@ from cassandra_views.model.errors import ConfigurationError
 from cassandra_views.model.names import nearest
 from cassandra_views.project.config import Settings
 from cassandra_views.project.config_file import Strict
-from cassandra_views.project.own_server import running_server
+from cassandra_views.project.own_server import find_ended_error, running_server
 
 PREFIX = "VIEWS_"
 _MAY_BE_EMPTY = ("_prefix", "_path")
@@ -116,6 +116,7 @@ class WebOptions(Strict):
 
         Raises:
             ConfigurationError: no contact point is given anywhere, and no ``views up`` is running there.
+            ClusterError: the server of ``views up`` there has ended by itself.
         """
         variables = dict(os.environ)
         for key, name in (("username", "CASSANDRA_USERNAME"), ("password_file", "CASSANDRA_PASSWORD_FILE")):
@@ -133,6 +134,8 @@ class WebOptions(Strict):
             update["registry"] = self.registry
         env = settings.env.model_copy(update=update)
         if not env.contact_points:
+            if ended := find_ended_error(start):
+                raise ended
             raise ConfigurationError(
                 "no contact point is given and no 'views up' is running here",
                 on=f"environment {settings.environment}",
