@@ -170,7 +170,12 @@ class ViewManager(Planner):
         """
         views = self.choose(names, tags=tags)
         wanted = OverrideKind(kind) if kind else None
-        return self._decisions.override(views, wanted, reason=reason, until=until, project=self.project().name)
+        project = self.project()
+        broken = {each.view for each in project.broken}
+        with_file = {each.name for each in project.views} | {view for view in views if view.view in broken}
+        return self._decisions.override(
+            views, wanted, reason=reason, until=until, project=project.name, with_file=with_file
+        )
 
     @staticmethod
     def _raised(outcome: Outcome) -> Outcome:

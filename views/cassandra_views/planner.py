@@ -27,7 +27,7 @@ from cassandra_views.planning.cost import costs_of
 from cassandra_views.planning.each import ViewWork, judged, plan_each
 from cassandra_views.planning.generations import Context
 from cassandra_views.planning.plan import make_plan
-from cassandra_views.planning.request import Request, is_made_by, refuse_frozen
+from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
 from cassandra_views.planning.rollback import make_rollback
 from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
@@ -132,6 +132,7 @@ class Planner:
         views = self._observer.choose(names, tags)
         for view in sorted(views):
             record = self._observer.record(view)
+            refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
                 refuse_frozen(record, self._clock())
         return self._plan(Request(only=views, refresh=views, unless_run=unless_run))
@@ -201,7 +202,7 @@ class Planner:
         only = self._chosen(names, tags)
         project = self.project() if self._observer.has_files else Project(name="")
         observed = self._observer.observe(project)
-        found = view_statuses(project, observed.records, observed.catalog, self._clock())
+        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=only or ())
         return tuple(each for each in found if only is None or each.name in only)
 
     def record(self, name: str) -> ViewRecord:

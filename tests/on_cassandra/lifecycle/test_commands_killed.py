@@ -144,8 +144,9 @@ def die(workshop: Workshop, what: str, effect: int) -> DyingSession:
 
 
 def newest(workshop: Workshop) -> int:
-    """Return the highest number that the schema holds."""
-    return max(int(each.removeprefix(f"{VIEW}__g")) for each in workshop.physical_views())
+    """Return the highest number that registry or schema knows of."""
+    in_schema = [int(each.removeprefix(f"{VIEW}__g")) for each in workshop.physical_views()]
+    return max(workshop.record(VIEW).next_number - 1, *in_schema)
 
 
 def ended(workshop: Workshop, before: int) -> dict[str, Any]:

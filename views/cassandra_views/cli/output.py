@@ -31,6 +31,8 @@ COLOURS = {
     "retired": "dim",
     "frozen": "blue",
     "off": "dim",
+    "dropped": "dim",
+    "never made": "dim",
     "failed": "red",
     "differs": "red",
     "passed": "green",

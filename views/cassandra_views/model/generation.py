@@ -221,6 +221,19 @@ class ViewRecord:
         """Tell whether anything of this view exists on the cluster."""
         return bool(self.generations)
 
+    @property
+    def was_made(self) -> bool:
+        """Tell whether the view ever had a generation."""
+        return self.next_number > 1 or self.dropped is not None
+
+    def absence(self) -> str:
+        """Return what became of a view of which nothing exists, as a clause; empty where something does."""
+        if self.is_live:
+            return ""
+        if self.dropped is not None:
+            return f"it was {self.dropped}"
+        return "it was dropped" if self.was_made else "no generation of it was ever made"
+
     def revision(self) -> str:
         """Return a short mark of all that a plan depends on: it changes when a plan would be stale.
 

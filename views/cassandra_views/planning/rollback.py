@@ -34,9 +34,9 @@ def get_former(record: ViewRecord) -> Generation:
     former = [each for each in record.in_state(State.RETIRED) if each.audit is Audit.PASSED and each.retired_at]
     if former:
         return max(former, key=lambda each: (each.retired_at, each.number))
-    if record.dropped is not None and not record.is_live:
+    if not record.is_live:
         raise ProjectError(
-            f"there is nothing to go back to: it was {record.dropped}",
+            f"there is nothing to go back to: {record.absence()}",
             on=str(record.name),
             next="A view that has a file is built again by 'views apply'",
         )
