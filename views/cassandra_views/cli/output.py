@@ -62,6 +62,8 @@ COLOURS = {
     "retired": "dim",
     "frozen": "blue",
     "off": "dim",
+    "dropped": "dim",
+    "never made": "dim",
     "failed": "red",
     "differs": "red",
     "passed": "green",

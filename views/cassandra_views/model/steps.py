@@ -11,7 +11,7 @@ from typing import Literal
 
 from cassandra_views.model import errors
 from cassandra_views.model.errors import Place, ViewsError
-from cassandra_views.model.generation import Serving, Strategy
+from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
 
 
@@ -67,6 +67,7 @@ class CreateGeneration:
     reason: str
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     resumes: bool = False
     kind: Literal["create_generation"] = "create_generation"
 
@@ -86,6 +87,7 @@ class AdoptGeneration:
     reason: str
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     kind: Literal["adopt_generation"] = "adopt_generation"
 
 
@@ -103,19 +105,27 @@ class AuditGeneration:
     """Compare the generation with its base; a failed audit makes it ``failed``.
 
     Args:
-        is_again: it serves. The verdict is written down, its state and readers stay; the next plan builds another
-            one where it differs.
+        is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
+            builds another one where it differs.
+        is_return: it is retired, and readers are to be sent to it again.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
+    is_return: bool = False
     kind: Literal["audit_generation"] = "audit_generation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeGeneration:
-    """Send readers to the generation and retire those that served, in one conditional batch."""
+    """Send readers to the generation and retire those that served, in one conditional batch.
+
+    Args:
+        rolled_back_from: the generation that served, where a person asked to go back from it.
+        override: what the same batch decides over the view's file.
+        reason: why a person asked for it.
+    """
 
     view: ViewName
     number: int
@@ -125,16 +135,24 @@ class ServeGeneration:
     next_due: datetime | None = None
     retires: tuple[int, ...] = ()
     needs_audit: bool = True
+    rolled_back_from: int | None = None
+    override: OverrideKind | None = None
+    reason: str = ""
     kind: Literal["serve_generation"] = "serve_generation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetireView:
-    """Send readers to none of the view's generations; they are kept for their grace period."""
+    """Send readers to none of the view's generations; they are kept for their grace period.
+
+    Args:
+        override: what the same batch decides over the view's file.
+    """
 
     view: ViewName
     retires: tuple[int, ...]
     reason: str
+    override: OverrideKind | None = None
     kind: Literal["retire_view"] = "retire_view"
 
 
