@@ -131,3 +131,31 @@ def test_failed_runs_are_told(two: Workshop, views: Views) -> None:
     assert "2 runs in a row failed, the last 2026-03-10 12:00:00" in views("why", two.full("late"))
     record = parsed(views("show", two.full("late"), "--format", "json"))["view"]
     assert (record["failures"], record["failed_at"]) == (2, "2026-03-10T12:00:00Z")
+
+
+def test_a_wrong_file_stops_only_its_own_view(views: Views, two: Workshop) -> None:
+    good, late = two.full(VIEW), two.full("late")
+    views("refresh", good, "--yes")
+    two.write_view("late", READINGS.view.replace("SELECT", "SELEC"), tags="[web]")
+    two.write_table("unused", "{column: day, type: dat}")
+    commands = ["status", "show", "why", "name", "history", "audit", "rollback --yes", "refresh --yes", "plan"]
+    for command in [*commands, "freeze --reason r", "on --reason r", "apply --yes"]:
+        verb, *options = command.split()
+        views(verb, good, *options)
+    # What needs only the registry works for the view of the wrong file, too.
+    for command in ["status", "show", "name", "history", "audit", "freeze --reason r", "on --reason r"]:
+        verb, *options = command.split()
+        views(verb, late, *options)
+    assert "late" in views("status")
+    views("plan", late, code=1)
+    served = two.serving("late")
+    found = parsed(views("plan", "--format", "json", code=1))
+    assert sorted(each["view"] for each in found["refused"]) == [f"{two.keyspace}.late", "table unused"]
+    two.write_view("more", READINGS.view, window=WINDOW)
+    done = parsed(views("apply", "--yes", "--format", "json", code=1))
+    assert [each["view"] for each in done["failures"]] == [f"{two.keyspace}.late", "table unused"], done
+    assert two.serving("more").startswith("more__g")
+    assert two.serving("late") == served
+    views("drop", late, "--yes")
+    assert two.record("late").read_from == ()
+    assert str(two.record("late").override).startswith("off")

@@ -28,6 +28,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
     bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
 ]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Serve generations that hold far fewer rows than what serves now.")
+]
 Without = Annotated[
     list[str] | None,
     typer.Option(
@@ -53,6 +56,7 @@ def register(app: typer.Typer) -> None:
             "views apply --yes            # in a schedule",
             "views apply --plan plan.json # just what was looked at; refused if anything moved since",
             "views apply --allow-drop     # also drop views whose files are gone",
+            "views apply orders_by_day --allow-shrink   # serve it although it holds far fewer rows",
             "views apply --without 10.0.0.3   # a node is down for long, and readers shall not wait for it",
         ),
         refresh: ("views refresh orders_by_day --yes", "views refresh --tag flask"),
@@ -69,6 +73,7 @@ def plan(
     names: Names = None,
     tag: Tags = None,
     allow_drop: AllowDrop = False,
+    allow_shrink: AllowShrink = False,
     detailed_exitcode: Annotated[
         bool,
         typer.Option("--detailed-exitcode", help="Exit 0 where nothing is to do, 2 where there are changes."),
@@ -83,7 +88,7 @@ def plan(
     from cassandra_views.planning.plan_json import plan_json
 
     with managed(context, tells_wrong_files=False) as manager:
-        found = manager.plan(names, tags=tag or (), allow_drop=allow_drop)
+        found = manager.plan(names, tags=tag or (), allow_drop=allow_drop, allow_shrink=allow_shrink)
         wrong_files = manager.wrong_files
     if save is not None:
         try:
@@ -107,6 +112,7 @@ def apply(
     tag: Tags = None,
     yes: Yes = False,
     allow_drop: AllowDrop = False,
+    allow_shrink: AllowShrink = False,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Apply exactly this plan of 'plan --out'.", metavar="FILE")
     ] = None,
@@ -122,7 +128,7 @@ def apply(
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
-            return manager.plan(names, tags=tag or (), allow_drop=allow_drop)
+            return manager.plan(names, tags=tag or (), allow_drop=allow_drop, allow_shrink=allow_shrink)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
@@ -142,13 +148,14 @@ def refresh(
     names: Chosen = None,
     tag: Tags = None,
     yes: Yes = False,
+    allow_shrink: AllowShrink = False,
     without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Build a new generation of each view and send readers to it, also where nothing has changed."""
     _carry_out(
         context,
-        lambda manager: manager.plan_refresh(names or (), tags=tag or ()),
+        lambda manager: manager.plan_refresh(names or (), tags=tag or (), allow_shrink=allow_shrink),
         yes=yes,
         format=format,
         without=without or (),

@@ -112,6 +112,10 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             last_error=first["last_error"] or "",
             failures=first.get("failures") or 0,  # a registry that an older program made lacks the column
             failed_at=_utc(first.get("failed_at")),
+            failed_builds=first.get("failed_builds") or 0,
+            failed_version=first.get("failed_version") or "",
+            failed_base=first.get("failed_base") or "",
+            failed_reason=first.get("failed_reason") or "",
             project=first["project"] or "",
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
@@ -142,4 +146,7 @@ def _generation(row: Row) -> Generation:
         run=row["run"] or "",
         cql=row["cql"] or "",
         reason=row["reason"] or "",
+        base_mark=row.get("base_mark") or "",
+        compared_to=row.get("compared_to"),
+        compared_rows=row.get("compared_rows"),
     )

@@ -10,7 +10,7 @@ import uuid
 
 from cassandra_views.model.names import quoted, table_id
 
-SCHEMA_NUMBER = 2
+SCHEMA_NUMBER = 3
 
 _TABLES = {
     "about": """
@@ -34,6 +34,10 @@ _TABLES = {
         last_error text static,
         failures int static,
         failed_at timestamp static,
+        failed_builds int static,
+        failed_version text static,
+        failed_base text static,
+        failed_reason text static,
         project text static,
         physical_name text,
         table_id uuid,
@@ -51,6 +55,9 @@ _TABLES = {
         run text,
         cql text,
         reason text,
+        base_mark text,
+        compared_to int,
+        compared_rows bigint,
         PRIMARY KEY ((keyspace_name, view_name), number)
     """,
     "history": """
@@ -80,7 +87,13 @@ _TABLES = {
     """,
 }
 
-_ADDED = {2: {"views": "failures int static, failed_at timestamp static"}}
+_ADDED = {
+    2: {"views": "failures int static, failed_at timestamp static"},
+    3: {
+        "views": "failed_builds int static, failed_version text static, failed_base text static, "
+        "failed_reason text static, base_mark text, compared_to int, compared_rows bigint"
+    },
+}
 """Columns that came with a schema number, by table."""
 
 _COMMENTS = {

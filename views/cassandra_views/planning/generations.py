@@ -25,6 +25,7 @@ class Context:
     Args:
         refresh, drop, abort: views for which a person asked this, whatever their files say.
         is_drop_allowed: whole views may be dropped (``--allow-drop``).
+        is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
         has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
     """
 
@@ -35,6 +36,7 @@ class Context:
     drop: frozenset[ViewName] = frozenset()
     abort: frozenset[ViewName] = frozenset()
     is_drop_allowed: bool = False
+    is_shrink_allowed: bool = False
     has_snapshot_option: bool = True
 
 

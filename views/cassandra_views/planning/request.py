@@ -25,6 +25,7 @@ class Request:
     drop: frozenset[ViewName] = frozenset()
     abort: frozenset[ViewName] = frozenset()
     is_drop_allowed: bool = False
+    is_shrink_allowed: bool = False
     unless_run: str | None = None
 
     def is_for(self, view: str) -> bool:

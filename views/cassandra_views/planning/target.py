@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from cassandra_views.model.steps import Deferral, DropGeneration, Plan, Precondition, Refusal, Step
+from cassandra_views.model.steps import Deferral, DropGeneration, FilePrecondition, Plan, Precondition, Refusal, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Target:
         withheld: tuple[DropGeneration, ...] = (),
         refused: tuple[Refusal, ...] = (),
         deferred: tuple[Deferral, ...] = (),
+        files: tuple[FilePrecondition, ...] = (),
     ) -> Plan:
         """Return these steps as a plan for this target, made now."""
         return Plan(
@@ -53,4 +54,5 @@ class Target:
             withheld=withheld,
             refused=refused,
             deferred=deferred,
+            files=files,
         )
