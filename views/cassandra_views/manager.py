@@ -116,7 +116,7 @@ class ViewManager(Planner):
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
         """Do as ``apply``, and return the failures of views instead of raising the first."""
         if plan.files:
-            marks = file_marks(self.project(), self.settings.env.keyspace_statements())
+            marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
         return self._work.carry_out(plan, without=without)
 

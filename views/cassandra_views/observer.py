@@ -9,11 +9,13 @@ from cassandra_views.cluster.catalog import read_catalog, read_sizes
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster
 from cassandra_views.cluster.registry import Registry
+from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.replication import NETWORK, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.planning.plan import Observed
 from cassandra_views.planning.request import choose, resolve
@@ -21,7 +23,6 @@ from cassandra_views.planning.target import Target
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.config import Settings
-from cassandra_views.project.config_file import cql_map
 from cassandra_views.project.load import Loader
 
 
@@ -89,8 +90,11 @@ class Observer:
             environment=self._settings.environment,
             project=project,
             line=self._line(facts),
-            registry_replication=self._registry_replication(facts),
-            keyspaces=env.keyspace_statements(),
+            registry_replication=map_cql(self._registry_keyspace(facts).replication),
+            registry_keyspace=self._registry_keyspace(facts),
+            keyspaces=env.described_keyspaces(),
+            data_centers=facts.data_centers,
+            local_dc=env.local_dc,
             view_budget=env.view_budget,
             has_snapshot_option=facts.has_snapshot_option,
         )
@@ -120,12 +124,10 @@ class Observer:
         """Return what the registry holds of a view; an empty record where there is no registry yet."""
         return self._registry.read(view) if self._registry.exists() else ViewRecord(name=view)
 
-    def _registry_replication(self, facts: ClusterFacts) -> str:
+    def _registry_keyspace(self, facts: ClusterFacts) -> Keyspace:
         given = self._settings.env.registry_replication
-        if given:
-            return cql_map(given)
         per_dc = {name: min(3, count) for name, count in facts.data_centers.items()}
-        return cql_map({"class": "NetworkTopologyStrategy", **per_dc})
+        return Keyspace.of(self._registry.keyspace, given or {"class": NETWORK, **per_dc})
 
     def _line(self, facts: ClusterFacts) -> str:
         nodes = sum(facts.data_centers.values())

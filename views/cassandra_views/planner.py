@@ -88,6 +88,7 @@ class Planner:
         names: str | Iterable[str] | None = None,
         *,
         tags: Iterable[str] = (),
+        only: Iterable[ViewName] | None = None,
         allow_drop: bool = False,
         allow_shrink: bool = False,
     ) -> Plan:
@@ -95,6 +96,7 @@ class Planner:
 
         Args:
             names, tags: plan these views alone; without any, all.
+            only: exactly these views, which may be none; names and tags are not looked at.
             allow_drop: views whose files are gone may be dropped when their grace is over.
             allow_shrink: a generation may be served that holds far fewer rows than what serves.
 
@@ -104,7 +106,7 @@ class Planner:
         Raises:
             ViewsError: views are named, and none of them can be planned.
         """
-        chosen = self._chosen(names, tags)
+        chosen = self._chosen(names, tags) if only is None else frozenset(only)
         return self._plan(Request(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:

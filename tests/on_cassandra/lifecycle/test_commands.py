@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cassandra_views.cli.main import main
+from cassandra_views.model.generation import State
 from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, WINDOW, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
@@ -87,6 +88,38 @@ def test_plan_apply_status_and_refresh_take_tags(two: Workshop, views: Views) ->
     assert (two.serving("late"), two.serving(VIEW)) == ("late__g3", f"{VIEW}__g2")
 
 
+def test_views_are_listed_and_chosen_by_what_is_known_of_them(two: Workshop, views: Views) -> None:
+    both = [two.full(VIEW), two.full("late")]
+    base = ("--base", f"{two.keyspace}.{READINGS.table[0]}")  # the registry knows the views of other tests too
+    assert [row[:2] for row in cells(views("list", *base))] == [[each, "serving"] for each in both]
+    assert views("list", "-q", *base).split() == both
+    (each,) = parsed(views("list", "--tag", "web", "--format", "json"))["views"]
+    assert (each["name"], each["tags"], each["base"]) == (two.full("late"), ["web"], READINGS.table[0])
+    assert views("list", "-q", *base, "--exclude", "la*").split() == both[:1]
+    assert views("list", "-q", *base, "--state", "stale") == ""
+    two.now += timedelta(days=1)
+    assert views("list", "-q", *base, "--state", "stale", "--exclude", two.full(VIEW)).split() == both[1:]
+    for command in ("status", "plan", "apply", "refresh", "audit"):
+        views(command, *base, "--exclude", "lat", code=1)
+    only = (*base, "--exclude", two.full(VIEW))
+    steps = parsed(views("plan", *only, "--state", "stale", "--format", "json"))["steps"]
+    assert {each["view"]["view"] for each in steps} == {"late"}
+    assert parsed(views("apply", *only, "--yes", "--format", "json"))["failures"] == []
+    assert (two.serving("late"), two.serving(VIEW)) == ("late__g2", f"{VIEW}__g1")
+    assert parsed(views("apply", *base, "--state", "off", "--yes", "--format", "json"))["done"] == 0
+    assert [row[0] for row in cells(views("audit", *only))] == both[1:]
+    assert parsed(views("audit", *base, "--state", "off", "--format", "json"))["audits"] == []
+    views("refresh", *only, "--yes")
+    assert (two.serving("late"), two.serving(VIEW)) == ("late__g3", f"{VIEW}__g1")
+
+
+def test_times_ahead_of_the_clock_are_told_in_words(two: Workshop, views: Views) -> None:
+    two.now -= timedelta(hours=23)
+    told = views("status", two.full("late"))
+    assert cells(told)[0][4] == "in 23 h"
+    assert "Some times are up to 23 h ahead of this clock" in told
+
+
 def test_a_broken_promise_is_told_until_the_slide(two: Workshop, views: Views) -> None:
     both = (two.full(VIEW), two.full("late"))
     assert cells(views("status", *both))[1][-1] == "kept"
@@ -159,3 +192,42 @@ def test_a_wrong_file_stops_only_its_own_view(views: Views, two: Workshop) -> No
     views("drop", late, "--yes")
     assert two.record("late").read_from == ()
     assert str(two.record("late").override).startswith("off")
+
+
+def test_readers_are_not_sent_to_far_fewer_rows_without_a_person(views: Views, two: Workshop) -> None:
+    good, served = two.full(VIEW), two.serving(VIEW)
+    held = two.record(VIEW).in_state(State.SERVING)[0].rows_built
+    few = READINGS.view.replace("sensor IS NOT NULL", "sensor = 'nobody'")
+    assert held
+    two.write_view(VIEW, few, window=WINDOW, grace="1 hour")
+    views("apply", good, "--yes", code=1)
+    (waiting,) = two.record(VIEW).in_state(State.BUILT)
+    assert (waiting.rows_built, waiting.compared_rows) == (0, held)
+    history = views("history", good, "--format", "json")
+    assert "serve withheld" in history
+    for command in ("plan", "apply --yes", "refresh --yes"):
+        verb, *options = command.split()
+        views(verb, good, *options, code=1)
+        assert two.serving(VIEW) == served
+        assert two.record(VIEW).in_state(State.BUILT) == (waiting,), "neither dropped nor built again"
+    (found,) = [each for each in parsed(views("status", "--format", "json"))["views"] if each["name"] == good]
+    assert f"it holds 0 rows, and generation 1, which serves, holds {held} rows" in found["waiting"]
+    views("apply", good, "--yes", "--allow-shrink")
+    assert two.serving(VIEW) == waiting.physical
+    # Rows that left by deletes are no loss that a new generation brings: it holds as many as the one that serves.
+    two.write_view("late", READINGS.view, window=WINDOW, grace="2 hours", tags="[web]")
+    two.session.execute(f"TRUNCATE {two.keyspace}.{READINGS.name}")
+    views("refresh", two.full("late"), "--yes")
+
+
+def test_a_plan_is_refused_whose_files_have_changed(views: Views, two: Workshop) -> None:
+    good = two.full(VIEW)
+    two.write_view(
+        VIEW, READINGS.view.replace("sensor IS NOT NULL", "sensor IN ('s1', 's2')"), window=WINDOW, grace="1 hour"
+    )
+    views("plan", "--out", "plan.json")
+    two.write_view(VIEW, READINGS.view, window=WINDOW, grace="3 hours")
+    before = two.record(VIEW)
+    views("apply", "--plan", "plan.json", "--yes", code=1)
+    assert two.record(VIEW) == before, "nothing was begun"
+    views("plan", good)

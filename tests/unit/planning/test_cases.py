@@ -11,6 +11,7 @@ import yaml
 
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.model.times import parse_instant
 from cassandra_views.planning import Request
@@ -69,7 +70,7 @@ def test_case(case: dict[str, Any]) -> None:
     world = world_of(case["observed"], views, now)
     target = dict(case.get("target", {}))
     if "keyspaces" in target:
-        target["keyspaces"] = tuple(target["keyspaces"].items())
+        target["keyspaces"] = tuple(Keyspace.of(name, each) for name, each in target["keyspaces"].items())
     request = _request(case.get("request", {}))
     if "error" in case:
         plan = world.plan(project, now, request, **target)

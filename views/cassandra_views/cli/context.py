@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cassandra_views.lifecycle.reports import Listener
     from cassandra_views.manager import ViewManager
     from cassandra_views.project.config import Settings
+    from cassandra_views.project.matter import ViewMatter
 
 
 class Format(StrEnum):
@@ -195,19 +196,22 @@ def view_names(incomplete: str) -> list[str]:
 
 def view_tags(incomplete: str) -> list[str]:
     """Return the tags of view files for shell completion; files that cannot be read have none."""
+    return sorted({tag for matter in view_matters() for tag in matter.tags if tag.startswith(incomplete)})
+
+
+def view_matters() -> Iterator[ViewMatter]:
+    """Yield the front matter of each view file that can be read."""
     from cassandra_views.model.errors import ViewsError
     from cassandra_views.project.frontmatter import SUFFIX, read_matter, split
     from cassandra_views.project.matter import ViewMatter
 
-    found: set[str] = set()
     try:
         templates = Options().settings().templates
     except ViewsError:
-        return []
+        return
     for path in (templates / "views").rglob(f"*{SUFFIX}"):
         with suppress(ViewsError, OSError, UnicodeDecodeError):
-            found.update(read_matter(split(path.read_text(encoding="utf-8-sig"), path.name), ViewMatter).tags)
-    return sorted(tag for tag in found if tag.startswith(incomplete))
+            yield read_matter(split(path.read_text(encoding="utf-8-sig"), path.name), ViewMatter)
 
 
 def help_of(command: Callable[..., Any], *examples: str) -> str:
@@ -234,3 +238,4 @@ Name = Annotated[
 ]
 FormatOption = typer.Option("--format", help="text for people, json for machines.", case_sensitive=False)
 """The option ``--format`` of every command that answers."""
+Wide = Annotated[bool, typer.Option("--wide", help="Show every column in full, whatever the terminal's width.")]

@@ -171,10 +171,18 @@ class Database:
                 answers.append(Answer(host=host, error=error))
         return answers
 
+    def prepared(self, query: str) -> Any:
+        """Return a statement of the driver's, prepared once.
+
+        Raises:
+            ClusterError: no node prepares it.
+        """
+        return self._prepared.get(query) or self._prepare(query)
+
     def _bound(
         self, query: str, values: Sequence[Any], consistency: int, *, conditional: bool = False
     ) -> BoundStatement | SimpleStatement:
-        prepared = self._prepared.get(query) or self._prepare(query)
+        prepared = self.prepared(query)
         bound = prepared.bind(list(values))
         bound.consistency_level = consistency
         if conditional:

@@ -17,7 +17,7 @@ from cassandra import ConsistencyLevel
 
 from cassandra_views.cluster.database import DRIVER_ERRORS, Database, Row, driver_text, is_unknown_table
 from cassandra_views.cluster.history import Event, History, author
-from cassandra_views.cluster.registry_rows import as_stored, check_move, holds, record_of, stored
+from cassandra_views.cluster.registry_rows import VERDICT_COLUMNS, as_stored, check_move, holds, record_of, stored
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.model.errors import ClusterError, RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, State, ViewRecord
@@ -175,20 +175,33 @@ class Registry:
             next="See that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
         )
 
-    def write_verdict(self, name: ViewName, number: int, audit: Audit, *, at: datetime, rows: int | None) -> bool:
+    def write_verdict(
+        self,
+        name: ViewName,
+        number: int,
+        audit: Audit,
+        *,
+        at: datetime,
+        rows: int | None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Write what an audit found of a generation that serves; return False where it serves no longer.
 
         The fence is left as it is: whoever works on the view meanwhile is not stopped by it.
 
+        Args:
+            facts: the columns that hold what it counted; without any, what a former audit counted is forgotten.
+
         Raises:
             ClusterError: conditional writes fail.
         """
-        at = as_stored(at)
+        columns = dict.fromkeys(VERDICT_COLUMNS) | dict(facts or {})
+        columns |= {"audit": audit.value, "audited_at": as_stored(at), "rows_built": rows}
         query = (
-            f"UPDATE {self._views} SET audit = ?, audited_at = ?, rows_built = ? "
+            f"UPDATE {self._views} SET {', '.join(f'{column} = ?' for column in columns)} "
             "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
         )
-        values = (audit.value, at, rows, name.keyspace, name.view, number, State.SERVING.value)
+        values = (*columns.values(), name.keyspace, name.view, number, State.SERVING.value)
         for _ in range(5):
             with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
                 applied, _found = self._database.conditional([(query, values)])

@@ -52,6 +52,12 @@ _TABLES = {
         served_at timestamp,
         retired_at timestamp,
         rows_built bigint,
+        audit_base_rows bigint,
+        audit_missing_rows bigint,
+        audit_extra_rows bigint,
+        audit_is_partial boolean,
+        audit_method text,
+        audit_first_time text,
         run text,
         cql text,
         reason text,
@@ -91,7 +97,9 @@ _ADDED = {
     2: {"views": "failures int static, failed_at timestamp static"},
     3: {
         "views": "failed_builds int static, failed_version text static, failed_base text static, "
-        "failed_reason text static, base_mark text, compared_to int, compared_rows bigint"
+        "failed_reason text static, base_mark text, compared_to int, compared_rows bigint, "
+        "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
+        "audit_is_partial boolean, audit_method text, audit_first_time text"
     },
 }
 """Columns that came with a schema number, by table."""

@@ -138,6 +138,7 @@ class BuildSteps:
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
             "rows_built": verdict.view_rows,
+            **verdict.facts,
         }
         if verdict.is_passed:
             self._ledger.change(view, generations={number: rows})

@@ -130,6 +130,14 @@ class Generation:
         base_mark: of the base table's columns when it was made.
         compared_to: the generation beside which it holds far too few rows to be served without a person.
         compared_rows: how many rows that one held then, of the same window.
+        rows_built: its rows, as the last audit counted them.
+        audit_base_rows: the rows that its base should have given it then; this and what follows is None or empty
+            before an audit compared rows.
+        audit_missing_rows, audit_extra_rows: what that audit found.
+        audit_is_partial: there may be more of them.
+        audit_method: what was compared, and how.
+        audit_first_time: where the base had rows and the window held none: the time of the base's first row, as the
+            table's file reads it.
     """
 
     number: int
@@ -146,12 +154,23 @@ class Generation:
     served_at: datetime | None = None
     retired_at: datetime | None = None
     rows_built: int | None = None
+    audit_base_rows: int | None = None
+    audit_missing_rows: int | None = None
+    audit_extra_rows: int | None = None
+    audit_is_partial: bool = False
+    audit_method: str = ""
+    audit_first_time: str = ""
     run: str = ""
     cql: str = ""
     reason: str = ""
     base_mark: str = ""
     compared_to: int | None = None
     compared_rows: int | None = None
+
+    @property
+    def lost_all_rows(self) -> bool:
+        """Tell whether the last audit found the base's rows, and none of them in the view."""
+        return self.audit is Audit.FAILED and self.rows_built == 0 and bool(self.audit_base_rows)
 
 
 AUDIT_REASON = "audit: "

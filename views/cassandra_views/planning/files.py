@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import StalePlan
+from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import (
     CreateKeyspace,
     CreateRegistry,
@@ -19,15 +20,15 @@ from cassandra_views.model.steps import (
 NO_FILE = ""
 
 
-def file_marks(project: Project, keyspaces: Iterable[tuple[str, str]]) -> dict[str, str]:
+def file_marks(project: Project, keyspaces: Iterable[Keyspace]) -> dict[str, str]:
     """Return the marks of all that a project's files say, by what they are of.
 
     Args:
-        keyspaces: (name, CREATE KEYSPACE) of those that views.toml describes.
+        keyspaces: those that views.toml describes.
     """
     marks = {f"view {each.name}": _mark_of_view(each) for each in project.views}
     marks |= {f"table {each.keyspace}.{each.table}": _mark_of_table(each) for each in project.tables}
-    return marks | {f"keyspace {name}": _mark(cql) for name, cql in keyspaces}
+    return marks | {f"keyspace {each.name}": _mark(each.replication) for each in keyspaces}
 
 
 def find_preconditions(

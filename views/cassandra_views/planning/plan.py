@@ -6,24 +6,28 @@ Pure: reads no clock, file or cluster; the same input gives the same plan.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.statements import complete_project, table_statement
+from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import RegistryError, ViewsError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
-    CreateKeyspace,
     CreateRegistry,
-    CreateTable,
     Plan,
     Precondition,
     Refusal,
     Step,
+)
+from cassandra_views.planning.bases import (
+    base_steps,
+    refuse_new_keyspace,
+    refuse_unreadable_keyspace,
+    refused_keyspaces,
+    refused_tables,
 )
 from cassandra_views.planning.batches import limit_to_budgets
 from cassandra_views.planning.check import Checker
@@ -91,16 +95,22 @@ def make_plan(
         refused = []  # what is taken away needs no file
     if request.only is None:
         refused += [Refusal.of(f"table {each.table}", each.error) for each in project.broken_tables]
-    foreign = _foreign_registries(project, observed, target)
+    unusable = _foreign_registries(project, observed, target) | refused_keyspaces(project, observed.catalog, target)
+    wrong_tables = refused_tables(project, observed.catalog)
+    if request.only is None:
+        refused += [Refusal.of(f"table {table}", error) for (_keyspace, table), error in wrong_tables.items()]
     planned = []
     for name in wanted:
         definition, record = definitions.get(name), records.get(name)
         is_left = name in request.drop or name in request.abort or _is_overridden(record, now)
         try:
-            if name.keyspace in foreign:
-                raise foreign[name.keyspace]
+            if name.keyspace in unusable:
+                raise unusable[name.keyspace]
             _refuse_foreign(name, record, project)
             if definition is not None and not is_left:
+                if (name.keyspace, definition.base) in wrong_tables:
+                    raise wrong_tables[name.keyspace, definition.base]
+                refuse_unreadable_keyspace(name, observed.catalog, target)
                 checker.check(definition)
             planned.append(plan_view(name, definition, record, context))
         except ViewsError as error:
@@ -113,13 +123,14 @@ def make_plan(
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
     first: list[Step] = []
     if not observed.has_registry:
+        if target.registry_keyspace is not None:
+            refuse_new_keyspace(target.registry_keyspace, target)
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
     bases = None
     if request.only:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
-    free = replace(project, tables=tuple(each for each in project.tables if each.keyspace not in foreign))
-    first += _tables(free, observed, target, bases, notes)
+    first += base_steps(project, observed.catalog, target, bases, notes, unusable={*unusable, *wrong_tables})
     notes += batch.notes
 
     active = [each for each in planned if each.has_steps]
@@ -185,9 +196,9 @@ def _is_overridden(record: ViewRecord | None, now: datetime) -> bool:
     return record is not None and record.override is not None and record.override.holds(now)
 
 
-def _foreign_registries(project: Project, observed: Observed, target: Target) -> dict[str, RegistryError]:
+def _foreign_registries(project: Project, observed: Observed, target: Target) -> dict[str, ViewsError]:
     """Return the error of each keyspace of the project whose views another registry manages."""
-    found: dict[str, RegistryError] = {}
+    found: dict[str, ViewsError] = {}
     for view in observed.catalog.views.values():
         mark = view.mark() if view.keyspace in project.keyspaces else None
         if mark and mark.registry != target.registry:
@@ -210,32 +221,3 @@ def _refuse_foreign(name: ViewName, record: ViewRecord | None, project: Project)
             on=str(name),
             next="Rename one of the two views, or set the same project name in views.toml",
         )
-
-
-def _tables(
-    project: Project,
-    observed: Observed,
-    target: Target,
-    bases: set[tuple[str, str]] | None,
-    notes: list[str],
-) -> Iterable[Step]:
-    """Return what creates keyspaces and base tables that are missing; ``bases`` limits it to some."""
-    tables = [table for table in project.tables if bases is None or (table.keyspace, table.table) in bases]
-    keyspaces = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
-    steps: list[Step] = [
-        CreateKeyspace(keyspace=keyspace, cql=cql)
-        for keyspace, cql in target.keyspaces
-        if keyspace in keyspaces and keyspace not in observed.catalog.keyspaces
-    ]
-    for table in tables:
-        live = observed.catalog.find_table(table.keyspace, table.table)
-        if live is None:
-            if table.managed:
-                steps.append(CreateTable(keyspace=table.keyspace, table=table.table, cql=table.cql))
-        elif (statement := table_statement(table)) is not None:
-            notes += [
-                f"table {table.keyspace}.{table.table} differs from {table.place.file}: {difference}; "
-                "it was left as it is"
-                for difference in table_drift(statement, live)
-            ]
-    return steps

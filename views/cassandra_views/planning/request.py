@@ -62,7 +62,7 @@ def resolve(text: str, known: Iterable[ViewName]) -> ViewName:
     raise ProjectError(
         f"there is no such view{nearest(text, spellings)}",
         on=text,
-        next="'views status' lists the views that exist, 'views lint' those in files",
+        next="'views list' shows the views that exist, 'views lint' those in files",
     )
 
 

@@ -17,7 +17,7 @@ from cassandra_views.model.definition import (
     ViewDefinition,
 )
 from cassandra_views.model.errors import Place, ProjectError
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_views.model.names import ViewName, keyspace_fault, quoted
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
 from cassandra_views.project.config import Settings
 from cassandra_views.project.frontmatter import SUFFIX, SplitFile, read_matter, split
@@ -180,7 +180,15 @@ class Loader:
                 place=Place(file=file, line=1),
                 next="Add 'keyspace:' to the front matter, or default_keyspace to the environment in views.toml",
             )
-        return self._keyspaces.get(logical, logical)
+        keyspace = self._keyspaces.get(logical, logical)
+        fault = keyspace_fault(keyspace)
+        if fault:
+            raise ProjectError(
+                fault,
+                place=Place(file=file, line=1),
+                next="Correct 'keyspace:' in the front matter, or the environment's keyspaces in views.toml",
+            )
+        return keyspace
 
     def _names(self, keyspace: str) -> dict[str, Any]:
         return {"env": self._environment, "keyspace": keyspace}
