@@ -129,6 +129,8 @@ def status(
             out.print(
                 f"{escape(str(each.name))}: [red]{failures_text(each.failures)}[/red] {ago_text(each.failed_at, now)}"
             )
+        if each.waiting:
+            out.print(f"[yellow]waits for a person[/yellow] {escape(each.waiting)}")
         if each.last_error:
             out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
     note = clock_note((moment for each in found for moment in (each.audited_at, each.served_at, each.failed_at)), now)
@@ -246,6 +248,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         out.print(f"  override {escape(view.override)}")
     if view.failures:
         out.print(f"  [red]{failures_text(view.failures)}[/red] {_shown(view.failed_at)}")
+    if view.waiting:
+        out.print(f"  [yellow]waits for a person[/yellow] {escape(view.waiting)}")
     if view.last_error:
         out.print(f"  last error [red]{escape(view.last_error)}[/red]")
     for event in events:

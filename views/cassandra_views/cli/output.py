@@ -56,6 +56,7 @@ COLOURS = {
     "serving": "green",
     "built": "cyan",
     "building": "cyan",
+    "waiting": "yellow",
     "pending": "yellow",
     "stale": "yellow",
     "changed": "yellow",

@@ -28,6 +28,7 @@ class Context:
         off: those of ``drop`` that have a file, or the next plan would create them again.
         audit_fresh: see ``Target``.
         is_drop_allowed: whole views may be dropped (``--allow-drop``).
+        is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
         has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
     """
 
@@ -41,6 +42,7 @@ class Context:
     off: frozenset[ViewName] = frozenset()
     audit_fresh: timedelta = timedelta(hours=1)
     is_drop_allowed: bool = False
+    is_shrink_allowed: bool = False
     has_snapshot_option: bool = True
 
 

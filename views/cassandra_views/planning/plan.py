@@ -31,6 +31,7 @@ from cassandra_views.planning.bases import (
 )
 from cassandra_views.planning.batches import limit_to_budgets
 from cassandra_views.planning.check import Checker
+from cassandra_views.planning.files import file_marks, find_preconditions
 from cassandra_views.planning.generations import Context
 from cassandra_views.planning.request import Request
 from cassandra_views.planning.target import Target
@@ -70,6 +71,7 @@ def make_plan(
         or its base table's is wrong, its base is missing or has no room, its statement breaks a rule of the server,
         or another registry or project manages it.
     """
+    marks = file_marks(project, target.keyspaces)
     project = complete_project(project, observed.catalog)
     records = {record.name: record for record in observed.records}
     broken = {each.view for each in project.broken}
@@ -87,12 +89,15 @@ def make_plan(
         off=request.drop & with_file,
         audit_fresh=target.audit_fresh,
         is_drop_allowed=request.is_drop_allowed,
+        is_shrink_allowed=request.is_shrink_allowed,
         has_snapshot_option=target.has_snapshot_option,
     )
     definitions = {view.name: view for view in project.views}
     checker = Checker(project, observed.catalog, passed)
     wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
     refused = [Refusal.of(_shown(each), each.error) for each in project.broken if request.is_for(each.view)]
+    if request.drop or request.abort:
+        refused = []  # what is taken away needs no file
     if request.only is None:
         refused += [Refusal.of(f"table {each.table}", each.error) for each in project.broken_tables]
     unusable = _foreign_registries(project, observed, target) | refused_keyspaces(project, observed.catalog, target)
@@ -117,6 +122,7 @@ def make_plan(
             refused.append(Refusal.of(str(name), error))
     # What differs from its base is repaired before all else.
     planned.sort(key=lambda each: not each.is_repair)
+    refused += [Refusal.of(str(each.name), each.waits) for each in planned if each.waits]
     batch = limit_to_budgets(planned, definitions, records, observed.catalog, target.view_budget, now)
 
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
@@ -151,6 +157,8 @@ def make_plan(
         withheld=tuple(drop for each in planned for drop in each.withheld),
         refused=(*refused, *batch.refused),
         deferred=tuple(batch.deferred),
+        # What is taken away because a person asked for it is so whatever a file says.
+        files=() if request.drop or request.abort else find_preconditions(steps, project, marks),
     )
 
 
