@@ -6,7 +6,11 @@ from cassandra.cluster import Session
 
 from cassandra_views.cluster.registry_schema import table_statements
 
-_LATER = "failures int static, failed_at timestamp static, "
+_LATER = (
+    "failures int static, failed_at timestamp static, ",
+    "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, audit_is_partial boolean, "
+    "audit_method text, audit_first_time text, ",
+)
 
 
 def make_first_registry(session: Session, keyspace: str) -> None:
@@ -14,8 +18,10 @@ def make_first_registry(session: Session, keyspace: str) -> None:
     replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
     for table, cql in table_statements(keyspace):
-        assert (_LATER in cql) is (table == "views")
-        session.execute(cql.replace(_LATER, ""))
+        for columns_of_one in _LATER:
+            assert (columns_of_one in cql) is (table == "views")
+            cql = cql.replace(columns_of_one, "")
+        session.execute(cql)
     session.execute(f"INSERT INTO {keyspace}.about (name, value) VALUES ('schema', '1') IF NOT EXISTS")
 
 

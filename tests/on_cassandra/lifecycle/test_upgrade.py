@@ -16,7 +16,7 @@ from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
-NEW = {"failures", "failed_at"}
+NEW = {"failures", "failed_at", "audit_base_rows", "audit_missing_rows", "audit_first_time"}
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_rivals_that_upgrade_at_once_do_no_harm(old: Workshop) -> None:
 @pytest.mark.parametrize("side", list(Side))
 def test_an_upgrade_that_was_killed_is_gone_on_with(old: Workshop, side: Side) -> None:
     counting = DyingSession(old.session)
-    for dies_at in range(1, 12):
+    for dies_at in range(1, 16):
         dying = DyingSession(old.session, dies_at, side)
         try:
             old.manager(dying).note_failed_run(old.full(VIEW), "no room")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from cassandra_views.model.generation import Serving, Strategy
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.times import TimeColumn
 
 
 class Cause(StrEnum):
@@ -103,11 +104,13 @@ class AuditGeneration:
     Args:
         is_again: it serves. The verdict is written down, its state and readers stay; the next plan builds another
             one where it differs.
+        time: of a generation with a window that does not serve yet: the base's time column.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
+    time: TimeColumn | None = None
     kind: Literal["audit_generation"] = "audit_generation"
 
 

@@ -14,7 +14,7 @@ from cassandra_views.cql.statements import complete_project, table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     CreateKeyspace,
@@ -102,7 +102,9 @@ def make_plan(
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
     first += _tables(project, observed, target, bases, notes)
 
-    active = [each for each in planned if each.has_steps]
+    # First those whose readers see nothing of what the base holds.
+    empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
+    active = sorted((each for each in planned if each.has_steps), key=lambda each: each.name not in empty)
     steps = [step for each in active for step in each.clean]
     steps += [step for each in active for step in each.create]
     steps += [step for each in active for step in each.finish]
