@@ -9,6 +9,7 @@ from typing import Any
 from cassandra_views.cluster.database import Database, Row
 from cassandra_views.cql.types import canonical_type
 from cassandra_views.model.catalog import Catalog, LiveView
+from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.table import Column, ColumnKind, TableShape
 
 _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
@@ -16,10 +17,14 @@ _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags",
 
 def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
     """Read keyspaces, tables, views and columns of the named keyspaces."""
-    existing = {row["keyspace_name"] for row in database.rows("SELECT keyspace_name FROM system_schema.keyspaces")}
+    query = "SELECT keyspace_name, replication FROM system_schema.keyspaces"
+    existing = {
+        row["keyspace_name"]: Keyspace.of(row["keyspace_name"], row["replication"] or {})
+        for row in database.rows(query)
+    }
     tables: dict[tuple[str, str], TableShape] = {}
     views: dict[tuple[str, str], LiveView] = {}
-    for keyspace in sorted(existing.intersection(keyspaces)):
+    for keyspace in sorted(existing.keys() & set(keyspaces)):
         columns = defaultdict(list)
         for row in _rows(database, "columns", keyspace):
             columns[row["table_name"]].append(_column(row))
@@ -28,7 +33,7 @@ def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
             tables[keyspace, name] = _shape(keyspace, name, columns[name], row)
         for row in _rows(database, "views", keyspace):
             views[keyspace, row["view_name"]] = _live_view(row, columns[row["view_name"]])
-    return Catalog(keyspaces=frozenset(existing), tables=tables, views=views)
+    return Catalog(keyspaces=frozenset(existing), replications=existing, tables=tables, views=views)
 
 
 def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:

@@ -22,7 +22,7 @@ _WHEN_NULL = {
     "memtable": "default",
 }
 """What it means that ``system_schema`` holds null."""
-_POLICIES = frozenset(("speculative_retry", "additional_write_policy"))
+POLICIES = frozenset(("speculative_retry", "additional_write_policy"))
 _POLICY = re.compile(r"(?P<function>min|max)\((?P<first>[0-9.]+[a-z]+)\s*,\s*(?P<second>[0-9.]+[a-z]+)\)")
 _THRESHOLD = re.compile(r"(?P<number>[0-9.]+)(?P<unit>ms|p|percentile)")
 _DEFAULTS = {"compression": {"min_compress_ratio": "0"}, "caching": {"keys": "none", "rows_per_partition": "none"}}
@@ -76,7 +76,7 @@ def _is_same_map(name: str, wanted: dict[str, str], kept: dict[str, str]) -> boo
 
 def _scalar(name: str, value: str) -> str:
     text = value.strip().lower()
-    if name in _POLICIES:
+    if name in POLICIES:
         return _policy(text)
     try:
         number = Decimal(text)
@@ -90,6 +90,26 @@ def _policy(text: str) -> str:
         parts = sorted((_threshold(hybrid["first"]), _threshold(hybrid["second"])))
         return f"{hybrid['function']}({','.join(parts)})"
     return _threshold({"none": "never"}.get(text, text))
+
+
+def is_policy(value: str) -> bool:
+    """Tell whether a value is one that ``speculative_retry`` and ``additional_write_policy`` take."""
+    text = value.strip().lower()
+    if hybrid := _POLICY.fullmatch(text):
+        parts = hybrid["first"], hybrid["second"]
+        return all(map(_is_threshold, parts)) and parts[0].endswith("ms") != parts[1].endswith("ms")
+    return text in ("always", "never", "none") or _is_threshold(text)
+
+
+def _is_threshold(text: str) -> bool:
+    match = _THRESHOLD.fullmatch(text)
+    if match is None:
+        return False
+    try:
+        number = Decimal(match["number"])
+    except InvalidOperation:
+        return False
+    return match["unit"] == "ms" or 0 <= number <= 100
 
 
 def _threshold(text: str) -> str:
