@@ -267,7 +267,8 @@ class Planner:
             keeps_snapshot=not self._observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        return replace(plan, costs=costs)
+        doubts = self._observer.doubts(plan.steps, project, observed.catalog, self._clock())
+        return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 
 __all__ = ["Planner"]

@@ -73,6 +73,7 @@ def status(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what serves, what is under way and what waits, one line a view."""
+    from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
         age_text,
@@ -119,8 +120,11 @@ def status(
         if each.rollback_until:
             out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
-            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
-            out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
+            what = f": {each.found}" if each.found else ""
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
+            out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.audit_first_time:
+            out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
             late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
             text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
@@ -238,7 +242,10 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         each = next((one for one in record.generations if one.physical == entry.name), None)
         if each is not None:
             out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
-            out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
+            found = f", {each.verdict}" if each.verdict else ""
+            out.print(
+                f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
     if absence := record.absence():

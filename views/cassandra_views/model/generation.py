@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
+from cassandra_views.model.verdict import Method, Verdict
 
 
 class State(StrEnum):
@@ -181,6 +182,21 @@ class Generation:
     base_mark: str = ""
     compared_to: int | None = None
     compared_rows: int | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the last audit that compared rows counted, without examples; None before the first."""
+        if self.audit_base_rows is None or self.rows_built is None:
+            return None
+        return Verdict(
+            base_rows=self.audit_base_rows,
+            view_rows=self.rows_built,
+            missing_rows=self.audit_missing_rows or 0,
+            extra_rows=self.audit_extra_rows or 0,
+            is_partial=self.audit_is_partial,
+            method=Method.named(self.audit_method),
+            first_time=self.audit_first_time,
+        )
 
     @property
     def lost_all_rows(self) -> bool:

@@ -110,12 +110,14 @@ class AuditGeneration:
         is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
             builds another one where it differs.
         is_return: it is retired, and readers are to be sent to it again.
+        time: of a generation with a window that does not serve yet: the base's time column.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
     is_return: bool = False
+    time: TimeColumn | None = None
     kind: Literal["audit_generation"] = "audit_generation"
 
 

@@ -162,7 +162,11 @@ def cause_of(
         return Cause.CREATE, f"generation {lost[-1].number} is gone from the schema" if lost else "nothing serves yet"
     if serving.audit is Audit.FAILED:
         when = f" at {instant_text(serving.audited_at)}" if serving.audited_at else ""
-        return Cause.REPAIR, f"the audit of generation {serving.number}{when} found that it differs from its base"
+        found = f": {serving.verdict}" if serving.verdict else ""
+        return (
+            Cause.REPAIR,
+            f"the audit of generation {serving.number}{when} found that it differs from its base{found}",
+        )
     if serving.version != definition.version:
         return Cause.CHANGE, f"the definition changed ({serving.version[:11]} to {definition.version[:11]})"
     if serving.window_start != start:

@@ -44,6 +44,8 @@ class ViewStatus:
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
             ``retired``, ``failed``, ``off``, ``frozen``; where there is neither a file nor a generation
             ``dropped``, or ``never made``.
+        found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
+            ``model.generation.Generation`` describes them.
         rows: of the newest serving generation, at its last audit; not of now.
         waiting: what a person must decide or correct before the view goes on; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
@@ -64,6 +66,13 @@ class ViewStatus:
     served_at: datetime | None = None
     audited_at: datetime | None = None
     audit: str = ""
+    found: str = ""
+    audit_base_rows: int | None = None
+    audit_missing_rows: int | None = None
+    audit_extra_rows: int | None = None
+    audit_is_partial: bool = False
+    audit_method: str = ""
+    audit_first_time: str = ""
     next_due: datetime | None = None
     lag_seconds: float | None = None
     promise: str = ""
@@ -136,6 +145,13 @@ def _status(
         served_at=newest.served_at if newest else None,
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
+        found=str(newest.verdict) if newest and newest.verdict else "",
+        audit_base_rows=newest.audit_base_rows if newest else None,
+        audit_missing_rows=newest.audit_missing_rows if newest else None,
+        audit_extra_rows=newest.audit_extra_rows if newest else None,
+        audit_is_partial=newest is not None and newest.audit_is_partial,
+        audit_method=newest.audit_method if newest else "",
+        audit_first_time=newest.audit_first_time if newest else "",
         next_due=record.next_due,
         lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",

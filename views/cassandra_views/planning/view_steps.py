@@ -22,6 +22,7 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.model.times import instant_text
+from cassandra_views.model.verdict import empty_window_text
 from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.generations import (
     Context,
@@ -114,6 +115,9 @@ def plan_view(
     else:
         for text in (*vanished(record, context), *made_later(record, context.now)):
             steps.note(text)
+        for each in record.in_state(State.SERVING):
+            if each.audit_first_time:
+                steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
         if definition is None or is_frozen:
             for each in record.in_state(State.SERVING):
                 if each.audit is Audit.FAILED:
@@ -293,7 +297,7 @@ def _finish(
     if needs_build:
         steps.finish.append(AwaitBuild(view=name, number=number))
     if is_unaudited:
-        steps.finish.append(AuditGeneration(view=name, number=number))
+        steps.finish.append(AuditGeneration(view=name, number=number, time=definition.time if start else None))
     steps.finish.append(
         ServeGeneration(
             view=name,
