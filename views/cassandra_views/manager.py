@@ -106,7 +106,7 @@ class ViewManager(Planner):
         return self._work.carry_out(plan, without=without)
 
     def refresh(self, names: str | Iterable[str] = (), *, tags: Iterable[str] = ()) -> Outcome:
-        """Build a new generation of each view and send readers to it, also where nothing has changed."""
+        """Build a new generation of each view and switch readers to it, also where nothing has changed."""
         return self.apply(self.plan_refresh(names, tags=tags))
 
     def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:

@@ -66,7 +66,7 @@ def status(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what serves, what is under way and what waits, one line a view."""
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
         age_text,
@@ -209,7 +209,7 @@ def show(
 
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
     with managed(context) as manager:
         view = next((each for each in manager.status() if name in (each.name.view, str(each.name))), None)
         record = manager.record(name)
@@ -256,7 +256,7 @@ def history(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
     with managed(context) as manager:
         events = manager.history(name, limit=limit)
     if format is Format.JSON:
@@ -283,7 +283,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     with managed(context) as manager:
         record = manager.record(name)
     if not record.read_from:
-        raise ViewNotReady("nothing serves", on=str(record.name), next="'views why' tells the reason")
+        raise ViewNotReady("nothing serves", on=str(record.name), next="'views why' shows the reason")
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
         return
@@ -300,7 +300,7 @@ def query(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
     page: Annotated[
-        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+        str | None, typer.Option(help="Continue after the page that ended with this token.", metavar="TOKEN")
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
@@ -327,7 +327,7 @@ def query(
         for row in rows:
             shown.add_row(*("-" if value is None else escape(str(plain(value))) for value in row.values()))
         out.print(shown)
-    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
 
 

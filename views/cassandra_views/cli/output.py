@@ -35,7 +35,12 @@ class Output(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as rich does; a text that is too long goes on below its own beginning."""
-        if self._is_folded and len(objects) == 1 and isinstance(objects[0], str) and not options.get("end"):
+        if (
+            self._is_folded
+            and len(objects) == 1
+            and isinstance(objects[0], str)
+            and not {"end", "soft_wrap"} & options.keys()
+        ):
             text = Text.from_markup(objects[0], emoji=False)
             if text.cell_len > self.width or "\n" in text.plain:
                 for line in text.split("\n", allow_blank=True):
