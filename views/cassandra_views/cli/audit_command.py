@@ -40,7 +40,7 @@ def audit(
     Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
     generation beside it.
     """
-    from cassandra_views.cli.main import print_error
+    from cassandra_views.cli.output import print_error
     from cassandra_views.cli.progress import ProgressLine
     from cassandra_views.lifecycle.reports import Report, StepDone
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.cli.output import err
+from cassandra_views.model.errors import ConfigurationError, ProjectError, ended
 from cassandra_views.model.times import parse_instant
 
 if TYPE_CHECKING:
@@ -151,14 +152,33 @@ def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def managed(context: typer.Context, listener: Listener | None = None) -> Iterator[ViewManager]:
-    """Open a manager for the length of a command."""
+def managed(
+    context: typer.Context, listener: Listener | None = None, *, tells_wrong_files: bool = True
+) -> Iterator[ViewManager]:
+    """Open a manager for the length of a command.
+
+    Args:
+        tells_wrong_files: note on standard error which files were left out; a command that treats them as errors
+            says so itself.
+    """
     from cassandra_views.lifecycle.reports import silent
     from cassandra_views.manager import ViewManager
 
     options = options_of(context)
     with opened(options) as (session, settings):
-        yield ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+        manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+        try:
+            yield manager
+        finally:
+            if tells_wrong_files:
+                note_wrong_files(manager.wrong_files)
+
+
+def note_wrong_files(errors: Iterable[ProjectError]) -> None:
+    """Note on standard error which files were left out, one line each."""
+    for error in errors:
+        place = f"{error.place}: " if error.place else ""
+        err.print(f"[yellow]Note:[/yellow] left out {escape(f'{place}{ended(error.what)}')}")
 
 
 def view_names(incomplete: str) -> list[str]:

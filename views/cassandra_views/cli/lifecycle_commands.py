@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_views.cli.context import Chosen, Format, FormatOption, Name, Names, Tags, help_of, managed
-from cassandra_views.cli.output import err, out, plain, print_json
+from cassandra_views.cli.context import (
+    Chosen,
+    Format,
+    FormatOption,
+    Name,
+    Names,
+    Tags,
+    help_of,
+    managed,
+    note_wrong_files,
+)
+from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.cli.plans import read_plan, show_plan
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
-from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError
+from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
 from cassandra_views.model.steps import DropGeneration, Plan
 from cassandra_views.planning.selection import Selection
 
@@ -83,8 +93,9 @@ def plan(
     from cassandra_views.planning.plan_json import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
-    with managed(context) as manager:
+    with managed(context, tells_wrong_files=False) as manager:
         found = _planned(manager, selection, allow_drop=allow_drop)
+        wrong_files = manager.wrong_files
     if save is not None:
         try:
             save.write_text(plan_json(found) + "\n", encoding="utf-8")
@@ -96,6 +107,7 @@ def plan(
         typer.echo(plan_json(found))
     else:
         show_plan(found)
+    raise_last(_refusals(found, wrong_files))
     if detailed_exitcode and found.has_changes:
         raise typer.Exit(2)
 
@@ -245,30 +257,39 @@ def _carry_out(
     from cassandra_views.lifecycle.runner import Outcome
 
     line = ProgressLine()
-    with managed(context, line) as manager:
+    with managed(context, line, tells_wrong_files=False) as manager:
         found = make(manager)
+        refusals = _refusals(found, manager.wrong_files)
         if format is Format.TEXT:
             show_plan(found)
         if not found.has_changes:
             if format is Format.JSON:
-                print_json({"done": 0, "failures": []})
+                print_json({"done": 0, "failures": _refused(found)})
+            raise_last(refusals)
             return
         if not yes:
             _ask(format)
         with line:
             outcome = act(manager) if act else manager.carry_out(found, without=without)
     assert isinstance(outcome, Outcome)
-    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures]
+    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures] + _refused(found)
     if format is Format.JSON:
         print_json({"done": outcome.done, "seconds": round(outcome.seconds, 3), "failures": failures})
     else:
         out.print(f"[bold]{outcome.done} of {len(found.steps)} steps done in {outcome.seconds:.1f} s.[/bold]")
-    if outcome.failures:
-        from cassandra_views.cli.main import print_error
+    raise_last([*(error for _view, error in outcome.failures), *refusals])
 
-        for _view, error in outcome.failures[:-1]:
-            print_error(error)
-        raise outcome.failures[-1][1]
+
+def _refused(plan: Plan) -> list[dict[str, Any]]:
+    return [{"view": each.view, "error": str(each.as_error())} for each in plan.refused]
+
+
+def _refusals(plan: Plan, wrong_files: Iterable[ProjectError]) -> list[ViewsError]:
+    """Return the errors of what a plan leaves out; a file that only others need is noted."""
+    errors: list[ViewsError] = [each.as_error() for each in plan.refused]
+    told = {(error.place, error.what) for error in errors}
+    note_wrong_files(each for each in wrong_files if (each.place, each.what) not in told)
+    return errors
 
 
 def _ask(format: Format) -> None:

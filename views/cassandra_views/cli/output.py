@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from cassandra_views.cli.table_layout import LAYOUTS, Column, TextTable, wrapped
+from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.times import instant_text
 
 FORMAT_VERSION = 1
@@ -136,4 +138,33 @@ def coloured(word: str) -> str:
     return f"[{colour}]{word}[/{colour}]" if colour else word
 
 
-__all__ = ["coloured", "err", "out", "plain", "print_json", "shortened", "table", "table_of"]
+def print_error(error: ViewsError, command: str = "") -> None:
+    """Print an error's four parts on standard error; one that is about nothing else is about the command."""
+    place = f"{error.place}: " if error.place else ""
+    err.print(f"[bold red]Error:[/bold red] {escape(ended(f'{place}{error.what}'))}")
+    on = error.on or ("" if error.place else command)
+    for label, text in (("On", on), ("State", error.remains), ("Next", error.next)):
+        if text:
+            err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
+
+
+def raise_last(errors: Sequence[ViewsError]) -> None:
+    """Print errors and raise the last one, which ends the program; nothing happens where there is none."""
+    for error in errors[:-1]:
+        print_error(error)
+    if errors:
+        raise errors[-1]
+
+
+__all__ = [
+    "coloured",
+    "err",
+    "out",
+    "plain",
+    "print_error",
+    "print_json",
+    "raise_last",
+    "shortened",
+    "table",
+    "table_of",
+]
