@@ -22,7 +22,7 @@ from cassandra_views.cli.context import (
     opened,
     options_of,
 )
-from cassandra_views.cli.output import coloured, out, plain, print_json, shortened, table, table_of
+from cassandra_views.cli.output import cell, coloured, out, plain, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady
 from cassandra_views.model.times import instant_text
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
     read: dict[Callable[..., Any], tuple[str, ...]] = {
         query: (
             "views query orders_by_day \"day = '2026-11-23'\" --limit 10",
-            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23') AND order_id > 5\"",
+            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23')\" --format json",
         ),
         name: ("views name orders_by_day", 'cqlsh -e "SELECT * FROM $(views name orders_by_day) LIMIT 5"'),
     }
@@ -304,14 +304,28 @@ def query(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Read rows through whatever serves, as an application does."""
+    """Read rows through whatever serves, as an application does.
+
+    Literals are those of CQL, each read as its column's type; a time without a zone is UTC. Values are written as
+    the JSON API writes them, also in tables; columns have the names that they have in the schema.
+    """
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT
+    from cassandra.query import tuple_factory
+
     from cassandra_views.cli.conditions import conditions
     from cassandra_views.read import ViewReader
+    from cassandra_views.read.json_values import row_converters, rows_to_json
 
     with opened(options_of(context)) as (session, settings):
-        reader = ViewReader(session, registry=settings.env.registry)
-        found = reader.select(name, conditions(where), limit=limit, page=page)
-    rows = [_columns(row) for row in found.rows]
+        profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
+        reader = ViewReader(session, registry=settings.env.registry, execution_profile=profile)
+        while True:
+            view = reader.describe(name)
+            found = reader.select(name, conditions(where, view), limit=limit, page=page)
+            # Readers may have been switched between the two, to a generation with other columns.
+            if set(found.generations) <= set(view.generations):
+                break
+    rows = rows_to_json(view.columns, found.rows, row_converters(view.columns))
     if format is Format.JSON:
         print_json(
             {
@@ -323,16 +337,12 @@ def query(
         )
         return
     if rows:
-        shown = table(*(column.upper() for column in rows[0]))
+        shown = table(*(escape(column.name) for column in view.columns))
         for row in rows:
-            shown.add_row(*("-" if value is None else escape(str(plain(value))) for value in row.values()))
+            shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
     more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
-
-
-def _columns(row: Any) -> dict[str, Any]:
-    return dict(row) if isinstance(row, dict) else row._asdict()
 
 
 def _shown(moment: datetime | None) -> str:

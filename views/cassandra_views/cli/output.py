@@ -113,6 +113,11 @@ def print_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"format_version": FORMAT_VERSION, **plain(content)}, indent=2) + "\n")
 
 
+def cell(value: Any) -> str:
+    """Return a value of JSON as the text of a table's cell: texts without quotes, all else as JSON writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def table(*columns: str | Column, is_wide: bool = False) -> TextTable:
     """Return an empty table of these columns, which never give way where only their names are given."""
     return TextTable([Column(header=each) if isinstance(each, str) else each for each in columns], is_wide=is_wide)
@@ -157,6 +162,7 @@ def raise_last(errors: Sequence[ViewsError]) -> None:
 
 
 __all__ = [
+    "cell",
     "coloured",
     "err",
     "out",

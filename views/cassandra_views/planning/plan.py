@@ -27,6 +27,7 @@ from cassandra_views.planning.bases import (
     refuse_new_keyspace,
     refuse_unreadable_keyspace,
     refused_keyspaces,
+    refused_tables,
 )
 from cassandra_views.planning.batches import limit_to_budgets
 from cassandra_views.planning.check import Checker
@@ -90,6 +91,9 @@ def make_plan(
     if request.only is None:
         refused += [Refusal.of(f"table {each.table}", each.error) for each in project.broken_tables]
     unusable = _foreign_registries(project, observed, target) | refused_keyspaces(project, observed.catalog, target)
+    wrong_tables = refused_tables(project, observed.catalog)
+    if request.only is None:
+        refused += [Refusal.of(f"table {table}", error) for (_keyspace, table), error in wrong_tables.items()]
     planned = []
     for name in wanted:
         definition, record = definitions.get(name), records.get(name)
@@ -99,6 +103,8 @@ def make_plan(
                 raise unusable[name.keyspace]
             _refuse_foreign(name, record, project)
             if definition is not None and not is_left:
+                if (name.keyspace, definition.base) in wrong_tables:
+                    raise wrong_tables[name.keyspace, definition.base]
                 refuse_unreadable_keyspace(name, observed.catalog, target)
                 checker.check(definition)
             planned.append(plan_view(name, definition, record, context))
@@ -118,7 +124,7 @@ def make_plan(
     if request.only:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
-    first += base_steps(project, observed.catalog, target, bases, notes, unusable=unusable)
+    first += base_steps(project, observed.catalog, target, bases, notes, unusable={*unusable, *wrong_tables})
     notes += batch.notes
 
     active = [each for each in planned if each.has_steps]
