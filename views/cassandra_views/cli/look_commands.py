@@ -22,7 +22,7 @@ from cassandra_views.cli.context import (
     opened,
     options_of,
 )
-from cassandra_views.cli.output import cell, coloured, out, plain, print_json, shortened, table, table_of
+from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady
 from cassandra_views.model.times import instant_text
@@ -337,7 +337,7 @@ def query(
         )
         return
     if rows:
-        shown = table(*(escape(column.name) for column in view.columns))
+        shown = table(*(column.name for column in view.columns))
         for row in rows:
             shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
