@@ -120,7 +120,7 @@ class ViewManager(Planner):
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
     ) -> Outcome:
-        """Build a new generation of each view and send readers to it, also where nothing has changed."""
+        """Build a new generation of each view and switch readers to it, also where nothing has changed."""
         return self.apply(self.plan_refresh(names, tags=tags, allow_shrink=allow_shrink))
 
     def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:

@@ -72,7 +72,7 @@ def status(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what serves, what is under way and what waits, one line a view."""
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
     from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
@@ -225,7 +225,7 @@ def show(
 
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
     with managed(context) as manager:
         (view,) = manager.status([name])
         record = manager.record(name)
@@ -278,7 +278,7 @@ def history(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
     with managed(context) as manager:
         events = manager.history(name, limit=limit)
     if format is Format.JSON:
@@ -309,7 +309,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         raise ViewNotReady(
             f"nothing serves{f': {absence}' if absence else ''}",
             on=str(record.name),
-            next=f"'views why {record.name.view}' tells the reason",
+            next=f"'views why {record.name.view}' shows the reason",
         )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
@@ -327,7 +327,7 @@ def query(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
     page: Annotated[
-        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+        str | None, typer.Option(help="Continue after the page that ended with this token.", metavar="TOKEN")
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
@@ -368,11 +368,11 @@ def query(
         )
         return
     if rows:
-        shown = table(*(escape(column.name) for column in view.columns))
+        shown = table(*(column.name for column in view.columns))
         for row in rows:
             shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
-    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
 
 
