@@ -27,6 +27,7 @@ from cassandra_views.model.relation import Operator, Relation
 from cassandra_views.model.statement import ColumnDeclaration, Option, Selected, TableStatement, ViewStatement
 from cassandra_views.model.table import Column, ColumnKind, TableShape
 from cassandra_views.model.term import Literal, LiteralKind, Name, Sequence, Shape, Term, TypeHint
+from tests.on_cassandra.inherited_order import check_inherited_orders
 from tests.unit.cql.rules import BASES, GOOD_VIEWS, SERVER_TAKES, TABLE_RULES, VIEW_RULES
 
 REFUSALS = (InvalidRequest, SyntaxException, ConfigurationException)
@@ -153,6 +154,10 @@ def test_types_and_options_are_spelt_as_the_server_keeps_them(session: Session, 
         column.name: column.type for column in table.columns
     }
     assert row["comment"] == "it's"
+
+
+def test_a_view_that_states_no_order_has_that_of_its_base(session: Session, keyspace: str) -> None:
+    check_inherited_orders(session, keyspace)
 
 
 def literal(kind: LiteralKind) -> Callable[[object], Term]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster
 from cassandra_views.cluster.registry import Registry
+from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.replication import NETWORK, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.planning.plan import Observed
 from cassandra_views.planning.request import choose, resolve
@@ -19,7 +23,6 @@ from cassandra_views.planning.target import Target
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.config import Settings
-from cassandra_views.project.config_file import cql_map
 from cassandra_views.project.load import Loader
 
 
@@ -28,17 +31,15 @@ class Observer:
 
     Attributes:
         files: what the project's files said the last time.
-
-    Args:
-        goes_on: view files that are wrong are left out instead of stopping everything.
+        wrong_files: what is wrong with those that were left out at the last reading.
     """
 
-    def __init__(self, settings: Settings, database: Database, registry: Registry, *, goes_on: bool = False) -> None:
+    def __init__(self, settings: Settings, database: Database, registry: Registry) -> None:
         self._settings = settings
-        self._goes_on = goes_on
         self._database = database
         self._registry = registry
         self._facts: ClusterFacts | None = None
+        self.wrong_files: tuple[ProjectError, ...] = ()
         folder = settings.folder
         self.files = FileCache(folder / CACHE_FOLDER if folder is not None else None)
 
@@ -48,8 +49,17 @@ class Observer:
         return self._settings.templates.is_dir()
 
     def project(self) -> Project:
-        """Read the project's files; errors as ``ViewManager.project``."""
-        return Loader.of(self._settings, self.files).load(goes_on=self._goes_on)
+        """Read the project's files; errors as ``Planner.project``."""
+        found = Loader.of(self._settings, self.files).load(skip_broken=True)
+        self.wrong_files = found.errors
+        return found
+
+    def project_of_registry(self) -> Project:
+        """Return the project as far as its files tell, for what the registry alone can answer."""
+        with suppress(ProjectError):
+            return self.project()
+        name = self._settings.project
+        return Project(name=name or "default", is_named=name is not None)
 
     def facts(self) -> ClusterFacts:
         """Return what every node says of itself, asked once."""
@@ -80,20 +90,26 @@ class Observer:
             environment=self._settings.environment,
             project=project,
             line=self._line(facts),
-            registry_replication=self._registry_replication(facts),
-            keyspaces=env.keyspace_statements(),
+            registry_replication=map_cql(self._registry_keyspace(facts).replication),
+            registry_keyspace=self._registry_keyspace(facts),
+            keyspaces=env.described_keyspaces(),
+            data_centers=facts.data_centers,
+            local_dc=env.local_dc,
             view_budget=env.view_budget,
             has_snapshot_option=facts.has_snapshot_option,
         )
 
     def known(self) -> set[ViewName]:
         """Return the views that a file or the registry knows."""
-        known: set[ViewName] = set()
-        if self.has_files:
-            known |= {view.name for view in self.project().views}
+        project = self.project_of_registry()
+        known = {view.name for view in project.views}
         if self._registry.exists():
             known |= {record.name for record in self._registry.read_all()}
-        return known
+        # A view whose file is wrong is known all the same; its keyspace only as far as the file tells.
+        names = {each.view for each in known}
+        return known | {
+            ViewName(keyspace=each.keyspace, view=each.view) for each in project.broken if each.view not in names
+        }
 
     def resolve(self, name: str) -> ViewName:
         """Return the view that a person means; errors as ``planning.request.resolve``."""
@@ -101,19 +117,17 @@ class Observer:
 
     def choose(self, names: str | Iterable[str], tags: Iterable[str]) -> frozenset[ViewName]:
         """Return the views that a person means; errors as ``planning.request.choose``."""
-        tagged = {view.name: view.tags for view in self.project().views} if self.has_files else {}
+        tagged = {view.name: view.tags for view in self.project_of_registry().views}
         return choose([names] if isinstance(names, str) else names, tags, self.known(), tagged)
 
     def record(self, view: ViewName) -> ViewRecord:
         """Return what the registry holds of a view; an empty record where there is no registry yet."""
         return self._registry.read(view) if self._registry.exists() else ViewRecord(name=view)
 
-    def _registry_replication(self, facts: ClusterFacts) -> str:
+    def _registry_keyspace(self, facts: ClusterFacts) -> Keyspace:
         given = self._settings.env.registry_replication
-        if given:
-            return cql_map(given)
         per_dc = {name: min(3, count) for name, count in facts.data_centers.items()}
-        return cql_map({"class": "NetworkTopologyStrategy", **per_dc})
+        return Keyspace.of(self._registry.keyspace, given or {"class": NETWORK, **per_dc})
 
     def _line(self, facts: ClusterFacts) -> str:
         nodes = sum(facts.data_centers.values())

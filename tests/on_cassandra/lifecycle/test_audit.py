@@ -14,6 +14,7 @@ from cassandra.concurrent import execute_concurrent
 
 from cassandra_views.cluster.database import Database
 from cassandra_views.lifecycle.row_filter import RowFilter
+from cassandra_views.lifecycle.verdict import Method
 from cassandra_views.model.errors import ClusterError
 from tests.on_cassandra.lifecycle.audits import audit, claimed, scan_of
 from tests.on_cassandra.lifecycle.shapes import ALL, Shape
@@ -68,19 +69,19 @@ def test_a_true_view_passes(session: Session, table: str, case: Case) -> None:
     make(session, table, case.where, case.key)
     verdict = audit(session, table, "t", "v", claimed(table, "t", case.where, case.key))
     assert verdict.is_passed
-    assert (verdict.base_rows, verdict.view_rows, verdict.method) == (case.rows, case.rows, "counts")
+    assert (verdict.base_rows, verdict.view_rows, verdict.method) == (case.rows, case.rows, Method.DIGESTS)
 
 
 def test_rows_that_lack_and_rows_too_many_are_told_apart(session: Session, table: str) -> None:
     make(session, table, "a IS NOT NULL AND b >= 2")
     narrow = audit(session, table, "t", "v", claimed(table, "t", BOTH, KEY))
-    assert (len(narrow.missing), len(narrow.extra), narrow.base_rows) == (40, 0, 100)
-    assert all(b < 2 for _a, b in narrow.missing)
+    assert (narrow.missing_rows, narrow.extra_rows, narrow.base_rows) == (40, 0, 100)
+    assert {example.split(", ")[1] for example in narrow.missing} <= {"0", "1"}
     assert "40 MISSING (such as" in str(narrow)
     wide = audit(session, table, "t", "v", claimed(table, "t", "a IS NOT NULL AND b >= 3", KEY))
-    assert (len(wide.missing), len(wide.extra)) == (0, 20)
+    assert (wide.missing_rows, wide.extra_rows) == (0, 20)
     both = audit(session, table, "t", "v", claimed(table, "t", "a IS NOT NULL AND b < 4", KEY))
-    assert (len(both.missing), len(both.extra)) == (40, 20)
+    assert (both.missing_rows, both.extra_rows) == (40, 20)
 
 
 def test_a_large_difference_is_told_without_looking_at_all_of_it(session: Session, table: str) -> None:
@@ -89,7 +90,7 @@ def test_a_large_difference_is_told_without_looking_at_all_of_it(session: Sessio
     make(session, table, "a IS NOT NULL AND b >= 1")
     verdict = audit(session, table, "t", "v", claimed(table, "t", BOTH, KEY))
     assert verdict.is_partial
-    assert 100 <= len(verdict.missing) <= 300
+    assert 100 <= verdict.missing_rows <= 300
     assert str(verdict).startswith("at least ")
 
 
@@ -131,7 +132,7 @@ def test_writes_under_way_are_no_difference(session: Session, table: str) -> Non
             writer.join()
     assert counts[0] > 200
     assert [str(verdict) for verdict in verdicts if not verdict.is_passed] == []
-    assert any(verdict.method == "keys" for verdict in verdicts)
+    assert any(verdict.method is Method.KEYS for verdict in verdicts)
     assert audit(session, table, "t", "v", cql).is_passed
 
 
@@ -152,7 +153,6 @@ def test_rows_are_filtered_here_as_the_server_does(workshop: Workshop, shape: Sh
     by_server = sorted(map(repr, scan.rows(scan.base)))
     scan.filter = RowFilter(Database(session), scan.base, scan.relations, scan.columns)
     assert sorted(map(repr, scan.rows(scan.base))) == by_server
-    assert not scan.can_count
     assert bool(scan.relations) == bool(shape.time)
 
 

@@ -14,6 +14,7 @@ from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.members import read_members
 from cassandra_views.model.steps import Cause, CreateGeneration
+from tests.on_cassandra.inherited_order import check_inherited_orders
 from tests.on_cassandra.lifecycle.old_registry import columns, make_first_registry
 from tests.on_cassandra.lifecycle.shapes import POSTS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
@@ -35,6 +36,12 @@ def versioned(request: pytest.FixtureRequest) -> Iterator[tuple[EmbeddedCassandr
 
 def causes(workshop: Workshop) -> list[Cause]:
     return [step.cause for step in workshop.apply().steps if isinstance(step, CreateGeneration)]
+
+
+def test_a_view_that_states_no_order_has_that_of_its_base(versioned: tuple[EmbeddedCassandra, Session]) -> None:
+    _server, session = versioned
+    session.execute("CREATE KEYSPACE orders WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
+    check_inherited_orders(session, "orders")
 
 
 def test_a_whole_life(versioned: tuple[EmbeddedCassandra, Session], tmp_path: Path) -> None:

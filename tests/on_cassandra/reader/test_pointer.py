@@ -1,6 +1,7 @@
 import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -112,6 +113,44 @@ def test_a_dropped_generation_with_the_registry_away_is_told_by_its_cause(place:
     with pytest.raises(ReadError, match=r"t_reader.gone \(gone__g1\): the read failed: .*does not exist") as caught:
         reader.select("gone")
     assert caught.value.__cause__ is not None
+
+
+def test_a_view_unknown_to_one_thread_does_not_break_the_read_of_another(place: Place, keyspace: str) -> None:
+    own = Place(place.session, place.registry, keyspace)
+    for number in (1, 2):
+        own.run(f"CREATE TABLE {{ks}}.seen__g{number} (k int PRIMARY KEY)")
+    own.serve("seen", Serving(name="seen__g1"))
+    met, other = threading.Barrier(2), threading.current_thread()
+
+    class Halting(Clock):
+        """Halts the reading thread between its failed read and its look into the registry."""
+
+        def __call__(self) -> float:
+            if threading.current_thread() is not other and is_dropped.is_set():
+                calls.append(1)
+                if len(calls) == 2:  # the first asks whether the pointer is due
+                    met.wait(60)
+                    met.wait(60)
+            return self.now
+
+    is_dropped, calls = threading.Event(), list[int]()
+    clock = Halting()
+    reader = own.reader(cache_seconds=5.0, clock=clock)
+    assert reader.select("seen").generations == ("seen__g1",)
+    own.run("DROP TABLE {ks}.seen__g1")
+    is_dropped.set()
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(reader.select, "seen")
+        met.wait(60)
+        place.session.execute(
+            f"DELETE FROM {place.registry}.views WHERE keyspace_name = %s AND view_name = 'seen'", (keyspace,)
+        )
+        clock.now += 6
+        with pytest.raises(ViewNotFound):
+            reader.select("seen")
+        own.serve("seen", Serving(name="seen__g2"))
+        met.wait(60)
+        assert reading.result(60).generations == ("seen__g2",)
 
 
 def test_a_serving_generation_that_does_not_exist_is_an_error(place: Place) -> None:

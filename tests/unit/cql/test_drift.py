@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cassandra_views.cql.drift import table_drift, view_drift
+from cassandra_views.cql.option_values import is_same_value, option_differences
+from cassandra_views.cql.options import OPTIONS
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.model.statement import OptionValue
 from cassandra_views.model.table import Column, ColumnKind, TableShape
@@ -88,10 +93,6 @@ def test_the_window_can_be_ignored() -> None:
             drift(with_columns(Column(name="at", type="text", kind=ColumnKind.PARTITION_KEY, position=1))),
             "the partition key is (v, at), not (v)",
         ),
-        (
-            drift(dataclasses.replace(LIVE, options=(("bloom_filter_fp_chance", "0.1"),))),
-            "option gc_grace_seconds is not set, not 5",
-        ),
     ],
 )
 def test_each_difference_is_told(found: tuple[str, ...], words: str) -> None:
@@ -124,6 +125,12 @@ def test_each_difference_of_a_table_is_told(live: TableShape, words: str) -> Non
     assert words in table_drift(TABLE, live)
 
 
+def test_an_option_that_somebody_altered_makes_no_view_differ() -> None:
+    altered = dataclasses.replace(LIVE, options=(("gc_grace_seconds", "6"),))
+    assert drift(altered) == ()
+    assert option_differences(VIEW.options, altered)[:1] == ("option gc_grace_seconds is 6, not 5",)
+
+
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
@@ -137,13 +144,88 @@ def test_each_difference_of_a_table_is_told(live: TableShape, words: str) -> Non
         ("crc_check_chance = 1", "1.0"),
         ("read_repair = 'none'", "NONE"),
         ("comment = 'of the file'", "another"),
+        ("speculative_retry = 'NONE'", "NEVER"),
+        ("speculative_retry = 'MIN(99p, 50ms)'", "MIN(99p,50ms)"),
+        ("additional_write_policy = 'max(50ms,99percentile)'", "MAX(99p,50ms)"),
+        ("additional_write_policy = '50.7ms'", "50ms"),
+        ("speculative_retry = '99.99999p'", "100p"),
+        ("speculative_retry = 'always'", "ALWAYS"),
+        ("allow_auto_snapshot = TRUE", None),
+        ("incremental_backups = true", None),
+        ("incremental_backups = false", "false"),
+        ("cdc = false", None),
+        ("memtable = 'default'", None),
+        ("compression = {}", (("enabled", "false"),)),
+        ("compression = {'class': 'LZ4Compressor', 'min_compress_ratio': 0}", (("class", "LZ4Compressor"),)),
+        ("compression = {'enabled': true}", (("chunk_length_in_kb", "16"), ("class", "LZ4Compressor"))),
+        (
+            "compaction = {'class': 'SizeTieredCompactionStrategy', 'enabled': 'FALSE', 'min_threshold': '04'}",
+            (
+                ("class", "org.apache.cassandra.db.compaction.SizeTieredCompactionStrategy"),
+                ("enabled", "FALSE"),
+                ("max_threshold", "32"),
+                ("min_threshold", "04"),
+            ),
+        ),
+        ("caching = {'rows_per_partition': '010'}", (("keys", "NONE"), ("rows_per_partition", "10"))),
+        ("gc_grace_seconds = '0100'", "100"),
+        ("bloom_filter_fp_chance = 1e-2", "0.01"),
+        ("extensions = {'a': 0x01}", ()),
     ],
 )
-def test_options_are_compared_as_the_server_keeps_them(written: str, kept: OptionValue) -> None:
+def test_options_are_compared_as_the_server_keeps_them(written: str, kept: OptionValue | None) -> None:
     table = parse_table(f"CREATE TABLE t (k int PRIMARY KEY) WITH {written}")
     name = written.split()[0]
-    live = dataclasses.replace(table.shape("ks"), options=((name, kept),))
+    live = dataclasses.replace(table.shape("ks"), options=((name, kept),) if kept is not None else ())
     assert table_drift(table, live) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "kept", "words"),
+    [
+        ("speculative_retry = 'MIN(99p,50ms)'", "MAX(99p,50ms)", "MAX(99p,50ms), not MIN"),
+        ("speculative_retry = '50ms'", "50p", "50p, not 50ms"),
+        ("allow_auto_snapshot = false", None, "allow_auto_snapshot is not set"),
+        ("cdc = true", None, "cdc_enabled: false"),
+        ("memtable = 'trie'", None, "memtable is not set"),
+        ("compression = {'enabled': false}", (("class", "LZ4Compressor"),), "compression is {class"),
+        ("caching = {'keys': 'ALL'}", (("keys", "NONE"),), "caching is {keys: NONE}, not {keys: ALL}"),
+    ],
+)
+def test_options_that_servers_have_otherwise_are_told(written: str, kept: OptionValue | None, words: str) -> None:
+    table = parse_table(f"CREATE TABLE t (k int PRIMARY KEY) WITH {written}")
+    live = dataclasses.replace(table.shape("ks"), options=((written.split()[0], kept),) if kept is not None else ())
+    (difference,) = table_drift(table, live)
+    assert words in difference
+
+
+THRESHOLDS = st.tuples(
+    st.decimals(0, 100, places=3).map(lambda p: (f"{p}p", f"{p}percentile", f"{p}PERCENTILE")),
+    st.integers(0, 10**6).map(lambda ms: (f"{ms}ms", f"{ms}.0MS", f"{ms}.9ms")),
+)
+
+
+@given(THRESHOLDS, st.sampled_from(("MIN", "max")), st.randoms(use_true_random=False))
+def test_a_policy_is_the_same_however_it_is_spelled(
+    pair: tuple[tuple[str, ...], ...], function: str, chance: random.Random
+) -> None:
+    def spelled() -> str:
+        parts = [chance.choice(each) for each in pair]
+        chance.shuffle(parts)
+        return (
+            f"{chance.choice((function.upper(), function.lower()))}({parts[0]}{chance.choice((',', ', '))}{parts[1]})"
+        )
+
+    for name in ("speculative_retry", "additional_write_policy"):
+        assert is_same_value(name, spelled(), spelled())
+        assert is_same_value(name, chance.choice(pair[0]), pair[0][0])
+        assert not is_same_value(name, spelled(), pair[0][0])
+
+
+@given(st.text(max_size=12), st.one_of(st.none(), st.text(max_size=12)), st.sampled_from(sorted(OPTIONS)))
+def test_values_that_nobody_knows_are_compared_without_an_error(wanted: str, kept: str | None, name: str) -> None:
+    assert is_same_value(name, wanted, wanted)
+    is_same_value(name, wanted, kept)
 
 
 def test_options_that_differ() -> None:

@@ -30,7 +30,7 @@ def gauges(record: ViewRecord, *, has_files: bool = True, **status: Any) -> dict
         at=NOW, cluster="c", registry="r", views=((row.status, record),), has_files=has_files, carried={}, bases={}
     )
     node = NodeBuild(address="a", is_built=False, is_reachable=True, share=0.25)
-    found = list(_of_view(row, overview, {("ks.v", 3): BuildLook(nodes=(node,))}, ()))
+    found = list(_of_view(row, overview, {("ks.v", 3): BuildLook(nodes=(node,))}))
     assert len({(name, labels) for name, labels, _value in found}) == len(found)
     for name, labels, _value in found:
         assert len(labels) == len(GAUGES[name][1])
@@ -90,3 +90,14 @@ def test_an_override_that_is_over_counts_no_more() -> None:
     assert ("override", ("frozen",)) not in gauges(ViewRecord(name=NAME, override=override))
     override = Override(kind=OverrideKind.OFF, by="ann", reason="unread", until=None)
     assert gauges(ViewRecord(name=NAME, override=override))["override", ("off",)] == 1
+
+
+def test_what_an_audit_found_is_told_as_the_registry_holds_it() -> None:
+    facts = {"audit": Audit.FAILED, "audited_at": NOW - HOUR, "audit_missing_rows": 1200, "audit_extra_rows": 0}
+    found = gauges(ViewRecord(name=NAME, generations=(generation(2, State.SERVING, **facts),)))
+    assert found["audit_failed", ()] == 1
+    assert (found["audit_differences", ("missing",)], found["audit_differences", ("extra",)]) == (1200, 0)
+    # One that is not in the schema as it was asked for has no rows to compare.
+    facts |= {"audit_missing_rows": None, "audit_extra_rows": None}
+    found = gauges(ViewRecord(name=NAME, generations=(generation(2, State.SERVING, **facts),)))
+    assert {name for name, _labels in found} & {"audit_failed", "audit_differences"} == {"audit_failed"}

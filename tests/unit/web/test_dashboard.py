@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cassandra_views.lifecycle.audit import Verdict
 from cassandra_views.model.errors import ViewsError
 from cassandra_views.web.gate import Refused, TooMany, Unanswered
-from cassandra_views.web.metrics.collector import GAUGES, NODE_GAUGES, differences, labels_of_nodes
+from cassandra_views.web.metrics.collector import GAUGES, NODE_GAUGES, labels_of_nodes
 from cassandra_views.web.metrics.reads import _OF_PROCESS, _reason
 
 ROOT = Path(__file__).parents[3]
@@ -67,19 +66,6 @@ def test_panels_do_not_overlap() -> None:
 def test_the_guide_explains_each_metric() -> None:
     guide = (ROOT / "docs" / "guides" / "operations-pages.md").read_text()
     assert set(re.findall(r"^\| `(cassandra_views_\w+)`", guide, re.MULTILINE)) == names()
-
-
-def test_differences_are_read_from_what_an_audit_says() -> None:
-    class Said:
-        event, number = "audit failed", 3
-
-        def __init__(self, **rows: Any) -> None:
-            self.detail = str(Verdict(base_rows=5000, view_rows=4000, **rows))
-
-    missing, extra = tuple(("a", str(each)) for each in range(1200)), (("b", "1"),)
-    assert differences([Said(missing=missing, extra=extra)], 3) == {"missing": 1200, "extra": 1}
-    assert differences([Said(missing=missing, is_partial=True)], 3) == {"missing": 1200, "extra": 0}
-    assert differences([Said(missing=missing)], 4) == {"missing": 0, "extra": 0}
 
 
 def test_the_reasons_of_refusals() -> None:

@@ -112,11 +112,15 @@ def statements(keyspace: str, data_centers: Counter[str]) -> list[str]:
     Args:
         data_centers: how many nodes each has; three replicas there, or as many as it has nodes.
     """
-    factors = ", ".join(f"'{name}': '{min(3, count)}'" for name, count in sorted(data_centers.items()))
+    factors = ", ".join(f"'{_escaped(name)}': '{min(3, count)}'" for name, count in sorted(data_centers.items()))
     create = (
         f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', {factors}}}"
     )
     return [create, *_creates(keyspace, _TABLES)]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
 
 
 def service_statements(keyspace: str) -> list[str]:

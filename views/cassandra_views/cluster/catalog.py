@@ -9,6 +9,7 @@ from typing import Any
 from cassandra_views.cluster.database import Database, Row
 from cassandra_views.cql.types import canonical_type
 from cassandra_views.model.catalog import Catalog, LiveView
+from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.table import Column, ColumnKind, TableShape
 
 _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
@@ -16,10 +17,14 @@ _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags",
 
 def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
     """Read keyspaces, tables, views and columns of the named keyspaces."""
-    existing = {row["keyspace_name"] for row in database.rows("SELECT keyspace_name FROM system_schema.keyspaces")}
+    query = "SELECT keyspace_name, replication FROM system_schema.keyspaces"
+    existing = {
+        row["keyspace_name"]: Keyspace.of(row["keyspace_name"], row["replication"] or {})
+        for row in database.rows(query)
+    }
     tables: dict[tuple[str, str], TableShape] = {}
     views: dict[tuple[str, str], LiveView] = {}
-    for keyspace in sorted(existing.intersection(keyspaces)):
+    for keyspace in sorted(existing.keys() & set(keyspaces)):
         columns = defaultdict(list)
         for row in _rows(database, "columns", keyspace):
             columns[row["table_name"]].append(_column(row))
@@ -27,18 +32,20 @@ def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
             name = row["table_name"]
             tables[keyspace, name] = _shape(keyspace, name, columns[name], row)
         for row in _rows(database, "views", keyspace):
-            name = row["view_name"]
-            views[keyspace, name] = LiveView(
-                keyspace=keyspace,
-                name=name,
-                base=row["base_table_name"],
-                table_id=row["id"],
-                where_clause=row["where_clause"] or "",
-                include_all_columns=bool(row["include_all_columns"]),
-                comment=row["comment"] or "",
-                shape=_shape(keyspace, name, columns[name], row),
-            )
-    return Catalog(keyspaces=frozenset(existing), tables=tables, views=views)
+            views[keyspace, row["view_name"]] = _live_view(row, columns[row["view_name"]])
+    return Catalog(keyspaces=frozenset(existing), replications=existing, tables=tables, views=views)
+
+
+def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
+    """Read one physical view and its base table, which costs the same however many views there are."""
+    views = _named_rows(database, "views", "view_name", keyspace, physical)
+    if not views:
+        return None
+    live = _live_view(views[0], _columns(database, keyspace, physical))
+    tables = _named_rows(database, "tables", "table_name", keyspace, live.base)
+    if not tables:
+        return None
+    return live, _shape(keyspace, live.base, _columns(database, keyspace, live.base), tables[0])
 
 
 def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
@@ -60,6 +67,29 @@ def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tu
 
 def _rows(database: Database, table: str, keyspace: str) -> list[Row]:
     return database.rows(f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ?", (keyspace,))
+
+
+def _named_rows(database: Database, table: str, column: str, keyspace: str, name: str) -> list[Row]:
+    query = f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ? AND {column} = ?"
+    return database.rows(query, (keyspace, name))
+
+
+def _columns(database: Database, keyspace: str, table: str) -> list[Column]:
+    return [_column(row) for row in _named_rows(database, "columns", "table_name", keyspace, table)]
+
+
+def _live_view(row: Row, columns: list[Column]) -> LiveView:
+    keyspace, name = row["keyspace_name"], row["view_name"]
+    return LiveView(
+        keyspace=keyspace,
+        name=name,
+        base=row["base_table_name"],
+        table_id=row["id"],
+        where_clause=row["where_clause"] or "",
+        include_all_columns=bool(row["include_all_columns"]),
+        comment=row["comment"] or "",
+        shape=_shape(keyspace, name, columns, row),
+    )
 
 
 def _column(row: Row) -> Column:

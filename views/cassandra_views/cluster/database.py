@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cassandra import (
-    AuthenticationFailed,
-    ConsistencyLevel,
-    DriverException,
-    InvalidRequest,
-    OperationTimedOut,
-    Unauthorized,
-)
+from cassandra import ConsistencyLevel, OperationTimedOut
 from cassandra.cluster import ExecutionProfile, NoHostAvailable, Session
-from cassandra.connection import ConnectionBusy, ConnectionException
+from cassandra.connection import ConnectionException
 from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 from cassandra.pool import Host
-from cassandra.protocol import ErrorMessage
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
+from cassandra_views.cluster.driver_errors import DRIVER_ERRORS, advice, driver_text, explained, is_unknown_table
 from cassandra_views.cluster.retry import ReadRetry
-from cassandra_views.model.errors import ClusterError, ViewsError
 
 Row = dict[str, Any]
 
-DRIVER_ERRORS = (DriverException, NoHostAvailable, ErrorMessage, ConnectionException, ConnectionBusy)
-"""What a statement can raise; all but the first stand outside the driver's own root. A connection's own
-error comes through where its node dies, since FallthroughRetryPolicy hands it on as it is."""
+__all__ = [
+    "DRIVER_ERRORS",
+    "NODES_PROFILE",
+    "Answer",
+    "Database",
+    "Row",
+    "advice",
+    "driver_text",
+    "explained",
+    "is_unknown_table",
+]
 
 NODES_PROFILE = "cassandra_views.nodes"
 
@@ -172,10 +171,18 @@ class Database:
                 answers.append(Answer(host=host, error=error))
         return answers
 
+    def prepared(self, query: str) -> Any:
+        """Return a statement of the driver's, prepared once.
+
+        Raises:
+            ClusterError: no node prepares it.
+        """
+        return self._prepared.get(query) or self._prepare(query)
+
     def _bound(
         self, query: str, values: Sequence[Any], consistency: int, *, conditional: bool = False
     ) -> BoundStatement | SimpleStatement:
-        prepared = self._prepared.get(query) or self._prepare(query)
+        prepared = self.prepared(query)
         bound = prepared.bind(list(values))
         bound.consistency_level = consistency
         if conditional:
@@ -204,49 +211,3 @@ def _plain(found: Any) -> list[Row]:
     """Return rows as dicts, whatever row factory the session has."""
     names = found.column_names or []
     return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]
-
-
-@contextmanager
-def explained(what: str, *, on: str = "", remains: str = "Nothing was changed", next: str = "") -> Any:
-    """Turn the driver's errors into ours, once, with the cause kept."""
-    try:
-        yield
-    except ViewsError:
-        raise
-    except DRIVER_ERRORS as error:
-        raise ClusterError(
-            f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error)
-        ) from error
-
-
-def is_unknown_table(error: BaseException | None) -> bool:
-    """Tell whether the node that was asked knows no such table: it is dropped, or the node has not heard of it yet."""
-    return isinstance(error, InvalidRequest) and any(
-        words in str(error) for words in ("does not exist", "unconfigured table")
-    )
-
-
-def driver_text(error: Exception) -> str:
-    """Return what a driver's error says, in one line, without addresses repeated."""
-    if isinstance(error, NoHostAvailable) and error.errors:
-        reasons = dict.fromkeys(f"{host}: {driver_text(inner)}" for host, inner in error.errors.items())
-        return f"no node answered ({'; '.join(reasons)})"
-    if isinstance(error, AuthenticationFailed):
-        return "the user name or password is wrong"
-    if isinstance(error, OperationTimedOut):
-        return "no answer in time"
-    if isinstance(error, ErrorMessage | InvalidRequest | Unauthorized):
-        return str(getattr(error, "message", "") or error)
-    return str(error) or type(error).__name__
-
-
-def advice(error: Exception) -> str:
-    """Return what to do next about a driver's error."""
-    inner = list(error.errors.values()) if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else []
-    if isinstance(error, Unauthorized):
-        return "Grant the role what docs/guides/operator.md lists under Permissions"
-    if any(isinstance(each, AuthenticationFailed) for each in [error, *inner]):
-        return "Correct CASSANDRA_USERNAME and the password file"
-    if isinstance(error, OperationTimedOut | NoHostAvailable | ConnectionException):
-        return "See that the nodes are up and reachable, then run the command again"
-    return "Run the command again; 'views status' shows what stands"

@@ -7,17 +7,22 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cassandra import InvalidRequest, Unauthorized
 from cassandra.pool import Host
-from cassandra.protocol import SyntaxException
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database, driver_text, explained
+from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.driver_errors import (
+    DRIVER_ERRORS,
+    driver_text,
+    explained,
+    is_refusal,
+    refused_advice,
+)
 from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.names import quoted
 
 _TRIES = 3
-REFUSALS = (InvalidRequest, Unauthorized, SyntaxException)
+_SETTLES = "Run the command again: it settles what was begun"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class Ddl:
             f"the view could not be created: {_reason(error, existence)}",
             on=on,
             remains="No node has it; its name is given up" if existence.is_nowhere else str(existence),
-            next="Run the command again: it settles what was begun",
+            next=refused_advice(error) if error is not None and is_refusal(error) else _SETTLES,
         ) from error
 
     def drop_view(self, held: Held, keyspace: str, physical: str, on: str) -> None:
@@ -99,7 +104,7 @@ class Ddl:
             f"the view could not be dropped: {_reason(error, existence)}",
             on=on,
             remains=str(existence),
-            next="Run the command again: it settles what was begun",
+            next=refused_advice(error) if error is not None and is_refusal(error) else _SETTLES,
         ) from error
 
     def send_idempotent(self, cql: str, on: str) -> None:
@@ -107,14 +112,14 @@ class Ddl:
 
         For the registry alone: the lease lives in it.
         """
-        with explained("it could not be created", on=on, next="Run the command again"):
+        with explained("it could not be created", on=on):
             for attempt in range(1, _TRIES + 1):
                 try:
                     self._database.ddl(cql, self._choose(), self._timeout)
                     break
                 except DRIVER_ERRORS as error:
                     # Unknown, and the same once more changes nothing twice.
-                    if attempt == _TRIES or isinstance(error, REFUSALS):
+                    if attempt == _TRIES or is_refusal(error):
                         raise
                     self._coordinator = None
                     self.await_agreement()
@@ -128,12 +133,13 @@ class Ddl:
         """
         error = self._send(held, cql)
         self.await_agreement()
-        held.is_in_doubt = error is not None and not isinstance(error, REFUSALS)
+        held.is_in_doubt = error is not None and not is_refusal(error)
         if error is not None and not exists():
             raise ClusterError(
                 f"it could not be created: {driver_text(error)}",
                 on=on,
-                next="Correct the file, then run the command again",
+                remains="Nothing was changed" if is_refusal(error) else "It does not exist now, and may appear late",
+                next=refused_advice(error) if is_refusal(error) else _SETTLES,
             ) from error
 
     def await_agreement(self) -> bool:
@@ -170,9 +176,10 @@ class Ddl:
         """Send one statement once; return the driver's error, which means "unknown" whatever it says."""
         if not held.outlives(self._timeout + 1.0):
             held.expires = self.lease.renewed(held).expires
+        coordinator = self._choose()  # before the doubt: without one nothing is sent
         held.is_in_doubt = True
         try:
-            for warning in self._database.ddl(cql, self._choose(), self._timeout):
+            for warning in self._database.ddl(cql, coordinator, self._timeout):
                 if "experimental" not in warning:  # said of every view by every server
                     self._on_warning(warning)
         except DRIVER_ERRORS as error:
@@ -208,7 +215,7 @@ class Ddl:
         After an error the contrary is believed only when it has stood for one time-out of a DDL: a
         statement that was sent may still arrive. A refusal is believed sooner: it is said before any change.
         """
-        doubt = 0.5 if isinstance(error, REFUSALS) else self._timeout if error else self._agreement
+        doubt = 0.5 if is_refusal(error) else self._timeout if error else self._agreement
         begun = time.monotonic()
         pause = 0.02
         while True:

@@ -63,6 +63,7 @@ class Lease:
         self._owner = f"{owner} {uuid.uuid4().hex[:8]}"
         self._quiet = ddl_timeout_seconds if quiet_seconds is None else quiet_seconds
         self._on_wait = on_wait
+        self._given_back: int | None = None
         self.ttl_seconds = int(ddl_timeout_seconds + margin_seconds)
         self.wait_seconds = 3.0 * self.ttl_seconds + 60.0
 
@@ -93,6 +94,14 @@ class Lease:
         deadline = time.monotonic() + self.wait_seconds
         pause, told = 0.05, ""
         unsure: tuple[Held, bool] | None = None
+        if self._given_back is not None:
+            # Mostly nobody has taken it since: one conditional write then, and no read.
+            number, self._given_back = self._given_back, None
+            unsure = (Held(owner=self._owner, number=number + 1, expires=self._expiry()), False)
+            with suppress(*DRIVER_ERRORS):
+                if self._try(number, None):
+                    return self._begun(*unsure)
+                unsure = None
         while True:
             with suppress(*DRIVER_ERRORS, ClusterError):  # unknown: the next round reads what stands
                 owner, number, released = self._read()
@@ -172,7 +181,7 @@ class Lease:
         released = held.number - 1 if held.is_in_doubt else held.number
         # Unknown: if it does not arrive, the lease ends by itself and the next holder stays quiet.
         with suppress(*DRIVER_ERRORS):
-            self._database.conditional(
+            applied, _row = self._database.conditional(
                 [
                     (
                         f"UPDATE {self._table} SET owner = null, released = ? WHERE resource = ? "
@@ -181,3 +190,5 @@ class Lease:
                     )
                 ]
             )
+            if applied and released == held.number:
+                self._given_back = held.number

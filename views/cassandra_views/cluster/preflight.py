@@ -16,6 +16,7 @@ from cassandra_views.cluster.database import Database, Row, driver_text
 from cassandra_views.cluster.members import read_members
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.errors import ClusterError, PreflightError
+from cassandra_views.model.names import quoted
 from cassandra_views.model.steps import CreateGeneration, DropGeneration, Step, SweepOrphan
 
 _SETTINGS = (
@@ -152,10 +153,10 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
     if role is None:
         return
     try:
-        roles = database.rows(f'LIST ROLES OF "{role}"')
+        roles = database.rows(f"LIST ROLES OF {quoted(role)}")
         if any(row.get("super") for row in roles):
             return
-        grants = database.rows(f'LIST ALL PERMISSIONS OF "{role}"')
+        grants = database.rows(f"LIST ALL PERMISSIONS OF {quoted(role)}")
     except ClusterError:
         return  # a role that may not list its grants finds out from the server's own answer
     granted = {(row["permission"], row["resource"]) for row in grants}
@@ -168,7 +169,7 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
         }
         for permission in ("ALTER", "SELECT"):  # to create and drop its views, and to audit them
             if not any((permission, resource) in granted for resource in covering):
-                raise _missing(permission, f"{keyspace}.{table}")
+                raise _missing(permission, f"{quoted(keyspace)}.{quoted(table)}")
 
 
 def _missing(permission: str, table: str) -> PreflightError:

@@ -17,7 +17,7 @@ from cassandra import ConsistencyLevel
 
 from cassandra_views.cluster.database import DRIVER_ERRORS, Database, Row, driver_text, is_unknown_table
 from cassandra_views.cluster.history import Event, History, author
-from cassandra_views.cluster.registry_rows import as_stored, check_move, holds, record_of, stored
+from cassandra_views.cluster.registry_rows import VERDICT_COLUMNS, as_stored, check_move, holds, record_of, stored
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.model.errors import ClusterError, RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, State, ViewRecord
@@ -89,12 +89,14 @@ class Registry:
         )
         return record_of(name, rows)
 
-    def raise_fence(self, name: ViewName, *, revision: str | None = None) -> ViewRecord:
+    def raise_fence(self, name: ViewName, *, revision: str | None = None, needs_row: bool = True) -> ViewRecord:
         """Take a view's row for this run: whoever held it before can write no more.
 
         Args:
             revision: what the row must still be (``ViewRecord.revision``). A stale plan is refused before
                 the fence is raised, so that it does not stop the run that made it stale.
+            needs_row: False leaves a view without a row as it is: nobody works on it, and the first change
+                makes its row, on the condition that there is still none.
 
         Returns:
             The record as it is now, under the new fence.
@@ -103,14 +105,17 @@ class Registry:
             StalePlan: the row is not of that revision.
             ClusterError: conditional writes fail.
         """
-        for _ in range(20):
-            record = self._settled_read(name)
+        for attempt in range(20):
+            # A plain read is enough at first: the conditional write fails where it was behind.
+            record = self._settled_read(name, is_serial=attempt > 0)
             if revision is not None and record.revision() != revision:
                 raise StalePlan(
                     "the plan is stale: the view's registry rows have changed since it was made",
                     on=str(name),
                     next="Plan again",
                 )
+            if not record.fence and not needs_row:
+                return record
             fence = record.fence + 1
             if record.fence:
                 query = f"UPDATE {self._views} SET fence = ? WHERE keyspace_name = ? AND view_name = ? IF fence = ?"
@@ -170,20 +175,33 @@ class Registry:
             next="See that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
         )
 
-    def write_verdict(self, name: ViewName, number: int, audit: Audit, *, at: datetime, rows: int | None) -> bool:
+    def write_verdict(
+        self,
+        name: ViewName,
+        number: int,
+        audit: Audit,
+        *,
+        at: datetime,
+        rows: int | None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Write what an audit found of a generation that serves; return False where it serves no longer.
 
         The fence is left as it is: whoever works on the view meanwhile is not stopped by it.
 
+        Args:
+            facts: the columns that hold what it counted; without any, what a former audit counted is forgotten.
+
         Raises:
             ClusterError: conditional writes fail.
         """
-        at = as_stored(at)
+        columns = dict.fromkeys(VERDICT_COLUMNS) | dict(facts or {})
+        columns |= {"audit": audit.value, "audited_at": as_stored(at), "rows_built": rows}
         query = (
-            f"UPDATE {self._views} SET audit = ?, audited_at = ?, rows_built = ? "
+            f"UPDATE {self._views} SET {', '.join(f'{column} = ?' for column in columns)} "
             "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
         )
-        values = (audit.value, at, rows, name.keyspace, name.view, number, State.SERVING.value)
+        values = (*columns.values(), name.keyspace, name.view, number, State.SERVING.value)
         for _ in range(5):
             with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
                 applied, _found = self._database.conditional([(query, values)])
@@ -194,13 +212,13 @@ class Registry:
             next="See that a quorum of the registry's replicas is up, then run the command again",
         )
 
-    def _settled_read(self, name: ViewName) -> ViewRecord:
-        """Read a view's row at SERIAL; rivals can make such a read time out, so it is tried more than once."""
+    def _settled_read(self, name: ViewName, *, is_serial: bool = True) -> ViewRecord:
+        """Read a view's row, mostly at SERIAL; rivals can make such a read time out, so it is tried more than once."""
         for pause in (0.05, 0.1, 0.2, 0.5, 1.0):
             with suppress(ClusterError):
-                return self.read(name, is_serial=True)
+                return self.read(name, is_serial=is_serial)
             time.sleep(pause)
-        return self.read(name, is_serial=True)
+        return self.read(name, is_serial=is_serial)
 
     def change(
         self,
@@ -229,7 +247,7 @@ class Registry:
         statements: list[tuple[str, tuple[Any, ...]]] = [
             (
                 f"UPDATE {self._views} SET {sets} WHERE keyspace_name = ? AND view_name = ? IF fence = ?",
-                (record.fence + 1, *statics.values(), *key, record.fence),
+                (record.fence + 1, *statics.values(), *key, record.fence or None),
             )
         ]
         for number, columns in (generations or {}).items():
@@ -263,7 +281,8 @@ class Registry:
                 break
             if applied:
                 # Under our own fence, also where a rival has raised it since: our next change must fail then.
-                return replace(self._settled_read(record.name), fence=record.fence + 1)
+                # What was applied is committed at LOCAL_QUORUM, so a plain read at that level sees it.
+                return replace(self._settled_read(record.name, is_serial=False), fence=record.fence + 1)
             if error is not None:
                 # An earlier sending of the same batch may have arrived after we looked.
                 now = self._settled_read(record.name)

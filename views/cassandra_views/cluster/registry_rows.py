@@ -24,6 +24,16 @@ from cassandra_views.model.names import ViewName
 _CHECKED = ("state", "audit", "physical_name")
 _FIELDS = {"physical_name": "physical"}
 
+VERDICT_COLUMNS = (
+    "audit_base_rows",
+    "audit_missing_rows",
+    "audit_extra_rows",
+    "audit_is_partial",
+    "audit_method",
+    "audit_first_time",
+)
+"""What the registry keeps of a verdict, beside ``audit``, ``audited_at`` and ``rows_built``."""
+
 
 def check_move(record: ViewRecord, number: int, columns: Mapping[str, Any]) -> None:
     """Refuse a state move that the one table of moves does not hold: a bug of ours, never a user's."""
@@ -139,6 +149,12 @@ def _generation(row: Row) -> Generation:
         served_at=_utc(row["served_at"]),
         retired_at=_utc(row["retired_at"]),
         rows_built=row["rows_built"],
+        audit_base_rows=row.get("audit_base_rows"),
+        audit_missing_rows=row.get("audit_missing_rows"),
+        audit_extra_rows=row.get("audit_extra_rows"),
+        audit_is_partial=bool(row.get("audit_is_partial")),
+        audit_method=row.get("audit_method") or "",
+        audit_first_time=row.get("audit_first_time") or "",
         run=row["run"] or "",
         cql=row["cql"] or "",
         reason=row["reason"] or "",

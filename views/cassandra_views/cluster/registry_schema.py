@@ -10,7 +10,7 @@ import uuid
 
 from cassandra_views.model.names import quoted, table_id
 
-SCHEMA_NUMBER = 2
+SCHEMA_NUMBER = 3
 
 _TABLES = {
     "about": """
@@ -48,6 +48,12 @@ _TABLES = {
         served_at timestamp,
         retired_at timestamp,
         rows_built bigint,
+        audit_base_rows bigint,
+        audit_missing_rows bigint,
+        audit_extra_rows bigint,
+        audit_is_partial boolean,
+        audit_method text,
+        audit_first_time text,
         run text,
         cql text,
         reason text,
@@ -80,7 +86,13 @@ _TABLES = {
     """,
 }
 
-_ADDED = {2: {"views": "failures int static, failed_at timestamp static"}}
+_ADDED = {
+    2: {"views": "failures int static, failed_at timestamp static"},
+    3: {
+        "views": "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
+        "audit_is_partial boolean, audit_method text, audit_first_time text"
+    },
+}
 """Columns that came with a schema number, by table."""
 
 _COMMENTS = {

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from cassandra_views.cql.fingerprint import canonical_relation
+from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_where
 from cassandra_views.cql.printing import bound_relations
 from cassandra_views.cql.types import BadType, canonical_type
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.statement import Option, OptionValue, TableStatement, ViewStatement
+from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.table import Column, TableShape
-
-_UNSEEN = frozenset(("comment", "id", "extensions", "memtable"))
-"""Not compared: the manager's own, or not shown by the schema tables as they were given."""
 
 
 def view_drift(
@@ -30,6 +26,8 @@ def view_drift(
 ) -> tuple[str, ...]:
     """Return the differences between what was asked for and the view that exists; empty where none.
 
+    Options are left out (``option_differences`` tells of them): none changes what rows a view holds.
+
     Args:
         statement: what the file says.
         base: the base table's shape, for the types of columns.
@@ -41,6 +39,7 @@ def view_drift(
         window_end: likewise.
         ignore_window: leave restrictions of the window's column out of the comparison.
     """
+    statement = statement.ordered_like(base)
     differences: list[str] = []
     if base_name != statement.base:
         differences.append(f"its base is {base_name}, not {statement.base}")
@@ -56,7 +55,6 @@ def view_drift(
             differences.append(f"column {name} is of type {_type(column)}, not {_type(wanted)}")
     differences += _key_drift(statement.partition_key, statement.clustering, statement.descending, live)
     differences += _where_drift(statement, where_clause, window_start, window_end, ignore_window)
-    differences += _option_drift(statement.options, live)
     return tuple(differences)
 
 
@@ -76,7 +74,7 @@ def table_drift(wanted: TableStatement, live: TableShape) -> tuple[str, ...]:
             differences.append(f"column {column.name} is {other.kind.value}, not {column.kind.value}")
     descending = frozenset(column.name for column in shape.clustering if column.is_descending)
     differences += _key_drift(wanted.partition_key, wanted.clustering, descending, live)
-    differences += _option_drift(wanted.options, live)
+    differences += option_differences(wanted.options, live)
     return tuple(differences)
 
 
@@ -123,48 +121,3 @@ def _where_drift(
     return [f"its WHERE lacks {text}" for text in sorted(asked - has)] + [
         f"its WHERE also has {text}" for text in sorted(has - asked)
     ]
-
-
-def _option_drift(options: tuple[Option, ...], live: TableShape) -> list[str]:
-    differences: list[str] = []
-    for option in options:
-        found = live.find_option(option.name)
-        if option.name in _UNSEEN or _is_same(option.value, found):
-            continue
-        differences.append(f"option {option.name} is {_shown(found)}, not {_shown(option.value)}")
-    return differences
-
-
-def _is_same(wanted: OptionValue, found: OptionValue | None) -> bool:
-    if found is None:
-        # A column that this server's schema tables lack, or keep as null for the default.
-        return wanted in ("false", "0")
-    if isinstance(wanted, str) or isinstance(found, str):
-        return isinstance(wanted, str) and isinstance(found, str) and _scalar(wanted) == _scalar(found)
-    there = {key: _scalar(value) for key, value in found}
-    if dict(wanted).get("enabled", "").lower() == "false":
-        return there.get("enabled") == "false"
-    # The server adds its defaults to the maps; what was named must be there.
-    return all(there.get(key) == _scalar(value) for key, value in wanted)
-
-
-def _scalar(value: str) -> str:
-    """Return the value as the server would keep it: numbers one way, classes by their short names."""
-    text = value.strip().lower()
-    if re.fullmatch(r"-?[0-9]*\.?[0-9]+(?:e-?[0-9]+)?", text):
-        return repr(float(text))
-    percentile = re.fullmatch(r"([0-9.]+)(?:p|percentile)", text)
-    if percentile:
-        return f"{float(percentile[1])!r}p"
-    milliseconds = re.fullmatch(r"([0-9.]+)ms", text)
-    if milliseconds:
-        return f"{float(milliseconds[1])!r}ms"
-    return text.rpartition(".")[2] if text.startswith("org.apache.cassandra.") else text
-
-
-def _shown(value: OptionValue | None) -> str:
-    if value is None:
-        return "not set"
-    if isinstance(value, str):
-        return value
-    return "{" + ", ".join(f"{key}: {one}" for key, one in value) + "}"

@@ -82,7 +82,11 @@ def _lint_selection(statement: ViewStatement, report: Report) -> None:
         text = term_cql(item.term)
         if item.alias is not None:
             what = f"Cannot use aliases when defining a materialized view (got {text} AS {item.alias})"
-            report.add("CV105", what, item.at, f"Select {text} under its own name")
+            fix = (
+                f"Select {text} under its own name; a query can rename it when it reads the view, as in "
+                f"SELECT {text} AS {item.alias}"
+            )
+            report.add("CV105", what, item.at, fix)
         elif item.column is None:
             what = f"Can only select columns by name when defining a materialized view (got {text})"
             report.add("CV106", what, item.at, "Select plain columns; compute the rest into a table by a job")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_literal
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.names import quoted
 from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.statement import ColumnDeclaration, OptionValue, TableStatement, ViewStatement
+from cassandra_views.model.table import TableShape
 from cassandra_views.model.term import (
     Arithmetic,
     Call,
@@ -221,11 +224,40 @@ def string_cql(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def map_cql(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return pairs of texts as a CQL map."""
+    return "{" + ", ".join(f"{string_cql(key)}: {string_cql(value)}" for key, value in pairs) + "}"
+
+
 def option_cql(value: OptionValue) -> str:
     """Return an option's value as CQL: numbers, booleans and uuids bare, other texts quoted."""
     if isinstance(value, str):
         return value if _BARE_OPTION.fullmatch(value) else string_cql(value)
-    return "{" + ", ".join(f"{string_cql(key)}: {string_cql(one)}" for key, one in value) + "}"
+    return map_cql(value)
+
+
+def keyspace_cql(keyspace: Keyspace, *, verb: str = "CREATE") -> str:
+    """Return the CREATE KEYSPACE, or with another verb the ALTER KEYSPACE, that gives it its replication."""
+    return f"{verb} KEYSPACE {quoted(keyspace.name)} WITH replication = {map_cql(keyspace.replication)}"
+
+
+def alter_table_cql(statement: TableStatement, live: TableShape) -> tuple[str, ...]:
+    """Return the ALTER statements that give a table what its file says; what no ALTER can change is left out.
+
+    No column is ever dropped by them: that deletes data.
+    """
+    table = quoted(live.keyspace) + "." + quoted(live.name)
+    added = [
+        f"ALTER TABLE {table} ADD {_declaration_cql(column)}"
+        for column in statement.columns
+        if column.name not in statement.key and live.find_column(column.name) is None
+    ]
+    options = [
+        f"{quoted(option.name)} = {option_cql(option.value)}"
+        for option in statement.options
+        if live.find_option(option.name) is not None and option_differences([option], live)
+    ]
+    return (*added, *([f"ALTER TABLE {table} WITH {' AND '.join(options)}"] if options else []))
 
 
 def _qualified(qualifier: str | None, name: str) -> str:

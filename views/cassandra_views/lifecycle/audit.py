@@ -1,8 +1,9 @@
 """The audit of keys: are the rows of the window in the generation, and no others?
 
-Counts base and view by token ranges. Where the counts differ (writes never rest), or the servers
-cannot count, the keys themselves are compared, and each difference is looked at again by point reads
-before it counts. A full audit (STALE, KEY) has the same place and verdict.
+Reads the keys of base and view once each, by token ranges, into digests: equal digests pass. Where they differ (writes
+never rest) the keys of the buckets that differ are read again and compared, and each difference is looked at again,
+by its key, before it counts. Rows are compared as the bytes that the server sent. Values outside the keys are not
+compared.
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cassandra_views.cluster.database import Database, explained
 from cassandra_views.cluster.drain import find_undrained, server_time
 from cassandra_views.cluster.members import read_members
-from cassandra_views.lifecycle.scan import RANGES, Row, Scan
+from cassandra_views.cluster.raw_rows import RawRow
+from cassandra_views.lifecycle.digests import BUCKETS, Digest, RangeDigest, bucket_of
+from cassandra_views.lifecycle.scan import Identity, Scan
+from cassandra_views.lifecycle.verdict import Method, Verdict
 from cassandra_views.model.relation import Relation
 from cassandra_views.model.table import TableShape
 
-_BUCKETS = 65_536
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
-_EVERY_BUCKET = frozenset(range(_BUCKETS))
 _LOOKS = 7
 """With the pauses doubling from half a second the last look is half a minute after the first: a view write that
 was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
@@ -34,41 +35,24 @@ _MORE_PAUSE_SECONDS = 10.0
 _CHUNK = 200
 _ENOUGH = 100
 """As many differences prove one; more are not looked at again one by one."""
+_WHOLE_SIDE = 10
+"""Of a side that has at least so many rows, while the other has none, writes under way are no likely reason."""
+_WHOLE_SIDE_LOOKS = 3
+_EXAMPLES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What an audit found.
+class _Kept:
+    """The rows of one token range that fall into some buckets, by their identity."""
 
-    Args:
-        missing: rows of the base that the view lacks, as examples.
-        extra: rows of the view that the base lacks, as examples.
-        is_partial: there may be more than these.
-    """
+    def __init__(self, scan: Scan, buckets: frozenset[int]) -> None:
+        self._scan = scan
+        self._buckets = buckets
+        self.rows: dict[Identity, RawRow] = {}
 
-    base_rows: int
-    view_rows: int
-    missing: tuple[Row, ...] = ()
-    extra: tuple[Row, ...] = ()
-    method: str = "counts"
-    is_partial: bool = False
-
-    @property
-    def is_passed(self) -> bool:
-        """Tell whether the view holds what it should."""
-        return not self.missing and not self.extra
-
-    def __str__(self) -> str:
-        if self.is_passed and self.view_rows != self.base_rows:
-            return f"{self.view_rows:,} rows, {self.base_rows:,} in the base a moment before ({self.method})"
-        if self.is_passed:
-            return f"{self.view_rows:,} rows of {self.base_rows:,} ({self.method})"
-        least = "at least " if self.is_partial else ""
-        found = []
-        for label, rows in (("MISSING", self.missing), ("EXTRA", self.extra)):
-            if rows:
-                found.append(f"{least}{len(rows):,} {label} (such as {', '.join(map(str, rows[0]))})")
-        return "; ".join(found)
+    def add(self, rows: Sequence[RawRow]) -> None:
+        for identity, row in zip(self._scan.identities(rows), rows, strict=True):
+            if bucket_of(hash(identity)) in self._buckets:
+                self.rows[identity] = row
 
 
 class Audit:
@@ -106,96 +90,117 @@ class Audit:
         on = str(self._scan.view)
         with explained("the audit cannot read", on=on, remains=self._remains):
             self._scan.prepare()
-            if self._scan.can_count:
-                before = self._count(self._scan.base, "base", 0.0)
-                seen = self._count(self._scan.view, "view", 0.25)
-                if seen == before:
-                    return Verdict(base_rows=before, view_rows=seen)
-                if before + seen <= _KEPT_ROWS:
-                    return self._compare(before, seen, [_EVERY_BUCKET])
-            return self._compare_buckets()
+            base = self._digest(self._scan.base, "base", 0.0)
+            view = self._digest(self._scan.view, "view", 0.3)
+            differing = base.differing(view)
+            if not differing and base.rows == view.rows:
+                return Verdict(base_rows=base.rows, view_rows=view.rows)
+            return self._whole_side(base, view) or self._compare(base, view, differing)
 
-    def _count(self, shape: TableShape, label: str, from_share: float) -> int:
-        def tell(index: int) -> None:
-            self._on_progress(f"audit: counting {label}", from_share + 0.25 * index / RANGES)
+    def _digest(self, shape: TableShape, label: str, from_share: float) -> Digest:
+        found = Digest()
 
-        return self._scan.count(shape, tell)
+        def tell(share: float, rows: int) -> None:
+            self._on_progress(f"audit: reading keys of {label}, {rows:,}", from_share + 0.3 * share)
 
-    def _compare_buckets(self) -> Verdict:
-        """Compare digests of the keys, then the keys of those buckets that differ: more than fit in memory at once."""
-        base, base_rows = self._digest(self._scan.base, "base", 0.5)
-        view, view_rows = self._digest(self._scan.view, "view", 0.6)
-        differing = [index for index in range(_BUCKETS) if base[index] != view[index]]
-        at_a_time = max(1, _KEPT_ROWS * _BUCKETS // max(_BUCKETS, base_rows + view_rows))
-        groups = [frozenset(differing[start : start + at_a_time]) for start in range(0, len(differing), at_a_time)]
-        return self._compare(base_rows, view_rows, groups)
+        for part in self._scan.fold(shape, lambda: RangeDigest(self._scan.identities), tell):
+            found.add(part)
+        return found
 
-    def _compare(self, base_rows: int, view_rows: int, groups: Iterable[frozenset[int]]) -> Verdict:
-        """Compare the keys of the buckets, one group at a time, and look again at what differs."""
-        missing: list[Row] = []
-        extra: list[Row] = []
+    def _whole_side(self, base: Digest, view: Digest) -> Verdict | None:
+        """Return the verdict where one side has rows and the other none at all, after a few quick looks at some."""
+        if min(base.rows, view.rows) or max(base.rows, view.rows) < _WHOLE_SIDE:
+            return None
+        is_view_empty = not view.rows
+        samples = (base.samples if is_view_empty else view.samples)[:_CHUNK]
+        differs = self._is_missing if is_view_empty else self._is_extra
+        left, _done = self._look_again([(row, differs) for row in samples], is_quick=True)
+        if len(left) < len(samples):
+            return None
+        shown = tuple(self._scan.shown(row) for row, _differs in left[:_EXAMPLES])
+        return Verdict(
+            base_rows=base.rows,
+            view_rows=view.rows,
+            missing_rows=base.rows,
+            extra_rows=view.rows,
+            missing=shown if is_view_empty else (),
+            extra=() if is_view_empty else shown,
+            method=Method.KEYS,
+        )
+
+    def _compare(self, base: Digest, view: Digest, differing: Sequence[int]) -> Verdict:
+        """Compare the keys of the buckets that differ, some at a time, and look again at what differs."""
+        at_a_time = max(1, _KEPT_ROWS * BUCKETS // max(BUCKETS, base.rows + view.rows))
+        starts = range(0, len(differing), at_a_time)
+        missing: list[RawRow] = []
+        extra: list[RawRow] = []
         is_partial = False
-        for group in groups:
-            only_base, only_view = self._difference(group)
+        for start in starts:
+            only_base, only_view = self._difference(frozenset(differing[start : start + at_a_time]))
             self._on_progress("audit: looking again at what differs", 0.9)
-            missing += self._still(only_base, self._is_missing)
-            extra += self._still(only_view, self._is_extra)
-            is_partial = max(len(missing), len(extra)) >= _ENOUGH
+            asked = [
+                *_mixed([(row, self._is_missing) for row in only_base], [(row, self._is_extra) for row in only_view])
+            ]
+            left, is_done = self._look_again(asked)
+            missing += [row for row, differs in left if differs == self._is_missing]
+            extra += [row for row, differs in left if differs == self._is_extra]
+            is_partial = not is_done or (max(len(missing), len(extra)) >= _ENOUGH and start != starts[-1])
             if is_partial:
                 break
         return Verdict(
-            base_rows=base_rows,
-            view_rows=view_rows,
-            missing=tuple(missing),
-            extra=tuple(extra),
-            method="keys",
+            base_rows=base.rows,
+            view_rows=view.rows,
+            missing_rows=len(missing),
+            extra_rows=len(extra),
+            missing=tuple(map(self._scan.shown, missing[:_EXAMPLES])),
+            extra=tuple(map(self._scan.shown, extra[:_EXAMPLES])),
+            method=Method.KEYS,
             is_partial=is_partial,
         )
 
-    def _digest(self, shape: TableShape, label: str, from_share: float) -> tuple[list[int], int]:
-        buckets, count = [0] * _BUCKETS, 0
-        for row in self._scan.rows(shape):
-            value = _hash(row)
-            place = value % _BUCKETS
-            buckets[place] = (buckets[place] + (value >> 16) * 2 + 1) & 0xFFFFFFFFFFFFFFFF
-            count += 1
-            if count % 50_000 == 0:
-                self._on_progress(f"audit: comparing keys of {label}, {count:,}", from_share)
-        return buckets, count
-
-    def _difference(self, buckets: frozenset[int]) -> tuple[list[Row], list[Row]]:
+    def _difference(self, buckets: frozenset[int]) -> tuple[list[RawRow], list[RawRow]]:
         """Return the rows of these buckets that only the base, and that only the view has."""
-        found: dict[Any, Row] = {}
-        for row in self._scan.rows(self._scan.base):
-            if _hash(row) % _BUCKETS in buckets:
-                found[_hashable(row)] = row
-        only_view: list[Row] = []
-        for row in self._scan.rows(self._scan.view):
-            if _hash(row) % _BUCKETS in buckets and found.pop(_hashable(row), None) is None:
-                only_view.append(row)
+        found: dict[Identity, RawRow] = {}
+        for label, shape, from_share in (("base", self._scan.base, 0.6), ("view", self._scan.view, 0.75)):
+
+            def tell(share: float, rows: int, label: str = label, from_share: float = from_share) -> None:
+                self._on_progress(f"audit: comparing keys of {label}, {rows:,}", from_share + 0.15 * share)
+
+            only_view: list[RawRow] = []
+            for part in self._scan.fold(shape, lambda: _Kept(self._scan, buckets), tell):
+                if shape is self._scan.base:
+                    found |= part.rows
+                else:
+                    only_view += [row for identity, row in part.rows.items() if found.pop(identity, None) is None]
         return list(found.values()), only_view
 
-    def _still(self, rows: list[Row], differs: Callable[[Row], bool]) -> list[Row]:
-        """Return the rows that differ at each of several looks: a write under way is no difference."""
-        still: list[Row] = []
+    def _look_again(
+        self, rows: Sequence[tuple[RawRow, Callable[[RawRow], bool]]], *, is_quick: bool = False
+    ) -> tuple[list[tuple[RawRow, Callable[[RawRow], bool]]], bool]:
+        """Return the rows that differ at each of several looks, and whether all were looked at.
+
+        A write under way is no difference.
+        """
+        still: list[tuple[RawRow, Callable[[RawRow], bool]]] = []
         began = server_time(self._database)
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="audit") as pool:
             for start in range(0, len(rows), _CHUNK):
-                left = rows[start : start + _CHUNK]
-                for pause in self._pauses(began):
+                left = list(rows[start : start + _CHUNK])
+                for pause in self._pauses(began, is_quick=is_quick):
                     time.sleep(pause)
-                    left = [row for row, is_so in zip(left, pool.map(differs, left), strict=True) if is_so]
+                    found = pool.map(lambda each: each[1](each[0]), left)
+                    left = [each for each, is_so in zip(left, found, strict=True) if is_so]
                     if not left:
                         break
                 still += left
-                if len(still) >= _ENOUGH:
-                    break
-        return still
+                if len(still) >= _ENOUGH and start + _CHUNK < len(rows):
+                    return still, False
+        return still, True
 
-    def _pauses(self, began: datetime) -> Iterator[float]:
+    def _pauses(self, began: datetime, *, is_quick: bool) -> Iterator[float]:
         """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way."""
         yield 0.0
-        for look in range(_LOOKS - 1):
+        for look in range((_WHOLE_SIDE_LOOKS if is_quick else _LOOKS) - 1):
             yield self._recheck_seconds * 2**look
         for _ in range(_MORE_LOOKS):
             if not find_undrained(self._database, read_members(self._database), began):
@@ -203,26 +208,28 @@ class Audit:
             self._on_progress("audit: waiting for view writes that a node still holds", 0.95)
             yield _MORE_PAUSE_SECONDS
 
-    def _is_missing(self, row: Row) -> bool:
+    def _is_missing(self, row: RawRow) -> bool:
         """Tell whether the base has the row before and after the view has it not."""
-        if self._scan.find_base(row) != row or self._scan.is_in_view(row):
+        if not self._is_in_base(row) or self._scan.is_in_view(row):
             return False
-        return self._scan.find_base(row) == row
+        return self._is_in_base(row)
 
-    def _is_extra(self, row: Row) -> bool:
+    def _is_extra(self, row: RawRow) -> bool:
         """Tell whether the view has the row before and after the base has it not."""
-        if not self._scan.is_in_view(row) or self._scan.find_base(row) == row:
+        if not self._scan.is_in_view(row) or self._is_in_base(row):
             return False
         return self._scan.is_in_view(row)
 
-
-def _hashable(row: Row) -> Any:
-    try:
-        hash(row)
-    except TypeError:  # collections
-        return repr(row)
-    return row
+    def _is_in_base(self, row: RawRow) -> bool:
+        found = self._scan.find_base(row)
+        return found is not None and self._scan.identity(found) == self._scan.identity(row)
 
 
-def _hash(row: Row) -> int:
-    return hash(_hashable(row))
+def _mixed(one: Sequence[Any], other: Sequence[Any]) -> Iterable[Any]:
+    """Yield the members of both in turns, so that the first of each are looked at first."""
+    for index in range(max(len(one), len(other))):
+        yield from one[index : index + 1]
+        yield from other[index : index + 1]
+
+
+__all__ = ["Audit", "Verdict"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from cassandra_views.cluster.database import Database
 from cassandra_views.lifecycle.comparing import Standing, compare, look_up
@@ -40,15 +41,16 @@ class AuditSteps:
             return "it serves no longer"
         found = look_up(self._database, view, each)
         rows = each.rows_built
+        facts: dict[str, Any] = {}
         if isinstance(found, Standing):
             verdict = compare(
                 self._database, self._listener, view, each, found, remains="It serves as before, unaudited this time"
             )
-            text, rows, is_passed = str(verdict), verdict.view_rows, verdict.is_passed
+            text, rows, is_passed, facts = str(verdict), verdict.view_rows, verdict.is_passed, verdict.facts
         else:
             text, is_passed = found, False
         audit = Audit.PASSED if is_passed else Audit.FAILED
-        if not self._ledger.registry.write_verdict(view, number, audit, at=self._clock(), rows=rows):
+        if not self._ledger.registry.write_verdict(view, number, audit, at=self._clock(), rows=rows, facts=facts):
             return "it serves no longer"
         self._ledger.tell(view, "audit passed" if is_passed else "audit failed", number=number, detail=text)
         if not is_passed:

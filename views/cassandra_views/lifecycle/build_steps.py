@@ -106,7 +106,7 @@ class BuildSteps:
         _record, each = self._ledger.get(step.view, step.number, State.BUILDING)
         # Before the wait, since what is not as asked for need not be waited for; a run may have been
         # killed between the CREATE and this look.
-        self._get_standing(step.view, each)
+        standing = self._get_standing(step.view, each)
         found = self._build_wait.wait(step.view, step.number)
         rows = {"state": State.BUILT, "built_at": self._clock(), "rows_built": found.keys or None}
         self._ledger.change(step.view, generations={step.number: rows})
@@ -114,9 +114,12 @@ class BuildSteps:
         without = f"without {', '.join(found.left_out)}" if found.left_out else ""
         if without:
             told.append(f"{without}, by the choice of who ran this: it could not be reached")
+        told += standing.notes
         self._ledger.tell(step.view, "built", number=step.number, detail="; ".join(told))
         nodes = len(found.nodes) - len(found.left_out)
-        return f"built on {nodes} node{'s' if nodes != 1 else ''}{f', {without}' if without else ''}"
+        return "; ".join(
+            [f"built on {nodes} node{'s' if nodes != 1 else ''}{f', {without}' if without else ''}", *standing.notes]
+        )
 
     def audit(self, step: AuditGeneration) -> str:
         """Compare the generation with its base, and write the verdict down.
@@ -134,6 +137,7 @@ class BuildSteps:
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
             "rows_built": verdict.view_rows,
+            **verdict.facts,
         }
         if not verdict.is_passed:
             rows |= {"state": State.FAILED, "reason": f"audit: {verdict}"}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cassandra_views.cluster.catalog import read_catalog
+from cassandra_views.cluster.catalog import find_view_and_base
 from cassandra_views.cluster.database import Database
 from cassandra_views.cql.drift import view_drift
+from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.lifecycle.audit import Audit, Verdict
 from cassandra_views.lifecycle.reports import Listener, Progress
@@ -18,23 +19,28 @@ from cassandra_views.model.table import TableShape
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A generation that stands in the schema just as it was asked for, with its base."""
+    """A generation that stands in the schema just as it was asked for, with its base.
+
+    Args:
+        notes: options that the server has otherwise than they were asked for, in words.
+    """
 
     live: LiveView
     base: TableShape
+    notes: tuple[str, ...] = ()
 
 
 def look_up(database: Database, view: ViewName, each: Generation) -> Standing | str:
     """Return what the schema holds of a generation, or why that is not what was asked for: a name proves nothing."""
-    catalog = read_catalog(database, [view.keyspace])
-    live = catalog.find_view(view, each.number)
-    base = catalog.find_table(view.keyspace, live.base) if live else None
-    if live is None or base is None:
+    found = find_view_and_base(database, view.keyspace, each.physical)
+    if found is None:
         return "it is gone from the schema"
+    live, base = found
     if live.table_id != each.table_id:
         return "it was dropped and created again by somebody else"
+    statement = parse_view(each.cql)
     differences = view_drift(
-        parse_view(each.cql),
+        statement,
         base,
         live.shape,
         where_clause=live.where_clause,
@@ -43,7 +49,7 @@ def look_up(database: Database, view: ViewName, each: Generation) -> Standing | 
     )
     if differences:
         return f"the server made something else of it: {'; '.join(differences)}"
-    return Standing(live=live, base=base)
+    return Standing(live=live, base=base, notes=option_differences(statement.options, live.shape))
 
 
 def compare(

@@ -56,7 +56,7 @@ class Ledger:
         """
         record = self._records.get(view)
         if record is None:
-            record = self.registry.raise_fence(view, revision=self._revisions.get(view))
+            record = self.registry.raise_fence(view, revision=self._revisions.get(view), needs_row=False)
             self._records[view] = record
         return record
 

@@ -45,12 +45,11 @@ class QuietLease:
             LeaseHeld: others kept the lease.
         """
         while True:
-            self._await(keyspace)
             with self._lease.held() as held:
-                # The former holder may have begun a build after we looked.
                 if not self._running(keyspace):
                     yield held
                     return
+            self._await(keyspace)  # without the lease, which others need meanwhile
 
     def _running(self, keyspace: str) -> tuple[str, ...]:
         ignored = self._ignored.setdefault(keyspace, set())

@@ -9,10 +9,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import UUID
 
 from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.raw_rows import RawRow, RawRows
 from cassandra_views.cql.printing import relation_cql, term_cql
+from cassandra_views.lifecycle.raw_values import Key, order_key
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.table import TableShape
@@ -26,14 +27,7 @@ _COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.GREATER: operator.gt,
     Operator.GREATER_OR_EQUAL: operator.ge,
 }
-_ORDERED = frozenset(
-    """ascii text tinyint smallint int bigint varint decimal float double boolean blob
-    date time timestamp timeuuid""".split()  # noqa: SIM905
-)
-"""Types whose values Python orders as the server does (``timeuuid`` by ``_ordered``); of the others only
-equality is judged."""
-
-Test = Callable[[Sequence[Any]], bool]
+Test = Callable[[RawRow], bool]
 
 
 class RowFilter:
@@ -50,24 +44,25 @@ class RowFilter:
     def __init__(
         self, database: Database, base: TableShape, relations: Sequence[Relation], columns: Sequence[str]
     ) -> None:
-        self._database = database
+        self._raw = RawRows(database)
         self._base = base
         self._places = {name: index for index, name in enumerate(columns)}
         self._tests = [self._test(relation) for relation in relations]
 
-    def __call__(self, row: Sequence[Any]) -> bool:
+    def __call__(self, row: RawRow) -> bool:
         """Tell whether the row meets every relation; a null meets none."""
         return all(test(row) for test in self._tests)
 
     def _test(self, relation: Relation) -> Test:
         places = [self._places[name] for name in relation.columns]
         types = [self._type(name) for name in relation.columns]
+        orders = [order_key(each) for each in types]
         is_known = relation.subject in (Subject.COLUMN, Subject.TUPLE)
         if is_known and relation.operator is Operator.IN:
-            wanted = [self._constant(value, types) for value in relation.values]
-            return lambda row: _picked(row, places, types) in wanted
+            wanted = [self._constant(value, types, orders) for value in relation.values]
+            return lambda row: _picked(row, places, orders) in wanted
         compare = _COMPARISONS.get(relation.operator)
-        is_ordered = relation.operator is Operator.EQUAL or all(each in _ORDERED for each in types)
+        is_ordered = relation.operator is Operator.EQUAL or None not in orders
         if not is_known or compare is None or not is_ordered:
             raise ClusterError(
                 f"the servers forbid ALLOW FILTERING, and '{relation_cql(relation)}' can only be judged by them",
@@ -75,10 +70,10 @@ class RowFilter:
                 remains="It was not served",
                 next="Set allow_filtering_enabled: true on the nodes, or write that condition as comparisons",
             )
-        bound = self._constant(relation.values[0], types)
+        bound = self._constant(relation.values[0], types, orders)
 
-        def test(row: Sequence[Any]) -> bool:
-            value = _picked(row, places, types)
+        def test(row: RawRow) -> bool:
+            value = _picked(row, places, orders)
             return None not in value and compare(value, bound)
 
         return test
@@ -87,24 +82,21 @@ class RowFilter:
         column = self._base.find_column(name)
         return column.type if column else "text"
 
-    def _constant(self, term: Term, types: Sequence[str]) -> tuple[Any, ...]:
-        """Return what the server makes of a constant, one value a column."""
+    def _constant(self, term: Term, types: Sequence[str], orders: Sequence[Key | None]) -> tuple[Any, ...]:
+        """Return what the server makes of a constant, one value a column, each as it is compared."""
         terms = term.items if len(types) > 1 and isinstance(term, Terms) else (term,)
         what = ", ".join(
             f"({type_}) {term_cql(each)} AS c{index}"
             for index, (type_, each) in enumerate(zip(types, terms, strict=True))
         )
-        row = self._database.rows(f"SELECT {what} FROM system.local")[0]
-        return tuple(_ordered(value, type_) for value, type_ in zip(row.values(), types, strict=True))
+        (row,) = self._raw.read(f"SELECT {what} FROM system.local")
+        return _picked(row, range(len(types)), orders)
 
 
-def _picked(row: Sequence[Any], places: Sequence[int], types: Sequence[str]) -> tuple[Any, ...]:
-    return tuple(_ordered(row[place], type_) for place, type_ in zip(places, types, strict=True))
+def _picked(row: RawRow, places: Sequence[int], orders: Sequence[Key | None]) -> tuple[Any, ...]:
+    """Return some values of a row as they are compared: in the server's order, or by their bytes."""
+    return tuple(_compared(row[place], key) for place, key in zip(places, orders, strict=True))
 
 
-def _ordered(value: Any, type_: str) -> Any:
-    """Return a value that Python compares as the server does."""
-    if type_ == "timeuuid" and isinstance(value, UUID):
-        # TimeUUIDType: by time, then by the signed bytes of the rest.
-        return (value.time, tuple(byte ^ 0x80 for byte in value.bytes[8:]))
-    return value
+def _compared(value: bytes | None, key: Key | None) -> Any:
+    return value if value is None or key is None else key(value)

@@ -1,29 +1,38 @@
-"""Reading the rows of a base that belong to a view, and those of the view, range by range."""
+"""Reading the rows of a base that belong to a view, and those of the view, range by range, as bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from cassandra import ConsistencyLevel
-from cassandra.query import SimpleStatement
+from cassandra import InvalidRequest
+from cassandra.metadata import Murmur3Token
 
-from cassandra_views.cluster.database import Database
-from cassandra_views.cluster.retry import ReadRetry
+from cassandra_views.cluster.database import Database, is_unknown_table
+from cassandra_views.cluster.raw_rows import RawRow, RawRows
 from cassandra_views.cql.printing import where_cql
+from cassandra_views.lifecycle.range_reads import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
+from cassandra_views.lifecycle.raw_values import same_key, shown_row
 from cassandra_views.lifecycle.row_filter import RowFilter
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.names import quoted
 from cassandra_views.model.relation import Operator, Relation
-from cassandra_views.model.table import ColumnKind, TableShape
+from cassandra_views.model.table import TableShape
 
-RANGES = 64
-_READERS = 4
-_PAGE = 5000
-_TIMEOUT_SECONDS = 600.0
+_MOST_KEY_BYTES = 65_535
+"""The server writes the length of each part of a composite partition key in two bytes."""
+_PAGE_SECONDS = 20.0
+"""More than the servers' own time-out of a range read, 10 s by default."""
 
-Row = tuple[Any, ...]
+Identity = tuple[Any, ...]
+"""A row in the form in which two rows are compared: bytes, but for columns of which the server holds more than
+one form for one value."""
+
+
+class _Rows(list[RawRow]):
+    def add(self, rows: Sequence[RawRow]) -> None:
+        self.extend(rows)
 
 
 class Scan:
@@ -35,6 +44,7 @@ class Scan:
 
     def __init__(self, database: Database, base: TableShape, view: TableShape, relations: Sequence[Relation]) -> None:
         self._database = database
+        self._raw = RawRows(database)
         self.base, self.view = base, view
         self.key = [column.name for column in base.key_columns]
         extra = [column.name for column in view.key_columns if column.name not in self.key]
@@ -47,14 +57,15 @@ class Scan:
         #: Given, the servers are asked for all rows of the base, and these conditions are judged here.
         self.filter: RowFilter | None = None
         self._judge: RowFilter | None = None
-        partition = {column.name for column in base.partition_key}
-        self._is_on_partition = any(name in partition for one in self.relations for name in one.columns)
+        self._is_split = {"base": True, "view": True}
+        self._is_murmur: bool | None = None
+        self._same = self._same_keys()
 
     def prepare(self) -> None:
-        """Find out whether the servers filter the base; where they forbid it, rows are filtered here.
+        """Find out what the servers filter of the base; what they do not is filtered here.
 
         Raises:
-            ClusterError: they forbid it, and a relation can only be judged by them.
+            ClusterError: they forbid filtering, and a relation can only be judged by them.
         """
         if not self.relations:
             return
@@ -66,106 +77,178 @@ class Scan:
             # Then a row of the view whose base row stands outside the WHERE is not told from a late one.
             if is_forbidden:
                 raise
-        if is_forbidden:
+        if is_forbidden or not self._is_range_allowed():
+            if self._judge is None:
+                self._is_split["base"] = False
             self.filter = self._judge
 
-    @property
-    def can_count(self) -> bool:
-        """Tell whether the servers can count the rows of the base that belong to the view."""
-        return self.filter is None
+    def _is_range_allowed(self) -> bool:
+        """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
+        try:
+            self._raw.read(self._select(self.base), (_token(LAST_TOKEN), _token(LAST_TOKEN)))
+        except InvalidRequest as error:
+            if is_unknown_table(error):
+                raise
+            return False
+        return True
 
-    def count(self, shape: TableShape, on_range: Callable[[int], None]) -> int:
-        """Return how many rows of the view a table holds.
+    def fold(
+        self, shape: TableShape, make: Callable[[], AnySink], on_progress: Callable[[float, int], None] | None = None
+    ) -> Iterator[AnySink]:
+        """Read every row that belongs to the view, of the base or of the view, and yield a sink for each token range.
 
         Args:
-            on_range: is told the index of each token range that is done.
+            make: makes a sink. Rows are given to it in one of several threads, and to no two sinks twice.
+            on_progress: is told from time to time how much of the ring is read, 0 to 1, and how many rows.
         """
-        what = "count(*)"
-        if shape is self.base:
-            if self.not_null:
-                what = f"count({quoted(self.not_null[0])})"
-            elif any(column.kind is ColumnKind.STATIC for column in shape.columns) and shape.clustering:
-                # A partition with static cells alone reads as one row without clustering.
-                what = f"count({quoted(shape.clustering[-1].name)})"
-        total = 0
-        for index, rows in enumerate(self._ranges(shape, what)):
-            total += sum(row[0] for row in rows)
-            on_range(index)
-        return total
+        is_base = shape is self.base
+        is_split = self._is_split["base" if is_base else "view"] and self._has_murmur()
+        query = self._select(shape, is_ranged=is_split)
+        places = self._needed_places() if is_base else []
+        keep = self.filter if is_base else None
+        conditions = bool(places or keep)
 
-    def rows(self, shape: TableShape) -> Iterator[Row]:
+        def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
+            bounds = (_token(span.first), _token(span.last)) if is_split else ()
+            for rows in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
+                if conditions:
+                    yield [
+                        row
+                        for row in rows
+                        if all(row[place] is not None for place in places) and (keep is None or keep(row))
+                    ]
+                else:
+                    yield rows
+
+        self._raw.types(query)  # prepared once, before threads ask
+        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split)
+
+    def rows(self, shape: TableShape) -> Iterator[RawRow]:
         """Yield every row that belongs to the view, of the base or of the view."""
-        what = ", ".join(map(quoted, self.columns))
-        if shape is self.view:
-            for rows in self._ranges(shape, what):
-                yield from rows
-            return
-        needed = [*self.not_null, *(column.name for column in self.base.clustering)]
-        places = [self.columns.index(name) for name in needed]
-        keep = self.filter
-        for rows in self._ranges(shape, what):
-            for row in rows:
-                if all(row[place] is not None for place in places) and (keep is None or keep(row)):
-                    yield row
+        for found in self.fold(shape, _Rows):
+            yield from found
 
-    def find_base(self, row: Row) -> Row | None:
+    def identity(self, row: RawRow) -> Identity:
+        """Return the row in the form in which it is compared."""
+        if not self._same:
+            return row
+        found: list[Any] = list(row)
+        for place, key in self._same:
+            value = row[place]
+            found[place] = None if value is None else key(value)
+        return tuple(found)
+
+    def identities(self, rows: Sequence[RawRow]) -> Iterable[Identity]:
+        """Return rows in the form in which they are compared."""
+        return map(self.identity, rows) if self._same else rows
+
+    def find_base(self, row: RawRow) -> RawRow | None:
         """Return the row as the base holds it now, None where it holds none that the view should have."""
-        found = self._point(self.base, self.key, row[: len(self.key)])
-        if not found or any(found[0][self.columns.index(name)] is None for name in self.not_null):
+        found = self._find(self.base, row)
+        if found is None or any(found[place] is None for place in self._needed_places()):
             return None
-        return found[0] if self._judge is None or self._judge(found[0]) else None
+        return found if self._judge is None or self._judge(found) else None
 
-    def is_in_view(self, row: Row) -> bool:
+    def is_in_view(self, row: RawRow) -> bool:
         """Tell whether the view holds the row now."""
-        return bool(self._point(self.view, self.columns, row))
+        return self._find(self.view, row) is not None
 
-    def _point(self, shape: TableShape, columns: Sequence[str], values: Row) -> list[Row]:
-        conditions = " AND ".join(f"{quoted(name)} = ?" for name in columns)
-        selected = ", ".join(map(quoted, self.columns))
-        query = f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)} WHERE {conditions}"
-        return [tuple(row.values()) for row in self._database.rows(query, tuple(values))]
+    def shown(self, row: RawRow) -> str:
+        """Return a row's key for people."""
+        types = self._raw.types(self._select(self.view))
+        return shown_row(row, types, self._database.session.cluster.protocol_version)
 
-    def _select(self, shape: TableShape, what: str, *, is_ranged: bool) -> str:
+    def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
+        """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
+
+        Such are an empty value or one of more than 64 KiB where it is the whole partition key.
+        """
+        names = [column.name for column in shape.key_columns]
+        values = [row[self.columns.index(name)] for name in names]
+        partition = values[: len(shape.partition_key)]
+        if len(partition) > 1 and any(len(value or b"") > _MOST_KEY_BYTES for value in partition):
+            return None  # no partition can have this key
+        if len(partition) > 1 or 0 < len(partition[0] or b"") <= _MOST_KEY_BYTES:
+            conditions = " AND ".join(f"{quoted(name)} = ?" for name in names)
+            try:
+                found = self._raw.read(f"{self._select_all(shape)} WHERE {conditions}", values)
+                return found[0] if found else None
+            except InvalidRequest as error:
+                if is_unknown_table(error):
+                    raise
+        return self._find_by_token(shape, row, partition)
+
+    def _find_by_token(self, shape: TableShape, row: RawRow, partition: Sequence[bytes | None]) -> RawRow | None:
+        names = ", ".join(quoted(column.name) for column in shape.partition_key)
+        query, bounds = self._select_all(shape), ()  # type: tuple[str, tuple[bytes, ...]]
+        if self._has_murmur():
+            query += f" WHERE token({names}) >= ? AND token({names}) <= ?"
+            bounds = tuple(map(_token, _token_of(partition)))
+        places = [self.columns.index(column.name) for column in shape.key_columns]
+        sought = self.identity(row)
+        for page in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
+            for each in page:
+                found = self.identity(each)
+                if all(found[place] == sought[place] for place in places):
+                    return each
+        return None
+
+    def _needed_places(self) -> list[int]:
+        """Return where a row of the base must hold a value; a partition with static cells alone has no clustering."""
+        names = [*self.not_null, *(column.name for column in self.base.clustering)]
+        return [self.columns.index(name) for name in names]
+
+    def _same_keys(self) -> list[tuple[int, Callable[[bytes], Any]]]:
+        """Return how columns are compared of which the server takes more than one form for one value.
+
+        Of a partition key it never does: there the bytes are the key. Of a clustering column it keeps any of them.
+        """
+        by_bytes = {column.name for column in (*self.base.partition_key, *self.view.partition_key)}
+        found = []
+        for column in self.view.clustering:
+            key = same_key(column.type)
+            if key is not None and column.name not in by_bytes:
+                found.append((self.columns.index(column.name), key))
+        return found
+
+    def _has_murmur(self) -> bool:
+        """Tell whether the cluster's tokens are those that we know to split."""
+        if self._is_murmur is None:
+            (row,) = self._database.rows("SELECT partitioner FROM system.local")
+            self._is_murmur = str(row["partitioner"]).endswith("Murmur3Partitioner")
+        return self._is_murmur
+
+    def _select_all(self, shape: TableShape) -> str:
+        names = ", ".join(map(quoted, self.columns))
+        return f"SELECT {names} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
+
+    def _select(self, shape: TableShape, *, is_ranged: bool = True) -> str:
         parts = []
         if is_ranged:
             names = ", ".join(quoted(column.name) for column in shape.partition_key)
-            parts.append(f"token({names}) >= %s AND token({names}) <= %s")
+            parts.append(f"token({names}) >= ? AND token({names}) <= ?")
         is_filtered = shape is self.base and bool(self.relations) and self.filter is None
         if is_filtered:
-            text = where_cql(self.relations)
-            parts.append(text.replace("%", "%%") if is_ranged else text)
+            parts.append(where_cql(self.relations))
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
-        return f"SELECT {what} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}{where}{filtering}"
-
-    def _ranges(self, shape: TableShape, what: str) -> Iterator[list[Row]]:
-        """Yield the rows of each token range; four ranges are read at a time."""
-        # A restriction of a partition key column cannot stand beside token().
-        is_ranged = shape is self.view or self.filter is not None or not self._is_on_partition
-        query = self._select(shape, what, is_ranged=is_ranged)
-
-        def read(bounds: tuple[int, int] | None) -> list[Row]:
-            statement = SimpleStatement(
-                query,
-                fetch_size=_PAGE,
-                consistency_level=ConsistencyLevel.LOCAL_QUORUM,
-                retry_policy=ReadRetry(),
-                is_idempotent=True,
-            )
-            options = self._database.profile_options
-            found = self._database.session.execute(statement, bounds, timeout=_TIMEOUT_SECONDS, **options)
-            names = found.column_names
-            return [tuple(row[name] for name in names) if isinstance(row, dict) else tuple(row) for row in found]
-
-        if not is_ranged:
-            yield read(None)
-            return
-        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="audit") as pool:
-            yield from pool.map(read, token_ranges(RANGES))
+        return f"{self._select_all(shape)}{where}{filtering}"
 
 
-def token_ranges(count: int) -> list[tuple[int, int]]:
-    """Return equal token ranges, both ends included, that cover the ring once."""
-    width = 2**64 // count
-    starts = [-(2**63) + index * width for index in range(count)]
-    return [(start, (starts[index + 1] if index + 1 < count else 2**63) - 1) for index, start in enumerate(starts)]
+def _token(value: int) -> bytes:
+    return struct.pack(">q", value)
+
+
+def _token_of(partition: Sequence[bytes | None]) -> tuple[int, int]:
+    """Return the first and last token of a range that holds this partition key."""
+    parts = [value or b"" for value in partition]
+    # The parts of a composite key, each behind its length; a key of one column is that column.
+    packed = parts[0] if len(parts) == 1 else b"".join(struct.pack(">H", len(part)) + part + b"\0" for part in parts)
+    if not packed:
+        # Of the empty key alone the token is the least one; a range of this one alone is the whole ring.
+        return FIRST_TOKEN, FIRST_TOKEN + 1
+    token = int(Murmur3Token.hash_fn(packed))
+    return token, token
+
+
+__all__ = ["Identity", "Scan"]

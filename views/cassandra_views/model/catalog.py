@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.table import TableShape
 
 _COMMENT = re.compile(
@@ -56,9 +57,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """The keyspaces, tables and views a plan looks at; ``keyspaces`` names those that exist."""
+    """The keyspaces, tables and views a plan looks at; ``keyspaces`` names those that exist.
+
+    Args:
+        replications: of the keyspaces that exist, as the cluster has them.
+    """
 
     keyspaces: frozenset[str] = frozenset()
+    replications: dict[str, Keyspace] = field(default_factory=dict)
     tables: dict[tuple[str, str], TableShape] = field(default_factory=dict)
     views: dict[tuple[str, str], LiveView] = field(default_factory=dict)
     _index: dict[tuple[str, str], tuple[LiveView, ...]] = field(default_factory=dict, repr=False, compare=False)

@@ -123,7 +123,18 @@ class Serving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One physical materialized view; times are aware UTC, None where it has not happened."""
+    """One physical materialized view; times are aware UTC, None where it has not happened.
+
+    Args:
+        rows_built: its rows, as the last audit counted them.
+        audit_base_rows: the rows that its base should have given it then; this and what follows is None or empty
+            before an audit compared rows.
+        audit_missing_rows, audit_extra_rows: what that audit found.
+        audit_is_partial: there may be more of them.
+        audit_method: what was compared, and how.
+        audit_first_time: where the base had rows and the window held none: the time of the base's first row, as the
+            table's file reads it.
+    """
 
     number: int
     physical: str
@@ -139,9 +150,20 @@ class Generation:
     served_at: datetime | None = None
     retired_at: datetime | None = None
     rows_built: int | None = None
+    audit_base_rows: int | None = None
+    audit_missing_rows: int | None = None
+    audit_extra_rows: int | None = None
+    audit_is_partial: bool = False
+    audit_method: str = ""
+    audit_first_time: str = ""
     run: str = ""
     cql: str = ""
     reason: str = ""
+
+    @property
+    def lost_all_rows(self) -> bool:
+        """Tell whether the last audit found the base's rows, and none of them in the view."""
+        return self.audit is Audit.FAILED and self.rows_built == 0 and bool(self.audit_base_rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,17 @@ def is_word(name: str) -> bool:
     return bool(_WORD.match(name))
 
 
+def keyspace_fault(name: str) -> str:
+    """Return why the server takes no keyspace of this name, an empty text where it does."""
+    if not is_word(name):
+        return f"'{name}' cannot be a keyspace's name: servers take only letters, digits and underscores"
+    if len(name) > PHYSICAL_NAME_LIMIT:
+        return (
+            f"the keyspace's name '{name}' has {len(name)} characters, and servers take {PHYSICAL_NAME_LIMIT} at most"
+        )
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ViewName:
     """The logical name that readers use, in its keyspace."""

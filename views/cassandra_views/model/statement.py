@@ -7,7 +7,8 @@ and parses nothing: ``cassandra_views.cql`` does both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from cassandra_views.model.relation import Relation
@@ -94,9 +95,30 @@ class ViewStatement:
         """The columns that the window's bounds restrict, sorted."""
         return tuple(sorted({name for one in self.where if one.bounds for name in one.columns}))
 
+    @property
+    def inherits_order(self) -> bool:
+        """Whether it has clustering columns and leaves their order to its base."""
+        return bool(self.clustering) and not self.clustering_order
+
+    def ordered_like(self, base: TableShape | None) -> ViewStatement:
+        """Return the statement with its whole clustering order stated.
+
+        Where it states none the server (4.0.2 and newer) keeps each column that clusters the base in the base's
+        order, and every other ascending. Without a base all are ascending.
+        """
+        if not self.inherits_order or len(set(self.clustering)) < len(self.clustering):
+            return self
+        return replace(self, clustering_order=order_from(base, self.clustering))
+
     def find_option(self, name: str) -> Option | None:
         """Return the option of that name, None where it is not given."""
         return next((option for option in self.options if option.name == name), None)
+
+
+def order_from(base: TableShape | None, clustering: Iterable[str]) -> tuple[tuple[str, bool], ...]:
+    """Return the order in which a view over the base keeps these columns where its statement states none."""
+    descending = {column.name for column in base.clustering if column.is_descending} if base else set()
+    return tuple((name, name in descending) for name in clustering)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from cassandra_views.cql.lint import lint_view, raise_on_errors
-from cassandra_views.cql.statements import table_shape, view_statement
+from cassandra_views.cql.printing import alter_table_cql
+from cassandra_views.cql.statements import table_shape, table_statement, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
-from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.names import nearest
+from cassandra_views.model.errors import Place, ProjectError, StatementError
+from cassandra_views.model.names import ViewName, nearest
+from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.table import TableShape
 
 
@@ -24,6 +26,7 @@ class Checker:
     def __init__(self, project: Project, catalog: Catalog, passed: set[str] | None = None) -> None:
         self._catalog = catalog
         self._tables = {(table.keyspace, table.table): table for table in project.tables}
+        self._views = {(view.name.keyspace, view.name.view) for view in project.views}
         self._passed = set() if passed is None else passed
         self._shapes: dict[tuple[str, str], tuple[TableShape, bytes] | None] = {}
 
@@ -42,7 +45,9 @@ class Checker:
         passed = hashlib.blake2b(text, digest_size=16, key=mark).hexdigest()
         if passed in self._passed:
             return
-        findings = lint_view(view_statement(definition), base, file=definition.place.file)
+        statement = view_statement(definition)
+        self._refuse_unadded(definition, statement, base)
+        findings = lint_view(statement, base, file=definition.place.file)
         raise_on_errors(findings, on=str(definition.name))
         self._passed.add(passed)
 
@@ -63,8 +68,41 @@ class Checker:
             self._shapes[key] = (shape, mark) if shape is not None else None
         return self._shapes[key]
 
+    def _refuse_unadded(self, definition: ViewDefinition, statement: ViewStatement, base: TableShape) -> None:
+        """Refuse a column that the table's file has and the table on the cluster lacks; say which ALTER adds it."""
+        file = self._tables.get((definition.name.keyspace, definition.base))
+        declared = table_statement(file) if file is not None else None
+        if file is None or declared is None:
+            return
+        known = {column.name for column in declared.columns if column.name not in declared.key}
+        named = [*statement.columns, *statement.key, *(name for one in statement.where for name in one.columns)]
+        lacking = [name for name in dict.fromkeys(named) if name in known and base.find_column(name) is None]
+        if not lacking:
+            return
+        at = next((item.at for item in statement.selected if item.column in lacking), statement.at)
+        alters = alter_table_cql(declared, base)
+        is_one = len(lacking) == 1
+        raise StatementError(
+            f"{'column' if is_one else 'columns'} {', '.join(lacking)} {'is' if is_one else 'are'} in "
+            f"{file.place.file} and not in table {base} on the cluster",
+            on=str(definition.name),
+            place=Place(file=definition.place.file, line=at.line, column=at.column),
+            next=f"Run {' '.join(f'{each};' for each in alters)} (a table is never altered by this program), "
+            "then run the command again",
+        )
+
     def _missing(self, definition: ViewDefinition) -> ProjectError:
         keyspace = definition.name.keyspace
+        live = self._catalog.views.get((keyspace, definition.base))
+        generations = self._catalog.generations_of(ViewName(keyspace=keyspace, view=definition.base))
+        if live is not None or generations or (keyspace, definition.base) in self._views:
+            under = live.base if live else generations[0].base if generations else None
+            return ProjectError(
+                f"its base {keyspace}.{definition.base} is a materialized view, and Cassandra makes none on another",
+                on=str(definition.name),
+                place=definition.place,
+                next=f"Name the table below it: {{{{ base('{under or 'table'}') }}}}",
+            )
         known = [name for space, name in self._catalog.tables if space == keyspace]
         known += [name for space, name in self._tables if space == keyspace and name not in known]
         where = "there is no such table"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from cassandra_views.model.steps import DropGeneration, Plan, Precondition, Step
+from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.steps import Deferral, DropGeneration, Plan, Precondition, Refusal, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +16,9 @@ class Target:
 
     Args:
         registry_replication: the CQL map with which a missing registry is created.
-        keyspaces: CREATE KEYSPACE of the keyspaces that views.toml describes, by name.
+        keyspaces: those that views.toml describes.
+        data_centers: how many nodes each has.
+        local_dc: the one that is read and written in, where the settings name it.
         view_budget: how many views one base table may carry.
     """
 
@@ -24,7 +28,10 @@ class Target:
     project: str
     line: str
     registry_replication: str = ""
-    keyspaces: tuple[tuple[str, str], ...] = ()
+    registry_keyspace: Keyspace | None = None
+    keyspaces: tuple[Keyspace, ...] = ()
+    data_centers: Mapping[str, int] = field(default_factory=dict)
+    local_dc: str | None = None
     view_budget: int = 20
     has_snapshot_option: bool = True
 
@@ -36,6 +43,8 @@ class Target:
         preconditions: tuple[Precondition, ...],
         notes: tuple[str, ...] = (),
         withheld: tuple[DropGeneration, ...] = (),
+        refused: tuple[Refusal, ...] = (),
+        deferred: tuple[Deferral, ...] = (),
     ) -> Plan:
         """Return these steps as a plan for this target, made now."""
         return Plan(
@@ -49,4 +58,6 @@ class Target:
             preconditions=preconditions,
             notes=notes,
             withheld=withheld,
+            refused=refused,
+            deferred=deferred,
         )

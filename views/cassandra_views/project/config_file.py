@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from cassandra_healing.machines import Machines
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import ServicePolicy
 from cassandra_views.model.errors import ConfigurationError, Place
-from cassandra_views.model.names import nearest, quoted
+from cassandra_views.model.names import keyspace_fault, nearest
+from cassandra_views.model.replication import Keyspace
 
 FILE_NAME = "views.toml"
+
+
+def _checked_keyspace(name: str) -> str:
+    fault = keyspace_fault(name)
+    if fault:
+        raise ValueError(fault)
+    return name
+
+
+KeyspaceName = Annotated[str, AfterValidator(_checked_keyspace)]
 
 
 class Strict(BaseModel):
@@ -27,7 +38,7 @@ class Strict(BaseModel):
 class KeyspaceConfig(Strict):
     """What a keyspace of the files is called in this environment, and how it is created."""
 
-    name: str | None = None
+    name: KeyspaceName | None = None
     """The keyspace's name on this cluster; else the same as in the files."""
     replication: dict[str, str | int] | None = None
     """Given, the keyspace is created with it where it is missing."""
@@ -61,7 +72,7 @@ class EnvConfig(Strict):
     default_keyspace: str | None = None
     """For view and table files that name none."""
     keyspaces: dict[str, KeyspaceConfig] = Field(default_factory=dict)
-    registry: str = "views_registry"
+    registry: KeyspaceName = "views_registry"
     """The keyspace of the registry."""
     registry_replication: dict[str, str | int] | None = None
     """Else three replicas per data centre, or as many as it has nodes."""
@@ -84,13 +95,10 @@ class EnvConfig(Strict):
         """Return logical to physical keyspace names, where they differ."""
         return {logical: each.name for logical, each in self.keyspaces.items() if each.name}
 
-    def keyspace_statements(self) -> tuple[tuple[str, str], ...]:
-        """Return (name, CREATE KEYSPACE) of the keyspaces that are ours to create."""
+    def described_keyspaces(self) -> tuple[Keyspace, ...]:
+        """Return the keyspaces that are ours to create, with their replication."""
         return tuple(
-            (
-                each.name or logical,
-                f"CREATE KEYSPACE {quoted(each.name or logical)} WITH replication = {cql_map(each.replication)}",
-            )
+            Keyspace.of(each.name or logical, each.replication)
             for logical, each in self.keyspaces.items()
             if each.replication
         )
@@ -107,11 +115,6 @@ class ProjectConfig(Strict):
     """The folder of table and view files, relative to views.toml."""
     default_env: str = "dev"
     env: dict[str, EnvConfig] = Field(default_factory=dict)
-
-
-def cql_map(values: Mapping[str, str | int]) -> str:
-    """Return a replication map as CQL."""
-    return "{" + ", ".join(f"'{key}': '{value}'" for key, value in values.items()) + "}"
 
 
 def find_config(start: Path) -> Path | None:

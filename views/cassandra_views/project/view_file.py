@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.lint import lint_view, raise_on_errors
-from cassandra_views.cql.statements import parsed_view
+from cassandra_views.cql.statements import parsed_view, table_shape
 from cassandra_views.model.definition import TableDefinition, ViewDefinition
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.generation import Strategy
@@ -25,6 +25,11 @@ class Used:
         self._name, self._tables = name, tables
         self._base: str | None = None
         self.is_windowed = False
+
+    @property
+    def table(self) -> tuple[str, str] | None:
+        """The base table's keyspace and name, as far as the template named it."""
+        return (self._name.keyspace, self._base) if self._base is not None else None
 
     def base(self, table: str) -> str:
         """Name the base table: its quoted name in the view's keyspace."""
@@ -93,12 +98,15 @@ def read_view(
     raise_on_errors(lint_view(statement, None, file=parts.file), on=str(name))
     _check_statement(statement, name, place)
     table = tables.get((name.keyspace, statement.base))
+    is_inherited = statement.inherits_order
+    statement = statement.ordered_like(table_shape(table))
     view = ViewDefinition(
         name=name,
         base=statement.base,
         text=text,
         version=fingerprint(name.keyspace, statement),
         place=place,
+        inherited_order=statement.clustering_order if is_inherited else (),
         window=matter.window.window() if matter.window else None,
         time=table.time if table else None,
         strategy=matter.strategy,

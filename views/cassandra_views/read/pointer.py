@@ -85,9 +85,7 @@ class Pointers:
             ViewNotReady: nothing serves it.
             ReadError: the registry cannot be read, and never could.
         """
-        slot = self._slots.get(view)
-        if slot is None:
-            slot = self._slots.setdefault(view, _Slot())
+        slot = self._slot(view)
         pointer = slot.pointer
         if pointer is not None:
             if self._clock() < slot.due or not slot.lock.acquire(blocking=False):
@@ -107,7 +105,7 @@ class Pointers:
         Raises:
             ReadError: the registry cannot be read; or as ``get``.
         """
-        slot = self._slots[view]
+        slot = self._slot(view)  # a new one, where another thread has met an unknown view meanwhile
         with slot.lock:
             if slot.pointer is not None and slot.pointer.read_at > since:
                 return slot.pointer  # another thread has asked meanwhile
@@ -115,6 +113,9 @@ class Pointers:
             if slot.is_away:
                 raise self._away(view, "what serves now is not known")
             return pointer
+
+    def _slot(self, view: str) -> _Slot:
+        return self._slots.get(view) or self._slots.setdefault(view, _Slot())
 
     def _read(self, view: str, slot: _Slot) -> Pointer:
         began = self._clock()
@@ -134,7 +135,10 @@ class Pointers:
                 )
             return slot.pointer
         except (ViewNotFound, BadRead):
-            self._slots.pop(view, None)  # names that clients make up would fill the memory
+            # Names that clients make up would fill the memory. Threads that hold this slot go on without it.
+            if self._slots.get(view) is slot:
+                del self._slots[view]
+            slot.pointer = None
             raise
         except ViewNotReady:
             slot.pointer = None

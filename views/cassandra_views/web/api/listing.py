@@ -10,7 +10,7 @@ from typing import Any
 from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
-from cassandra_views.cql.statements import view_statement
+from cassandra_views.cql.statements import complete_project, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ViewsError
@@ -110,6 +110,7 @@ def listing_question(find_project: Callable[[], Project | None]) -> Question[tup
         keyspaces = {record.name.keyspace for record in records if record.is_live}
         keyspaces |= {name.keyspace for name in definitions}
         catalog = read_catalog(database, keyspaces)
+        definitions = {view.name: view for view in complete_project(project, catalog).views}
         by_name = {record.name: record for record in records}
         return tuple(
             ViewEntry(

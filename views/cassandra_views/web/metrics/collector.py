@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
@@ -10,11 +9,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from cassandra_views.cluster.builds import BuildLook
-from cassandra_views.cluster.history import Event
 from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import Audit, Generation, State
 from cassandra_views.overview.kept import KeptHealth
-from cassandra_views.overview.questions import Overview, ask_build, ask_events
+from cassandra_views.overview.questions import Overview, ask_build
 from cassandra_views.overview.row import ViewRow, rows_of
 from cassandra_views.web.watch import Watch
 
@@ -23,8 +21,6 @@ KEEP_SECONDS = 5.0
 
 _MOST_BUILDS = 16
 """Builds of which it is asked how far they are: each asks every node."""
-
-_DIFFERENCES = re.compile(r"([\d,]+) (MISSING|EXTRA)")
 
 GAUGES = {
     "registry_up": ("1 where the registry could be read, else 0 and all others are absent", ()),
@@ -78,10 +74,10 @@ class ViewsCollector(Collector):
             for name, (text, labels) in GAUGES.items()
             if name != "registry_up"
         }
-        looks, audits, kept = self._more(rows)
+        looks, kept = self._more(rows)
         for row in rows:
             name = row.status.name
-            for gauge, labels, value in _of_view(row, overview, looks, audits.get(str(name), ())):
+            for gauge, labels, value in _of_view(row, overview, looks):
                 families[gauge].add_metric([name.keyspace, name.view, *labels], value)
         yield from families.values()
         if kept is not None:
@@ -91,10 +87,8 @@ class ViewsCollector(Collector):
         """Return nothing: the registry is not looked at before Prometheus asks."""
         return ()
 
-    def _more(
-        self, rows: list[ViewRow]
-    ) -> tuple[dict[tuple[str, int], BuildLook], dict[str, tuple[Event, ...]], KeptHealth | None]:
-        """Ask for builds, the nodes' health and what failed audits found; what is not answered is left out."""
+    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], KeptHealth | None]:
+        """Ask for builds and the nodes' health; what is not answered is left out."""
         building = [(row.record.name, each) for row in rows for each in row.record.in_state(State.BUILDING)]
         askings = tuple(
             (("build", name, each.number), ask_build(name, each.number)) for name, each in building[:_MOST_BUILDS]
@@ -102,24 +96,11 @@ class ViewsCollector(Collector):
         kept, *answers = self._watch.ask_all((self._watch.kept, *askings), keep_seconds=KEEP_SECONDS)
         builds = zip(building, answers, strict=False)
         looks = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildLook)}
-        failed = [row.record.name for row in rows if row.audit is Audit.FAILED]
-        asked = tuple((("events", name), ask_events(name)) for name in failed)
-        found = zip(failed, self._watch.ask_all(asked, keep_seconds=KEEP_SECONDS), strict=True)
-        audits = {str(name): events for name, events in found if isinstance(events, tuple)}
-        return looks, audits, kept if isinstance(kept, KeptHealth) else None
-
-
-def differences(events: Iterable[Event], number: int) -> dict[str, int]:
-    """Return how many rows the last failed audit of a generation found missing and extra, by the history's words."""
-    last = next((each for each in events if each.event == "audit failed" and each.number == number), None)
-    found = dict.fromkeys(("missing", "extra"), 0)
-    for count, kind in _DIFFERENCES.findall(last.detail if last else ""):
-        found[kind.lower()] = int(count.replace(",", ""))
-    return found
+        return looks, kept if isinstance(kept, KeptHealth) else None
 
 
 def _of_view(
-    row: ViewRow, overview: Overview, looks: dict[tuple[str, int], BuildLook], events: tuple[Event, ...]
+    row: ViewRow, overview: Overview, looks: dict[tuple[str, int], BuildLook]
 ) -> Iterator[tuple[str, tuple[str, ...], float]]:
     status, record, now = row.status, row.record, overview.at
     yield "view_condition", (status.condition,), 1.0
@@ -149,9 +130,10 @@ def _of_view(
         yield "audit_age_seconds", (), max(0.0, (now - min(audited)).total_seconds())
     if row.audit:
         yield "audit_failed", (), float(row.audit is Audit.FAILED)
-        found = differences(events, row.serving[-1].number)
-        for kind, count in found.items():
-            yield "audit_differences", (kind,), float(count)
+        counted = [each for each in row.serving if each.audit_missing_rows is not None]
+        if counted:
+            yield "audit_differences", ("missing",), float(sum(each.audit_missing_rows or 0 for each in counted))
+            yield "audit_differences", ("extra",), float(sum(each.audit_extra_rows or 0 for each in counted))
 
 
 def _of_generation(

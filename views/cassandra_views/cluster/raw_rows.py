@@ -1,0 +1,118 @@
+"""Rows as the bytes that the server sent: nothing is decoded, so no value can be out of Python's range.
+
+The driver decodes results by the protocol handler of the session. A second face of the session has one of its own: it
+shares all that the session has, and the session itself, which may be an application's, stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.cluster import Session
+from cassandra.cqltypes import BytesType
+from cassandra.protocol import ProtocolHandler, ResultMessage
+from cassandra.query import BoundStatement, tuple_factory
+
+from cassandra_views.cluster.database import NODES_PROFILE, Database
+from cassandra_views.cluster.retry import ReadRetry
+
+RawRow = tuple[bytes | None, ...]
+"""One row; a null is None, and an empty value is ``b""``."""
+
+_ROWS = 0x0002
+"""The kind of a result that holds rows."""
+
+
+class _RawResult(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  # type: ignore[misc]
+    """A result whose columns are blobs, whatever the server says that they are."""
+
+    column_metadata: Any
+
+    def recv_results_metadata(self, f: Any, user_type_map: Any) -> None:
+        super().recv_results_metadata(f, user_type_map)
+        if self.kind == _ROWS and self.column_metadata:
+            # Without their table's name the columns are none that a policy of column encryption knows.
+            self.column_metadata = [("", "", column[2], BytesType) for column in self.column_metadata]
+
+
+class _RawHandler(ProtocolHandler):  # type: ignore[misc]
+    """The driver's protocol handler, but for results."""
+
+    message_types_by_opcode = ProtocolHandler.message_types_by_opcode | {ResultMessage.opcode: _RawResult}
+
+
+class _RawSession(Session):  # type: ignore[misc]
+    """A face of a session whose results are bytes; it opens and closes nothing."""
+
+    def __init__(self, session: Session) -> None:
+        self.__dict__ = session.__dict__
+
+    def __del__(self) -> None:
+        """Leave the connections alone: they are the session's."""
+
+    @property
+    def client_protocol_handler(self) -> type[_RawHandler]:
+        return _RawHandler
+
+
+class RawRows:
+    """Reads rows of a session as bytes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        session = database.session
+        if not isinstance(session, Session):  # something around one; any session of the cluster is as good
+            session = next(iter(session.cluster.sessions))
+        self._session = _RawSession(session)
+        self._options = dict(database.profile_options)
+        if self._options:
+            profile = copy(database.session.cluster.profile_manager.profiles[NODES_PROFILE])
+            profile.row_factory = tuple_factory
+            self._options["execution_profile"] = profile
+
+    def types(self, query: str) -> list[Any]:
+        """Return the driver's type of each column of the result."""
+        return [column[3] for column in self._database.prepared(query).result_metadata]
+
+    def read(self, query: str, values: Sequence[bytes | None] = (), *, timeout_seconds: float = 15.0) -> list[RawRow]:
+        """Return all rows of a query at LOCAL_QUORUM; errors of the driver come through as they are."""
+        return [row for page in self.pages(query, values, timeout_seconds=timeout_seconds) for row in page]
+
+    def pages(
+        self,
+        query: str,
+        values: Sequence[bytes | None] = (),
+        *,
+        page_rows: int = 5000,
+        timeout_seconds: float = 15.0,
+    ) -> Iterator[list[RawRow]]:
+        """Yield the rows of a query page by page, at LOCAL_QUORUM.
+
+        Args:
+            values: what is bound, in the server's own form.
+            timeout_seconds: of each page's request.
+        """
+        statement = self._database.prepared(query)
+        state = None
+        while True:
+            bound = BoundStatement(
+                statement,
+                consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+                retry_policy=ReadRetry(),
+                fetch_size=page_rows,
+            )
+            bound.values = list(values)
+            bound.is_idempotent = True
+            found = self._session.execute(bound, timeout=timeout_seconds, paging_state=state, **self._options)
+            yield [_plain(row) for row in found.current_rows] if not self._options else found.current_rows
+            state = found.paging_state
+            if state is None:
+                return
+
+
+def _plain(row: Any) -> RawRow:
+    """Return a row as a tuple, whatever row factory a session in the driver's legacy mode has."""
+    return tuple(row.values()) if isinstance(row, Mapping) else tuple(row)

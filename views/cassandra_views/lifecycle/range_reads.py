@@ -1,0 +1,135 @@
+"""Reading a table by token ranges: several at a time, each within limits, a range that is too much in smaller ones.
+
+Knows no table: what reads the pages of a range is handed in.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
+
+from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
+from cassandra.cluster import NoHostAvailable
+from cassandra.protocol import ReadTimeoutErrorMessage
+
+FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
+RANGES = 64
+_READERS = 4
+_PARTS = 8
+_SPLITS = 4
+"""How often a range is split before its error stands: the least range is a 260,000th of the ring."""
+_TOLD_SECONDS = 1.0
+
+_TOO_MUCH = (ReadTimeout, ReadFailure, OperationTimedOut, ReadTimeoutErrorMessage)
+"""What a read of fewer partitions may not end in."""
+
+
+class Sink(Protocol):
+    """Takes the rows of one token range."""
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Take some of its rows."""
+
+
+AnySink = TypeVar("AnySink", bound=Sink)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRange:
+    """A range of tokens, both ends included.
+
+    Args:
+        splits: how often a greater one was split for it.
+    """
+
+    first: int
+    last: int
+    splits: int = 0
+
+    @property
+    def share(self) -> float:
+        """How much of the ring it is, 0 to 1."""
+        return (self.last - self.first + 1) / 2**64
+
+    def split(self, count: int) -> tuple[TokenRange, ...]:
+        """Return ranges that cover this one once, each with a token at least."""
+        size = self.last - self.first + 1
+        bounds = [self.first + size * index // count for index in range(count + 1)]
+        return tuple(
+            TokenRange(first=first, last=after - 1, splits=self.splits + 1)
+            for first, after in pairwise(bounds)
+            if first < after
+        )
+
+
+WHOLE_RING = TokenRange(first=FIRST_TOKEN, last=LAST_TOKEN, splits=-1)
+
+
+def read_ranges(
+    pages: Callable[[TokenRange], Iterator[Sequence[Any]]],
+    make: Callable[[], AnySink],
+    *,
+    on_progress: Callable[[float, int], None] | None = None,
+    is_split: bool = True,
+) -> Iterator[AnySink]:
+    """Read the whole ring, and yield the sink of each range that is done, in any order.
+
+    Args:
+        pages: yields the pages of a range; called in several threads.
+        make: makes a sink; a range that is split throws its own away.
+        on_progress: is told each second, and with each range, how much of the ring is read and how many rows.
+        is_split: the ring is read in ranges; else as one.
+
+    Raises:
+        Exception: what a range ended in that could not be split further.
+    """
+    is_over = threading.Event()
+    rows_of: dict[int, int] = {}
+
+    def read(number: int, span: TokenRange) -> AnySink:
+        sink = make()
+        for rows in pages(span):
+            if is_over.is_set():
+                break
+            sink.add(rows)
+            rows_of[number] = rows_of.get(number, 0) + len(rows)
+        return sink
+
+    todo = deque(WHOLE_RING.split(RANGES) if is_split else [WHOLE_RING])
+    running: dict[Future[AnySink], tuple[int, TokenRange]] = {}
+    done, number = 0.0, 0
+    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="audit") as pool:
+        try:
+            while todo or running:
+                while todo and len(running) < _READERS:
+                    number += 1
+                    span = todo.popleft()
+                    running[pool.submit(read, number, span)] = (number, span)
+                finished, _rest = wait(running, timeout=_TOLD_SECONDS, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    key, span = running.pop(future)
+                    error = future.exception()
+                    if error is None:
+                        done += span.share
+                        yield future.result()
+                        continue
+                    rows_of.pop(key, None)
+                    if not (is_split and _is_too_much(error) and 0 <= span.splits < _SPLITS):
+                        raise error
+                    todo.extendleft(span.split(_PARTS))
+                if on_progress is not None:
+                    on_progress(min(1.0, done), sum(list(rows_of.values())))
+        finally:
+            is_over.set()
+
+
+def _is_too_much(error: BaseException) -> bool:
+    """Tell whether fewer partitions may be read without this error."""
+    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
+        return any(isinstance(each, _TOO_MUCH) for each in error.errors.values())
+    return isinstance(error, _TOO_MUCH)
