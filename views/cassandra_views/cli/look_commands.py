@@ -13,6 +13,7 @@ from rich.markup import escape
 from cassandra_views.cli.context import Format, FormatOption, Name, Names, Tags, help_of, managed, opened, options_of
 from cassandra_views.cli.output import coloured, out, plain, print_json, table
 from cassandra_views.model.errors import ViewNotReady
+from cassandra_views.model.names import quoted
 from cassandra_views.model.times import instant_text
 
 
@@ -212,7 +213,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         print_json({"view": record.name, "read_from": record.read_from})
         return
     for entry in record.read_from:
-        typer.echo(f"{record.name.keyspace}.{entry.name}")
+        typer.echo(f"{quoted(record.name.keyspace)}.{quoted(entry.name)}")
 
 
 def query(
