@@ -36,7 +36,6 @@ class ViewManager(Planner):
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
-        goes_on: a view file that is wrong is left out (``Project.broken``) instead of stopping everything.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class ViewManager(Planner):
         listener: Listener = silent,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
-        goes_on: bool = False,
     ) -> None:
         super().__init__(
             session,
@@ -63,7 +61,6 @@ class ViewManager(Planner):
             author=author,
             run=run,
             settings=settings,
-            goes_on=goes_on,
         )
         env = self.settings.env
         self._listener = listener
@@ -95,12 +92,15 @@ class ViewManager(Planner):
             ConfigurationError: ``without`` names no member.
             StalePlan: the plan is for another cluster or registry, or what it was made from has changed.
             PreflightError: a node is not fit for the work; nothing was begun.
-            ViewsError: the first failure of a view; the steps of other views were carried out.
+            ViewsError: the first failure of a view, or the first view that could not be planned; the steps of other
+                views were carried out.
         """
         plan = self.plan(allow_drop=allow_drop) if plan is None else plan
         outcome = self.carry_out(plan, without=without)
         if outcome.failures:
             raise outcome.failures[0][1]
+        if plan.refused:
+            raise plan.refused[0].as_error()
         return outcome
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
@@ -140,7 +140,8 @@ class ViewManager(Planner):
         ``override(name, None, reason=...)`` ends that.
         """
         view = self._observer.resolve(name)
-        if any(each.name == view for each in self.project().views):
+        project = self._observer.project_of_registry()
+        if any(each.name == view for each in project.views) or any(each.view == view.view for each in project.broken):
             self.override(name, OverrideKind.OFF, reason=reason)
         return self.apply(self._plan(Request(only=frozenset([view]), drop=frozenset([view]))))
 
@@ -178,7 +179,9 @@ class ViewManager(Planner):
         """
         views = self.choose(names, tags=tags)
         wanted = OverrideKind(kind) if kind else None
-        return self._decisions.override(views, wanted, reason=reason, until=until, project=self.project().name)
+        return self._decisions.override(
+            views, wanted, reason=reason, until=until, project=self._observer.project_of_registry().name
+        )
 
     def note_failed_run(self, name: str, error: str) -> ViewRecord:
         """Count one more failed run in a row, for whoever runs the views on schedule.
@@ -193,7 +196,7 @@ class ViewManager(Planner):
             RegistryError: there is no registry yet.
         """
         view = self._observer.resolve(name)
-        return self._decisions.note_failed_run(view, error, project=self.project().name)
+        return self._decisions.note_failed_run(view, error, project=self._observer.project_of_registry().name)
 
 
 __all__ = ["ViewManager"]

@@ -10,8 +10,8 @@ import pytest
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ProjectError, StatementError
-from cassandra_views.model.steps import CreateTable
+from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.steps import CreateTable, Plan
 from cassandra_views.planning import Observed, Request, Target, make_plan
 from cassandra_views.planning.bases import table_findings
 from cassandra_views.project.load import Loader
@@ -91,18 +91,18 @@ def test_rules_for_creating_are_no_matter_of_a_table_that_exists(tmp_path: Path,
     assert statement is not None
     target = Target(cluster="c", registry="r", environment="dev", project="p", line="c")
 
-    def plan(catalog: Catalog) -> list[object]:
-        return list(
-            make_plan(project, Observed(catalog=catalog), target, Request(), datetime(2026, 3, 1, tzinfo=UTC)).steps
-        )
+    def plan(catalog: Catalog) -> Plan:
+        return make_plan(project, Observed(catalog=catalog), target, Request(), datetime(2026, 3, 1, tzinfo=UTC))
 
     standing = Catalog(keyspaces=frozenset(["shop"]), tables={("shop", "old"): statement.shape("shop")})
-    assert not any(isinstance(step, CreateTable) for step in plan(standing))
+    assert not any(isinstance(step, CreateTable) for step in plan(standing).steps)
     missing = Catalog(keyspaces=frozenset(["shop"]))
+    assert plan(missing).steps == ()
     if managed:
         assert table_findings(file)
-        with pytest.raises(StatementError, match=r"CV41"):
-            plan(missing)
+        (refusal,) = plan(missing).refused
+        assert (refusal.view, refusal.error) == ("table old", "StatementError")
+        assert "CV41" in refusal.what
     else:
         assert table_findings(file) == ()
-        assert plan(missing) == []
+        assert plan(missing).refused == ()

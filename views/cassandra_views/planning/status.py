@@ -12,6 +12,21 @@ from cassandra_views.model.generation import Audit, Generation, OverrideKind, St
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.promise import find_lag
 
+CONDITIONS = (
+    "serving",
+    "building",
+    "pending",
+    "stale",
+    "changed",
+    "broken",
+    "differs",
+    "retired",
+    "failed",
+    "off",
+    "frozen",
+)
+"""Every word that a view's condition can be."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewStatus:
@@ -22,6 +37,8 @@ class ViewStatus:
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
             ``retired``, ``failed``, ``off``, ``frozen``.
+        rows: of the newest serving generation, at its last audit; not of now.
+        base, tags: what the file says; for a view without a file, the base that the schema names.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by whoever runs the views on schedule.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -48,7 +65,9 @@ class ViewStatus:
     failures: int = 0
     failed_at: datetime | None = None
     file: str = ""
+    base: str = ""
     owner: str = ""
+    tags: tuple[str, ...] = ()
     project: str = ""
     generations: tuple[Generation, ...] = ()
 
@@ -105,10 +124,18 @@ def _status(
         failures=record.failures,
         failed_at=record.failed_at,
         file=definition.place.file if definition else "",
+        base=definition.base if definition else _live_base(record, catalog),
         owner=definition.owner if definition else "",
+        tags=definition.tags if definition else (),
         project=record.project,
         generations=record.generations,
     )
+
+
+def _live_base(record: ViewRecord, catalog: Catalog) -> str:
+    """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
+    found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
+    return next((live.base for live in found if live is not None), "")
 
 
 def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
@@ -148,9 +175,12 @@ def _condition(
 
 
 def stands_for(span: timedelta) -> str:
-    """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``."""
-    seconds = int(span.total_seconds())
+    """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``.
+
+    Its sign is not shown: ``planning.words`` says which of two moments comes first.
+    """
+    seconds = abs(int(span.total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(seconds) >= 2 * size:
+        if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
