@@ -96,7 +96,6 @@ def test_a_wrong_argument_of_a_constructor_is_named(
         ({"listener": "print"}, "listener is 'print'"),
         ({"templates": 5}, "templates is 5"),
         ({"build_timeout_seconds": -1}, "build_timeout_seconds is -1"),
-        ({"goes_on": None}, "goes_on is None"),
     ],
 )
 def test_a_wrong_argument_of_the_managers_own_is_named(more: dict[str, Any], words: str) -> None:

@@ -22,7 +22,7 @@ from cassandra_views.cli.context import (
     opened,
     options_of,
 )
-from cassandra_views.cli.output import cell, coloured, out, plain, print_json, shortened, table, table_of
+from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady
 from cassandra_views.model.names import quoted

@@ -144,7 +144,6 @@ CHECKS: dict[str, Check] = {
     "environment": check_text,
     "error": _check_any_text,
     "event": check_text,
-    "goes_on": check_flag,
     "keyspace": check_text,
     "kind": _check_override,
     "limit": _check_count,
