@@ -16,6 +16,7 @@ from cassandra_views.cluster.preflight import ClusterFacts
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.cluster.registry import Event, Registry
 from cassandra_views.cluster.registry import author as default_author
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
@@ -33,6 +34,7 @@ from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
 
 
+@checked_arguments()
 class Planner:
     """Looks at the views of one project on one cluster, and plans; changes nothing.
 

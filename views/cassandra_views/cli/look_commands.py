@@ -26,6 +26,7 @@ from cassandra_views.cli.context import (
 from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady, ViewsError
+from cassandra_views.model.names import quoted
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.selection import Selection
 
@@ -315,7 +316,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         print_json({"view": record.name, "read_from": record.read_from})
         return
     for entry in record.read_from:
-        typer.echo(f"{record.name.keyspace}.{entry.name}")
+        typer.echo(f"{quoted(record.name.keyspace)}.{quoted(entry.name)}")
 
 
 def query(

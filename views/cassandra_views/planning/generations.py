@@ -189,7 +189,9 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
         version=definition.version,
         start=instant_text(start) if start else "",
     )
-    options = [("comment", str(mark)), ("id", str(table_id(name.keyspace, physical)))]
+    own = statement.find_option("comment")
+    text = f"{own.value} {mark}" if own is not None and own.value else str(mark)
+    options = [("comment", text), ("id", str(table_id(name.keyspace, physical)))]
     named = {option.name for option in statement.options}
     if context.has_snapshot_option:
         options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]

@@ -11,6 +11,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
 from cassandra_views.cluster.database import DRIVER_ERRORS
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.errors import BadRead, ReadError
 from cassandra_views.read.attempt import Ask, Attempt
 from cassandra_views.read.description import ViewDescription
@@ -24,6 +25,7 @@ _LARGEST_LIMIT = 2**31 - 2
 _FAILURES = (*DRIVER_ERRORS, Missing)
 
 
+@checked_arguments("__init__")
 class ViewReader:
     """Reads views by their logical names; make one for each session and share it between threads.
 
@@ -116,6 +118,8 @@ class ViewReader:
             ViewNotReady: nothing serves it.
             ReadError: the server could not answer.
         """
+        if not isinstance(view, str):
+            raise _no_name(view)
         pointer = self._pointers.get(view)
         name = pointer.spans[-1].entry.name
         try:
@@ -158,9 +162,13 @@ class ViewReader:
             raise read_failed(second, on=attempt.on) from second
 
 
+def _no_name(view: object) -> BadRead:
+    return BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+
+
 def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
     if not isinstance(view, str):
-        raise BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+        raise _no_name(view)
     if where is None:
         return columns
     if not isinstance(where, Mapping):
