@@ -6,7 +6,7 @@ import logging
 
 from flask import Response, make_response, render_template
 
-from cassandra_views.model.errors import BadRead, NotCovered, ViewNotFound, ViewNotReady, ViewsError
+from cassandra_views.model.errors import BadRead, NotCovered, UnreadableData, ViewNotFound, ViewNotReady, ViewsError
 from cassandra_views.web.gate import TooMany
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ def state_of(error: ViewsError) -> Response:
             name, status = "wrong", 400
         case TooMany():
             name, status = "busy", 429
+        case UnreadableData():
+            name, status = "unreadable", 500
+            log.warning("a page could not be read: %s", error)
         case _:
             name, status = "away", 503
             log.warning("a page could not be read: %s", error)

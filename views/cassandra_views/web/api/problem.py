@@ -14,6 +14,7 @@ from cassandra_views.model.errors import (
     ConfigurationError,
     NotCovered,
     ReadError,
+    UnreadableData,
     ViewNotFound,
     ViewNotReady,
     ViewsError,
@@ -44,6 +45,8 @@ def status_of(error: ViewsError) -> tuple[int, int | None]:
             return 503, BUILDING_RETRY_SECONDS
         case TooMany():
             return 429, RETRY_SECONDS
+        case UnreadableData():
+            return 500, None
         case Refused() | ReadError() | ClusterError():
             return 503, RETRY_SECONDS
         case ConfigurationError():
@@ -56,7 +59,8 @@ def problem_of(error: ViewsError) -> Response:
     """Return an error as an answer."""
     status, retry = status_of(error)
     parts = {"what": error.what, "on": error.on, "remains": error.remains, "next": error.next}
-    return problem(status, str(error), retry=retry, **parts)
+    title = "It cannot be read as it stands" if isinstance(error, UnreadableData) else ""
+    return problem(status, str(error), title=title, retry=retry, **parts)
 
 
 def problem_of_http(error: HTTPException) -> Response:
