@@ -171,7 +171,7 @@ class ViewReader:
 
 def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
     if not isinstance(view, str):
-        raise BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+        raise BadRead(f"{view!r} names no view", on=repr(view), next="Write 'view' or 'keyspace.view'")
     if where is None:
         return columns
     if not isinstance(where, Mapping):

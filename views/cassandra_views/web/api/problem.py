@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from cassandra_views.model.errors import (
@@ -18,8 +18,11 @@ from cassandra_views.model.errors import (
     ViewNotFound,
     ViewNotReady,
     ViewsError,
+    ended,
 )
 from cassandra_views.web.gate import RETRY_SECONDS, Refused, TooMany
+
+_SEE_DOCUMENT = "See the document of this API, openapi.json, for its addresses and methods"
 
 MEDIA_TYPE = "application/problem+json"
 BUILDING_RETRY_SECONDS = 10
@@ -66,7 +69,16 @@ def problem_of(error: ViewsError) -> Response:
 def problem_of_http(error: HTTPException) -> Response:
     """Return an error of Flask (an unknown address, a wrong method) as an answer."""
     status = error.code or 500
-    found = problem(status, error.description or error.name, title=error.name)
+    what = (error.description or error.name).rstrip(". ")
+    found = problem(
+        status,
+        f"{request.path}: {ended(what)}",
+        title=error.name,
+        what=what,
+        on=request.path,
+        remains="Nothing was changed",
+        next="Read again later; if it stays so, see the server's log" if status >= 500 else _SEE_DOCUMENT,
+    )
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             found.headers[name] = value
