@@ -42,13 +42,13 @@ class Policy(BaseModel):
     settle_looks: int = Field(default=5, ge=1)
     """A node that came back counts as away until it was up for so many looks in a row."""
     gap_minutes: float = Field(default=3.0, gt=0)
-    """Where nobody looked for longer, all graces begin anew."""
+    """Where nobody looked for longer, all graces begin again."""
     flaps: int = Field(default=3, ge=2)
     """A node that went away so often is flapping,"""
     flap_minutes: float = Field(default=60.0, gt=0)
     """counted over this time."""
     page_minutes: float = Field(default=120.0, gt=0)
-    """A person is called where waiting has taken so long. Less than the servers' max_hint_window (3 hours)."""
+    """A person is called where the cluster was not well for so long. Less than max_hint_window (3 hours)."""
     restart: bool = True
     """Whether a restart is tried before a replacement."""
     restarts_per_day: int = Field(default=2, ge=0)
