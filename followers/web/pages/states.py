@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from cassandra import InvalidRequest
 from flask import Response, make_response, render_template
 
-from cassandra_views.model.errors import BadRead, NotCovered, ReadError, ViewNotFound, ViewNotReady, ViewsError
+from cassandra_views.model.errors import (
+    BadRead,
+    NotCovered,
+    ReadError,
+    UnreadableData,
+    ViewNotFound,
+    ViewNotReady,
+    ViewsError,
+)
 from cassandra_views.overview.absence import Absence, AbsenceKind
 from cassandra_views.web.gate import TooMany
 from followers.web import texts
@@ -39,6 +47,9 @@ def state_of(error: ViewsError, find_absence: Callable[[], Absence]) -> Response
             name, status = "wrong", 400
         case TooMany():
             name, status = "busy", 429
+        case UnreadableData():
+            name, status = "unreadable", 500
+            log.warning("a page could not be read: %s", error)
         case ViewNotFound() | ViewNotReady():
             name, status = "away", 503
             try:
