@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cassandra_healing.bell import AGAIN_SECONDS, Bell
+from cassandra_healing.bell import AGAIN_SECONDS, Alert, Bell
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.mode import Mode
 from cassandra_healing.model import ClusterFacts, Judgement, Look, NodeId, Verdict
@@ -41,9 +41,9 @@ WELL = report(Act.WAIT)
 def test_a_restart_rings_at_once_and_again_while_it_stands(mode: Mode) -> None:
     bell, stands = Bell(), report(Act.RESTART, mode=mode)
     assert bell.rings(WELL, 0) == ()
-    assert bell.rings(stands, 10) == ("restart 10.0.0.3: it is down",)
+    assert bell.rings(stands, 10) == (Alert(text="restart 10.0.0.3: it is down"),)
     assert bell.rings(stands, 20) == ()
-    assert bell.rings(stands, 10 + AGAIN_SECONDS) == ("restart 10.0.0.3: it is down",)
+    assert bell.rings(stands, 10 + AGAIN_SECONDS) == (Alert(text="restart 10.0.0.3: it is down"),)
 
 
 def test_what_ended_and_comes_again_rings_anew() -> None:
@@ -56,7 +56,8 @@ def test_what_ended_and_comes_again_rings_anew() -> None:
 @pytest.mark.parametrize("told", [report(Act.PAGE), report(Act.RESTART, mode=Mode.DRY_RUN)])
 def test_a_page_and_a_dry_run_ring_once_whoever_looks(told: Report) -> None:
     bell = Bell()
-    assert bell.rings(replace(told, is_news=True), 0)
+    (alert,) = bell.rings(replace(told, is_news=True), 0)
+    assert alert.is_page is (told.decision.act is Act.PAGE)
     assert bell.rings(told, 10) == ()
     assert Bell().rings(told, 20) == (), "another triggerer: the journal says that it was told"
     assert bell.rings(told, 10 + AGAIN_SECONDS) == ()
@@ -67,7 +68,7 @@ def test_a_deed_is_left_to_whoever_began_it_for_a_while() -> None:
     bell, waiting = Bell(), report(Act.WAIT, deed=deed)
     assert bell.rings(waiting, 0) == ()
     assert bell.rings(waiting, AGAIN_SECONDS - 1) == ()
-    assert bell.rings(waiting, AGAIN_SECONDS) == ("replace of 10.0.0.3 is under way",)
+    assert bell.rings(waiting, AGAIN_SECONDS) == (Alert(text="replace of 10.0.0.3 is under way"),)
 
 
 def test_each_service_rings_by_itself() -> None:
@@ -80,8 +81,8 @@ def test_each_service_rings_by_itself() -> None:
 
     bell = Bell()
     assert bell.rings(replace(WELL, services=(service("w1", Act.RESTART), service("w2", Act.WAIT))), 0) == (
-        "restart w1: it is down",
+        Alert(text="restart w1: it is down"),
     )
     assert bell.rings(replace(WELL, services=(service("w1", Act.RESTART), service("w2", Act.RESTART))), 10) == (
-        "restart w2: it is down",
+        Alert(text="restart w2: it is down"),
     )

@@ -12,7 +12,7 @@ from cassandra_healing.decision import Decision
 from cassandra_healing.model import Judgement, NodeHealth, Verdict
 from cassandra_healing.policy import Policy
 from cassandra_healing.record import Record
-from cassandra_healing.situation import Situation, is_joining
+from cassandra_healing.situation import Situation, is_joining, overdue
 
 _RULES: tuple[Callable[[Situation], Decision | None], ...] = (
     cluster_rules.stopped,
@@ -43,14 +43,15 @@ _RULES: tuple[Callable[[Situation], Decision | None], ...] = (
 
 
 def decide(judgement: Judgement, record: Record, policy: Policy) -> Decision:
-    """Return what is to be done. One decision for the whole cluster: never two things at once."""
+    """Return what is to be done. One decision for the whole cluster: never two things at once.
+
+    Where the cluster was not well for ``page_minutes``, nothing is only waited for: a person is called, whichever rule
+    speaks.
+    """
     sick = tuple(sorted((each for each in judgement.nodes if each.is_sick and not is_joining(each)), key=_order))
     case = Situation(judgement, record, policy, sick)
-    for rule in _RULES:
-        decision = rule(case)
-        if decision is not None:
-            return decision
-    return act_rules.replace(case)
+    found = (decision for rule in _RULES if (decision := rule(case)) is not None)
+    return overdue(case, next(found, None) or act_rules.replace(case))
 
 
 def _order(health: NodeHealth) -> tuple[bool, object, str]:

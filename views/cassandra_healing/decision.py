@@ -55,6 +55,7 @@ class Decision:
         evidence: what was seen, sign by sign.
         mode: what becomes of a restart or replacement; None for the other acts.
         seeds: the seeds that a replacement is started with, where the node is one itself.
+        is_overdue: a person is called only because waiting has taken ``page_minutes``.
     """
 
     act: Act
@@ -67,6 +68,7 @@ class Decision:
     evidence: tuple[str, ...] = ()
     mode: Mode | None = None
     seeds: tuple[str, ...] = ()
+    is_overdue: bool = False
 
     @property
     def is_well(self) -> bool:

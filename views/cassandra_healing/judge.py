@@ -7,12 +7,15 @@ back, and a long time without a look, begin everything anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from cassandra_healing.model import (
+    JOINING,
     ClusterFacts,
     CutOff,
     Judgement,
@@ -50,11 +53,13 @@ def judge(looks: Sequence[Look], policy: Policy) -> Judgement:
         cluster = ClusterFacts(
             nodes=tuple(Node(id=node, data_center="", rack="", status="") for node in _all_nodes(looks))
         )
+    sights = _sights(looks, cluster, policy)
     return Judgement(
         at=last.at,
-        nodes=tuple(_health(node, looks, policy) for node in cluster.nodes),
+        nodes=tuple(_health(node, looks, sights, policy) for node in cluster.nodes),
         cluster=cluster,
         cut_off=_cut_off(looks, cluster, policy),
+        trouble_since=_trouble_since(looks, sights, cluster),
     )
 
 
@@ -65,15 +70,35 @@ def _all_nodes(looks: Sequence[Look]) -> tuple[NodeId, ...]:
     return found
 
 
-def _sight(observations: Sequence[Observation], look: Look, policy: Policy) -> _Sight:
+def _sights(looks: Sequence[Look], cluster: ClusterFacts, policy: Policy) -> list[dict[NodeId, _Sight]]:
+    """Return what each look saw of each member; nothing where a node was no member yet."""
+    known: set[NodeId] = set()
+    found = []
+    for look in looks:
+        seen = {}
+        reached, is_all_slow = _reached(look), _is_all_slow(look)
+        by_node: dict[uuid.UUID, list[Observation]] = defaultdict(list)
+        for each in look.observations:
+            by_node[each.node.host_id].append(each)
+        for node in cluster.nodes:
+            if observations := by_node.get(node.id.host_id):
+                known.add(node.id)
+                seen[node.id] = _sight(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
+            elif node.id in known:
+                seen[node.id] = _Sight.UNSURE
+        found.append(seen)
+    return found
+
+
+def _sight(observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool) -> _Sight:
     cql = next((each for each in observations if each.observer is Observer.CQL), None)
     is_heard = any(each.observer is Observer.GOSSIP and each.sign is Sign.GOOD for each in observations)
     if cql is not None and cql.sign is Sign.SLOW:
-        return _Sight.GOOD if _is_all_slow(look) else _Sight.SLOW
+        return _Sight.GOOD if is_all_slow else _Sight.SLOW
     if cql is not None and cql.sign is Sign.GOOD:
         return _Sight.GOOD
     if is_heard:  # it lives; that it does not answer us is its own doing where others do
-        return _Sight.SLOW if cql is not None and cql.sign is Sign.BAD and _reached(look) else _Sight.GOOD
+        return _Sight.SLOW if cql is not None and cql.sign is Sign.BAD and is_reached else _Sight.GOOD
     dead = [each for each in observations if each.sign in (Sign.BAD, Sign.GONE)]
     if len(dead) >= policy.observers and any(each.observer is Observer.GOSSIP for each in dead):
         return _Sight.GONE if any(each.sign is Sign.GONE for each in dead) else _Sight.BAD
@@ -103,6 +128,7 @@ class _Tale:
     looks: int = 0
     last_at: datetime | None = None
     last_sight: _Sight = _Sight.UNSURE
+    unsure_since: datetime | None = None
     flaps: list[datetime] = field(default_factory=list)
     was_bad: bool = False
     good_looks: int = 0
@@ -110,7 +136,9 @@ class _Tale:
     def add(self, at: datetime, sight: _Sight) -> None:
         self.last_sight = sight
         if sight is _Sight.UNSURE:
+            self.unsure_since = self.unsure_since or at
             return
+        self.unsure_since = None
         kind = _Sight.BAD if sight is _Sight.GONE else sight
         if kind is not self.kind:
             if kind is _Sight.BAD and self.kind is not None:
@@ -126,18 +154,18 @@ class _Tale:
         self.kind, self.since, self.looks, self.good_looks = None, None, 0, 0
 
 
-def _health(node: Node, looks: Sequence[Look], policy: Policy) -> NodeHealth:
+def _health(node: Node, looks: Sequence[Look], sights: Sequence[Mapping[NodeId, _Sight]], policy: Policy) -> NodeHealth:
     tale = _Tale()
     gap = timedelta(minutes=policy.gap_minutes)
     before: datetime | None = None
-    for look in looks:
+    for look, seen in zip(looks, sights, strict=True):
         if before is not None and not timedelta() <= look.at - before <= gap:
             tale.forget()
         if tale.last_at is not None and look.at - tale.last_at > gap:
             tale.forget()
         before = look.at
-        if observations := look.of(node.id):
-            tale.add(look.at, _sight(observations, look, policy))
+        if node.id in seen:
+            tale.add(look.at, seen[node.id])
     now = looks[-1].at
     flaps = [at for at in tale.flaps if timedelta() <= now - at <= timedelta(minutes=policy.flap_minutes)]
     is_flapping = len(flaps) >= policy.flaps
@@ -155,6 +183,8 @@ def _health(node: Node, looks: Sequence[Look], policy: Policy) -> NodeHealth:
             verdict = Verdict.SLOW
         case _:
             verdict = Verdict.UNSEEN if tale.last_sight is _Sight.UNSURE else Verdict.UP
+    if verdict is Verdict.UNSEEN:
+        since = min(tale.unsure_since or now, now)
     return NodeHealth(
         node=node,
         verdict=verdict,
@@ -163,6 +193,36 @@ def _health(node: Node, looks: Sequence[Look], policy: Policy) -> NodeHealth:
         is_settled=not tale.was_bad or tale.good_looks >= policy.settle_looks,
         observations=looks[-1].of(node.id),
     )
+
+
+def _trouble_since(
+    looks: Sequence[Look], sights: Sequence[Mapping[NodeId, _Sight]], cluster: ClusterFacts
+) -> datetime | None:
+    """Return since when no look found all nodes well.
+
+    Backward jumps of the clock count as no time, so the moment is that far before the last look.
+    """
+    members = {node.id.host_id for node in cluster.nodes}
+    span: timedelta | None = None
+    before: datetime | None = None
+    for look, seen in zip(looks, sights, strict=True):
+        reached = sum(node.host_id in members for node in _reached(look))
+        is_well = reached > len(members) // 2 and all(
+            _is_well(node, seen[node.id]) for node in cluster.nodes if node.id in seen
+        )
+        if is_well:
+            span = None
+        elif span is None:
+            span = timedelta()
+        elif before is not None:
+            span += max(timedelta(), look.at - before)
+        before = look.at
+    return None if span is None else looks[-1].at - span
+
+
+def _is_well(node: Node, sight: _Sight) -> bool:
+    """Tell whether nothing is wrong with a node; one that joins need not answer clients yet."""
+    return sight is _Sight.GOOD or (sight is _Sight.SLOW and node.status in JOINING)
 
 
 def is_over(span: timedelta, looks: int, policy: Policy) -> bool:

@@ -230,9 +230,15 @@ class CutOff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The health of a cluster at one moment."""
+    """The health of a cluster at one moment.
+
+    Args:
+        trouble_since: since when no look found every node well; None where the last one did. Only a look that finds all
+            well ends it: neither another kind of trouble, nor a time without looks, nor a change of the clock.
+    """
 
     at: datetime
     nodes: tuple[NodeHealth, ...]
     cluster: ClusterFacts
     cut_off: CutOff | None = None
+    trouble_since: datetime | None = None

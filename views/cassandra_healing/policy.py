@@ -48,7 +48,7 @@ class Policy(BaseModel):
     flap_minutes: float = Field(default=60.0, gt=0)
     """counted over this time."""
     page_minutes: float = Field(default=120.0, gt=0)
-    """A person is called where waiting has taken so long. Less than the servers' max_hint_window (3 hours)."""
+    """A person is called where the cluster was not well for so long. Less than max_hint_window (3 hours)."""
     restart: bool = True
     """Whether a restart is tried before a replacement."""
     restarts_per_day: int = Field(default=2, ge=0)

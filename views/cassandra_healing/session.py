@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
 
-from cassandra import ConsistencyLevel, DriverException, OperationTimedOut
+from cassandra import ConsistencyLevel, DriverException, OperationTimedOut, RequestValidationException, Unavailable
 from cassandra.cluster import ExecutionProfile, NoHostAvailable, ResponseFuture, Session
 from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
@@ -28,6 +28,9 @@ DRIVER_ERRORS = (DriverException, NoHostAvailable, ErrorMessage, ConnectionExcep
 
 _SILENCE = (OperationTimedOut, NoHostAvailable, ConnectionException, ConnectionBusy)
 """Those of them that say that a node does not answer at all."""
+
+_REFUSALS = (RequestValidationException, Unavailable)
+"""Those that say that a statement was not carried out."""
 
 _PROFILE = "cassandra_healing"
 
@@ -128,7 +131,7 @@ class ClusterSession:
         Raises:
             ClusterAway: the cluster did not answer, or refused.
         """
-        self._tried("a write failed", lambda host: self._send(query, values, consistency, host=host))
+        self._tried("a write failed", lambda host: self._send(query, values, consistency, host=host), is_write=True)
 
     def write_together(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> None:
         """Write rows of one partition as one batch, at LOCAL_QUORUM; as ``write``."""
@@ -138,11 +141,16 @@ class ClusterSession:
             consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         )
         for query, values in statements:
-            batch.add(SimpleStatement(query), tuple(values))
-        self._tried("a write failed", lambda host: self._send(batch, (), ConsistencyLevel.LOCAL_QUORUM, host=host))
+            batch.add(SimpleStatement(query), _plain(values))
+        self._tried(
+            "a write failed",
+            lambda host: self._send(batch, (), ConsistencyLevel.LOCAL_QUORUM, host=host),
+            is_write=True,
+        )
 
-    def _tried(self, what: str, send: Callable[[Host | None], ResponseFuture]) -> list[Row]:
+    def _tried(self, what: str, send: Callable[[Host | None], ResponseFuture], *, is_write: bool = False) -> list[Row]:
         """Send to a node that answers; to another one where it does not any more."""
+        is_unknown = False
         for attempt in (1, 2, 3):
             host = self._next()
             try:
@@ -150,10 +158,12 @@ class ClusterSession:
             except _SILENCE as error:
                 if host is not None:
                     self._learn(host, is_answering=False)
+                is_unknown = is_write
                 if attempt == 3:
-                    raise _away(what, error) from error
+                    raise _away(what, error, is_unknown=is_unknown) from error
             except DRIVER_ERRORS as error:
-                raise _away(what, error) from error
+                is_unknown = is_unknown or (is_write and not isinstance(error, _REFUSALS))
+                raise _away(what, error, is_unknown=is_unknown) from error
         raise AssertionError("not reached")
 
     def _next(self) -> Host | None:
@@ -208,12 +218,16 @@ class ClusterSession:
             statement.serial_consistency_level = ConsistencyLevel.SERIAL
         return self._session.execute_async(
             statement,
-            # The driver writes an enum as it prints, without quotes.
-            [each.value if isinstance(each, Enum) else each for each in values] or None,
+            _plain(values) or None,
             execution_profile=_PROFILE,
             timeout=timeout_seconds or self._timeout_seconds,
             host=host,
         )
+
+
+def _plain(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Return values without enums, which the driver writes as they print, without quotes."""
+    return tuple(each.value if isinstance(each, Enum) else each for each in values)
 
 
 def short(error: Exception) -> str:
@@ -234,8 +248,9 @@ def _stop_watch(ended: list[float]) -> Any:
     return lambda _result: ended.append(time.monotonic())
 
 
-def _away(what: str, error: Exception) -> ClusterAway:
+def _away(what: str, error: Exception, *, is_unknown: bool = False) -> ClusterAway:
     return ClusterAway(
         f"{what}: {short(error)}",
+        remains="Whether it was written is not known" if is_unknown else "Nothing was changed",
         next="See that a quorum of the nodes is up and can be reached from here, then run it again",
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.judge import is_over
-from cassandra_healing.model import JOINING, Judgement, NodeHealth
+from cassandra_healing.mode import Mode
+from cassandra_healing.model import JOINING, Judgement, NodeHealth, Verdict
 from cassandra_healing.policy import Policy
 from cassandra_healing.record import Act, Deed, Record
 
@@ -70,6 +71,30 @@ def made(
         evidence=tuple(f"{each.node.id}: {seen}" for each in nodes for seen in each.observations),
         mode=case.policy.mode if act in (Act.RESTART, Act.REPLACE) else None,
         seeds=tuple(seeds),
+    )
+
+
+def overdue(case: Situation, decision: Decision) -> Decision:
+    """Call a person instead of waiting on where the cluster was not well for ``page_minutes``.
+
+    Nothing else changes: neither what is left alone, nor what is under way.
+    """
+    since = case.judgement.trouble_since
+    is_idle = decision.act is Act.WAIT or decision.mode is Mode.DRY_RUN
+    if since is None or not is_idle or case.judgement.at - since < timedelta(minutes=case.policy.page_minutes):
+        return decision
+    span = span_text(case.judgement.at - since)
+    acts = f"; a {decision.act} is due and not done, as the mode is dry-run" if decision.act is not Act.WAIT else ""
+    troubled = [each for each in case.judgement.nodes if each.verdict is not Verdict.UP]
+    return replace(
+        decision,
+        act=Act.PAGE,
+        mode=None,
+        seeds=(),
+        is_overdue=True,
+        what=f"{decision.what}{acts}; the cluster has not been well for {span}",
+        on=decision.on or ", ".join(each.node.id.address for each in troubled),
+        nodes=decision.nodes or tuple(each.node.id for each in troubled),
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from cassandra_healing.alert_log import AlertLog
 from cassandra_healing.decide import decide
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import HealingError
@@ -76,7 +77,7 @@ class Watcher:
         self.services = ServiceWatcher(session, policy, self.journal, author=author, is_kept=is_kept, clock=clock)
         self._looks: list[Look] = []
         self._is_restored = False
-        self._decided: object = None
+        self._alerts = AlertLog()
 
     def close(self) -> None:
         """End what was begun; the session is left open."""
@@ -94,7 +95,9 @@ class Watcher:
         look = self._lookout.look()
         self._looks.append(look)
         oldest = look.at - self._policy.memory
-        self._looks = [each for each in self._looks if each.at >= oldest or each is look]
+        first = next((number for number, each in enumerate(self._looks) if each.at >= oldest), len(self._looks) - 1)
+        # One more, so that seldom looks, too, reach as far back as page_minutes.
+        self._looks = [each for each in self._looks[max(0, first - 1) :]]
         record = Record()
         try:
             if self._is_kept:
@@ -145,13 +148,14 @@ class Watcher:
 
     def _is_news(self, judgement: Judgement, decision: Decision, notes: list[str]) -> bool:
         """Tell whether a decision is new; write it down where looks are kept."""
-        key = (decision.act, decision.rule, decision.on)
-        if decision.act is Act.WAIT or key == self._decided:
-            self._decided = key
+        if decision.act is Act.WAIT:
             return False
-        self._decided = key
+        since = _trouble_begin(judgement, decision)
+        about = _about(judgement, decision)
+        if not self._alerts.is_new((decision.act, decision.rule, about), since=since, at=judgement.at):
+            return False
         try:
-            if self._was_told(judgement, decision):
+            if self._was_told(judgement, decision, since):
                 return False
             if self._is_kept:
                 self.journal.decided(decision)
@@ -159,12 +163,30 @@ class Watcher:
             notes.append(str(error))
         return True
 
-    def _was_told(self, judgement: Judgement, decision: Decision) -> bool:
+    def _was_told(self, judgement: Judgement, decision: Decision, since: datetime) -> bool:
         """Tell whether another process has written this very decision down since the trouble began."""
-        since = min((each.since for each in judgement.nodes if each.node.id in decision.nodes), default=judgement.at)
         lines = self.journal.lines(limit=20, now=judgement.at) if self.journal.exists() else []
+        about = _about(judgement, decision)
         return any(
-            (line.event, line.act, line.rule, line.node) == ("decided", decision.act, decision.rule, decision.on)
+            (line.event, line.act, line.rule) == ("decided", decision.act, decision.rule)
+            and about in ("", line.node)
             and line.at >= since
             for line in lines
         )
+
+
+def _about(judgement: Judgement, decision: Decision) -> str:
+    """Return which nodes an alert is about; nothing where it is about the whole cluster.
+
+    Which of its nodes answer may change at each look then, and nobody is called again for that.
+    """
+    return "" if decision.is_overdue or judgement.cut_off is not None else decision.on
+
+
+def _trouble_begin(judgement: Judgement, decision: Decision) -> datetime:
+    """Return when what a decision is about began: the last of its nodes counts."""
+    if decision.is_overdue and judgement.trouble_since is not None:
+        return judgement.trouble_since
+    if judgement.cut_off is not None:
+        return judgement.cut_off.since
+    return max((each.since for each in judgement.nodes if each.node.id in decision.nodes), default=judgement.at)

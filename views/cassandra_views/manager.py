@@ -33,7 +33,6 @@ class ViewManager(Planner):
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
-        goes_on: a view file that is wrong is left out (``Project.broken``) instead of stopping everything.
     """
 
     def __init__(
@@ -49,7 +48,6 @@ class ViewManager(Planner):
         listener: Listener = silent,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
-        goes_on: bool = False,
     ) -> None:
         super().__init__(
             session,
@@ -60,7 +58,6 @@ class ViewManager(Planner):
             author=author,
             run=run,
             settings=settings,
-            goes_on=goes_on,
         )
         env = self.settings.env
         self._listener = listener
@@ -92,10 +89,14 @@ class ViewManager(Planner):
             ConfigurationError: ``without`` names no member.
             StalePlan: the plan is for another cluster or registry, or what it was made from has changed.
             PreflightError: a node is not fit for the work; nothing was begun.
-            ViewsError: the first failure of a view; the steps of other views were carried out.
+            ViewsError: the first failure of a view, or the first view that could not be planned; the steps of other
+                views were carried out.
         """
         plan = self.plan(allow_drop=allow_drop) if plan is None else plan
-        return self._raised(self.carry_out(plan, without=without))
+        outcome = self._raised(self.carry_out(plan, without=without))
+        if plan.refused:
+            raise plan.refused[0].as_error()
+        return outcome
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
         """Do as ``apply``, and return the failures of views instead of raising the first."""
@@ -170,7 +171,7 @@ class ViewManager(Planner):
         """
         views = self.choose(names, tags=tags)
         wanted = OverrideKind(kind) if kind else None
-        project = self.project()
+        project = self._observer.project_of_registry()
         broken = {each.view for each in project.broken}
         with_file = {each.name for each in project.views} | {view for view in views if view.view in broken}
         return self._decisions.override(
@@ -197,7 +198,7 @@ class ViewManager(Planner):
             RegistryError: there is no registry yet.
         """
         view = self._observer.resolve(name)
-        return self._decisions.note_failed_run(view, error, project=self.project().name)
+        return self._decisions.note_failed_run(view, error, project=self._observer.project_of_registry().name)
 
 
 __all__ = ["ViewManager"]

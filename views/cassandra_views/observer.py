@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
@@ -12,6 +13,7 @@ from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import NETWORK, Keyspace
@@ -30,17 +32,15 @@ class Observer:
 
     Attributes:
         files: what the project's files said the last time.
-
-    Args:
-        goes_on: view files that are wrong are left out instead of stopping everything.
+        wrong_files: what is wrong with those that were left out at the last reading.
     """
 
-    def __init__(self, settings: Settings, database: Database, registry: Registry, *, goes_on: bool = False) -> None:
+    def __init__(self, settings: Settings, database: Database, registry: Registry) -> None:
         self._settings = settings
-        self._goes_on = goes_on
         self._database = database
         self._registry = registry
         self._facts: ClusterFacts | None = None
+        self.wrong_files: tuple[ProjectError, ...] = ()
         folder = settings.folder
         self.files = FileCache(folder / CACHE_FOLDER if folder is not None else None)
 
@@ -50,8 +50,17 @@ class Observer:
         return self._settings.templates.is_dir()
 
     def project(self) -> Project:
-        """Read the project's files; errors as ``ViewManager.project``."""
-        return Loader.of(self._settings, self.files).load(goes_on=self._goes_on)
+        """Read the project's files; errors as ``Planner.project``."""
+        found = Loader.of(self._settings, self.files).load(skip_broken=True)
+        self.wrong_files = found.errors
+        return found
+
+    def project_of_registry(self) -> Project:
+        """Return the project as far as its files tell, for what the registry alone can answer."""
+        with suppress(ProjectError):
+            return self.project()
+        name = self._settings.project
+        return Project(name=name or "default", is_named=name is not None)
 
     def facts(self) -> ClusterFacts:
         """Return what every node says of itself, asked once."""
@@ -94,12 +103,15 @@ class Observer:
 
     def known(self) -> set[ViewName]:
         """Return the views that a file or the registry knows."""
-        known: set[ViewName] = set()
-        if self.has_files:
-            known |= {view.name for view in self.project().views}
+        project = self.project_of_registry()
+        known = {view.name for view in project.views}
         if self._registry.exists():
             known |= {record.name for record in self._registry.read_all()}
-        return known
+        # A view whose file is wrong is known all the same; its keyspace only as far as the file tells.
+        names = {each.view for each in known}
+        return known | {
+            ViewName(keyspace=each.keyspace, view=each.view) for each in project.broken if each.view not in names
+        }
 
     def resolve(self, name: str) -> ViewName:
         """Return the view that a person means; errors as ``planning.request.resolve``."""
@@ -107,7 +119,7 @@ class Observer:
 
     def choose(self, names: str | Iterable[str], tags: Iterable[str]) -> frozenset[ViewName]:
         """Return the views that a person means; errors as ``planning.request.choose``."""
-        tagged = {view.name: view.tags for view in self.project().views} if self.has_files else {}
+        tagged = {view.name: view.tags for view in self.project_of_registry().views}
         return choose([names] if isinstance(names, str) else names, tags, self.known(), tagged)
 
     def record(self, view: ViewName) -> ViewRecord:

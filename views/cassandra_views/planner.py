@@ -24,9 +24,9 @@ from cassandra_views.model.steps import Plan
 from cassandra_views.observer import Observer
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.cost import costs_of
-from cassandra_views.planning.each import ViewWork, judged, plan_each
+from cassandra_views.planning.each import ViewWork, judged, work_of
 from cassandra_views.planning.generations import Context
-from cassandra_views.planning.plan import make_plan
+from cassandra_views.planning.plan import Observed, make_plan
 from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
 from cassandra_views.planning.rollback import make_rollback
 from cassandra_views.planning.status import ViewStatus, view_statuses
@@ -50,7 +50,6 @@ class Planner:
         author: str | None = None,
         run: str | None = None,
         settings: Settings | None = None,
-        goes_on: bool = False,
     ) -> None:
         if settings is None:
             folder = Path(templates).absolute() if templates is not None else None
@@ -67,13 +66,13 @@ class Planner:
             author=author or default_author(),
             history_days=settings.env.history_days,
         )
-        self._observer = Observer(settings, self._database, self._registry, goes_on=goes_on)
+        self._observer = Observer(settings, self._database, self._registry)
 
     def project(self) -> Project:
-        """Read the project's files.
+        """Read the project's files; those that are wrong are left out and listed in it.
 
         Raises:
-            ProjectError: a file is wrong; with file and line.
+            ProjectError: the folder is missing or empty.
         """
         return self._observer.project()
 
@@ -86,38 +85,45 @@ class Planner:
         return tuple(sorted(self._observer.choose(names, tags)))
 
     def plan(
-        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), allow_drop: bool = False
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        only: Iterable[ViewName] | None = None,
+        allow_drop: bool = False,
     ) -> Plan:
         """Return what must be done so that the cluster is as the files say. Reads only.
 
         Args:
             names, tags: plan these views alone; without any, all.
+            only: exactly these views, which may be none; names and tags are not looked at.
             allow_drop: views whose files are gone may be dropped when their grace is over.
+
+        Returns:
+            The plan. A view that cannot be planned is in its ``refused`` and does not hold up the others.
+
+        Raises:
+            ViewsError: views are named, and none of them can be planned.
         """
-        return self._plan(Request(only=self._chosen(names, tags), is_drop_allowed=allow_drop))
+        chosen = self._chosen(names, tags) if only is None else frozenset(only)
+        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
         """Return what must be done for each view, from one look at the cluster. Reads only.
 
-        A view that cannot be planned is in it with its error and does not hold up the others.
+        A view that cannot be planned is in it with its error and does not hold up the others; one whose file is wrong
+        is in ``Project.broken``.
         """
         project = self.project()
-        target = self._observer.target(project.name)
         observed = self._observer.observe(project)
-        files, now = self._observer.files, self._clock()
-
-        def plan(only: frozenset[ViewName] | None) -> Plan:
-            request = Request(only=only, is_drop_allowed=allow_drop)
-            return make_plan(project, observed, target, request, now, passed=files.passed)
-
-        names = {each.name for each in project.views} | {each.name for each in observed.records}
-        found = plan_each(plan, sorted(names))
-        files.save()
+        plan, now = self._make(project, observed, Request(is_drop_allowed=allow_drop)), self._clock()
         definitions = {each.name: each for each in project.views}
         records = {each.name: each for each in observed.records}
+        wrong = {each.view for each in project.broken}
         return tuple(
             judged(each, definitions.get(each.name), records.get(each.name), now) if each.name else each
-            for each in found
+            for each in work_of(plan)
+            if each.name is None or each.name.view not in wrong
         )
 
     def plan_refresh(
@@ -176,7 +182,7 @@ class Planner:
             ProjectError: a name or tag is unknown, or a view that is named serves nothing.
         """
         only = self._chosen(names, tags)
-        project = self.project()
+        project = self._observer.project_of_registry()
         records = self._registry.read_all() if self._registry.exists() else ()
         return make_audits(project, records, self._observer.target(project.name), only, self._clock())
 
@@ -193,16 +199,20 @@ class Planner:
         """Return how far the build of a generation is, node by node. Reads only."""
         return look(self._database, view.keyspace, view.physical(number))
 
-    def status(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> tuple[ViewStatus, ...]:
-        """Return what stands, for every view that a file or the registry knows. Reads only.
+    def status(
+        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), with_gone: bool = False
+    ) -> tuple[ViewStatus, ...]:
+        """Return what stands, for every view that has a file or a generation. Reads only.
 
         Args:
-            names, tags: these views alone; without any, all.
+            names, tags: these views alone; without any, all. One that is named is told of whatever is left of it.
+            with_gone: also those that have neither.
         """
         only = self._chosen(names, tags)
-        project = self.project() if self._observer.has_files else Project(name="")
+        project = self._observer.project_of_registry()
         observed = self._observer.observe(project)
-        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=only or ())
+        named = {record.name for record in observed.records} if with_gone else only or ()
+        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=named)
         return tuple(each for each in found if only is None or each.name in only)
 
     def record(self, name: str) -> ViewRecord:
@@ -218,24 +228,36 @@ class Planner:
         """Return what every node says of itself. Reads only."""
         return self._observer.facts()
 
+    @property
+    def wrong_files(self) -> tuple[ProjectError, ...]:
+        """What is wrong with the project's files, as far as they were read; their views are left as they are."""
+        return self._observer.wrong_files
+
     def _chosen(self, names: str | Iterable[str] | None, tags: Iterable[str]) -> frozenset[ViewName] | None:
         """Return the views that are named, or None where all are meant."""
         tags = tuple(tags)
         return self._observer.choose(names or (), tags) if names is not None or tags else None
 
-    def _plan(self, request: Request) -> Plan:
-        project = self.project()
-        target = self._observer.target(project.name)
-        observed = self._observer.observe(project)
+    def _make(self, project: Project, observed: Observed, request: Request) -> Plan:
         files = self._observer.files
+        target = self._observer.target(project.name)
         plan = make_plan(project, observed, target, request, self._clock(), passed=files.passed)
         files.save()
+        return plan
+
+    def _plan(self, request: Request) -> Plan:
+        needs_files = not (request.drop or request.abort)
+        project = self.project() if needs_files else self._observer.project_of_registry()
+        observed = self._observer.observe(project)
+        plan = self._make(project, observed, request)
+        if request.only and not plan.steps and len(plan.refused) >= len(request.only):
+            raise plan.refused[0].as_error()
         sizes = self._observer.sizes(plan.steps, observed.catalog)
         costs = costs_of(
             plan.steps,
             observed.catalog,
             sizes,
-            keeps_snapshot=not target.has_snapshot_option,
+            keeps_snapshot=not self._observer.facts().has_snapshot_option,
             records=observed.records,
         )
         return replace(plan, costs=costs)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cassandra_healing.bell import Alert
 from tests.on_airflow.airflow_process import AirflowProcess
-from tests.on_airflow.lifecycle import acts
+from tests.on_airflow.lifecycle import acts, calls
 from tests.on_airflow.lifecycle.acts import Ran
 from tests.on_airflow.lifecycle.shop import Shop
 
@@ -109,3 +110,21 @@ def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
     assert not mark.exists(), "it only looks"
     mark.touch()
     assert airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 5.0) == []
+
+
+@pytest.mark.parametrize(
+    ("alerts", "is_away", "told"),
+    [
+        (
+            (Alert(text="page n1: cut off.", is_page=True),),
+            True,
+            ("page n1: cut off. no node answered.", "AirflowFailException"),
+        ),
+        ((Alert(text="page n1: cut off.", is_page=True),), False, ("page n1: cut off.", "")),
+        ((Alert(text="restart n1: it is down"),), True, ("no node answered.", "AirflowException")),
+    ],
+)
+def test_a_run_calls_a_person_though_it_cannot_see_what_the_triggerer_saw(
+    airflow: AirflowProcess, alerts: tuple[Alert, ...], is_away: bool, told: tuple[str, str]
+) -> None:
+    assert airflow.call(calls.text_of_failure, alerts, is_away=is_away) == told

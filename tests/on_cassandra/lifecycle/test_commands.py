@@ -87,6 +87,38 @@ def test_plan_apply_status_and_refresh_take_tags(two: Workshop, views: Views) ->
     assert (two.serving("late"), two.serving(VIEW)) == ("late__g3", f"{VIEW}__g2")
 
 
+def test_views_are_listed_and_chosen_by_what_is_known_of_them(two: Workshop, views: Views) -> None:
+    both = [two.full(VIEW), two.full("late")]
+    base = ("--base", f"{two.keyspace}.{READINGS.table[0]}")  # the registry knows the views of other tests too
+    assert [row[:2] for row in cells(views("list", *base))] == [[each, "serving"] for each in both]
+    assert views("list", "-q", *base).split() == both
+    (each,) = parsed(views("list", "--tag", "web", "--format", "json"))["views"]
+    assert (each["name"], each["tags"], each["base"]) == (two.full("late"), ["web"], READINGS.table[0])
+    assert views("list", "-q", *base, "--exclude", "la*").split() == both[:1]
+    assert views("list", "-q", *base, "--state", "stale") == ""
+    two.now += timedelta(days=1)
+    assert views("list", "-q", *base, "--state", "stale", "--exclude", two.full(VIEW)).split() == both[1:]
+    for command in ("status", "plan", "apply", "refresh", "audit"):
+        views(command, *base, "--exclude", "lat", code=1)
+    only = (*base, "--exclude", two.full(VIEW))
+    steps = parsed(views("plan", *only, "--state", "stale", "--format", "json"))["steps"]
+    assert {each["view"]["view"] for each in steps} == {"late"}
+    assert parsed(views("apply", *only, "--yes", "--format", "json"))["failures"] == []
+    assert (two.serving("late"), two.serving(VIEW)) == ("late__g2", f"{VIEW}__g1")
+    assert parsed(views("apply", *base, "--state", "off", "--yes", "--format", "json"))["done"] == 0
+    assert [row[0] for row in cells(views("audit", *only))] == both[1:]
+    assert parsed(views("audit", *base, "--state", "off", "--format", "json"))["audits"] == []
+    views("refresh", *only, "--yes")
+    assert (two.serving("late"), two.serving(VIEW)) == ("late__g3", f"{VIEW}__g1")
+
+
+def test_times_ahead_of_the_clock_are_told_in_words(two: Workshop, views: Views) -> None:
+    two.now -= timedelta(hours=23)
+    told = views("status", two.full("late"))
+    assert cells(told)[0][4] == "in 23 h"
+    assert "Some times are up to 23 h ahead of this clock" in told
+
+
 def test_a_broken_promise_is_told_until_the_slide(two: Workshop, views: Views) -> None:
     both = (two.full(VIEW), two.full("late"))
     assert cells(views("status", *both))[1][-1] == "kept"

@@ -6,8 +6,9 @@ The lines of a deed are written before what they tell is done.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
 
@@ -172,25 +173,25 @@ class Journal:
         """Throw the kill switch: nothing is begun any more."""
         self.make()
         self._control.stop(why, now)
-        self._write("stop", why)
+        self._note("stop", why, holds="Healing is switched off")
 
     def go(self, why: str) -> None:
         """Take the kill switch back."""
         self.make()
         self._control.go()
-        self._write("go", why)
+        self._note("go", why, holds="Healing is switched on")
 
     def skip(self, node: NodeId, why: str, now: datetime) -> None:
         """Leave a node alone from now on."""
         self.make()
         self._control.skip(node, why, now)
-        self._write("skip", why, node=node)
+        self._note("skip", why, node=node, holds="It is left alone")
 
     def unskip(self, node: NodeId, why: str) -> None:
         """Leave it alone no longer."""
         self.make()
         self._control.unskip(node)
-        self._write("unskip", why, node=node)
+        self._note("unskip", why, node=node, holds="It is no longer left alone")
 
     def service(
         self,
@@ -209,6 +210,33 @@ class Journal:
         self._write(
             event, detail, deed_id=deed, act=act, on=name, rule=rule, mode=mode, outcome=outcome, evidence=evidence
         )
+
+    def service_together(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Write several lines about a service, all or none; as ``service``.
+
+        Args:
+            lines: ``event`` and ``detail`` of each, and what else ``service`` takes.
+        """
+        self.make()
+        at = uuid.uuid1()
+        month = f"{datetime_from_uuid1(at):%Y-%m}"  # one partition, also where the month ends between two lines
+        statements = [
+            self._statement(at if not number else uuid.uuid1(), month, on=name, **line)
+            for number, line in enumerate(lines)
+        ]
+        self._session.write_together(statements)
+
+    def _note(self, event: str, why: str, *, holds: str, node: NodeId | None = None) -> None:
+        """Write down what a person said, after it holds already."""
+        try:
+            self._write(event, why, node=node)
+        except HealingError as error:
+            raise JournalError(
+                f"the journal has no line of it: {error.what}",
+                on=node.address if node else "",
+                remains=holds,
+                next="Run it again, so that the history tells it",
+            ) from error
 
     def _deeds(self, now: datetime) -> list[Deed]:
         since = now - _RECENT
@@ -231,8 +259,15 @@ class Journal:
         if held is not None and any(deed.id == held.id and deed.outcome for deed in self._deeds(now)):
             self._control.give_back(held)
 
-    def _write(
+    def _write(self, event: str, detail: str, **about: Any) -> None:
+        self.make()
+        at = uuid.uuid1()
+        self._session.write(*self._statement(at, f"{datetime_from_uuid1(at):%Y-%m}", event, detail, **about))
+
+    def _statement(
         self,
+        at: uuid.UUID,
+        month: str,
         event: str,
         detail: str,
         *,
@@ -246,15 +281,13 @@ class Journal:
         evidence: Sequence[str] = (),
         on: str = "",
         author: str = "",
-    ) -> None:
-        self.make()
+    ) -> tuple[str, tuple[Any, ...]]:
         about = deed.node if deed is not None else node
-        at = uuid.uuid1()
-        self._session.write(
+        return (
             f"INSERT INTO {self._keyspace}.journal (month, at, {COLUMNS}) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                f"{datetime_from_uuid1(at):%Y-%m}",
+                month,
                 at,
                 event,
                 deed.id if deed else deed_id,

@@ -109,9 +109,16 @@ class ServiceJournal:
 
     def refuse(self, decision: ServiceDecision, detail: str) -> None:
         """Write down that a person said no, or nobody answered; errors as ``ClusterSession.write``."""
-        deed = Deed(id=uuid.uuid4(), act=decision.act, node=service_id(decision.service), begun_at=datetime.now(UTC))
-        self._write("begun", decision.what, decision, deed)
-        self._write("ended", detail, decision, deed, outcome=Outcome.REFUSED)
+        # Together: a deed that has begun and not ended would be done by the next healer.
+        deed = uuid.uuid4()
+        about = {"deed_id": deed, "act": decision.act, "rule": decision.rule, "mode": decision.mode or ""}
+        self._journal.service_together(
+            decision.service,
+            (
+                {"event": "begun", "detail": decision.what, "evidence": decision.evidence, **about},
+                {"event": "ended", "detail": detail, "outcome": Outcome.REFUSED, **about},
+            ),
+        )
 
     def step(self, decision: ServiceDecision, deed: Deed, detail: str) -> None:
         """Write down what is done next, before it is done; errors as ``ClusterSession.write``."""
@@ -135,7 +142,11 @@ class ServiceJournal:
             ) from error
         if not is_ours:
             raise NotBegun("somebody else took it over", on=decision.service, next="Wait for its end, then look again")
-        return replace(deed, begun_at=now)
+        deed = replace(deed, begun_at=now)
+        if not any(each.id == deed.id for each in _deeds(self._lines(now), decision.service)):
+            # Who began it died before its first line; without one, this restart would not count.
+            self._write("begun", decision.what, decision, deed)
+        return deed
 
     def _sweep(self, name: str, record: Record) -> None:
         """Remove the row of a deed whose end was written and whose healer died then."""

@@ -79,7 +79,7 @@ class ServicePolicy(BaseModel):
     replacements_per_day: int = Field(default=1, ge=0)
     """Within 24 hours."""
     page_minutes: float = Field(default=30.0, gt=0)
-    """A person is called where nobody could look at it for so long."""
+    """A person is called where it was not found at work for so long, whatever is waited for."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

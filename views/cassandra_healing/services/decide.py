@@ -6,8 +6,10 @@ The specification is the table of cases under tests/healing/services/decisions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
+from cassandra_healing.mode import Mode
 from cassandra_healing.model import Verdict
 from cassandra_healing.record import Act, Outcome
 from cassandra_healing.services.case import ServiceCase, longest, needs_of
@@ -18,15 +20,28 @@ from cassandra_healing.situation import begun, deed_name, span_text
 
 
 def decide(case: ServiceCase) -> ServiceDecision:
-    """Return what is to be done about a service."""
-    for rule in _RULES:
-        decision = rule(case)
-        if decision is not None:
-            return decision
-    return _replace(case)
+    """Return what is to be done about a service.
+
+    Where it was not well for ``page_minutes``, nothing is only waited for: a person is called, whichever rule speaks.
+    """
+    found = (decision for rule in _RULES if (decision := rule(case)) is not None)
+    return _overdue(case, next(found, None) or _replace(case))
 
 
-def _made(case: ServiceCase, act: Act, rule: ServiceRule, what: str, **more: str) -> ServiceDecision:
+def _overdue(case: ServiceCase, decision: ServiceDecision) -> ServiceDecision:
+    since = case.health.trouble_since
+    is_idle = decision.act is Act.WAIT or decision.mode is Mode.DRY_RUN
+    if since is None or not is_idle or case.health.at - since < timedelta(minutes=case.policy.page_minutes):
+        return decision
+    span = span_text(case.health.at - since)
+    acts = f"; a {decision.act} is due and not done, as the mode is dry-run" if decision.act is not Act.WAIT else ""
+    what = f"{decision.what}{acts}; it has not been well for {span}"
+    return replace(decision, act=Act.PAGE, mode=None, is_overdue=True, what=what)
+
+
+def _made(
+    case: ServiceCase, act: Act, rule: ServiceRule, what: str, *, next: str, remains: str = "Nothing was done"
+) -> ServiceDecision:
     return ServiceDecision(
         service=case.health.service,
         at=case.health.at,
@@ -35,7 +50,8 @@ def _made(case: ServiceCase, act: Act, rule: ServiceRule, what: str, **more: str
         what=what,
         evidence=case.health.seen,
         mode=(case.policy.mode or case.mode) if act in (Act.RESTART, Act.REPLACE) else None,
-        **more,
+        next=next,
+        remains=remains,
     )
 
 

@@ -40,6 +40,7 @@ class ServiceDecision:
         at: when it was looked at.
         mode: what becomes of a restart or replacement; None for the other acts.
         evidence: what was seen.
+        is_overdue: a person is called only because waiting has taken ``page_minutes``.
     """
 
     service: str
@@ -51,3 +52,4 @@ class ServiceDecision:
     remains: str = "Nothing was done"
     evidence: tuple[str, ...] = ()
     mode: Mode | None = None
+    is_overdue: bool = False

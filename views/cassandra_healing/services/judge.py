@@ -23,7 +23,14 @@ def judge(looks: Sequence[ServiceLook], gap_minutes: float) -> ServiceHealth:
     unseen_since: datetime | None = None
     count = 0
     before: datetime | None = None
+    trouble: timedelta | None = None
     for look in looks:
+        if look.sign in (Sign.GOOD, Sign.SLOW):
+            trouble = None
+        elif trouble is None:
+            trouble = timedelta()
+        elif before is not None:
+            trouble += max(timedelta(), look.at - before)  # a clock that was set back takes nothing away
         if before is not None and not timedelta() <= look.at - before <= gap:
             is_bad, since, unseen_since, count = None, None, None, 0
         before = look.at
@@ -46,4 +53,5 @@ def judge(looks: Sequence[ServiceLook], gap_minutes: float) -> ServiceHealth:
         since=unseen_since or since or last.at,
         looks=count,
         seen=last.seen,
+        trouble_since=None if trouble is None else last.at - trouble,
     )

@@ -49,6 +49,8 @@ class ServiceHealth:
         since: since when it is so, as far back as was looked.
         looks: how many looks in a row said so.
         seen: what was seen last.
+        trouble_since: since when no look found it at work; None where the last one did. Only a look that finds it at
+            work ends it.
     """
 
     service: str
@@ -57,6 +59,7 @@ class ServiceHealth:
     since: datetime
     looks: int
     seen: tuple[str, ...] = ()
+    trouble_since: datetime | None = None
 
     @property
     def is_sick(self) -> bool:

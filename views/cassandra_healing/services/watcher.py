@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cassandra_healing.alert_log import AlertLog
 from cassandra_healing.errors import HealingError
 from cassandra_healing.hooks import HookFailed, run_hook
 from cassandra_healing.keeping.journal import Journal
@@ -63,7 +64,7 @@ class ServiceWatcher:
         self.journal = ServiceJournal(session, policy.keyspace, journal, author=author)
         self._looks: dict[str, list[ServiceLook]] = defaultdict(list)
         self._is_restored = False
-        self._decided: dict[str, tuple[object, ...]] = {}
+        self._alerts = AlertLog()
         self.notes: list[str] = []
         """What could not be read or kept at the last look, in sentences."""
 
@@ -81,8 +82,10 @@ class ServiceWatcher:
         looks = self._lookout.look()
         oldest = looks[0].at - self._window
         for look in looks:
-            kept = [each for each in self._looks[look.service] if each.at >= oldest]
-            self._looks[look.service] = [*kept, look]
+            kept = self._looks[look.service]
+            first = next((number for number, each in enumerate(kept) if each.at >= oldest), len(kept))
+            # One more, so that seldom looks, too, reach as far back as page_minutes.
+            self._looks[look.service] = [*kept[max(0, first - 1) :], look]
         records = {name: Record(is_readable=False) for name in names}
         try:
             records = self.journal.records(names, looks[0].at)
@@ -126,12 +129,15 @@ class ServiceWatcher:
 
     def _is_news(self, health: ServiceHealth, decision: ServiceDecision) -> bool:
         """Tell whether a decision is new; write it down where looks are kept."""
-        key = (decision.act, decision.rule, health.since)
-        before, self._decided[decision.service] = self._decided.get(decision.service), key
-        if decision.act is Act.WAIT or key == before:
+        if decision.act is Act.WAIT:
+            return False
+        since = health.since
+        if decision.is_overdue and health.trouble_since is not None:
+            since = health.trouble_since
+        if not self._alerts.is_new((decision.service, decision.act, decision.rule), since=since, at=health.at):
             return False
         try:
-            if self.journal.was_told(decision, health.since, health.at):
+            if self.journal.was_told(decision, since, health.at):
                 return False
             if self._is_kept:
                 self.journal.decided(decision)

@@ -97,15 +97,41 @@ class HealthTask(BaseOperator):
         return progress
 
 
+def pages_of(context: Context) -> list[str]:
+    """Return what the event that began this run says a person must look at."""
+    events = [each for found in context["triggering_asset_events"].values() for each in found]
+    payloads = [(each.extra or {}).get("payload") for each in events]
+    return [text for each in payloads if isinstance(each, dict) for text in each.get("pages", ())]
+
+
+@contextmanager
+def calling(context: Context) -> Iterator[None]:
+    """Call a person at once where one is to be called and the cluster cannot be asked.
+
+    Raises: AirflowFailException: what the triggerer saw, and why it cannot be seen now.
+    """
+    try:
+        yield
+    except (AirflowFailException, AirflowSkipException):
+        raise
+    except AirflowException as error:
+        if pages := pages_of(context):
+            raise AirflowFailException(f"{' '.join(pages)} {error}") from error
+        raise
+
+
 class DecideTask(HealthTask, SkipMixin):
     """Looks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the deed in a few words, or nothing; what a person must see goes to the task ``page``."""
-        with self.healer(context) as (healer, watcher):
+        with calling(context), self.healer(context) as (healer, watcher):
             report = look(watcher, healer.policy)
             tell(self.log, report)
             page = page_text(report.decision)
+            if not page and report.judgement.trouble_since is not None:
+                # The triggerer has seen it for longer than this process, which knows no more than the cluster keeps.
+                page = " ".join(pages_of(context))
             if page:
                 context["ti"].xcom_push(key=PAGE_KEY, value=page)
             progress = healer.consider(report)

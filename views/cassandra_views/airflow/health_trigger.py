@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from cassandra_healing.bell import Bell
+from cassandra_healing.bell import Alert, Bell
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from cassandra_views.airflow.hook import Access
 
 AUTHOR = "airflow"
+
+
+def event_of(alerts: Sequence[Alert]) -> dict[str, Any]:
+    """Return the event that begins a run: ``found`` is all in words, ``pages`` what a person must look at."""
+    return {"found": list(map(str, alerts)), "pages": [each.text for each in alerts if each.is_page]}
 
 
 class HealthTrigger(BaseEventTrigger):
@@ -46,7 +51,7 @@ class HealthTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look for good; a cluster that cannot be reached is tried again, and told of after ``page_minutes``."""
-        away_since = time.monotonic()
+        away_since: float | None = None
         is_told = False
         bell = Bell()
         while True:
@@ -58,15 +63,15 @@ class HealthTrigger(BaseEventTrigger):
                 policy = settings.env.healing
                 watcher = await asyncio.to_thread(self._opened, stack, access, policy)
                 self.log.info("Watching the cluster of the connection %s", self.deployment.conn_id)
-                is_told = False
+                away_since, is_told = None, False
                 async for found in self._watch(watcher, policy, access, bell):
                     yield TriggerEvent(found)  # type: ignore[no-untyped-call]
-                away_since = time.monotonic()
             except ViewsError as error:
                 self.log.warning("%s Trying again.", error)
+                away_since = time.monotonic() if away_since is None else away_since
                 if not is_told and time.monotonic() - away_since > policy.page_minutes * 60:
                     is_told = True
-                    yield TriggerEvent({"found": [f"page: {error}"]})  # type: ignore[no-untyped-call]
+                    yield TriggerEvent(event_of([Alert(text=str(error), is_page=True)]))  # type: ignore[no-untyped-call]
                 await asyncio.sleep(policy.look_seconds)
             finally:
                 await asyncio.to_thread(stack.close)
@@ -91,6 +96,6 @@ class HealthTrigger(BaseEventTrigger):
                 for note in told:
                     self.log.warning("%s", note)
             if found := bell.rings(report, time.monotonic()):
-                self.log.info("%s", "; ".join(found))
-                yield {"found": list(found)}
+                self.log.info("%s", "; ".join(map(str, found)))
+                yield event_of(found)
             await asyncio.sleep(max(0.0, policy.look_seconds - (time.monotonic() - begun)))

@@ -18,7 +18,7 @@ from cassandra_healing.services.watcher import ServiceWatcher, carry_out
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.health_tasks import NO, PAGE_KEY, YES, HealthTask
+from cassandra_views.airflow.health_tasks import NO, PAGE_KEY, YES, HealthTask, calling
 from cassandra_views.airflow.health_trigger import AUTHOR
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class DecideServicesTask(ServiceTask):
 
         Raises: AirflowSkipException: nothing is to be done.
         """
-        with self.services(context) as (_watcher, decisions, _policy):
+        with calling(context), self.services(context) as (_watcher, decisions, _policy):
             for each in decisions.values():
                 self.log.info("%s: %s (%s): %s. %s.", each.service, each.act, each.rule, each.what, each.next)
         pages = [f"{each.service}: {each.what}. {each.next}." for each in decisions.values() if each.act is Act.PAGE]

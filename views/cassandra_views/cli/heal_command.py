@@ -136,7 +136,7 @@ def _find(healer: Healer, text: str | None) -> Progress:
 
 
 def _tell_error(error: ViewsError) -> None:
-    from cassandra_views.cli.main import print_error
+    from cassandra_views.cli.output import print_error
 
     print_error(error)
 

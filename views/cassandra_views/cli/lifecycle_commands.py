@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_views.cli.context import Chosen, Format, FormatOption, Name, Names, Tags, help_of, managed
-from cassandra_views.cli.output import err, out, plain, print_json
+from cassandra_views.cli.context import (
+    Chosen,
+    Format,
+    FormatOption,
+    Name,
+    Names,
+    Tags,
+    help_of,
+    managed,
+    note_wrong_files,
+)
+from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.cli.plans import read_plan, show_plan
-from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError
+from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
+from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
 from cassandra_views.model.steps import DropGeneration, Plan
+from cassandra_views.planning.selection import Selection
+
+if TYPE_CHECKING:
+    from cassandra_views.manager import ViewManager
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
@@ -35,6 +50,7 @@ def register(app: typer.Typer) -> None:
             "views plan                             # everything",
             "views plan orders_by_day --detailed-exitcode   # exit 2 where it would change",
             "views plan --tag flask                 # the views whose files have this tag",
+            "views plan --base orders --exclude 'test_*'",
             "views plan --out plan.json             # for 'apply --plan plan.json'",
             "views --now 2026-12-01T00:15:00Z plan  # what would slide by then",
         ),
@@ -58,6 +74,10 @@ def plan(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
     allow_drop: AllowDrop = False,
     detailed_exitcode: Annotated[
         bool,
@@ -72,8 +92,10 @@ def plan(
     """Show what would be done so that the cluster is as the files say; changes nothing."""
     from cassandra_views.planning.plan_json import plan_json
 
-    with managed(context) as manager:
-        found = manager.plan(names, tags=tag or (), allow_drop=allow_drop)
+    selection = selection_of(names, tag, base, owner, state, exclude)
+    with managed(context, tells_wrong_files=False) as manager:
+        found = _planned(manager, selection, allow_drop=allow_drop)
+        wrong_files = manager.wrong_files
     if save is not None:
         try:
             save.write_text(plan_json(found) + "\n", encoding="utf-8")
@@ -85,6 +107,7 @@ def plan(
         typer.echo(plan_json(found))
     else:
         show_plan(found)
+    raise_last(_refusals(found, wrong_files))
     if detailed_exitcode and found.has_changes:
         raise typer.Exit(2)
 
@@ -93,6 +116,10 @@ def apply(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
     yes: Yes = False,
     allow_drop: AllowDrop = False,
     plan_file: Annotated[
@@ -106,17 +133,17 @@ def apply(
     A run that was stopped at any point is gone on with by the next. Readers are sent to a generation
     only when it is built on every node and agrees with its base.
     """
-    from cassandra_views.manager import ViewManager
+    selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
-            return manager.plan(names, tags=tag or (), allow_drop=allow_drop)
+            return _planned(manager, selection, allow_drop=allow_drop)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
         return found
 
-    if plan_file is not None and (names or tag):
+    if plan_file is not None and selection != Selection():
         raise ConfigurationError(
             "views and --plan are both given",
             on="views apply",
@@ -129,14 +156,26 @@ def refresh(
     context: typer.Context,
     names: Chosen = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
     yes: Yes = False,
     without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Build a new generation of each view and send readers to it, also where nothing has changed."""
+    selection = selection_of(names, tag, base, owner, state, exclude)
+
+    def make(manager: ViewManager) -> Plan:
+        if not selection.is_narrowed:
+            return manager.plan_refresh(selection.names, tags=selection.tags)
+        chosen = [str(each.name) for each in find_selected(manager, selection)]
+        return manager.plan_refresh(chosen) if chosen else manager.plan(only=())
+
     _carry_out(
         context,
-        lambda manager: manager.plan_refresh(names or (), tags=tag or ()),
+        make,
         yes=yes,
         format=format,
         without=without or (),
@@ -195,6 +234,15 @@ def abort(
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
 
 
+def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool) -> Plan:
+    if selection.is_narrowed:
+        only = [each.name for each in find_selected(manager, selection)]
+        if not only:
+            err.print("  [yellow]note[/yellow] no view matches")
+        return manager.plan(only=only, allow_drop=allow_drop)
+    return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop)
+
+
 def _carry_out(
     context: typer.Context,
     make: Callable[..., Plan],
@@ -209,30 +257,39 @@ def _carry_out(
     from cassandra_views.lifecycle.runner import Outcome
 
     line = ProgressLine()
-    with managed(context, line) as manager:
+    with managed(context, line, tells_wrong_files=False) as manager:
         found = make(manager)
+        refusals = _refusals(found, manager.wrong_files)
         if format is Format.TEXT:
             show_plan(found)
         if not found.has_changes:
             if format is Format.JSON:
-                print_json({"done": 0, "failures": []})
+                print_json({"done": 0, "failures": _refused(found)})
+            raise_last(refusals)
             return
         if not yes:
             _ask(format)
         with line:
             outcome = act(manager) if act else manager.carry_out(found, without=without)
     assert isinstance(outcome, Outcome)
-    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures]
+    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures] + _refused(found)
     if format is Format.JSON:
         print_json({"done": outcome.done, "seconds": round(outcome.seconds, 3), "failures": failures})
     else:
         out.print(f"[bold]{outcome.done} of {len(found.steps)} steps done in {outcome.seconds:.1f} s.[/bold]")
-    if outcome.failures:
-        from cassandra_views.cli.main import print_error
+    raise_last([*(error for _view, error in outcome.failures), *refusals])
 
-        for _view, error in outcome.failures[:-1]:
-            print_error(error)
-        raise outcome.failures[-1][1]
+
+def _refused(plan: Plan) -> list[dict[str, Any]]:
+    return [{"view": each.view, "error": str(each.as_error())} for each in plan.refused]
+
+
+def _refusals(plan: Plan, wrong_files: Iterable[ProjectError]) -> list[ViewsError]:
+    """Return the errors of what a plan leaves out; a file that only others need is noted."""
+    errors: list[ViewsError] = [each.as_error() for each in plan.refused]
+    told = {(error.place, error.what) for error in errors}
+    note_wrong_files(each for each in wrong_files if (each.place, each.what) not in told)
+    return errors
 
 
 def _ask(format: Format) -> None:

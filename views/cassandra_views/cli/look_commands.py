@@ -1,4 +1,4 @@
-"""Commands that look: status, show, why, history, name, query."""
+"""Commands that look: status, list, show, why, history, name, query."""
 
 from __future__ import annotations
 
@@ -11,10 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, Name, Names, Tags, help_of, managed, opened, options_of
-from cassandra_views.cli.output import coloured, out, plain, print_json, table
+from cassandra_views.cli.context import (
+    Format,
+    FormatOption,
+    Name,
+    Names,
+    Tags,
+    Wide,
+    help_of,
+    managed,
+    opened,
+    options_of,
+)
+from cassandra_views.cli.output import coloured, out, plain, print_json, shortened, table, table_of
+from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady, ViewsError
 from cassandra_views.model.times import instant_text
+from cassandra_views.planning.selection import Selection
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -25,7 +38,12 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     look: dict[Callable[..., Any], tuple[str, ...]] = {
-        status: ("views status", "views status --tag flask", "views status --format json | jq '.views[].condition'"),
+        status: (
+            "views status",
+            "views status --tag flask --exclude 'top_*'",
+            "views status --format json | jq '.views[].condition'",
+        ),
+        list_views: ("views list", "views list --base orders --state stale", "views list -q --exclude 'test_*'"),
         show: ("views show orders_by_day",),
         why: ("views why orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
@@ -39,44 +57,57 @@ def register(app: typer.Typer) -> None:
     }
     for panel, commands in (("Look", look), ("Read", read)):
         for command, examples in commands.items():
-            app.command(help=help_of(command, *examples), rich_help_panel=panel)(command)
+            text, called = help_of(command, *examples), "list" if command is list_views else None
+            app.command(called, help=text, rich_help_panel=panel)(command)
 
 
 def status(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what serves, what is under way and what waits, one line a view."""
     from cassandra_views.planning.status import stands_for
-    from cassandra_views.planning.words import ago_text, brief, due_text, failures_text
+    from cassandra_views.planning.words import (
+        age_text,
+        ago_text,
+        brief,
+        clock_note,
+        failures_text,
+        left_text,
+        next_slide_text,
+    )
 
+    selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context) as manager:
-        found = manager.status(names, tags=tag or ())
+        found = find_selected(manager, selection)
         now = options_of(context).clock()()
         facts = manager.facts()
     if format is Format.JSON:
         print_json({"cluster": facts.name, "views": found})
         return
     if not found:
-        out.print("No views: no file names one and the registry holds none. 'views init' writes a first project.")
+        out.print(_no_views(selection))
         return
     has_promises = any(each.promise for each in found)
-    promised = ("PROMISE",) if has_promises else ()
-    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE", *promised)
-    for column in rows.columns[1:]:
-        column.no_wrap = True  # of names alone may a narrow terminal make two lines
+    rows = table_of("status", *(("promise",) if has_promises else ()), is_wide=wide)
     for each in found:
         rows.add_row(
             escape(str(each.name)),
             coloured(each.condition),
             # The view's name stands beside it: the number is what is new.
             escape(", ".join(name.removeprefix(f"{each.name.view}__") for name in each.serving)) or "-",
-            f"{each.rows:,}" if each.rows is not None else "-",
+            f"{each.rows:,}" if each.rows is not None and each.audited_at else "-",
+            age_text(each.audited_at, now),
             brief(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
-            stands_for(now - each.served_at) if each.served_at else "-",
-            due_text(each.next_due, now) if each.next_due else "-",
+            age_text(each.served_at, now),
+            next_slide_text(each.condition, each.next_due, now),
             *((coloured(each.promise) or "-",) if has_promises else ()),
         )
     out.print(rows)
@@ -86,7 +117,7 @@ def status(
         if each.dropped:
             out.print(f"{escape(str(each.name))} was {escape(str(each.dropped))}; 'views history' tells more")
         if each.rollback_until:
-            out.print(f"{escape(str(each.name))}: rollback possible for {stands_for(each.rollback_until - now)}")
+            out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
             text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
             out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
@@ -100,9 +131,55 @@ def status(
             )
         if each.last_error:
             out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
+    note = clock_note((moment for each in found for moment in (each.audited_at, each.served_at, each.failed_at)), now)
+    if note:
+        out.print(f"[yellow]{note}[/yellow]")
 
 
-def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+def list_views(
+    context: typer.Context,
+    names: Names = None,
+    tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the names alone, one on a line.")] = False,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """List the views that files and registry know: condition, base table, owner, tags and file.
+
+    'views status' tells more of each.
+    """
+    selection = selection_of(names, tag, base, owner, state, exclude)
+    with managed(context) as manager:
+        found = find_selected(manager, selection)
+        cluster = manager.facts().name if format is Format.JSON else ""
+    if format is Format.JSON:
+        print_json({"cluster": cluster, "views": found})
+    elif quiet:
+        for each in found:
+            typer.echo(str(each.name))
+    elif not found:
+        out.print(_no_views(selection))
+    else:
+        rows = table_of("list", is_wide=wide)
+        for each in found:
+            cells = (each.base, each.owner, ", ".join(each.tags), each.file)
+            rows.add_row(escape(str(each.name)), coloured(each.condition), *(escape(cell) or "-" for cell in cells))
+        out.print(rows)
+
+
+def _no_views(selection: Selection) -> str:
+    if selection == Selection():
+        return "No views: no file names one and the registry holds none. 'views init' writes a first project."
+    return "No view matches."
+
+
+def show(
+    context: typer.Context, name: Name, wide: Wide = False, format: Annotated[Format, FormatOption] = Format.TEXT
+) -> None:
     """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
     from cassandra_views.planning.words import failures_text
 
@@ -119,21 +196,20 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     out.print(f"  read_from   {escape(serving) or 'nothing serves'}")
     if absence := record.absence():
         out.print(f"  exists      nothing: {escape(absence)}")
-    out.print(f"  next slide  {_shown(record.next_due)}")
+    out.print(f"  next slide  {_shown(record.next_due) if not record.override else 'none: ' + record.override.kind}")
     if record.override:
         out.print(f"  override    {escape(str(record.override))}")
     if record.failures:
         out.print(f"  failures    [red]{failures_text(record.failures)}[/red] {_shown(record.failed_at)}")
     if record.last_error:
         out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
-    moments = ("CREATED", "BUILT", "SERVED", "RETIRED")
-    rows = table("GENERATION", "STATE", "AUDIT", "ROWS AT AUDIT", "WINDOW FROM", *moments)
+    rows = table_of("show", is_wide=wide)
     for each in record.generations:
         rows.add_row(
             escape(each.physical),
             coloured(each.state.value),
             each.audit.value if each.audit else "-",
-            f"{each.rows_built:,}" if each.rows_built is not None else "-",
+            f"{each.rows_built:,}" if each.rows_built is not None and each.audited_at else "-",
             _shown(each.window_start) if each.window_start else "whole base",
             *(_shown(moment) for moment in (each.created_at, each.built_at, each.served_at, each.retired_at)),
         )
@@ -188,6 +264,7 @@ def history(
     context: typer.Context,
     name: Name,
     limit: Annotated[int, typer.Option(min=1, help="How many events, newest first.")] = 20,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
@@ -196,16 +273,15 @@ def history(
     if format is Format.JSON:
         print_json({"events": events})
         return
-    rows = table("AT", "GENERATION", "EVENT", "BY", "RUN", "DETAIL")
+    rows = table_of("history", is_wide=wide)
     for event in events:
-        detail = " ".join(event.detail.split())
         rows.add_row(
             _shown(event.at),
             str(event.number or "-"),
             escape(event.event),
             escape(event.author),
             event.run,
-            escape(detail if len(detail) <= 90 else detail[:87] + "..."),
+            escape(" ".join(event.detail.split()) if wide else shortened(event.detail)),
         )
     out.print(rows)
 

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from typer.main import get_command
 
 from cassandra_views.cli import (
@@ -23,8 +22,8 @@ from cassandra_views.cli import (
     server_commands,
 )
 from cassandra_views.cli.context import Options, parse_now
-from cassandra_views.cli.output import err
-from cassandra_views.model.errors import ViewsError, ended
+from cassandra_views.cli.output import print_error
+from cassandra_views.model.errors import ViewsError
 
 app = typer.Typer(
     name="views",
@@ -85,15 +84,6 @@ cluster_command.register(app)
 project_commands.register(app)
 server_commands.register(app)
 cqlsh_command.register(app)
-
-
-def print_error(error: ViewsError) -> None:
-    """Print an error's four parts on standard error."""
-    place = f"{error.place}: " if error.place else ""
-    err.print(f"[bold red]Error:[/bold red] {escape(ended(f'{place}{error.what}'))}")
-    for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
-        if text:
-            err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -165,6 +155,8 @@ def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
         )
     )
 
+
+__all__ = ["app", "main", "print_error"]
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from cassandra_views.cli.context import Chosen, Format, FormatOption, Tags, help_of, managed, parse_now
-from cassandra_views.cli.output import coloured, out, print_json, table
+from cassandra_views.cli.output import coloured, out, print_json, table_of
 from cassandra_views.model.generation import OverrideKind
 from cassandra_views.model.times import instant_text
 
@@ -88,7 +88,7 @@ def _decide(
     if format is Format.JSON:
         print_json({"views": [{"view": each.name, "override": each.override} for each in records]})
         return
-    rows = table("VIEW", "NOW", "UNTIL", "REASON")
+    rows = table_of("overrides")
     for each in records:
         rows.add_row(
             escape(str(each.name)),

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, help_of, options_of, view_names
-from cassandra_views.cli.output import out, print_json
+from cassandra_views.cli.context import Format, FormatOption, help_of, note_wrong_files, options_of, view_names
+from cassandra_views.cli.output import out, print_error, print_json, raise_last
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.errors import Place, ProjectError, ViewsError
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
 
 
@@ -29,9 +30,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _load(context: typer.Context) -> Project:
+    """Read the files; those that are wrong are left out and listed in the project."""
     from cassandra_views.project.load import Loader
 
-    return Loader.of(options_of(context).settings()).load()
+    return Loader.of(options_of(context).settings()).load(skip_broken=True)
 
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
@@ -41,30 +43,56 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
     from cassandra_views.cql.statements import table_shape, view_statement
     from cassandra_views.planning.check import find_table
 
-    project = _load(context)
+    try:
+        project = _load(context)
+    except ViewsError as error:  # views.toml or the folder: nothing else can be looked at
+        if format is Format.JSON:
+            print_json({"views": 0, "tables": 0, "findings": [], "errors": [_error_json(error)]})
+        raise
     findings = []
     for view in project.views:
         table = find_table(project, view.name.keyspace, view.base)
         statement = view_statement(view)
         findings += [(view, found) for found in lint_view(statement, table_shape(table), file=view.place.file)]
     errors = sum(finding.severity is Severity.ERROR for _view, finding in findings)
+    wrong_files = project.errors
     if format is Format.JSON:
         print_json(
             {
                 "views": len(project.views),
                 "tables": len(project.tables),
                 "findings": [{"view": view.name, "finding": finding} for view, finding in findings],
+                "errors": [_error_json(error) for error in wrong_files],
             }
         )
     else:
         for _view, finding in findings:
             colour = "red" if finding.severity is Severity.ERROR else "yellow"
             out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
-        counts = ((len(project.views), "view"), (len(project.tables), "table"), (errors, "error"))
-        views, tables, wrong, odd = (_counted(*each) for each in (*counts, (len(findings) - errors, "warning")))
-        out.print(f"{views} and {tables}: {wrong}, {odd}.")
+        views, tables = _counted(len(project.views), "view"), _counted(len(project.tables), "table")
+        wrong, odd = _counted(errors + len(wrong_files), "error"), _counted(len(findings) - errors, "warning")
+        skipped = [each.view for each in project.broken if each.is_of_table]
+        more = f" Not checked, since the file of their base table is wrong: {', '.join(skipped)}." if skipped else ""
+        out.print(escape(f"{views} and {tables}: {wrong}, {odd}.{more}"))
     if errors:
-        raise ProjectError(f"lint found {_counted(errors, 'error')}", next="Correct the files named above")
+        for each in wrong_files:
+            print_error(each)
+        raise ProjectError(
+            f"lint found {_counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
+        )
+    raise_last(wrong_files)
+
+
+def _error_json(error: ViewsError) -> dict[str, object]:
+    place = error.place or Place(file="")
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "on": error.on,
+        "message": error.what,
+        "next": error.next,
+    }
 
 
 def _counted(count: int, noun: str) -> str:
@@ -84,7 +112,14 @@ def render(
     from cassandra_views.planning.request import resolve
 
     project = _load(context)
-    wanted = {resolve(name, [view.name for view in project.views])} if name else {view.name for view in project.views}
+    known = [view.name for view in project.views]
+    for broken in project.broken:
+        name_of = ViewName(keyspace=broken.keyspace, view=broken.view)
+        if name is not None and name in (broken.view, str(name_of)) and name_of not in known:
+            raise broken.error
+    if name is not None:
+        note_wrong_files(project.errors)
+    wanted = {resolve(name, known)} if name else {view.name for view in project.views}
     now = options_of(context).clock()()
 
     def statement(view: ViewDefinition) -> str:
@@ -113,12 +148,14 @@ def render(
                 ]
             }
         )
+        raise_last(project.errors if name is None else ())
         return
     for view in views:
         start = view.window_start(now)
         window = f", window {view.window} from {instant_text(start)}" if start else ""
         out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim")
         typer.echo(statement(view) + ";\n")
+    raise_last(project.errors if name is None else ())
 
 
 def schema(

@@ -24,6 +24,7 @@ what state remains, what to do next. Library code raises; only the command line 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -84,7 +85,24 @@ class ConfigurationError(ViewsError):
 
 
 class ProjectError(ViewsError):
-    """A file of the project is wrong: front matter, template, duplicate."""
+    """A file of the project is wrong: front matter, template, duplicate.
+
+    Args:
+        details: the errors one by one, where the file has more than one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        on: str = "",
+        remains: str = "Nothing was changed",
+        next: str,
+        place: Place | None = None,
+        details: Iterable[ProjectError] = (),
+    ) -> None:
+        super().__init__(what, on=on, remains=remains, next=next, place=place)
+        self.details = tuple(details)
 
 
 class StatementError(ProjectError):

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from cassandra_views.model import errors
+from cassandra_views.model.errors import Place, ViewsError
 from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
 
@@ -232,6 +234,63 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A view that cannot be planned, and why; it is left as it is, and the other views are planned all the same.
+
+    Args:
+        view: ``keyspace.view``; the name alone where its file does not tell its keyspace; ``table NAME`` for a table
+            file that is wrong.
+        error: the error's class, by name.
+    """
+
+    view: str
+    error: str
+    what: str
+    next: str
+    on: str = ""
+    remains: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    @classmethod
+    def of(cls, view: str, error: ViewsError) -> Refusal:
+        """Return the refusal that an error stands for."""
+        place = error.place or Place(file="")
+        return cls(
+            view=view,
+            error=type(error).__name__,
+            what=error.what,
+            next=error.next,
+            on=error.on,
+            remains=error.remains,
+            file=place.file,
+            line=place.line,
+            column=place.column,
+        )
+
+    def as_error(self) -> ViewsError:
+        """Return the error again."""
+        kind = getattr(errors, self.error, ViewsError)
+        place = Place(file=self.file, line=self.line, column=self.column) if self.file else None
+        found: ViewsError = kind(self.what, on=self.on, remains=self.remains, next=self.next, place=place)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferral:
+    """A new generation that waits, since its base table carries as many views as its budget allows.
+
+    Args:
+        until: the earliest moment at which there is room; None where that depends on others that wait before it.
+    """
+
+    view: ViewName
+    table: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The list of what would be done, as values, with what must still hold when it is done.
 
@@ -239,6 +298,8 @@ class Plan:
         target: cluster, registry and environment, in one line of text.
         notes: what a person should know and no step does: drift, overrides, drops that wait.
         withheld: drops that need an approval nobody gave.
+        refused: views that cannot be planned; they are left as they are.
+        deferred: views whose next generation waits for room on its base table; a later plan makes it.
     """
 
     made_at: datetime
@@ -252,6 +313,8 @@ class Plan:
     notes: tuple[str, ...] = ()
     withheld: tuple[DropGeneration, ...] = ()
     costs: tuple[Cost, ...] = field(default=())
+    refused: tuple[Refusal, ...] = ()
+    deferred: tuple[Deferral, ...] = ()
     format_version: int = 1
 
     @property
@@ -290,4 +353,6 @@ class Plan:
             part,
             preconditions=tuple(each for each in self.preconditions if each.view in part.views),
             costs=tuple(cost for cost in self.costs if (cost.view, cost.number) in made),
+            refused=(),
+            deferred=(),
         )

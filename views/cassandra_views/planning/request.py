@@ -30,6 +30,10 @@ class Request:
     unless_run: str | None = None
     drop_reason: str = "a person asked for it"
 
+    def is_for(self, view: str) -> bool:
+        """Tell whether a view of that name is among those to be planned."""
+        return self.only is None or any(name.view == view for name in self.only)
+
     def is_refresh(self, record: ViewRecord) -> bool:
         """Tell whether a view is to be built anew although nothing has changed."""
         return record.name in self.refresh and not is_made_by(record, self.unless_run)
@@ -60,7 +64,7 @@ def resolve(text: str, known: Iterable[ViewName]) -> ViewName:
     raise ProjectError(
         f"there is no such view{nearest(text, spellings)}",
         on=text,
-        next="'views status' lists the views that exist, 'views lint' those in files",
+        next="'views list' shows the views that exist, 'views lint' those in files",
     )
 
 

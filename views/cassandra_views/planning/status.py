@@ -13,6 +13,23 @@ from cassandra_views.model.generation import Audit, Dropped, Generation, Overrid
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.promise import find_lag
 
+CONDITIONS = (
+    "serving",
+    "building",
+    "pending",
+    "stale",
+    "changed",
+    "broken",
+    "differs",
+    "retired",
+    "failed",
+    "off",
+    "frozen",
+    "dropped",
+    "never made",
+)
+"""Every word that a view's condition can be."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewStatus:
@@ -25,6 +42,8 @@ class ViewStatus:
             ``retired``, ``failed``, ``off``, ``frozen``; where there is neither a file nor a generation
             ``dropped``, or ``never made``.
         dropped: what became of its last generation, where none is left.
+        rows: of the newest serving generation, at its last audit; not of now.
+        base, tags: what the file says; for a view without a file, the base that the schema names.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by whoever runs the views on schedule.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -51,10 +70,21 @@ class ViewStatus:
     failures: int = 0
     failed_at: datetime | None = None
     file: str = ""
+    base: str = ""
     owner: str = ""
+    tags: tuple[str, ...] = ()
     project: str = ""
     dropped: Dropped | None = None
     generations: tuple[Generation, ...] = ()
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether there is neither a file nor a generation."""
+        return self.condition in GONE
+
+
+GONE = ("dropped", "never made")
+"""The conditions of views of which nothing is left."""
 
 
 def view_statuses(
@@ -73,6 +103,9 @@ def view_statuses(
     definitions = {view.name: view for view in complete_project(project, catalog).views}
     broken = {each.view for each in project.broken}
     with_file = {record.name for record in records if record.name in definitions or record.name.view in broken}
+    if not (project.views or project.tables or project.broken):
+        # Nothing is known of files: what is decided over a view, or fails, is told.
+        with_file |= {record.name for record in records if record.override or record.failures} - set(named)
     by_name = {
         record.name: record for record in records if record.is_live or record.name in with_file or record.name in named
     }
@@ -120,7 +153,9 @@ def _status(
         failures=record.failures,
         failed_at=record.failed_at,
         file=definition.place.file if definition else "",
+        base=definition.base if definition else _live_base(record, catalog),
         owner=definition.owner if definition else "",
+        tags=definition.tags if definition else (),
         project=record.project,
         dropped=record.dropped if not record.is_live else None,
         generations=record.generations,
@@ -139,6 +174,12 @@ def _gone(record: ViewRecord) -> ViewStatus:
         project=record.project,
         dropped=record.dropped,
     )
+
+
+def _live_base(record: ViewRecord, catalog: Catalog) -> str:
+    """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
+    found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
+    return next((live.base for live in found if live is not None), "")
 
 
 def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
@@ -178,9 +219,12 @@ def _condition(
 
 
 def stands_for(span: timedelta) -> str:
-    """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``."""
-    seconds = int(span.total_seconds())
+    """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``.
+
+    Its sign is not shown: ``planning.words`` says which of two moments comes first.
+    """
+    seconds = abs(int(span.total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(seconds) >= 2 * size:
+        if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"

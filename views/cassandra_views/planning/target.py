@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.steps import DropGeneration, Plan, Precondition, Step
+from cassandra_views.model.steps import Deferral, DropGeneration, Plan, Precondition, Refusal, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,8 @@ class Target:
         preconditions: tuple[Precondition, ...],
         notes: tuple[str, ...] = (),
         withheld: tuple[DropGeneration, ...] = (),
+        refused: tuple[Refusal, ...] = (),
+        deferred: tuple[Deferral, ...] = (),
     ) -> Plan:
         """Return these steps as a plan for this target, made now."""
         return Plan(
@@ -58,4 +60,6 @@ class Target:
             preconditions=preconditions,
             notes=notes,
             withheld=withheld,
+            refused=refused,
+            deferred=deferred,
         )

@@ -53,11 +53,16 @@ class ViewSteps:
     after: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     withheld: list[DropGeneration] = field(default_factory=list)
+    is_repair: bool = False
 
     @property
     def has_steps(self) -> bool:
         """Tell whether anything is to be done."""
         return bool(self.clean or self.create or self.finish or self.after)
+
+    def hold_back(self) -> None:
+        """Take out what makes a new generation; what takes old ones away stays."""
+        self.create, self.finish, self.after = [], [], []
 
     def note(self, text: str) -> None:
         """Add what a person should know of this view and no step does."""
@@ -179,6 +184,7 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
     """Bring the view to what its file says: nothing, or one new generation, or one that was begun."""
     start = definition.window_start(context.now)
     serving = find_serving(record, context)
+    steps.is_repair = serving is not None and serving.audit is Audit.FAILED
     is_refresh = definition.name in context.refresh
     for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
         if steps.finish or not is_resumable(each, definition, record, context):

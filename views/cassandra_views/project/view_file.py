@@ -26,6 +26,11 @@ class Used:
         self._base: str | None = None
         self.is_windowed = False
 
+    @property
+    def table(self) -> tuple[str, str] | None:
+        """The base table's keyspace and name, as far as the template named it."""
+        return (self._name.keyspace, self._base) if self._base is not None else None
+
     def base(self, table: str) -> str:
         """Name the base table: its quoted name in the view's keyspace."""
         if not isinstance(table, str) or not table:

@@ -101,7 +101,7 @@ class Watch:
                 on=settings.templates.name,
                 next="Set VIEWS_TEMPLATES to their folder; or run 'views plan' where they are",
             )
-        manager = ViewManager(database.session, settings=settings, author="", goes_on=True)
+        manager = ViewManager(database.session, settings=settings, author="")
         return manager.plan(), manager.project().broken
 
     def find_project(self) -> Project | None:
@@ -113,7 +113,7 @@ class Watch:
         settings = self._of_app.find_settings()
         if not settings.templates.is_dir():
             return None
-        return Loader.of(settings, self._files).load(goes_on=True)
+        return Loader.of(settings, self._files).load(skip_broken=True)
 
     def _find_database(self) -> Database:
         session = self._of_app.connection.get()
