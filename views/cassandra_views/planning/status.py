@@ -11,6 +11,7 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.planning.definition_diff import window_changes
 from cassandra_views.planning.promise import find_lag
 
 CONDITIONS = (
@@ -210,7 +211,7 @@ def _condition(
         if newest.version != definition.version:
             return "changed"
         if newest.window_start != definition.window_start(now):
-            return "stale"
+            return "changed" if window_changes(newest, definition) else "stale"
     if newest is not None:
         return "serving"
     if record.in_state(State.RETIRED):
