@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
         list_views: ("views list", "views list --base orders --state stale", "views list -q --exclude 'test_*'"),
         show: ("views show orders_by_day",),
         why: ("views why orders_by_day",),
+        diff: ("views diff orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
     }
     read: dict[Callable[..., Any], tuple[str, ...]] = {
@@ -270,6 +271,26 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
             out.print(f"    {sign} {escape(subject)}  {escape(text)}")
     elif plan is not None:
         out.print("  the next apply would do nothing")
+
+
+def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Show what changed in a view's definition, between the generation that serves and its file.
+
+    Both are shown in one canonical form, so that layout and comments are no difference.
+    """
+    with managed(context) as manager:
+        found = manager.diff(name)
+    if format is Format.JSON:
+        print_json({"diff": found})
+        return
+    if not found.changes:
+        out.print(f"{escape(str(found.view))}: its file says what generation {found.generation} holds")
+        return
+    for line in found.lines:
+        colour = {"+": "green", "-": "red"}.get(line[:1])
+        out.print(f"[{colour}]{escape(line)}[/{colour}]" if colour else escape(line))
+    for change in found.changes:
+        out.print(f"  [yellow]![/yellow] {escape(change)}")
 
 
 def history(

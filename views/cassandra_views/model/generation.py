@@ -39,6 +39,10 @@ MOVES: dict[State, frozenset[State]] = {
 """The one table of state moves: nothing that serves is dropped, and ``dropping`` is one-way."""
 
 
+DROP_REASON = "drop: "
+"""How the reason of a generation begins that is being dropped."""
+
+
 class Audit(StrEnum):
     """What an audit said of a generation."""
 

@@ -13,6 +13,7 @@ from cassandra_views.model.generation import Audit, Generation, State, ViewRecor
 from cassandra_views.model.names import ViewName, parse_physical, table_id
 from cassandra_views.model.steps import Cause
 from cassandra_views.model.times import instant_text
+from cassandra_views.planning.definition_diff import reason_of_change, window_changes
 
 _SKEW = timedelta(minutes=5)
 """Clocks that differ by less are as good as one."""
@@ -168,7 +169,9 @@ def cause_of(
             f"the audit of generation {serving.number}{when} found that it differs from its base{found}",
         )
     if serving.version != definition.version:
-        return Cause.CHANGE, f"the definition changed ({serving.version[:11]} to {definition.version[:11]})"
+        return Cause.CHANGE, reason_of_change(serving, definition, record)
+    if serving.window_start != start and (changes := window_changes(serving, definition)):
+        return Cause.CHANGE, "; ".join(changes)
     if serving.window_start != start:
         was = instant_text(serving.window_start) if serving.window_start else "the whole base"
         to = instant_text(start) if start else "the whole base"

@@ -12,6 +12,7 @@ from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.planning.definition_diff import window_changes
 from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.promise import find_lag
 from cassandra_views.planning.shrink import is_withheld, shrink_error
@@ -29,6 +30,8 @@ CONDITIONS = (
     "failed",
     "off",
     "frozen",
+    "dropped",
+    "never made",
 )
 """Every word that a view's condition can be."""
 
@@ -91,6 +94,15 @@ class ViewStatus:
     dropped: Dropped | None = None
     generations: tuple[Generation, ...] = ()
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether there is neither a file nor a generation."""
+        return self.condition in GONE
+
+
+GONE = ("dropped", "never made")
+"""The conditions of views of which nothing is left."""
+
 
 def view_statuses(
     project: Project,
@@ -108,6 +120,9 @@ def view_statuses(
     definitions = {view.name: view for view in complete_project(project, catalog).views}
     broken = {each.view for each in project.broken}
     with_file = {record.name for record in records if record.name in definitions or record.name.view in broken}
+    if not (project.views or project.tables or project.broken):
+        # Nothing is known of files: what is decided over a view, or fails, is told.
+        with_file |= {record.name for record in records if record.override or record.failures} - set(named)
     by_name = {
         record.name: record for record in records if record.is_live or record.name in with_file or record.name in named
     }
@@ -222,7 +237,7 @@ def _condition(
         if newest.version != definition.version:
             return "changed"
         if newest.window_start != definition.window_start(now):
-            return "stale"
+            return "changed" if window_changes(newest, definition) else "stale"
     if newest is not None:
         return "serving"
     if record.in_state(State.RETIRED):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ViewsError
-from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName, table_id
 from cassandra_views.model.steps import (
     AdoptGeneration,
@@ -98,7 +98,8 @@ def plan_view(
         steps.note(f"breaks its promise: {lag}")
 
     for each in record.in_state(State.DROPPING):
-        steps.drop(each.number, "a drop that was begun is finished")
+        begun = each.reason.removeprefix(DROP_REASON) if each.reason.startswith(DROP_REASON) else ""
+        steps.drop(each.number, begun or "a drop that was begun is finished")
     for each in record.in_state(State.FAILED):
         steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
 
