@@ -25,10 +25,11 @@ from cassandra_views.model.steps import Plan
 from cassandra_views.observer import Observer
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.cost import costs_of
-from cassandra_views.planning.each import ViewWork, judged, work_of
+from cassandra_views.planning.each import WAITING, ViewWork, judged, work_of
+from cassandra_views.planning.generations import Context
 from cassandra_views.planning.plan import Observed, make_plan
-from cassandra_views.planning.request import Request, is_made_by, refuse_frozen
-from cassandra_views.planning.rollback import find_time, get_former, make_rollback
+from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
+from cassandra_views.planning.rollback import make_rollback
 from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
 
@@ -92,6 +93,7 @@ class Planner:
         tags: Iterable[str] = (),
         only: Iterable[ViewName] | None = None,
         allow_drop: bool = False,
+        allow_shrink: bool = False,
     ) -> Plan:
         """Return what must be done so that the cluster is as the files say. Reads only.
 
@@ -99,6 +101,7 @@ class Planner:
             names, tags: plan these views alone; without any, all.
             only: exactly these views, which may be none; names and tags are not looked at.
             allow_drop: views whose files are gone may be dropped when their grace is over.
+            allow_shrink: a generation may be served that holds far fewer rows than what serves.
 
         Returns:
             The plan. A view that cannot be planned is in its ``refused`` and does not hold up the others.
@@ -107,7 +110,7 @@ class Planner:
             ViewsError: views are named, and none of them can be planned.
         """
         chosen = self._chosen(names, tags) if only is None else frozenset(only)
-        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop))
+        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
         """Return what must be done for each view, from one look at the cluster. Reads only.
@@ -128,36 +131,57 @@ class Planner:
         )
 
     def plan_refresh(
-        self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), unless_run: str | None = None
+        self,
+        names: str | Iterable[str] = (),
+        *,
+        tags: Iterable[str] = (),
+        unless_run: str | None = None,
+        allow_shrink: bool = False,
     ) -> Plan:
         """Return what ``refresh`` would do. Reads only.
 
         Args:
             unless_run: where this run has made a generation of a view already, plan it as ``plan`` does, so
                 that a caller who is tried again goes on with it and builds no second one.
+            allow_shrink: as for ``plan``.
         """
         views = self._observer.choose(names, tags)
         for view in sorted(views):
             record = self._observer.record(view)
+            refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
                 refuse_frozen(record, self._clock())
-        return self._plan(Request(only=views, refresh=views, unless_run=unless_run))
+        request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
+        return self._plan(request)
 
-    def plan_rollback(self, name: str) -> Plan:
+    def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
         """Return what ``rollback`` would do. Reads only."""
         view = self._observer.resolve(name)
         record = self._observer.record(view)
-        refuse_frozen(record, self._clock())  # a second rollback would go forward to what the first one left
-        former = get_former(record)
-        time = find_time(record) or next(
-            (each.time for each in self._observer.project_of_registry().views if each.name == view), None
+        target, project = self._observer.target(record.project), self._readable_project()
+        definition = next((each for each in project.views if each.name == view), None) if project else None
+        is_broken = project is None or view.view in {each.view for each in project.broken}
+        observed = self._observer.observe(project or Project(name=record.project))
+        context = Context(
+            now=self._clock(),
+            catalog=observed.catalog,
+            registry=target.registry,
+            audit_fresh=target.audit_fresh,
+            has_snapshot_option=target.has_snapshot_option,
         )
-        return make_rollback(record, former, time, self._observer.target(record.project), self._clock())
+        return make_rollback(record, definition, target, context, is_file_known=not is_broken, reason=reason)
 
-    def plan_drop(self, name: str) -> Plan:
+    def _readable_project(self) -> Project | None:
+        """Return what the files say, None where they cannot be read: a rollback does not wait for that."""
+        try:
+            return self.project() if self._observer.has_files else Project(name="")
+        except ProjectError:
+            return None
+
+    def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
         """Return what ``drop`` would do. Reads only."""
         view = self._observer.resolve(name)
-        return self._plan(Request(only=frozenset([view]), drop=frozenset([view])))
+        return self._plan(Request(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
 
     def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
         """Return what ``audit`` would do. Reads only.
@@ -195,7 +219,7 @@ class Planner:
         only = self._chosen(names, tags)
         project = self._observer.project_of_registry()
         observed = self._observer.observe(project)
-        found = view_statuses(project, observed.records, observed.catalog, self._clock())
+        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=only or ())
         return tuple(each for each in found if only is None or each.name in only)
 
     def record(self, name: str) -> ViewRecord:
@@ -233,8 +257,10 @@ class Planner:
         project = self.project() if needs_files else self._observer.project_of_registry()
         observed = self._observer.observe(project)
         plan = self._make(project, observed, request)
-        if request.only and not plan.steps and len(plan.refused) >= len(request.only):
-            raise plan.refused[0].as_error()
+        errors = [each.as_error() for each in plan.refused]
+        is_waiting = any(isinstance(error, WAITING) for error in errors)
+        if request.only and not plan.steps and len(errors) >= len(request.only) and not is_waiting:
+            raise errors[0]
         sizes = self._observer.sizes(plan.steps, observed.catalog)
         costs = costs_of(
             plan.steps,
@@ -243,7 +269,8 @@ class Planner:
             keeps_snapshot=not self._observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        return replace(plan, costs=costs)
+        doubts = self._observer.doubts(plan.steps, project, observed.catalog, self._clock())
+        return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 
 __all__ = ["Planner"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -24,10 +25,15 @@ from cassandra_views.cli.context import (
 )
 from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
-from cassandra_views.model.errors import ViewNotReady
+from cassandra_views.model.errors import ViewNotReady, ViewsError
 from cassandra_views.model.names import quoted
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.selection import Selection
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+    from cassandra_views.project.config import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +73,8 @@ def status(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what serves, what is under way and what waits, one line a view."""
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
+    from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
         age_text,
@@ -109,11 +116,16 @@ def status(
     for each in found:
         if each.override:
             out.print(f"{escape(str(each.name))} is {escape(each.override)}")
+        if each.dropped:
+            out.print(f"{escape(str(each.name))} was {escape(str(each.dropped))}; 'views history' tells more")
         if each.rollback_until:
             out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
-            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
-            out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
+            what = f": {each.found}" if each.found else ""
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
+            out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.audit_first_time:
+            out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
             late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
             text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
@@ -122,6 +134,8 @@ def status(
             out.print(
                 f"{escape(str(each.name))}: [red]{failures_text(each.failures)}[/red] {ago_text(each.failed_at, now)}"
             )
+        if each.waiting:
+            out.print(f"[yellow]waits for a person[/yellow] {escape(each.waiting)}")
         if each.last_error:
             out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
     note = clock_note((moment for each in found for moment in (each.audited_at, each.served_at, each.failed_at)), now)
@@ -187,6 +201,8 @@ def show(
         entry.name + (f" from {instant_text(entry.start)}" if entry.start else "") for entry in record.read_from
     )
     out.print(f"  read_from   {escape(serving) or 'nothing serves'}")
+    if absence := record.absence():
+        out.print(f"  exists      nothing: {escape(absence)}")
     out.print(f"  next slide  {_shown(record.next_due) if not record.override else 'none: ' + record.override.kind}")
     if record.override:
         out.print(f"  override    {escape(str(record.override))}")
@@ -210,32 +226,38 @@ def show(
 
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
     with managed(context) as manager:
-        view = next((each for each in manager.status() if name in (each.name.view, str(each.name))), None)
+        (view,) = manager.status([name])
         record = manager.record(name)
         events = manager.history(name, limit=8)
-        plan = manager.plan([name]) if view is not None and view.file else None
+        plan = manager.plan([name]) if view.file else None
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
     from cassandra_views.planning.explain import explain
     from cassandra_views.planning.words import failures_text
 
-    assert view is not None
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
     for entry in record.read_from:
         each = next((one for one in record.generations if one.physical == entry.name), None)
         if each is not None:
             out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
-            out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
+            found = f", {each.verdict}" if each.verdict else ""
+            out.print(
+                f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
+    if absence := record.absence():
+        out.print(f"  nothing of it exists: {escape(absence)}")
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
     if view.override:
         out.print(f"  override {escape(view.override)}")
     if view.failures:
         out.print(f"  [red]{failures_text(view.failures)}[/red] {_shown(view.failed_at)}")
+    if view.waiting:
+        out.print(f"  [yellow]waits for a person[/yellow] {escape(view.waiting)}")
     if view.last_error:
         out.print(f"  last error [red]{escape(view.last_error)}[/red]")
     for event in events:
@@ -257,7 +279,7 @@ def history(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
     with managed(context) as manager:
         events = manager.history(name, limit=limit)
     if format is Format.JSON:
@@ -284,7 +306,12 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     with managed(context) as manager:
         record = manager.record(name)
     if not record.read_from:
-        raise ViewNotReady("nothing serves", on=str(record.name), next="'views why' tells the reason")
+        absence = record.absence()
+        raise ViewNotReady(
+            f"nothing serves{f': {absence}' if absence else ''}",
+            on=str(record.name),
+            next=f"'views why {record.name.view}' shows the reason",
+        )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
         return
@@ -301,7 +328,7 @@ def query(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
     page: Annotated[
-        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+        str | None, typer.Option(help="Continue after the page that ended with this token.", metavar="TOKEN")
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
@@ -320,12 +347,16 @@ def query(
     with opened(options_of(context)) as (session, settings):
         profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
         reader = ViewReader(session, registry=settings.env.registry, execution_profile=profile)
-        while True:
-            view = reader.describe(name)
-            found = reader.select(name, conditions(where, view), limit=limit, page=page)
-            # Readers may have been switched between the two, to a generation with other columns.
-            if set(found.generations) <= set(view.generations):
-                break
+        try:
+            while True:
+                view = reader.describe(name)
+                found = reader.select(name, conditions(where, view), limit=limit, page=page)
+                # Readers may have been switched between the two, to a generation with other columns.
+                if set(found.generations) <= set(view.generations):
+                    break
+        except ViewNotReady as error:
+            _say_absence(error, session, settings, name)
+            raise
     rows = rows_to_json(view.columns, found.rows, row_converters(view.columns))
     if format is Format.JSON:
         print_json(
@@ -338,12 +369,22 @@ def query(
         )
         return
     if rows:
-        shown = table(*(escape(column.name) for column in view.columns))
+        shown = table(*(column.name for column in view.columns))
         for row in rows:
             shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
-    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
+
+
+def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
+    """Put into the error what became of a view that nothing serves; a reader may read less than that."""
+    from cassandra_views.manager import ViewManager
+
+    with suppress(ViewsError):
+        absence = ViewManager(session, settings=settings).record(name).absence()
+        if absence:
+            error.what = f"nothing serves this view: {absence}"
 
 
 def _shown(moment: datetime | None) -> str:

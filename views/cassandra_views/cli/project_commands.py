@@ -80,8 +80,8 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         more = f" Not checked, since the file of their base table is wrong: {', '.join(skipped)}." if skipped else ""
         out.print(escape(f"{views} and {tables}: {wrong}, {odd}.{more}"))
     if errors:
-        for each in wrong_files:
-            print_error(each)
+        for wrong_file in wrong_files:
+            print_error(wrong_file)
         raise ProjectError(
             f"lint found {_counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
         )
@@ -111,7 +111,7 @@ def render(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Print the CREATE statement that each view file stands for now; needs no cluster."""
+    """Print the CREATE statement of each view file, with the window of now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.planning.request import resolve
@@ -158,7 +158,7 @@ def render(
     for view in views:
         start = view.window_start(now)
         window = f", window {view.window} from {instant_text(start)}" if start else ""
-        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim")
+        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim", soft_wrap=True)
         typer.echo(statement(view) + ";\n")
     raise_last(project.errors if name is None else ())
 

@@ -15,6 +15,8 @@ what state remains, what to do next. Library code raises; only the command line 
       ApprovalNeeded         the plan drops something and nobody allowed it
       BuildStalled           a build makes no progress, or its time is over
       AuditFailed            a generation differs from its base
+      RepeatedFailure        two generations in a row failed for one reason: no third one is built
+      ShrinkUnapproved       the next generation holds far fewer rows than what serves
       ReadError              a read by the library failed
         ViewNotFound         the registry knows no such view
         ViewNotReady         nothing that serves covers what was asked for
@@ -139,6 +141,14 @@ class BuildStalled(ViewsError):
 
 class AuditFailed(ViewsError):
     """A generation differs from its base; it was not served."""
+
+
+class RepeatedFailure(ViewsError):
+    """Two generations in a row failed for the same reason, so no third one is built until something changes."""
+
+
+class ShrinkUnapproved(ApprovalNeeded):
+    """The next generation holds far fewer rows than the one that serves, and nobody allowed that."""
 
 
 class ReadError(ViewsError):

@@ -109,6 +109,9 @@ class ViewMatter(_Strict):
     """How long a replaced generation is kept; a rollback is possible that long."""
     max_lag: Duration | None = None
     """How late a slide of the window may be; `views status` says whether that is kept."""
+    min_rows_percent: int | None = Field(default=None, ge=0, le=100, strict=True)
+    """How many percent of the rows that serve the next generation must hold to be served without a person; 0 asks
+    never. Else that of views.toml."""
     owner: str = ""
     """Who answers for the view."""
     tags: tuple[str, ...] = ()
