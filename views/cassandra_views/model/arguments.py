@@ -136,6 +136,7 @@ def _check_override(value: Any, argument: str, *, on: str) -> Any:
 Check = Callable[..., Any]
 CHECKS: dict[str, Check] = {
     "allow_drop": check_flag,
+    "allow_shrink": check_flag,
     "author": _check_any_text,
     "build_timeout_seconds": check_number,
     "cache_seconds": partial(check_number, least=-1.0),
