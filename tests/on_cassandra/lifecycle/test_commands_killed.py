@@ -119,7 +119,7 @@ COMMANDS = {
     "take over": Command(run=lambda manager, view: manager.apply(), prepare=lost, may_be_none=True, every=2),
     "refresh": Command(run=refresh, prepare=alone, every=3),
     "abort": Command(run=lambda manager, view: manager.abort(view), prepare=half_built),
-    "drop": Command(run=lambda manager, view: manager.drop(view, reason=REASON), prepare=back, may_be_none=True),
+    "drop": Command(run=lambda manager, view: manager.drop(view, reason=REASON), prepare=alone, may_be_none=True),
 }
 PEOPLE = ("rollback", "freeze", "off", "on", "drop")
 """Commands with a reason, which is to be found afterwards."""

@@ -197,7 +197,7 @@ def _gone(record: ViewRecord) -> ViewStatus:
     """Return the status of a view of which nothing is left but what the registry remembers."""
     return ViewStatus(
         name=record.name,
-        condition="dropped" if record.was_made else "never made",
+        condition=_absent_condition(record),
         override=str(record.override) if record.override else "",
         last_error=record.last_error,
         failures=record.failures,
@@ -205,6 +205,12 @@ def _gone(record: ViewRecord) -> ViewStatus:
         project=record.project,
         dropped=record.dropped,
     )
+
+
+def _absent_condition(record: ViewRecord) -> str:
+    if record.was_made:
+        return "dropped"
+    return "never made"
 
 
 def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
@@ -237,7 +243,9 @@ def _condition(
         if newest.version != definition.version:
             return "changed"
         if newest.window_start != definition.window_start(now):
-            return "changed" if window_changes(newest, definition) else "stale"
+            if window_changes(newest, definition):
+                return "changed"
+            return "stale"
     if newest is not None:
         return "serving"
     if record.in_state(State.RETIRED):
