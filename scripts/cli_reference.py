@@ -21,16 +21,53 @@ Written by `python scripts/cli_reference.py` from the commands' own help; `views
 views [--templates DIR] [--env ENV] [--now TIME] COMMAND ...
 ```
 
-**Exit codes.** 0: done. 1: any error, wrong usage and Ctrl-C too. 2: `views plan --detailed-exitcode` found
-something to do; with that option 0 says that nothing is.
+## Exit codes
 
-**Output.** Answers go to standard output; progress, notes and errors to standard error. An error has
-up to four parts: what failed (with file and line where there is one), `On` what, the `State` that remains, what to
-do `Next`; [errors](errors.md) lists the kinds. Colours and moving lines appear on a terminal alone. Commands with
-`--format json` print one document with `format_version` (now 1): keys may be added, and the number rises
-where one changes or goes.
+| code | meaning |
+|---|---|
+| 0 | Done. With `--detailed-exitcode`: done, and nothing needs to change. |
+| 1 | An error; wrong usage and Ctrl-C too. `views lint`: a file has one. `views audit`: a view differs from its base. |
+| 2 | Only with `--detailed-exitcode`. `views plan`: there are changes. `views cluster [heal]`: a node needs care. |
 
-**Completion.** `views --install-completion` teaches the shell commands, options and the names and tags of view files.
+`views cqlsh` exits with cqlsh's own code: 2 where a statement of `-e` or `-f` failed.
+
+## Output
+
+Answers go to standard output; progress, notes and errors to standard error. An error has up to four parts: what failed
+(with file and line where there is one), `On` what, the `State` that remains, what to do `Next`; [errors](errors.md)
+lists the kinds.
+
+On a terminal, lines are broken between words. Where a table is too wide, its least important columns are left out and
+named below it; `--wide` shows all. Where the most important columns do not fit either, each row becomes a list of
+lines. Names are never broken. Colours and moving lines appear only on a terminal, and colours not where `NO_COLOR` is
+set. Piped output has no colours, every column, and one line for each row.
+
+Commands with `--format json` print one document with `format_version` (now 1): keys may be added, and the number rises
+where one changes or goes. `views status` and `views list` print these keys for each view:
+
+| key | meaning |
+|---|---|
+| `name` | `keyspace.view`. |
+| `condition` | One word for its whole state: [conditions](../guides/operator.md#conditions). |
+| `serving` | The physical names that serve. |
+| `window_start` | Where the window of the newest serving generation begins. |
+| `rows` | The rows of that generation at its last audit, which was at `audited_at`. Not the rows of now. |
+| `audited_at`, `audit` | When it was last audited, and the verdict: `passed` or `failed`. |
+| `version`, `served_at` | Its fingerprint, and since when it serves. |
+| `next_due` | When its window moves next. A frozen view does not move. |
+| `lag_seconds` | How late the slide is. |
+| `promise`, `broken_by_seconds` | Whether `max_lag` is `kept` or `broken`, and by how much. |
+| `rollback_until` | Until when the former generation can serve again. |
+| `override` | What a person decided over the file. |
+| `waiting` | What a person must decide or correct before the view goes on; empty where nothing is. |
+| `failures`, `failed_at`, `last_error` | Failed runs in a row, when the last one failed, and the last error. |
+| `file`, `base`, `owner`, `tags`, `project` | What the view's file says, and which project holds it. |
+| `generations` | Every generation that the registry holds. |
+
+## Completion
+
+`views --install-completion` teaches bash, zsh and fish the commands, their options, and the names, tags, bases and
+owners of view files. Start a new shell afterwards.
 """
 
 

@@ -42,7 +42,7 @@ class Policy(BaseModel):
     settle_looks: int = Field(default=5, ge=1)
     """A node that came back counts as away until it was up for so many looks in a row."""
     gap_minutes: float = Field(default=3.0, gt=0)
-    """Where nobody looked for longer, all graces begin anew."""
+    """Where nobody looked for longer, all graces begin again."""
     flaps: int = Field(default=3, ge=2)
     """A node that went away so often is flapping,"""
     flap_minutes: float = Field(default=60.0, gt=0)

@@ -13,9 +13,9 @@ from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
 from cassandra_views.lifecycle.work import Work
 from cassandra_views.model.generation import OverrideKind, ViewRecord
-from cassandra_views.model.steps import Plan
+from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.planner import Planner
-from cassandra_views.planning.request import Request
+from cassandra_views.planning.files import file_marks, refuse_changed_files
 from cassandra_views.project.config import Settings
 
 
@@ -34,7 +34,6 @@ class ViewManager(Planner):
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
-        goes_on: a view file that is wrong is left out (``Project.broken``) instead of stopping everything.
     """
 
     def __init__(
@@ -50,7 +49,6 @@ class ViewManager(Planner):
         listener: Listener = silent,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
-        goes_on: bool = False,
     ) -> None:
         super().__init__(
             session,
@@ -61,7 +59,6 @@ class ViewManager(Planner):
             author=author,
             run=run,
             settings=settings,
-            goes_on=goes_on,
         )
         env = self.settings.env
         self._listener = listener
@@ -82,65 +79,80 @@ class ViewManager(Planner):
         """Add one line to the view's history, beside those of what is done to it."""
         self._registry.record_event(self._observer.resolve(name), event, detail=detail)
 
-    def apply(self, plan: Plan | None = None, *, allow_drop: bool = False, without: Collection[str] = ()) -> Outcome:
+    def apply(
+        self,
+        plan: Plan | None = None,
+        *,
+        allow_drop: bool = False,
+        allow_shrink: bool = False,
+        without: Collection[str] = (),
+    ) -> Outcome:
         """Carry a plan out; without one, plan and apply.
 
+        What does not fit into the budget of a base table is in the plan's ``deferred`` and waits for the next plan.
+
         Args:
+            allow_drop, allow_shrink: as for ``plan``, where no plan is given.
             without: addresses of members whose builds are not awaited where they cannot be reached; the history
                 names them.
 
         Raises:
             ConfigurationError: ``without`` names no member.
-            StalePlan: the plan is for another cluster or registry, or what it was made from has changed.
+            StalePlan: the plan is for another cluster or registry, or what it was made from has changed: files, or the
+                registry.
             PreflightError: a node is not fit for the work; nothing was begun.
-            ViewsError: the first failure of a view; the steps of other views were carried out.
+            ViewsError: the first failure of a view, or the first view that could not be planned; the steps of other
+                views were carried out.
         """
-        plan = self.plan(allow_drop=allow_drop) if plan is None else plan
-        outcome = self.carry_out(plan, without=without)
-        if outcome.failures:
-            raise outcome.failures[0][1]
+        plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
+        outcome = self._raised(self.carry_out(plan, without=without))
+        if plan.refused:
+            raise plan.refused[0].as_error()
         return outcome
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
         """Do as ``apply``, and return the failures of views instead of raising the first."""
+        if plan.files:
+            marks = file_marks(self.project(), self.settings.env.described_keyspaces())
+            refuse_changed_files(plan, marks)
         return self._work.carry_out(plan, without=without)
 
-    def refresh(self, names: str | Iterable[str] = (), *, tags: Iterable[str] = ()) -> Outcome:
-        """Build a new generation of each view and send readers to it, also where nothing has changed."""
-        return self.apply(self.plan_refresh(names, tags=tags))
+    def refresh(
+        self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
+    ) -> Outcome:
+        """Build a new generation of each view and switch readers to it, also where nothing has changed."""
+        return self.apply(self.plan_refresh(names, tags=tags, allow_shrink=allow_shrink))
 
     def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:
         """Send readers to the former generation, at once; it is still fed, so nothing is lost.
 
-        Where the view's file says something else than the former generation, the view is frozen, or
-        the next apply would undo this; ``override(name, None, reason=...)`` ends that.
+        Where the view's file says something else than the former generation, the same batch freezes the view, or
+        the next apply would undo this; ``override(name, None, reason=...)`` ends that. Then the generation is
+        audited, unless it was within ``audit_fresh_seconds``. Run again, it does what is still missing.
 
         Raises:
             ProjectError: there is no former generation within its grace.
+            AuditFailed: readers are at the former generation, and it differs from its base.
         """
-        plan = self.plan_rollback(name)
-        view = plan.views[0]
-        outcome = self.apply(plan)
-        if self._plan(Request(only=frozenset([view]))).has_changes:
-            self.override(name, OverrideKind.FROZEN, reason=reason)
-            self._listener(
-                Notice(
-                    text=f"{view} is frozen now, since its file asks for something else: "
-                    f"'views on {view.view} --reason ...' lets the file rule again"
+        plan = self.plan_rollback(name, reason=reason)
+        outcome = self.carry_out(plan)
+        for step in plan.steps:
+            if isinstance(step, ServeGeneration) and step.override is not None and outcome.done:
+                self._listener(
+                    Notice(
+                        text=f"{step.view} is {step.override.value} now, since its file asks for something else: "
+                        f"'views on {step.view.view} --reason ...' lets the file rule again"
+                    )
                 )
-            )
-        return outcome
+        return self._raised(outcome)
 
     def drop(self, name: str, *, reason: str = "dropped by a person") -> Outcome:
         """Send readers away from a view and drop all its generations, at once.
 
-        Where the view still has a file it is set ``off``, or the next apply would create it again;
-        ``override(name, None, reason=...)`` ends that.
+        Where the view still has a file it is set ``off`` with the same batch, or the next apply would create it
+        again; ``override(name, None, reason=...)`` ends that.
         """
-        view = self._observer.resolve(name)
-        if any(each.name == view for each in self.project().views):
-            self.override(name, OverrideKind.OFF, reason=reason)
-        return self.apply(self._plan(Request(only=frozenset([view]), drop=frozenset([view]))))
+        return self.apply(self.plan_drop(name, reason=reason))
 
     def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Outcome:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
@@ -176,7 +188,19 @@ class ViewManager(Planner):
         """
         views = self.choose(names, tags=tags)
         wanted = OverrideKind(kind) if kind else None
-        return self._decisions.override(views, wanted, reason=reason, until=until, project=self.project().name)
+        project = self._observer.project_of_registry()
+        broken = {each.view for each in project.broken}
+        with_file = {each.name for each in project.views} | {view for view in views if view.view in broken}
+        return self._decisions.override(
+            views, wanted, reason=reason, until=until, project=project.name, with_file=with_file
+        )
+
+    @staticmethod
+    def _raised(outcome: Outcome) -> Outcome:
+        """Return the outcome, or raise the first failure in it."""
+        if outcome.failures:
+            raise outcome.failures[0][1]
+        return outcome
 
     def note_failed_run(self, name: str, error: str) -> ViewRecord:
         """Count one more failed run in a row, for whoever runs the views on schedule.
@@ -191,7 +215,7 @@ class ViewManager(Planner):
             RegistryError: there is no registry yet.
         """
         view = self._observer.resolve(name)
-        return self._decisions.note_failed_run(view, error, project=self.project().name)
+        return self._decisions.note_failed_run(view, error, project=self._observer.project_of_registry().name)
 
 
 __all__ = ["ViewManager"]

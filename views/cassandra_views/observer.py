@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
 from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.first_time import find_first_time, is_doubtful, time_text
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import ClusterError, ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import NETWORK, Keyspace
@@ -29,17 +33,15 @@ class Observer:
 
     Attributes:
         files: what the project's files said the last time.
-
-    Args:
-        goes_on: view files that are wrong are left out instead of stopping everything.
+        wrong_files: what is wrong with those that were left out at the last reading.
     """
 
-    def __init__(self, settings: Settings, database: Database, registry: Registry, *, goes_on: bool = False) -> None:
+    def __init__(self, settings: Settings, database: Database, registry: Registry) -> None:
         self._settings = settings
-        self._goes_on = goes_on
         self._database = database
         self._registry = registry
         self._facts: ClusterFacts | None = None
+        self.wrong_files: tuple[ProjectError, ...] = ()
         folder = settings.folder
         self.files = FileCache(folder / CACHE_FOLDER if folder is not None else None)
 
@@ -49,8 +51,17 @@ class Observer:
         return self._settings.templates.is_dir()
 
     def project(self) -> Project:
-        """Read the project's files; errors as ``ViewManager.project``."""
-        return Loader.of(self._settings, self.files).load(goes_on=self._goes_on)
+        """Read the project's files; errors as ``Planner.project``."""
+        found = Loader.of(self._settings, self.files).load(skip_broken=True)
+        self.wrong_files = found.errors
+        return found
+
+    def project_of_registry(self) -> Project:
+        """Return the project as far as its files tell, for what the registry alone can answer."""
+        with suppress(ProjectError):
+            return self.project()
+        name = self._settings.project
+        return Project(name=name or "default", is_named=name is not None)
 
     def facts(self) -> ClusterFacts:
         """Return what every node says of itself, asked once."""
@@ -71,6 +82,27 @@ class Observer:
         bases = {(step.view.keyspace, step.base) for step in creates}
         return read_sizes(self._database, {base for base in bases if catalog.find_table(*base)})
 
+    def doubts(self, steps: Iterable[Step], project: Project, catalog: Catalog, now: datetime) -> tuple[str, ...]:
+        """Return a sentence for each base table whose rows hold time otherwise than its file says.
+
+        One row is read of each base on which a windowed view is built; one that cannot be read is left to the audit.
+        """
+        times = {view.name: view.time for view in project.views}
+        creates = [step for step in steps if isinstance(step, CreateGeneration) and step.window_start is not None]
+        bases = {(each.view.keyspace, each.base): times.get(each.view) for each in creates}
+        found = []
+        for (keyspace, table), time in sorted(bases.items()):
+            if time is None or catalog.find_table(keyspace, table) is None:
+                continue
+            with suppress(ClusterError):
+                first = find_first_time(self._database, keyspace, table, time)
+                if first is not None and is_doubtful(time, first, now):
+                    found.append(
+                        f"table {keyspace}.{table}: by its file its first row is of {time_text(time, first)}, "
+                        "which lies outside of any window: see 'time' in the file"
+                    )
+        return tuple(found)
+
     def target(self, project: str) -> Target:
         """Return where a plan that is made now for a project of that name would be for."""
         facts = self.facts()
@@ -87,17 +119,21 @@ class Observer:
             data_centers=facts.data_centers,
             local_dc=env.local_dc,
             view_budget=env.view_budget,
+            audit_fresh=timedelta(seconds=env.audit_fresh_seconds),
             has_snapshot_option=facts.has_snapshot_option,
         )
 
     def known(self) -> set[ViewName]:
         """Return the views that a file or the registry knows."""
-        known: set[ViewName] = set()
-        if self.has_files:
-            known |= {view.name for view in self.project().views}
+        project = self.project_of_registry()
+        known = {view.name for view in project.views}
         if self._registry.exists():
             known |= {record.name for record in self._registry.read_all()}
-        return known
+        # A view whose file is wrong is known all the same; its keyspace only as far as the file tells.
+        names = {each.view for each in known}
+        return known | {
+            ViewName(keyspace=each.keyspace, view=each.view) for each in project.broken if each.view not in names
+        }
 
     def resolve(self, name: str) -> ViewName:
         """Return the view that a person means; errors as ``planning.request.resolve``."""
@@ -105,7 +141,7 @@ class Observer:
 
     def choose(self, names: str | Iterable[str], tags: Iterable[str]) -> frozenset[ViewName]:
         """Return the views that a person means; errors as ``planning.request.choose``."""
-        tagged = {view.name: view.tags for view in self.project().views} if self.has_files else {}
+        tagged = {view.name: view.tags for view in self.project_of_registry().views}
         return choose([names] if isinstance(names, str) else names, tags, self.known(), tagged)
 
     def record(self, view: ViewName) -> ViewRecord:

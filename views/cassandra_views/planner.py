@@ -17,16 +17,18 @@ from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.cluster.registry import Event, Registry
 from cassandra_views.cluster.registry import author as default_author
 from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
 from cassandra_views.observer import Observer
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.cost import costs_of
-from cassandra_views.planning.each import ViewWork, judged, plan_each
-from cassandra_views.planning.plan import make_plan
-from cassandra_views.planning.request import Request, is_made_by, refuse_frozen
-from cassandra_views.planning.rollback import find_time, get_former, make_rollback
+from cassandra_views.planning.each import WAITING, ViewWork, judged, work_of
+from cassandra_views.planning.generations import Context
+from cassandra_views.planning.plan import Observed, make_plan
+from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
+from cassandra_views.planning.rollback import make_rollback
 from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
 
@@ -48,7 +50,6 @@ class Planner:
         author: str | None = None,
         run: str | None = None,
         settings: Settings | None = None,
-        goes_on: bool = False,
     ) -> None:
         if settings is None:
             folder = Path(templates).absolute() if templates is not None else None
@@ -65,13 +66,13 @@ class Planner:
             author=author or default_author(),
             history_days=settings.env.history_days,
         )
-        self._observer = Observer(settings, self._database, self._registry, goes_on=goes_on)
+        self._observer = Observer(settings, self._database, self._registry)
 
     def project(self) -> Project:
-        """Read the project's files.
+        """Read the project's files; those that are wrong are left out and listed in it.
 
         Raises:
-            ProjectError: a file is wrong; with file and line.
+            ProjectError: the folder is missing or empty.
         """
         return self._observer.project()
 
@@ -84,69 +85,101 @@ class Planner:
         return tuple(sorted(self._observer.choose(names, tags)))
 
     def plan(
-        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), allow_drop: bool = False
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        only: Iterable[ViewName] | None = None,
+        allow_drop: bool = False,
+        allow_shrink: bool = False,
     ) -> Plan:
         """Return what must be done so that the cluster is as the files say. Reads only.
 
         Args:
             names, tags: plan these views alone; without any, all.
+            only: exactly these views, which may be none; names and tags are not looked at.
             allow_drop: views whose files are gone may be dropped when their grace is over.
+            allow_shrink: a generation may be served that holds far fewer rows than what serves.
+
+        Returns:
+            The plan. A view that cannot be planned is in its ``refused`` and does not hold up the others.
+
+        Raises:
+            ViewsError: views are named, and none of them can be planned.
         """
-        return self._plan(Request(only=self._chosen(names, tags), is_drop_allowed=allow_drop))
+        chosen = self._chosen(names, tags) if only is None else frozenset(only)
+        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
         """Return what must be done for each view, from one look at the cluster. Reads only.
 
-        A view that cannot be planned is in it with its error and does not hold up the others.
+        A view that cannot be planned is in it with its error and does not hold up the others; one whose file is wrong
+        is in ``Project.broken``.
         """
         project = self.project()
-        target = self._observer.target(project.name)
         observed = self._observer.observe(project)
-        files, now = self._observer.files, self._clock()
-
-        def plan(only: frozenset[ViewName] | None) -> Plan:
-            request = Request(only=only, is_drop_allowed=allow_drop)
-            return make_plan(project, observed, target, request, now, passed=files.passed)
-
-        names = {each.name for each in project.views} | {each.name for each in observed.records}
-        found = plan_each(plan, sorted(names))
-        files.save()
+        plan, now = self._make(project, observed, Request(is_drop_allowed=allow_drop)), self._clock()
         definitions = {each.name: each for each in project.views}
         records = {each.name: each for each in observed.records}
+        wrong = {each.view for each in project.broken}
         return tuple(
             judged(each, definitions.get(each.name), records.get(each.name), now) if each.name else each
-            for each in found
+            for each in work_of(plan)
+            if each.name is None or each.name.view not in wrong
         )
 
     def plan_refresh(
-        self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), unless_run: str | None = None
+        self,
+        names: str | Iterable[str] = (),
+        *,
+        tags: Iterable[str] = (),
+        unless_run: str | None = None,
+        allow_shrink: bool = False,
     ) -> Plan:
         """Return what ``refresh`` would do. Reads only.
 
         Args:
             unless_run: where this run has made a generation of a view already, plan it as ``plan`` does, so
                 that a caller who is tried again goes on with it and builds no second one.
+            allow_shrink: as for ``plan``.
         """
         views = self._observer.choose(names, tags)
         for view in sorted(views):
             record = self._observer.record(view)
+            refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
                 refuse_frozen(record, self._clock())
-        return self._plan(Request(only=views, refresh=views, unless_run=unless_run))
+        request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
+        return self._plan(request)
 
-    def plan_rollback(self, name: str) -> Plan:
+    def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
         """Return what ``rollback`` would do. Reads only."""
         view = self._observer.resolve(name)
         record = self._observer.record(view)
-        refuse_frozen(record, self._clock())  # a second rollback would go forward to what the first one left
-        former = get_former(record)
-        time = find_time(record) or next((each.time for each in self.project().views if each.name == view), None)
-        return make_rollback(record, former, time, self._observer.target(record.project), self._clock())
+        target, project = self._observer.target(record.project), self._readable_project()
+        definition = next((each for each in project.views if each.name == view), None) if project else None
+        is_broken = project is None or view.view in {each.view for each in project.broken}
+        observed = self._observer.observe(project or Project(name=record.project))
+        context = Context(
+            now=self._clock(),
+            catalog=observed.catalog,
+            registry=target.registry,
+            audit_fresh=target.audit_fresh,
+            has_snapshot_option=target.has_snapshot_option,
+        )
+        return make_rollback(record, definition, target, context, is_file_known=not is_broken, reason=reason)
 
-    def plan_drop(self, name: str) -> Plan:
+    def _readable_project(self) -> Project | None:
+        """Return what the files say, None where they cannot be read: a rollback does not wait for that."""
+        try:
+            return self.project() if self._observer.has_files else Project(name="")
+        except ProjectError:
+            return None
+
+    def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
         """Return what ``drop`` would do. Reads only."""
         view = self._observer.resolve(name)
-        return self._plan(Request(only=frozenset([view]), drop=frozenset([view])))
+        return self._plan(Request(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
 
     def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
         """Return what ``audit`` would do. Reads only.
@@ -158,7 +191,7 @@ class Planner:
             ProjectError: a name or tag is unknown, or a view that is named serves nothing.
         """
         only = self._chosen(names, tags)
-        project = self.project()
+        project = self._observer.project_of_registry()
         records = self._registry.read_all() if self._registry.exists() else ()
         return make_audits(project, records, self._observer.target(project.name), only, self._clock())
 
@@ -182,9 +215,9 @@ class Planner:
             names, tags: these views alone; without any, all.
         """
         only = self._chosen(names, tags)
-        project = self.project() if self._observer.has_files else Project(name="")
+        project = self._observer.project_of_registry()
         observed = self._observer.observe(project)
-        found = view_statuses(project, observed.records, observed.catalog, self._clock())
+        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=only or ())
         return tuple(each for each in found if only is None or each.name in only)
 
     def record(self, name: str) -> ViewRecord:
@@ -200,27 +233,42 @@ class Planner:
         """Return what every node says of itself. Reads only."""
         return self._observer.facts()
 
+    @property
+    def wrong_files(self) -> tuple[ProjectError, ...]:
+        """What is wrong with the project's files, as far as they were read; their views are left as they are."""
+        return self._observer.wrong_files
+
     def _chosen(self, names: str | Iterable[str] | None, tags: Iterable[str]) -> frozenset[ViewName] | None:
         """Return the views that are named, or None where all are meant."""
         tags = tuple(tags)
         return self._observer.choose(names or (), tags) if names is not None or tags else None
 
-    def _plan(self, request: Request) -> Plan:
-        project = self.project()
-        target = self._observer.target(project.name)
-        observed = self._observer.observe(project)
+    def _make(self, project: Project, observed: Observed, request: Request) -> Plan:
         files = self._observer.files
+        target = self._observer.target(project.name)
         plan = make_plan(project, observed, target, request, self._clock(), passed=files.passed)
         files.save()
+        return plan
+
+    def _plan(self, request: Request) -> Plan:
+        needs_files = not (request.drop or request.abort)
+        project = self.project() if needs_files else self._observer.project_of_registry()
+        observed = self._observer.observe(project)
+        plan = self._make(project, observed, request)
+        errors = [each.as_error() for each in plan.refused]
+        is_waiting = any(isinstance(error, WAITING) for error in errors)
+        if request.only and not plan.steps and len(errors) >= len(request.only) and not is_waiting:
+            raise errors[0]
         sizes = self._observer.sizes(plan.steps, observed.catalog)
         costs = costs_of(
             plan.steps,
             observed.catalog,
             sizes,
-            keeps_snapshot=not target.has_snapshot_option,
+            keeps_snapshot=not self._observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        return replace(plan, costs=costs)
+        doubts = self._observer.doubts(plan.steps, project, observed.catalog, self._clock())
+        return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 
 __all__ = ["Planner"]

@@ -11,12 +11,12 @@ from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.lifecycle.reports import Notice
 from cassandra_views.model.generation import OverrideKind
 from tests.on_cassandra.lifecycle.dying import Died, DyingSession, Side, UnsureSession
-from tests.on_cassandra.lifecycle.old_registry import columns, make_first_registry, schema_number
+from tests.on_cassandra.lifecycle.old_registry import added, columns, make_first_registry, schema_number
 from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
-NEW = {"failures", "failed_at"}
+NEW = {column.split()[0] for column in added("any", 1)["views"]}
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_rivals_that_upgrade_at_once_do_no_harm(old: Workshop) -> None:
 @pytest.mark.parametrize("side", list(Side))
 def test_an_upgrade_that_was_killed_is_gone_on_with(old: Workshop, side: Side) -> None:
     counting = DyingSession(old.session)
-    for dies_at in range(1, 12):
+    for dies_at in range(1, 16):
         dying = DyingSession(old.session, dies_at, side)
         try:
             old.manager(dying).note_failed_run(old.full(VIEW), "no room")

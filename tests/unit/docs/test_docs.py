@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 import shlex
@@ -226,6 +227,11 @@ def test_every_condition_is_described() -> None:
     told = re.findall(r"``(\w+)``", (ViewStatus.__doc__ or "").partition("rollback_until")[0])
     assert "serving" in told
     assert [word for word in told if f"| `{word}` |" not in page_text("guides/operator.md")] == []
+
+
+def test_every_key_of_status_is_described() -> None:
+    section = page_text("reference/cli.md").partition("\n## Output")[2].partition("\n## ")[0]
+    assert [field.name for field in dataclasses.fields(ViewStatus) if not is_named(field.name, section)] == []
 
 
 def test_every_event_of_the_history_is_described() -> None:

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import CreateGeneration
@@ -34,6 +33,7 @@ KEYS = {
     "plan_again",
     "notes",
     "withheld",
+    "deferred",
     "error",
     "reasons",
 }
@@ -73,15 +73,17 @@ def test_case(case: dict[str, Any]) -> None:
         target["keyspaces"] = tuple(Keyspace.of(name, each) for name, each in target["keyspaces"].items())
     request = _request(case.get("request", {}))
     if "error" in case:
-        with pytest.raises(ViewsError) as caught:
-            world.plan(project, now, request, **target)
-        assert caught.value.what == case["error"]
-        assert caught.value.remains == "Nothing was changed"
-        assert caught.value.next
+        plan = world.plan(project, now, request, **target)
+        assert [each.what for each in plan.refused] == [case["error"]]
+        assert plan.refused[0].remains == "Nothing was changed"
+        assert plan.refused[0].next
+        assert [short(step) for step in plan.steps] == case.get("plan", [])
         return
     plan = world.plan(project, now, request, **target)
+    assert [each.view for each in plan.refused] == []
     assert [short(step) for step in plan.steps] == case["plan"]
     assert [short(drop) for drop in plan.withheld] == case.get("withheld", [])
+    assert [each.view.view for each in plan.deferred] == case.get("deferred", [])
     assert list(plan.notes) == case.get("notes", [])
     if "reasons" in case:
         assert [step.reason for step in plan.steps if isinstance(step, CreateGeneration)] == case["reasons"]

@@ -33,7 +33,7 @@ def test_names_and_tags_add_up(names: list[str], tags: list[str], found: set[Vie
     ("names", "tags", "what", "next_"),
     [
         ([], [], "no view is named", "Name views, or a tag of their files with --tag"),
-        (["orders_by_dy"], ["web"], "there is no such view; did you mean 'orders_by_day'?", "'views status' lists"),
+        (["orders_by_dy"], ["web"], "there is no such view; did you mean 'orders_by_day'?", "'views list' shows"),
         (["gone"], ["wbe"], "there is no such tag; did you mean 'web'?", "Known tags: daily, web"),
         (["orders_by_day"], [], "more than one view has this name: depot.orders_by_day, shop.orders_by_day", "Name it"),
     ],

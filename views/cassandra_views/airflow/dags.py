@@ -53,7 +53,7 @@ def view_dags(
     deployment = Deployment(templates=str(folder), conn_id=conn_id, environment=env, dag_id_prefix=dag_id_prefix)
     settings = deployment.settings()
     cache = FileCache(settings.folder / CACHE_FOLDER if settings.folder is not None else None)
-    project = Loader.of(settings, cache).load(goes_on=True)
+    project = Loader.of(settings, cache).load(skip_broken=True)
     cache.save()
     # A task's process reads the file again for its own DAG alone: the others of a large project cost seconds.
     only = get_parsing_context().dag_id

@@ -104,7 +104,6 @@ class Deployment:
             listener=listener,
             clock=clock,
             run=run,
-            goes_on=True,
         )
 
     def reached(self, access: Access) -> Settings:

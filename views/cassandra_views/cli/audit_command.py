@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, Tags, help_of, managed, view_names
-from cassandra_views.cli.output import coloured, out, print_json, table
+from cassandra_views.cli.context import Format, FormatOption, Tags, Wide, help_of, managed, view_names
+from cassandra_views.cli.output import coloured, out, print_json, table_of
+from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import AuditFailed
 
 Names = Annotated[
@@ -27,6 +28,11 @@ def audit(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Compare what serves with its base table, again; exit 1 where one differs.
@@ -34,10 +40,11 @@ def audit(
     Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
     generation beside it.
     """
-    from cassandra_views.cli.main import print_error
+    from cassandra_views.cli.output import print_error
     from cassandra_views.cli.progress import ProgressLine
     from cassandra_views.lifecycle.reports import Report, StepDone
 
+    selection = selection_of(names, tag, base, owner, state, exclude)
     line = ProgressLine()
     done: list[StepDone] = []
 
@@ -47,7 +54,9 @@ def audit(
         line(report)
 
     with managed(context, listen) as manager:
-        plan = manager.plan_audit(names, tags=tag or ())
+        if selection.is_narrowed:
+            names, tag = [str(each.name) for each in find_selected(manager, selection) if each.serving], None
+        plan = manager.plan(only=()) if names == [] else manager.plan_audit(names, tags=tag or ())
         with line:
             outcome = manager.carry_out(plan)
     failures = dict(outcome.failures)
@@ -57,7 +66,7 @@ def audit(
     elif not found:
         out.print("Nothing serves, so there is nothing to audit.")
     else:
-        rows = table("VIEW", "GENERATION", "AUDIT", "SECONDS", "FOUND")
+        rows = table_of("audit", is_wide=wide)
         for each in found:
             seconds = f"{each['seconds']:.1f}"
             row = (escape(each["view"]), str(each["generation"]), coloured(each["audit"]), seconds)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, Options, help_of, opened, options_of
-from cassandra_views.cli.output import coloured, err, out, print_json, table
+from cassandra_views.cli.context import Format, FormatOption, Options, Wide, help_of, opened, options_of
+from cassandra_views.cli.output import coloured, err, out, print_json, shortened, table_of
 from cassandra_views.cli.service_lines import plain_services, show_services
 from cassandra_views.model.errors import ViewsError, ended
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cassandra_healing.session import ClusterSession
     from cassandra_healing.watcher import Report
 
-Reason = Annotated[str, typer.Option(help="Why; the journal keeps it and every look shows it.", metavar="TEXT")]
-Node = Annotated[str, typer.Argument(help="The node: its address, or its host id or the begin of it.", metavar="NODE")]
+Reason = Annotated[str, typer.Option(help="Why; recorded in the journal and shown by 'views cluster'.", metavar="TEXT")]
+Node = Annotated[str, typer.Argument(help="The node: its address, or the beginning of its host id.", metavar="NODE")]
 
 _COLOURS = {"up": "green", "slow": "yellow", "flapping": "yellow", "down": "red", "gone": "red", "unseen": "dim"}
 
@@ -52,20 +52,21 @@ def register(app: typer.Typer) -> None:
 
 def cluster(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep looks and decisions in the cluster, for later ones to judge by.")
+        bool, typer.Option("--keep", help="Record checks and decisions in the cluster, for later decisions.")
     ] = False,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something is wrong.")
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where a node needs care.")
     ] = False,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show how each node is as its peers, this host and its machine see it, and what is to be done.
+    """Show the health of each node, as its peers, this host and its machine provider see it, and what to do.
 
-    Looks only: it changes nothing on any node. Where a node does not answer it looks twice, some seconds apart,
-    since a heartbeat must be seen to stand still. How long a node has been down is known only where looks were
-    kept: by --keep, or by Airflow.
+    Changes nothing on any node. Where a node does not answer, it is checked twice, some seconds apart: only a
+    heartbeat that stands still proves that a node is down. How long a node has been down is known only from
+    recorded checks: by --keep, or by Airflow.
     """
     if context.invoked_subcommand is not None:
         return
@@ -77,7 +78,7 @@ def cluster(
                 time.sleep(policy.still_seconds + 1)
                 report = watcher.look()
             is_well = report.is_well
-            show(report, format, watcher.progress(report))
+            show(report, format, watcher.progress(report), is_wide=wide)
             if not watch:
                 break
             time.sleep(policy.look_seconds)
@@ -88,9 +89,9 @@ def cluster(
 def skip(
     context: typer.Context, node: Node, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
-    """Leave a node alone, whatever is seen of it: nothing restarts or replaces it. 'unskip' ends it.
+    """Never restart or replace this node, until 'unskip'.
 
-    It still counts as sick where another one is.
+    It still counts as down when a decision about another node is made.
     """
     options = options_of(context)
     with _journal(options) as (journal, session, clock):
@@ -102,7 +103,7 @@ def skip(
 def unskip(
     context: typer.Context, node: Node, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
-    """Leave a node alone no longer: ends 'skip'."""
+    """End 'skip': the node may be restarted or replaced again."""
     options = options_of(context)
     with _journal(options) as (journal, session, _clock):
         found = _find(session, node, options.settings().env.healing)
@@ -111,9 +112,9 @@ def unskip(
 
 
 def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Switch healing off, for the whole cluster: nothing is begun any more. 'go' switches it on again.
+    """Switch healing off for the whole cluster, until 'go'.
 
-    What is under way stops before its next step.
+    A restart or replacement that is under way stops before its next step.
     """
     with _journal(options_of(context)) as (journal, _session, clock):
         journal.stop(reason, clock())
@@ -121,7 +122,7 @@ def stop(context: typer.Context, reason: Reason, format: Annotated[Format, Forma
 
 
 def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Switch healing on again: ends 'stop'."""
+    """Switch healing on again after 'stop'."""
     with _journal(options_of(context)) as (journal, _session, _clock):
         journal.go(reason)
     said(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
@@ -130,9 +131,10 @@ def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatO
 def history(
     context: typer.Context,
     limit: Annotated[int, typer.Option(min=1, help="How many lines, newest first.")] = 20,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show the journal: what was decided about nodes, what was done, by whom, and how it ended."""
+    """Show the journal: decisions about nodes, operations, who made them and how they ended."""
     with _journal(options_of(context)) as (journal, _session, clock):
         lines = journal.lines(limit=limit, now=clock()) if journal.exists() else []
     if format is Format.JSON:
@@ -141,9 +143,8 @@ def history(
     if not lines:
         out.print("The journal is empty: nothing was decided or said yet.")
         return
-    rows = table("AT", "EVENT", "ACT", "NODE", "BY", "OUTCOME", "DETAIL")
+    rows = table_of("journal", is_wide=wide)
     for line in lines:
-        detail = " ".join(line.detail.split())
         rows.add_row(
             f"{line.at:%Y-%m-%d %H:%M:%S}",
             line.event,
@@ -151,7 +152,7 @@ def history(
             escape(line.node),
             escape(line.author),
             line.outcome,
-            escape(detail if len(detail) <= 90 else detail[:87] + "..."),
+            escape(" ".join(line.detail.split()) if wide else shortened(line.detail)),
         )
     out.print(rows)
 
@@ -211,7 +212,7 @@ def said(format: Format, text: str, **content: Any) -> None:
         out.print(f"{escape(text[:1].upper() + text[1:])}.")
 
 
-def show(report: Report, format: Format, progress: Progress | None) -> None:
+def show(report: Report, format: Format, progress: Progress | None, *, is_wide: bool = False) -> None:
     """Show what a look came to, and how far the deed is that is under way."""
     judgement, decision = report.judgement, report.decision
     if format is Format.JSON:
@@ -231,9 +232,9 @@ def show(report: Report, format: Format, progress: Progress | None) -> None:
         )
         sys.stdout.flush()
         return
-    from cassandra_views.planning.status import stands_for
+    from cassandra_views.planning.words import age_text
 
-    rows = table("NODE", "VERDICT", "SINCE", "STATUS", "PLACE", "PEERS", "CQL", "TCP", "MACHINE")
+    rows = table_of("cluster", is_wide=is_wide)
     for health in judgement.nodes:
         node = health.node
         is_new = health.verdict == "up" and not health.is_settled
@@ -242,11 +243,11 @@ def show(report: Report, format: Format, progress: Progress | None) -> None:
         rows.add_row(
             escape(node.id.address),
             f"[{colour}]{verdict}[/{colour}]",
-            f"{stands_for(judgement.at - health.since)}" if health.looks > 1 else "-",
+            age_text(health.since, judgement.at) if health.looks > 1 else "-",
             escape(node.status) or "-",
             escape(f"{node.data_center}/{node.rack}"),
             health.peers or "-",
-            *(_short(health.told_by(observer)) for observer in ("cql", "tcp", "machine")),
+            *(_told(health.told_by(observer), is_wide) for observer in ("cql", "tcp", "machine")),
         )
     out.print(rows)
     if judgement.cut_off is not None:
@@ -262,7 +263,7 @@ def show(report: Report, format: Format, progress: Progress | None) -> None:
         waits = f"waits for 'views cluster approve {progress.short_id}'"
         step = waits if progress.is_waiting else f"its next step is {progress.next}"
         out.print(f"  [bold]Deed:[/bold] {progress.short_id}, {progress.act} of {escape(str(progress.node))}: {step}.")
-    show_services(report.services)
+    show_services(report.services, is_wide=is_wide)
     for note in report.notes:
         err.print(f"  [yellow]note[/yellow] {escape(note)}")
 
@@ -302,5 +303,5 @@ def _plain(health: NodeHealth) -> dict[str, Any]:
     }
 
 
-def _short(text: str) -> str:
-    return escape(text if len(text) <= 40 else text[:37] + "...") or "-"
+def _told(text: str, is_wide: bool) -> str:
+    return escape(text if is_wide else shortened(text, 40)) or "-"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.cli.output import err
+from cassandra_views.model.errors import ConfigurationError, ProjectError, ended
 from cassandra_views.model.times import parse_instant
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cassandra_views.lifecycle.reports import Listener
     from cassandra_views.manager import ViewManager
     from cassandra_views.project.config import Settings
+    from cassandra_views.project.matter import ViewMatter
 
 
 class Format(StrEnum):
@@ -150,14 +152,33 @@ def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def managed(context: typer.Context, listener: Listener | None = None) -> Iterator[ViewManager]:
-    """Open a manager for the length of a command."""
+def managed(
+    context: typer.Context, listener: Listener | None = None, *, tells_wrong_files: bool = True
+) -> Iterator[ViewManager]:
+    """Open a manager for the length of a command.
+
+    Args:
+        tells_wrong_files: note on standard error which files were left out; a command that treats them as errors
+            says so itself.
+    """
     from cassandra_views.lifecycle.reports import silent
     from cassandra_views.manager import ViewManager
 
     options = options_of(context)
     with opened(options) as (session, settings):
-        yield ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+        manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+        try:
+            yield manager
+        finally:
+            if tells_wrong_files:
+                note_wrong_files(manager.wrong_files)
+
+
+def note_wrong_files(errors: Iterable[ProjectError]) -> None:
+    """Note on standard error which files were left out, one line each."""
+    for error in errors:
+        place = f"{error.place}: " if error.place else ""
+        err.print(f"[yellow]Note:[/yellow] left out {escape(f'{place}{ended(error.what)}')}")
 
 
 def view_names(incomplete: str) -> list[str]:
@@ -175,19 +196,22 @@ def view_names(incomplete: str) -> list[str]:
 
 def view_tags(incomplete: str) -> list[str]:
     """Return the tags of view files for shell completion; files that cannot be read have none."""
+    return sorted({tag for matter in view_matters() for tag in matter.tags if tag.startswith(incomplete)})
+
+
+def view_matters() -> Iterator[ViewMatter]:
+    """Yield the front matter of each view file that can be read."""
     from cassandra_views.model.errors import ViewsError
     from cassandra_views.project.frontmatter import SUFFIX, read_matter, split
     from cassandra_views.project.matter import ViewMatter
 
-    found: set[str] = set()
     try:
         templates = Options().settings().templates
     except ViewsError:
-        return []
+        return
     for path in (templates / "views").rglob(f"*{SUFFIX}"):
         with suppress(ViewsError, OSError, UnicodeDecodeError):
-            found.update(read_matter(split(path.read_text(encoding="utf-8-sig"), path.name), ViewMatter).tags)
-    return sorted(tag for tag in found if tag.startswith(incomplete))
+            yield read_matter(split(path.read_text(encoding="utf-8-sig"), path.name), ViewMatter)
 
 
 def help_of(command: Callable[..., Any], *examples: str) -> str:
@@ -214,3 +238,4 @@ Name = Annotated[
 ]
 FormatOption = typer.Option("--format", help="text for people, json for machines.", case_sensitive=False)
 """The option ``--format`` of every command that answers."""
+Wide = Annotated[bool, typer.Option("--wide", help="Show every column in full, whatever the terminal's width.")]

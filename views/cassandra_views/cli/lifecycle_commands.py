@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_views.cli.context import Chosen, Format, FormatOption, Name, Names, Tags, help_of, managed
-from cassandra_views.cli.output import err, out, plain, print_json
+from cassandra_views.cli.context import (
+    Chosen,
+    Format,
+    FormatOption,
+    Name,
+    Names,
+    Tags,
+    help_of,
+    managed,
+    note_wrong_files,
+    options_of,
+)
+from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.cli.plans import read_plan, show_plan
-from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError
+from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
+from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import DropGeneration, Plan
+from cassandra_views.planning.selection import Selection
+
+if TYPE_CHECKING:
+    from cassandra_views.manager import ViewManager
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
     bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
+]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Serve generations that hold far fewer rows than what serves now.")
 ]
 Without = Annotated[
     list[str] | None,
@@ -35,6 +55,7 @@ def register(app: typer.Typer) -> None:
             "views plan                             # everything",
             "views plan orders_by_day --detailed-exitcode   # exit 2 where it would change",
             "views plan --tag flask                 # the views whose files have this tag",
+            "views plan --base orders --exclude 'test_*'",
             "views plan --out plan.json             # for 'apply --plan plan.json'",
             "views --now 2026-12-01T00:15:00Z plan  # what would slide by then",
         ),
@@ -42,7 +63,9 @@ def register(app: typer.Typer) -> None:
             "views apply                  # shows the plan and asks",
             "views apply --yes            # in a schedule",
             "views apply --plan plan.json # just what was looked at; refused if anything moved since",
+            "views apply --yes --no-wait  # leave what has no room on its table yet to the next run",
             "views apply --allow-drop     # also drop views whose files are gone",
+            "views apply orders_by_day --allow-shrink   # serve it although it holds far fewer rows",
             "views apply --without 10.0.0.3   # a node is down for long, and readers shall not wait for it",
         ),
         refresh: ("views refresh orders_by_day --yes", "views refresh --tag flask"),
@@ -58,10 +81,15 @@ def plan(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
     allow_drop: AllowDrop = False,
+    allow_shrink: AllowShrink = False,
     detailed_exitcode: Annotated[
         bool,
-        typer.Option("--detailed-exitcode", help="Exit 0 where nothing is to do, 2 where there are changes."),
+        typer.Option("--detailed-exitcode", help="Exit 2 where there are changes, 0 where there are none."),
     ] = False,
     save: Annotated[
         Path | None,
@@ -69,11 +97,13 @@ def plan(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what would be done so that the cluster is as the files say; changes nothing."""
+    """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.planning.plan_json import plan_json
 
-    with managed(context) as manager:
-        found = manager.plan(names, tags=tag or (), allow_drop=allow_drop)
+    selection = selection_of(names, tag, base, owner, state, exclude)
+    with managed(context, tells_wrong_files=False) as manager:
+        found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
+        wrong_files = manager.wrong_files
     if save is not None:
         try:
             save.write_text(plan_json(found) + "\n", encoding="utf-8")
@@ -85,6 +115,7 @@ def plan(
         typer.echo(plan_json(found))
     else:
         show_plan(found)
+    raise_last(_refusals(found, wrong_files))
     if detailed_exitcode and found.has_changes:
         raise typer.Exit(2)
 
@@ -93,8 +124,20 @@ def apply(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
     yes: Yes = False,
     allow_drop: AllowDrop = False,
+    allow_shrink: AllowShrink = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Wait for room on base tables that carry as many views as their budget allows, and do the rest then.",
+        ),
+    ] = True,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Apply exactly this plan of 'plan --out'.", metavar="FILE")
     ] = None,
@@ -103,40 +146,66 @@ def apply(
 ) -> None:
     """Do what 'plan' shows: create, await, audit, serve; retire and drop what was replaced.
 
-    A run that was stopped at any point is gone on with by the next. Readers are sent to a generation
-    only when it is built on every node and agrees with its base.
+    A run that was stopped at any point is resumed by the next one. Readers switch to a generation only when
+    it is built on every node and agrees with its base.
     """
-    from cassandra_views.manager import ViewManager
+    selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
-            return manager.plan(names, tags=tag or (), allow_drop=allow_drop)
+            return _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
         return found
 
-    if plan_file is not None and (names or tag):
+    if plan_file is not None and selection != Selection():
         raise ConfigurationError(
             "views and --plan are both given",
             on="views apply",
             next="Name views when planning: 'views plan NAME --out FILE'",
         )
-    _carry_out(context, make, yes=yes, format=format, without=without or ())
+
+    def make_rest(manager: ViewManager, views: tuple[ViewName, ...]) -> Plan:
+        return manager.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
+
+    # A clock that stands still, or a plan that was looked at, has no further batches.
+    has_batches = wait and plan_file is None and options_of(context).now is None
+    _carry_out(
+        context,
+        make,
+        yes=yes,
+        format=format,
+        without=without or (),
+        make_rest=make_rest if has_batches else None,
+    )
 
 
 def refresh(
     context: typer.Context,
     names: Chosen = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
     yes: Yes = False,
+    allow_shrink: AllowShrink = False,
     without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Build a new generation of each view and send readers to it, also where nothing has changed."""
+    """Build a new generation of each view and switch readers to it, also where nothing has changed."""
+    selection = selection_of(names, tag, base, owner, state, exclude)
+
+    def make(manager: ViewManager) -> Plan:
+        if not selection.is_narrowed:
+            return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
+        chosen = [str(each.name) for each in find_selected(manager, selection)]
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else manager.plan(only=())
+
     _carry_out(
         context,
-        lambda manager: manager.plan_refresh(names or (), tags=tag or ()),
+        make,
         yes=yes,
         format=format,
         without=without or (),
@@ -150,14 +219,14 @@ def rollback(
     reason: Reason = "rolled back",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Send readers to the former generation, at once; it is still fed, so nothing is lost.
+    """Switch readers back to the former generation, at once; Cassandra still feeds it, so nothing is lost.
 
     Possible as long as its grace lasts. Where the file asks for something else than the former
     generation holds, the view is frozen until 'views on NAME'.
     """
     _carry_out(
         context,
-        lambda manager: manager.plan_rollback(name),
+        lambda manager: manager.plan_rollback(name, reason=reason),
         act=lambda manager: manager.rollback(name, reason=reason),
         yes=yes,
         format=format,
@@ -171,14 +240,14 @@ def drop(
     reason: Reason = "dropped by a person",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Send readers away from a view and drop all its generations, at once.
+    """Retire a view and drop all its generations, at once.
 
     A view that still has a file is set 'off', or the next apply would create it again;
     'views on NAME' ends that.
     """
     _carry_out(
         context,
-        lambda manager: manager.plan_drop(name),
+        lambda manager: manager.plan_drop(name, reason=reason),
         act=lambda manager: manager.drop(name, reason=reason),
         yes=yes,
         format=format,
@@ -191,8 +260,17 @@ def abort(
     yes: Yes = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Give up the generation that is being built and drop it; what serves is left alone."""
+    """Stop building a generation and drop it; what serves is left alone."""
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
+
+
+def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, allow_shrink: bool) -> Plan:
+    if selection.is_narrowed:
+        only = [each.name for each in find_selected(manager, selection)]
+        if not only:
+            err.print("  [yellow]note[/yellow] no view matches")
+        return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
+    return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
 
 def _carry_out(
@@ -203,36 +281,65 @@ def _carry_out(
     format: Format,
     act: Callable[..., object] | None = None,
     without: Collection[str] = (),
+    make_rest: Callable[[ViewManager, tuple[ViewName, ...]], Plan] | None = None,
 ) -> None:
-    """Plan, show, ask, do; ``act`` does instead of carrying the shown plan out."""
+    """Plan, show, ask, do; ``act`` does instead of carrying the shown plan out.
+
+    Args:
+        make_rest: plans some views anew, for what has no room on its base table at first.
+    """
     from cassandra_views.cli.progress import ProgressLine
+    from cassandra_views.lifecycle.batches import next_batches
     from cassandra_views.lifecycle.runner import Outcome
 
     line = ProgressLine()
-    with managed(context, line) as manager:
+    with managed(context, line, tells_wrong_files=False) as manager:
         found = make(manager)
+        refusals = _refusals(found, manager.wrong_files)
         if format is Format.TEXT:
             show_plan(found)
-        if not found.has_changes:
+        if not found.has_changes and not (make_rest and found.deferred):
             if format is Format.JSON:
-                print_json({"done": 0, "failures": []})
+                print_json({"done": 0, "failures": _refused(found)})
+            raise_last(refusals)
             return
         if not yes:
             _ask(format)
         with line:
             outcome = act(manager) if act else manager.carry_out(found, without=without)
-    assert isinstance(outcome, Outcome)
-    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures]
+            assert isinstance(outcome, Outcome)
+            failed = dict(outcome.failures)
+            steps, done, seconds = len(found.steps), outcome.done, outcome.seconds
+            if make_rest:
+                plans = next_batches(
+                    found,
+                    lambda views: make_rest(manager, views),
+                    lambda: failed,
+                    clock=options_of(context).clock(),
+                    listener=line,
+                )
+                for plan in plans:
+                    more = manager.carry_out(plan, without=without)
+                    failed |= dict(more.failures)
+                    steps, done, seconds = steps + len(plan.steps), done + more.done, seconds + more.seconds
+    failures = [{"view": view, "error": plain(str(error))} for view, error in failed.items()] + _refused(found)
     if format is Format.JSON:
-        print_json({"done": outcome.done, "seconds": round(outcome.seconds, 3), "failures": failures})
+        print_json({"done": done, "seconds": round(seconds, 3), "failures": failures})
     else:
-        out.print(f"[bold]{outcome.done} of {len(found.steps)} steps done in {outcome.seconds:.1f} s.[/bold]")
-    if outcome.failures:
-        from cassandra_views.cli.main import print_error
+        out.print(f"[bold]{done} of {steps} steps done in {seconds:.1f} s.[/bold]")
+    raise_last([*failed.values(), *refusals])
 
-        for _view, error in outcome.failures[:-1]:
-            print_error(error)
-        raise outcome.failures[-1][1]
+
+def _refused(plan: Plan) -> list[dict[str, Any]]:
+    return [{"view": each.view, "error": str(each.as_error())} for each in plan.refused]
+
+
+def _refusals(plan: Plan, wrong_files: Iterable[ProjectError]) -> list[ViewsError]:
+    """Return the errors of what a plan leaves out; a file that only others need is noted."""
+    errors: list[ViewsError] = [each.as_error() for each in plan.refused]
+    told = {(error.place, error.what) for error in errors}
+    note_wrong_files(each for each in wrong_files if (each.place, each.what) not in told)
+    return errors
 
 
 def _ask(format: Format) -> None:

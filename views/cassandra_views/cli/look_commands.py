@@ -1,25 +1,49 @@
-"""Commands that look: status, show, why, history, name, query."""
+"""Commands that look: status, list, show, why, history, name, query."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, Name, Names, Tags, help_of, managed, opened, options_of
-from cassandra_views.cli.output import coloured, out, plain, print_json, table
-from cassandra_views.model.errors import ViewNotReady
+from cassandra_views.cli.context import (
+    Format,
+    FormatOption,
+    Name,
+    Names,
+    Tags,
+    Wide,
+    help_of,
+    managed,
+    opened,
+    options_of,
+)
+from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
+from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
+from cassandra_views.model.errors import ViewNotReady, ViewsError
 from cassandra_views.model.times import instant_text
+from cassandra_views.planning.selection import Selection
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+    from cassandra_views.project.config import Settings
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     look: dict[Callable[..., Any], tuple[str, ...]] = {
-        status: ("views status", "views status --tag flask", "views status --format json | jq '.views[].condition'"),
+        status: (
+            "views status",
+            "views status --tag flask --exclude 'top_*'",
+            "views status --format json | jq '.views[].condition'",
+        ),
+        list_views: ("views list", "views list --base orders --state stale", "views list -q --exclude 'test_*'"),
         show: ("views show orders_by_day",),
         why: ("views why orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
@@ -27,61 +51,80 @@ def register(app: typer.Typer) -> None:
     read: dict[Callable[..., Any], tuple[str, ...]] = {
         query: (
             "views query orders_by_day \"day = '2026-11-23'\" --limit 10",
-            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23') AND order_id > 5\"",
+            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23')\" --format json",
         ),
         name: ("views name orders_by_day", 'cqlsh -e "SELECT * FROM $(views name orders_by_day) LIMIT 5"'),
     }
     for panel, commands in (("Look", look), ("Read", read)):
         for command, examples in commands.items():
-            app.command(help=help_of(command, *examples), rich_help_panel=panel)(command)
+            text, called = help_of(command, *examples), "list" if command is list_views else None
+            app.command(called, help=text, rich_help_panel=panel)(command)
 
 
 def status(
     context: typer.Context,
     names: Names = None,
     tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what serves, what is under way and what waits, one line a view."""
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
+    from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
-    from cassandra_views.planning.words import ago_text, brief, due_text, failures_text
+    from cassandra_views.planning.words import (
+        age_text,
+        ago_text,
+        brief,
+        clock_note,
+        failures_text,
+        left_text,
+        next_slide_text,
+    )
 
+    selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context) as manager:
-        found = manager.status(names, tags=tag or ())
+        found = find_selected(manager, selection)
         now = options_of(context).clock()()
         facts = manager.facts()
     if format is Format.JSON:
         print_json({"cluster": facts.name, "views": found})
         return
     if not found:
-        out.print("No views: no file names one and the registry holds none. 'views init' writes a first project.")
+        out.print(_no_views(selection))
         return
     has_promises = any(each.promise for each in found)
-    promised = ("PROMISE",) if has_promises else ()
-    rows = table("VIEW", "CONDITION", "SERVES", "ROWS", "WINDOW FROM", "SINCE", "NEXT SLIDE", *promised)
-    for column in rows.columns[1:]:
-        column.no_wrap = True  # of names alone may a narrow terminal make two lines
+    rows = table_of("status", *(("promise",) if has_promises else ()), is_wide=wide)
     for each in found:
         rows.add_row(
             escape(str(each.name)),
             coloured(each.condition),
             # The view's name stands beside it: the number is what is new.
             escape(", ".join(name.removeprefix(f"{each.name.view}__") for name in each.serving)) or "-",
-            f"{each.rows:,}" if each.rows is not None else "-",
+            f"{each.rows:,}" if each.rows is not None and each.audited_at else "-",
+            age_text(each.audited_at, now),
             brief(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
-            stands_for(now - each.served_at) if each.served_at else "-",
-            due_text(each.next_due, now) if each.next_due else "-",
+            age_text(each.served_at, now),
+            next_slide_text(each.condition, each.next_due, now),
             *((coloured(each.promise) or "-",) if has_promises else ()),
         )
     out.print(rows)
     for each in found:
         if each.override:
             out.print(f"{escape(str(each.name))} is {escape(each.override)}")
+        if each.dropped:
+            out.print(f"{escape(str(each.name))} was {escape(str(each.dropped))}; 'views history' tells more")
         if each.rollback_until:
-            out.print(f"{escape(str(each.name))}: rollback possible for {stands_for(each.rollback_until - now)}")
+            out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
-            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
-            out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
+            what = f": {each.found}" if each.found else ""
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
+            out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.audit_first_time:
+            out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
             late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
             text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
@@ -90,11 +133,59 @@ def status(
             out.print(
                 f"{escape(str(each.name))}: [red]{failures_text(each.failures)}[/red] {ago_text(each.failed_at, now)}"
             )
+        if each.waiting:
+            out.print(f"[yellow]waits for a person[/yellow] {escape(each.waiting)}")
         if each.last_error:
             out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
+    note = clock_note((moment for each in found for moment in (each.audited_at, each.served_at, each.failed_at)), now)
+    if note:
+        out.print(f"[yellow]{note}[/yellow]")
 
 
-def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+def list_views(
+    context: typer.Context,
+    names: Names = None,
+    tag: Tags = None,
+    base: Bases = None,
+    owner: Owners = None,
+    state: States = None,
+    exclude: Excluded = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the names alone, one on a line.")] = False,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """List the views that files and registry know: condition, base table, owner, tags and file.
+
+    'views status' tells more of each.
+    """
+    selection = selection_of(names, tag, base, owner, state, exclude)
+    with managed(context) as manager:
+        found = find_selected(manager, selection)
+        cluster = manager.facts().name if format is Format.JSON else ""
+    if format is Format.JSON:
+        print_json({"cluster": cluster, "views": found})
+    elif quiet:
+        for each in found:
+            typer.echo(str(each.name))
+    elif not found:
+        out.print(_no_views(selection))
+    else:
+        rows = table_of("list", is_wide=wide)
+        for each in found:
+            cells = (each.base, each.owner, ", ".join(each.tags), each.file)
+            rows.add_row(escape(str(each.name)), coloured(each.condition), *(escape(cell) or "-" for cell in cells))
+        out.print(rows)
+
+
+def _no_views(selection: Selection) -> str:
+    if selection == Selection():
+        return "No views: no file names one and the registry holds none. 'views init' writes a first project."
+    return "No view matches."
+
+
+def show(
+    context: typer.Context, name: Name, wide: Wide = False, format: Annotated[Format, FormatOption] = Format.TEXT
+) -> None:
     """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
     from cassandra_views.planning.words import failures_text
 
@@ -109,21 +200,22 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         entry.name + (f" from {instant_text(entry.start)}" if entry.start else "") for entry in record.read_from
     )
     out.print(f"  read_from   {escape(serving) or 'nothing serves'}")
-    out.print(f"  next slide  {_shown(record.next_due)}")
+    if absence := record.absence():
+        out.print(f"  exists      nothing: {escape(absence)}")
+    out.print(f"  next slide  {_shown(record.next_due) if not record.override else 'none: ' + record.override.kind}")
     if record.override:
         out.print(f"  override    {escape(str(record.override))}")
     if record.failures:
         out.print(f"  failures    [red]{failures_text(record.failures)}[/red] {_shown(record.failed_at)}")
     if record.last_error:
         out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
-    moments = ("CREATED", "BUILT", "SERVED", "RETIRED")
-    rows = table("GENERATION", "STATE", "AUDIT", "ROWS AT AUDIT", "WINDOW FROM", *moments)
+    rows = table_of("show", is_wide=wide)
     for each in record.generations:
         rows.add_row(
             escape(each.physical),
             coloured(each.state.value),
             each.audit.value if each.audit else "-",
-            f"{each.rows_built:,}" if each.rows_built is not None else "-",
+            f"{each.rows_built:,}" if each.rows_built is not None and each.audited_at else "-",
             _shown(each.window_start) if each.window_start else "whole base",
             *(_shown(moment) for moment in (each.created_at, each.built_at, each.served_at, each.retired_at)),
         )
@@ -133,32 +225,38 @@ def show(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
 
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
     with managed(context) as manager:
-        view = next((each for each in manager.status() if name in (each.name.view, str(each.name))), None)
+        (view,) = manager.status([name])
         record = manager.record(name)
         events = manager.history(name, limit=8)
-        plan = manager.plan([name]) if view is not None and view.file else None
+        plan = manager.plan([name]) if view.file else None
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
     from cassandra_views.planning.explain import explain
     from cassandra_views.planning.words import failures_text
 
-    assert view is not None
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
     for entry in record.read_from:
         each = next((one for one in record.generations if one.physical == entry.name), None)
         if each is not None:
             out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
-            out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
+            found = f", {each.verdict}" if each.verdict else ""
+            out.print(
+                f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
+    if absence := record.absence():
+        out.print(f"  nothing of it exists: {escape(absence)}")
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
     if view.override:
         out.print(f"  override {escape(view.override)}")
     if view.failures:
         out.print(f"  [red]{failures_text(view.failures)}[/red] {_shown(view.failed_at)}")
+    if view.waiting:
+        out.print(f"  [yellow]waits for a person[/yellow] {escape(view.waiting)}")
     if view.last_error:
         out.print(f"  last error [red]{escape(view.last_error)}[/red]")
     for event in events:
@@ -177,24 +275,24 @@ def history(
     context: typer.Context,
     name: Name,
     limit: Annotated[int, typer.Option(min=1, help="How many events, newest first.")] = 20,
+    wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
     with managed(context) as manager:
         events = manager.history(name, limit=limit)
     if format is Format.JSON:
         print_json({"events": events})
         return
-    rows = table("AT", "GENERATION", "EVENT", "BY", "RUN", "DETAIL")
+    rows = table_of("history", is_wide=wide)
     for event in events:
-        detail = " ".join(event.detail.split())
         rows.add_row(
             _shown(event.at),
             str(event.number or "-"),
             escape(event.event),
             escape(event.author),
             event.run,
-            escape(detail if len(detail) <= 90 else detail[:87] + "..."),
+            escape(" ".join(event.detail.split()) if wide else shortened(event.detail)),
         )
     out.print(rows)
 
@@ -207,7 +305,12 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     with managed(context) as manager:
         record = manager.record(name)
     if not record.read_from:
-        raise ViewNotReady("nothing serves", on=str(record.name), next="'views why' tells the reason")
+        absence = record.absence()
+        raise ViewNotReady(
+            f"nothing serves{f': {absence}' if absence else ''}",
+            on=str(record.name),
+            next=f"'views why {record.name.view}' shows the reason",
+        )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
         return
@@ -224,18 +327,36 @@ def query(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
     page: Annotated[
-        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+        str | None, typer.Option(help="Continue after the page that ended with this token.", metavar="TOKEN")
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Read rows through whatever serves, as an application does."""
+    """Read rows through whatever serves, as an application does.
+
+    Literals are those of CQL, each read as its column's type; a time without a zone is UTC. Values are written as
+    the JSON API writes them, also in tables; columns have the names that they have in the schema.
+    """
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT
+    from cassandra.query import tuple_factory
+
     from cassandra_views.cli.conditions import conditions
     from cassandra_views.read import ViewReader
+    from cassandra_views.read.json_values import row_converters, rows_to_json
 
     with opened(options_of(context)) as (session, settings):
-        reader = ViewReader(session, registry=settings.env.registry)
-        found = reader.select(name, conditions(where), limit=limit, page=page)
-    rows = [_columns(row) for row in found.rows]
+        profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
+        reader = ViewReader(session, registry=settings.env.registry, execution_profile=profile)
+        try:
+            while True:
+                view = reader.describe(name)
+                found = reader.select(name, conditions(where, view), limit=limit, page=page)
+                # Readers may have been switched between the two, to a generation with other columns.
+                if set(found.generations) <= set(view.generations):
+                    break
+        except ViewNotReady as error:
+            _say_absence(error, session, settings, name)
+            raise
+    rows = rows_to_json(view.columns, found.rows, row_converters(view.columns))
     if format is Format.JSON:
         print_json(
             {
@@ -247,16 +368,22 @@ def query(
         )
         return
     if rows:
-        shown = table(*(column.upper() for column in rows[0]))
+        shown = table(*(column.name for column in view.columns))
         for row in rows:
-            shown.add_row(*("-" if value is None else escape(str(plain(value))) for value in row.values()))
+            shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
-    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
 
 
-def _columns(row: Any) -> dict[str, Any]:
-    return dict(row) if isinstance(row, dict) else row._asdict()
+def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
+    """Put into the error what became of a view that nothing serves; a reader may read less than that."""
+    from cassandra_views.manager import ViewManager
+
+    with suppress(ViewsError):
+        absence = ViewManager(session, settings=settings).record(name).absence()
+        if absence:
+            error.what = f"nothing serves this view: {absence}"
 
 
 def _shown(moment: datetime | None) -> str:

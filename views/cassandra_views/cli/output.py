@@ -5,32 +5,71 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.text import Text
 
+from cassandra_views.cli.table_layout import LAYOUTS, Column, TextTable, wrapped
+from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.times import instant_text
 
 FORMAT_VERSION = 1
 
-# Piped output is for other programs and logs: no line of it is folded at 80 columns.
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 1000)
-err = Console(stderr=True, soft_wrap=True, highlight=False, width=None if sys.stderr.isatty() else 1000)
+
+class Output(Console):
+    """A stream of answers or notes: on a terminal lines are broken between words, elsewhere not at all."""
+
+    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+        self._is_folded = width is not None or stream.isatty()
+        # Piped output is for other programs and logs: no line of it is folded at 80 columns.
+        super().__init__(
+            stderr=stream is sys.stderr,
+            soft_wrap=True,
+            highlight=False,
+            emoji=False,
+            width=width if self._is_folded else _UNFOLDED,
+        )
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does; a text that is too long goes on below its own beginning."""
+        if (
+            self._is_folded
+            and len(objects) == 1
+            and isinstance(objects[0], str)
+            and not {"end", "soft_wrap"} & options.keys()
+        ):
+            text = Text.from_markup(objects[0], emoji=False)
+            if text.cell_len > self.width or "\n" in text.plain:
+                for line in text.split("\n", allow_blank=True):
+                    indent = len(line.plain) - len(line.plain.lstrip()) + 2
+                    for part in wrapped(line, self.width, indent=indent):
+                        super().print(part, **options)
+                return
+        super().print(*objects, **options)
+
+
+_UNFOLDED = 100_000
+out = Output(sys.stdout)
+err = Output(sys.stderr)
 
 COLOURS = {
     "serving": "green",
     "built": "cyan",
     "building": "cyan",
+    "waiting": "yellow",
     "pending": "yellow",
     "stale": "yellow",
     "changed": "yellow",
     "retired": "dim",
     "frozen": "blue",
     "off": "dim",
+    "dropped": "dim",
+    "never made": "dim",
     "failed": "red",
     "differs": "red",
     "passed": "green",
@@ -77,12 +116,28 @@ def print_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"format_version": FORMAT_VERSION, **plain(content)}, indent=2) + "\n")
 
 
-def table(*columns: str) -> Table:
-    """Return an empty table in this command's style."""
-    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        found.add_column(column, overflow="fold")
-    return found
+def cell(value: Any) -> str:
+    """Return a value of JSON as the text of a table's cell: texts without quotes, all else as JSON writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def table(*columns: str | Column, is_wide: bool = False) -> TextTable:
+    """Return an empty table of these columns, which never give way where only their names are given."""
+    return TextTable([Column(header=each) if isinstance(each, str) else each for each in columns], is_wide=is_wide)
+
+
+def table_of(*layouts: str, is_wide: bool = False) -> TextTable:
+    """Return an empty table of the columns that ``table_layout.LAYOUTS`` holds under these names."""
+    return TextTable([column for name in layouts for column in LAYOUTS[name]], is_wide=is_wide)
+
+
+def shortened(text: str, length: int = 90) -> str:
+    """Return a text on one line, cut between words where it is longer than ``length``."""
+    line = " ".join(text.split())
+    if len(line) <= length:
+        return line
+    kept = line[: length - 3].rpartition(" ")[0] or line.partition(" ")[0]
+    return f"{kept} ..."
 
 
 def coloured(word: str) -> str:
@@ -91,4 +146,34 @@ def coloured(word: str) -> str:
     return f"[{colour}]{word}[/{colour}]" if colour else word
 
 
-__all__ = ["coloured", "err", "out", "plain", "print_json", "table"]
+def print_error(error: ViewsError, command: str = "") -> None:
+    """Print an error's four parts on standard error; one that is about nothing else is about the command."""
+    place = f"{error.place}: " if error.place else ""
+    err.print(f"[bold red]Error:[/bold red] {escape(ended(f'{place}{error.what}'))}")
+    on = error.on or ("" if error.place else command)
+    for label, text in (("On", on), ("State", error.remains), ("Next", error.next)):
+        if text:
+            err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
+
+
+def raise_last(errors: Sequence[ViewsError]) -> None:
+    """Print errors and raise the last one, which ends the program; nothing happens where there is none."""
+    for error in errors[:-1]:
+        print_error(error)
+    if errors:
+        raise errors[-1]
+
+
+__all__ = [
+    "cell",
+    "coloured",
+    "err",
+    "out",
+    "plain",
+    "print_error",
+    "print_json",
+    "raise_last",
+    "shortened",
+    "table",
+    "table_of",
+]

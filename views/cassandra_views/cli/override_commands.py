@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from cassandra_views.cli.context import Chosen, Format, FormatOption, Tags, help_of, managed, parse_now
-from cassandra_views.cli.output import coloured, out, print_json, table
+from cassandra_views.cli.output import coloured, out, print_json, table_of
 from cassandra_views.model.generation import OverrideKind
 from cassandra_views.model.times import instant_text
 
@@ -39,10 +39,7 @@ def freeze(
     until: Until = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Leave views as they are, whatever their files say: nothing new is created or served.
-
-    Not even the window slides. 'views on' ends it.
-    """
+    """Keep views as they are, until 'views on': no change is applied, and no window slides."""
     _decide(context, OverrideKind.FROZEN, names, tag, reason, until, format)
 
 
@@ -54,9 +51,9 @@ def off(
     until: Until = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Retire views, whatever their files say: the next apply sends readers away.
+    """Retire views, until 'views on': after the next apply nothing of them serves.
 
-    With --allow-drop it drops their generations when their grace has ended. 'views on' ends it.
+    'views apply --allow-drop' drops their generations when their grace is over.
     """
     _decide(context, OverrideKind.OFF, names, tag, reason, until, format)
 
@@ -68,7 +65,7 @@ def on(
     tag: Tags = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Let the files of views rule again: ends 'freeze' and 'off', and what too many failed runs froze."""
+    """Follow the files again: ends 'freeze', 'off', and the freeze after too many failed runs."""
     _decide(context, None, names, tag, reason, None, format)
 
 
@@ -83,14 +80,16 @@ def _decide(
 ) -> None:
     with managed(context) as manager:
         records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
+        project = manager.project()
+    files = {each.name.view for each in project.views} | {each.view for each in project.broken}
     if format is Format.JSON:
         print_json({"views": [{"view": each.name, "override": each.override} for each in records]})
         return
-    rows = table("VIEW", "NOW", "UNTIL", "REASON")
+    rows = table_of("overrides")
     for each in records:
         rows.add_row(
             escape(str(each.name)),
-            coloured(kind.value) if kind else "its file rules",
+            coloured(kind.value) if kind else "its file rules" if each.name.view in files else "it has no file",
             instant_text(each.override.until) if each.override and each.override.until else "-",
             escape(reason),
         )

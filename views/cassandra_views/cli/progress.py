@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.markup import escape
 from rich.status import Status
 
-from cassandra_views.cli.output import err
+from cassandra_views.cli.output import err, shortened
 from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.planning.explain import explain
 from cassandra_views.planning.status import stands_for
@@ -60,4 +60,5 @@ class ProgressLine:
 
     def _show(self, text: str) -> None:
         if self._status is not None:
-            self._status.update(escape(text))
+            # One line: a longer one would be cut inside a word, and the terminal would jump.
+            self._status.update(escape(shortened(text, max(20, err.width - 4))))

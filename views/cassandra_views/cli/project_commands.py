@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, help_of, options_of, view_names
-from cassandra_views.cli.output import out, print_json
+from cassandra_views.cli.context import Format, FormatOption, help_of, note_wrong_files, options_of, view_names
+from cassandra_views.cli.output import out, print_error, print_json, raise_last
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.errors import Place, ProjectError, ViewsError
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
 
 
@@ -29,42 +30,74 @@ def register(app: typer.Typer) -> None:
 
 
 def _load(context: typer.Context) -> Project:
+    """Read the files; those that are wrong are left out and listed in the project."""
     from cassandra_views.project.load import Loader
 
-    return Loader.of(options_of(context).settings()).load()
+    return Loader.of(options_of(context).settings()).load(skip_broken=True)
 
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
-    from cassandra_views.cql.finding import Severity
+    from cassandra_views.cql.finding import Finding, Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
+    from cassandra_views.planning.bases import table_findings
     from cassandra_views.planning.check import find_table
 
-    project = _load(context)
-    findings = []
+    try:
+        project = _load(context)
+    except ViewsError as error:  # views.toml or the folder: nothing else can be looked at
+        if format is Format.JSON:
+            print_json({"views": 0, "tables": 0, "findings": [], "errors": [_error_json(error)]})
+        raise
+    findings: list[tuple[dict[str, object], Finding]] = []
+    for each in project.tables:
+        on: dict[str, object] = {"table": f"{each.keyspace}.{each.table}"}
+        findings += [(on, found) for found in table_findings(each)]
     for view in project.views:
         table = find_table(project, view.name.keyspace, view.base)
         statement = view_statement(view)
-        findings += [(view, found) for found in lint_view(statement, table_shape(table), file=view.place.file)]
-    errors = sum(finding.severity is Severity.ERROR for _view, finding in findings)
+        found_here = lint_view(statement, table_shape(table), file=view.place.file)
+        findings += [({"view": view.name}, found) for found in found_here]
+    errors = sum(finding.severity is Severity.ERROR for _on, finding in findings)
+    wrong_files = project.errors
     if format is Format.JSON:
         print_json(
             {
                 "views": len(project.views),
                 "tables": len(project.tables),
-                "findings": [{"view": view.name, "finding": finding} for view, finding in findings],
+                "findings": [{**on, "finding": finding} for on, finding in findings],
+                "errors": [_error_json(error) for error in wrong_files],
             }
         )
     else:
-        for _view, finding in findings:
+        for _on, finding in findings:
             colour = "red" if finding.severity is Severity.ERROR else "yellow"
             out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
-        counts = ((len(project.views), "view"), (len(project.tables), "table"), (errors, "error"))
-        views, tables, wrong, odd = (_counted(*each) for each in (*counts, (len(findings) - errors, "warning")))
-        out.print(f"{views} and {tables}: {wrong}, {odd}.")
+        views, tables = _counted(len(project.views), "view"), _counted(len(project.tables), "table")
+        wrong, odd = _counted(errors + len(wrong_files), "error"), _counted(len(findings) - errors, "warning")
+        skipped = [each.view for each in project.broken if each.is_of_table]
+        more = f" Not checked, since the file of their base table is wrong: {', '.join(skipped)}." if skipped else ""
+        out.print(escape(f"{views} and {tables}: {wrong}, {odd}.{more}"))
     if errors:
-        raise ProjectError(f"lint found {_counted(errors, 'error')}", next="Correct the files named above")
+        for wrong_file in wrong_files:
+            print_error(wrong_file)
+        raise ProjectError(
+            f"lint found {_counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
+        )
+    raise_last(wrong_files)
+
+
+def _error_json(error: ViewsError) -> dict[str, object]:
+    place = error.place or Place(file="")
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "on": error.on,
+        "message": error.what,
+        "next": error.next,
+    }
 
 
 def _counted(count: int, noun: str) -> str:
@@ -78,13 +111,20 @@ def render(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Print the CREATE statement that each view file stands for now; needs no cluster."""
+    """Print the CREATE statement of each view file, with the window of now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.planning.request import resolve
 
     project = _load(context)
-    wanted = {resolve(name, [view.name for view in project.views])} if name else {view.name for view in project.views}
+    known = [view.name for view in project.views]
+    for broken in project.broken:
+        name_of = ViewName(keyspace=broken.keyspace, view=broken.view)
+        if name is not None and name in (broken.view, str(name_of)) and name_of not in known:
+            raise broken.error
+    if name is not None:
+        note_wrong_files(project.errors)
+    wanted = {resolve(name, known)} if name else {view.name for view in project.views}
     now = options_of(context).clock()()
 
     def statement(view: ViewDefinition) -> str:
@@ -113,12 +153,14 @@ def render(
                 ]
             }
         )
+        raise_last(project.errors if name is None else ())
         return
     for view in views:
         start = view.window_start(now)
         window = f", window {view.window} from {instant_text(start)}" if start else ""
-        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim")
+        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim", soft_wrap=True)
         typer.echo(statement(view) + ";\n")
+    raise_last(project.errors if name is None else ())
 
 
 def schema(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
-from cassandra_views.cli.output import coloured, err, out, table
+from cassandra_views.cli.output import coloured, err, out, table_of
 from cassandra_views.model.errors import ended
-from cassandra_views.planning.status import stands_for
+from cassandra_views.planning.words import age_text
 
 if TYPE_CHECKING:
     from cassandra_healing.policy import Policy
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 _COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
 
 
-def show_services(reports: Sequence[ServiceReport]) -> None:
+def show_services(reports: Sequence[ServiceReport], *, is_wide: bool = False) -> None:
     """Show each service on a line, and below what is to be done about those that something is wrong with."""
     if not reports:
         return
-    rows = table("SERVICE", "VERDICT", "SINCE", "SEEN")
+    rows = table_of("services", is_wide=is_wide)
     for each in reports:
         health = each.health
         colour = _COLOURS[health.verdict.value]
         rows.add_row(
             escape(health.service),
             f"[{colour}]{health.verdict.value}[/{colour}]",
-            f"{stands_for(health.at - health.since)}" if health.looks > 1 else "-",
+            age_text(health.since, health.at) if health.looks > 1 else "-",
             escape("; ".join(health.seen)),
         )
     out.print(rows)

@@ -11,6 +11,7 @@ from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import (
     MOVES,
     Audit,
+    Dropped,
     Generation,
     Override,
     OverrideKind,
@@ -108,6 +109,9 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             reason=first["override_why"] or "",
             until=_utc(first["override_until"]),
         )
+    dropped = None
+    if dropped_at := _utc(first.get("dropped_at")):
+        dropped = Dropped(at=dropped_at, by=first["dropped_by"] or "", reason=first["dropped_why"] or "")
     grace = first["grace_seconds"]
     try:
         return ViewRecord(
@@ -122,6 +126,12 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             last_error=first["last_error"] or "",
             failures=first.get("failures") or 0,  # a registry that an older program made lacks the column
             failed_at=_utc(first.get("failed_at")),
+            rolled_back_from=first.get("rolled_back_from"),
+            dropped=dropped,
+            failed_builds=first.get("failed_builds") or 0,
+            failed_version=first.get("failed_version") or "",
+            failed_base=first.get("failed_base") or "",
+            failed_reason=first.get("failed_reason") or "",
             project=first["project"] or "",
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
@@ -142,6 +152,7 @@ def _generation(row: Row) -> Generation:
         state=State(row["state"]),
         window_start=_utc(row["window_start"]),
         window_end=_utc(row["window_end"]),
+        window_declared=row.get("window_declared") or "",
         audit=Audit(row["audit"]) if row["audit"] else None,
         audited_at=_utc(row["audited_at"]),
         created_at=_utc(row["created_at"]),
@@ -158,4 +169,7 @@ def _generation(row: Row) -> Generation:
         run=row["run"] or "",
         cql=row["cql"] or "",
         reason=row["reason"] or "",
+        base_mark=row.get("base_mark") or "",
+        compared_to=row.get("compared_to"),
+        compared_rows=row.get("compared_rows"),
     )

@@ -156,4 +156,13 @@ def raise_on_errors(findings: Iterable[Finding], *, on: str = "") -> None:
     first = errors[0]
     others = len(errors) - 1
     more = f" ({others} more error{'s' if others > 1 else ''} in this statement)" if others else ""
-    raise StatementError(f"{first.message} [{first.code}]{more}", on=on, next=first.fix, place=first.place)
+    details = [
+        StatementError(f"{each.message} [{each.code}]", on=on, next=each.fix, place=each.place) for each in errors
+    ]
+    raise StatementError(
+        f"{first.message} [{first.code}]{more}",
+        on=on,
+        next=first.fix,
+        place=first.place,
+        details=details if others else (),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
@@ -13,7 +14,7 @@ from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.waiting import BuildWait
 from cassandra_views.model.errors import AuditFailed, ClusterError
-from cassandra_views.model.generation import Audit, Generation, State
+from cassandra_views.model.generation import AUDIT_REASON, Audit, Generation, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AdoptGeneration, AuditGeneration, AwaitBuild, CreateGeneration
 from cassandra_views.model.times import instant_text
@@ -88,12 +89,16 @@ class BuildSteps:
             "state": State.BUILDING,
             "window_start": step.window_start,
             "window_end": step.window_end,
+            "window_declared": step.window_declared or None,
             "created_at": self._clock(),
             "run": self._ledger.registry.run,
             "cql": step.cql,
             "reason": reason,
+            "base_mark": step.base_mark if isinstance(step, CreateGeneration) else "",
         }
-        statics = {"next_number": step.number + 1, "project": self._ledger.project}
+        statics: dict[str, Any] = {"next_number": step.number + 1, "project": self._ledger.project}
+        if record.dropped is not None:
+            statics |= {"dropped_at": None, "dropped_by": None, "dropped_why": None}
         self._ledger.change(step.view, statics=statics, generations={step.number: row})
 
     def await_build(self, step: AwaitBuild) -> str:
@@ -132,16 +137,19 @@ class BuildSteps:
         on = f"{view} generation {number}"
         _record, each = self._ledger.get(view, number, State.BUILT)
         standing = self._get_standing(view, each)
-        verdict = compare(self._database, self._listener, view, each, standing, remains="It was not served")
+        verdict = compare(
+            self._database, self._listener, view, each, standing, remains="It was not served", time=step.time
+        )
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
             "rows_built": verdict.view_rows,
             **verdict.facts,
         }
-        if not verdict.is_passed:
-            rows |= {"state": State.FAILED, "reason": f"audit: {verdict}"}
-        self._ledger.change(view, generations={number: rows})
+        if verdict.is_passed:
+            self._ledger.change(view, generations={number: rows})
+        else:
+            self._ledger.fail(view, number, f"{AUDIT_REASON}{verdict}", **rows)
         event = "audit passed" if verdict.is_passed else "audit failed"
         self._ledger.tell(view, event, number=number, detail=str(verdict))
         if not verdict.is_passed:

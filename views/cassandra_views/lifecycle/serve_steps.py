@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from cassandra_views.cluster.ddl import Ddl
-from cassandra_views.lifecycle.ledger import Ledger, stale
+from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
+from cassandra_views.lifecycle.row_count import find_row_count
 from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
-from cassandra_views.model.generation import Audit, Generation, Serving, State
+from cassandra_views.model.generation import NO_FAILED_BUILDS, Audit, Generation, Serving, State
 from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
 from cassandra_views.model.times import instant_text
+from cassandra_views.planning.shrink import min_rows_of, shrink_error
 
 
 class ServeSteps:
@@ -28,9 +31,11 @@ class ServeSteps:
 
         Raises:
             AuditFailed: it was not audited.
+            ShrinkUnapproved: it holds far fewer rows than what serves; it stays built.
             ClusterError: a node that answers lacks it; readers are where they were.
         """
         view, on = step.view, f"{step.view} generation {step.number}"
+        self._refuse_shrink(step)
         with self._ddl.lease.held():
             record, each = self._ledger.get(view, step.number)
             if step.needs_audit and each.audit is not Audit.PASSED:
@@ -48,33 +53,71 @@ class ServeSteps:
                 number: {"state": State.RETIRED, "retired_at": now} for number in step.retires if number != step.number
             }
             rows[step.number] = {"state": State.SERVING, "served_at": now, "retired_at": None}
-            statics = {
+            statics: dict[str, Any] = {
                 "read_from": step.read_from,
+                "rolled_back_from": step.rolled_back_from,
                 "strategy": step.strategy,
                 "grace_seconds": step.grace_seconds,
                 "next_due": step.next_due,
                 "last_error": "",
                 "failures": None,
                 "failed_at": None,
+                **NO_FAILED_BUILDS,
                 "project": self._ledger.project or record.project,
             }
+            if step.override is not None:
+                statics |= override_columns(step.override, by=self._ledger.registry.author, reason=step.reason)
+            if step.rolled_back_from is not None:
+                self._ledger.intend(view, "roll back", number=step.number, detail=step.reason)
             self._ledger.change(view, statics=statics, generations=rows)
         names = ", ".join(entry.name for entry in step.read_from)
         self._ledger.tell(view, "serve", number=step.number, detail=f"readers are sent to {names}")
-        return f"readers are sent to {names}"
+        if step.override is None:
+            return f"readers are sent to {names}"
+        self._ledger.tell(view, f"override {step.override.value}", detail=step.reason)
+        return f"readers are sent to {names}, and the view is {step.override.value}"
+
+    def _refuse_shrink(self, step: ServeGeneration) -> None:
+        """Leave a generation built that holds far fewer rows than what serves, and write down that it waits."""
+        record, each = self._ledger.get(step.view, step.number)
+        serving = (record.in_state(State.SERVING) or (None,))[-1]
+        rows = each.rows_built or 0
+        if serving is None or step.min_rows is None or rows >= step.min_rows or each.state is not State.BUILT:
+            return
+        # The count at the last audit may be old, and the share of a moved window is an estimate.
+        former = find_row_count(self._ddl.database, step.view, serving, step.time, step.window_start)
+        if former is None:
+            former = serving.rows_built or 0
+        else:
+            least = min_rows_of(former, step.min_rows_percent)
+            if least is None or rows >= least:
+                return
+        columns = {"compared_to": serving.number, "compared_rows": former}
+        record = self._ledger.change(step.view, generations={step.number: columns})
+        each = record.find(step.number) or each
+        error = shrink_error(step.view, each, serving)
+        self._ledger.tell(step.view, "serve withheld", number=step.number, detail=error.what)
+        raise error
 
     def retire(self, step: RetireView) -> str:
         """Send readers to none of the view's generations; all are kept for their grace."""
         with self._ddl.lease.held():
             rows = {number: {"state": State.RETIRED, "retired_at": self._clock()} for number in step.retires}
             empty: tuple[Serving, ...] = ()
-            self._ledger.change(step.view, statics={"read_from": empty, "next_due": None}, generations=rows)
-        self._ledger.tell(step.view, "retire", detail=step.reason)
-        return "readers are sent nowhere"
+            statics: dict[str, Any] = {"read_from": empty, "next_due": None, "rolled_back_from": None}
+            if step.override is not None:
+                record = self._ledger.take(step.view)
+                statics |= override_columns(step.override, by=self._ledger.registry.author, reason=step.reason)
+                statics["project"] = record.project or self._ledger.project
+                self._ledger.intend(step.view, f"override {step.override.value}", detail=step.reason)
+            self._ledger.change(step.view, statics=statics, generations=rows)
+        if step.retires or step.override is None:
+            self._ledger.tell(step.view, "retire", detail=step.reason)
+        return "readers are sent nowhere" + (f", and the view is {step.override.value}" if step.override else "")
 
     def fail(self, step: FailGeneration) -> str:
         """Give up a generation that never served."""
-        self._ledger.fail(step.view, step.number, step.reason)
+        self._ledger.give_up(step.view, step.number, step.reason)
         self._ledger.tell(step.view, "give up", number=step.number, detail=step.reason)
         return "marked failed"
 
@@ -94,7 +137,11 @@ class ServeSteps:
                 self._ledger.change(view, generations={step.number: {"state": State.DROPPING}})
                 self._ledger.intend(view, "drop", number=step.number, detail=step.reason)
             self._ddl.drop_view(held, view.keyspace, each.physical, on)
-            self._ledger.change(view, remove=(step.number,))
+            statics: dict[str, Any] = {}
+            if all(one.number == step.number for one in record.generations):
+                author = self._ledger.registry.author
+                statics = {"dropped_at": self._clock(), "dropped_by": author, "dropped_why": step.reason}
+            self._ledger.change(view, statics=statics, remove=(step.number,))
         self._ledger.tell(view, "dropped", number=step.number, detail=f"{step.reason}; it was {_described(each)}")
         return "dropped"
 

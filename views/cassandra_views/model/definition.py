@@ -12,6 +12,7 @@ from cassandra_views.model.times import TimeColumn
 from cassandra_views.model.window import Window
 
 DEFAULT_GRACE = timedelta(minutes=15)
+DEFAULT_MIN_ROWS_PERCENT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class ViewDefinition:
             where the statement states its order itself.
         time: the base table's time column; None where its file names none.
         max_lag: how late a slide of the window may be; None promises nothing.
+        min_rows_percent: how many percent of the rows that serve the next generation needs to be served without a
+            person; 0 needs none.
     """
 
     name: ViewName
@@ -38,6 +41,7 @@ class ViewDefinition:
     strategy: Strategy = Strategy.REBUILD
     grace: timedelta = DEFAULT_GRACE
     max_lag: timedelta | None = None
+    min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()
@@ -72,10 +76,34 @@ class TableDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenView:
-    """A view file that says nothing usable: its view is left as it is, and is not taken for one without a file."""
+    """A view file that says nothing usable: its view is left as it is, and is not taken for one without a file.
+
+    Args:
+        keyspace: as far as the file tells; empty where it does not.
+        is_of_table: the file of its base table is wrong, and not its own.
+    """
 
     view: str
     error: ProjectError
+    keyspace: str = ""
+    is_of_table: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenTable:
+    """A table file that says nothing usable: the views on that table are left as they are.
+
+    Args:
+        keyspace: as far as the file tells; empty where it does not.
+    """
+
+    table: str
+    error: ProjectError
+    keyspace: str = ""
+
+    def is_of(self, keyspace: str, table: str) -> bool:
+        """Tell whether it may be the file of this table."""
+        return self.table == table and self.keyspace in ("", keyspace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +111,8 @@ class Project:
     """Everything the files of a project say, read at one moment.
 
     Args:
-        broken: view files that are wrong, where the reader was asked to go on without them.
+        broken: view files that are wrong, and those whose table files are, where the reader was asked to skip them.
+        broken_tables: table files that are wrong, likewise.
     """
 
     name: str
@@ -91,6 +120,16 @@ class Project:
     views: tuple[ViewDefinition, ...] = ()
     tables: tuple[TableDefinition, ...] = ()
     broken: tuple[BrokenView, ...] = ()
+    broken_tables: tuple[BrokenTable, ...] = ()
+
+    @property
+    def errors(self) -> tuple[ProjectError, ...]:
+        """What is wrong with files, each error once."""
+        own = [each.error for each in self.broken if not each.is_of_table]
+        found = [*(each.error for each in self.broken_tables), *own]
+        # A macro that is wrong is told once, and not for each view that uses it.
+        known = {(each.place, each.what): each for error in found for each in (error.details or (error,))}
+        return tuple(known.values())
 
     @property
     def keyspaces(self) -> tuple[str, ...]:

@@ -15,6 +15,8 @@ what state remains, what to do next. Library code raises; only the command line 
       ApprovalNeeded         the plan drops something and nobody allowed it
       BuildStalled           a build makes no progress, or its time is over
       AuditFailed            a generation differs from its base
+      RepeatedFailure        two generations in a row failed for one reason: no third one is built
+      ShrinkUnapproved       the next generation holds far fewer rows than what serves
       ReadError              a read by the library failed
         ViewNotFound         the registry knows no such view
         ViewNotReady         nothing that serves covers what was asked for
@@ -24,6 +26,7 @@ what state remains, what to do next. Library code raises; only the command line 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -84,7 +87,24 @@ class ConfigurationError(ViewsError):
 
 
 class ProjectError(ViewsError):
-    """A file of the project is wrong: front matter, template, duplicate."""
+    """A file of the project is wrong: front matter, template, duplicate.
+
+    Args:
+        details: the errors one by one, where the file has more than one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        on: str = "",
+        remains: str = "Nothing was changed",
+        next: str,
+        place: Place | None = None,
+        details: Iterable[ProjectError] = (),
+    ) -> None:
+        super().__init__(what, on=on, remains=remains, next=next, place=place)
+        self.details = tuple(details)
 
 
 class StatementError(ProjectError):
@@ -121,6 +141,14 @@ class BuildStalled(ViewsError):
 
 class AuditFailed(ViewsError):
     """A generation differs from its base; it was not served."""
+
+
+class RepeatedFailure(ViewsError):
+    """Two generations in a row failed for the same reason, so no third one is built until something changes."""
+
+
+class ShrinkUnapproved(ApprovalNeeded):
+    """The next generation holds far fewer rows than the one that serves, and nobody allowed that."""
 
 
 class ReadError(ViewsError):

@@ -9,8 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from cassandra_views.model.generation import Serving, Strategy
+from cassandra_views.model import errors
+from cassandra_views.model.errors import Place, ViewsError
+from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.times import TimeColumn
 
 
 class Cause(StrEnum):
@@ -65,7 +68,9 @@ class CreateGeneration:
     reason: str
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     resumes: bool = False
+    base_mark: str = ""
     kind: Literal["create_generation"] = "create_generation"
 
 
@@ -84,6 +89,7 @@ class AdoptGeneration:
     reason: str
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     kind: Literal["adopt_generation"] = "adopt_generation"
 
 
@@ -101,19 +107,31 @@ class AuditGeneration:
     """Compare the generation with its base; a failed audit makes it ``failed``.
 
     Args:
-        is_again: it serves. The verdict is written down, its state and readers stay; the next plan builds another
-            one where it differs.
+        is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
+            builds another one where it differs.
+        is_return: it is retired, and readers are to be sent to it again.
+        time: of a generation with a window that does not serve yet: the base's time column.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
+    is_return: bool = False
+    time: TimeColumn | None = None
     kind: Literal["audit_generation"] = "audit_generation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeGeneration:
-    """Send readers to the generation and retire those that served, in one conditional batch."""
+    """Send readers to the generation and retire those that served, in one conditional batch.
+
+    Args:
+        rolled_back_from: the generation that served, where a person asked to go back from it.
+        override: what the same batch decides over the view's file.
+        reason: why a person asked for it.
+        min_rows: with fewer rows it waits for a person, if what serves holds more indeed; None serves any number.
+        min_rows_percent, time, window_start: by which the rows of what serves are counted then.
+    """
 
     view: ViewName
     number: int
@@ -123,16 +141,28 @@ class ServeGeneration:
     next_due: datetime | None = None
     retires: tuple[int, ...] = ()
     needs_audit: bool = True
+    rolled_back_from: int | None = None
+    override: OverrideKind | None = None
+    reason: str = ""
+    min_rows: int | None = None
+    min_rows_percent: int = 0
+    time: TimeColumn | None = None
+    window_start: datetime | None = None
     kind: Literal["serve_generation"] = "serve_generation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetireView:
-    """Send readers to none of the view's generations; they are kept for their grace period."""
+    """Send readers to none of the view's generations; they are kept for their grace period.
+
+    Args:
+        override: what the same batch decides over the view's file.
+    """
 
     view: ViewName
     retires: tuple[int, ...]
     reason: str
+    override: OverrideKind | None = None
     kind: Literal["retire_view"] = "retire_view"
 
 
@@ -192,6 +222,19 @@ class Precondition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilePrecondition:
+    """What a file must still say when the plan is applied.
+
+    Args:
+        subject: ``view KEYSPACE.NAME``, ``table KEYSPACE.NAME``, or ``keyspace NAME`` (of views.toml).
+        mark: of what the file says; empty where there is none.
+    """
+
+    subject: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What the steps of one view will cost: said before it is paid (design 5.10).
 
@@ -214,6 +257,63 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A view that cannot be planned, and why; it is left as it is, and the other views are planned all the same.
+
+    Args:
+        view: ``keyspace.view``; the name alone where its file does not tell its keyspace; ``table NAME`` for a table
+            file that is wrong.
+        error: the error's class, by name.
+    """
+
+    view: str
+    error: str
+    what: str
+    next: str
+    on: str = ""
+    remains: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    @classmethod
+    def of(cls, view: str, error: ViewsError) -> Refusal:
+        """Return the refusal that an error stands for."""
+        place = error.place or Place(file="")
+        return cls(
+            view=view,
+            error=type(error).__name__,
+            what=error.what,
+            next=error.next,
+            on=error.on,
+            remains=error.remains,
+            file=place.file,
+            line=place.line,
+            column=place.column,
+        )
+
+    def as_error(self) -> ViewsError:
+        """Return the error again."""
+        kind = getattr(errors, self.error, ViewsError)
+        place = Place(file=self.file, line=self.line, column=self.column) if self.file else None
+        found: ViewsError = kind(self.what, on=self.on, remains=self.remains, next=self.next, place=place)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferral:
+    """A new generation that waits, since its base table carries as many views as its budget allows.
+
+    Args:
+        until: the earliest moment at which there is room; None where that depends on others that wait before it.
+    """
+
+    view: ViewName
+    table: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The list of what would be done, as values, with what must still hold when it is done.
 
@@ -221,6 +321,9 @@ class Plan:
         target: cluster, registry and environment, in one line of text.
         notes: what a person should know and no step does: drift, overrides, drops that wait.
         withheld: drops that need an approval nobody gave.
+        refused: views that cannot be planned; they are left as they are.
+        files: what the files must still say, as ``preconditions`` for the registry.
+        deferred: views whose next generation waits for room on its base table; a later plan makes it.
     """
 
     made_at: datetime
@@ -234,6 +337,9 @@ class Plan:
     notes: tuple[str, ...] = ()
     withheld: tuple[DropGeneration, ...] = ()
     costs: tuple[Cost, ...] = field(default=())
+    refused: tuple[Refusal, ...] = ()
+    deferred: tuple[Deferral, ...] = ()
+    files: tuple[FilePrecondition, ...] = ()
     format_version: int = 1
 
     @property
@@ -267,9 +373,13 @@ class Plan:
         if foreign is not None:
             raise ValueError(f"the plan has no such step: {foreign}")
         part = replace(self, steps=tuple(step for step in self.steps if step in chosen))
+        views = {f"view {view}" for view in part.views}
         made = {(step.view, step.number) for step in part.steps if isinstance(step, CreateGeneration)}
         return replace(
             part,
             preconditions=tuple(each for each in self.preconditions if each.view in part.views),
             costs=tuple(cost for cost in self.costs if (cost.view, cost.number) in made),
+            files=tuple(each for each in self.files if each.subject in views or not each.subject.startswith("view ")),
+            refused=(),
+            deferred=(),
         )

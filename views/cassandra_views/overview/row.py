@@ -14,11 +14,14 @@ CONDITIONS = {
     "broken": "It serves, and the schema lacks it or holds another one.",
     "differs": "It serves, and its last audit found that it is not what its base holds.",
     "failed": "Its last generation failed and nothing serves.",
+    "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",
     "changed": "Its file says something else than what serves.",
     "stale": "Its window should have moved; readers see more of the past than was promised, and nothing less.",
     "frozen": "A person, or too many failed runs, decided that nothing new is created or served.",
     "off": "A person decided that it is not served, whatever its file says.",
     "pending": "Nothing of it exists yet.",
+    "dropped": "It was dropped, and it has no file.",
+    "never made": "Nothing of it was ever made, and it has no file.",
     "building": "A new generation is built; what served goes on serving.",
     "retired": "Readers were sent away; it is dropped when its grace is over.",
     "serving": "Readers are sent to it.",
@@ -81,7 +84,11 @@ class ViewRow:
     def need(self) -> Need:
         """How much it needs a person."""
         status = self.status
-        if status.condition in ("broken", "differs", "failed") or status.failures or self.audit is Audit.FAILED:
+        if (
+            status.condition in ("broken", "differs", "failed", "waiting")
+            or status.failures
+            or self.audit is Audit.FAILED
+        ):
             return Need.NOW
         if self.promise == "broken":
             return Need.NOW

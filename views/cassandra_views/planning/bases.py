@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from cassandra_views.cql.drift import table_drift
+from cassandra_views.cql.finding import Finding, raise_on_errors
+from cassandra_views.cql.lint_table import lint_table
 from cassandra_views.cql.printing import alter_table_cql, keyspace_cql, map_cql
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition
-from cassandra_views.model.errors import PreflightError
+from cassandra_views.model.errors import PreflightError, StatementError, ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import Keyspace, refusals, too_many, without_quorum
 from cassandra_views.model.steps import CreateKeyspace, CreateTable, Step
@@ -18,26 +20,36 @@ from cassandra_views.planning.target import Target
 
 
 def base_steps(
-    project: Project, catalog: Catalog, target: Target, bases: set[tuple[str, str]] | None, notes: list[str]
+    project: Project,
+    catalog: Catalog,
+    target: Target,
+    bases: set[tuple[str, str]] | None,
+    notes: list[str],
+    *,
+    unusable: Collection[str | tuple[str, str]] = (),
 ) -> Iterable[Step]:
     """Return what creates keyspaces and base tables that are missing.
 
     Args:
         bases: limits it to some tables; None is all.
         notes: gets a sentence for each difference between what stands and what is described.
-
-    Raises:
-        PreflightError: a keyspace that is to be made asks for what the cluster does not have.
+        unusable: keyspaces, and tables as (keyspace, table), that are left alone.
     """
-    tables = [table for table in project.tables if bases is None or (table.keyspace, table.table) in bases]
     wanted = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
+    wanted -= {each for each in unusable if isinstance(each, str)}
+    tables = [
+        table
+        for table in project.tables
+        if table.keyspace in wanted
+        and (table.keyspace, table.table) not in unusable
+        and (bases is None or (table.keyspace, table.table) in bases)
+    ]
     steps: list[Step] = []
     for keyspace in target.keyspaces:
         if keyspace.name not in wanted:
             continue
         live = catalog.replications.get(keyspace.name)
         if keyspace.name not in catalog.keyspaces:
-            refuse_new_keyspace(keyspace, target)
             steps.append(CreateKeyspace(keyspace=keyspace.name, cql=keyspace_cql(keyspace)))
         elif live is not None and _differs(keyspace, live, target):
             notes.append(
@@ -54,6 +66,36 @@ def base_steps(
         elif table.managed:
             steps.append(CreateTable(keyspace=table.keyspace, table=table.table, cql=table.cql))
     return steps
+
+
+def refused_keyspaces(project: Project, catalog: Catalog, target: Target) -> dict[str, ViewsError]:
+    """Return the error of each keyspace that is to be made and asks for what the cluster does not have."""
+    found: dict[str, ViewsError] = {}
+    for keyspace in target.keyspaces:
+        if keyspace.name in project.keyspaces and keyspace.name not in catalog.keyspaces:
+            try:
+                refuse_new_keyspace(keyspace, target)
+            except PreflightError as error:
+                found[keyspace.name] = error
+    return found
+
+
+def refused_tables(project: Project, catalog: Catalog) -> dict[tuple[str, str], ViewsError]:
+    """Return the error of each table that is to be made and breaks a rule of the server."""
+    found: dict[tuple[str, str], ViewsError] = {}
+    for table in project.tables:
+        if catalog.find_table(table.keyspace, table.table) is None:
+            try:
+                raise_on_errors(table_findings(table), on=f"{table.keyspace}.{table.table}")
+            except StatementError as error:
+                found[table.keyspace, table.table] = error
+    return found
+
+
+def table_findings(table: TableDefinition) -> tuple[Finding, ...]:
+    """Return what the server's rules for CREATE TABLE say of a table that this project makes; nothing of others."""
+    statement = table_statement(table) if table.managed else None
+    return lint_table(statement, file=table.place.file) if statement is not None else ()
 
 
 def refuse_new_keyspace(keyspace: Keyspace, target: Target) -> None:

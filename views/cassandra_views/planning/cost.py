@@ -1,4 +1,4 @@
-"""What a plan costs, said before it is paid (design 5.10), and the budget of views on one table. Pure."""
+"""What a plan costs, said before it is paid (design 5.10), and how many views a table carries. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 from cassandra_views.model.catalog import Catalog
-from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.steps import Cost, CreateGeneration, DropGeneration, Step, SweepOrphan
 
@@ -19,7 +18,7 @@ def costs_of(
     keeps_snapshot: bool,
     records: Iterable[ViewRecord] = (),
 ) -> tuple[Cost, ...]:
-    """Return what the plan's new generations will cost.
+    """Return what the plan's new generations will cost; views on a base are counted step by step, drops included.
 
     Args:
         sizes: (partitions, bytes) of base tables, by the nodes' estimates; what is absent is "unknown",
@@ -27,13 +26,13 @@ def costs_of(
         keeps_snapshot: the servers cannot be told to leave no snapshot on a drop.
         records: what the views' former generations cost is taken from them.
     """
-    carried = _carried(catalog)
+    carried = views_carried(catalog)
     known = {record.name: record for record in records}
     found = []
     for step in steps:
+        count_views(carried, step, catalog)
         if isinstance(step, CreateGeneration):
             base = (step.view.keyspace, step.base)
-            carried[base] += 1
             is_new = base not in catalog.tables
             partitions, size = (0, 0) if is_new else sizes.get(base, (None, None))
             rows, seconds = _former(known.get(step.view))
@@ -62,38 +61,22 @@ def _former(record: ViewRecord | None) -> tuple[int | None, float | None]:
     return last.rows_built, (last.built_at - last.created_at).total_seconds() if last.created_at else None
 
 
-def refuse_over_budget(steps: Iterable[Step], catalog: Catalog, budget: int) -> None:
-    """Refuse a plan at any point of which a base table would carry more views than the budget allows.
-
-    Raises:
-        PreflightError: names the table.
-    """
-    carried = _carried(catalog)
+def views_carried(catalog: Catalog, steps: Iterable[Step] = ()) -> Counter[tuple[str, str]]:
+    """Return how many views each base table carries once these steps are done."""
+    carried = Counter((live.keyspace, live.base) for live in catalog.views.values())
     for step in steps:
-        match step:
-            case DropGeneration() | SweepOrphan():
-                live = catalog.find_view(step.view, step.number)
-                if live is not None:
-                    carried[live.keyspace, live.base] -= 1
-            case CreateGeneration():
-                base = (step.view.keyspace, step.base)
-                carried[base] += 1
-                if carried[base] > budget:
-                    raise _over(base, steps, catalog, budget)
-            case _:
-                pass
+        count_views(carried, step, catalog)
+    return carried
 
 
-def _over(base: tuple[str, str], steps: Iterable[Step], catalog: Catalog, budget: int) -> PreflightError:
-    new = sum(isinstance(step, CreateGeneration) and (step.view.keyspace, step.base) == base for step in steps)
-    return PreflightError(
-        f"it carries {_carried(catalog)[base]} views and would get {new} more, and the budget is {budget}: "
-        "each write of the base visits every one of them",
-        on=f"table {'.'.join(base)}",
-        next="Wait until generations past their grace are dropped, remove views, apply fewer at a time, or raise "
-        "view_budget in views.toml",
-    )
-
-
-def _carried(catalog: Catalog) -> Counter[tuple[str, str]]:
-    return Counter((live.keyspace, live.base) for live in catalog.views.values())
+def count_views(carried: Counter[tuple[str, str]], step: Step, catalog: Catalog) -> None:
+    """Count what a step adds to, or takes from, the views that base tables carry."""
+    match step:
+        case DropGeneration() | SweepOrphan():
+            live = catalog.find_view(step.view, step.number)
+            if live is not None:
+                carried[live.keyspace, live.base] -= 1
+        case CreateGeneration():
+            carried[step.view.keyspace, step.base] += catalog.find_view(step.view, step.number) is None
+        case _:
+            pass

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
-from cassandra_views.model.errors import ViewsError
+from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved, ViewsError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
@@ -22,6 +21,9 @@ from cassandra_views.model.steps import (
 )
 from cassandra_views.planning.promise import find_lag
 
+WAITING = (RepeatedFailure, ShrinkUnapproved)
+"""Errors of views that wait for a person: another run would find the same."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewWork:
@@ -29,7 +31,7 @@ class ViewWork:
 
     Args:
         revision: of the view's registry rows, as the plan's precondition has it.
-        error: why it could not be planned; there are no steps then.
+        error: why it could not be planned; steps are then only what takes old generations away.
         failures: runs in a row that failed for it; the last at ``failed_at``.
         lag: for how long a slide that is among the steps has been due.
         awaits_event: that slide is to be done when its base table is told to be written.
@@ -43,6 +45,14 @@ class ViewWork:
     failed_at: datetime | None = None
     lag: timedelta = timedelta()
     awaits_event: bool = False
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Tell whether it goes no further by itself: ``error`` says what a person must decide or correct.
+
+        That is ``ShrinkUnapproved`` (plan with ``allow_shrink`` once a person has agreed) or ``RepeatedFailure``.
+        """
+        return isinstance(self.error, WAITING)
 
     @property
     def needs_approval(self) -> bool:
@@ -68,7 +78,7 @@ def judged(work: ViewWork, definition: ViewDefinition | None, record: ViewRecord
 
 
 def work_of(plan: Plan) -> tuple[ViewWork, ...]:
-    """Return a plan's steps by view, in the order of the plan."""
+    """Return a plan's steps by view, in the order of the plan; then the views that could not be planned."""
     found: dict[ViewName | None, list[Step]] = {}
     for step in plan.steps:
         match step:
@@ -77,27 +87,17 @@ def work_of(plan: Plan) -> tuple[ViewWork, ...]:
             case _:
                 found.setdefault(step.view, []).append(step)
     revisions = {each.view: each.revision for each in plan.preconditions}
-    return tuple(
-        ViewWork(name=name, steps=tuple(steps), revision=revisions.get(name, "") if name else "")
+    errors = {each.view: each.as_error() for each in plan.refused if not each.view.startswith("table ")}
+    works = [
+        ViewWork(
+            name=name,
+            steps=tuple(steps),
+            revision=revisions.get(name, "") if name else "",
+            error=errors.pop(str(name), None),
+        )
         for name, steps in found.items()
-    )
-
-
-def plan_each(plan: Callable[[frozenset[ViewName] | None], Plan], names: Iterable[ViewName]) -> tuple[ViewWork, ...]:
-    """Return what is to be done for each view; those for which nothing is are left out.
-
-    Args:
-        plan: makes the plan of some views, or of all, from one observation.
-        names: the views to plan one by one where they cannot be planned together.
-    """
-    try:
-        return work_of(plan(None))
-    except ViewsError:
-        pass  # of one view, or of all: planned one by one it is told which
-    found: list[ViewWork] = []
-    for name in names:
-        try:
-            found += [each for each in work_of(plan(frozenset([name]))) if each.name is not None]
-        except ViewsError as error:
-            found.append(ViewWork(name=name, error=error))
-    return tuple(found)
+    ]
+    for view, error in errors.items():
+        keyspace, _dot, name = view.rpartition(".")
+        works.append(ViewWork(name=ViewName(keyspace=keyspace, view=name), error=error))
+    return tuple(works)

@@ -11,19 +11,27 @@ from datetime import datetime
 
 from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
-from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import RegistryError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.definition import BrokenView, Project
+from cassandra_views.model.errors import RegistryError, ViewsError
+from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     CreateRegistry,
     Plan,
     Precondition,
+    Refusal,
     Step,
 )
-from cassandra_views.planning.bases import base_steps, refuse_new_keyspace, refuse_unreadable_keyspace
+from cassandra_views.planning.bases import (
+    base_steps,
+    refuse_new_keyspace,
+    refuse_unreadable_keyspace,
+    refused_keyspaces,
+    refused_tables,
+)
+from cassandra_views.planning.batches import limit_to_budgets
 from cassandra_views.planning.check import Checker
-from cassandra_views.planning.cost import refuse_over_budget
+from cassandra_views.planning.files import file_marks, find_preconditions
 from cassandra_views.planning.generations import Context
 from cassandra_views.planning.request import Request
 from cassandra_views.planning.target import Target
@@ -58,14 +66,16 @@ def make_plan(
     Args:
         passed: see ``Checker``; marks of what was checked are taken from it and added to it.
 
-    Raises:
-        ProjectError: a base table is missing, or a definition breaks a rule of the server.
-        RegistryError: another registry or project manages one of these keyspaces or views.
-        PreflightError: a base table would carry more views than the budget allows.
+    Returns:
+        The plan; a view that cannot be planned is in ``refused``, and the others are planned all the same: its file
+        or its base table's is wrong, its base is missing or has no room, its statement breaks a rule of the server,
+        or another registry or project manages it.
     """
+    marks = file_marks(project, target.keyspaces)
     project = complete_project(project, observed.catalog)
-    _refuse_second_registry(project, observed, target)
     records = {record.name: record for record in observed.records}
+    broken = {each.view for each in project.broken}
+    with_file = {view.name for view in project.views} | {name for name in request.drop if name.view in broken}
     context = Context(
         now=now,
         catalog=observed.catalog,
@@ -75,21 +85,46 @@ def make_plan(
         ),
         drop=request.drop,
         abort=request.abort,
+        drop_reason=request.drop_reason,
+        off=request.drop & with_file,
+        audit_fresh=target.audit_fresh,
         is_drop_allowed=request.is_drop_allowed,
+        is_shrink_allowed=request.is_shrink_allowed,
         has_snapshot_option=target.has_snapshot_option,
     )
     definitions = {view.name: view for view in project.views}
     checker = Checker(project, observed.catalog, passed)
     wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
+    refused = [Refusal.of(_shown(each), each.error) for each in project.broken if request.is_for(each.view)]
+    if request.drop or request.abort:
+        refused = []  # what is taken away needs no file
+    if request.only is None:
+        refused += [Refusal.of(f"table {each.table}", each.error) for each in project.broken_tables]
+    unusable = _foreign_registries(project, observed, target) | refused_keyspaces(project, observed.catalog, target)
+    wrong_tables = refused_tables(project, observed.catalog)
+    if request.only is None:
+        refused += [Refusal.of(f"table {table}", error) for (_keyspace, table), error in wrong_tables.items()]
     planned = []
     for name in wanted:
         definition, record = definitions.get(name), records.get(name)
-        _refuse_foreign(name, record, project)
         is_left = name in request.drop or name in request.abort or _is_overridden(record, now)
-        if definition is not None and not is_left:
-            refuse_unreadable_keyspace(name, observed.catalog, target)
-            checker.check(definition)
-        planned.append(plan_view(name, definition, record, context))
+        try:
+            if name.keyspace in unusable:
+                raise unusable[name.keyspace]
+            _refuse_foreign(name, record, project)
+            if definition is not None and not is_left:
+                if (name.keyspace, definition.base) in wrong_tables:
+                    raise wrong_tables[name.keyspace, definition.base]
+                refuse_unreadable_keyspace(name, observed.catalog, target)
+                checker.check(definition)
+            planned.append(plan_view(name, definition, record, context))
+        except ViewsError as error:
+            refused.append(Refusal.of(str(name), error))
+    # What differs from its base is repaired before all else, and first what lost all of its rows.
+    empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
+    planned.sort(key=lambda each: (not each.is_repair, each.name not in empty))
+    refused += [Refusal.of(str(each.name), each.waits) for each in planned if each.waits]
+    batch = limit_to_budgets(planned, definitions, records, observed.catalog, target.view_budget, now)
 
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
     first: list[Step] = []
@@ -101,14 +136,14 @@ def make_plan(
     if request.only:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
-    first += base_steps(project, observed.catalog, target, bases, notes)
+    first += base_steps(project, observed.catalog, target, bases, notes, unusable={*unusable, *wrong_tables})
+    notes += batch.notes
 
     active = [each for each in planned if each.has_steps]
     steps = [step for each in active for step in each.clean]
     steps += [step for each in active for step in each.create]
     steps += [step for each in active for step in each.finish]
     steps += [step for each in active for step in each.after]
-    refuse_over_budget(steps, observed.catalog, target.view_budget)
     steps = [*first, *steps]
     if len(steps) == 1 and isinstance(steps[0], CreateRegistry):
         steps = []  # a registry is only worth creating for something to do
@@ -121,6 +156,10 @@ def make_plan(
         ),
         notes=(*notes, *(note for each in planned for note in each.notes)),
         withheld=tuple(drop for each in planned for drop in each.withheld),
+        refused=(*refused, *batch.refused),
+        deferred=tuple(batch.deferred),
+        # What is taken away because a person asked for it is so whatever a file says.
+        files=() if request.drop or request.abort else find_preconditions(steps, project, marks),
     )
 
 
@@ -136,7 +175,7 @@ def _names(project: Project, observed: Observed, context: Context) -> list[ViewN
         if record.project == project.name
         and (project.is_named or record.name.keyspace in project.keyspaces)
         and record.name not in known
-        and record.name.view not in broken
+        and (record.name.view not in broken or record.name in context.drop | context.abort)
         and (record.is_live or orphans(record, context))
     ]
     return names + sorted(gone)
@@ -163,15 +202,22 @@ def _is_overridden(record: ViewRecord | None, now: datetime) -> bool:
     return record is not None and record.override is not None and record.override.holds(now)
 
 
-def _refuse_second_registry(project: Project, observed: Observed, target: Target) -> None:
+def _foreign_registries(project: Project, observed: Observed, target: Target) -> dict[str, ViewsError]:
+    """Return the error of each keyspace of the project whose views another registry manages."""
+    found: dict[str, ViewsError] = {}
     for view in observed.catalog.views.values():
         mark = view.mark() if view.keyspace in project.keyspaces else None
         if mark and mark.registry != target.registry:
-            raise RegistryError(
+            found[view.keyspace] = RegistryError(
                 f"its views are managed by another registry, {mark.registry}",
                 on=f"keyspace {view.keyspace}",
                 next=f"Set registry = '{mark.registry}' for this environment in views.toml, or drop {view.name} first",
             )
+    return found
+
+
+def _shown(broken: BrokenView) -> str:
+    return f"{broken.keyspace}.{broken.view}" if broken.keyspace else broken.view
 
 
 def _refuse_foreign(name: ViewName, record: ViewRecord | None, project: Project) -> None:

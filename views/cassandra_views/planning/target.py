@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.steps import DropGeneration, Plan, Precondition, Step
+from cassandra_views.model.steps import Deferral, DropGeneration, FilePrecondition, Plan, Precondition, Refusal, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,7 @@ class Target:
         data_centers: how many nodes each has.
         local_dc: the one that is read and written in, where the settings name it.
         view_budget: how many views one base table may carry.
+        audit_fresh: for how long an audit is as good as a new one when readers return to a generation.
     """
 
     cluster: str
@@ -33,6 +34,7 @@ class Target:
     data_centers: Mapping[str, int] = field(default_factory=dict)
     local_dc: str | None = None
     view_budget: int = 20
+    audit_fresh: timedelta = timedelta(hours=1)
     has_snapshot_option: bool = True
 
     def new_plan(
@@ -43,6 +45,9 @@ class Target:
         preconditions: tuple[Precondition, ...],
         notes: tuple[str, ...] = (),
         withheld: tuple[DropGeneration, ...] = (),
+        refused: tuple[Refusal, ...] = (),
+        deferred: tuple[Deferral, ...] = (),
+        files: tuple[FilePrecondition, ...] = (),
     ) -> Plan:
         """Return these steps as a plan for this target, made now."""
         return Plan(
@@ -56,4 +61,7 @@ class Target:
             preconditions=preconditions,
             notes=notes,
             withheld=withheld,
+            refused=refused,
+            deferred=deferred,
+            files=files,
         )

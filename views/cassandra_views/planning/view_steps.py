@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName, table_id
 from cassandra_views.model.steps import (
@@ -21,6 +22,8 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.model.times import instant_text
+from cassandra_views.model.verdict import empty_window_text
+from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.generations import (
     Context,
     agrees,
@@ -28,12 +31,16 @@ from cassandra_views.planning.generations import (
     find_former,
     find_serving,
     generation_cql,
+    is_audit_due,
     is_resumable,
+    is_there,
     made_later,
+    needs_audit,
     next_number,
     vanished,
 )
 from cassandra_views.planning.promise import find_lag
+from cassandra_views.planning.shrink import find_min_rows, is_withheld, shrink_error
 from cassandra_views.planning.unknown import find_lost, number_of, orphans, sweep
 
 _MOVED_ON = "has moved its window on meanwhile; the next run slides again"
@@ -50,11 +57,17 @@ class ViewSteps:
     after: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     withheld: list[DropGeneration] = field(default_factory=list)
+    is_repair: bool = False
+    waits: ViewsError | None = None
 
     @property
     def has_steps(self) -> bool:
         """Tell whether anything is to be done."""
         return bool(self.clean or self.create or self.finish or self.after)
+
+    def hold_back(self) -> None:
+        """Take out what makes a new generation; what takes old ones away stays."""
+        self.create, self.finish, self.after = [], [], []
 
     def note(self, text: str) -> None:
         """Add what a person should know of this view and no step does."""
@@ -94,7 +107,7 @@ def plan_view(
             steps.abandon(each, "given up by a person")
         return steps
     if name in context.drop:
-        _leave(record, context, steps, "a person asked for it", is_approved=True)
+        _leave(record, context, steps, context.drop_reason, is_approved=True)
     elif override and override.kind is OverrideKind.OFF:
         _leave(record, context, steps, f"override {override}", is_approved=context.is_drop_allowed)
     elif definition is None and not is_frozen:
@@ -102,6 +115,9 @@ def plan_view(
     else:
         for text in (*vanished(record, context), *made_later(record, context.now)):
             steps.note(text)
+        for each in record.in_state(State.SERVING):
+            if each.audit_first_time:
+                steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
         if definition is None or is_frozen:
             for each in record.in_state(State.SERVING):
                 if each.audit is Audit.FAILED:
@@ -109,6 +125,8 @@ def plan_view(
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
         if definition is not None and not is_frozen:
             _converge(definition, record, context, steps)
+        if not steps.create and not steps.finish:
+            _audit_returned(record, context, steps)
     _sweep(record, context, steps)
     return steps
 
@@ -116,9 +134,12 @@ def plan_view(
 def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
     """Retire a whole view; drop its generations where that is approved."""
     serving = record.in_state(State.SERVING)
-    if serving or record.read_from:
+    kept = record.override
+    is_off = kept is not None and kept.kind is OverrideKind.OFF and kept.until is None
+    override = OverrideKind.OFF if record.name in context.off and not is_off else None
+    if serving or record.read_from or override:
         retires = tuple(each.number for each in serving)
-        steps.clean.append(RetireView(view=record.name, retires=retires, reason=why))
+        steps.clean.append(RetireView(view=record.name, retires=retires, reason=why, override=override))
     for each in record.in_state(State.BUILDING, State.BUILT):
         steps.abandon(each, why)
     is_asked = record.name in context.drop
@@ -131,6 +152,13 @@ def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, 
             steps.withheld.append(drop)
         else:
             steps.note(f"generation {each.number} is dropped when its grace has ended")
+
+
+def _audit_returned(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+    """Audit what a rollback sent readers to, where that was not done right after it."""
+    for each in record.in_state(State.SERVING):
+        if is_audit_due(each, context) and is_there(record.name, each, context.catalog):
+            steps.finish.append(AuditGeneration(view=record.name, number=each.number, is_again=True))
 
 
 def _drop_replaced(record: ViewRecord, grace: timedelta, context: Context, steps: ViewSteps) -> None:
@@ -164,15 +192,19 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
     """Bring the view to what its file says: nothing, or one new generation, or one that was begun."""
     start = definition.window_start(context.now)
     serving = find_serving(record, context)
+    steps.is_repair = serving is not None and serving.audit is Audit.FAILED
     is_refresh = definition.name in context.refresh
     for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
-        if steps.finish or not is_resumable(each, definition, record, context):
+        if steps.finish or steps.waits or not is_resumable(each, definition, record, context):
             steps.abandon(each, "the view's file, or the time, asks for something else now")
+            continue
+        if is_withheld(each, serving) and not context.is_shrink_allowed:
+            steps.waits = shrink_error(record.name, each, serving)
             continue
         if each.window_start != start:
             steps.note(_MOVED_ON)
         _resume(each, definition, record, context, steps)
-    if steps.finish:
+    if steps.finish or steps.waits:
         return
     # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
     is_new = is_refresh or (serving is not None and serving.audit is Audit.FAILED)
@@ -180,14 +212,21 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         return
     former = None if is_new else find_former(definition, record, context)
     if former is not None:
-        _finish(former.number, definition, record, context, steps, start, needs_build=False, needs_audit=False)
+        if needs_audit(former, context):
+            audit = AuditGeneration(view=record.name, number=former.number, is_again=True, is_return=True)
+            steps.finish.append(audit)
+        _finish(former.number, definition, record, context, steps, start, needs_build=False, is_unaudited=False)
         return
     lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
     if lost is not None:
         if lost.window_start != start:
             steps.note(_MOVED_ON)
         steps.create.append(lost)
-        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, needs_audit=True)
+        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, is_unaudited=True)
+        return
+    base_mark = mark_of_base(context.catalog.find_table(record.name.keyspace, definition.base))
+    if not is_refresh and is_given_up(record, definition, base_mark):
+        steps.waits = repeated_failure(record)
         return
     cause, reason = cause_of(serving, definition, record, context)
     number = next_number(record, context)
@@ -201,9 +240,11 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         cause=cause,
         reason=reason,
         window_start=start,
+        window_declared=definition.window.declared if definition.window else "",
+        base_mark=base_mark,
     )
     steps.create.append(create)
-    _finish(number, definition, record, context, steps, start, needs_build=True, needs_audit=True)
+    _finish(number, definition, record, context, steps, start, needs_build=True, is_unaudited=True)
 
 
 def _resume(
@@ -225,7 +266,6 @@ def _resume(
         )
         steps.create.append(create)
     is_building = each.state is State.BUILDING
-    is_audited = each.audit is Audit.PASSED
     _finish(
         each.number,
         definition,
@@ -234,7 +274,7 @@ def _resume(
         steps,
         each.window_start,
         needs_build=is_building,
-        needs_audit=not is_audited,
+        is_unaudited=needs_audit(each, context),
     )
 
 
@@ -247,13 +287,17 @@ def _finish(
     start: datetime | None,
     *,
     needs_build: bool,
-    needs_audit: bool,
+    is_unaudited: bool,
 ) -> None:
     name = record.name
+    serving = find_serving(record, context)
+    # A former generation that returns was served before, so nothing is lost that a person did not see.
+    is_next = (needs_build or serving is None or serving.number < number) and not context.is_shrink_allowed
+    min_rows = find_min_rows(serving, definition, context.now) if is_next else None
     if needs_build:
         steps.finish.append(AwaitBuild(view=name, number=number))
-    if needs_audit:
-        steps.finish.append(AuditGeneration(view=name, number=number))
+    if is_unaudited:
+        steps.finish.append(AuditGeneration(view=name, number=number, time=definition.time if start else None))
     steps.finish.append(
         ServeGeneration(
             view=name,
@@ -263,5 +307,9 @@ def _finish(
             grace_seconds=int(definition.grace.total_seconds()),
             next_due=definition.window.next_slide(context.now) if definition.window else None,
             retires=tuple(each.number for each in record.in_state(State.SERVING)),
+            min_rows=min_rows,
+            min_rows_percent=definition.min_rows_percent if min_rows is not None else 0,
+            time=definition.time if min_rows is not None else None,
+            window_start=start if min_rows is not None else None,
         )
     )

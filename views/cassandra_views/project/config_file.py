@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 from cassandra_healing.machines import Machines
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import ServicePolicy
+from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.errors import ConfigurationError, Place
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.replication import Keyspace
@@ -82,10 +83,15 @@ class EnvConfig(Strict):
     """How long readers keep the pointer to what serves; a view's grace is at least twice this."""
     ddl_timeout_seconds: float = 15.0
     """How long one CREATE or DROP may take; the lease outlives it."""
+    audit_fresh_seconds: float = 3600.0
+    """For how long an audit is as good as a new one when readers return to a generation."""
     history_days: int = 90
     """How long the registry's history is kept."""
     freeze_after: int = Field(default=5, ge=0)
     """After how many failed runs in a row a view is frozen; 0 is never."""
+    min_rows_percent: int = Field(default=DEFAULT_MIN_ROWS_PERCENT, ge=0, le=100)
+    """How many percent of the rows that serve a view's next generation must hold to be served without a person; 0
+    asks never."""
     approve_drops: StrictBool = True
     """Under Airflow: whether a person is asked before a whole view is dropped."""
     healing: Policy = Policy()

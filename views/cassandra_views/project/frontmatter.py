@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.names import nearest
@@ -104,9 +105,16 @@ def _refuse_double_keys(node: Any, file: str) -> None:
 
 
 def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
-    found = error.errors(include_url=False)
-    # A misspelt key is also a missing one: the misspelling is what to tell.
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+    # A misspelt key is also a missing one: the misspelling is what to tell first.
+    found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    wrong = {each["loc"][:-1] for each in found if each["type"] == "extra_forbidden"}
+    found = [each for each in found if each["type"] != "missing" or each["loc"][:-1] not in wrong]
+    errors = [_described(each, split_file, kind) for each in found]
+    errors[0].details = tuple(errors) if len(errors) > 1 else ()
+    return errors[0]
+
+
+def _described(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
     path = [str(part) for part in first["loc"]]
     where = ".".join(path) or "front matter"
     line = _line_of(split_file.yaml, path)

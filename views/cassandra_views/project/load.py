@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from cassandra_views.model.definition import BrokenView, Project, TableDefinition, ViewDefinition
+from cassandra_views.model.definition import (
+    DEFAULT_MIN_ROWS_PERCENT,
+    BrokenTable,
+    BrokenView,
+    Project,
+    TableDefinition,
+    ViewDefinition,
+)
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.names import ViewName, keyspace_fault, quoted
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
@@ -32,6 +39,7 @@ class Loader:
         default_keyspace: for files that name none.
         environment: the environment's name, as templates see it in ``env``.
         reader_cache_seconds: how long readers keep what they know; a view's grace is at least twice that.
+        min_rows_percent: of view files that name none.
         cache: what unchanged files said before.
     """
 
@@ -44,6 +52,7 @@ class Loader:
         environment: str = "",
         project: str | None = None,
         reader_cache_seconds: float = 5.0,
+        min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT,
         cache: FileCache | None = None,
     ) -> None:
         self.root = root
@@ -52,6 +61,7 @@ class Loader:
         self._environment = environment
         self._project = project
         self._reader_cache = timedelta(seconds=reader_cache_seconds)
+        self._min_rows_percent = min_rows_percent
         self._cache = FileCache() if cache is None else cache
         self._templates = Templates(root)
 
@@ -65,15 +75,16 @@ class Loader:
             environment=settings.environment,
             project=settings.project,
             reader_cache_seconds=settings.env.reader_cache_seconds,
+            min_rows_percent=settings.env.min_rows_percent,
             cache=cache,
         )
 
-    def load(self, *, goes_on: bool = False) -> Project:
+    def load(self, *, skip_broken: bool = False) -> Project:
         """Read every file.
 
         Args:
-            goes_on: leave view files that are wrong out, and say so in ``Project.broken``: what runs on a schedule
-                must not leave all views alone because of one file.
+            skip_broken: leave files that are wrong out, and list them in ``Project.broken`` and
+                ``Project.broken_tables``: one file must not stop the views of all others.
 
         Raises:
             ProjectError: the folder is missing or empty, a file is wrong, two files have one name.
@@ -85,13 +96,16 @@ class Loader:
                 next="Name it with --templates DIR, or write a new project with 'views init'",
             )
         shared = self._shared_mark()
-        table_files = {path: self._read(path) for path in self._files("tables")}
-        tables = self._tables(table_files, shared)
+        broken_tables: list[BrokenTable] = []
+        table_files = self._table_files(broken_tables)
+        tables = self._tables(table_files, shared, broken_tables)
         # Which tables there are matters to a view as much as what its own say: hints name the nearest.
         shared = mark_of(shared, *(part for path, each in table_files.items() for part in (path.name, each)))
         broken: list[BrokenView] = []
-        views = self._views(tables, shared, broken if goes_on else None)
-        if not views and not tables and not broken:
+        views = self._views(tables, broken_tables, shared, broken)
+        if not skip_broken and (broken_tables or broken):
+            raise broken_tables[0].error if broken_tables else broken[0].error
+        if not views and not tables and not broken and not broken_tables:
             raise ProjectError(
                 f"the folder holds no views/*{SUFFIX} and no tables/*{SUFFIX}",
                 on=str(self.root),
@@ -103,6 +117,7 @@ class Loader:
             views=views,
             tables=tuple(tables.values()),
             broken=tuple(broken),
+            broken_tables=tuple(broken_tables),
         )
 
     def _shared_mark(self) -> str:
@@ -112,6 +127,7 @@ class Loader:
             self._default_keyspace,
             self._environment,
             self._reader_cache.total_seconds(),
+            self._min_rows_percent,
         ]
         macros = sorted(path for path in (self.root / "macros").rglob("*") if path.is_file())
         return mark_of(program_mark(), self.root.name, json.dumps(settings), folder_mark(macros))
@@ -177,17 +193,43 @@ class Loader:
     def _names(self, keyspace: str) -> dict[str, Any]:
         return {"env": self._environment, "keyspace": keyspace}
 
-    def _tables(self, files: Mapping[Path, bytes], shared: str) -> dict[tuple[str, str], TableDefinition]:
+    def _table_files(self, broken: list[BrokenTable]) -> dict[Path, bytes]:
+        found: dict[Path, bytes] = {}
+        for path in self._files("tables"):
+            try:
+                found[path] = self._read(path)
+            except ProjectError as error:
+                broken.append(BrokenTable(table=_stem(path), error=error))
+        return found
+
+    def _tables(
+        self, files: Mapping[Path, bytes], shared: str, broken: list[BrokenTable]
+    ) -> dict[tuple[str, str], TableDefinition]:
         found: dict[tuple[str, str], TableDefinition] = {}
+        doubles: set[tuple[str, str]] = set()
         for path, content in files.items():
             mark = mark_of(shared, self._shown(path), content)
-            table = self._cache.find_table(mark)
-            if table is None:
-                table = self._table(path, content)
-                self._cache.keep_table(mark, table)
-            _refuse_double(table.table, found.get((table.keyspace, table.table)), table.place)
-            found[table.keyspace, table.table] = table
-        return found
+            try:
+                table = self._cache.find_table(mark)
+                if table is None:
+                    table = self._table(path, content)
+                    self._cache.keep_table(mark, table)
+            except ProjectError as error:
+                broken.append(
+                    BrokenTable(
+                        table=_stem(path), error=error, keyspace=self._told_keyspace(path, content, TableMatter)
+                    )
+                )
+                continue
+            key = (table.keyspace, table.table)
+            if key in found:
+                doubles.add(key)
+                double = _double(table.table, table.place.file, found[key].place.file)
+                broken.append(BrokenTable(table=table.table, error=double, keyspace=table.keyspace))
+            else:
+                found[key] = table
+        # Which of two files is the right one is for a person to say: neither is taken.
+        return {key: table for key, table in found.items() if key not in doubles}
 
     def _table(self, path: Path, content: bytes) -> TableDefinition:
         name = self._name(path)
@@ -198,34 +240,86 @@ class Loader:
         return read_table(parts, matter, self._templates.render(parts.body, parts.file, names), keyspace, name)
 
     def _views(
-        self, tables: Mapping[tuple[str, str], TableDefinition], shared: str, broken: list[BrokenView] | None
+        self,
+        tables: Mapping[tuple[str, str], TableDefinition],
+        broken_tables: Sequence[BrokenTable],
+        shared: str,
+        broken: list[BrokenView],
     ) -> tuple[ViewDefinition, ...]:
         found: dict[str, ViewDefinition] = {}
+        doubles: set[str] = set()
         for path in self._files("views"):
+            content, used = b"", list[Used]()
             try:
-                view = self._known_or_read(path, tables, shared)
-                # Readers may leave the keyspace out, so a view's name is unique in its registry.
-                _refuse_double(view.name.view, found.get(view.name.view), view.place)
+                content = self._read(path)
+                view = self._known_or_read(path, content, tables, shared, used)
             except ProjectError as error:
-                if broken is None:
-                    raise
-                broken.append(BrokenView(view=_stem(path), error=error))
+                # What hurts a view first where its table's file is wrong says little of that.
+                table = _find_broken(broken_tables, used[0].table if used else None)
+                broken.append(self._broken_view(path, content, error, table))
+                continue
+            table = _find_broken(broken_tables, (view.name.keyspace, view.base))
+            if table is not None:
+                broken.append(self._broken_view(path, content, table.error, table))
+                continue
+            # Readers may leave the keyspace out, so a view's name is unique in its registry.
+            name = view.name.view
+            if name in found:
+                doubles.add(name)
+                double = _double(name, view.place.file, found[name].place.file)
+                broken.append(BrokenView(view=name, error=double, keyspace=view.name.keyspace))
             else:
-                found[view.name.view] = view
-        return tuple(found.values())
+                found[name] = view
+        # Which of two files is the right one is for a person to say: neither is taken.
+        wrong = {each.view for each in broken}
+        for name in [name for name in found if name in wrong and name not in doubles]:
+            other = next(each for each in broken if each.view == name)
+            place = other.error.place
+            double = _double(name, found[name].place.file, place.file if place else "wrong itself")
+            broken.append(BrokenView(view=name, error=double, keyspace=found[name].name.keyspace))
+        return tuple(view for name, view in found.items() if name not in wrong)
+
+    def _broken_view(self, path: Path, content: bytes, error: ProjectError, table: BrokenTable | None) -> BrokenView:
+        return BrokenView(
+            view=_stem(path),
+            error=error if table is None else _of_table(table, path, self._shown(path)),
+            keyspace=self._told_keyspace(path, content, ViewMatter),
+            is_of_table=table is not None,
+        )
+
+    def _told_keyspace(self, path: Path, content: bytes, kind: type[TableMatter] | type[ViewMatter]) -> str:
+        """Return the keyspace that a wrong file names, or its environment's default; empty where neither tells."""
+        try:
+            parts = self._split(path, content)
+            matter = read_matter(parts, TableMatter) if kind is TableMatter else read_matter(parts, ViewMatter)
+            return self._keyspace(matter.keyspace, parts.file)
+        except ProjectError:
+            default = self._default_keyspace or ""
+            return self._keyspaces.get(default, default)
 
     def _known_or_read(
-        self, path: Path, tables: Mapping[tuple[str, str], TableDefinition], shared: str
+        self,
+        path: Path,
+        content: bytes,
+        tables: Mapping[tuple[str, str], TableDefinition],
+        shared: str,
+        used: list[Used],
     ) -> ViewDefinition:
-        content = self._read(path)
         mark = mark_of(shared, self._shown(path), content)
         view = self._cache.find_view(mark)
         if view is None:
-            view = self._view(path, content, tables)
+            view = self._view(path, content, tables, used)
             self._cache.keep_view(mark, view)
         return view
 
-    def _view(self, path: Path, content: bytes, tables: Mapping[tuple[str, str], TableDefinition]) -> ViewDefinition:
+    def _view(
+        self,
+        path: Path,
+        content: bytes,
+        tables: Mapping[tuple[str, str], TableDefinition],
+        rendered: list[Used],
+    ) -> ViewDefinition:
+        """Return what a view file says; ``rendered`` gets what its template named, also where it is wrong."""
         logical = self._name(path)
         parts = self._split(path, content)
         matter = read_matter(parts, ViewMatter)
@@ -233,6 +327,7 @@ class Loader:
         name = ViewName(keyspace=keyspace, view=logical)
         check_name(name, parts.file)
         used = Used(name, tables)
+        rendered.append(used)
         names = self._names(keyspace) | {
             "view": f"{quoted(keyspace)}.{quoted(name.view)}",
             "base": used.base,
@@ -246,16 +341,31 @@ class Loader:
                 place=Place(file=parts.file),
                 next="Write CREATE MATERIALIZED VIEW {{ view }} AS ... below the front matter",
             )
+        if matter.min_rows_percent is None:
+            matter = matter.model_copy(update={"min_rows_percent": self._min_rows_percent})
         return read_view(parts, matter, text, name, used, tables, self._reader_cache)
 
 
-def _refuse_double(name: str, other: ViewDefinition | TableDefinition | None, place: Place) -> None:
-    if other is not None:
-        raise ProjectError(
-            f"two files have the name '{name}': the other is {other.place.file}",
-            place=Place(file=place.file),
-            next="Rename or remove one of them",
-        )
+def _double(name: str, file: str, other: str) -> ProjectError:
+    return ProjectError(
+        f"two files have the name '{name}': the other is {other}",
+        place=Place(file=file),
+        next="Rename or remove one of them",
+    )
+
+
+def _find_broken(broken: Sequence[BrokenTable], base: tuple[str, str] | None) -> BrokenTable | None:
+    return next((each for each in broken if each.is_of(*base)), None) if base else None
+
+
+def _of_table(table: BrokenTable, path: Path, shown: str) -> ProjectError:
+    place = table.error.place
+    return ProjectError(
+        f"the file of its base table {table.table} is wrong: {table.error.what}",
+        on=_stem(path),
+        place=Place(file=shown),
+        next=f"Correct {place}" if place else "Correct the table file",
+    )
 
 
 def _stem(path: Path) -> str:

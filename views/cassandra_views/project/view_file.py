@@ -8,7 +8,7 @@ from datetime import timedelta
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.lint import lint_view, raise_on_errors
 from cassandra_views.cql.statements import parsed_view, table_shape
-from cassandra_views.model.definition import TableDefinition, ViewDefinition
+from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest, quoted
@@ -25,6 +25,11 @@ class Used:
         self._name, self._tables = name, tables
         self._base: str | None = None
         self.is_windowed = False
+
+    @property
+    def table(self) -> tuple[str, str] | None:
+        """The base table's keyspace and name, as far as the template named it."""
+        return (self._name.keyspace, self._base) if self._base is not None else None
 
     def base(self, table: str) -> str:
         """Name the base table: its quoted name in the view's keyspace."""
@@ -107,6 +112,7 @@ def read_view(
         strategy=matter.strategy,
         grace=matter.grace,
         max_lag=matter.max_lag,
+        min_rows_percent=DEFAULT_MIN_ROWS_PERCENT if matter.min_rows_percent is None else matter.min_rows_percent,
         description=matter.description,
         owner=matter.owner,
         tags=matter.tags,

@@ -156,4 +156,4 @@ class Attempt:
             bound = prepared.bind(values)
         except WRONG_VALUE as error:
             raise refused_value(query, given, statement.view, error, on=self.pointer.on) from error
-        return self._views.send(bound)
+        return self._views.send(bound, statement.view)

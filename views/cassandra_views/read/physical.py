@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, 
 
 from cassandra_views.model.names import quoted
 from cassandra_views.read.canonical import canonical_bytes
+from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
+from cassandra_views.read.lossless import LosslessSession, lossless
 
 if TYPE_CHECKING:
     from cassandra_views.read.query import Query, Shape
@@ -34,6 +36,8 @@ class KeyColumn:
         cql: the name as CQL spells it.
         type: the driver's type, which writes and reads the column's bytes.
         is_nested: a collection, tuple or user type, so that a list is one value of it.
+        plain: the Python types whose values are bound as they are.
+        exact: makes what is bound of all others.
     """
 
     name: str
@@ -41,6 +45,12 @@ class KeyColumn:
     type: Any
     is_descending: bool
     is_nested: bool
+    plain: frozenset[type] = field(init=False, repr=False, compare=False)
+    exact: Exact = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", plain_types(self.type))
+        object.__setattr__(self, "exact", exact_maker(self.type))
 
     @property
     def serialize(self) -> Callable[[Any, int], bytes]:
@@ -79,8 +89,9 @@ class PhysicalView:
         )
         whole = self.statement("")
         self.protocol_version: int = whole.protocol_version
-        self.types: dict[str, Any] = {each[2]: each[3] for each in whole.result_metadata}
-        types = self.types
+        types = self.types = {each[2]: lossless(each[3]) for each in whole.result_metadata}
+        #: Whether it has columns whose values the driver cannot always read.
+        self.is_lossy = any(types[each[2]] is not each[3] for each in whole.result_metadata)
 
         def of_kind(kind: str) -> tuple[KeyColumn, ...]:
             return tuple(
@@ -148,6 +159,7 @@ class PhysicalViews:
 
     def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
+        self._lossless_session = LosslessSession.of(session)
         self._consistency = consistency
         self._timeout_seconds = timeout_seconds
         self._profile = execution_profile
@@ -178,9 +190,10 @@ class PhysicalViews:
         known = self._found.get(view, {})
         self._found[view] = {each: one for each, one in known.items() if each != name}
 
-    def send(self, bound: BoundStatement) -> ResponseFuture:
-        """Send a statement; the answer is waited for elsewhere."""
-        return self._session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
+    def send(self, bound: BoundStatement, view: PhysicalView) -> ResponseFuture:
+        """Send a statement to a view; the answer is waited for elsewhere."""
+        session = self._lossless_session if view.is_lossy else self._session
+        return session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
 
 
 def plain_rows(

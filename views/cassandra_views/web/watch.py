@@ -9,7 +9,7 @@ from typing import Any
 
 from cassandra import Unauthorized
 
-from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.database import Database, advice
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import ClusterError, ProjectError, ViewsError
@@ -101,7 +101,7 @@ class Watch:
                 on=settings.templates.name,
                 next="Set VIEWS_TEMPLATES to their folder; or run 'views plan' where they are",
             )
-        manager = ViewManager(database.session, settings=settings, author="", goes_on=True)
+        manager = ViewManager(database.session, settings=settings, author="")
         return manager.plan(), manager.project().broken
 
     def find_project(self) -> Project | None:
@@ -113,7 +113,7 @@ class Watch:
         settings = self._of_app.find_settings()
         if not settings.templates.is_dir():
             return None
-        return Loader.of(settings, self._files).load(goes_on=True)
+        return Loader.of(settings, self._files).load(skip_broken=True)
 
     def _find_database(self) -> Database:
         session = self._of_app.connection.get()
@@ -125,8 +125,9 @@ class Watch:
 
 def _retold(error: ClusterError) -> ClusterError:
     """Return the error with what to do next on a page, where there is no command to run again."""
-    if isinstance(error.__cause__, Unauthorized):
-        advice = "Grant the role what docs/guides/operations-pages.md lists under Permissions"
-    else:
-        advice = error.next.replace("run the command again", "look again")
-    return ClusterError(error.what, on=error.on, remains=error.remains, next=advice)
+    cause, next_ = error.__cause__, error.next
+    if isinstance(cause, Unauthorized):
+        next_ = "Grant the role what docs/guides/operations-pages.md lists under Permissions"
+    elif cause is not None and next_ == advice(cause):
+        next_ = advice(cause, again="look again")
+    return ClusterError(error.what, on=error.on, remains=error.remains, next=next_)

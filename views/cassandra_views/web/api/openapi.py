@@ -7,7 +7,7 @@ from typing import Any
 
 from cassandra_views.model.table import Column, ColumnKind
 from cassandra_views.model.times import TimeColumn
-from cassandra_views.web.api.json_values import nullable, schema_of_text
+from cassandra_views.read.json_values import nullable, schema_of_text
 from cassandra_views.web.api.listing import ViewEntry
 from cassandra_views.web.api.problem import MEDIA_TYPE
 from cassandra_views.web.api.request import ORDERS, TIMES
