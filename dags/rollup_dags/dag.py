@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain
 
+from cassandra_views.airflow.failures import NOT_AGAIN
 from rollup_dags.job import Job, RollupTask
 
 OWNER = "rollups"
@@ -61,6 +62,6 @@ def _dag(dag_id: str, about: str, **arguments: Any) -> DAG:
         doc_md=about,
         start_date=START,
         catchup=False,
-        default_args={"owner": OWNER, "retries": RETRIES, "retry_delay": RETRY_DELAY},
+        default_args={"owner": OWNER, "retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_policy": NOT_AGAIN},
         **arguments,
     )

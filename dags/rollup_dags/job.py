@@ -12,8 +12,9 @@ import paramiko
 from airflow.providers.ssh.operators.ssh_remote_job import SSHRemoteJobOperator
 from airflow.providers.ssh.utils.remote_job import RemoteJobPaths
 from airflow.sdk import Asset, TriggerRule
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowException, TaskDeferralTimeout
 
+from cassandra_views.airflow.failures import refused
 from rollup_dags.interval import DAY, HOUR, MINUTE, Interval, IntervalError, interval_of_days, interval_of_run
 
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ class RollupTask(SSHRemoteJobOperator):
     def interval(self, dag_run: Any, params: Any) -> Interval:
         """Return the interval of this task in that run.
 
-        Raises: AirflowFailException: the run asks for no whole and closed interval; trying again changes nothing.
+        Raises: Refused: the run asks for no whole and closed interval; trying again changes nothing.
         """
         try:
             if self.run_unit is None:
                 return interval_of_days(params["first_day"], params["last_day"], dag_run.run_after)
             return interval_of_run(dag_run, self.run_unit).last(self.job.unit)
         except IntervalError as error:
-            raise AirflowFailException(str(error)) from error
+            raise refused(str(error)) from error
 
     def execute(self, context: Context) -> None:
         """Start the script and defer.

@@ -23,6 +23,7 @@ def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str
     from airflow.sdk.execution_time.comms import AssetEventDagRunReferenceResult
     from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
+    from cassandra_views.airflow.failures import Refused
     from cassandra_views.airflow.health_tasks import calling, pages_of
     from cassandra_views.airflow.health_trigger import event_of
 
@@ -45,5 +46,5 @@ def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str
             if is_away:
                 raise AirflowException("no node answered.")
             return " ".join(pages_of(context)), ""
-    except AirflowException as error:
+    except (AirflowException, Refused) as error:
         return str(error), type(error).__name__

@@ -74,7 +74,7 @@ def test_each_view_file_has_a_dag_and_some_are_for_all(airflow: AirflowProcess, 
 def test_a_views_form_is_kept_once_and_not_with_each_of_its_tasks(airflow: AirflowProcess, files: Shop) -> None:
     seen = airflow.call(acts.see, files.dags)
     for name in ("view_orders_by_day", "view_orders_by_total"):
-        assert seen.dags[name]["form"] == ["action", "reason", "by", "to"]
+        assert seen.dags[name]["form"] == ["action", "reason", "to"]
         assert seen.dags[name]["copies_of_the_form"] == []
 
 

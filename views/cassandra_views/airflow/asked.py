@@ -31,7 +31,7 @@ class Asked:
 
     Args:
         view: its name, or keyspace and name; empty in a run that is for base tables alone.
-        by: who asked, for the history.
+        by: who asked, for the history: the user of Airflow's own session, never a field of the form.
         to: for a rollback, the generation that shall serve: it may be done already when a task runs again.
         mark: the id of the run's deeds in the registry (``deployment.run_mark``).
     """
@@ -55,13 +55,17 @@ class Asked:
 
 
 def asked_of(view: str | None, params: Mapping[str, Any], *, by: str | None, mark: str) -> Asked:
-    """Return what a run's parameters say; ``view`` None takes the view from them, too."""
+    """Return what a run's parameters say; ``view`` None takes the view from them, too.
+
+    Args:
+        by: whose run it is, as Airflow knows it; a run that another run triggers inherits it.
+    """
     to = params.get("to")
     return Asked(
         view=str(params.get("view") or "") if view is None else view,
         action=Action(params.get("action") or Action.CONVERGE),
         reason=str(params.get("reason") or ""),
-        by=str(params.get("by") or by or "airflow"),
+        by=by or "airflow",
         to=int(to) if to is not None else None,
         mark=mark,
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 
 from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.failures import refused
 from cassandra_views.airflow.view_dag import START, TAG
 from cassandra_views.model.definition import BrokenView
 
@@ -42,6 +42,6 @@ class BrokenTask(BaseOperator):
         """Raise what is wrong with the file.
 
         Raises:
-            AirflowFailException: always.
+            Refused: always.
         """
-        raise AirflowFailException(self.text)
+        raise refused(self.text)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, BaseOperator, Param
 
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.failures import told
+from cassandra_views.airflow.failures import in_form, in_words_of_forms, told
 from cassandra_views.airflow.log import tell_plan
 from cassandra_views.airflow.view_dag import START, TAG
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.model.errors import ConfigurationError, ProjectError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.model.times import parse_instant
@@ -45,16 +46,35 @@ def by_hand_dag(deployment: Deployment, project: Project) -> DAG:
         tags=[TAG, "form"],
         default_args={"owner": "views", "retries": 0},
         params={
-            "views": Param([], type="array", items={"type": "string"}, examples=names, title="Views"),
-            "tags": Param([], type="array", items={"type": "string"}, examples=tags, title="Tags"),
+            "views": Param(
+                None,
+                type=["null", "array"],
+                items={"type": "string"},
+                examples=names,
+                title="Views",
+                description="Optional where tags are chosen.",
+            ),
+            "tags": Param(
+                None,
+                type=["null", "array"],
+                items={"type": "string"},
+                examples=tags,
+                title="Tags",
+                description="Optional. All views whose files have any of these tags.",
+            ),
             "action": Param("refresh", enum=[*_RUNS, *_DECISIONS], title="Action"),
-            "reason": Param("", type="string", title="Reason", description="Kept in the history; not empty."),
+            "reason": Param(
+                None,
+                type=["null", "string"],
+                title="Reason",
+                description="Needed, except for a dry run. Kept in the history.",
+            ),
             "until": Param(
                 None,
                 type=["null", "string"],
                 format="date-time",
                 title="Until",
-                description="When 'freeze' or 'off' ends by itself.",
+                description="Optional. When 'freeze' or 'off' ends by itself.",
             ),
             "dry_run": Param(False, type="boolean", title="Dry run", description="Only write the plan to the log."),
         },
@@ -77,11 +97,13 @@ class ActTask(BaseOperator):
         """Do what the form asks for, or show what that would be."""
         params, run = context["params"], context["dag_run"]
         by = run.triggering_user_name or "airflow"
-        action, reason = str(params["action"]), str(params["reason"]).strip()
+        action, reason = str(params["action"]), str(params["reason"] or "").strip()
         with told(context["ti"]), self.deployment.managed(author=f"airflow:{by}") as manager:
-            if not reason:
-                raise ConfigurationError("no reason is given", on=action, next="Say why: it is kept in the history")
-            views = manager.choose(params["views"], tags=params["tags"])
+            if not reason and not params["dry_run"]:
+                raise ConfigurationError(
+                    "no reason is given", on=action, next="Trigger it again with a reason: it is kept in the history"
+                )
+            views = _chosen(manager, params)
             plans = {view: _plan(manager, view, action) for view in views}
             for view, plan in plans.items():
                 if plan is None:
@@ -92,7 +114,7 @@ class ActTask(BaseOperator):
                 self.log.info("A dry run: nothing was changed")
                 return []
             if action in _DECISIONS:
-                until = parse_instant(params["until"]) if params["until"] else None
+                until = _until(params)
                 for view in views:
                     manager.override(str(view), _DECISIONS[action], reason=reason, until=until)
                 return []
@@ -106,7 +128,6 @@ class ActTask(BaseOperator):
                 "conf": {
                     "action": action,
                     "reason": reason,
-                    "by": by,
                     **({} if view in files else {"view": str(view)}),
                     **({"to": to} if (to := _to(plan)) is not None and action == "rollback" else {}),
                 },
@@ -115,16 +136,38 @@ class ActTask(BaseOperator):
         ]
 
 
+def _chosen(manager: ViewManager, params: Any) -> list[ViewName]:
+    names, tags = params["views"] or [], params["tags"] or []
+    if not names and not tags:
+        raise ConfigurationError("no view is chosen", next="Trigger it again, with views or tags that the form offers")
+    try:
+        return sorted(manager.choose(names, tags=tags))
+    except ProjectError as error:
+        known = ", ".join(sorted(view.name.view for view in manager.project().views))
+        raise in_form(error, f"Choose views that the form offers: {known}" if known else "Write a view file") from error
+
+
+def _until(params: Any) -> datetime | None:
+    text = str(params["until"] or "").strip()
+    try:
+        return parse_instant(text) if text else None
+    except (ValueError, OverflowError) as error:
+        raise ConfigurationError(
+            f"'{text}' is no moment", on="Until", next="Give a date and a time, such as 2026-01-31T18:00:00Z"
+        ) from error
+
+
 def _plan(manager: ViewManager, view: ViewName, action: str) -> Plan | None:
-    match action:
-        case "refresh":
-            return manager.plan_refresh(str(view))
-        case "rollback":
-            return manager.plan_rollback(str(view))
-        case "drop":
-            return manager.plan_drop(str(view))
-        case _:
-            return None
+    with in_words_of_forms():
+        match action:
+            case "refresh":
+                return manager.plan_refresh(str(view))
+            case "rollback":
+                return manager.plan_rollback(str(view))
+            case "drop":
+                return manager.plan_drop(str(view))
+            case _:
+                return None
 
 
 def _to(plan: Plan | None) -> int | None:

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowException
 from cassandra import RequestValidationException
 
 from cassandra_views.model.errors import (
     ApprovalNeeded,
     AuditFailed,
+    ClusterError,
     ConfigurationError,
+    LeaseHeld,
     ProjectError,
     RegistryError,
     ViewsError,
 )
 
+log = logging.getLogger(__name__)
+
+
+class Refused(SystemExit):
+    """A task ends as failed, and trying again would change nothing. Its text is in the log already.
+
+    Airflow logs this exception without a traceback, which would tell the reader of a page nothing.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(1)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def refused(text: str) -> Refused:
+    """Write an error to the log of the task, and return what ends the task."""
+    log.error("%s", text)
+    return Refused(text)
+
+
+NOT_AGAIN = ExceptionRetryPolicy(rules=[RetryRule(exception=f"{__name__}.Refused", action=RetryAction.FAIL)])
+
 RETRIES: dict[str, Any] = {
+    "retry_policy": NOT_AGAIN,
     "retries": 5,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": True,
@@ -43,12 +73,35 @@ def is_refused(error: ViewsError) -> bool:
     return False
 
 
+def in_form(error: ViewsError, next: str) -> ViewsError:
+    """Return an error for a person at a form, whom it tells what to choose instead of what to type in a shell."""
+    return ConfigurationError(error.what, on=error.on, remains=error.remains, next=next)
+
+
+@contextmanager
+def in_words_of_forms() -> Iterator[None]:
+    """Raise what a view's state forbids with advice for a form.
+
+    Raises:
+        ConfigurationError: the view's state forbids the action.
+    """
+    try:
+        yield
+    except (ClusterError, LeaseHeld, ProjectError, RegistryError):
+        raise
+    except ViewsError as error:
+        raise in_form(
+            error,
+            "See its state on the page Views; choose the action 'on' in views_by_hand first where it is frozen or off",
+        ) from error
+
+
 @contextmanager
 def told(ti: Any) -> Iterator[None]:
     """Raise errors of ours as Airflow's, and leave their text for the task that sums the run up.
 
     Raises:
-        AirflowFailException: trying again would change nothing.
+        Refused: trying again would change nothing.
         AirflowException: the task may be tried again.
     """
     try:
@@ -57,5 +110,5 @@ def told(ti: Any) -> Iterator[None]:
         text = str(error)
         ti.xcom_push(key=ERROR_KEY, value=text)
         if is_refused(error):
-            raise AirflowFailException(text) from error
+            raise refused(text) from error
         raise AirflowException(text) from error

@@ -14,6 +14,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher
 from cassandra_healing.healer.steps import Step
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.failures import NOT_AGAIN
 from cassandra_views.airflow.health_tasks import ApproveTask, AuditTask, DecideTask, NormalTask, PageTask, StepTask
 from cassandra_views.airflow.health_trigger import HealthTrigger
 from cassandra_views.airflow.service_tasks import DecideServicesTask, HealServiceTask
@@ -34,7 +35,7 @@ _AFTER = {
 }
 """Which steps each waits for: also behind one that is skipped, all that are needed before it."""
 _TASKS = {Step.NORMAL: NormalTask, Step.AUDIT: AuditTask}
-RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=70)}
+RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=70), "retry_policy": NOT_AGAIN}
 """After a kill another healer may go on once the hold of the dead one is over, ``hold_seconds``."""
 
 

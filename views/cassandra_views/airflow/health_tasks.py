@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import HealingError, NeedsPerson, NotSet
@@ -25,7 +25,7 @@ from cassandra_healing.policy import Policy
 from cassandra_healing.record import Act
 from cassandra_healing.watcher import Report, Watcher
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.failures import told
+from cassandra_views.airflow.failures import refused, told
 from cassandra_views.airflow.health_trigger import AUTHOR
 from cassandra_views.airflow.hook import ViewsHook
 from cassandra_views.airflow.normal_trigger import NormalTrigger
@@ -53,7 +53,7 @@ class HealthTask(BaseOperator):
         """Open a session on the cluster of the connection; errors of ours become Airflow's.
 
         Raises:
-            AirflowFailException: a person must see to it first.
+            Refused: a person must see to it first.
             AirflowException: the task may be tried again.
         """
         with told(context["ti"]):
@@ -63,7 +63,7 @@ class HealthTask(BaseOperator):
                 with access.opened() as session:
                     yield session, settings
             except (NeedsPerson, NotSet) as error:
-                raise AirflowFailException(str(error)) from error
+                raise refused(str(error)) from error
             except HealingError as error:
                 raise AirflowException(str(error)) from error
 
@@ -108,15 +108,15 @@ def pages_of(context: Context) -> list[str]:
 def calling(context: Context) -> Iterator[None]:
     """Call a person at once where one is to be called and the cluster cannot be asked.
 
-    Raises: AirflowFailException: what the triggerer saw, and why it cannot be seen now.
+    Raises: Refused: what the triggerer saw, and why it cannot be seen now.
     """
     try:
         yield
-    except (AirflowFailException, AirflowSkipException):
+    except AirflowSkipException:
         raise
     except AirflowException as error:
         if pages := pages_of(context):
-            raise AirflowFailException(f"{' '.join(pages)} {error}") from error
+            raise refused(f"{' '.join(pages)} {error}") from error
         raise
 
 
@@ -155,11 +155,11 @@ class PageTask(BaseOperator):
     def execute(self, context: Context) -> None:
         """Say it.
 
-        Raises: AirflowFailException: the text.
+        Raises: Refused: the text.
         """
         text = context["ti"].xcom_pull(task_ids="decide", key=PAGE_KEY)
         if text:
-            raise AirflowFailException(text)
+            raise refused(text)
         raise AirflowSkipException("Nobody must look")
 
 
@@ -250,7 +250,7 @@ class AuditTask(StepTask):
         with self.healer(context) as (healer, _watcher):
             found = _words(healer.carry_out(progress, Step.AUDIT))
         if errors:
-            raise AirflowFailException(f"The node is replaced, and {len(errors)} views differ: {'; '.join(errors)}")
+            raise refused(f"The node is replaced, and {len(errors)} views differ: {'; '.join(errors)}")
         return found
 
     def _audit(self, context: Context) -> list[str]:

@@ -80,7 +80,7 @@ class AuditTask(BaseOperator):
         """Compare; a difference fails this task and is written into the registry.
 
         Raises:
-            AirflowFailException: the generation differs from its base.
+            Refused: the generation differs from its base.
         """
         with (
             told(context["ti"]),

@@ -51,7 +51,7 @@ class ViewServingSensor(BaseSensorOperator):
 
         Raises:
             AirflowException: the registry cannot be read.
-            AirflowFailException: the connection, or the time, is wrong.
+            Refused: the connection, or the time, is wrong.
         """
         with told(context["ti"]), ViewsHook(self.cassandra_conn_id).session() as session:
             pointers = Pointers(

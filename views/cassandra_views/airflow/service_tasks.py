@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_healing.errors import NotBegun
 from cassandra_healing.mode import Mode
@@ -18,6 +18,7 @@ from cassandra_healing.services.watcher import ServiceWatcher, carry_out
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
 from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.failures import refused
 from cassandra_views.airflow.health_tasks import NO, PAGE_KEY, YES, HealthTask, calling
 from cassandra_views.airflow.health_trigger import AUTHOR
 
@@ -111,7 +112,7 @@ class HealServiceTask(ServiceTask, HITLOperator):
         except NotBegun as error:
             raise AirflowSkipException(str(error)) from error
         except OSError as error:
-            raise AirflowFailException(str(error)) from error
+            raise refused(str(error)) from error
         return {"act": decision.act.value, "outcome": outcome.value}
 
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_views.airflow.asked import Action, Asked, asked_of
 from cassandra_views.airflow.deployment import Deployment, run_mark
-from cassandra_views.airflow.failures import ERROR_KEY, told
+from cassandra_views.airflow.failures import ERROR_KEY, in_words_of_forms, refused, told
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.log import LogListener, tell_plan
 from cassandra_views.airflow.triggers import ReadyTrigger
-from cassandra_views.model.errors import StalePlan
+from cassandra_views.model.errors import ConfigurationError, StalePlan
 from cassandra_views.model.steps import Plan, ServeGeneration, Step
 
 if TYPE_CHECKING:
@@ -174,10 +174,20 @@ class PlanTask(ViewTask, SkipMixin):
         What they miss where the plan changes meanwhile is found by the next look of ``views_reconcile``.
         """
         with self.managed(context) as (manager, asked):
-            if asked.action is Action.ROLLBACK:
-                plan = manager.plan_rollback(asked.view, reason=asked.why)
-            else:
+            if asked.action is Action.CONVERGE:
                 plan = self.plan(manager, asked, allow_drop=True)
+            elif not asked.view:
+                raise ConfigurationError(
+                    f"'{asked.action}' needs a view", on="View", next="Trigger it again with the view's name"
+                )
+            else:
+                with in_words_of_forms():
+                    is_back = asked.action is Action.ROLLBACK
+                    plan = (
+                        manager.plan_rollback(asked.view, reason=asked.why)
+                        if is_back
+                        else self.plan(manager, asked, allow_drop=True)
+                    )
             tell_plan(self.log, plan)
         context["ti"].xcom_push(key="return_value", value={"steps": len(plan.steps), "notes": list(plan.notes)})
         below = [task for task in context["task"].get_flat_relatives(upstream=False) if isinstance(task, ViewTask)]
@@ -200,7 +210,7 @@ class SettleTask(ViewTask):
         """Write the failure to the registry, and fail the run.
 
         Raises:
-            AirflowFailException: always, with what became of the view.
+            Refused: always, with what became of the view.
         """
         ti = context["ti"]
         upstream = sorted(context["task"].get_flat_relative_ids(upstream=True))
@@ -208,10 +218,10 @@ class SettleTask(ViewTask):
         text = texts[-1] if texts else "a task of its run failed before it could say why"
         with self.managed(context) as (manager, asked):
             if not asked.view:
-                raise AirflowFailException(text)
+                raise refused(text)
             record = manager.note_failed_run(asked.view, text)
         frozen = f" It is {record.override}." if record.override else ""
-        raise AirflowFailException(f"{record.failures} runs of {record.name} failed in a row.{frozen} {text}")
+        raise refused(f"{record.failures} runs of {record.name} failed in a row.{frozen} {text}")
 
 
 def base_plan(plan: Plan) -> Plan:

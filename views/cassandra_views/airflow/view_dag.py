@@ -85,7 +85,9 @@ def rest_dag(deployment: Deployment) -> DAG:
         tags=[TAG],
         default_args={"owner": "views", **RETRIES},
         params={
-            "view": Param("", type="string", title="View", description="Empty: base tables alone."),
+            "view": Param(
+                None, type=["null", "string"], title="View", description="Optional. Empty: base tables alone."
+            ),
             **action_params(),
         },
     ) as dag:
@@ -117,9 +119,13 @@ def action_params() -> dict[str, Param]:
         "action": Param(
             Action.CONVERGE.value, enum=[each.value for each in Action], title="Action", description=actions
         ),
-        "reason": Param("", type="string", title="Reason", description="For the history."),
-        "by": Param("", type="string", title="By", description="Who asked; empty: who triggers the run."),
-        "to": Param(None, type=["null", "integer"], title="To", description="Of a rollback: the generation to serve."),
+        "reason": Param(None, type=["null", "string"], title="Reason", description="Optional. Kept in the history."),
+        "to": Param(
+            None,
+            type=["null", "integer"],
+            title="To",
+            description="Optional. Of a rollback: where this generation serves already, nothing is done.",
+        ),
     }
 
 
