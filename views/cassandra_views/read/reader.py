@@ -146,7 +146,6 @@ class ViewReader:
     def _retried(self, view: str, failed: Attempt, ask: Ask, error: Exception) -> Result:
         """Read once more if what failed serves no longer, or has other columns; else tell the error."""
         self._views.forget(failed.pointer.on, failed.reading)
-        self._described.pop(failed.pointer.on, None)
         if is_column_unknown(error):
             return self._last_try(failed.pointer, ask)
         if not may_be_dropped(error):
