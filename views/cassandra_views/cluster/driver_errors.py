@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,7 +97,7 @@ def explained(
 
 def driver_text(error: BaseException) -> str:
     """Return what a driver's error says, in one line, without addresses repeated."""
-    if isinstance(error, NoHostAvailable) and error.errors:
+    if isinstance(error, NoHostAvailable) and isinstance(error.errors, Mapping) and error.errors:
         reasons = dict.fromkeys(f"{host}: {driver_text(inner)}" for host, inner in error.errors.items())
         return f"no node answered ({'; '.join(reasons)})"
     if isinstance(error, AuthenticationFailed):
