@@ -13,10 +13,9 @@ from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
 from cassandra_views.lifecycle.work import Work
 from cassandra_views.model.generation import OverrideKind, ViewRecord
-from cassandra_views.model.steps import Plan
+from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.planner import Planner
 from cassandra_views.planning.files import file_marks, refuse_changed_files
-from cassandra_views.planning.request import Request
 from cassandra_views.project.config import Settings
 
 
@@ -106,9 +105,7 @@ class ViewManager(Planner):
                 views were carried out.
         """
         plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
-        outcome = self.carry_out(plan, without=without)
-        if outcome.failures:
-            raise outcome.failures[0][1]
+        outcome = self._raised(self.carry_out(plan, without=without))
         if plan.refused:
             raise plan.refused[0].as_error()
         return outcome
@@ -129,36 +126,33 @@ class ViewManager(Planner):
     def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:
         """Send readers to the former generation, at once; it is still fed, so nothing is lost.
 
-        Where the view's file says something else than the former generation, the view is frozen, or
-        the next apply would undo this; ``override(name, None, reason=...)`` ends that.
+        Where the view's file says something else than the former generation, the same batch freezes the view, or
+        the next apply would undo this; ``override(name, None, reason=...)`` ends that. Then the generation is
+        audited, unless it was within ``audit_fresh_seconds``. Run again, it does what is still missing.
 
         Raises:
             ProjectError: there is no former generation within its grace.
+            AuditFailed: readers are at the former generation, and it differs from its base.
         """
-        plan = self.plan_rollback(name)
-        view = plan.views[0]
-        outcome = self.apply(plan)
-        if self._plan(Request(only=frozenset([view]))).has_changes:
-            self.override(name, OverrideKind.FROZEN, reason=reason)
-            self._listener(
-                Notice(
-                    text=f"{view} is frozen now, since its file asks for something else: "
-                    f"'views on {view.view} --reason ...' lets the file rule again"
+        plan = self.plan_rollback(name, reason=reason)
+        outcome = self.carry_out(plan)
+        for step in plan.steps:
+            if isinstance(step, ServeGeneration) and step.override is not None and outcome.done:
+                self._listener(
+                    Notice(
+                        text=f"{step.view} is {step.override.value} now, since its file asks for something else: "
+                        f"'views on {step.view.view} --reason ...' lets the file rule again"
+                    )
                 )
-            )
-        return outcome
+        return self._raised(outcome)
 
     def drop(self, name: str, *, reason: str = "dropped by a person") -> Outcome:
         """Send readers away from a view and drop all its generations, at once.
 
-        Where the view still has a file it is set ``off``, or the next apply would create it again;
-        ``override(name, None, reason=...)`` ends that.
+        Where the view still has a file it is set ``off`` with the same batch, or the next apply would create it
+        again; ``override(name, None, reason=...)`` ends that.
         """
-        view = self._observer.resolve(name)
-        project = self._observer.project_of_registry()
-        if any(each.name == view for each in project.views) or any(each.view == view.view for each in project.broken):
-            self.override(name, OverrideKind.OFF, reason=reason)
-        return self.apply(self._plan(Request(only=frozenset([view]), drop=frozenset([view]))))
+        return self.apply(self.plan_drop(name, reason=reason))
 
     def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Outcome:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
@@ -194,9 +188,19 @@ class ViewManager(Planner):
         """
         views = self.choose(names, tags=tags)
         wanted = OverrideKind(kind) if kind else None
+        project = self._observer.project_of_registry()
+        broken = {each.view for each in project.broken}
+        with_file = {each.name for each in project.views} | {view for view in views if view.view in broken}
         return self._decisions.override(
-            views, wanted, reason=reason, until=until, project=self._observer.project_of_registry().name
+            views, wanted, reason=reason, until=until, project=project.name, with_file=with_file
         )
+
+    @staticmethod
+    def _raised(outcome: Outcome) -> Outcome:
+        """Return the outcome, or raise the first failure in it."""
+        if outcome.failures:
+            raise outcome.failures[0][1]
+        return outcome
 
     def note_failed_run(self, name: str, error: str) -> ViewRecord:
         """Count one more failed run in a row, for whoever runs the views on schedule.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
 from cassandra_views.cluster.database import Database
@@ -96,6 +97,7 @@ class Observer:
             data_centers=facts.data_centers,
             local_dc=env.local_dc,
             view_budget=env.view_budget,
+            audit_fresh=timedelta(seconds=env.audit_fresh_seconds),
             has_snapshot_option=facts.has_snapshot_option,
         )
 

@@ -25,9 +25,10 @@ from cassandra_views.observer import Observer
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.cost import costs_of
 from cassandra_views.planning.each import WAITING, ViewWork, judged, work_of
+from cassandra_views.planning.generations import Context
 from cassandra_views.planning.plan import Observed, make_plan
-from cassandra_views.planning.request import Request, is_made_by, refuse_frozen
-from cassandra_views.planning.rollback import find_time, get_former, make_rollback
+from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
+from cassandra_views.planning.rollback import make_rollback
 from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
 
@@ -145,26 +146,40 @@ class Planner:
         views = self._observer.choose(names, tags)
         for view in sorted(views):
             record = self._observer.record(view)
+            refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
                 refuse_frozen(record, self._clock())
         request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
         return self._plan(request)
 
-    def plan_rollback(self, name: str) -> Plan:
+    def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
         """Return what ``rollback`` would do. Reads only."""
         view = self._observer.resolve(name)
         record = self._observer.record(view)
-        refuse_frozen(record, self._clock())  # a second rollback would go forward to what the first one left
-        former = get_former(record)
-        time = find_time(record) or next(
-            (each.time for each in self._observer.project_of_registry().views if each.name == view), None
+        target, project = self._observer.target(record.project), self._readable_project()
+        definition = next((each for each in project.views if each.name == view), None) if project else None
+        is_broken = project is None or view.view in {each.view for each in project.broken}
+        observed = self._observer.observe(project or Project(name=record.project))
+        context = Context(
+            now=self._clock(),
+            catalog=observed.catalog,
+            registry=target.registry,
+            audit_fresh=target.audit_fresh,
+            has_snapshot_option=target.has_snapshot_option,
         )
-        return make_rollback(record, former, time, self._observer.target(record.project), self._clock())
+        return make_rollback(record, definition, target, context, is_file_known=not is_broken, reason=reason)
 
-    def plan_drop(self, name: str) -> Plan:
+    def _readable_project(self) -> Project | None:
+        """Return what the files say, None where they cannot be read: a rollback does not wait for that."""
+        try:
+            return self.project() if self._observer.has_files else Project(name="")
+        except ProjectError:
+            return None
+
+    def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
         """Return what ``drop`` would do. Reads only."""
         view = self._observer.resolve(name)
-        return self._plan(Request(only=frozenset([view]), drop=frozenset([view])))
+        return self._plan(Request(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
 
     def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
         """Return what ``audit`` would do. Reads only.
@@ -202,7 +217,7 @@ class Planner:
         only = self._chosen(names, tags)
         project = self._observer.project_of_registry()
         observed = self._observer.observe(project)
-        found = view_statuses(project, observed.records, observed.catalog, self._clock())
+        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=only or ())
         return tuple(each for each in found if only is None or each.name in only)
 
     def record(self, name: str) -> ViewRecord:

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.registry_schema import table_statements
-
-_LATER = "failures int static, failed_at timestamp static, "
+from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements, upgrade_statements
 
 
 def make_first_registry(session: Session, keyspace: str) -> None:
     """Create a registry of schema 1, which lacks what came later."""
+    make_registry(session, keyspace, number=1)
+
+
+def make_registry(session: Session, keyspace: str, *, number: int) -> None:
+    """Create a registry of an earlier schema number."""
     replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
+    later = added(keyspace, number)
     for table, cql in table_statements(keyspace):
-        assert (_LATER in cql) is (table == "views")
-        session.execute(cql.replace(_LATER, ""))
-    session.execute(f"INSERT INTO {keyspace}.about (name, value) VALUES ('schema', '1') IF NOT EXISTS")
+        for column in later.get(table, ()):
+            assert f"{column}, " in cql
+            cql = cql.replace(f"{column}, ", "")
+        session.execute(cql)
+    session.execute(f"INSERT INTO {keyspace}.about (name, value) VALUES ('schema', '{number}') IF NOT EXISTS")
+
+
+def added(keyspace: str, number: int) -> dict[str, list[str]]:
+    """Return the declarations of the columns that came after a schema number, by table."""
+    assert number < SCHEMA_NUMBER
+    found: dict[str, list[str]] = {}
+    for table, cql in upgrade_statements(keyspace, number):
+        found.setdefault(table, []).extend(cql.partition("(")[2].removesuffix(")").split(", "))
+    return found
 
 
 def columns(session: Session, keyspace: str) -> set[str]:

@@ -73,7 +73,7 @@ def check_serves(workshop: Workshop, view: str, *, may_be_none: bool) -> None:
         f"SELECT read_from FROM {workshop.registry}.views WHERE keyspace_name = %s AND view_name = %s LIMIT 1",
         (workshop.keyspace, view),
     ).one()
-    entries = row.read_from or []
+    entries = (row.read_from if row else None) or []
     assert may_be_none or len(entries) == 1
     assert {entry["name"] for entry in entries} <= workshop.physical_views()
 

@@ -11,12 +11,12 @@ from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.lifecycle.reports import Notice
 from cassandra_views.model.generation import OverrideKind
 from tests.on_cassandra.lifecycle.dying import Died, DyingSession, Side, UnsureSession
-from tests.on_cassandra.lifecycle.old_registry import columns, make_first_registry, schema_number
+from tests.on_cassandra.lifecycle.old_registry import added, columns, make_first_registry, schema_number
 from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
-NEW = {"failures", "failed_at"}
+NEW = {column.split()[0] for column in added("any", 1)["views"]}
 
 
 @pytest.fixture

@@ -109,5 +109,5 @@ def test_the_list_begins_with_what_needs_a_person_most() -> None:
 
 def test_each_condition_is_explained() -> None:
     told = (ViewStatus.__doc__ or "").partition("condition:")[2].partition("rollback_until:")[0]
-    assert set(re.findall(r"``(\w+)``", told)) == set(CONDITIONS)
+    assert set(re.findall(r"``([\w ]+)``", told)) == set(CONDITIONS)
     assert set(FILE_CONDITIONS) < set(CONDITIONS)

@@ -171,14 +171,18 @@ class World:
                 assert step.view.physical(step.number) in self.views, "awaits what is not there"
                 self._move(step.view, step.number, State.BUILT, built_at=now)
             case AuditGeneration():
-                assert self._get(step.view, step.number).state is (State.SERVING if step.is_again else State.BUILT)
+                state = State.SERVING if step.is_again else State.BUILT
+                assert self._get(step.view, step.number).state is (State.RETIRED if step.is_return else state)
                 self._change(step.view, step.number, audit=Audit.PASSED, audited_at=now)
             case ServeGeneration():
                 self._serve(step, now)
             case RetireView():
                 for number in step.retires:
                     self._move(step.view, number, State.RETIRED, retired_at=now)
-                self.records[step.view] = replace(self.records[step.view], read_from=())
+                record = self.records.get(step.view, ViewRecord(name=step.view, project=plan.project))
+                self.records[step.view] = replace(
+                    record, read_from=(), rolled_back_from=None, override=_decided(step) or record.override
+                )
             case FailGeneration():
                 self._move(step.view, step.number, State.FAILED)
             case DropGeneration():
@@ -233,6 +237,8 @@ class World:
             read_from=step.read_from,
             grace=timedelta(seconds=step.grace_seconds),
             next_due=step.next_due,
+            rolled_back_from=step.rolled_back_from,
+            override=_decided(step) or self.records[step.view].override,
         )
 
     def _drop(self, step: DropGeneration) -> None:
@@ -322,6 +328,10 @@ def world_of(observed: dict[str, Any], wanted: dict[str, ViewDefinition], now: d
     return world
 
 
+def _decided(step: ServeGeneration | RetireView) -> Override | None:
+    return Override(kind=step.override, by="ann", reason=step.reason) if step.override else None
+
+
 def _override(found: dict[str, str]) -> Override:
     until = parse_instant(found["until"]) if "until" in found else None
     return Override(kind=OverrideKind(found["kind"]), by="ann", reason="sale week", until=until)
@@ -332,7 +342,7 @@ def _generation(
 ) -> Generation:
     known: dict[str, Any] = {"state": State(facts["state"])}
     if known["state"] in (State.SERVING, State.RETIRED) or facts.get("audit"):
-        known["audit"] = Audit(facts.get("audit", "passed"))
+        known |= {"audit": Audit(facts.get("audit", "passed")), "audited_at": now}
     if "audited" in facts:
         known["audited_at"] = parse_instant(facts["audited"])
     if "version" in facts:
@@ -346,6 +356,8 @@ def _generation(
         known["created_at"] = parse_instant(facts["created"])
     if "retired" in facts:
         known["retired_at"] = now - parse_duration(facts["retired"])
+    if "served" in facts:
+        known["served_at"] = parse_instant(facts["served"])
     known |= {key: facts[key] for key in ("reason", "run") if key in facts}
     made = generation(name, number, model, now, **known)
     if facts.get("physical", True):
@@ -369,12 +381,12 @@ def short(step: Step) -> str:
         case AwaitBuild():
             return f"await {step.view.view} {step.number}"
         case AuditGeneration():
-            return f"audit {step.view.view} {step.number}"
+            return f"audit {step.view.view} {step.number}{' again' if step.is_again else ''}"
         case ServeGeneration():
             retires = [str(number) for number in step.retires if number != step.number]
             return f"serve {step.view.view} {step.number}" + (f" retire {','.join(retires)}" if retires else "")
         case RetireView():
-            return f"leave {step.view.view}"
+            return f"leave {step.view.view}{f' {step.override.value}' if step.override else ''}"
         case FailGeneration():
             return f"fail {step.view.view} {step.number}"
         case DropGeneration():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import namedtuple
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -95,7 +94,7 @@ def bound(kind: Any, value: Any, op: str = "=") -> bytes:
         (cql.InetAddressType, 5),
         (cql.BytesType, 3),
         (cql.BytesType, [1, 2]),
-        (cql.UUIDType, str(uuid.uuid4())),
+        (cql.UUIDType, "e53186d8-d95c-4598-85a9-d0dd8d98ab81"),
         (DECIMALS, [Decimal("1.5"), 1.5]),
         (DECIMALS, {Decimal("1.5"): 1}),
         (WORDS, "abc"),

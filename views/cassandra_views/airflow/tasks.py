@@ -22,7 +22,7 @@ from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.log import LogListener, tell_plan
 from cassandra_views.airflow.triggers import ReadyTrigger
 from cassandra_views.model.errors import StalePlan
-from cassandra_views.model.steps import Plan, Step
+from cassandra_views.model.steps import Plan, ServeGeneration, Step
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -84,7 +84,7 @@ class ViewTask(BaseOperator):
             case Action.REFRESH:
                 return manager.plan_refresh(asked.view, unless_run=asked.mark)
             case Action.DROP:
-                return manager.plan_drop(asked.view)
+                return manager.plan_drop(asked.view, reason=asked.why)
             case _:
                 return manager.plan([asked.view], allow_drop=allow_drop)
 
@@ -175,12 +175,15 @@ class PlanTask(ViewTask, SkipMixin):
         """
         with self.managed(context) as (manager, asked):
             if asked.action is Action.ROLLBACK:
-                plan = manager.plan_rollback(asked.view)
+                plan = manager.plan_rollback(asked.view, reason=asked.why)
             else:
                 plan = self.plan(manager, asked, allow_drop=True)
             tell_plan(self.log, plan)
         context["ti"].xcom_push(key="return_value", value={"steps": len(plan.steps), "notes": list(plan.notes)})
         below = [task for task in context["task"].get_flat_relatives(upstream=False) if isinstance(task, ViewTask)]
+        if asked.action is Action.ROLLBACK:
+            # The task that switches audits as well: a rollback waits for nothing.
+            plan = plan.part([step for step in plan.steps if isinstance(step, ServeGeneration)])
         idle = [task for task in below if not task.is_needed(plan)]
         # Where nothing is left to do nothing can fail either.
         self.skip(context["ti"], below if not plan.has_changes else idle)

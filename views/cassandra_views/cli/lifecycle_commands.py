@@ -226,7 +226,7 @@ def rollback(
     """
     _carry_out(
         context,
-        lambda manager: manager.plan_rollback(name),
+        lambda manager: manager.plan_rollback(name, reason=reason),
         act=lambda manager: manager.rollback(name, reason=reason),
         yes=yes,
         format=format,
@@ -247,7 +247,7 @@ def drop(
     """
     _carry_out(
         context,
-        lambda manager: manager.plan_drop(name),
+        lambda manager: manager.plan_drop(name, reason=reason),
         act=lambda manager: manager.drop(name, reason=reason),
         yes=yes,
         format=format,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -24,9 +25,14 @@ from cassandra_views.cli.context import (
 )
 from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
-from cassandra_views.model.errors import ViewNotReady
+from cassandra_views.model.errors import ViewNotReady, ViewsError
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.selection import Selection
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+    from cassandra_views.project.config import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -108,6 +114,8 @@ def status(
     for each in found:
         if each.override:
             out.print(f"{escape(str(each.name))} is {escape(each.override)}")
+        if each.dropped:
+            out.print(f"{escape(str(each.name))} was {escape(str(each.dropped))}; 'views history' tells more")
         if each.rollback_until:
             out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
@@ -188,6 +196,8 @@ def show(
         entry.name + (f" from {instant_text(entry.start)}" if entry.start else "") for entry in record.read_from
     )
     out.print(f"  read_from   {escape(serving) or 'nothing serves'}")
+    if absence := record.absence():
+        out.print(f"  exists      nothing: {escape(absence)}")
     out.print(f"  next slide  {_shown(record.next_due) if not record.override else 'none: ' + record.override.kind}")
     if record.override:
         out.print(f"  override    {escape(str(record.override))}")
@@ -213,17 +223,16 @@ def show(
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Explain why a view stands as it does: file, override, generations, last events, what is next."""
     with managed(context) as manager:
-        view = next((each for each in manager.status() if name in (each.name.view, str(each.name))), None)
+        (view,) = manager.status([name])
         record = manager.record(name)
         events = manager.history(name, limit=8)
-        plan = manager.plan([name]) if view is not None and view.file else None
+        plan = manager.plan([name]) if view.file else None
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
     from cassandra_views.planning.explain import explain
     from cassandra_views.planning.words import failures_text
 
-    assert view is not None
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
     for entry in record.read_from:
         each = next((one for one in record.generations if one.physical == entry.name), None)
@@ -232,6 +241,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
             out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
+    if absence := record.absence():
+        out.print(f"  nothing of it exists: {escape(absence)}")
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
     if view.override:
         out.print(f"  override {escape(view.override)}")
@@ -287,7 +298,12 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
     with managed(context) as manager:
         record = manager.record(name)
     if not record.read_from:
-        raise ViewNotReady("nothing serves", on=str(record.name), next="'views why' tells the reason")
+        absence = record.absence()
+        raise ViewNotReady(
+            f"nothing serves{f': {absence}' if absence else ''}",
+            on=str(record.name),
+            next=f"'views why {record.name.view}' tells the reason",
+        )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
         return
@@ -323,12 +339,16 @@ def query(
     with opened(options_of(context)) as (session, settings):
         profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
         reader = ViewReader(session, registry=settings.env.registry, execution_profile=profile)
-        while True:
-            view = reader.describe(name)
-            found = reader.select(name, conditions(where, view), limit=limit, page=page)
-            # Readers may have been switched between the two, to a generation with other columns.
-            if set(found.generations) <= set(view.generations):
-                break
+        try:
+            while True:
+                view = reader.describe(name)
+                found = reader.select(name, conditions(where, view), limit=limit, page=page)
+                # Readers may have been switched between the two, to a generation with other columns.
+                if set(found.generations) <= set(view.generations):
+                    break
+        except ViewNotReady as error:
+            _say_absence(error, session, settings, name)
+            raise
     rows = rows_to_json(view.columns, found.rows, row_converters(view.columns))
     if format is Format.JSON:
         print_json(
@@ -347,6 +367,16 @@ def query(
         out.print(shown)
     more = f"; go on with --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
+
+
+def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
+    """Put into the error what became of a view that nothing serves; a reader may read less than that."""
+    from cassandra_views.manager import ViewManager
+
+    with suppress(ViewsError):
+        absence = ViewManager(session, settings=settings).record(name).absence()
+        if absence:
+            error.what = f"nothing serves this view: {absence}"
 
 
 def _shown(moment: datetime | None) -> str:

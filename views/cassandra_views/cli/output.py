@@ -63,6 +63,8 @@ COLOURS = {
     "retired": "dim",
     "frozen": "blue",
     "off": "dim",
+    "dropped": "dim",
+    "never made": "dim",
     "failed": "red",
     "differs": "red",
     "passed": "green",

@@ -83,6 +83,8 @@ def _decide(
 ) -> None:
     with managed(context) as manager:
         records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
+        project = manager.project()
+    files = {each.name.view for each in project.views} | {each.view for each in project.broken}
     if format is Format.JSON:
         print_json({"views": [{"view": each.name, "override": each.override} for each in records]})
         return
@@ -90,7 +92,7 @@ def _decide(
     for each in records:
         rows.add_row(
             escape(str(each.name)),
-            coloured(kind.value) if kind else "its file rules",
+            coloured(kind.value) if kind else "its file rules" if each.name.view in files else "it has no file",
             instant_text(each.override.until) if each.override and each.override.until else "-",
             escape(reason),
         )

@@ -80,8 +80,8 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         more = f" Not checked, since the file of their base table is wrong: {', '.join(skipped)}." if skipped else ""
         out.print(escape(f"{views} and {tables}: {wrong}, {odd}.{more}"))
     if errors:
-        for fault in wrong_files:
-            print_error(fault)
+        for wrong_file in wrong_files:
+            print_error(wrong_file)
         raise ProjectError(
             f"lint found {_counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
         )

@@ -184,8 +184,9 @@ class Registry:
         at: datetime,
         rows: int | None,
         facts: Mapping[str, Any] | None = None,
+        state: State = State.SERVING,
     ) -> bool:
-        """Write what an audit found of a generation that serves; return False where it serves no longer.
+        """Write what an audit found of a generation; return False where it is not in that state any longer.
 
         The fence is left as it is: whoever works on the view meanwhile is not stopped by it.
 
@@ -201,7 +202,7 @@ class Registry:
             f"UPDATE {self._views} SET {', '.join(f'{column} = ?' for column in columns)} "
             "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
         )
-        values = (*columns.values(), name.keyspace, name.view, number, State.SERVING.value)
+        values = (*columns.values(), name.keyspace, name.view, number, state.value)
         for _ in range(5):
             with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
                 applied, _found = self._database.conditional([(query, values)])

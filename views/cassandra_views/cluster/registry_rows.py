@@ -11,6 +11,7 @@ from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import (
     MOVES,
     Audit,
+    Dropped,
     Generation,
     Override,
     OverrideKind,
@@ -108,6 +109,9 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             reason=first["override_why"] or "",
             until=_utc(first["override_until"]),
         )
+    dropped = None
+    if dropped_at := _utc(first.get("dropped_at")):
+        dropped = Dropped(at=dropped_at, by=first["dropped_by"] or "", reason=first["dropped_why"] or "")
     grace = first["grace_seconds"]
     try:
         return ViewRecord(
@@ -126,6 +130,8 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             failed_version=first.get("failed_version") or "",
             failed_base=first.get("failed_base") or "",
             failed_reason=first.get("failed_reason") or "",
+            rolled_back_from=first.get("rolled_back_from"),
+            dropped=dropped,
             project=first["project"] or "",
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
@@ -146,6 +152,7 @@ def _generation(row: Row) -> Generation:
         state=State(row["state"]),
         window_start=_utc(row["window_start"]),
         window_end=_utc(row["window_end"]),
+        window_declared=row.get("window_declared") or "",
         audit=Audit(row["audit"]) if row["audit"] else None,
         audited_at=_utc(row["audited_at"]),
         created_at=_utc(row["created_at"]),

@@ -38,12 +38,17 @@ _TABLES = {
         failed_version text static,
         failed_base text static,
         failed_reason text static,
+        rolled_back_from int static,
+        dropped_at timestamp static,
+        dropped_by text static,
+        dropped_why text static,
         project text static,
         physical_name text,
         table_id uuid,
         version text,
         window_start timestamp,
         window_end timestamp,
+        window_declared text,
         state text,
         audit text,
         audited_at timestamp,
@@ -98,6 +103,8 @@ _ADDED = {
     3: {
         "views": "failed_builds int static, failed_version text static, failed_base text static, "
         "failed_reason text static, base_mark text, compared_to int, compared_rows bigint, "
+        "rolled_back_from int static, dropped_at timestamp static, dropped_by text static, "
+        "dropped_why text static, window_declared text, "
         "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
         "audit_is_partial boolean, audit_method text, audit_first_time text"
     },

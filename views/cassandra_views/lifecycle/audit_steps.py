@@ -1,4 +1,4 @@
-"""Carries out audits of what serves: the verdict is written down, and nothing else is touched."""
+"""Carries out audits of what serves or has served: the verdict is written down, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from cassandra_views.model.errors import AuditFailed
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.steps import AuditGeneration
 
-_SERVES_ON = "It still serves, since readers are better off with it than with none"
+_REMAINS = {
+    State.SERVING: "It still serves, since readers are better off with it than with none",
+    State.RETIRED: "It is retired, and readers are where they were",
+}
 
 
 class AuditSteps:
@@ -29,35 +32,37 @@ class AuditSteps:
         self._listener = listener
 
     def audit_again(self, step: AuditGeneration) -> str:
-        """Compare a generation that serves with its base, and write the verdict down.
+        """Compare a generation that serves, or is to serve again, with its base, and write the verdict down.
 
         Raises:
-            AuditFailed: it differs, or is not in the schema as it was asked for; it still serves.
+            AuditFailed: it differs, or is not in the schema as it was asked for; readers are where they were.
             ClusterError: it cannot be read.
         """
         view, number = step.view, step.number
         each = self._ledger.registry.read(view).find(number)
-        if each is None or each.state is not State.SERVING:
-            return "it serves no longer"
+        if each is None or each.state is not (State.RETIRED if step.is_return else State.SERVING):
+            return "it is retired no longer" if step.is_return else "it serves no longer"
         found = look_up(self._database, view, each)
         rows = each.rows_built
         facts: dict[str, Any] = {}
         if isinstance(found, Standing):
             verdict = compare(
-                self._database, self._listener, view, each, found, remains="It serves as before, unaudited this time"
+                self._database, self._listener, view, each, found, remains="Its state is as before, unaudited this time"
             )
             text, rows, is_passed, facts = str(verdict), verdict.view_rows, verdict.is_passed, verdict.facts
         else:
             text, is_passed = found, False
         audit = Audit.PASSED if is_passed else Audit.FAILED
-        if not self._ledger.registry.write_verdict(view, number, audit, at=self._clock(), rows=rows, facts=facts):
-            return "it serves no longer"
+        if not self._ledger.registry.write_verdict(
+            view, number, audit, at=self._clock(), rows=rows, facts=facts, state=each.state
+        ):
+            return f"it is {each.state.value} no longer"
         self._ledger.tell(view, "audit passed" if is_passed else "audit failed", number=number, detail=text)
         if not is_passed:
             raise AuditFailed(
                 f"it differs from its base: {text}",
                 on=f"{view} generation {number}",
-                remains=_SERVES_ON,
+                remains=_REMAINS[each.state],
                 next="Run apply: it builds the next generation beside it. If that differs, too, repair the base table "
                 "first ('nodetool repair')",
             )

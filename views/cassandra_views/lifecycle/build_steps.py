@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
@@ -88,13 +89,16 @@ class BuildSteps:
             "state": State.BUILDING,
             "window_start": step.window_start,
             "window_end": step.window_end,
+            "window_declared": step.window_declared or None,
             "created_at": self._clock(),
             "run": self._ledger.registry.run,
             "cql": step.cql,
             "reason": reason,
             "base_mark": step.base_mark if isinstance(step, CreateGeneration) else "",
         }
-        statics = {"next_number": step.number + 1, "project": self._ledger.project}
+        statics: dict[str, Any] = {"next_number": step.number + 1, "project": self._ledger.project}
+        if record.dropped is not None:
+            statics |= {"dropped_at": None, "dropped_by": None, "dropped_why": None}
         self._ledger.change(step.view, statics=statics, generations={step.number: row})
 
     def await_build(self, step: AwaitBuild) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from cassandra_views.cluster.registry import Registry
-from cassandra_views.lifecycle.ledger import Ledger
+from cassandra_views.lifecycle.ledger import Ledger, override_columns
 from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.work import Work
-from cassandra_views.model.errors import ConfigurationError, RegistryError
+from cassandra_views.model.errors import ConfigurationError, ProjectError, RegistryError, ViewsError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
@@ -51,14 +51,17 @@ class Decisions:
         reason: str,
         until: datetime | None,
         project: str,
+        with_file: Collection[ViewName],
     ) -> tuple[ViewRecord, ...]:
         """Write a decision, or end it with None, and stop whoever works on the views.
 
         Args:
             project: whose views they are, where the registry does not know yet.
+            with_file: those that have a file.
 
         Raises:
             ConfigurationError: no reason is given, or ``until`` is over.
+            ProjectError: nothing of a view exists that could be frozen or off.
             RegistryError: there is no registry.
         """
         on = ", ".join(map(str, views))
@@ -69,6 +72,14 @@ class Decisions:
                 f"{instant_text(until)} is over already", on=on, next="Name a time to come, in UTC, or none"
             )
         self._prepare(on)
+        for view in views:
+            record = self._registry.read(view)
+            if kind is not None and view not in with_file and not record.is_live:
+                raise ProjectError(
+                    f"there is nothing that could be {kind.value}: {record.absence()}, and it has no file",
+                    on=str(view),
+                    next="Name another view; 'views list' shows those there are",
+                )
         return tuple(self._override(view, kind, reason, until, project) for view in views)
 
     def _override(
@@ -76,17 +87,18 @@ class Decisions:
     ) -> ViewRecord:
         record = self._registry.raise_fence(view)
         statics: dict[str, Any] = {
-            "override": kind,
-            "override_by": self._registry.author if kind else None,
-            "override_why": reason if kind else None,
-            "override_until": until if kind else None,
+            **override_columns(kind, by=self._registry.author, reason=reason, until=until),
             "project": record.project or project,
         }
         if kind is None:
             statics |= {"failures": None, "failed_at": None}
-        changed = self._registry.change(record, view=statics)
-        self._ledger.tell(view, f"override {kind.value if kind else 'none'}", detail=reason)
-        return changed
+        # The reason first: the row keeps none of a decision that ends another one.
+        self._ledger.intend(view, f"override {kind.value if kind else 'none'}", detail=reason)
+        try:
+            return self._registry.change(record, view=statics)
+        except ViewsError as error:
+            self._ledger.note_failure(view, None, error)
+            raise
 
     def note_failed_run(self, view: ViewName, error: str, *, project: str) -> ViewRecord:
         """Count one more failed run in a row; freeze the view where they are too many.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.lifecycle.reports import Listener, Notice
 from cassandra_views.model.errors import ClusterError, StalePlan, ViewsError
-from cassandra_views.model.generation import Generation, State, ViewRecord
+from cassandra_views.model.generation import Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
 
@@ -103,7 +104,7 @@ class Ledger:
         """Mark a generation failed that is not wanted any longer; it counts as no failure."""
         self.change(view, generations={number: {"state": State.FAILED, "reason": reason}})
 
-    def intend(self, view: ViewName, event: str, *, number: int, detail: str) -> None:
+    def intend(self, view: ViewName, event: str, *, number: int | None = None, detail: str) -> None:
         """Write into the history what is about to be done; without that it is not begun."""
         self.registry.record_event(view, event, number=number, detail=detail)
 
@@ -122,6 +123,18 @@ class Ledger:
             self.registry.record_event(view, "error", number=number, detail=str(error))
             if view in self._records:
                 self.change(view, statics={"last_error": str(error)})
+
+
+def override_columns(
+    kind: OverrideKind | None, *, by: str, reason: str, until: datetime | None = None
+) -> dict[str, Any]:
+    """Return the static columns of a decision over a view's file; None ends one."""
+    return {
+        "override": kind,
+        "override_by": by if kind else None,
+        "override_why": reason if kind else None,
+        "override_until": until if kind else None,
+    }
 
 
 def stale(view: ViewName) -> StalePlan:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from cassandra_views.cluster.ddl import Ddl
-from cassandra_views.lifecycle.ledger import Ledger, stale
+from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.row_count import find_row_count
 from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
@@ -52,8 +53,9 @@ class ServeSteps:
                 number: {"state": State.RETIRED, "retired_at": now} for number in step.retires if number != step.number
             }
             rows[step.number] = {"state": State.SERVING, "served_at": now, "retired_at": None}
-            statics = {
+            statics: dict[str, Any] = {
                 "read_from": step.read_from,
+                "rolled_back_from": step.rolled_back_from,
                 "strategy": step.strategy,
                 "grace_seconds": step.grace_seconds,
                 "next_due": step.next_due,
@@ -63,10 +65,17 @@ class ServeSteps:
                 **NO_FAILED_BUILDS,
                 "project": self._ledger.project or record.project,
             }
+            if step.override is not None:
+                statics |= override_columns(step.override, by=self._ledger.registry.author, reason=step.reason)
+            if step.rolled_back_from is not None:
+                self._ledger.intend(view, "roll back", number=step.number, detail=step.reason)
             self._ledger.change(view, statics=statics, generations=rows)
         names = ", ".join(entry.name for entry in step.read_from)
         self._ledger.tell(view, "serve", number=step.number, detail=f"readers are sent to {names}")
-        return f"readers are sent to {names}"
+        if step.override is None:
+            return f"readers are sent to {names}"
+        self._ledger.tell(view, f"override {step.override.value}", detail=step.reason)
+        return f"readers are sent to {names}, and the view is {step.override.value}"
 
     def _refuse_shrink(self, step: ServeGeneration) -> None:
         """Leave a generation built that holds far fewer rows than what serves, and write down that it waits."""
@@ -95,9 +104,16 @@ class ServeSteps:
         with self._ddl.lease.held():
             rows = {number: {"state": State.RETIRED, "retired_at": self._clock()} for number in step.retires}
             empty: tuple[Serving, ...] = ()
-            self._ledger.change(step.view, statics={"read_from": empty, "next_due": None}, generations=rows)
-        self._ledger.tell(step.view, "retire", detail=step.reason)
-        return "readers are sent nowhere"
+            statics: dict[str, Any] = {"read_from": empty, "next_due": None, "rolled_back_from": None}
+            if step.override is not None:
+                record = self._ledger.take(step.view)
+                statics |= override_columns(step.override, by=self._ledger.registry.author, reason=step.reason)
+                statics["project"] = record.project or self._ledger.project
+                self._ledger.intend(step.view, f"override {step.override.value}", detail=step.reason)
+            self._ledger.change(step.view, statics=statics, generations=rows)
+        if step.retires or step.override is None:
+            self._ledger.tell(step.view, "retire", detail=step.reason)
+        return "readers are sent nowhere" + (f", and the view is {step.override.value}" if step.override else "")
 
     def fail(self, step: FailGeneration) -> str:
         """Give up a generation that never served."""
@@ -121,7 +137,11 @@ class ServeSteps:
                 self._ledger.change(view, generations={step.number: {"state": State.DROPPING}})
                 self._ledger.intend(view, "drop", number=step.number, detail=step.reason)
             self._ddl.drop_view(held, view.keyspace, each.physical, on)
-            self._ledger.change(view, remove=(step.number,))
+            statics: dict[str, Any] = {}
+            if all(one.number == step.number for one in record.generations):
+                author = self._ledger.registry.author
+                statics = {"dropped_at": self._clock(), "dropped_by": author, "dropped_why": step.reason}
+            self._ledger.change(view, statics=statics, remove=(step.number,))
         self._ledger.tell(view, "dropped", number=step.number, detail=f"{step.reason}; it was {_described(each)}")
         return "dropped"
 

@@ -78,6 +78,18 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """When, by whom and why the last generation of a view was dropped."""
+
+    at: datetime
+    by: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"dropped {instant_text(self.at)} by {self.by}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
     """One entry of ``read_from``: a physical view that serves, and what of time it covers ``[start, end)``.
 
@@ -130,6 +142,8 @@ class Generation:
         base_mark: of the base table's columns when it was made.
         compared_to: the generation beside which it holds far too few rows to be served without a person.
         compared_rows: how many rows that one held then, of the same window.
+        window_declared: the window as its file said it (``Window.declared``), empty for a view over its whole base
+            and where an older program made the generation.
         rows_built: its rows, as the last audit counted them.
         audit_base_rows: the rows that its base should have given it then; this and what follows is None or empty
             before an audit compared rows.
@@ -147,6 +161,7 @@ class Generation:
     state: State
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     audit: Audit | None = None
     audited_at: datetime | None = None
     created_at: datetime | None = None
@@ -205,6 +220,8 @@ class ViewRecord:
         failed_builds: generations in a row that failed for one reason, of one version on one shape of the base table;
             0 after a generation was served. The reason of the last one, its version and the mark of its base are in
             ``failed_reason``, ``failed_version`` and ``failed_base``.
+        rolled_back_from: the generation that a rollback left, as long as what it went back to serves.
+        dropped: what became of the last generation, where none is left.
     """
 
     name: ViewName
@@ -222,6 +239,8 @@ class ViewRecord:
     failed_version: str = ""
     failed_base: str = ""
     failed_reason: str = ""
+    rolled_back_from: int | None = None
+    dropped: Dropped | None = None
     project: str = ""
     generations: tuple[Generation, ...] = ()
 
@@ -251,6 +270,19 @@ class ViewRecord:
     def is_live(self) -> bool:
         """Tell whether anything of this view exists on the cluster."""
         return bool(self.generations)
+
+    @property
+    def was_made(self) -> bool:
+        """Tell whether the view ever had a generation."""
+        return self.next_number > 1 or self.dropped is not None
+
+    def absence(self) -> str:
+        """Return what became of a view of which nothing exists, as a clause; empty where something does."""
+        if self.is_live:
+            return ""
+        if self.dropped is not None:
+            return f"it was {self.dropped}"
+        return "it was dropped" if self.was_made else "no generation of it was ever made"
 
     def revision(self) -> str:
         """Return a short mark of all that a plan depends on: it changes when a plan would be stale.

@@ -11,7 +11,7 @@ from typing import Literal
 
 from cassandra_views.model import errors
 from cassandra_views.model.errors import Place, ViewsError
-from cassandra_views.model.generation import Serving, Strategy
+from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
 
@@ -68,6 +68,7 @@ class CreateGeneration:
     reason: str
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     resumes: bool = False
     base_mark: str = ""
     kind: Literal["create_generation"] = "create_generation"
@@ -88,6 +89,7 @@ class AdoptGeneration:
     reason: str
     window_start: datetime | None = None
     window_end: datetime | None = None
+    window_declared: str = ""
     kind: Literal["adopt_generation"] = "adopt_generation"
 
 
@@ -105,13 +107,15 @@ class AuditGeneration:
     """Compare the generation with its base; a failed audit makes it ``failed``.
 
     Args:
-        is_again: it serves. The verdict is written down, its state and readers stay; the next plan builds another
-            one where it differs.
+        is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
+            builds another one where it differs.
+        is_return: it is retired, and readers are to be sent to it again.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
+    is_return: bool = False
     kind: Literal["audit_generation"] = "audit_generation"
 
 
@@ -122,6 +126,9 @@ class ServeGeneration:
     Args:
         min_rows: with fewer rows it waits for a person, if what serves holds more indeed; None serves any number.
         min_rows_percent, time, window_start: by which the rows of what serves are counted then.
+        rolled_back_from: the generation that served, where a person asked to go back from it.
+        override: what the same batch decides over the view's file.
+        reason: why a person asked for it.
     """
 
     view: ViewName
@@ -136,16 +143,24 @@ class ServeGeneration:
     min_rows_percent: int = 0
     time: TimeColumn | None = None
     window_start: datetime | None = None
+    rolled_back_from: int | None = None
+    override: OverrideKind | None = None
+    reason: str = ""
     kind: Literal["serve_generation"] = "serve_generation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetireView:
-    """Send readers to none of the view's generations; they are kept for their grace period."""
+    """Send readers to none of the view's generations; they are kept for their grace period.
+
+    Args:
+        override: what the same batch decides over the view's file.
+    """
 
     view: ViewName
     retires: tuple[int, ...]
     reason: str
+    override: OverrideKind | None = None
     kind: Literal["retire_view"] = "retire_view"
 
 

@@ -63,5 +63,16 @@ class Window:
         slid_at = floor(passes - self.at, self.step) + self.at
         return slid_at if slid_at >= passes else slid_at + self.step
 
+    @property
+    def declared(self) -> str:
+        """The window as a file's front matter says it: equal for windows that keep the same rows at any time."""
+        at = f', at: "{_time_of_day(self.at)}"' if self.at is not None else ""
+        return f"{{last: {duration_text(self.last)}, step: {duration_text(self.step)}{at}}}"
+
     def __str__(self) -> str:
         return f"last {duration_text(self.last)}, step {duration_text(self.step)}"
+
+
+def _time_of_day(at: timedelta) -> str:
+    minutes = int(at.total_seconds()) // 60
+    return f"{minutes // 60:02}:{minutes % 60:02}"

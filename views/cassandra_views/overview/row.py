@@ -20,6 +20,8 @@ CONDITIONS = {
     "frozen": "A person, or too many failed runs, decided that nothing new is created or served.",
     "off": "A person decided that it is not served, whatever its file says.",
     "pending": "Nothing of it exists yet.",
+    "dropped": "It was dropped, and it has no file.",
+    "never made": "Nothing of it was ever made, and it has no file.",
     "building": "A new generation is built; what served goes on serving.",
     "retired": "Readers were sent away; it is dropped when its grace is over.",
     "serving": "Readers are sent to it.",

@@ -28,13 +28,15 @@ def make_audits(
     Raises:
         ProjectError: of views that are named, one serves nothing.
     """
+    records = tuple(records)
     serving = {record.name: record.in_state(State.SERVING) for record in records if record.project == project.name}
     if only is not None:
         serving = {record.name: record.in_state(State.SERVING) for record in records if record.name in only}
         idle = sorted(name for name in only if not serving.get(name))
         if idle:
+            absence = next((each.absence() for each in records if each.name == idle[0]), "")
             raise ProjectError(
-                "nothing of it serves, so there is nothing to audit",
+                f"nothing of it serves, so there is nothing to audit{f': {absence}' if absence else ''}",
                 on=", ".join(map(str, idle)),
                 next=f"'views why {idle[0].view}' tells the reason",
             )

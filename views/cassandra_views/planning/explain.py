@@ -47,12 +47,21 @@ def explain(step: Step) -> tuple[str, str, str]:
             return ">", _subject(step), "await its build on every node"
         case AuditGeneration():
             again = " again, while it serves" if step.is_again else ""
+            again = " before readers return to it" if step.is_return else again
             return ">", _subject(step), f"audit it against its base{again}"
         case ServeGeneration():
             retires = ", ".join(f"generation {number}" for number in step.retires if number != step.number)
-            return ">", _subject(step), f"send readers to it{f' and retire {retires}' if retires else ''}"
+            text = f"send readers to it{f' and retire {retires}' if retires else ''}"
+            why = ", since its file asks for something else"
+            return (
+                ">",
+                _subject(step),
+                text + (f"; the view is {step.override.value} then{why}" if step.override else ""),
+            )
         case RetireView():
-            return "-", str(step.view), f"send readers away: {step.reason}"
+            verb = "send readers away" if step.retires or step.override is None else "serve nobody"
+            off = f", and set the view {step.override.value}" if step.override else ""
+            return "-", str(step.view), f"{verb}{off}: {step.reason}"
         case FailGeneration():
             return "-", _subject(step), f"give it up: {step.reason}"
         case DropGeneration():

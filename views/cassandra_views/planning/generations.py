@@ -24,6 +24,9 @@ class Context:
 
     Args:
         refresh, drop, abort: views for which a person asked this, whatever their files say.
+        drop_reason: why those of ``drop`` are dropped.
+        off: those of ``drop`` that have a file, or the next plan would create them again.
+        audit_fresh: see ``Target``.
         is_drop_allowed: whole views may be dropped (``--allow-drop``).
         is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
         has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
@@ -35,6 +38,9 @@ class Context:
     refresh: frozenset[ViewName] = frozenset()
     drop: frozenset[ViewName] = frozenset()
     abort: frozenset[ViewName] = frozenset()
+    drop_reason: str = "a person asked for it"
+    off: frozenset[ViewName] = frozenset()
+    audit_fresh: timedelta = timedelta(hours=1)
     is_drop_allowed: bool = False
     is_shrink_allowed: bool = False
     has_snapshot_option: bool = True
@@ -111,6 +117,25 @@ def find_former(definition: ViewDefinition, record: ViewRecord, context: Context
         if is_fit and is_in_grace and is_there(record.name, each, context.catalog):
             return each
     return None
+
+
+def needs_audit(each: Generation, context: Context) -> bool:
+    """Tell whether a generation must be audited before readers are sent to it."""
+    return each.audit is not Audit.PASSED or not _is_fresh(each.audited_at, context.now, context)
+
+
+def is_audit_due(each: Generation, context: Context) -> bool:
+    """Tell whether a generation was sent readers to on the word of an old audit: by a rollback, which is instant."""
+    return (
+        each.state is State.SERVING
+        and each.audit is Audit.PASSED
+        and each.served_at is not None
+        and not _is_fresh(each.audited_at, each.served_at, context)
+    )
+
+
+def _is_fresh(audited_at: datetime | None, moment: datetime, context: Context) -> bool:
+    return audited_at is not None and moment - audited_at <= context.audit_fresh
 
 
 def _has_literal(each: Generation, definition: ViewDefinition) -> bool:

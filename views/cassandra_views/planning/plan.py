@@ -74,6 +74,8 @@ def make_plan(
     marks = file_marks(project, target.keyspaces)
     project = complete_project(project, observed.catalog)
     records = {record.name: record for record in observed.records}
+    broken = {each.view for each in project.broken}
+    with_file = {view.name for view in project.views} | {name for name in request.drop if name.view in broken}
     context = Context(
         now=now,
         catalog=observed.catalog,
@@ -83,6 +85,9 @@ def make_plan(
         ),
         drop=request.drop,
         abort=request.abort,
+        drop_reason=request.drop_reason,
+        off=request.drop & with_file,
+        audit_fresh=target.audit_fresh,
         is_drop_allowed=request.is_drop_allowed,
         is_shrink_allowed=request.is_shrink_allowed,
         has_snapshot_option=target.has_snapshot_option,

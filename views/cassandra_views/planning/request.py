@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError, ViewsError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName, nearest
@@ -18,6 +19,7 @@ class Request:
     Args:
         only: plan these views alone; None plans all.
         unless_run: views of which this run has made a generation are not refreshed again.
+        drop_reason: why the views of ``drop`` are dropped.
     """
 
     only: frozenset[ViewName] | None = None
@@ -27,6 +29,7 @@ class Request:
     is_drop_allowed: bool = False
     is_shrink_allowed: bool = False
     unless_run: str | None = None
+    drop_reason: str = "a person asked for it"
 
     def is_for(self, view: str) -> bool:
         """Tell whether a view of that name is among those to be planned."""
@@ -90,6 +93,24 @@ def choose(
             )
     by_tag = {name for name, each in tagged.items() if not set(tags).isdisjoint(each)}
     return frozenset({resolve(name, known) for name in names} | by_tag)
+
+
+def refuse_without_file(record: ViewRecord, project: Project) -> None:
+    """Refuse to build a view that no file describes.
+
+    Raises:
+        ProjectError: it has none, and what became of it where nothing is left.
+    """
+    if any(view.name == record.name for view in project.views) or any(
+        each.view == record.name.view for each in project.broken
+    ):
+        return
+    absence = record.absence()
+    raise ProjectError(
+        f"it has no file, so there is nothing to build{f': {absence}' if absence else ''}",
+        on=str(record.name),
+        next="Write its file under views/, or name another view; 'views list' shows those there are",
+    )
 
 
 def refuse_frozen(record: ViewRecord, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +10,7 @@ from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ViewsError, ended
-from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.promise import find_lag
@@ -28,6 +29,7 @@ CONDITIONS = (
     "failed",
     "off",
     "frozen",
+    "dropped",
 )
 """Every word that a view's condition can be."""
 
@@ -41,10 +43,12 @@ class ViewStatus:
             person is to allow that it holds far fewer rows), ``pending`` (a file, and nothing
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
-            ``retired``, ``failed``, ``off``, ``frozen``.
+            ``retired``, ``failed``, ``off``, ``frozen``; where there is neither a file nor a generation
+            ``dropped``, or ``never made``.
         rows: of the newest serving generation, at its last audit; not of now.
         waiting: what a person must decide or correct before the view goes on; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
+        dropped: what became of its last generation, where none is left.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by whoever runs the views on schedule.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -76,21 +80,33 @@ class ViewStatus:
     owner: str = ""
     tags: tuple[str, ...] = ()
     project: str = ""
+    dropped: Dropped | None = None
     generations: tuple[Generation, ...] = ()
 
 
 def view_statuses(
-    project: Project, records: tuple[ViewRecord, ...], catalog: Catalog, now: datetime
+    project: Project,
+    records: tuple[ViewRecord, ...],
+    catalog: Catalog,
+    now: datetime,
+    *,
+    named: Collection[ViewName] = (),
 ) -> tuple[ViewStatus, ...]:
-    """Return the status of every view that a file or the registry knows, by name."""
+    """Return the status of every view that has a file or a generation, by name.
+
+    Args:
+        named: views that are in it also where nothing but their registry row is left.
+    """
     definitions = {view.name: view for view in complete_project(project, catalog).views}
+    broken = {each.view for each in project.broken}
+    with_file = {record.name for record in records if record.name in definitions or record.name.view in broken}
     by_name = {
-        record.name: record
-        for record in records
-        if record.is_live or record.override or record.failures or record.name in definitions
+        record.name: record for record in records if record.is_live or record.name in with_file or record.name in named
     }
     return tuple(
         _status(name, definitions.get(name), by_name.get(name) or ViewRecord(name=name), catalog, now)
+        if name in definitions or name in with_file or by_name[name].is_live
+        else _gone(by_name[name])
         for name in sorted(definitions.keys() | by_name.keys())
     )
 
@@ -136,6 +152,7 @@ def _status(
         owner=definition.owner if definition else "",
         tags=definition.tags if definition else (),
         project=record.project,
+        dropped=record.dropped if not record.is_live else None,
         generations=record.generations,
     )
 
@@ -144,6 +161,20 @@ def _live_base(record: ViewRecord, catalog: Catalog) -> str:
     """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
     found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
     return next((live.base for live in found if live is not None), "")
+
+
+def _gone(record: ViewRecord) -> ViewStatus:
+    """Return the status of a view of which nothing is left but what the registry remembers."""
+    return ViewStatus(
+        name=record.name,
+        condition="dropped" if record.was_made else "never made",
+        override=str(record.override) if record.override else "",
+        last_error=record.last_error,
+        failures=record.failures,
+        failed_at=record.failed_at,
+        project=record.project,
+        dropped=record.dropped,
+    )
 
 
 def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import Deferral, DropGeneration, FilePrecondition, Plan, Precondition, Refusal, Step
@@ -20,6 +20,7 @@ class Target:
         data_centers: how many nodes each has.
         local_dc: the one that is read and written in, where the settings name it.
         view_budget: how many views one base table may carry.
+        audit_fresh: for how long an audit is as good as a new one when readers return to a generation.
     """
 
     cluster: str
@@ -33,6 +34,7 @@ class Target:
     data_centers: Mapping[str, int] = field(default_factory=dict)
     local_dc: str | None = None
     view_budget: int = 20
+    audit_fresh: timedelta = timedelta(hours=1)
     has_snapshot_option: bool = True
 
     def new_plan(

@@ -66,6 +66,7 @@ def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: C
         version=mark.version,
         reason="the schema holds it and the registry does not know it",
         window_start=start,
+        window_declared=definition.window.declared if definition.window else "",
     )
 
 

@@ -30,8 +30,11 @@ from cassandra_views.planning.generations import (
     find_former,
     find_serving,
     generation_cql,
+    is_audit_due,
     is_resumable,
+    is_there,
     made_later,
+    needs_audit,
     next_number,
     vanished,
 )
@@ -103,7 +106,7 @@ def plan_view(
             steps.abandon(each, "given up by a person")
         return steps
     if name in context.drop:
-        _leave(record, context, steps, "a person asked for it", is_approved=True)
+        _leave(record, context, steps, context.drop_reason, is_approved=True)
     elif override and override.kind is OverrideKind.OFF:
         _leave(record, context, steps, f"override {override}", is_approved=context.is_drop_allowed)
     elif definition is None and not is_frozen:
@@ -118,6 +121,8 @@ def plan_view(
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
         if definition is not None and not is_frozen:
             _converge(definition, record, context, steps)
+        if not steps.create and not steps.finish:
+            _audit_returned(record, context, steps)
     _sweep(record, context, steps)
     return steps
 
@@ -125,9 +130,12 @@ def plan_view(
 def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
     """Retire a whole view; drop its generations where that is approved."""
     serving = record.in_state(State.SERVING)
-    if serving or record.read_from:
+    kept = record.override
+    is_off = kept is not None and kept.kind is OverrideKind.OFF and kept.until is None
+    override = OverrideKind.OFF if record.name in context.off and not is_off else None
+    if serving or record.read_from or override:
         retires = tuple(each.number for each in serving)
-        steps.clean.append(RetireView(view=record.name, retires=retires, reason=why))
+        steps.clean.append(RetireView(view=record.name, retires=retires, reason=why, override=override))
     for each in record.in_state(State.BUILDING, State.BUILT):
         steps.abandon(each, why)
     is_asked = record.name in context.drop
@@ -140,6 +148,13 @@ def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, 
             steps.withheld.append(drop)
         else:
             steps.note(f"generation {each.number} is dropped when its grace has ended")
+
+
+def _audit_returned(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+    """Audit what a rollback sent readers to, where that was not done right after it."""
+    for each in record.in_state(State.SERVING):
+        if is_audit_due(each, context) and is_there(record.name, each, context.catalog):
+            steps.finish.append(AuditGeneration(view=record.name, number=each.number, is_again=True))
 
 
 def _drop_replaced(record: ViewRecord, grace: timedelta, context: Context, steps: ViewSteps) -> None:
@@ -193,14 +208,17 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         return
     former = None if is_new else find_former(definition, record, context)
     if former is not None:
-        _finish(former.number, definition, record, context, steps, start, needs_build=False, needs_audit=False)
+        if needs_audit(former, context):
+            audit = AuditGeneration(view=record.name, number=former.number, is_again=True, is_return=True)
+            steps.finish.append(audit)
+        _finish(former.number, definition, record, context, steps, start, needs_build=False, is_unaudited=False)
         return
     lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
     if lost is not None:
         if lost.window_start != start:
             steps.note(_MOVED_ON)
         steps.create.append(lost)
-        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, needs_audit=True)
+        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, is_unaudited=True)
         return
     base_mark = mark_of_base(context.catalog.find_table(record.name.keyspace, definition.base))
     if not is_refresh and is_given_up(record, definition, base_mark):
@@ -219,9 +237,10 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         reason=reason,
         window_start=start,
         base_mark=base_mark,
+        window_declared=definition.window.declared if definition.window else "",
     )
     steps.create.append(create)
-    _finish(number, definition, record, context, steps, start, needs_build=True, needs_audit=True)
+    _finish(number, definition, record, context, steps, start, needs_build=True, is_unaudited=True)
 
 
 def _resume(
@@ -243,7 +262,6 @@ def _resume(
         )
         steps.create.append(create)
     is_building = each.state is State.BUILDING
-    is_audited = each.audit is Audit.PASSED
     _finish(
         each.number,
         definition,
@@ -252,7 +270,7 @@ def _resume(
         steps,
         each.window_start,
         needs_build=is_building,
-        needs_audit=not is_audited,
+        is_unaudited=needs_audit(each, context),
     )
 
 
@@ -265,7 +283,7 @@ def _finish(
     start: datetime | None,
     *,
     needs_build: bool,
-    needs_audit: bool,
+    is_unaudited: bool,
 ) -> None:
     name = record.name
     serving = find_serving(record, context)
@@ -274,7 +292,7 @@ def _finish(
     min_rows = find_min_rows(serving, definition, context.now) if is_next else None
     if needs_build:
         steps.finish.append(AwaitBuild(view=name, number=number))
-    if needs_audit:
+    if is_unaudited:
         steps.finish.append(AuditGeneration(view=name, number=number))
     steps.finish.append(
         ServeGeneration(

@@ -83,6 +83,8 @@ class EnvConfig(Strict):
     """How long readers keep the pointer to what serves; a view's grace is at least twice this."""
     ddl_timeout_seconds: float = 15.0
     """How long one CREATE or DROP may take; the lease outlives it."""
+    audit_fresh_seconds: float = 3600.0
+    """For how long an audit is as good as a new one when readers return to a generation."""
     history_days: int = 90
     """How long the registry's history is kept."""
     freeze_after: int = Field(default=5, ge=0)
