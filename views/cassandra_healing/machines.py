@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cassandra_healing.setting_types import Number
+
 
 class Machines(BaseModel):
     """How the machines of a cluster are made, started and ended. Without it nothing is restarted or replaced."""
@@ -37,13 +39,13 @@ class Machines(BaseModel):
     """A command that removes what is left of a former node; none where applying the plan removes all."""
     audit: tuple[str, ...] = ()
     """A command that looks at what the cluster serves when a node was replaced, such as ["views", "audit"]."""
-    command_minutes: float = Field(default=10.0, gt=0)
+    command_minutes: Number = Field(default=10.0, gt=0, le=10080)
     """How long restart, fence and terminate may each take."""
-    apply_minutes: float = Field(default=240.0, gt=0)
+    apply_minutes: Number = Field(default=240.0, gt=0, le=10080)
     """How long applying a plan may take: longer than a node's data streams."""
-    normal_minutes: float = Field(default=60.0, gt=0)
+    normal_minutes: Number = Field(default=60.0, gt=0, le=10080)
     """How long a new node may take to be in its place after that."""
-    repair_minutes: float = Field(default=1440.0, gt=0)
+    repair_minutes: Number = Field(default=1440.0, gt=0, le=43200)
     """How long repair and audit may each take."""
     folder: Path | None = None
     """Where the commands are run; else the folder of views.toml."""

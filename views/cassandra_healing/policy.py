@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cassandra_healing.machines import Machines
 from cassandra_healing.mode import Mode as Mode
 from cassandra_healing.services.config import ServicePolicy, check_needs
+from cassandra_healing.setting_types import Number, Whole
 
 
 class Policy(BaseModel):
@@ -21,47 +22,47 @@ class Policy(BaseModel):
 
     mode: Mode = Mode.APPROVE
     """What becomes of a decision to restart or replace: dry-run, approve, automatic."""
-    look_seconds: float = Field(default=10.0, ge=1)
+    look_seconds: Number = Field(default=10.0, ge=1, le=3600)
     """How often the cluster is looked at."""
-    timeout_seconds: float = Field(default=2.0, gt=0)
+    timeout_seconds: Number = Field(default=2.0, gt=0, le=300)
     """How long an observer waits for an answer."""
-    still_seconds: float = Field(default=8.0, ge=2)
+    still_seconds: Number = Field(default=8.0, ge=2, le=600)
     """A heartbeat that has not grown for so long is a bad sign. Gossip brings one each second."""
-    slow_seconds: float = Field(default=1.0, gt=0)
+    slow_seconds: Number = Field(default=1.0, gt=0, le=300)
     """An answer that takes longer is slow."""
-    observers: int = Field(default=3, ge=2)
+    observers: Whole = Field(default=3, ge=2, le=100)
     """So many must call a node dead, none may say that it lives."""
-    grace_looks: int = Field(default=10, ge=1)
+    grace_looks: Whole = Field(default=10, ge=1, le=10000)
     """A node is left alone until it was down for so many looks in a row,"""
-    grace_minutes: float = Field(default=15.0, gt=0)
+    grace_minutes: Number = Field(default=15.0, gt=0, le=10080)
     """and for so long. Longer than a restart takes."""
-    startup_minutes: float = Field(default=10.0, ge=0)
+    startup_minutes: Number = Field(default=10.0, ge=0, le=10080)
     """A node whose process is younger is left alone, whatever is seen of it."""
-    restart_minutes: float = Field(default=10.0, gt=0)
+    restart_minutes: Number = Field(default=10.0, gt=0, le=10080)
     """How long a node may take to come back after a restart of ours."""
-    settle_looks: int = Field(default=5, ge=1)
+    settle_looks: Whole = Field(default=5, ge=1, le=10000)
     """A node that came back counts as away until it was up for so many looks in a row."""
-    gap_minutes: float = Field(default=3.0, gt=0)
-    """Where nobody looked for longer, all graces begin anew."""
-    flaps: int = Field(default=3, ge=2)
+    gap_minutes: Number = Field(default=3.0, gt=0, le=10080)
+    """Where nobody looked for longer, all graces begin again."""
+    flaps: Whole = Field(default=3, ge=2, le=1000)
     """A node that went away so often is flapping,"""
-    flap_minutes: float = Field(default=60.0, gt=0)
+    flap_minutes: Number = Field(default=60.0, gt=0, le=10080)
     """counted over this time."""
-    page_minutes: float = Field(default=120.0, gt=0)
+    page_minutes: Number = Field(default=120.0, gt=0, le=10080)
     """A person is called where the cluster was not well for so long. Less than max_hint_window (3 hours)."""
     restart: bool = True
     """Whether a restart is tried before a replacement."""
-    restarts_per_day: int = Field(default=2, ge=0)
+    restarts_per_day: Whole = Field(default=2, ge=0, le=1000)
     """Of one node, within 24 hours."""
-    replacements_per_day: int = Field(default=1, ge=0)
+    replacements_per_day: Whole = Field(default=1, ge=0, le=1000)
     """Of the whole cluster, within 24 hours."""
-    approve_minutes: float = Field(default=60.0, gt=0)
+    approve_minutes: Number = Field(default=60.0, gt=0, le=10080)
     """How long a person may take to approve; nobody's answer is a no."""
-    step_failures: int = Field(default=3, ge=1)
+    step_failures: Whole = Field(default=3, ge=1, le=1000)
     """A step of a replacement that failed so often is tried again only when a person has said so."""
-    hold_seconds: float = Field(default=60.0, ge=3)
+    hold_seconds: Number = Field(default=60.0, ge=3, le=3600)
     """So long after its death another healer goes on with what one was doing."""
-    disk_full_share: float = Field(default=0.95, gt=0, le=1)
+    disk_full_share: Number = Field(default=0.95, gt=0, le=1)
     """A data disk that is fuller helps no restart and no replacement."""
     machine_command: tuple[str, ...] = ()
     """A command that prints running, stopped, gone or unknown; {address} and {host_id} name the node."""
@@ -69,7 +70,7 @@ class Policy(BaseModel):
     """Keyspaces whose replicas may be lost."""
     keyspace: str = Field(default="cluster_health", pattern=r"^[a-z][a-z0-9_]{0,47}$")
     """Where looks and the journal are kept, in the cluster itself."""
-    history_hours: float = Field(default=72.0, gt=0)
+    history_hours: Number = Field(default=72.0, gt=0, le=87600)
     """How long looks are kept. The journal is kept for good."""
     machines: Machines = Machines()
     """How its machines are made, started and ended."""

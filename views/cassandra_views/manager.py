@@ -12,6 +12,7 @@ from cassandra_views.lifecycle.decisions import Decisions
 from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
 from cassandra_views.lifecycle.work import Work
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.planner import Planner
@@ -19,6 +20,7 @@ from cassandra_views.planning.files import file_marks, refuse_changed_files
 from cassandra_views.project.config import Settings
 
 
+@checked_arguments()
 class ViewManager(Planner):
     """Keeps the views of one project on one cluster.
 
@@ -120,7 +122,7 @@ class ViewManager(Planner):
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
     ) -> Outcome:
-        """Build a new generation of each view and send readers to it, also where nothing has changed."""
+        """Build a new generation of each view and switch readers to it, also where nothing has changed."""
         return self.apply(self.plan_refresh(names, tags=tags, allow_shrink=allow_shrink))
 
     def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:

@@ -16,14 +16,16 @@ from cassandra_views.cluster.preflight import ClusterFacts
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.cluster.registry import Event, Registry
 from cassandra_views.cluster.registry import author as default_author
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
 from cassandra_views.observer import Observer
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.cost import costs_of
+from cassandra_views.planning.definition_diff import DefinitionDiff, make_diff
 from cassandra_views.planning.each import WAITING, ViewWork, judged, work_of
 from cassandra_views.planning.generations import Context
 from cassandra_views.planning.plan import Observed, make_plan
@@ -33,6 +35,7 @@ from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
 
 
+@checked_arguments()
 class Planner:
     """Looks at the views of one project on one cluster, and plans; changes nothing.
 
@@ -208,17 +211,42 @@ class Planner:
         """Return how far the build of a generation is, node by node. Reads only."""
         return look(self._database, view.keyspace, view.physical(number))
 
-    def status(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> tuple[ViewStatus, ...]:
-        """Return what stands, for every view that a file or the registry knows. Reads only.
+    def status(
+        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), with_gone: bool = False
+    ) -> tuple[ViewStatus, ...]:
+        """Return what stands, for every view that has a file or a generation. Reads only.
 
         Args:
-            names, tags: these views alone; without any, all.
+            names, tags: these views alone; without any, all. One that is named is told of whatever is left of it.
+            with_gone: also those that have neither.
         """
         only = self._chosen(names, tags)
         project = self._observer.project_of_registry()
         observed = self._observer.observe(project)
-        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=only or ())
+        named = {record.name for record in observed.records} if with_gone else only or ()
+        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=named)
         return tuple(each for each in found if only is None or each.name in only)
+
+    def diff(self, name: str) -> DefinitionDiff:
+        """Return what the view's file says otherwise than the generation that serves, or the newest one. Reads only.
+
+        Raises:
+            ProjectError: there is no file, or nothing to compare it with.
+        """
+        view = self._observer.resolve(name)
+        record = self._observer.record(view)
+        project = self.project()
+        refuse_without_file(record, project)
+        definition = next((each for each in project.views if each.name == view), None)
+        if definition is None:
+            raise next(each.error for each in project.broken if each.view == view.view)
+        if not record.generations:
+            raise ProjectError(
+                f"there is no generation to compare its file with: {record.absence()}",
+                on=str(view),
+                next=f"'views plan {view.view}' shows what would be made",
+            )
+        return make_diff((record.in_state(State.SERVING) or record.generations)[-1], definition, record)
 
     def record(self, name: str) -> ViewRecord:
         """Return everything the registry holds of a view. Reads only."""
@@ -267,7 +295,8 @@ class Planner:
             keeps_snapshot=not self._observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        return replace(plan, costs=costs)
+        doubts = self._observer.doubts(plan.steps, project, observed.catalog, self._clock())
+        return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 
 __all__ = ["Planner"]

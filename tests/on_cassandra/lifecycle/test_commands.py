@@ -166,6 +166,36 @@ def test_failed_runs_are_told(two: Workshop, views: Views) -> None:
     assert (record["failures"], record["failed_at"]) == (2, "2026-03-10T12:00:00Z")
 
 
+def test_a_view_of_which_nothing_is_left_is_told_by_every_command(two: Workshop, views: Views) -> None:
+    late = two.full("late")
+    views("drop", late, "--yes", "--reason", "nobody reads it")
+    dropped = "dropped 2026-03-10T12:00:00Z by ann: nobody reads it"
+    assert f"{late} was {dropped}" in views("status", late), "it still has a file, and is off"
+    two.remove_view("late")
+    assert late not in views("status")
+    told = views("status", late)
+    assert cells(told)[0][:2] == [late, "dropped"]
+    assert f"{late} was {dropped}" in told
+    (each,) = parsed(views("status", late, "--format", "json"))["views"]
+    assert each["dropped"] == {"at": "2026-03-10T12:00:00Z", "by": "ann", "reason": "nobody reads it"}
+    for command in ("why", "show"):
+        assert f"nothing of it exists: it was {dropped}" in views(command, late).replace(
+            "exists      nothing:", "nothing of it exists:"
+        )
+    assert parsed(views("why", late, "--format", "json"))["status"]["condition"] == "dropped"
+    assert "dropped" in views("history", late)
+    for command in ("rollback", "refresh", "name", "query", "freeze", "off", "audit"):
+        more = ("--reason", "x") if command in ("freeze", "off") else ()
+        assert f"it was {dropped}" in views(command, late, *more, code=1)
+    assert cells(views("on", late, "--reason", "tidy")) == [[late, "it has no file", "-", "tidy"]]
+    assert two.record("late").override is None
+    # It is made again as any other, and nothing of the past is told of it then.
+    two.write_view("late", READINGS.view, window=WINDOW)
+    two.apply()
+    assert two.record("late").dropped is None
+    assert cells(views("status", late))[0][1] == "serving"
+
+
 def test_a_wrong_file_stops_only_its_own_view(views: Views, two: Workshop) -> None:
     good, late = two.full(VIEW), two.full("late")
     views("refresh", good, "--yes")
@@ -231,33 +261,3 @@ def test_a_plan_is_refused_whose_files_have_changed(views: Views, two: Workshop)
     views("apply", "--plan", "plan.json", "--yes", code=1)
     assert two.record(VIEW) == before, "nothing was begun"
     views("plan", good)
-
-
-def test_a_view_of_which_nothing_is_left_is_told_by_every_command(two: Workshop, views: Views) -> None:
-    late = two.full("late")
-    views("drop", late, "--yes", "--reason", "nobody reads it")
-    dropped = "dropped 2026-03-10T12:00:00Z by ann: nobody reads it"
-    assert f"{late} was {dropped}" in views("status", late), "it still has a file, and is off"
-    two.remove_view("late")
-    assert late not in views("status")
-    told = views("status", late)
-    assert cells(told)[0][:2] == [late, "dropped"]
-    assert f"{late} was {dropped}" in told
-    (each,) = parsed(views("status", late, "--format", "json"))["views"]
-    assert each["dropped"] == {"at": "2026-03-10T12:00:00Z", "by": "ann", "reason": "nobody reads it"}
-    for command in ("why", "show"):
-        assert f"nothing of it exists: it was {dropped}" in views(command, late).replace(
-            "exists      nothing:", "nothing of it exists:"
-        )
-    assert parsed(views("why", late, "--format", "json"))["status"]["condition"] == "dropped"
-    assert "dropped" in views("history", late)
-    for command in ("rollback", "refresh", "name", "query", "freeze", "off", "audit"):
-        more = ("--reason", "x") if command in ("freeze", "off") else ()
-        assert f"it was {dropped}" in views(command, late, *more, code=1)
-    assert cells(views("on", late, "--reason", "tidy")) == [[late, "it has no file", "-", "tidy"]]
-    assert two.record("late").override is None
-    # It is made again as any other, and nothing of the past is told of it then.
-    two.write_view("late", READINGS.view, window=WINDOW)
-    two.apply()
-    assert two.record("late").dropped is None
-    assert cells(views("status", late))[0][1] == "serving"

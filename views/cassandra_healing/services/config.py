@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cassandra_healing.mode import Mode
+from cassandra_healing.setting_types import Number, Whole
 
 CLUSTER = "cluster"
 """In ``needs``: the nodes of Cassandra."""
@@ -52,7 +53,7 @@ class ServicePolicy(BaseModel):
     """heartbeat: a query of CQL whose first value tells when it last wrote."""
     time_format: str = ""
     """heartbeat: how that is written where it is a text, as strptime has it; else a timestamp or a WRITETIME."""
-    max_age_seconds: float = Field(default=60.0, gt=0)
+    max_age_seconds: Number = Field(default=60.0, gt=0, le=604800)
     """heartbeat: what is older is a bad sign."""
     probe_command: tuple[str, ...] = ()
     """probe: a command that ends with 0 where it works, with 75 where that cannot be told, else with any other."""
@@ -62,23 +63,23 @@ class ServicePolicy(BaseModel):
     """Restarts it, and ends with 0 when that is done; can be run again. {name}, {address} and {why} are filled in."""
     replace_command: tuple[str, ...] = ()
     """Makes a new one in its place, likewise."""
-    command_seconds: float = Field(default=600.0, gt=0)
+    command_seconds: Number = Field(default=600.0, gt=0, le=86400)
     """How long each of these two may take."""
     needs: tuple[str, ...] = ()
     """Other services, or "cluster": while one of them is not well, nothing is done to this one."""
-    timeout_seconds: float = Field(default=5.0, gt=0)
+    timeout_seconds: Number = Field(default=5.0, gt=0, le=300)
     """How long an observer waits for an answer."""
-    grace_looks: int = Field(default=3, ge=1)
+    grace_looks: Whole = Field(default=3, ge=1, le=10000)
     """It is left alone until it was down for so many looks in a row,"""
-    grace_minutes: float = Field(default=2.0, ge=0)
+    grace_minutes: Number = Field(default=2.0, ge=0, le=10080)
     """and for so long."""
-    back_minutes: float = Field(default=3.0, gt=0)
+    back_minutes: Number = Field(default=3.0, gt=0, le=10080)
     """How long it may take to come back after a restart or replacement of ours."""
-    restarts_per_day: int = Field(default=5, ge=0)
+    restarts_per_day: Whole = Field(default=5, ge=0, le=1000)
     """Within 24 hours."""
-    replacements_per_day: int = Field(default=1, ge=0)
+    replacements_per_day: Whole = Field(default=1, ge=0, le=1000)
     """Within 24 hours."""
-    page_minutes: float = Field(default=30.0, gt=0)
+    page_minutes: Number = Field(default=30.0, gt=0, le=10080)
     """A person is called where it was not found at work for so long, whatever is waited for."""
 
     @model_validator(mode="after")

@@ -89,7 +89,7 @@ def plan(
     allow_shrink: AllowShrink = False,
     detailed_exitcode: Annotated[
         bool,
-        typer.Option("--detailed-exitcode", help="Exit 0 where nothing is to do, 2 where there are changes."),
+        typer.Option("--detailed-exitcode", help="Exit 2 where there are changes, 0 where there are none."),
     ] = False,
     save: Annotated[
         Path | None,
@@ -97,7 +97,7 @@ def plan(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what would be done so that the cluster is as the files say; changes nothing."""
+    """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.planning.plan_json import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
@@ -146,8 +146,8 @@ def apply(
 ) -> None:
     """Do what 'plan' shows: create, await, audit, serve; retire and drop what was replaced.
 
-    A run that was stopped at any point is gone on with by the next. Readers are sent to a generation
-    only when it is built on every node and agrees with its base.
+    A run that was stopped at any point is resumed by the next one. Readers switch to a generation only when
+    it is built on every node and agrees with its base.
     """
     selection = selection_of(names, tag, base, owner, state, exclude)
 
@@ -194,7 +194,7 @@ def refresh(
     without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Build a new generation of each view and send readers to it, also where nothing has changed."""
+    """Build a new generation of each view and switch readers to it, also where nothing has changed."""
     selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
@@ -219,7 +219,7 @@ def rollback(
     reason: Reason = "rolled back",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Send readers to the former generation, at once; it is still fed, so nothing is lost.
+    """Switch readers back to the former generation, at once; Cassandra still feeds it, so nothing is lost.
 
     Possible as long as its grace lasts. Where the file asks for something else than the former
     generation holds, the view is frozen until 'views on NAME'.
@@ -240,7 +240,7 @@ def drop(
     reason: Reason = "dropped by a person",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Send readers away from a view and drop all its generations, at once.
+    """Retire a view and drop all its generations, at once.
 
     A view that still has a file is set 'off', or the next apply would create it again;
     'views on NAME' ends that.
@@ -260,7 +260,7 @@ def abort(
     yes: Yes = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Give up the generation that is being built and drop it; what serves is left alone."""
+    """Stop building a generation and drop it; what serves is left alone."""
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
 
 

@@ -26,6 +26,7 @@ from cassandra_views.cli.context import (
 from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady, ViewsError
+from cassandra_views.model.names import quoted
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.selection import Selection
 
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
         list_views: ("views list", "views list --base orders --state stale", "views list -q --exclude 'test_*'"),
         show: ("views show orders_by_day",),
         why: ("views why orders_by_day",),
+        diff: ("views diff orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
     }
     read: dict[Callable[..., Any], tuple[str, ...]] = {
@@ -72,7 +74,8 @@ def status(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what serves, what is under way and what waits, one line a view."""
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
+    from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
         age_text,
@@ -119,8 +122,11 @@ def status(
         if each.rollback_until:
             out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
-            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
-            out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
+            what = f": {each.found}" if each.found else ""
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
+            out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.audit_first_time:
+            out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
             late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
             text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
@@ -221,7 +227,7 @@ def show(
 
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
     with managed(context) as manager:
         (view,) = manager.status([name])
         record = manager.record(name)
@@ -238,7 +244,10 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         each = next((one for one in record.generations if one.physical == entry.name), None)
         if each is not None:
             out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
-            out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
+            found = f", {each.verdict}" if each.verdict else ""
+            out.print(
+                f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
     if absence := record.absence():
@@ -264,6 +273,26 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         out.print("  the next apply would do nothing")
 
 
+def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Show what changed in a view's definition, between the generation that serves and its file.
+
+    Both are shown in one canonical form, so that layout and comments are no difference.
+    """
+    with managed(context) as manager:
+        found = manager.diff(name)
+    if format is Format.JSON:
+        print_json({"diff": found})
+        return
+    if not found.changes:
+        out.print(f"{escape(str(found.view))}: its file says what generation {found.generation} holds")
+        return
+    for line in found.lines:
+        colour = {"+": "green", "-": "red"}.get(line[:1])
+        out.print(f"[{colour}]{escape(line)}[/{colour}]" if colour else escape(line))
+    for change in found.changes:
+        out.print(f"  [yellow]![/yellow] {escape(change)}")
+
+
 def history(
     context: typer.Context,
     name: Name,
@@ -271,7 +300,7 @@ def history(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
     with managed(context) as manager:
         events = manager.history(name, limit=limit)
     if format is Format.JSON:
@@ -302,13 +331,13 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         raise ViewNotReady(
             f"nothing serves{f': {absence}' if absence else ''}",
             on=str(record.name),
-            next=f"'views why {record.name.view}' tells the reason",
+            next=f"'views why {record.name.view}' shows the reason",
         )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
         return
     for entry in record.read_from:
-        typer.echo(f"{record.name.keyspace}.{entry.name}")
+        typer.echo(f"{quoted(record.name.keyspace)}.{quoted(entry.name)}")
 
 
 def query(
@@ -320,7 +349,7 @@ def query(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
     page: Annotated[
-        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+        str | None, typer.Option(help="Continue after the page that ended with this token.", metavar="TOKEN")
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
@@ -361,11 +390,11 @@ def query(
         )
         return
     if rows:
-        shown = table(*(escape(column.name) for column in view.columns))
+        shown = table(*(column.name for column in view.columns))
         for row in rows:
             shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
-    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
 
 

@@ -111,7 +111,7 @@ def render(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Print the CREATE statement that each view file stands for now; needs no cluster."""
+    """Print the CREATE statement of each view file, with the window of now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.planning.request import resolve
@@ -158,7 +158,7 @@ def render(
     for view in views:
         start = view.window_start(now)
         window = f", window {view.window} from {instant_text(start)}" if start else ""
-        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim")
+        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim", soft_wrap=True)
         typer.echo(statement(view) + ";\n")
     raise_last(project.errors if name is None else ())
 

@@ -35,7 +35,7 @@ def selection_of(
 
 def find_selected(manager: ViewManager, selection: Selection) -> tuple[ViewStatus, ...]:
     """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
-    return select(selection, manager.status())
+    return select(selection, manager.status(with_gone=bool(selection.names)))
 
 
 def table_names(incomplete: str) -> list[str]:

@@ -126,12 +126,12 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             last_error=first["last_error"] or "",
             failures=first.get("failures") or 0,  # a registry that an older program made lacks the column
             failed_at=_utc(first.get("failed_at")),
+            rolled_back_from=first.get("rolled_back_from"),
+            dropped=dropped,
             failed_builds=first.get("failed_builds") or 0,
             failed_version=first.get("failed_version") or "",
             failed_base=first.get("failed_base") or "",
             failed_reason=first.get("failed_reason") or "",
-            rolled_back_from=first.get("rolled_back_from"),
-            dropped=dropped,
             project=first["project"] or "",
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )

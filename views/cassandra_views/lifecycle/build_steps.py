@@ -137,7 +137,9 @@ class BuildSteps:
         on = f"{view} generation {number}"
         _record, each = self._ledger.get(view, number, State.BUILT)
         standing = self._get_standing(view, each)
-        verdict = compare(self._database, self._listener, view, each, standing, remains="It was not served")
+        verdict = compare(
+            self._database, self._listener, view, each, standing, remains="It was not served", time=step.time
+        )
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),

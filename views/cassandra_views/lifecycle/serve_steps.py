@@ -11,7 +11,7 @@ from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.row_count import find_row_count
 from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
-from cassandra_views.model.generation import NO_FAILED_BUILDS, Audit, Generation, Serving, State
+from cassandra_views.model.generation import DROP_REASON, NO_FAILED_BUILDS, Audit, Generation, Serving, State
 from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.shrink import min_rows_of, shrink_error
@@ -134,7 +134,7 @@ class ServeSteps:
             if any(entry.name == each.physical for entry in record.read_from):
                 raise StalePlan("it serves, and nothing that serves is dropped", on=on, next="Plan again")
             if each.state is not State.DROPPING:
-                self._ledger.change(view, generations={step.number: {"state": State.DROPPING}})
+                self._ledger.change(view, generations={step.number: dropping_columns(step.reason)})
                 self._ledger.intend(view, "drop", number=step.number, detail=step.reason)
             self._ddl.drop_view(held, view.keyspace, each.physical, on)
             statics: dict[str, Any] = {}
@@ -161,6 +161,11 @@ class ServeSteps:
             self._ledger.intend(view, "sweep", number=step.number, detail=step.reason)
             self._ddl.drop_view(held, view.keyspace, view.physical(step.number), on)
         return "dropped"
+
+
+def dropping_columns(reason: str) -> dict[str, object]:
+    """Return what is written before a DROP is sent; a run that finishes it knows the reason from there."""
+    return {"state": State.DROPPING, "reason": f"{DROP_REASON}{reason}"}
 
 
 def _described(each: Generation) -> str:

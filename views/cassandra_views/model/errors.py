@@ -22,6 +22,7 @@ what state remains, what to do next. Library code raises; only the command line 
         ViewNotReady         nothing that serves covers what was asked for
           NotCovered         the view serves, but not the time that was asked for
         BadRead              the read itself is wrong: unknown column, bad page token
+        UnreadableData       the rows cannot be read as they stand, however often it is tried
 """
 
 from __future__ import annotations
@@ -169,3 +170,7 @@ class NotCovered(ViewNotReady):
 
 class BadRead(ReadError):
     """The read itself is wrong: an unknown column, a value of the wrong kind, a bad page token."""
+
+
+class UnreadableData(ReadError):
+    """The rows cannot be read as they stand, and reading again is no use: something is to be done first."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
+from cassandra_views.model.verdict import Method, Verdict
 
 
 class State(StrEnum):
@@ -36,6 +37,10 @@ MOVES: dict[State, frozenset[State]] = {
     State.DROPPED: frozenset(),
 }
 """The one table of state moves: nothing that serves is dropped, and ``dropping`` is one-way."""
+
+
+DROP_REASON = "drop: "
+"""How the reason of a generation begins that is being dropped."""
 
 
 class Audit(StrEnum):
@@ -139,11 +144,11 @@ class Generation:
     """One physical materialized view; times are aware UTC, None where it has not happened.
 
     Args:
+        window_declared: the window as its file said it (``Window.declared``), empty for a view over its whole base
+            and where an older program made the generation.
         base_mark: of the base table's columns when it was made.
         compared_to: the generation beside which it holds far too few rows to be served without a person.
         compared_rows: how many rows that one held then, of the same window.
-        window_declared: the window as its file said it (``Window.declared``), empty for a view over its whole base
-            and where an older program made the generation.
         rows_built: its rows, as the last audit counted them.
         audit_base_rows: the rows that its base should have given it then; this and what follows is None or empty
             before an audit compared rows.
@@ -183,6 +188,21 @@ class Generation:
     compared_rows: int | None = None
 
     @property
+    def verdict(self) -> Verdict | None:
+        """What the last audit that compared rows counted, without examples; None before the first."""
+        if self.audit_base_rows is None or self.rows_built is None:
+            return None
+        return Verdict(
+            base_rows=self.audit_base_rows,
+            view_rows=self.rows_built,
+            missing_rows=self.audit_missing_rows or 0,
+            extra_rows=self.audit_extra_rows or 0,
+            is_partial=self.audit_is_partial,
+            method=Method.named(self.audit_method),
+            first_time=self.audit_first_time,
+        )
+
+    @property
     def lost_all_rows(self) -> bool:
         """Tell whether the last audit found the base's rows, and none of them in the view."""
         return self.audit is Audit.FAILED and self.rows_built == 0 and bool(self.audit_base_rows)
@@ -217,11 +237,11 @@ class ViewRecord:
     Args:
         failures: runs in a row that failed; 0 after a generation was sent readers to.
         failed_at: when the last of them failed.
+        rolled_back_from: the generation that a rollback left, as long as what it went back to serves.
+        dropped: what became of the last generation, where none is left.
         failed_builds: generations in a row that failed for one reason, of one version on one shape of the base table;
             0 after a generation was served. The reason of the last one, its version and the mark of its base are in
             ``failed_reason``, ``failed_version`` and ``failed_base``.
-        rolled_back_from: the generation that a rollback left, as long as what it went back to serves.
-        dropped: what became of the last generation, where none is left.
     """
 
     name: ViewName
@@ -235,12 +255,12 @@ class ViewRecord:
     last_error: str = ""
     failures: int = 0
     failed_at: datetime | None = None
+    rolled_back_from: int | None = None
+    dropped: Dropped | None = None
     failed_builds: int = 0
     failed_version: str = ""
     failed_base: str = ""
     failed_reason: str = ""
-    rolled_back_from: int | None = None
-    dropped: Dropped | None = None
     project: str = ""
     generations: tuple[Generation, ...] = ()
 

@@ -110,12 +110,14 @@ class AuditGeneration:
         is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
             builds another one where it differs.
         is_return: it is retired, and readers are to be sent to it again.
+        time: of a generation with a window that does not serve yet: the base's time column.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
     is_return: bool = False
+    time: TimeColumn | None = None
     kind: Literal["audit_generation"] = "audit_generation"
 
 
@@ -124,11 +126,11 @@ class ServeGeneration:
     """Send readers to the generation and retire those that served, in one conditional batch.
 
     Args:
-        min_rows: with fewer rows it waits for a person, if what serves holds more indeed; None serves any number.
-        min_rows_percent, time, window_start: by which the rows of what serves are counted then.
         rolled_back_from: the generation that served, where a person asked to go back from it.
         override: what the same batch decides over the view's file.
         reason: why a person asked for it.
+        min_rows: with fewer rows it waits for a person, if what serves holds more indeed; None serves any number.
+        min_rows_percent, time, window_start: by which the rows of what serves are counted then.
     """
 
     view: ViewName
@@ -139,13 +141,13 @@ class ServeGeneration:
     next_due: datetime | None = None
     retires: tuple[int, ...] = ()
     needs_audit: bool = True
+    rolled_back_from: int | None = None
+    override: OverrideKind | None = None
+    reason: str = ""
     min_rows: int | None = None
     min_rows_percent: int = 0
     time: TimeColumn | None = None
     window_start: datetime | None = None
-    rolled_back_from: int | None = None
-    override: OverrideKind | None = None
-    reason: str = ""
     kind: Literal["serve_generation"] = "serve_generation"
 
 

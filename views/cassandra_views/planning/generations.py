@@ -13,6 +13,7 @@ from cassandra_views.model.generation import Audit, Generation, State, ViewRecor
 from cassandra_views.model.names import ViewName, parse_physical, table_id
 from cassandra_views.model.steps import Cause
 from cassandra_views.model.times import instant_text
+from cassandra_views.planning.definition_diff import reason_of_change, window_changes
 
 _SKEW = timedelta(minutes=5)
 """Clocks that differ by less are as good as one."""
@@ -162,9 +163,15 @@ def cause_of(
         return Cause.CREATE, f"generation {lost[-1].number} is gone from the schema" if lost else "nothing serves yet"
     if serving.audit is Audit.FAILED:
         when = f" at {instant_text(serving.audited_at)}" if serving.audited_at else ""
-        return Cause.REPAIR, f"the audit of generation {serving.number}{when} found that it differs from its base"
+        found = f": {serving.verdict}" if serving.verdict else ""
+        return (
+            Cause.REPAIR,
+            f"the audit of generation {serving.number}{when} found that it differs from its base{found}",
+        )
     if serving.version != definition.version:
-        return Cause.CHANGE, f"the definition changed ({serving.version[:11]} to {definition.version[:11]})"
+        return Cause.CHANGE, reason_of_change(serving, definition, record)
+    if serving.window_start != start and (changes := window_changes(serving, definition)):
+        return Cause.CHANGE, "; ".join(changes)
     if serving.window_start != start:
         was = instant_text(serving.window_start) if serving.window_start else "the whole base"
         to = instant_text(start) if start else "the whole base"
@@ -185,7 +192,9 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
         version=definition.version,
         start=instant_text(start) if start else "",
     )
-    options = [("comment", str(mark)), ("id", str(table_id(name.keyspace, physical)))]
+    own = statement.find_option("comment")
+    text = f"{own.value} {mark}" if own is not None and own.value else str(mark)
+    options = [("comment", text), ("id", str(table_id(name.keyspace, physical)))]
     named = {option.name for option in statement.options}
     if context.has_snapshot_option:
         options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]

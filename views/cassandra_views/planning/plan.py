@@ -13,7 +13,7 @@ from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import RegistryError, ViewsError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     CreateRegistry,
@@ -120,8 +120,9 @@ def make_plan(
             planned.append(plan_view(name, definition, record, context))
         except ViewsError as error:
             refused.append(Refusal.of(str(name), error))
-    # What differs from its base is repaired before all else.
-    planned.sort(key=lambda each: not each.is_repair)
+    # What differs from its base is repaired before all else, and first what lost all of its rows.
+    empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
+    planned.sort(key=lambda each: (not each.is_repair, each.name not in empty))
     refused += [Refusal.of(str(each.name), each.waits) for each in planned if each.waits]
     batch = limit_to_budgets(planned, definitions, records, observed.catalog, target.view_budget, now)
 

@@ -38,7 +38,7 @@ def get_former(record: ViewRecord) -> Generation:
         raise ProjectError(
             f"there is nothing to go back to: {record.absence()}",
             on=str(record.name),
-            next="A view that has a file is built again by 'views apply'",
+            next="'views apply' makes a view that has a file",
         )
     raise ProjectError(
         "there is no former generation to go back to: each is kept for its grace period alone",

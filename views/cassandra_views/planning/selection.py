@@ -39,10 +39,10 @@ def select(selection: Selection, statuses: Sequence[ViewStatus]) -> tuple[ViewSt
     Raises:
         ProjectError: a name, tag, base, owner, condition or exclusion fits no view at all: it is a typing error.
     """
-    meant = {each.name for each in statuses}
+    meant = {each.name for each in statuses if not each.is_gone}
     if selection.names or selection.tags:
         tagged = {each.name: each.tags for each in statuses if each.file}
-        meant = set(choose(selection.names, selection.tags, meant, tagged))
+        meant = set(choose(selection.names, selection.tags, [each.name for each in statuses], tagged))
     bases = {each.name: _spellings(each) for each in statuses if each.base}
     _refuse_unknown("base table", selection.bases, {text for each in bases.values() for text in each})
     _refuse_unknown("owner", selection.owners, {each.owner for each in statuses if each.owner})

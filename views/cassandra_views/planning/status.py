@@ -12,6 +12,7 @@ from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.planning.definition_diff import window_changes
 from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.promise import find_lag
 from cassandra_views.planning.shrink import is_withheld, shrink_error
@@ -30,6 +31,7 @@ CONDITIONS = (
     "off",
     "frozen",
     "dropped",
+    "never made",
 )
 """Every word that a view's condition can be."""
 
@@ -45,6 +47,8 @@ class ViewStatus:
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
             ``retired``, ``failed``, ``off``, ``frozen``; where there is neither a file nor a generation
             ``dropped``, or ``never made``.
+        found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
+            ``model.generation.Generation`` describes them.
         rows: of the newest serving generation, at its last audit; not of now.
         waiting: what a person must decide or correct before the view goes on; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
@@ -65,6 +69,13 @@ class ViewStatus:
     served_at: datetime | None = None
     audited_at: datetime | None = None
     audit: str = ""
+    found: str = ""
+    audit_base_rows: int | None = None
+    audit_missing_rows: int | None = None
+    audit_extra_rows: int | None = None
+    audit_is_partial: bool = False
+    audit_method: str = ""
+    audit_first_time: str = ""
     next_due: datetime | None = None
     lag_seconds: float | None = None
     promise: str = ""
@@ -83,6 +94,15 @@ class ViewStatus:
     dropped: Dropped | None = None
     generations: tuple[Generation, ...] = ()
 
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether there is neither a file nor a generation."""
+        return self.condition in GONE
+
+
+GONE = ("dropped", "never made")
+"""The conditions of views of which nothing is left."""
+
 
 def view_statuses(
     project: Project,
@@ -100,6 +120,9 @@ def view_statuses(
     definitions = {view.name: view for view in complete_project(project, catalog).views}
     broken = {each.view for each in project.broken}
     with_file = {record.name for record in records if record.name in definitions or record.name.view in broken}
+    if not (project.views or project.tables or project.broken):
+        # Nothing is known of files: what is decided over a view, or fails, is told.
+        with_file |= {record.name for record in records if record.override or record.failures} - set(named)
     by_name = {
         record.name: record for record in records if record.is_live or record.name in with_file or record.name in named
     }
@@ -137,6 +160,13 @@ def _status(
         served_at=newest.served_at if newest else None,
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
+        found=str(newest.verdict) if newest and newest.verdict else "",
+        audit_base_rows=newest.audit_base_rows if newest else None,
+        audit_missing_rows=newest.audit_missing_rows if newest else None,
+        audit_extra_rows=newest.audit_extra_rows if newest else None,
+        audit_is_partial=newest is not None and newest.audit_is_partial,
+        audit_method=newest.audit_method if newest else "",
+        audit_first_time=newest.audit_first_time if newest else "",
         next_due=record.next_due,
         lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",
@@ -207,7 +237,7 @@ def _condition(
         if newest.version != definition.version:
             return "changed"
         if newest.window_start != definition.window_start(now):
-            return "stale"
+            return "changed" if window_changes(newest, definition) else "stale"
     if newest is not None:
         return "serving"
     if record.in_state(State.RETIRED):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ViewsError
-from cassandra_views.model.generation import Audit, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName, table_id
 from cassandra_views.model.steps import (
     AdoptGeneration,
@@ -22,6 +22,7 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.model.times import instant_text
+from cassandra_views.model.verdict import empty_window_text
 from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.generations import (
     Context,
@@ -97,7 +98,8 @@ def plan_view(
         steps.note(f"breaks its promise: {lag}")
 
     for each in record.in_state(State.DROPPING):
-        steps.drop(each.number, "a drop that was begun is finished")
+        begun = each.reason.removeprefix(DROP_REASON) if each.reason.startswith(DROP_REASON) else ""
+        steps.drop(each.number, begun or "a drop that was begun is finished")
     for each in record.in_state(State.FAILED):
         steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
 
@@ -114,6 +116,9 @@ def plan_view(
     else:
         for text in (*vanished(record, context), *made_later(record, context.now)):
             steps.note(text)
+        for each in record.in_state(State.SERVING):
+            if each.audit_first_time:
+                steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
         if definition is None or is_frozen:
             for each in record.in_state(State.SERVING):
                 if each.audit is Audit.FAILED:
@@ -236,8 +241,8 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         cause=cause,
         reason=reason,
         window_start=start,
-        base_mark=base_mark,
         window_declared=definition.window.declared if definition.window else "",
+        base_mark=base_mark,
     )
     steps.create.append(create)
     _finish(number, definition, record, context, steps, start, needs_build=True, is_unaudited=True)
@@ -293,7 +298,7 @@ def _finish(
     if needs_build:
         steps.finish.append(AwaitBuild(view=name, number=number))
     if is_unaudited:
-        steps.finish.append(AuditGeneration(view=name, number=number))
+        steps.finish.append(AuditGeneration(view=name, number=number, time=definition.time if start else None))
     steps.finish.append(
         ServeGeneration(
             view=name,

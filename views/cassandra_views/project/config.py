@@ -85,9 +85,9 @@ def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
     if points := variables.get("CASSANDRA_CONTACT_POINTS"):
         found["contact_points"] = tuple(each.strip() for each in points.split(",") if each.strip())
     if port := variables.get("CASSANDRA_PORT"):
-        if not port.isdigit():
+        if not (port.isascii() and port.isdigit() and 1 <= int(port[:9]) <= 65535):
             raise ConfigurationError(
-                f"CASSANDRA_PORT is '{port}', not a number", next="Set it to the native port, 9042"
+                f"CASSANDRA_PORT is '{port}', not a number from 1 to 65535", next="Set it to the native port, 9042"
             )
         found["port"] = int(port)
     for key, name in (("local_dc", "CASSANDRA_LOCAL_DC"), ("username", "CASSANDRA_USERNAME")):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +14,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 from cassandra_healing.machines import Machines
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.setting_types import Number, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.errors import ConfigurationError, Place
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.replication import Keyspace
 
 FILE_NAME = "views.toml"
+Replicas = Annotated[Whole, Field(ge=0, le=1000)]
+"""How many replicas a data centre has."""
 
 
 def _checked_keyspace(name: str) -> str:
@@ -41,7 +46,7 @@ class KeyspaceConfig(Strict):
 
     name: KeyspaceName | None = None
     """The keyspace's name on this cluster; else the same as in the files."""
-    replication: dict[str, str | int] | None = None
+    replication: dict[str, str | Replicas] | None = None
     """Given, the keyspace is created with it where it is missing."""
 
 
@@ -63,7 +68,7 @@ class EnvConfig(Strict):
 
     contact_points: tuple[str, ...] = ()
     """Addresses of nodes; host or host:port."""
-    port: int = 9042
+    port: Whole = Field(default=9042, ge=1, le=65535)
     local_dc: str | None = None
     """The data centre to read in; else that of the first node reached."""
     username: str | None = None
@@ -75,21 +80,21 @@ class EnvConfig(Strict):
     keyspaces: dict[str, KeyspaceConfig] = Field(default_factory=dict)
     registry: KeyspaceName = "views_registry"
     """The keyspace of the registry."""
-    registry_replication: dict[str, str | int] | None = None
+    registry_replication: dict[str, str | Replicas] | None = None
     """Else three replicas per data centre, or as many as it has nodes."""
-    view_budget: int = 20
+    view_budget: Whole = Field(default=20, ge=1, le=1000)
     """How many views one base table may carry."""
-    reader_cache_seconds: float = 5.0
+    reader_cache_seconds: Number = Field(default=5.0, ge=0, le=3600)
     """How long readers keep the pointer to what serves; a view's grace is at least twice this."""
-    ddl_timeout_seconds: float = 15.0
+    ddl_timeout_seconds: Number = Field(default=15.0, ge=1, le=600)
     """How long one CREATE or DROP may take; the lease outlives it."""
-    audit_fresh_seconds: float = 3600.0
+    audit_fresh_seconds: Number = Field(default=3600.0, ge=0, le=2592000)
     """For how long an audit is as good as a new one when readers return to a generation."""
-    history_days: int = 90
-    """How long the registry's history is kept."""
-    freeze_after: int = Field(default=5, ge=0)
+    history_days: Whole = Field(default=90, ge=1, le=7300)
+    """How long the registry's history is kept; 7300 days are the longest that Cassandra expires rows after."""
+    freeze_after: Whole = Field(default=5, ge=0, le=1000)
     """After how many failed runs in a row a view is frozen; 0 is never."""
-    min_rows_percent: int = Field(default=DEFAULT_MIN_ROWS_PERCENT, ge=0, le=100)
+    min_rows_percent: Whole = Field(default=DEFAULT_MIN_ROWS_PERCENT, ge=0, le=100)
     """How many percent of the rows that serve a view's next generation must hold to be served without a person; 0
     asks never."""
     approve_drops: StrictBool = True
@@ -168,11 +173,38 @@ def _explained(error: ValidationError, file: str, text: str) -> ConfigurationErr
             place=place,
             next=f"Known keys here: {', '.join(known)}",
         )
+    kind: object = None
+    metadata: Iterable[object] = ()
+    if len(parts) > 2 and parts[-3].endswith("replication"):  # a choice of two types, whose name ends the path
+        parts, kind, metadata = parts[:-1], int, Field(ge=0, le=1000).metadata
+        where, place = ".".join(parts), Place(file=file, line=_line_of(text, parts))
+    elif field := _model_at(parts[:-1]).model_fields.get(parts[-1]):
+        kind, metadata = field.annotation, field.metadata
+    if wanted := _wanted_number(kind, metadata):
+        given = first["input"]
+        shown = json.dumps(given) if isinstance(given, bool | str) else given
+        return ConfigurationError(
+            f"'{where}' is {shown}, and it must be {wanted}", place=place, next="Correct the value"
+        )
     reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
     return ConfigurationError(f"'{where}': {reason}", place=place, next="Correct the value")
 
 
+def _wanted_number(kind: object, metadata: Iterable[object]) -> str:
+    """Return in words what number a field takes; empty where it takes none."""
+    if kind not in (int, float):
+        return ""
+    bounds = {name: getattr(each, name) for each in metadata for name in ("ge", "gt", "le") if hasattr(each, name)}
+    noun = "a whole number" if kind is int else "a number"
+    low = f"more than {bounds['gt']} and at most" if "gt" in bounds else f"from {bounds['ge']} to"
+    return f"{noun} {low} {bounds['le']}"
+
+
 def _keys_at(parts: list[str]) -> list[str]:
+    return list(_model_at(parts).model_fields)
+
+
+def _model_at(parts: list[str]) -> type[BaseModel]:
     kind: type[BaseModel] = ProjectConfig
     match parts:
         case ["env", _]:
@@ -189,7 +221,7 @@ def _keys_at(parts: list[str]) -> list[str]:
             kind = ServicePolicy
         case _:
             pass
-    return list(kind.model_fields)
+    return kind
 
 
 def _line_of(text: str, parts: list[str]) -> int:

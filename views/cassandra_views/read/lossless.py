@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from cassandra import DriverException
 from cassandra import cqltypes as cql
 from cassandra.cluster import ResponseFuture, Session
 from cassandra.protocol import ProtocolHandler, ResultMessage
@@ -71,11 +72,23 @@ def _derived(kind: Any, **attributes: Any) -> Any:
 
 
 class _Result(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  # type: ignore[misc]
+    """A result that is decoded once more by types of our own where the driver's cannot, which are the faster ones."""
+
     column_metadata: Any
+    is_second = False
+
+    def recv_results_rows(self, file: Any, *arguments: Any) -> None:
+        begin = file.tell()
+        try:
+            super().recv_results_rows(file, *arguments)
+        except DriverException:
+            file.seek(begin)
+            self.is_second = True
+            super().recv_results_rows(file, *arguments)
 
     def recv_results_metadata(self, file: Any, user_types: Any) -> None:
         super().recv_results_metadata(file, user_types)
-        if self.column_metadata:
+        if self.is_second and self.column_metadata:
             self.column_metadata = [(*column[:3], lossless(column[3])) for column in self.column_metadata]
 
 

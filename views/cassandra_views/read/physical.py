@@ -21,6 +21,7 @@ from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
 from cassandra_views.read.lossless import LosslessSession, lossless
 
 if TYPE_CHECKING:
+    from cassandra_views.read.covering import Span
     from cassandra_views.read.query import Query, Shape
 
 
@@ -71,6 +72,8 @@ class PhysicalView:
         self._session = session
         self._consistency = consistency
         self._statements: dict[str, PreparedStatement] = {}
+        #: What serves, as the last answer of the registry says it and as ``checked_spans`` returns it.
+        self.checked: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
         self._lock = threading.Lock()
         rows = plain_rows(
             session,
@@ -81,6 +84,14 @@ class PhysicalView:
         )
         if not rows:
             raise Missing(f"{keyspace}.{name}")
+        found = plain_rows(
+            session,
+            "SELECT where_clause FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
+            (keyspace, name),
+            timeout_seconds=timeout_seconds,
+        )
+        #: The clause that the server holds for it; renames in the base are carried into it.
+        self.where: str = found[0]["where_clause"] if found else ""
         ranks = {"partition_key": 0, "clustering": 1}
         rows.sort(key=lambda row: (ranks.get(row["kind"], 2), row["position"], row["column_name"]))
         self.columns: tuple[str, ...] = tuple(row["column_name"] for row in rows)
@@ -111,6 +122,11 @@ class PhysicalView:
         self.key = (*self.partition, *self.clustering)
         self._key_plan = [(self.columns.index(column.name), column.serialize) for column in self.key]
         self.layout = self._layout()
+
+    @property
+    def key_types(self) -> dict[str, str]:
+        """The columns of the key, each with its type as CQL writes it."""
+        return {column.name: column.type.cql_parameterized_type().replace("varchar", "text") for column in self.key}
 
     def statement(self, rest: str) -> PreparedStatement:
         """Return ``SELECT <all columns> FROM <this view> <rest>``, prepared once."""
