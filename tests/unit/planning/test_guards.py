@@ -142,7 +142,16 @@ def test_a_window_that_moved_needs_its_share_alone(rows: int, last: int, age: in
 
 def test_a_generation_that_was_found_too_small_waits_until_a_person_allows_it() -> None:
     small = generation(
-        "by_day", 2, WISH, NOW, state=State.BUILT, audit=Audit.PASSED, rows_built=0, compared_to=1, compared_rows=100
+        "by_day",
+        2,
+        WISH,
+        NOW,
+        state=State.BUILT,
+        audit=Audit.PASSED,
+        audited_at=NOW,
+        rows_built=0,
+        compared_to=1,
+        compared_rows=100,
     )
     project = Project(name="shop", views=(WISH,))
     world = world_with(served(100), small)
