@@ -1,6 +1,13 @@
 # Two commands: `make demo` does the main job, `make test` passes the tests.
-# Everything is installed inside this checkout (.venv, .tools); uv itself too, if it is missing.
+# Programs are installed inside this checkout (.venv, .tools); uv itself too, if it is missing. What is downloaded is kept
+# in the user's cache folder (README.md lists it). As root on Debian, `make test` and `make demo` install system packages.
+SAY_DOWNLOADS = [ -d "$${UV_PROJECT_ENVIRONMENT:-.venv}" ] || printf '%s\n' \
+	"First run: up to 1.5 GB is downloaded, into .venv and .tools here" \
+	"and into $${XDG_CACHE_HOME:-$$HOME/.cache}/uv and /cassandra-embedded there (README.md lists it)." >&2
 UV_RUN = UV="$$(sh scripts/uv.sh)" && "$$UV" run --quiet --frozen
+
+# A Python that uv itself fetches stays in the checkout too.
+export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.tools/python
 
 .PHONY: help demo demo-rollups test unit lint format bench install install-system clean
 
@@ -8,6 +15,7 @@ help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 install: ## Install everything into .venv
+	@$(SAY_DOWNLOADS)
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen
 
 install-system: ## Install the Debian packages the tests use (root), or say which are missing
@@ -16,10 +24,12 @@ install-system: ## Install the Debian packages the tests use (root), or say whic
 # Views serve after a third of the download: the demo itself fetches Airflow and Spark behind them. `exec`, and no
 # uv in between, so that a signal for make reaches it.
 demo: ## Start the whole system: Cassandra, views, Spark over SSH, Airflow; Ctrl-C ends it (ARGS=--help)
+	@$(SAY_DOWNLOADS)
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen --inexact --no-dev --extra embedded --extra web && \
 	exec "$${UV_PROJECT_ENVIRONMENT:-.venv}/bin/python" -m followers.demo $(ARGS)
 
 demo-rollups: ## Let seconds become minutes, hours, a day and its aggregations by the Spark jobs
+	@$(SAY_DOWNLOADS)
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen --inexact --no-dev --extra embedded --extra spark && \
 	exec "$$UV" run --quiet --no-sync python -m followers.demo.rollups
 

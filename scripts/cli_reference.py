@@ -59,6 +59,7 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `promise`, `broken_by_seconds` | Whether `max_lag` is `kept` or `broken`, and by how much. |
 | `rollback_until` | Until when the former generation can serve again. |
 | `override` | What a person decided over the file. |
+| `waiting` | What a person must decide or correct before the view goes on; empty where nothing is. |
 | `failures`, `failed_at`, `last_error` | Failed runs in a row, when the last one failed, and the last error. |
 | `file`, `base`, `owner`, `tags`, `project` | What the view's file says, and which project holds it. |
 | `generations` | Every generation that the registry holds. |

@@ -30,7 +30,7 @@ if ! make_venv; then
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv; } >&2
     make_venv || { say "make: python3-venv was installed but 'python3 -m venv' still fails."; exit 1; }
   elif "$python" -m pip --version >/dev/null 2>&1; then
-    "$python" -m pip install --quiet --target "$root/.tools/lib" uv >&2
+    "$python" -m pip install --quiet --no-cache-dir --target "$root/.tools/lib" uv >&2
     mkdir -p "$root/.tools/bin" && ln -sf "$root/.tools/lib/bin/uv" "$local_uv"
     printf '%s\n' "$local_uv"; exit 0
   else
@@ -39,7 +39,7 @@ if ! make_venv; then
     exit 1
   fi
 fi
-"$root/.tools/bin/python" -m pip install --quiet uv >&2 || {
+"$root/.tools/bin/python" -m pip install --quiet --no-cache-dir uv >&2 || {
   rm -rf "$root/.tools"
   say "make: uv could not be downloaded (is there a network?). Nothing was installed. Run make again once PyPI is reachable."
   exit 1

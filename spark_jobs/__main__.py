@@ -18,7 +18,7 @@ import typer
 from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.times import parse_instant
 from spark_jobs.errors import BAD_INPUT, FAILED, BadInput, JobError, exit_code
-from spark_jobs.report import tell, tell_error
+from spark_jobs.report import quiet_py4j, tell, tell_error
 
 _OUT, _ERR = 1, 2
 
@@ -121,6 +121,7 @@ def _clock(text: str | None) -> datetime:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with its exit code and no traceback."""
     sys.excepthook = _tell_bug
+    quiet_py4j()
     try:
         code = typer.main.get_command(app)(args=arguments, standalone_mode=False)
     except ViewsError as error:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from cassandra_views.model.errors import ViewsError
 from spark_jobs.errors import JobError
 from spark_jobs.jars import connect_jars
-from spark_jobs.report import tell, tell_error
+from spark_jobs.report import quiet_py4j, tell, tell_error
 from spark_jobs.session import answers, first_line, start
 from spark_jobs.settings import CONNECT, host_and_port
 
@@ -159,6 +159,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Be the server; exit code 0 after TERM, 1 where it cannot be."""
+    quiet_py4j()
     arguments = [each for each in sys.argv[1:] if each != _WITH_PARENT]
     address = arguments[0] if arguments else os.environ.get("SPARK_CONNECT", "") or CONNECT
     if _WITH_PARENT in sys.argv:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cassandra_views.model.errors import ViewsError, ended
@@ -67,3 +69,13 @@ def tell_error(error: ViewsError) -> None:
     for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
         if text:
             tell(f"  {label}: {text if label == 'On' else ended(text)}")
+
+
+def quiet_py4j() -> None:
+    """Keep the tracebacks of what py4j raises out of this program's logs; for programs to call at their start."""
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(_is_not_of_py4j)  # it logs some of them to nobody's logger
+
+
+def _is_not_of_py4j(record: logging.LogRecord) -> bool:
+    return "py4j" not in Path(record.pathname).parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import signal
@@ -199,15 +198,13 @@ def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> Spar
     from pyspark.sql import SparkSession
 
     _check_master(master)
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)  # it logs the traceback of what it raises
-    logging.getLogger().addFilter(_is_not_of_py4j)  # and some of it to nobody's logger
     interrupt = signal.getsignal(signal.SIGINT)
-    os.environ["JAVA_HOME"] = java_home(os.environ)
     builder = SparkSession.builder.config("spark.jars", ",".join(map(str, jars)))
     for key, value in (spark_options(master) | dict(options)).items():
         builder = builder.config(key, value)
     try:
-        session = builder.getOrCreate()
+        with _java_home():
+            session = builder.getOrCreate()
     except (Py4JError, PySparkException, OSError, RuntimeError) as error:
         raise JobError(
             f"Spark could not be started: {first_line(error)}",
@@ -220,8 +217,18 @@ def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> Spar
     return session
 
 
-def _is_not_of_py4j(record: logging.LogRecord) -> bool:
-    return "py4j" not in Path(record.pathname).parts
+@contextmanager
+def _java_home() -> Iterator[None]:
+    """Name the Java for what Spark starts, which takes it from the environment alone; it is as before afterwards."""
+    before = os.environ.get("JAVA_HOME")
+    os.environ["JAVA_HOME"] = java_home(os.environ)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["JAVA_HOME"]
+        else:
+            os.environ["JAVA_HOME"] = before
 
 
 def _check_master(master: str) -> None:

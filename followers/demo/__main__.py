@@ -16,7 +16,7 @@ from cassandra_views import ViewsError
 from cassandra_views.cluster.connect import connected
 from cassandra_views.project.own_server import register_data
 from followers.demo.acts import STREAMERS, Demo
-from followers.demo.airflow import USER, Airflow
+from followers.demo.airflow import USER, Airflow, choose_url
 from followers.demo.family import Family
 from followers.demo.pages import open_pages
 from followers.demo.parts import CassandraPart, FeedPart
@@ -40,7 +40,9 @@ Then, behind it, a Spark master reached over SSH on the loopback, a warm Spark, 
 minutes, hours and days, and creates, refreshes, audits and drops views as their files say. Every half minute it is
 told what has happened.
 
-Everything is kept in .views/demo of this checkout and removed at the end; each demo begins anew. From make, options
+Everything is kept in .views/demo of this checkout and removed at the end; each demo begins anew. Downloads are kept in
+.venv, .tools and your cache folder, as README.md lists. As root on Debian, OpenSSH is installed by apt-get where it is
+missing, unless --no-system-packages is given. From make, options
 are given as: make demo ARGS="--no-airflow --seconds 60"
 """
 
@@ -48,6 +50,13 @@ are given as: make demo ARGS="--no-airflow --seconds 60"
 def demo(
     no_airflow: Annotated[
         bool, typer.Option("--no-airflow", help="Cassandra, feed and views alone: a third of the memory.")
+    ] = False,
+    no_system_packages: Annotated[
+        bool,
+        typer.Option(
+            "--no-system-packages",
+            help="As root too, install no OpenSSH by apt-get where it is missing; a stand-in takes its place.",
+        ),
     ] = False,
     seconds: Annotated[
         float | None,
@@ -59,7 +68,7 @@ def demo(
         end_with_parent()  # make is killed: nobody could end us by Ctrl-C any more
     try:
         with one_stop(), held_place():
-            _run(is_small=no_airflow, seconds=seconds)
+            _run(is_small=no_airflow, may_install=not no_system_packages, seconds=seconds)
     except KeyboardInterrupt:
         pass
     except (ViewsError, EmbeddedError) as error:
@@ -68,7 +77,7 @@ def demo(
     console.print("[bold]Stopped; nothing runs any more.[/bold]")
 
 
-def _run(*, is_small: bool, seconds: float | None) -> None:
+def _run(*, is_small: bool, may_install: bool, seconds: float | None) -> None:
     begun = time.monotonic()
     with ExitStack() as stack, heard_once():
         with act("An embedded Cassandra"), console.status("starting") as status:
@@ -93,13 +102,14 @@ def _run(*, is_small: bool, seconds: float | None) -> None:
         family.supervisor.add(cassandra)
         family.supervisor.add(FeedPart(feed))
         with act("Pages over the views"):
-            url = open_pages(family, server)
+            airflow_url = "" if is_small else choose_url()
+            url = open_pages(family, server, airflow_url)
         _tell_readers(acts, feed, begun, url)
         summary = Summary(acts, feed, family, begun)
         family.on_wait = summary.tick
         if not is_small:
             with act("Behind it: Spark and Airflow"):
-                summary.airflow = bring_up(stack, family, server)
+                summary.airflow = bring_up(stack, family, server, airflow_url, may_install=may_install)
             _tell_login(summary.airflow, begun)
         _stay(family, summary, seconds)
 

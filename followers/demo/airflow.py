@@ -47,16 +47,17 @@ class Airflow:
 
     Args:
         home: a folder that becomes its AIRFLOW_HOME.
+        url: where it is to listen, on the loopback (``choose_url``).
         connections: what each of its connections is, as JSON, by its id.
     """
 
-    def __init__(self, family: Family, home: Path, connections: Mapping[str, str]) -> None:
+    def __init__(self, family: Family, home: Path, url: str, connections: Mapping[str, str]) -> None:
         self._family = family
         self._home = home
         self._members: list[Member] = []
         self._token = ""
         self.password = secrets.token_urlsafe(9)
-        self.url = f"http://{ADDRESS}:{find_port(USUAL_PORT)}"
+        self.url = url
         self._environment = self._settings(connections)
 
     def prepare(self) -> Member:
@@ -167,6 +168,11 @@ class Airflow:
             # The loopback is never asked for by way of a proxy.
             **{name: ",".join(filter(None, [os.environ.get(name), ADDRESS])) for name in ("NO_PROXY", "no_proxy")},
         }
+
+
+def choose_url() -> str:
+    """Return an address on the loopback that is free for an Airflow."""
+    return f"http://{ADDRESS}:{find_port(USUAL_PORT)}"
 
 
 def require(modules: Sequence[str]) -> None:

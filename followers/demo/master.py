@@ -22,6 +22,7 @@ from pathlib import Path
 from followers.demo.errors import DemoError
 from followers.demo.family import Family, Member
 from followers.demo.place import ADDRESS, ROOT, find_port
+from followers.demo.screen import console
 
 _START_SECONDS = 20.0
 _PACKAGES = ("openssh-client", "openssh-server")
@@ -123,6 +124,10 @@ def open_master(family: Family, folder: Path, home: Path, environment: Mapping[s
 def install_sshd(family: Family) -> None:
     """Install OpenSSH as root on Debian where it is missing; without root, or where that fails, nothing happens."""
     if find_sshd() is None and os.getuid() == 0 and shutil.which("apt-get"):
+        console.print(
+            f"  Installing the Debian packages {' and '.join(_PACKAGES)} with apt-get, since sshd is missing here and "
+            "this runs as root. make demo ARGS=--no-system-packages does without"
+        )
         try:
             family.run("apt-get", ["sh", str(ROOT / "scripts" / "debian.sh"), *_PACKAGES], env=os.environ)
         except DemoError:

@@ -18,8 +18,11 @@ _THREADS = 8
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def open_pages(family: Family, server: EmbeddedCassandra) -> str:
+def open_pages(family: Family, server: EmbeddedCassandra, airflow_url: str = "") -> str:
     """Start the pages, and return their address when the first one opens.
+
+    Args:
+        airflow_url: where the buttons of the operations pages lead; without it there are none.
 
     Raises:
         DemoError: their process ended, or took too long.
@@ -30,6 +33,7 @@ def open_pages(family: Family, server: EmbeddedCassandra) -> str:
         **os.environ,
         "VIEWS_CONTACT_POINTS": ",".join(server.contact_points),
         "VIEWS_PORT": str(server.port),
+        **({"VIEWS_AIRFLOW_URL": airflow_url} if airflow_url else {}),
     }
     member = family.start("pages", [sys.executable, "-m", "gunicorn", *argv], group=GROUP, env=environment, cwd=ROOT)
     url = f"http://{ADDRESS}:{port}"

@@ -19,13 +19,18 @@ from followers.demo.screen import console, part
 from spark_jobs.session import answers
 
 SPARK = "Spark"
-_SPARK_SECONDS = 90.0
+_SPARK_SECONDS = 180.0
 _EXTRAS = ("embedded", "web", "spark", "airflow")
 _MODULES = ("airflow", "asyncssh", "paramiko", "pyspark", "grpc", "pandas")
 
 
-def bring_up(stack: ExitStack, family: Family, server: EmbeddedCassandra) -> Airflow:
+def bring_up(
+    stack: ExitStack, family: Family, server: EmbeddedCassandra, airflow_url: str, *, may_install: bool = True
+) -> Airflow:
     """Bring it all up; ``stack`` ends what is not the family's.
+
+    Args:
+        may_install: OpenSSH is installed by the system's package manager where it is missing and we are root.
 
     Raises:
         DemoError: a part is missing or ended at its start.
@@ -41,7 +46,8 @@ def bring_up(stack: ExitStack, family: Family, server: EmbeddedCassandra) -> Air
         "TMPDIR": str(spark / "tmp"),
     }
     with part("the Spark master") as said:
-        install_sshd(family)
+        if may_install:
+            install_sshd(family)
         (spark / "tmp").mkdir(parents=True)
         master = open_master(family, spark / "ssh", spark / "home", environment)
         by = "a stand-in for sshd" if master.without_sshd else "sshd"
@@ -53,6 +59,7 @@ def bring_up(stack: ExitStack, family: Family, server: EmbeddedCassandra) -> Air
     airflow = Airflow(
         family,
         DATA / "airflow",
+        airflow_url,
         {
             "spark_master": master.connection,
             "cassandra_insight": json.dumps(

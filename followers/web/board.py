@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -50,11 +50,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A streamer's place in a ranking, from 1."""
+    """A streamer's place in a ranking, from 1.
 
-    rank: int
+    Args:
+        rank: None where the row is incomplete: a total without a platform tells no place.
+        missing: the platforms that the streamer is on, and that tell nothing of this interval.
+    """
+
+    rank: int | None
     streamer: str
     counts: Counts
+    missing: tuple[Platform, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +80,59 @@ class Board:
         """Return the followers of all together."""
         return sum(each.counts.total for each in self.places)
 
+    @property
+    def incomplete(self) -> int:
+        """Return how many rows lack a platform."""
+        return sum(bool(each.missing) for each in self.places)
+
     def among(self, streamers: Collection[str]) -> Board:
         """Return the ranking of some of them; their places are counted anew."""
-        kept = [each for each in self.places if each.streamer in streamers]
-        return board(self.at, [(each.streamer, each.counts) for each in kept])
+        return _numbered(self.at, [each for each in self.places if each.streamer in streamers])
+
+    def checked(self, usual: Mapping[str, Collection[Platform]]) -> Board:
+        """Return the ranking with its incomplete rows marked; places are counted among the others.
+
+        Args:
+            usual: the platforms that each streamer is on.
+        """
+        return _numbered(
+            self.at,
+            [
+                replace(
+                    each,
+                    missing=tuple(
+                        one for one in PLATFORMS if one in usual.get(each.streamer, ()) and each.counts.on(one) is None
+                    ),
+                )
+                for each in self.places
+            ],
+        )
 
 
 def board(at: datetime, rows: Sequence[tuple[str, Counts]]) -> Board:
     """Number the rows of a ranking, which are in its order."""
-    return Board(
-        at=at,
-        places=tuple(Place(rank=rank, streamer=name, counts=counts) for rank, (name, counts) in enumerate(rows, 1)),
-    )
+    return _numbered(at, [Place(rank=None, streamer=name, counts=counts) for name, counts in rows])
+
+
+def _numbered(at: datetime, places: Sequence[Place]) -> Board:
+    rank = 0
+    found = []
+    for each in places:
+        rank += not each.missing
+        found.append(replace(each, rank=None if each.missing else rank))
+    return Board(at=at, places=tuple(found))
+
+
+def usual_platforms(boards: Sequence[Board]) -> dict[str, frozenset[Platform]]:
+    """Return the platforms that each streamer is on: those that at least half of a streamer's rows know."""
+    rows: dict[str, list[Counts]] = {}
+    for each in boards:
+        for place in each.places:
+            rows.setdefault(place.streamer, []).append(place.counts)
+    return {
+        name: frozenset(one for one in PLATFORMS if 2 * sum(each.on(one) is not None for each in counts) >= len(counts))
+        for name, counts in rows.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,29 +142,47 @@ class Move:
     place: Place
     before: Place
     change: Change
-
-    @property
-    def climbed(self) -> int:
-        """Return how many places the streamer has gone up."""
-        return self.before.rank - self.place.rank
+    climbed: int
 
 
-def find_move(place: Place, before: Board | None) -> Move | None:
-    """Return what has become of a streamer since a ranking, or None for one who was not in it."""
-    old = before.by_name.get(place.streamer) if before else None
-    change = place.counts.change_since(old.counts) if old else None
-    return Move(place=place, before=old, change=change) if old and change else None
+def moves(after: Board, before: Board | None) -> list[Move]:
+    """Return what has become of everybody whose rows are complete in both rankings.
+
+    Places climbed are those among these alone: else a row that lacks a platform would lift all that it falls behind.
+    """
+    if before is None:
+        return []
+    both = [
+        (place, old)
+        for place in after.places
+        if (old := before.by_name.get(place.streamer)) and _are_comparable(place, old)
+    ]
+    compared = {place.streamer for place, _ in both}
+    in_old_order = [each.streamer for each in before.places if each.streamer in compared]
+    old_ranks = {streamer: rank for rank, streamer in enumerate(in_old_order, 1)}
+    found = []
+    for rank, (place, old) in enumerate(both, 1):
+        change = place.counts.change_since(old.counts)
+        if change:
+            climbed = old_ranks[place.streamer] - rank
+            found.append(Move(place=place, before=old, change=change, climbed=climbed))
+    return found
 
 
-def moves(after: Board, before: Board) -> list[Move]:
-    """Return what has become of everybody who is in both rankings."""
-    return [move for place in after.places if (move := find_move(place, before))]
+def not_comparable(after: Board, before: Board) -> int:
+    """Return how many are in both rankings, and complete in one of them at most."""
+    both = [(place, before.by_name[place.streamer]) for place in after.places if place.streamer in before.by_name]
+    return sum(not _are_comparable(*each) for each in both)
+
+
+def _are_comparable(one: Place, other: Place) -> bool:
+    """Tell whether both rows are complete, and of the same platforms."""
+    known = [[count is not None for count in each.counts.by_platform] for each in (one, other)]
+    return not one.missing and not other.missing and known[0] == known[1]
 
 
 def total_change(after: Board, before: Board | None) -> Change | None:
-    """Return the change of everybody who is in both rankings."""
-    if before is None:
-        return None
+    """Return the change of everybody whose rows are complete in both rankings."""
     both = [(find.before.counts, find.change) for find in moves(after, before)]
     old = sum(counts.total for counts, _ in both)
     if not old:

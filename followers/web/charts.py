@@ -12,10 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from followers.web.levels import Level
-from followers.web.texts import MINUS, THIN, brief, named, short, whole
+from followers.web.texts import MINUS, THIN, UNITS, brief, named, short, whole
 
 TOP, BOTTOM = 26, 24
 """Pixels kept for what is told of the moment pointed at, and for the times below."""
+
+_LETTER_WIDTH = 7
+"""Pixels of a letter of 12 pixels' size, a little more than most of them have."""
+
+_MOST_DECIMALS = 3
+_EDGE = 8.0
+"""Percent of the width beside each end where half a label of a time would stand out of the chart."""
 
 SPARK_WIDTH, SPARK_HEIGHT = 88, 24
 
@@ -76,11 +83,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A chart of lines over time."""
+    """A chart of lines over time.
+
+    Args:
+        gutter: pixels beside it that the labels of ``down`` take, so that they lie over no line.
+    """
 
     name: str
     about: str
     height: int
+    gutter: int
     lines: tuple[Line, ...]
     across: tuple[Mark, ...]
     down: tuple[Mark, ...]
@@ -107,7 +119,7 @@ def line_chart(
     known = [value for each in series for value in each.values if value is not None]
     if not known or not times:
         return None
-    show, axis = (_change, _axis_change) if as_change else (_followers, short)
+    show = _change if as_change else _followers
     ticks = nice_ticks(min(known), max(known))
     low, high = ticks[0], ticks[-1]
 
@@ -129,13 +141,15 @@ def line_chart(
             left, right = max(across(index) - reach, 0), min(across(index) + reach, 100)
             width = round(right - left, 3)
             moments.append(Moment(x=across(index), left=round(left, 3), width=width, text=named(level, at), dots=dots))
+    texts = change_labels(ticks) if as_change else follower_labels(ticks)
     return Chart(
         name=name,
         about=_about(level, times, series, show),
         height=height,
+        gutter=_LETTER_WIDTH * max(map(len, texts)) + 8,
         lines=tuple(_line(each, across, down) for each in series),
         across=_times(level, times, across, marks),
-        down=_labels(ticks, down, axis),
+        down=tuple(Mark(at=down(tick), text=text) for tick, text in zip(ticks, texts, strict=True)),
         moments=tuple(moments),
     )
 
@@ -212,27 +226,50 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
 
 
 def _times(level: Level, times: Sequence[datetime], across: Callable[[int], float], marks: int) -> tuple[Mark, ...]:
-    wanted = min(len(times), marks)
-    places = sorted({round(number * (len(times) - 1) / max(1, wanted - 1)) for number in range(wanted)})
+    """Return labels of times, evenly apart, the newest among them."""
+    last = len(times) - 1
+    step = max(1, math.ceil(last / max(1, marks - 1)))
     return tuple(
-        Mark(
-            at=across(index),
-            text=brief(level, times[index]),
-            anchor="middle" if len(times) == 1 else _anchor(index, len(times)),
-        )
-        for index in places
+        Mark(at=across(index), text=brief(level, times[index]), anchor=_anchor(across(index)))
+        for index in range(last % step, last + 1, step)
     )
 
 
-def _anchor(index: int, count: int) -> str:
-    return "start" if index == 0 else "end" if index == count - 1 else "middle"
+def _anchor(at: float) -> str:
+    return "start" if at < _EDGE else "end" if at > 100 - _EDGE else "middle"
 
 
-def _labels(ticks: Sequence[float], down: Callable[[float], float], show: Callable[[float], str]) -> tuple[Mark, ...]:
-    texts = [show(each) for each in ticks]
-    if len(set(texts)) < len(texts):  # values closer together than four digits tell
-        texts = [whole(round(each)) for each in ticks]
-    return tuple(Mark(at=down(tick), text=text) for tick, text in zip(ticks, texts, strict=True))
+def follower_labels(ticks: Sequence[float]) -> list[str]:
+    """Return the labels of an axis of followers: all in one unit and with as many decimals as the ticks need."""
+    largest = max(map(abs, ticks))
+    size, letter = next(((size, letter) for size, letter in UNITS if largest >= size), (1, ""))
+    digits = _decimals(ticks, size)
+    if digits > _MOST_DECIMALS:  # too close together for a unit
+        size, letter = 1, ""
+        digits = _decimals(ticks, 1)
+    unit = f"{THIN}{letter}" if letter else ""
+    return [f"{_signed(each / size, digits, '')}{unit}" if each else "0" for each in ticks]
+
+
+def change_labels(ticks: Sequence[float]) -> list[str]:
+    """Return the labels of an axis of changes, all with as many decimals as the ticks need: ``+0.25 %``."""
+    digits = _decimals(ticks, 0.01)
+    return [f"{_signed(each * 100, digits, '+')}{THIN}%" if each else f"0{THIN}%" for each in ticks]
+
+
+def _decimals(ticks: Sequence[float], unit: float) -> int:
+    """Return how many decimals tell the ticks exactly in this unit."""
+    step = ticks[1] - ticks[0]
+    exact = (digits for digits in range(9) if all(_is_exact(each, unit, digits, step) for each in ticks))
+    return next(exact, 9)
+
+
+def _is_exact(value: float, unit: float, digits: int, step: float) -> bool:
+    return abs(round(value / unit, digits) * unit - value) < step * 1e-3
+
+
+def _signed(value: float, digits: int, plus: str) -> str:
+    return f"{MINUS if value < 0 else plus}{abs(value):,.{digits}f}"
 
 
 def _about(level: Level, times: Sequence[datetime], series: Sequence[Series], show: Callable[[float], str]) -> str:
@@ -254,7 +291,3 @@ def _followers(value: float) -> str:
 def _change(value: float) -> str:
     text = f"{abs(value) * 100:.2f}"
     return f"{'' if float(text) == 0 else '+' if value > 0 else MINUS}{text}{THIN}%"
-
-
-def _axis_change(value: float) -> str:
-    return f"{'+' if value > 0 else MINUS if value < 0 else ''}{abs(value) * 100:.4g}{THIN}%"

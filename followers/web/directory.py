@@ -27,7 +27,8 @@ class Directory:
     """Who streams what, for labels and lists; parts are empty as long as their views do not serve.
 
     Args:
-        waiting: the views that do not serve yet.
+        waiting: the views that do not serve.
+        counted: who has counts of the newest day, hour or minute; None where that is not known.
     """
 
     language_of: Mapping[str, str]
@@ -35,18 +36,33 @@ class Directory:
     genre_of: Mapping[str, str]
     console_of: Mapping[str, str]
     waiting: tuple[str, ...]
+    counted: frozenset[str] | None = None
 
     @property
     def streamers(self) -> list[str]:
         """Return all streamers with a language or a game, by name."""
         return sorted({*self.language_of, *self.game_of}, key=str.casefold)
 
+    @property
+    def offered(self) -> list[str]:
+        """Return the streamers that lists offer: those with counts, where that is known; by name."""
+        return [each for each in self.streamers if self.has_counts(each)]
+
+    def has_counts(self, streamer: str) -> bool:
+        """Tell whether there are counts of a streamer, as far as that is known."""
+        return self.counted is None or streamer in self.counted
+
     def options(self, name: str) -> list[str]:
-        """Return the values that a filter may have."""
-        by_name = {
-            "language": self.language_of,
-            "game": self.game_of,
-            "genre": self.genre_of,
-            "console": self.console_of,
-        }
-        return sorted(set(by_name[name].values()), key=str.casefold)
+        """Return the values that a filter may have: those that somebody with counts has."""
+        if name == "language":
+            found = {value for streamer, value in self.language_of.items() if self.has_counts(streamer)}
+        else:
+            games = {value for streamer, value in self.game_of.items() if self.has_counts(streamer)}
+            by_game = {"genre": self.genre_of, "console": self.console_of}.get(name)
+            if by_game is None:
+                found = games
+            elif self.game_of:
+                found = {value for game, value in by_game.items() if game in games}
+            else:  # who plays what is not known as long as its view does not serve
+                found = set(by_game.values())
+        return sorted(found, key=str.casefold)

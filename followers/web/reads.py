@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from cassandra_views.model.errors import ViewNotFound, ViewNotReady
+from cassandra_views.model.errors import ViewNotFound, ViewNotReady, ViewsError
+from cassandra_views.overview.absence import Absence
 from cassandra_views.web import CassandraViews
 from followers.accounts import Platform
 from followers.web.board import PLATFORMS, Board, Counts, board
@@ -21,6 +22,7 @@ LOOKED_BACK = {Level.SECOND: 300, Level.MINUTE: 120, Level.HOUR: 48, Level.DAY: 
 _MOVING_SECONDS = {Level.SECOND: 0.9, Level.MINUTE: 2.0, Level.HOUR: 2.0, Level.DAY: 2.0}
 _SETTLED_SECONDS = 60.0
 _DIRECTORY_SECONDS = 60.0
+_COUNTED_LEVELS = (Level.DAY, Level.HOUR, Level.MINUTE)
 LIVE_VIEWS = {each: f"{each.value}_live_view" for each in Platform}
 
 
@@ -51,14 +53,21 @@ class Reads:
         self._store = store
         self.now = clock()
         self._used: dict[str, None] = {}
+        self._last_view = ""
 
     @property
     def sources(self) -> list[str]:
         """Return the physical views that answered so far."""
         return sorted({name for view in self._used for name in self._store.generations.get(view, ())})
 
+    def find_absence(self, error: ViewsError) -> Absence:
+        """Return why nothing serves the view whose read failed; errors as ``CassandraViews.find_absence``."""
+        is_named = isinstance(error, ViewNotReady) and error.on
+        return self._views.find_absence(error.on if is_named else self._last_view)
+
     def begin(self, view: str) -> datetime | None:
         """Return the oldest time that a view serves; None where it serves all."""
+        self._last_view = view
         return self._views.of_app.reader.describe(view).window[0]
 
     def newest(self, level: Level, view: str) -> datetime | None:
@@ -160,21 +169,35 @@ class Reads:
         return {key: value[0] if value else None for key, value in kept.items()}
 
     def directory(self) -> Directory:
-        """Return who streams what: four small views, read whole, and kept for a minute."""
+        """Return who streams what, and of whom there are counts: small views, read whole, and kept for a minute."""
         kept = self._store.directory.find("")
         if kept is not None:
-            self._used |= dict.fromkeys(self._whole_views())
+            self._used |= dict.fromkeys((*self._whole_views(), *(level.ranking_view for level in _COUNTED_LEVELS)))
             return kept
         rows = {view: self._find_whole(view) for view in self._whole_views()}
         waiting = tuple(view for view, found in rows.items() if found is None)
+        counted = self._counted()
         found = Directory(
             language_of={row.streamer: row.language for row in rows["accounts_by_language"] or ()},
             game_of={row.streamer: row.game for row in rows["accounts_by_game"] or ()},
             genre_of={row.game: row.genre for row in rows["games_by_genre"] or ()},
             console_of={row.game: row.console for row in rows["games_by_console"] or ()},
             waiting=waiting,
+            counted=counted,
         )
         return self._store.directory.put("", found, seconds=_DIRECTORY_SECONDS if not waiting else 2.0)
+
+    def _counted(self) -> frozenset[str] | None:
+        """Return who has counts of the newest day, hour or minute; None as long as nothing serves any of these."""
+        found: list[frozenset[str]] = []
+        for level in _COUNTED_LEVELS:
+            try:
+                newest = self.newest(level, level.ranking_view)
+                boards = self.boards(level, [newest]) if newest else []
+            except (ViewNotReady, ViewNotFound):
+                continue
+            found += [frozenset(board.by_name) for board in boards]
+        return frozenset().union(*found) if found else None
 
     def chosen(self, filters: Filters) -> frozenset[str] | None:
         """Return the streamers that meet all wishes, or None where there is no wish."""
@@ -238,6 +261,7 @@ class Reads:
 
     def _select(self, view: str, where: Mapping[str, Any], limit: int | None = None) -> list[Any]:
         self._used[view] = None
+        self._last_view = view
         found = self._views.select(view, where, limit=limit)
         if found.generations:
             self._store.generations[view] = found.generations

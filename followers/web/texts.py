@@ -8,7 +8,7 @@ from followers.web.levels import Level
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
-_UNITS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K"))
+UNITS = ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "K"))
 
 
 def whole(count: int | None) -> str:
@@ -19,7 +19,7 @@ def whole(count: int | None) -> str:
 def short(count: float) -> str:
     """Return a count in four digits at most: ``87.18 M``."""
     size = abs(count)
-    for unit, letter in _UNITS:
+    for unit, letter in UNITS:
         # What would be rounded to 1000 of a unit is 1 of the next.
         if size >= unit * 0.9995:
             value = size / unit

@@ -27,6 +27,7 @@ from cassandra_embedded import (
     find_running,
 )
 from cassandra_embedded.cache import cache_folder
+from cassandra_embedded.jars import maven_folder
 from cassandra_embedded.java import java_binary, java_major
 from cassandra_embedded.network import PortClaims
 from cassandra_embedded.process import Identity
@@ -199,6 +200,23 @@ def test_no_network_and_no_cached_jars_is_told() -> None:
     assert "DownloadFailed: Cassandra 5.0.9: the server's jars are not in the cache and could not be fetched" in last
     assert "Nothing is running" in last
     assert "org.apache.cassandra:cassandra-all:5.0.9" in last
+
+
+def test_maven_files_go_to_our_cache_and_not_to_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("M2_REPO", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    endpoint = get_version("5.0.9").endpoint
+    assert maven_folder(endpoint) == tmp_path / "cache" / "cassandra-embedded" / "maven"
+
+    # Who has them already fetches nothing again.
+    theirs = tmp_path / "home" / ".m2" / "repository"
+    (theirs / "org" / "apache" / "cassandra" / "cassandra-all" / "5.0.9").mkdir(parents=True)
+    assert maven_folder(endpoint) == theirs
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "given"))
+    assert maven_folder(endpoint) == tmp_path / "given"
 
 
 @pytest.mark.usefixtures("offline")

@@ -182,8 +182,9 @@ def test_ctrl_c_during_a_build(tmp_path: Path, server: Server, keyspace: str, se
         process.wait()
     assert rest.endswith(
         "Error: interrupted.\n"
-        "  State: What was begun is written down; a build goes on by itself; readers are served as before.\n"
-        "  Next: Run the same command again: it goes on where this one stopped.\n"
+        "  On: views apply\n"
+        "  State: What was done so far is recorded; the server goes on with a build; readers are served as before.\n"
+        "  Next: Run the same command again: it resumes the work.\n"
     )
     assert "Traceback" not in rest
     assert process.returncode == 1

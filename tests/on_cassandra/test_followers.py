@@ -2,7 +2,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from cassandra.cluster import Session
 from jinja2 import Environment, StrictUndefined
 
+from followers.demo.parts import FeedPart
 from followers.feed import Feed, utc_now
 from followers.history import History, Span
 from followers.load import LoadError, load_history
@@ -129,6 +132,35 @@ def test_a_feed_survives_writes_that_fail(session: Session, keyspace: str) -> No
         assert feed.is_running
     assert feed.counts.failed > 0
     assert feed.counts.written > written
+
+
+def test_a_feed_that_an_error_has_ended_is_restarted(session: Session, keyspace: str) -> None:
+    create(session, keyspace, *LIVE)
+    broken = threading.Event()
+
+    def clock() -> datetime:
+        if broken.is_set():
+            raise OSError("no time")
+        return utc_now()
+
+    with Feed(session, keyspace=keyspace, streamers=5, clock=clock) as feed:
+        part = FeedPart(feed)
+        assert part.find_end() == ""
+        broken.set()
+        await_that(part.find_end)
+        assert "no time" in part.last_lines()
+        broken.clear()
+        written = feed.counts.written
+        part.restart()
+        await_that(lambda: feed.counts.written > written)
+        assert part.find_end() == ""
+
+
+def await_that(look: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -65,6 +65,33 @@ def test_every_answer_has_the_headers_and_no_cookie(client: FlaskClient) -> None
             assert not re.search(r"(?:src|href)=\"(?:https?:)?//", answer.text)
 
 
+def test_there_is_an_icon_and_a_way_back_to_the_app(client: FlaskClient, make_app: MakeApp) -> None:
+    assert "Back to" not in client.get(LIST).text  # this app has no page of its own
+    app = make_app()
+    app.add_url_rule("/", "home", lambda: "home")
+    text = app.test_client().get(LIST).text
+    assert '<a class="home" href="/">Back to parks</a>' in text
+    (icon,) = re.findall(r'<link rel="icon" href="([^"]+)"', text)
+    answer = app.test_client().get(icon)
+    assert (answer.status_code, answer.content_type) == (200, "image/svg+xml; charset=utf-8")
+
+
+def test_what_is_frozen_has_no_next_slide(client: FlaskClient) -> None:
+    assert "not while frozen" in row_of(client.get(LIST).text, "parks_by_city")
+    assert "not while frozen" in plain(client.get("/views/view/parks_by_city").text)
+
+
+def test_each_state_of_a_generation_has_a_colour_of_its_own(client: FlaskClient) -> None:
+    with client.get("/views/style.css") as answer:
+        style = answer.text
+    tones = {
+        name: tone
+        for names, tone in re.findall(r"^(\.is-[^{]+) \{ --tone: var\((--\w+)\)", style, re.MULTILINE)
+        for name in re.findall(r"is-(\w+)", names)
+    }
+    assert len({tones[name] for name in ("building", "built", "serving", "failed", "frozen")}) == 5
+
+
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_the_pages_only_read(client: FlaskClient, method: str) -> None:
     for path in PAGES:

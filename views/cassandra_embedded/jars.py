@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,14 @@ def _find_listed(listing: Path) -> tuple[Path, ...]:
 
 def _fetch(wanted: JarSet) -> tuple[Path, ...]:
     # Imported here: it brings requests along, and a second start needs neither.
-    import jgo
+    from jgo.env import EnvironmentBuilder, LinkStrategy
+    from jgo.maven import MavenContext
 
     try:
         # In the same cache as the list of them: whoever moves or shares one has the other.
-        jars = tuple(sorted(jgo.build(wanted.endpoint, cache_dir=cache_folder() / "jgo").all_jars))
+        context = MavenContext(repo_cache=maven_folder(wanted.endpoint))
+        builder = EnvironmentBuilder(context=context, cache_dir=cache_folder() / "jgo", link_strategy=LinkStrategy.AUTO)
+        jars = tuple(sorted(builder.from_endpoint(endpoint=wanted.endpoint).all_jars))
     except (OSError, RuntimeError, ValueError) as error:  # requests' own errors are OSErrors
         raise DownloadFailed(
             f"{wanted.whose} jars are not in the cache and could not be fetched ({_first_line(error)})",
@@ -99,6 +103,15 @@ def _fetch(wanted: JarSet) -> tuple[Path, ...]:
             next="Remove the folder cassandra-embedded in your cache folder and try again",
         )
     return jars
+
+
+def maven_folder(endpoint: str) -> Path:
+    """Return where Maven's files are kept: in our cache, or where this user already has those of the program."""
+    given = os.environ.get("M2_REPO", "")
+    usual = Path(given) if given else Path.home() / ".m2" / "repository"
+    group, artifact, version = endpoint.split(":")
+    has_it = usual.joinpath(*group.split("."), artifact, version).is_dir()
+    return usual if given or has_it else cache_folder() / "maven"
 
 
 def _first_line(error: Exception) -> str:

@@ -36,7 +36,7 @@ def restart(case: Situation) -> Decision | None:
             Rule.RESTART,
             f"it is down for {span_text(case.waited(node))}, and all who looked agree",
             remains="The other replicas serve its data",
-            next="Its service is restarted; a replacement is thought of only if that fails",
+            next="Its service is restarted; a replacement only if that fails",
         )
     if deed.outcome is Outcome.DONE and deed.ended_at is not None:
         back = case.judgement.at - deed.ended_at

@@ -43,7 +43,7 @@ class Policy(BaseModel):
     settle_looks: Whole = Field(default=5, ge=1, le=10000)
     """A node that came back counts as away until it was up for so many looks in a row."""
     gap_minutes: Number = Field(default=3.0, gt=0, le=10080)
-    """Where nobody looked for longer, all graces begin anew."""
+    """Where nobody looked for longer, all graces begin again."""
     flaps: Whole = Field(default=3, ge=2, le=1000)
     """A node that went away so often is flapping,"""
     flap_minutes: Number = Field(default=60.0, gt=0, le=10080)

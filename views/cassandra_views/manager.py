@@ -12,12 +12,15 @@ from cassandra_views.lifecycle.decisions import Decisions
 from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
 from cassandra_views.lifecycle.work import Work
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.planner import Planner
+from cassandra_views.planning.files import file_marks, refuse_changed_files
 from cassandra_views.project.config import Settings
 
 
+@checked_arguments()
 class ViewManager(Planner):
     """Keeps the views of one project on one cluster.
 
@@ -78,21 +81,32 @@ class ViewManager(Planner):
         """Add one line to the view's history, beside those of what is done to it."""
         self._registry.record_event(self._observer.resolve(name), event, detail=detail)
 
-    def apply(self, plan: Plan | None = None, *, allow_drop: bool = False, without: Collection[str] = ()) -> Outcome:
+    def apply(
+        self,
+        plan: Plan | None = None,
+        *,
+        allow_drop: bool = False,
+        allow_shrink: bool = False,
+        without: Collection[str] = (),
+    ) -> Outcome:
         """Carry a plan out; without one, plan and apply.
 
+        What does not fit into the budget of a base table is in the plan's ``deferred`` and waits for the next plan.
+
         Args:
+            allow_drop, allow_shrink: as for ``plan``, where no plan is given.
             without: addresses of members whose builds are not awaited where they cannot be reached; the history
                 names them.
 
         Raises:
             ConfigurationError: ``without`` names no member.
-            StalePlan: the plan is for another cluster or registry, or what it was made from has changed.
+            StalePlan: the plan is for another cluster or registry, or what it was made from has changed: files, or the
+                registry.
             PreflightError: a node is not fit for the work; nothing was begun.
             ViewsError: the first failure of a view, or the first view that could not be planned; the steps of other
                 views were carried out.
         """
-        plan = self.plan(allow_drop=allow_drop) if plan is None else plan
+        plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
         outcome = self._raised(self.carry_out(plan, without=without))
         if plan.refused:
             raise plan.refused[0].as_error()
@@ -100,11 +114,16 @@ class ViewManager(Planner):
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
         """Do as ``apply``, and return the failures of views instead of raising the first."""
+        if plan.files:
+            marks = file_marks(self.project(), self.settings.env.described_keyspaces())
+            refuse_changed_files(plan, marks)
         return self._work.carry_out(plan, without=without)
 
-    def refresh(self, names: str | Iterable[str] = (), *, tags: Iterable[str] = ()) -> Outcome:
-        """Build a new generation of each view and send readers to it, also where nothing has changed."""
-        return self.apply(self.plan_refresh(names, tags=tags))
+    def refresh(
+        self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
+    ) -> Outcome:
+        """Build a new generation of each view and switch readers to it, also where nothing has changed."""
+        return self.apply(self.plan_refresh(names, tags=tags, allow_shrink=allow_shrink))
 
     def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:
         """Send readers to the former generation, at once; it is still fed, so nothing is lost.

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
 from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.first_time import find_first_time, is_doubtful, time_text
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.errors import ClusterError, ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import NETWORK, Keyspace
@@ -80,6 +81,27 @@ class Observer:
         creates = [step for step in steps if isinstance(step, CreateGeneration)]
         bases = {(step.view.keyspace, step.base) for step in creates}
         return read_sizes(self._database, {base for base in bases if catalog.find_table(*base)})
+
+    def doubts(self, steps: Iterable[Step], project: Project, catalog: Catalog, now: datetime) -> tuple[str, ...]:
+        """Return a sentence for each base table whose rows hold time otherwise than its file says.
+
+        One row is read of each base on which a windowed view is built; one that cannot be read is left to the audit.
+        """
+        times = {view.name: view.time for view in project.views}
+        creates = [step for step in steps if isinstance(step, CreateGeneration) and step.window_start is not None]
+        bases = {(each.view.keyspace, each.base): times.get(each.view) for each in creates}
+        found = []
+        for (keyspace, table), time in sorted(bases.items()):
+            if time is None or catalog.find_table(keyspace, table) is None:
+                continue
+            with suppress(ClusterError):
+                first = find_first_time(self._database, keyspace, table, time)
+                if first is not None and is_doubtful(time, first, now):
+                    found.append(
+                        f"table {keyspace}.{table}: by its file its first row is of {time_text(time, first)}, "
+                        "which lies outside of any window: see 'time' in the file"
+                    )
+        return tuple(found)
 
     def target(self, project: str) -> Target:
         """Return where a plan that is made now for a project of that name would be for."""

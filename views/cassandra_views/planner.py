@@ -16,6 +16,7 @@ from cassandra_views.cluster.preflight import ClusterFacts
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.cluster.registry import Event, Registry
 from cassandra_views.cluster.registry import author as default_author
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
@@ -25,7 +26,7 @@ from cassandra_views.observer import Observer
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.cost import costs_of
 from cassandra_views.planning.definition_diff import DefinitionDiff, make_diff
-from cassandra_views.planning.each import ViewWork, judged, work_of
+from cassandra_views.planning.each import WAITING, ViewWork, judged, work_of
 from cassandra_views.planning.generations import Context
 from cassandra_views.planning.plan import Observed, make_plan
 from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
@@ -34,6 +35,7 @@ from cassandra_views.planning.status import ViewStatus, view_statuses
 from cassandra_views.project.config import Settings
 
 
+@checked_arguments()
 class Planner:
     """Looks at the views of one project on one cluster, and plans; changes nothing.
 
@@ -92,6 +94,7 @@ class Planner:
         tags: Iterable[str] = (),
         only: Iterable[ViewName] | None = None,
         allow_drop: bool = False,
+        allow_shrink: bool = False,
     ) -> Plan:
         """Return what must be done so that the cluster is as the files say. Reads only.
 
@@ -99,6 +102,7 @@ class Planner:
             names, tags: plan these views alone; without any, all.
             only: exactly these views, which may be none; names and tags are not looked at.
             allow_drop: views whose files are gone may be dropped when their grace is over.
+            allow_shrink: a generation may be served that holds far fewer rows than what serves.
 
         Returns:
             The plan. A view that cannot be planned is in its ``refused`` and does not hold up the others.
@@ -107,7 +111,7 @@ class Planner:
             ViewsError: views are named, and none of them can be planned.
         """
         chosen = self._chosen(names, tags) if only is None else frozenset(only)
-        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop))
+        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
         """Return what must be done for each view, from one look at the cluster. Reads only.
@@ -128,13 +132,19 @@ class Planner:
         )
 
     def plan_refresh(
-        self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), unless_run: str | None = None
+        self,
+        names: str | Iterable[str] = (),
+        *,
+        tags: Iterable[str] = (),
+        unless_run: str | None = None,
+        allow_shrink: bool = False,
     ) -> Plan:
         """Return what ``refresh`` would do. Reads only.
 
         Args:
             unless_run: where this run has made a generation of a view already, plan it as ``plan`` does, so
                 that a caller who is tried again goes on with it and builds no second one.
+            allow_shrink: as for ``plan``.
         """
         views = self._observer.choose(names, tags)
         for view in sorted(views):
@@ -142,7 +152,8 @@ class Planner:
             refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
                 refuse_frozen(record, self._clock())
-        return self._plan(Request(only=views, refresh=views, unless_run=unless_run))
+        request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
+        return self._plan(request)
 
     def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
         """Return what ``rollback`` would do. Reads only."""
@@ -272,8 +283,10 @@ class Planner:
         project = self.project() if needs_files else self._observer.project_of_registry()
         observed = self._observer.observe(project)
         plan = self._make(project, observed, request)
-        if request.only and not plan.steps and len(plan.refused) >= len(request.only):
-            raise plan.refused[0].as_error()
+        errors = [each.as_error() for each in plan.refused]
+        is_waiting = any(isinstance(error, WAITING) for error in errors)
+        if request.only and not plan.steps and len(errors) >= len(request.only) and not is_waiting:
+            raise errors[0]
         sizes = self._observer.sizes(plan.steps, observed.catalog)
         costs = costs_of(
             plan.steps,
@@ -282,7 +295,8 @@ class Planner:
             keeps_snapshot=not self._observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        return replace(plan, costs=costs)
+        doubts = self._observer.doubts(plan.steps, project, observed.catalog, self._clock())
+        return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 
 __all__ = ["Planner"]

@@ -15,7 +15,7 @@ from followers.web import wanted
 from followers.web.levels import Level
 from followers.web.pages.categories import categories
 from followers.web.pages.compare import compare
-from followers.web.pages.ranking import ranking
+from followers.web.pages.ranking import ranking, without_newest_day
 from followers.web.pages.states import state_of
 from followers.web.pages.streamer import find_streamer, streamer
 from followers.web.pages.trends import trends
@@ -63,6 +63,10 @@ def make_pages(make_reads: Callable[[], Reads]) -> Blueprint:
 
     @pages.get("/")
     def ranking_page() -> AnyResponse:
+        if request.args.get("day"):
+            g.reads = make_reads()
+            given = wanted.without_empty(request.args) or dict(request.args.lists())
+            return redirect(_address(without_newest_day(g.reads, given)))
         return show("ranking", ranking)
 
     @pages.get("/streamer")
@@ -91,7 +95,7 @@ def make_pages(make_reads: Callable[[], Reads]) -> Blueprint:
 
     @pages.errorhandler(ViewsError)
     def failed(error: ViewsError) -> AnyResponse:
-        return state_of(error)
+        return state_of(error, lambda: g.reads.find_absence(error))
 
     @pages.errorhandler(NoSuchPage)
     def nowhere(error: NoSuchPage) -> AnyResponse:

@@ -18,8 +18,9 @@ from followers.web.board import (
     Move,
     Place,
     comparable,
-    find_move,
+    moves,
     total_change,
+    usual_platforms,
 )
 from followers.web.charts import Spark, spark
 from followers.web.freshness import Freshness
@@ -38,13 +39,15 @@ class Row:
     """A row of the table.
 
     Args:
-        overall: the place among all streamers, where the table shows some.
+        overall: the place among all streamers, where the table shows some; None where the row is incomplete.
+        is_new: the interval before has no row of the streamer.
         bars: begin and width of each platform's part of the bar, in percent of the longest.
     """
 
     place: Place
-    overall: int
+    overall: int | None
     move: Move | None
+    is_new: bool
     spark: Spark | None
     bars: tuple[tuple[float, float] | None, ...]
     about: str
@@ -96,17 +99,33 @@ def ranking(reads: Reads, arguments: Arguments) -> dict[str, Any]:
     if at is None:
         return found
     boards = reads.covered_boards(level, level.back(at, _SPARKS[level]))
-    whole = boards[0]
-    previous = boards[1] if len(boards) > 1 and boards[1].places else None
+    usual = usual_platforms(boards)
+    whole = boards[0].checked(usual)
+    previous = boards[1].checked(usual) if len(boards) > 1 and boards[1].places else None
     chosen = reads.chosen(filters)
     board = whole if chosen is None else whole.among(chosen)
     known = previous if chosen is None or previous is None else previous.among(chosen)
     most = len(board.places) if found["shown"] == "all" else int(found["shown"])
-    found["rows"] = [_row(place, board, whole, known, boards, level) for place in board.places[:most]]
+    moved = moves(board, known)
+    by_name = {move.place.streamer: move for move in moved}
+    found["rows"] = [
+        _row(place, board, whole, known, by_name.get(place.streamer), boards, level) for place in board.places[:most]
+    ]
     found["board"] = board
     found["whole"] = whole
-    found["headlines"] = _headlines(board, known)
+    found["headlines"] = _headlines(moved, total_change(board, known))
     return found
+
+
+def without_newest_day(reads: Reads, values: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Return what an address of the form says, with its field ``day`` as ``at``; the newest day needs no ``at``.
+
+    The form names the day that is shown, so that no field is empty; a page of the newest day goes on moving.
+    """
+    found = {name: value for name, value in values.items() if name not in ("day", "at")}
+    newest = reads.newest(Level.DAY, Level.DAY.ranking_view)
+    day = values["day"][0]
+    return found if newest and day == Level.DAY.text(newest) else {"at": [day], **found}
 
 
 def check_kept(level: Level, at: datetime, begin: datetime | None, newest: datetime | None) -> None:
@@ -129,7 +148,15 @@ def check_kept(level: Level, at: datetime, begin: datetime | None, newest: datet
         )
 
 
-def _row(place: Place, board: Board, whole: Board, known: Board | None, boards: list[Board], level: Level) -> Row:
+def _row(
+    place: Place,
+    board: Board,
+    whole: Board,
+    known: Board | None,
+    move: Move | None,
+    boards: list[Board],
+    level: Level,
+) -> Row:
     name = place.streamer
     history: list[Counts | None] = [
         other.counts if (other := each.by_name.get(name)) else None for each in reversed(boards)
@@ -144,27 +171,30 @@ def _row(place: Place, board: Board, whole: Board, known: Board | None, boards: 
     return Row(
         place=place,
         overall=whole.by_name[name].rank,
-        move=find_move(place, known),
+        move=move,
+        is_new=known is None or name not in known.by_name,
         spark=spark(comparable(history), texts.counted(len(boards), level.word)),
         bars=tuple(bars),
-        about=_split(place.counts),
+        about=_split(place),
     )
 
 
-def _split(counts: Counts) -> str:
+def _split(place: Place) -> str:
     parts = []
     for each in PLATFORMS:
-        count = counts.on(each)
-        parts.append(f"{NAMES[each]} {texts.short(count)}" if count is not None else f"not on {NAMES[each]}")
+        count = place.counts.on(each)
+        if count is not None:
+            parts.append(f"{NAMES[each]} {texts.short(count)}")
+        else:
+            parts.append(f"{NAMES[each]} missing" if each in place.missing else f"not on {NAMES[each]}")
     return ", ".join(parts)
 
 
-def _headlines(board: Board, before: Board | None) -> Headlines:
-    found = [move for place in board.places if (move := find_move(place, before))]
-    by_share = sorted((move for move in found if move.change.share is not None), key=lambda m: m.change.share or 0.0)
-    climbed = max(found, key=lambda move: (move.climbed, -move.place.rank), default=None)
+def _headlines(moved: list[Move], change: Change | None) -> Headlines:
+    by_share = sorted((move for move in moved if move.change.share is not None), key=lambda m: m.change.share or 0.0)
+    climbed = max(moved, key=lambda move: (move.climbed, -(move.place.rank or 0)), default=None)
     return Headlines(
-        change=total_change(board, before),
+        change=change,
         rise=by_share[-1] if by_share and (by_share[-1].change.share or 0) > 0 else None,
         fall=by_share[0] if by_share and (by_share[0].change.share or 0) < 0 else None,
         climb=climbed if climbed and climbed.climbed > 0 else None,

@@ -65,7 +65,7 @@ def streamer(reads: Reads, arguments: Arguments, name: str) -> dict[str, Any]:
     directory = reads.directory()
     standing = _standing(reads, name)
     if not any(counts) and name not in directory.streamers and standing is None and not directory.waiting:
-        near = get_close_matches(name, directory.streamers, n=5, cutoff=0.5)
+        near = get_close_matches(name, directory.offered, n=5, cutoff=0.5)
         raise NoSuchPage(
             f"There is no streamer “{name}”.",
             "Did you mean one of these?" if near else "Look for another one above.",
@@ -81,6 +81,9 @@ def streamer(reads: Reads, arguments: Arguments, name: str) -> dict[str, Any]:
         "language": directory.language_of.get(name, ""),
         "game": directory.game_of.get(name, ""),
         "standing": standing,
+        "has_counts": directory.has_counts(name) or standing is not None,
+        "counted": len(directory.counted or ()),
+        "known": len(directory.streamers),
         "live_seconds": LIVE_SECONDS[level],
         "newest": last_known(totals),
         "change": change_over(totals),
@@ -96,20 +99,23 @@ def find_streamer(reads: Reads, arguments: Arguments) -> str | dict[str, Any]:
     """Return the streamer of this name, or what the template shows of those whose names hold the text."""
     text = wanted.text(arguments, "name").strip()
     folded = text.casefold()
-    names = reads.directory().streamers
+    directory = reads.directory()
+    names = directory.streamers
     for each in names:
         if each.casefold() == folded:
             return each
-    found = [each for each in names if folded and folded in each.casefold()]
-    found.sort(key=lambda each: (not each.casefold().startswith(folded), each.casefold()))
-    if len(found) == 1:
+    matching = [each for each in names if folded and folded in each.casefold()]
+    matching.sort(key=lambda each: (not each.casefold().startswith(folded), each.casefold()))
+    found = [each for each in matching if directory.has_counts(each)]
+    if len(found) == 1 == len(matching):
         return found[0]
     return {
         "text": text,
         "found": found[:_MATCHES],
         "more": max(0, len(found) - _MATCHES),
-        "near": get_close_matches(text, names, n=5, cutoff=0.5) if text and not found else [],
-        "waiting": reads.directory().waiting,
+        "without": [each for each in matching if not directory.has_counts(each)],
+        "near": get_close_matches(text, directory.offered, n=5, cutoff=0.5) if text and not matching else [],
+        "waiting": directory.waiting,
     }
 
 

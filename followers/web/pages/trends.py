@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from followers.web import texts, wanted
-from followers.web.board import Change, Move, moves, total_change
+from followers.web.board import Change, Move, moves, not_comparable, total_change
 from followers.web.freshness import Freshness
 from followers.web.levels import Level, level_named
 from followers.web.pages.ranking import check_kept
@@ -83,6 +83,7 @@ def trends(reads: Reads, arguments: Arguments) -> dict[str, Any]:
         "back": (end - start) // level.step,
         "change": total_change(after, before),
         "count": len(both),
+        "left_out": not_comparable(after, before),
         "is_known": bool(before.places),
     }
     found["risers"], found["fallers"] = _movers(both, by)

@@ -14,8 +14,8 @@ from cassandra.concurrent import execute_concurrent
 
 from cassandra_views.cluster.database import Database
 from cassandra_views.lifecycle.row_filter import RowFilter
-from cassandra_views.lifecycle.verdict import Method
 from cassandra_views.model.errors import ClusterError
+from cassandra_views.model.verdict import Method
 from tests.on_cassandra.lifecycle.audits import audit, claimed, scan_of
 from tests.on_cassandra.lifecycle.shapes import ALL, Shape
 from tests.on_cassandra.lifecycle.workshop import NOON, Workshop

@@ -11,7 +11,7 @@ from cassandra.concurrent import execute_concurrent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cassandra_views.lifecycle.verdict import Method
+from cassandra_views.model.verdict import Method
 from tests.on_cassandra.lifecycle.audits import audit, claimed
 
 WHERE = "p IS NOT NULL AND c IS NOT NULL"

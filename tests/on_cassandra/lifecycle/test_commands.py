@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from cassandra_views.cli.main import main
+from cassandra_views.model.generation import State
 from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, WINDOW, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop
@@ -193,3 +194,70 @@ def test_a_view_of_which_nothing_is_left_is_told_by_every_command(two: Workshop,
     two.apply()
     assert two.record("late").dropped is None
     assert cells(views("status", late))[0][1] == "serving"
+
+
+def test_a_wrong_file_stops_only_its_own_view(views: Views, two: Workshop) -> None:
+    good, late = two.full(VIEW), two.full("late")
+    views("refresh", good, "--yes")
+    two.write_view("late", READINGS.view.replace("SELECT", "SELEC"), tags="[web]")
+    two.write_table("unused", "{column: day, type: dat}")
+    commands = ["status", "show", "why", "name", "history", "audit", "rollback --yes", "refresh --yes", "plan"]
+    for command in [*commands, "freeze --reason r", "on --reason r", "apply --yes"]:
+        verb, *options = command.split()
+        views(verb, good, *options)
+    # What needs only the registry works for the view of the wrong file, too.
+    for command in ["status", "show", "name", "history", "audit", "freeze --reason r", "on --reason r"]:
+        verb, *options = command.split()
+        views(verb, late, *options)
+    assert "late" in views("status")
+    views("plan", late, code=1)
+    served = two.serving("late")
+    found = parsed(views("plan", "--format", "json", code=1))
+    assert sorted(each["view"] for each in found["refused"]) == [f"{two.keyspace}.late", "table unused"]
+    two.write_view("more", READINGS.view, window=WINDOW)
+    done = parsed(views("apply", "--yes", "--format", "json", code=1))
+    assert [each["view"] for each in done["failures"]] == [f"{two.keyspace}.late", "table unused"], done
+    assert two.serving("more").startswith("more__g")
+    assert two.serving("late") == served
+    views("drop", late, "--yes")
+    assert two.record("late").read_from == ()
+    assert str(two.record("late").override).startswith("off")
+
+
+def test_readers_are_not_sent_to_far_fewer_rows_without_a_person(views: Views, two: Workshop) -> None:
+    good, served = two.full(VIEW), two.serving(VIEW)
+    held = two.record(VIEW).in_state(State.SERVING)[0].rows_built
+    few = READINGS.view.replace("sensor IS NOT NULL", "sensor = 'nobody'")
+    assert held
+    two.write_view(VIEW, few, window=WINDOW, grace="1 hour")
+    views("apply", good, "--yes", code=1)
+    (waiting,) = two.record(VIEW).in_state(State.BUILT)
+    assert (waiting.rows_built, waiting.compared_rows) == (0, held)
+    history = views("history", good, "--format", "json")
+    assert "serve withheld" in history
+    for command in ("plan", "apply --yes", "refresh --yes"):
+        verb, *options = command.split()
+        views(verb, good, *options, code=1)
+        assert two.serving(VIEW) == served
+        assert two.record(VIEW).in_state(State.BUILT) == (waiting,), "neither dropped nor built again"
+    (found,) = [each for each in parsed(views("status", "--format", "json"))["views"] if each["name"] == good]
+    assert f"it holds 0 rows, and generation 1, which serves, holds {held} rows" in found["waiting"]
+    views("apply", good, "--yes", "--allow-shrink")
+    assert two.serving(VIEW) == waiting.physical
+    # Rows that left by deletes are no loss that a new generation brings: it holds as many as the one that serves.
+    two.write_view("late", READINGS.view, window=WINDOW, grace="2 hours", tags="[web]")
+    two.session.execute(f"TRUNCATE {two.keyspace}.{READINGS.name}")
+    views("refresh", two.full("late"), "--yes")
+
+
+def test_a_plan_is_refused_whose_files_have_changed(views: Views, two: Workshop) -> None:
+    good = two.full(VIEW)
+    two.write_view(
+        VIEW, READINGS.view.replace("sensor IS NOT NULL", "sensor IN ('s1', 's2')"), window=WINDOW, grace="1 hour"
+    )
+    views("plan", "--out", "plan.json")
+    two.write_view(VIEW, READINGS.view, window=WINDOW, grace="3 hours")
+    before = two.record(VIEW)
+    views("apply", "--plan", "plan.json", "--yes", code=1)
+    assert two.record(VIEW) == before, "nothing was begun"
+    views("plan", good)

@@ -65,3 +65,56 @@ def test_a_serving_view_whose_options_somebody_altered_passes_its_audit(workshop
     manager.apply(manager.plan_audit(workshop.full("by_v")))
 
     assert workshop.manager().plan().steps == ()
+
+
+NUMBERS = "a int, b int, c int, PRIMARY KEY (a, b, c)"
+ACCEPTED = {
+    "slices": (NUMBERS, "a IS NOT NULL AND (b, c) >= (0, 1) AND (b, c) < (5, 5)", "(a, b, c)", ""),
+    "holds": (
+        NUMBERS.replace("a int", "a frozen<set<int>>"),
+        "a CONTAINS 1 AND b IS NOT NULL AND c IS NOT NULL",
+        "(b, a, c)",
+        "",
+    ),
+    "texts": (
+        NUMBERS.replace("b int", "b text"),
+        "a IS NOT NULL AND b >= '' AND c IS NOT NULL",
+        "(c, b, a)",
+        "WITH comment = 'by text, it''s'",
+    ),
+    "words": (
+        "a int PRIMARY KEY, default int, mbean int",
+        "a IS NOT NULL AND default IS NOT NULL AND mbean IS NOT NULL",
+        "(default, a)",
+        "WITH default_time_to_live = 0",
+    ),
+}
+"""The columns of a base, and the WHERE, key and options of a view on it."""
+
+
+def test_statements_that_servers_accept_come_to_serve(workshop: Workshop) -> None:
+    rows = {
+        "slices": "(a, b, c) VALUES (1, 2, 3)",
+        "holds": "(a, b, c) VALUES ({1, 2}, 2, 3)",
+        "texts": "(a, b, c) VALUES (1, '', 3)",
+        "words": "(a, default) VALUES (1, 2)",  # mbean is null: the server does not heed IS NOT NULL outside the key
+    }
+    for name, (columns, where, key, rest) in ACCEPTED.items():
+        selected = "a, default, mbean" if name == "words" else "a, b, c"
+        workshop.session.execute(f"CREATE TABLE {workshop.keyspace}.of_{name} ({columns})")
+        workshop.session.execute(f"INSERT INTO {workshop.keyspace}.of_{name} {rows[name]}")
+        workshop.write_view(
+            name,
+            f"CREATE MATERIALIZED VIEW {{{{ view }}}} AS SELECT {selected} FROM {{{{ base('of_{name}') }}}}\n"
+            f"WHERE {where} PRIMARY KEY {key} {rest}",
+        )
+
+    workshop.apply()  # and plans again: nothing is to be done
+
+    for name in ACCEPTED:
+        assert workshop.serving(name) == f"{name}__g1"
+        assert len(workshop.rows(f"{name}__g1")) == 1
+        assert workshop.record(name).find(1).rows_built == 1
+    query = "SELECT comment FROM system_schema.views WHERE keyspace_name = %s AND view_name = 'texts__g1'"
+    comment = workshop.session.execute(query, (workshop.keyspace,)).one()[0]
+    assert comment.startswith("by text, it's cassandra-views registry=")

@@ -77,7 +77,7 @@ def test_rivals_that_upgrade_at_once_do_no_harm(old: Workshop) -> None:
 @pytest.mark.parametrize("side", list(Side))
 def test_an_upgrade_that_was_killed_is_gone_on_with(old: Workshop, side: Side) -> None:
     counting = DyingSession(old.session)
-    for dies_at in range(1, 12):
+    for dies_at in range(1, 16):
         dying = DyingSession(old.session, dies_at, side)
         try:
             old.manager(dying).note_failed_run(old.full(VIEW), "no room")

@@ -4,10 +4,10 @@ import pytest
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from cassandra_views.model.errors import BadRead, ReadError, ViewNotReady
+from cassandra_views.model.errors import BadRead, NotCovered, ReadError, ViewNotReady
 from cassandra_views.model.generation import Serving
 from cassandra_views.read import ViewReader
-from tests.on_cassandra.reader.place import DAYS, Place, top
+from tests.on_cassandra.reader.place import DAYS, Place, create_top, top
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,27 @@ def test_what_the_server_refuses_or_cannot_answer(place: Place, session: Session
     assert caught.value.__cause__ is not None
     at_one = ViewReader(session, registry=place.registry, keyspace=keyspace, consistency=ConsistencyLevel.ONE)
     assert at_one.select("far", k=1).rows == []
+
+
+def test_a_renamed_time_column_still_bounds_the_reads(place: Place, keyspace: str) -> None:
+    own = Place(place.session, place.registry, keyspace)
+    own.run("CREATE TABLE {ks}.base (streamer text, day text, total bigint, PRIMARY KEY (streamer, day))")
+    create_top(own, 1)
+    own.run("INSERT INTO {ks}.base (streamer, day, total) VALUES ('ann', %s, 5)", DAYS[0])
+    own.serve("top", top(1))
+    kept = own.reader()
+    assert len(kept.select("top", day=DAYS[0])) == 1
+    own.run("ALTER TABLE {ks}.base RENAME day TO moon_day")
+    for reader in (
+        own.reader(),
+        kept,
+    ):  # one meets the view for the first time, the other has known it by its old names
+        assert [row.moon_day for row in reader.select("top")] == [DAYS[0]]
+        assert len(reader.select("top", moon_day=DAYS[0])) == 1
+        with pytest.raises(NotCovered, match="the time 2025-12-31 is not covered"):
+            reader.select("top", moon_day="2025-12-31")
+        with pytest.raises(BadRead, match="no column 'day'"):
+            reader.select("top", day=DAYS[0])
+        described = reader.describe("top")
+        assert described.time is not None
+        assert described.time.name == "moon_day"

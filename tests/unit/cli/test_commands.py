@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,14 @@ def test_views_are_chosen_by_names_or_tags_that_shells_complete(command: str) ->
         assert found is None or [item.value for item in items] == [found]
 
 
+def test_without_arguments_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert _run([]) == 0
+    told = capsys.readouterr()
+    assert "views plan" in told.out
+    assert told.err == ""
+
+
 WORDS = st.sampled_from(
     [*NAMES, "--now", "--env", "--templates", "--format", "json", "--limit", "0", "-1", "--yes", "--plan", "--out", "/",
      "", "orders_by_day", "2026-11-23", "9999-12-31T23:59:59-23:59", "0001-01-01", "--reason", "--tag", "\0", "é", "--",
@@ -128,6 +137,7 @@ def test_no_arguments_give_a_traceback(arguments: list[str], capsys: pytest.Capt
     assert "Traceback" not in told
     if code == 1:
         assert told.startswith("Error: ")
+        assert "  On: " in told or re.match(r"Error: \S+\.(j2|toml)\b", told)
         assert "  State: " in told
         assert "  Next: " in told
 
@@ -165,6 +175,6 @@ def test_an_error_without_words_is_told_in_four_parts(project: Path) -> None:
     (project / "broken.py").write_text(broken, encoding="utf-8")
     found = _shell(f"{sys.executable} broken.py", project)
     assert found.returncode == 1
-    assert found.stderr.startswith("Error: this program failed in a way it does not know (TypeError: ")
+    assert found.stderr.startswith("Error: unexpected error (TypeError: ")
     assert "Traceback" not in found.stderr
     assert "Traceback" in _shell(f"VIEWS_DEBUG=1 {sys.executable} broken.py", project).stderr

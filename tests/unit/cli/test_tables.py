@@ -148,3 +148,11 @@ def test_a_shortened_text_ends_with_a_whole_word(text: str) -> None:
 
 def test_a_column_is_a_value() -> None:
     assert Column(header="A") == Column(header="A", drop_order=0, is_prose=False)
+
+
+def test_a_line_that_must_stay_one_is_not_broken() -> None:
+    stream = io.StringIO()
+    printer = Output(sys.stdout, width=60)
+    printer.file = stream
+    printer.print("-- " + "a comment of CQL " * 10, soft_wrap=True)
+    assert stream.getvalue().count("\n") == 1

@@ -21,7 +21,7 @@ def test_each_rule_finds_its_statement(rule: Rule) -> None:
     findings = lint_view(statement, base, file="v.cql")
     assert rule.code in {finding.code for finding in findings}, findings
     offline = {finding.code for finding in lint_view(statement, None, file="v.cql")}
-    assert (rule.code in offline) == (not rule.code.startswith("CV3") and rule.code != "CV208")
+    assert (rule.code in offline) == (not rule.code.startswith("CV3") and rule.code not in ("CV203", "CV208"))
     found = next(finding for finding in findings if finding.code == rule.code)
     assert found.place.line >= 1
     assert found.fix
@@ -54,7 +54,7 @@ def test_base_tables_are_good() -> None:
 
 
 def test_errors_are_raised_with_place_fix_and_count() -> None:
-    statement = parse_view("CREATE MATERIALIZED VIEW v AS SELECT a FROM t\nWHERE a = null AND b = '' PRIMARY KEY (a)")
+    statement = parse_view("CREATE MATERIALIZED VIEW v AS SELECT a FROM t\nWHERE a = null AND b = null PRIMARY KEY (a)")
     with pytest.raises(StatementError) as raised:
         raise_on_errors(lint_view(statement, None, file="views/v.cql"), on="ks.v")
     assert str(raised.value) == (

@@ -66,7 +66,7 @@ def test_marks_are_read_back(mark: Mark) -> None:
 
 
 @pytest.mark.parametrize(
-    "comment", ["", "cassandra-views", "made by hand", "x cassandra-views registry=a view=b version=c"]
+    "comment", ["", "cassandra-views", "made by hand", "xcassandra-views registry=a view=b version=c"]
 )
 def test_other_comments_are_no_marks(comment: str) -> None:
     assert Mark.parse(comment) is None

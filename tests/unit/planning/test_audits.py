@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -10,7 +12,7 @@ from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import AuditGeneration, Plan
+from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan
 from cassandra_views.planning.audits import make_audits
 from cassandra_views.planning.explain import explain
 from cassandra_views.planning.status import view_statuses
@@ -90,3 +92,39 @@ def test_status_says_that_it_differs(record: dict[str, object], condition: str) 
     found = view_statuses(PROJECT, observed.records, observed.catalog, NOW)
     (status,) = (each for each in found if each.name.view == "by_day")
     assert (status.condition, status.audit) == (condition, "failed")
+
+
+def with_facts(name: str, **facts: Any) -> Any:
+    """Return a world where two views differ from their bases, and the registry holds these facts of one."""
+    failed = {"generations": {1: {"state": "serving", "audit": "failed"}}}
+    wishes = {each: WISHES[each] for each in ("by_day", "by_shop")}
+    world = world_of({"records": {"by_day": failed, "by_shop": failed}}, wishes, NOW)
+    key = ViewName(keyspace=KEYSPACE, view=name)
+    record = world.records[key]
+    world.records[key] = replace(record, generations=(replace(record.generations[0], **facts),))
+    return world, Project(name="shop", views=tuple(wishes.values()))
+
+
+def test_a_view_that_lost_all_its_rows_is_rebuilt_first_and_says_so() -> None:
+    facts = {"rows_built": 0, "audit_base_rows": 2000, "audit_missing_rows": 2000, "audit_extra_rows": 0}
+    world, project = with_facts("by_shop", **facts)
+    creates = [step for step in world.plan(project, NOW).steps if isinstance(step, CreateGeneration)]
+    assert [step.view.view for step in creates] == ["by_shop", "by_day"]
+    assert creates[0].reason.endswith("differs from its base: all 2,000 rows are MISSING")
+    observed = world.observed()
+    found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
+    status = found["by_shop"]
+    assert (status.condition, status.found) == ("differs", "all 2,000 rows are MISSING")
+    assert (status.rows, status.audit_base_rows, status.audit_missing_rows) == (0, 2000, 2000)
+    assert (found["by_day"].found, found["by_day"].audit_missing_rows) == ("", None)
+
+
+def test_a_window_that_holds_none_of_the_rows_is_told_by_every_plan_and_status() -> None:
+    facts = {"audit": Audit.PASSED, "rows_built": 0, "audit_base_rows": 0, "audit_first_time": "1970-01-21T18:48:57Z"}
+    world, project = with_facts("by_shop", **facts)
+    text = "the base has rows, and the window holds none: by its table's file the base's first row is of 1970-01-21T18"
+    assert any(f"by_shop generation 1: {text}" in note for note in world.plan(project, NOW).notes)
+    observed = world.observed()
+    found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
+    assert found["by_shop"].audit_first_time == "1970-01-21T18:48:57Z"
+    assert text in found["by_shop"].found

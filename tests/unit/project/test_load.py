@@ -154,7 +154,10 @@ def test_no_edit_is_hidden_by_the_cache(root: Path, tmp_path: Path) -> None:
     assert changed.version != first.version
 
     table = root / "tables" / "orders.cql.j2"
-    table.write_text(TABLE.replace("type: date, grain: day", "type: date"), encoding="utf-8")
+    table.write_text(
+        TABLE.replace("type: date, grain: day", "type: timestamp").replace("day date", "day timestamp"),
+        encoding="utf-8",
+    )
     time = _load(root, folder).views[0].time
     assert time is not None
     assert time.grain is None

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.model.times import TimeColumn, TimeKind
-from cassandra_views.web.api.json_values import find_moment, nullable, same, schema_of, time_to_iso, to_json
-from cassandra_views.web.api.text_values import from_text
+from cassandra_views.read.json_values import find_moment, nullable, same, schema_of, time_to_iso, to_json
+from cassandra_views.read.text_values import from_text
 
 TEXT = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=30)
 WIDTHS = {cql.ByteType: 8, cql.ShortType: 16, cql.Int32Type: 32, cql.LongType: 64}

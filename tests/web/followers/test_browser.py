@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -111,6 +112,50 @@ def test_filters_are_in_the_address_and_the_way_back_works(url: str, page: Page)
     page.go_back()
     assert page.url == f"{url}/?language=English&console=PC"
     expect(page.get_by_label("Console")).to_have_value("PC")
+
+
+def test_the_day_of_the_heading_is_in_its_field_and_another_one_can_be_chosen(url: str, page: Page) -> None:
+    page.goto(url + "/?language=English")
+    field = page.get_by_label("Day", exact=True)
+    expect(field).to_have_value("2026-11-04")
+    page.get_by_role("button", name="Show").click()
+    assert page.url == f"{url}/?language=English"  # the newest day moves on, and is not pinned
+    field.fill("2026-11-02")
+    page.get_by_role("button", name="Show").click()
+    assert page.url == f"{url}/?at=2026-11-02&language=English"
+    expect(field).to_have_value("2026-11-02")
+
+
+def test_a_comparison_is_whole_at_400_pixels(url: str, browser: Browser) -> None:
+    with closing(browser.new_context(viewport={"width": 400, "height": 800})) as context:
+        page = context.new_page()
+        page.goto(url + "/compare?streamer=72hrs&streamer=2mgovercsquared")
+        region = page.get_by_role("region", name="The streamers compared")
+        assert region.evaluate("each => each.scrollWidth <= each.clientWidth")
+        assert all(each.is_visible() for each in region.locator("td").all())
+
+
+def test_labels_of_a_chart_lie_over_no_line(url: str, page: Page) -> None:
+    page.goto(url + "/streamer/72hrs?level=day")
+    for plot in page.locator(".plot").all():
+        axis, chart = (plot.locator(f"svg.{name}").first.bounding_box() for name in ("axis", "chart"))
+        assert axis is not None
+        assert chart is not None
+        assert axis["x"] + axis["width"] <= chart["x"] + 1
+        for label in plot.locator(".axis text").all():
+            box = label.bounding_box()
+            assert box is not None
+            assert axis["x"] - 1 <= box["x"] < box["x"] + box["width"] <= chart["x"]
+
+
+def test_search_offers_those_with_counts_and_a_page_without_says_why(url: str, page: Page) -> None:
+    page.goto(url + "/streamer?name=s")
+    offered = page.locator("main > ul.matches").all_inner_texts()
+    assert "shroud" not in " ".join(offered)
+    page.locator("#without summary").click()
+    page.get_by_role("link", name="shroud", exact=True).click()
+    assert "No counts of shroud are stored" in page.locator("main").inner_text()
+    assert "are stored for 40 streamers" in page.locator("main").inner_text()
 
 
 def test_a_day_is_gone_back_to_and_the_next_is_offered(url: str, page: Page) -> None:

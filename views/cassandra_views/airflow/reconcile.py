@@ -87,6 +87,8 @@ def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
             log.error("%s: %s", on, work.error)
         for line in explain_all(work.steps):
             log.info("%s %s: %s", line.sign, line.subject, line.text)
+        if work.waits_for_person and not work.steps:
+            continue
         pause = pause_after(work.failures)
         if work.failed_at is not None and work.failed_at + pause > now:
             log.info("%s: %s runs failed; it is tried again after %s", on, work.failures, work.failed_at + pause)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cassandra_healing.session import ClusterSession
     from cassandra_healing.watcher import Report
 
-Reason = Annotated[str, typer.Option(help="Why; the journal keeps it and every look shows it.", metavar="TEXT")]
-Node = Annotated[str, typer.Argument(help="The node: its address, or its host id or the begin of it.", metavar="NODE")]
+Reason = Annotated[str, typer.Option(help="Why; recorded in the journal and shown by 'views cluster'.", metavar="TEXT")]
+Node = Annotated[str, typer.Argument(help="The node: its address, or the beginning of its host id.", metavar="NODE")]
 
 _COLOURS = {"up": "green", "slow": "yellow", "flapping": "yellow", "down": "red", "gone": "red", "unseen": "dim"}
 
@@ -52,21 +52,21 @@ def register(app: typer.Typer) -> None:
 
 def cluster(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep looks and decisions in the cluster, for later ones to judge by.")
+        bool, typer.Option("--keep", help="Record checks and decisions in the cluster, for later decisions.")
     ] = False,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something is wrong.")
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where a node needs care.")
     ] = False,
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show how each node is as its peers, this host and its machine see it, and what is to be done.
+    """Show the health of each node, as its peers, this host and its machine provider see it, and what to do.
 
-    Looks only: it changes nothing on any node. Where a node does not answer it looks twice, some seconds apart,
-    since a heartbeat must be seen to stand still. How long a node has been down is known only where looks were
-    kept: by --keep, or by Airflow.
+    Changes nothing on any node. Where a node does not answer, it is checked twice, some seconds apart: only a
+    heartbeat that stands still proves that a node is down. How long a node has been down is known only from
+    recorded checks: by --keep, or by Airflow.
     """
     if context.invoked_subcommand is not None:
         return
@@ -89,9 +89,9 @@ def cluster(
 def skip(
     context: typer.Context, node: Node, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
-    """Leave a node alone, whatever is seen of it: nothing restarts or replaces it. 'unskip' ends it.
+    """Never restart or replace this node, until 'unskip'.
 
-    It still counts as sick where another one is.
+    It still counts as down when a decision about another node is made.
     """
     options = options_of(context)
     with _journal(options) as (journal, session, clock):
@@ -103,7 +103,7 @@ def skip(
 def unskip(
     context: typer.Context, node: Node, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
-    """Leave a node alone no longer: ends 'skip'."""
+    """End 'skip': the node may be restarted or replaced again."""
     options = options_of(context)
     with _journal(options) as (journal, session, _clock):
         found = _find(session, node, options.settings().env.healing)
@@ -112,9 +112,9 @@ def unskip(
 
 
 def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Switch healing off, for the whole cluster: nothing is begun any more. 'go' switches it on again.
+    """Switch healing off for the whole cluster, until 'go'.
 
-    What is under way stops before its next step.
+    A restart or replacement that is under way stops before its next step.
     """
     with _journal(options_of(context)) as (journal, _session, clock):
         journal.stop(reason, clock())
@@ -122,7 +122,7 @@ def stop(context: typer.Context, reason: Reason, format: Annotated[Format, Forma
 
 
 def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Switch healing on again: ends 'stop'."""
+    """Switch healing on again after 'stop'."""
     with _journal(options_of(context)) as (journal, _session, _clock):
         journal.go(reason)
     said(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
@@ -134,7 +134,7 @@ def history(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show the journal: what was decided about nodes, what was done, by whom, and how it ended."""
+    """Show the journal: decisions about nodes, operations, who made them and how they ended."""
     with _journal(options_of(context)) as (journal, _session, clock):
         lines = journal.lines(limit=limit, now=clock()) if journal.exists() else []
     if format is Format.JSON:

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from cassandra_views.project.config import Settings
     from cassandra_views.project.config_file import TlsConfig
 
-_CQLSH_HELP = """Open cqlsh on the project's cluster; what follows goes to cqlsh.
+_CQLSH_HELP = """Open cqlsh on the project's cluster; further options are passed to cqlsh.
 
-The cluster, the user and the encryption are those of every other command:
-of the environment (--env), or the server of `views up`. The first contact
-point is taken.
+It connects like every other command: to the first contact point of the
+environment (--env), with its user and encryption, or to the server of `views up`.
 
 Examples:
 

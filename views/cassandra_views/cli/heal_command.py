@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cassandra_healing.watcher import Report, Watcher
 
 Deed = Annotated[
-    str | None, typer.Argument(help="The restart or replacement: the begin of its id; else the one under way.")
+    str | None, typer.Argument(help="The restart or replacement: the beginning of its id; else the one under way.")
 ]
 
 
@@ -40,17 +40,18 @@ def register(group: typer.Typer) -> None:
 
 def heal(
     context: typer.Context,
-    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve what is decided; ask nobody.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat until Ctrl-C.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where something is wrong, or waits for a person.")
+        bool,
+        typer.Option("--detailed-exitcode", help="Exit 2 where a node needs care, or something waits for approval."),
     ] = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Look at the nodes, decide what is to be done, and do what the mode allows: restart a node, or replace it.
+    """Check the nodes, decide, and do what the mode allows: restart a node, or replace it.
 
-    Looks are kept in the cluster, so call it each minute, or with --watch. In the mode 'approve' it stops before
-    anything is done to a node until somebody says 'approve'. Killed anywhere, the next call goes on.
+    Checks are recorded in the cluster, so run it each minute, or with --watch. In the mode 'approve' it waits for
+    'views cluster approve' before it touches a node. If it is killed, the next run resumes the work.
     """
     is_well = True
     with _healing(options_of(context)) as (healer, watcher):
@@ -72,19 +73,19 @@ def heal(
 def approve(
     context: typer.Context, reason: Reason, deed: Deed = None, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
-    """Say yes to the restart or replacement that waits; where a step of it failed too often, to trying again."""
+    """Approve the restart or replacement that is waiting; or, after too many failures, another attempt."""
     with _healing(options_of(context)) as (healer, _watcher):
         progress = healer.approve(_find(healer, deed), reason)
-    text = f"the {progress.act} of {progress.node} is approved: {reason}. The next 'views cluster heal' goes on"
+    text = f"the {progress.act} of {progress.node} is approved: {reason}. The next 'views cluster heal' carries it out"
     said(format, text, deed=progress.id, approved=True, reason=reason)
 
 
 def refuse(
     context: typer.Context, reason: Reason, deed: Deed = None, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
-    """Say no to the restart or replacement that waits; one that has begun is given up as it is.
+    """Refuse the restart or replacement that is waiting; one that has begun is stopped where it is.
 
-    A refused one is not asked for again in the same outage.
+    It is not proposed again in the same outage.
     """
     with _healing(options_of(context)) as (healer, _watcher):
         progress = healer.refuse(_find(healer, deed), reason)
@@ -128,9 +129,9 @@ def _find(healer: Healer, text: str | None) -> Progress:
     found = healer.under_way()
     if found is None or (text is not None and not str(found.id).startswith(text.lower())):
         raise ViewsError(
-            "nothing waits for a word" if found is None else "that one is not under way",
+            "nothing is waiting for approval" if found is None else "that one is not under way",
             on=text or "",
-            next=f"It is {found.short_id} that is under way" if found else "'views cluster history' tells what was",
+            next=f"{found.short_id} is under way" if found else "'views cluster history' shows the past ones",
         )
     return found
 

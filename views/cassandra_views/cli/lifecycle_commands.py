@@ -18,11 +18,13 @@ from cassandra_views.cli.context import (
     help_of,
     managed,
     note_wrong_files,
+    options_of,
 )
 from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.cli.plans import read_plan, show_plan
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import DropGeneration, Plan
 from cassandra_views.planning.selection import Selection
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
     bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
+]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Serve generations that hold far fewer rows than what serves now.")
 ]
 Without = Annotated[
     list[str] | None,
@@ -58,7 +63,9 @@ def register(app: typer.Typer) -> None:
             "views apply                  # shows the plan and asks",
             "views apply --yes            # in a schedule",
             "views apply --plan plan.json # just what was looked at; refused if anything moved since",
+            "views apply --yes --no-wait  # leave what has no room on its table yet to the next run",
             "views apply --allow-drop     # also drop views whose files are gone",
+            "views apply orders_by_day --allow-shrink   # serve it although it holds far fewer rows",
             "views apply --without 10.0.0.3   # a node is down for long, and readers shall not wait for it",
         ),
         refresh: ("views refresh orders_by_day --yes", "views refresh --tag flask"),
@@ -79,9 +86,10 @@ def plan(
     state: States = None,
     exclude: Excluded = None,
     allow_drop: AllowDrop = False,
+    allow_shrink: AllowShrink = False,
     detailed_exitcode: Annotated[
         bool,
-        typer.Option("--detailed-exitcode", help="Exit 0 where nothing is to do, 2 where there are changes."),
+        typer.Option("--detailed-exitcode", help="Exit 2 where there are changes, 0 where there are none."),
     ] = False,
     save: Annotated[
         Path | None,
@@ -89,12 +97,12 @@ def plan(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what would be done so that the cluster is as the files say; changes nothing."""
+    """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.planning.plan_json import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context, tells_wrong_files=False) as manager:
-        found = _planned(manager, selection, allow_drop=allow_drop)
+        found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         wrong_files = manager.wrong_files
     if save is not None:
         try:
@@ -122,6 +130,14 @@ def apply(
     exclude: Excluded = None,
     yes: Yes = False,
     allow_drop: AllowDrop = False,
+    allow_shrink: AllowShrink = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Wait for room on base tables that carry as many views as their budget allows, and do the rest then.",
+        ),
+    ] = True,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="Apply exactly this plan of 'plan --out'.", metavar="FILE")
     ] = None,
@@ -130,14 +146,14 @@ def apply(
 ) -> None:
     """Do what 'plan' shows: create, await, audit, serve; retire and drop what was replaced.
 
-    A run that was stopped at any point is gone on with by the next. Readers are sent to a generation
-    only when it is built on every node and agrees with its base.
+    A run that was stopped at any point is resumed by the next one. Readers switch to a generation only when
+    it is built on every node and agrees with its base.
     """
     selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
-            return _planned(manager, selection, allow_drop=allow_drop)
+            return _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
@@ -149,7 +165,20 @@ def apply(
             on="views apply",
             next="Name views when planning: 'views plan NAME --out FILE'",
         )
-    _carry_out(context, make, yes=yes, format=format, without=without or ())
+
+    def make_rest(manager: ViewManager, views: tuple[ViewName, ...]) -> Plan:
+        return manager.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
+
+    # A clock that stands still, or a plan that was looked at, has no further batches.
+    has_batches = wait and plan_file is None and options_of(context).now is None
+    _carry_out(
+        context,
+        make,
+        yes=yes,
+        format=format,
+        without=without or (),
+        make_rest=make_rest if has_batches else None,
+    )
 
 
 def refresh(
@@ -161,17 +190,18 @@ def refresh(
     state: States = None,
     exclude: Excluded = None,
     yes: Yes = False,
+    allow_shrink: AllowShrink = False,
     without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Build a new generation of each view and send readers to it, also where nothing has changed."""
+    """Build a new generation of each view and switch readers to it, also where nothing has changed."""
     selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
         if not selection.is_narrowed:
-            return manager.plan_refresh(selection.names, tags=selection.tags)
+            return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
         chosen = [str(each.name) for each in find_selected(manager, selection)]
-        return manager.plan_refresh(chosen) if chosen else manager.plan(only=())
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else manager.plan(only=())
 
     _carry_out(
         context,
@@ -189,7 +219,7 @@ def rollback(
     reason: Reason = "rolled back",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Send readers to the former generation, at once; it is still fed, so nothing is lost.
+    """Switch readers back to the former generation, at once; Cassandra still feeds it, so nothing is lost.
 
     Possible as long as its grace lasts. Where the file asks for something else than the former
     generation holds, the view is frozen until 'views on NAME'.
@@ -210,7 +240,7 @@ def drop(
     reason: Reason = "dropped by a person",
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Send readers away from a view and drop all its generations, at once.
+    """Retire a view and drop all its generations, at once.
 
     A view that still has a file is set 'off', or the next apply would create it again;
     'views on NAME' ends that.
@@ -230,17 +260,17 @@ def abort(
     yes: Yes = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Give up the generation that is being built and drop it; what serves is left alone."""
+    """Stop building a generation and drop it; what serves is left alone."""
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
 
 
-def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool) -> Plan:
+def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, allow_shrink: bool) -> Plan:
     if selection.is_narrowed:
         only = [each.name for each in find_selected(manager, selection)]
         if not only:
             err.print("  [yellow]note[/yellow] no view matches")
-        return manager.plan(only=only, allow_drop=allow_drop)
-    return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop)
+        return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
+    return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
 
 def _carry_out(
@@ -251,9 +281,15 @@ def _carry_out(
     format: Format,
     act: Callable[..., object] | None = None,
     without: Collection[str] = (),
+    make_rest: Callable[[ViewManager, tuple[ViewName, ...]], Plan] | None = None,
 ) -> None:
-    """Plan, show, ask, do; ``act`` does instead of carrying the shown plan out."""
+    """Plan, show, ask, do; ``act`` does instead of carrying the shown plan out.
+
+    Args:
+        make_rest: plans some views anew, for what has no room on its base table at first.
+    """
     from cassandra_views.cli.progress import ProgressLine
+    from cassandra_views.lifecycle.batches import next_batches
     from cassandra_views.lifecycle.runner import Outcome
 
     line = ProgressLine()
@@ -262,7 +298,7 @@ def _carry_out(
         refusals = _refusals(found, manager.wrong_files)
         if format is Format.TEXT:
             show_plan(found)
-        if not found.has_changes:
+        if not found.has_changes and not (make_rest and found.deferred):
             if format is Format.JSON:
                 print_json({"done": 0, "failures": _refused(found)})
             raise_last(refusals)
@@ -271,13 +307,27 @@ def _carry_out(
             _ask(format)
         with line:
             outcome = act(manager) if act else manager.carry_out(found, without=without)
-    assert isinstance(outcome, Outcome)
-    failures = [{"view": view, "error": plain(str(error))} for view, error in outcome.failures] + _refused(found)
+            assert isinstance(outcome, Outcome)
+            failed = dict(outcome.failures)
+            steps, done, seconds = len(found.steps), outcome.done, outcome.seconds
+            if make_rest:
+                plans = next_batches(
+                    found,
+                    lambda views: make_rest(manager, views),
+                    lambda: failed,
+                    clock=options_of(context).clock(),
+                    listener=line,
+                )
+                for plan in plans:
+                    more = manager.carry_out(plan, without=without)
+                    failed |= dict(more.failures)
+                    steps, done, seconds = steps + len(plan.steps), done + more.done, seconds + more.seconds
+    failures = [{"view": view, "error": plain(str(error))} for view, error in failed.items()] + _refused(found)
     if format is Format.JSON:
-        print_json({"done": outcome.done, "seconds": round(outcome.seconds, 3), "failures": failures})
+        print_json({"done": done, "seconds": round(seconds, 3), "failures": failures})
     else:
-        out.print(f"[bold]{outcome.done} of {len(found.steps)} steps done in {outcome.seconds:.1f} s.[/bold]")
-    raise_last([*(error for _view, error in outcome.failures), *refusals])
+        out.print(f"[bold]{done} of {steps} steps done in {seconds:.1f} s.[/bold]")
+    raise_last([*failed.values(), *refusals])
 
 
 def _refused(plan: Plan) -> list[dict[str, Any]]:

@@ -23,9 +23,10 @@ from cassandra_views.cli.context import (
     opened,
     options_of,
 )
-from cassandra_views.cli.output import coloured, out, plain, print_json, shortened, table, table_of
+from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady, ViewsError
+from cassandra_views.model.names import quoted
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.selection import Selection
 
@@ -52,7 +53,7 @@ def register(app: typer.Typer) -> None:
     read: dict[Callable[..., Any], tuple[str, ...]] = {
         query: (
             "views query orders_by_day \"day = '2026-11-23'\" --limit 10",
-            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23') AND order_id > 5\"",
+            "views query orders_by_day \"day IN ('2026-11-22', '2026-11-23')\" --format json",
         ),
         name: ("views name orders_by_day", 'cqlsh -e "SELECT * FROM $(views name orders_by_day) LIMIT 5"'),
     }
@@ -73,7 +74,8 @@ def status(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what serves, what is under way and what waits, one line a view."""
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
+    from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
         age_text,
@@ -120,8 +122,11 @@ def status(
         if each.rollback_until:
             out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
         if each.audit == "failed":
-            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base"
-            out.print(f"{escape(str(each.name))}: [red]{text}[/red]")
+            what = f": {each.found}" if each.found else ""
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
+            out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.audit_first_time:
+            out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
             late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
             text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
@@ -130,6 +135,8 @@ def status(
             out.print(
                 f"{escape(str(each.name))}: [red]{failures_text(each.failures)}[/red] {ago_text(each.failed_at, now)}"
             )
+        if each.waiting:
+            out.print(f"[yellow]waits for a person[/yellow] {escape(each.waiting)}")
         if each.last_error:
             out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
     note = clock_note((moment for each in found for moment in (each.audited_at, each.served_at, each.failed_at)), now)
@@ -220,7 +227,7 @@ def show(
 
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain why a view stands as it does: file, override, generations, last events, what is next."""
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
     with managed(context) as manager:
         (view,) = manager.status([name])
         record = manager.record(name)
@@ -237,7 +244,10 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         each = next((one for one in record.generations if one.physical == entry.name), None)
         if each is not None:
             out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
-            out.print(f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}")
+            found = f", {each.verdict}" if each.verdict else ""
+            out.print(
+                f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
     if absence := record.absence():
@@ -247,6 +257,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
         out.print(f"  override {escape(view.override)}")
     if view.failures:
         out.print(f"  [red]{failures_text(view.failures)}[/red] {_shown(view.failed_at)}")
+    if view.waiting:
+        out.print(f"  [yellow]waits for a person[/yellow] {escape(view.waiting)}")
     if view.last_error:
         out.print(f"  last error [red]{escape(view.last_error)}[/red]")
     for event in events:
@@ -288,7 +300,7 @@ def history(
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Show what happened to a view: every DDL, switch, audit, override and error, and who did it."""
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
     with managed(context) as manager:
         events = manager.history(name, limit=limit)
     if format is Format.JSON:
@@ -319,13 +331,13 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         raise ViewNotReady(
             f"nothing serves{f': {absence}' if absence else ''}",
             on=str(record.name),
-            next=f"'views why {record.name.view}' tells the reason",
+            next=f"'views why {record.name.view}' shows the reason",
         )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})
         return
     for entry in record.read_from:
-        typer.echo(f"{record.name.keyspace}.{entry.name}")
+        typer.echo(f"{quoted(record.name.keyspace)}.{quoted(entry.name)}")
 
 
 def query(
@@ -337,22 +349,36 @@ def query(
     ] = "",
     limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
     page: Annotated[
-        str | None, typer.Option(help="Go on after this token of the page before.", metavar="TOKEN")
+        str | None, typer.Option(help="Continue after the page that ended with this token.", metavar="TOKEN")
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Read rows through whatever serves, as an application does."""
+    """Read rows through whatever serves, as an application does.
+
+    Literals are those of CQL, each read as its column's type; a time without a zone is UTC. Values are written as
+    the JSON API writes them, also in tables; columns have the names that they have in the schema.
+    """
+    from cassandra.cluster import EXEC_PROFILE_DEFAULT
+    from cassandra.query import tuple_factory
+
     from cassandra_views.cli.conditions import conditions
     from cassandra_views.read import ViewReader
+    from cassandra_views.read.json_values import row_converters, rows_to_json
 
     with opened(options_of(context)) as (session, settings):
-        reader = ViewReader(session, registry=settings.env.registry)
+        profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
+        reader = ViewReader(session, registry=settings.env.registry, execution_profile=profile)
         try:
-            found = reader.select(name, conditions(where), limit=limit, page=page)
+            while True:
+                view = reader.describe(name)
+                found = reader.select(name, conditions(where, view), limit=limit, page=page)
+                # Readers may have been switched between the two, to a generation with other columns.
+                if set(found.generations) <= set(view.generations):
+                    break
         except ViewNotReady as error:
             _say_absence(error, session, settings, name)
             raise
-    rows = [_columns(row) for row in found.rows]
+    rows = rows_to_json(view.columns, found.rows, row_converters(view.columns))
     if format is Format.JSON:
         print_json(
             {
@@ -364,11 +390,11 @@ def query(
         )
         return
     if rows:
-        shown = table(*(column.upper() for column in rows[0]))
+        shown = table(*(column.name for column in view.columns))
         for row in rows:
-            shown.add_row(*("-" if value is None else escape(str(plain(value))) for value in row.values()))
+            shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
-    more = f"; go on with --page {found.next_page}" if found.next_page else ""
+    more = f"; the next page: --page {found.next_page}" if found.next_page else ""
     sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
 
 
@@ -380,10 +406,6 @@ def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name
         absence = ViewManager(session, settings=settings).record(name).absence()
         if absence:
             error.what = f"nothing serves this view: {absence}"
-
-
-def _columns(row: Any) -> dict[str, Any]:
-    return dict(row) if isinstance(row, dict) else row._asdict()
 
 
 def _shown(moment: datetime | None) -> str:

@@ -33,17 +33,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Make Apache Cassandra materialized views safe to use.
 
-Views are files. [bold]plan[/bold] shows what would be done, [bold]apply[/bold] does it: the next generation
+Views are files. [bold]plan[/bold] shows what would change, [bold]apply[/bold] changes it: the next generation
 is built beside the one that serves, checked against its base table, and only then served.
 
   views init FOLDER          # a first project: one table file, one view file
   views up --detach          # a Cassandra of this project's own, if you have none
-  views plan                 # what would be done
-  views apply                # do it
+  views plan                 # what would change
+  views apply                # change it
   views status               # what serves now
   views query NAME --limit 5 # read through whatever serves
 
-Exit codes: 0 done, 1 any error, 2 changes (plan --detailed-exitcode alone; it exits 0 where nothing is to do).""",
+Exit codes: 0 done, 1 an error, 2 changes or trouble (only with --detailed-exitcode).""",
 )
 
 
@@ -89,18 +89,22 @@ cqlsh_command.register(app)
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with exit code 1 and no traceback."""
     sys.excepthook = _tell_bug
+    given = sys.argv[1:] if arguments is None else arguments
+    command = f"views {_find_command(given)}".strip()
     try:
         # Calling the app itself would put typer's own hook in the place of ours.
         code = get_command(app)(args=arguments, standalone_mode=False)
         sys.stdout.flush()
     except ViewsError as error:
-        print_error(error)
+        print_error(error, command)
         code = 1
     except typer.Abort as abort:
-        print_error(_INTERRUPTED if isinstance(abort.__cause__, KeyboardInterrupt) else _UNANSWERED)
+        print_error(_INTERRUPTED if isinstance(abort.__cause__, KeyboardInterrupt) else _UNANSWERED, command)
         code = 1
     except _CLICK_ERROR as error:
-        print_error(_usage_error(error, sys.argv[1:] if arguments is None else arguments))
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+            sys.exit(0)
+        print_error(_usage_error(error, _find_command(given)))
         code = 1
     except KeyboardInterrupt:
         code = _INTERRUPT_CODE
@@ -109,7 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     if code == _INTERRUPT_CODE:  # what newer typers make of Ctrl-C
-        print_error(_INTERRUPTED)
+        print_error(_INTERRUPTED, command)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -119,15 +123,14 @@ _CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 _INTERRUPT_CODE = 130
 _INTERRUPTED = ViewsError(
     "interrupted",
-    remains="What was begun is written down; a build goes on by itself; readers are served as before",
-    next="Run the same command again: it goes on where this one stopped",
+    remains="What was done so far is recorded; the server goes on with a build; readers are served as before",
+    next="Run the same command again: it resumes the work",
 )
-_UNANSWERED = ViewsError("nobody answered", next="Run it in a terminal, or add --yes")
+_UNANSWERED = ViewsError("no answer was given", next="Run it in a terminal, or add --yes")
 
 
-def _usage_error(error: Any, arguments: list[str]) -> ViewsError:
+def _usage_error(error: Any, command: str) -> ViewsError:
     """Return what is wrong with the arguments, in our four parts."""
-    command = next((each for each in arguments if each in _command_names()), "")
     text = str(error.format_message()).rstrip(".").replace("Value error, ", "")
     return ViewsError(
         text[:1].lower() + text[1:],
@@ -136,22 +139,25 @@ def _usage_error(error: Any, arguments: list[str]) -> ViewsError:
     )
 
 
-def _command_names() -> list[str]:
+def _find_command(arguments: list[str]) -> str:
+    """Return the name of the command that was called; empty where none was."""
     commands = [str(each.name or getattr(each.callback, "__name__", "")) for each in app.registered_commands]
-    return commands + [str(each.name) for each in app.registered_groups]
+    groups = [str(each.name) for each in app.registered_groups]
+    return next((each for each in arguments if each in commands or each in groups), "")
 
 
 def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Tell an error that this program has no words for; its traceback is for those who ask for it."""
+    """Print an error that this program does not know; VIEWS_DEBUG=1 shows its traceback."""
     if os.environ.get("VIEWS_DEBUG"):
         sys.__excepthook__(kind, error, trace)
         return
     text = " ".join(str(error).split())
     print_error(
         ViewsError(
-            f"this program failed in a way it does not know ({kind.__name__}{f': {text}' if text else ''})",
-            remains="What was begun is written down; readers are served as before",
-            next="Run the command again; if it stays so, report what VIEWS_DEBUG=1 shows",
+            f"unexpected error ({kind.__name__}{f': {text}' if text else ''})",
+            remains="What was done so far is recorded; readers are served as before",
+            on=f"views {_find_command(sys.argv[1:])}".strip(),
+            next="Run the command again; if it fails again, report what VIEWS_DEBUG=1 shows",
         )
     )
 

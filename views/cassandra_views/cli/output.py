@@ -37,7 +37,12 @@ class Output(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as rich does; a text that is too long goes on below its own beginning."""
-        if self._is_folded and len(objects) == 1 and isinstance(objects[0], str) and not options.get("end"):
+        if (
+            self._is_folded
+            and len(objects) == 1
+            and isinstance(objects[0], str)
+            and not {"end", "soft_wrap"} & options.keys()
+        ):
             text = Text.from_markup(objects[0], emoji=False)
             if text.cell_len > self.width or "\n" in text.plain:
                 for line in text.split("\n", allow_blank=True):
@@ -56,6 +61,7 @@ COLOURS = {
     "serving": "green",
     "built": "cyan",
     "building": "cyan",
+    "waiting": "yellow",
     "pending": "yellow",
     "stale": "yellow",
     "changed": "yellow",
@@ -110,6 +116,11 @@ def print_json(content: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"format_version": FORMAT_VERSION, **plain(content)}, indent=2) + "\n")
 
 
+def cell(value: Any) -> str:
+    """Return a value of JSON as the text of a table's cell: texts without quotes, all else as JSON writes it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def table(*columns: str | Column, is_wide: bool = False) -> TextTable:
     """Return an empty table of these columns, which never give way where only their names are given."""
     return TextTable([Column(header=each) if isinstance(each, str) else each for each in columns], is_wide=is_wide)
@@ -135,11 +146,12 @@ def coloured(word: str) -> str:
     return f"[{colour}]{word}[/{colour}]" if colour else word
 
 
-def print_error(error: ViewsError) -> None:
-    """Print an error's four parts on standard error."""
+def print_error(error: ViewsError, command: str = "") -> None:
+    """Print an error's four parts on standard error; one that is about nothing else is about the command."""
     place = f"{error.place}: " if error.place else ""
     err.print(f"[bold red]Error:[/bold red] {escape(ended(f'{place}{error.what}'))}")
-    for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
+    on = error.on or ("" if error.place else command)
+    for label, text in (("On", on), ("State", error.remains), ("Next", error.next)):
         if text:
             err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
 
@@ -153,6 +165,7 @@ def raise_last(errors: Sequence[ViewsError]) -> None:
 
 
 __all__ = [
+    "cell",
     "coloured",
     "err",
     "out",

@@ -39,10 +39,7 @@ def freeze(
     until: Until = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Leave views as they are, whatever their files say: nothing new is created or served.
-
-    Not even the window slides. 'views on' ends it.
-    """
+    """Keep views as they are, until 'views on': no change is applied, and no window slides."""
     _decide(context, OverrideKind.FROZEN, names, tag, reason, until, format)
 
 
@@ -54,9 +51,9 @@ def off(
     until: Until = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Retire views, whatever their files say: the next apply sends readers away.
+    """Retire views, until 'views on': after the next apply nothing of them serves.
 
-    With --allow-drop it drops their generations when their grace has ended. 'views on' ends it.
+    'views apply --allow-drop' drops their generations when their grace is over.
     """
     _decide(context, OverrideKind.OFF, names, tag, reason, until, format)
 
@@ -68,7 +65,7 @@ def on(
     tag: Tags = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Let the files of views rule again: ends 'freeze' and 'off', and what too many failed runs froze."""
+    """Follow the files again: ends 'freeze', 'off', and the freeze after too many failed runs."""
     _decide(context, None, names, tag, reason, None, format)
 
 

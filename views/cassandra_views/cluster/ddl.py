@@ -64,7 +64,7 @@ class Ddl:
         agreement_seconds: float = 60.0,
         on_warning: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._database = database
+        self.database = database
         self.lease = lease
         self._timeout = timeout_seconds
         self._agreement = agreement_seconds
@@ -115,7 +115,7 @@ class Ddl:
         with explained("it could not be created", on=on):
             for attempt in range(1, _TRIES + 1):
                 try:
-                    self._database.ddl(cql, self._choose(), self._timeout)
+                    self.database.ddl(cql, self._choose(), self._timeout)
                     break
                 except DRIVER_ERRORS as error:
                     # Unknown, and the same once more changes nothing twice.
@@ -147,7 +147,7 @@ class Ddl:
         deadline = time.monotonic() + self._agreement
         pause = 0.02
         while True:
-            answers = self._database.ask("SELECT schema_version FROM system.local")
+            answers = self.database.ask("SELECT schema_version FROM system.local")
             versions = {str(row["schema_version"]) for answer in answers for row in answer.rows}
             if len(versions) == 1:
                 return True
@@ -159,7 +159,7 @@ class Ddl:
     def existence(self, keyspace: str, physical: str, table_id: uuid.UUID | None = None) -> Existence:
         """Ask every node whether its schema holds the view (with this id, where one is given)."""
         having, lacking, silent = [], [], []
-        for answer in self._database.ask(
+        for answer in self.database.ask(
             "SELECT id FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
             values=(keyspace, physical),
         ):
@@ -179,7 +179,7 @@ class Ddl:
         coordinator = self._choose()  # before the doubt: without one nothing is sent
         held.is_in_doubt = True
         try:
-            for warning in self._database.ddl(cql, coordinator, self._timeout):
+            for warning in self.database.ddl(cql, coordinator, self._timeout):
                 if "experimental" not in warning:  # said of every view by every server
                     self._on_warning(warning)
         except DRIVER_ERRORS as error:
@@ -191,7 +191,7 @@ class Ddl:
     def _choose(self) -> Host:
         """Return this run's coordinator: the first node that answers, kept while it does."""
         if self._coordinator is None:
-            for answer in self._database.ask("SELECT key FROM system.local"):
+            for answer in self.database.ask("SELECT key FROM system.local"):
                 if not answer.error:
                     self._coordinator = answer.host
                     break

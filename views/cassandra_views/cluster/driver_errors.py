@@ -77,15 +77,21 @@ def is_undecodable(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def explained(what: str, *, on: str = "", remains: str = "Nothing was changed", next: str = "") -> Iterator[None]:
-    """Turn the driver's errors into ours, once, with the cause kept."""
+def explained(
+    what: str, *, on: str = "", remains: str = "Nothing was changed", next: str = "", view: str = "NAME"
+) -> Iterator[None]:
+    """Turn the driver's errors into ours, once, with the cause kept.
+
+    Args:
+        next: what to do next; without it, what ``advice`` says of this view.
+    """
     try:
         yield
     except ViewsError:
         raise
     except DRIVER_ERRORS as error:
         raise ClusterError(
-            f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error)
+            f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error, view=view)
         ) from error
 
 
@@ -113,11 +119,12 @@ def driver_text(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def advice(error: BaseException, *, view: str = "NAME") -> str:
+def advice(error: BaseException, *, view: str = "NAME", again: str = "run the command again") -> str:
     """Return what to do next about a driver's error.
 
     Args:
         view: the view that was read, for the commands that are named.
+        again: what trying again is, where the person looks.
     """
     inner: list[Any] = []
     if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
@@ -143,10 +150,10 @@ def advice(error: BaseException, *, view: str = "NAME") -> str:
             "data centre has nodes: lower its replication"
         )
     if isinstance(error, OperationTimedOut | NoHostAvailable | ConnectionException) and not is_refusal(error):
-        return "See that the nodes are up and reachable, then run the command again"
+        return f"See that the nodes are up and reachable, then {again}"
     if is_refusal(error) and not is_unknown_table(error):
-        return "Correct what the server names, then run the command again"
-    return "Run the command again; 'views status' shows what stands"
+        return f"Correct what the server names, then {again}"
+    return f"{again.capitalize()}; 'views status' shows what stands"
 
 
 def refused_advice(error: BaseException) -> str:

@@ -128,6 +128,10 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             failed_at=_utc(first.get("failed_at")),
             rolled_back_from=first.get("rolled_back_from"),
             dropped=dropped,
+            failed_builds=first.get("failed_builds") or 0,
+            failed_version=first.get("failed_version") or "",
+            failed_base=first.get("failed_base") or "",
+            failed_reason=first.get("failed_reason") or "",
             project=first["project"] or "",
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
@@ -165,4 +169,7 @@ def _generation(row: Row) -> Generation:
         run=row["run"] or "",
         cql=row["cql"] or "",
         reason=row["reason"] or "",
+        base_mark=row.get("base_mark") or "",
+        compared_to=row.get("compared_to"),
+        compared_rows=row.get("compared_rows"),
     )

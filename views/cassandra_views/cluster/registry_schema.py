@@ -38,6 +38,10 @@ _TABLES = {
         dropped_at timestamp static,
         dropped_by text static,
         dropped_why text static,
+        failed_builds int static,
+        failed_version text static,
+        failed_base text static,
+        failed_reason text static,
         project text static,
         physical_name text,
         table_id uuid,
@@ -62,6 +66,9 @@ _TABLES = {
         run text,
         cql text,
         reason text,
+        base_mark text,
+        compared_to int,
+        compared_rows bigint,
         PRIMARY KEY ((keyspace_name, view_name), number)
     """,
     "history": """
@@ -95,7 +102,8 @@ _ADDED = {
     2: {"views": "failures int static, failed_at timestamp static"},
     3: {
         "views": "rolled_back_from int static, dropped_at timestamp static, dropped_by text static, "
-        "dropped_why text static, window_declared text, "
+        "dropped_why text static, failed_builds int static, failed_version text static, failed_base text static, "
+        "failed_reason text static, window_declared text, base_mark text, compared_to int, compared_rows bigint, "
         "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
         "audit_is_partial boolean, audit_method text, audit_first_time text"
     },

@@ -48,6 +48,7 @@ def canonical_form(keyspace: str, statement: ViewStatement) -> dict[str, Any]:
         "options": {
             option.name: option.value if isinstance(option.value, str) else dict(option.value)
             for option in statement.options
+            if not option.is_no_lifetime
         },
     }
 

@@ -21,7 +21,8 @@ from cassandra_views.model.table import TableShape
 
 __all__ = ["CODES", "Finding", "Severity", "lint_table", "lint_view", "raise_on_errors"]
 
-_OURS = {"comment": "names registry, view, version and window", "id": "makes doubled CREATEs harmless"}
+_OURS = {"id": "makes doubled CREATEs harmless"}
+_COMMENT_LIMIT = 500
 
 
 def lint_view(statement: ViewStatement, base: TableShape | None, *, file: str) -> tuple[Finding, ...]:
@@ -134,7 +135,7 @@ def _lint_options(statement: ViewStatement, report: Report) -> None:
     lint_options(statement.options, report, unknown="CV120", twice="CV121", kind="CV122")
     for option in statement.options:
         fix = f"Take {option.name} out"
-        if option.name == "default_time_to_live":
+        if option.name == "default_time_to_live" and option.value != "0":
             report.add(
                 "CV117",
                 "Cannot set default_time_to_live for a materialized view. Data in a materialized view always "
@@ -142,6 +143,14 @@ def _lint_options(statement: ViewStatement, report: Report) -> None:
                 option.at,
                 f"{fix}; give the base a TTL, or the view a window",
             )
+        elif option.name == "comment":
+            if (
+                not isinstance(option.value, str)
+                or len(option.value) > _COMMENT_LIMIT
+                or not option.value.isprintable()
+            ):
+                what = f"the comment is no plain text of at most {_COMMENT_LIMIT} characters on one line"
+                report.add("CV118", f"{what}; ours follows it", option.at, "Shorten the comment")
         elif option.name in _OURS:
             what = f"option '{option.name}' is written by the manager: it {_OURS[option.name]}"
             report.add("CV118", what, option.at, fix)

@@ -10,7 +10,18 @@ from cassandra_views.model.names import nearest
 from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.table import Column, ColumnKind, TableShape
-from cassandra_views.model.term import At, Sequence, Term, WindowBound, terms_in
+from cassandra_views.model.term import (
+    Arithmetic,
+    At,
+    Call,
+    Conversion,
+    Literal,
+    LiteralKind,
+    Sequence,
+    Term,
+    WindowBound,
+    terms_in,
+)
 
 
 def lint_base(statement: ViewStatement, base: TableShape, report: Report) -> None:
@@ -137,11 +148,45 @@ def _lint_relation(relation: Relation, statement: ViewStatement, base: TableShap
             "Restrict columns of the base's key, or put the condition into the queries",
         )
         return
-    if relation.subject is Subject.TUPLE:
+    if [column.name for column in base.partition_key] == [column.name for column in known]:
+        _lint_empty(relation, report)
+    if relation.operator in (Operator.CONTAINS, Operator.CONTAINS_KEY):
+        _lint_contains(relation, known[0], report)
+    elif relation.subject is Subject.TUPLE:
         _lint_tuple(relation, known, report)
     elif relation.subject is Subject.COLUMN:
         for value in relation.values:
             _lint_value(value, known[0], relation, report)
+
+
+def _lint_empty(relation: Relation, report: Report) -> None:
+    for value in relation.values:
+        for term in terms_in(value):
+            if isinstance(term, Literal) and (term.kind, term.text) in (
+                (LiteralKind.STRING, ""),
+                (LiteralKind.BLOB, "0x"),
+            ):
+                report.add(
+                    "CV203",
+                    f"{relation_cql(relation)} holds an empty value: as a sole partition key it makes every "
+                    "write to the base fail",
+                    term.at if term.at.line else relation.at,
+                    "Restrict the view by a value that is not empty",
+                )
+
+
+def _lint_contains(relation: Relation, column: Column, report: Report) -> None:
+    type_, operator = parse_type(column.type), relation.operator.value
+    kinds = ("map",) if relation.operator is Operator.CONTAINS_KEY else ("list", "set", "map")
+    if type_.name not in kinds or type_.is_user_defined:
+        what = f"Cannot use {operator} on column {column.name} of type {type_}"
+        report.add("CV310", what, relation.at, f"Use {operator} on a {' or '.join(kinds)} of the base's key")
+        return
+    element = type_.arguments[0 if relation.operator is Operator.CONTAINS_KEY else -1]
+    for value in relation.values:
+        reason = mismatch(value, element, column.name)
+        if reason:
+            report.add("CV310", reason, relation.at, f"Give {_example(element)}")
 
 
 def _lint_tuple(relation: Relation, columns: list[Column], report: Report) -> None:
@@ -164,6 +209,8 @@ def _lint_tuple(relation: Relation, columns: list[Column], report: Report) -> No
 def _lint_value(value: Term, column: Column, relation: Relation, report: Report) -> None:
     if any(isinstance(term, WindowBound) for term in terms_in(value)):
         return
+    if any(isinstance(term, Call | Conversion | Arithmetic) for term in terms_in(value)):
+        return  # refused for what it is; its type is the server's to tell
     at = getattr(value, "at", relation.at)
     type_ = parse_type(column.type)
     reason = mismatch(value, type_, column.name)

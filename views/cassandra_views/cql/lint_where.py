@@ -32,7 +32,7 @@ from cassandra_views.model.term import (
     terms_in,
 )
 
-_ALLOWED = frozenset((Operator.EQUAL, Operator.IN, Operator.IS_NOT_NULL))
+_ALLOWED = frozenset((Operator.EQUAL, Operator.IN, Operator.IS_NOT_NULL, Operator.CONTAINS, Operator.CONTAINS_KEY))
 _CLOCKS = frozenset(("now", "uuid", "currenttimestamp", "currentdate", "currenttime", "currenttimeuuid"))
 _UNQUOTED = "servers keep names of user-defined types and their fields unquoted in WHERE and may not read them again"
 _BOUND_OPERATORS = {WindowBound.START: Operator.GREATER_OR_EQUAL, WindowBound.END: Operator.LESS}
@@ -126,14 +126,6 @@ def _lint_term(term: Term, relation: Relation, report: Report) -> None:
                 at,
                 "Restrict the view by another value or column; no spelling of a quote is safe there",
             )
-        case Literal(kind=LiteralKind.STRING, text="") | Literal(kind=LiteralKind.BLOB, text="0x"):
-            report.add(
-                "CV203",
-                f"{relation_cql(relation)} holds an empty value: as a sole partition key it makes every "
-                "write to the base fail",
-                at,
-                "Restrict the view by a value that is not empty",
-            )
         case Null():
             report.add(
                 "CV202",
@@ -144,9 +136,6 @@ def _lint_term(term: Term, relation: Relation, report: Report) -> None:
         case Arithmetic():
             what = f"arithmetic in WHERE ({text}): a division by zero makes every write to the base fail"
             report.add("CV204", what, at, "Write its result as a literal")
-        case Call(function="token"):
-            what = "Cannot use token relation when defining a materialized view"
-            report.add("CV113", what, at, "Restrict the columns themselves")
         case Call(function=function) if function.replace("_", "") in _CLOCKS:
             report.add(
                 "CV205",
@@ -219,8 +208,9 @@ def _lint_together(statement: ViewStatement, report: Report) -> None:
             continue
         fix = f"Keep one restriction of {quoted(name)}, or one lower and one upper bound"
         at = relations[1].at
-        if name in tuples:
-            report.add("CV123", f"{name} is restricted by a tuple and by more", at, fix)
+        if name in tuples and len({one.columns[0] for one in relations}) > 1:
+            what = f"{name} cannot be restricted by two inequalities not starting with the same column"
+            report.add("CV123", what, at, fix)
         elif any(not relation.operator.is_range for relation in relations):
             what = f"{name} cannot be restricted by more than one relation if it includes an Equal"
             report.add("CV123", what, at, fix)

@@ -59,7 +59,11 @@ def view_cql(
         StatementError: a bound is no literal, is empty or holds a quote.
     """
     added = dict(options)
-    kept = [(option.name, option.value) for option in statement.options if option.name not in added]
+    kept = [
+        (option.name, option.value)
+        for option in statement.options
+        if option.name not in added and not option.is_no_lifetime
+    ]
     selected = ", ".join(
         term_cql(item.term) + (f" AS {quoted(item.alias)}" if item.alias is not None else "")
         for item in statement.selected

@@ -17,7 +17,10 @@ KEYWORDS = {
 } | {"columnfamily": "_TABLE", "asc": "DIRECTION", "desc": "DIRECTION", "true": "BOOLEAN", "false": "BOOLEAN"}
 """Terminal of each word with a part in the grammar; reserved words without one become RESERVED."""
 
-_WORDS = {word: "RESERVED" for word in RESERVED} | KEYWORDS
+_TAKEN_AS_NAMES = frozenset(("mbean", "mbeans", "replace", "unset"))
+"""Listed as reserved, and taken by servers as names without quotes (tried on 5.0.9); printed in quotes all the same."""
+
+_WORDS = {word: "RESERVED" for word in RESERVED - _TAKEN_AS_NAMES} | KEYWORDS
 
 
 def _word(token: Token) -> Token:

@@ -20,9 +20,10 @@ from cassandra_views.cluster.members import read_members
 from cassandra_views.cluster.raw_rows import RawRow
 from cassandra_views.lifecycle.digests import BUCKETS, Digest, RangeDigest, bucket_of
 from cassandra_views.lifecycle.scan import Identity, Scan
-from cassandra_views.lifecycle.verdict import Method, Verdict
+from cassandra_views.model.names import parse_physical
 from cassandra_views.model.relation import Relation
 from cassandra_views.model.table import TableShape
+from cassandra_views.model.verdict import Method, Verdict
 
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
@@ -60,6 +61,7 @@ class Audit:
 
     Args:
         relations: the view's WHERE with its window's bounds put in.
+        on: what an error says that was audited; else the physical view.
         remains: what an error says of the view's state.
         recheck_seconds: the pause before the second look at a difference; it doubles with each.
     """
@@ -72,12 +74,14 @@ class Audit:
         relations: Sequence[Relation],
         *,
         on_progress: Callable[[str, float], None] = lambda text, share: None,
+        on: str = "",
         remains: str = "It was not served",
         recheck_seconds: float = 0.5,
     ) -> None:
         self._database = database
         self._scan = Scan(database, base, view, relations)
         self._on_progress = on_progress
+        self._on = on or str(view)
         self._remains = remains
         self._recheck_seconds = recheck_seconds
 
@@ -87,8 +91,9 @@ class Audit:
         Raises:
             ClusterError: base or view cannot be read.
         """
-        on = str(self._scan.view)
-        with explained("the audit cannot read", on=on, remains=self._remains):
+        name = parse_physical(self._scan.view.name)
+        view_name = name[0] if name else "NAME"
+        with explained("the audit cannot read", on=self._on, remains=self._remains, view=view_name):
             self._scan.prepare()
             base = self._digest(self._scan.base, "base", 0.0)
             view = self._digest(self._scan.view, "view", 0.3)

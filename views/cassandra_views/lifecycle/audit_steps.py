@@ -39,7 +39,8 @@ class AuditSteps:
             ClusterError: it cannot be read.
         """
         view, number = step.view, step.number
-        each = self._ledger.registry.read(view).find(number)
+        record = self._ledger.registry.read(view)
+        each = record.find(number)
         if each is None or each.state is not (State.RETIRED if step.is_return else State.SERVING):
             return "it is retired no longer" if step.is_return else "it serves no longer"
         found = look_up(self._database, view, each)
@@ -47,7 +48,13 @@ class AuditSteps:
         facts: dict[str, Any] = {}
         if isinstance(found, Standing):
             verdict = compare(
-                self._database, self._listener, view, each, found, remains="Its state is as before, unaudited this time"
+                self._database,
+                self._listener,
+                view,
+                each,
+                found,
+                remains="Its state is as before, unaudited this time",
+                time=next((entry.time for entry in record.read_from if entry.name == each.physical), None),
             )
             text, rows, is_passed, facts = str(verdict), verdict.view_rows, verdict.is_passed, verdict.facts
         else:

@@ -14,7 +14,7 @@ from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.waiting import BuildWait
 from cassandra_views.model.errors import AuditFailed, ClusterError
-from cassandra_views.model.generation import Audit, Generation, State
+from cassandra_views.model.generation import AUDIT_REASON, Audit, Generation, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AdoptGeneration, AuditGeneration, AwaitBuild, CreateGeneration
 from cassandra_views.model.times import instant_text
@@ -94,6 +94,7 @@ class BuildSteps:
             "run": self._ledger.registry.run,
             "cql": step.cql,
             "reason": reason,
+            "base_mark": step.base_mark if isinstance(step, CreateGeneration) else "",
         }
         statics: dict[str, Any] = {"next_number": step.number + 1, "project": self._ledger.project}
         if record.dropped is not None:
@@ -136,16 +137,19 @@ class BuildSteps:
         on = f"{view} generation {number}"
         _record, each = self._ledger.get(view, number, State.BUILT)
         standing = self._get_standing(view, each)
-        verdict = compare(self._database, self._listener, view, each, standing, remains="It was not served")
+        verdict = compare(
+            self._database, self._listener, view, each, standing, remains="It was not served", time=step.time
+        )
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
             "rows_built": verdict.view_rows,
             **verdict.facts,
         }
-        if not verdict.is_passed:
-            rows |= {"state": State.FAILED, "reason": f"audit: {verdict}"}
-        self._ledger.change(view, generations={number: rows})
+        if verdict.is_passed:
+            self._ledger.change(view, generations={number: rows})
+        else:
+            self._ledger.fail(view, number, f"{AUDIT_REASON}{verdict}", **rows)
         event = "audit passed" if verdict.is_passed else "audit failed"
         self._ledger.tell(view, event, number=number, detail=str(verdict))
         if not verdict.is_passed:

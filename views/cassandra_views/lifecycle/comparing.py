@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cassandra_views.cluster.catalog import find_view_and_base
 from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.first_time import find_first_time, time_text
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_view
@@ -15,6 +16,7 @@ from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.generation import Generation
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.table import TableShape
+from cassandra_views.model.times import TimeColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +55,35 @@ def look_up(database: Database, view: ViewName, each: Generation) -> Standing | 
 
 
 def compare(
-    database: Database, listener: Listener, view: ViewName, each: Generation, standing: Standing, *, remains: str
+    database: Database,
+    listener: Listener,
+    view: ViewName,
+    each: Generation,
+    standing: Standing,
+    *,
+    remains: str,
+    time: TimeColumn | None = None,
 ) -> Verdict:
     """Compare the rows of a generation with its base; reads only.
 
     Args:
         remains: what an error says of the generation's state.
+        time: the base's time column, where the generation has a window: of a window without rows it is told what time
+            the base's first row has.
 
     Raises:
         ClusterError: base or view cannot be read.
     """
-    return Audit(
+    verdict = Audit(
         database,
         standing.base,
         standing.live.shape,
         parse_view(each.cql).where,
         on_progress=lambda text, share: listener(Progress(view=view, number=each.number, text=text, share=share)),
+        on=f"{view} generation {each.number}",
         remains=remains,
     ).run()
+    if time is None or verdict.base_rows or not verdict.is_passed:
+        return verdict
+    first = find_first_time(database, view.keyspace, standing.base.name, time)
+    return verdict if first is None else replace(verdict, first_time=time_text(time, first))

@@ -90,8 +90,18 @@ class Ledger:
         self._records[view] = record
         return record
 
-    def fail(self, view: ViewName, number: int, reason: str) -> None:
-        """Mark a generation failed: it serves nobody, and the next plan drops it."""
+    def fail(self, view: ViewName, number: int, reason: str, **more: object) -> None:
+        """Mark a generation failed and count that; it serves nobody, and the next plan drops it.
+
+        Args:
+            more: further columns of the generation.
+        """
+        record, each = self.get(view, number)
+        rows = {number: {"state": State.FAILED, "reason": reason, **more}}
+        self.change(view, statics=record.count_failed_build(each, reason), generations=rows)
+
+    def give_up(self, view: ViewName, number: int, reason: str) -> None:
+        """Mark a generation failed that is not wanted any longer; it counts as no failure."""
         self.change(view, generations={number: {"state": State.FAILED, "reason": reason}})
 
     def intend(self, view: ViewName, event: str, *, number: int | None = None, detail: str) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
+from cassandra_views.lifecycle.row_count import find_row_count
 from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
-from cassandra_views.model.generation import DROP_REASON, Audit, Generation, Serving, State
+from cassandra_views.model.generation import DROP_REASON, NO_FAILED_BUILDS, Audit, Generation, Serving, State
 from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
 from cassandra_views.model.times import instant_text
+from cassandra_views.planning.shrink import min_rows_of, shrink_error
 
 
 class ServeSteps:
@@ -29,9 +31,11 @@ class ServeSteps:
 
         Raises:
             AuditFailed: it was not audited.
+            ShrinkUnapproved: it holds far fewer rows than what serves; it stays built.
             ClusterError: a node that answers lacks it; readers are where they were.
         """
         view, on = step.view, f"{step.view} generation {step.number}"
+        self._refuse_shrink(step)
         with self._ddl.lease.held():
             record, each = self._ledger.get(view, step.number)
             if step.needs_audit and each.audit is not Audit.PASSED:
@@ -58,6 +62,7 @@ class ServeSteps:
                 "last_error": "",
                 "failures": None,
                 "failed_at": None,
+                **NO_FAILED_BUILDS,
                 "project": self._ledger.project or record.project,
             }
             if step.override is not None:
@@ -71,6 +76,28 @@ class ServeSteps:
             return f"readers are sent to {names}"
         self._ledger.tell(view, f"override {step.override.value}", detail=step.reason)
         return f"readers are sent to {names}, and the view is {step.override.value}"
+
+    def _refuse_shrink(self, step: ServeGeneration) -> None:
+        """Leave a generation built that holds far fewer rows than what serves, and write down that it waits."""
+        record, each = self._ledger.get(step.view, step.number)
+        serving = (record.in_state(State.SERVING) or (None,))[-1]
+        rows = each.rows_built or 0
+        if serving is None or step.min_rows is None or rows >= step.min_rows or each.state is not State.BUILT:
+            return
+        # The count at the last audit may be old, and the share of a moved window is an estimate.
+        former = find_row_count(self._ddl.database, step.view, serving, step.time, step.window_start)
+        if former is None:
+            former = serving.rows_built or 0
+        else:
+            least = min_rows_of(former, step.min_rows_percent)
+            if least is None or rows >= least:
+                return
+        columns = {"compared_to": serving.number, "compared_rows": former}
+        record = self._ledger.change(step.view, generations={step.number: columns})
+        each = record.find(step.number) or each
+        error = shrink_error(step.view, each, serving)
+        self._ledger.tell(step.view, "serve withheld", number=step.number, detail=error.what)
+        raise error
 
     def retire(self, step: RetireView) -> str:
         """Send readers to none of the view's generations; all are kept for their grace."""
@@ -90,7 +117,7 @@ class ServeSteps:
 
     def fail(self, step: FailGeneration) -> str:
         """Give up a generation that never served."""
-        self._ledger.fail(step.view, step.number, step.reason)
+        self._ledger.give_up(step.view, step.number, step.reason)
         self._ledger.tell(step.view, "give up", number=step.number, detail=step.reason)
         return "marked failed"
 

@@ -11,7 +11,7 @@ from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.table import TableShape
 
 _COMMENT = re.compile(
-    r"cassandra-views registry=(?P<registry>\S+) view=(?P<view>\S+) version=(?P<version>\S+)"
+    r"(?:\A|\s)cassandra-views registry=(?P<registry>\S+) view=(?P<view>\S+) version=(?P<version>\S+)"
     r"(?: start=(?P<start>\S+))?(?: end=(?P<end>\S+))?\Z"
 )
 
@@ -50,8 +50,8 @@ class Mark:
 
     @classmethod
     def parse(cls, comment: str) -> Mark | None:
-        """Return the mark that a comment holds, None where it is not ours."""
-        match = _COMMENT.match(comment)
+        """Return the mark that a comment ends in, None where it is not ours; a file's own text may stand before it."""
+        match = _COMMENT.search(comment)
         return cls(**{key: value or "" for key, value in match.groupdict().items()}) if match else None
 
 

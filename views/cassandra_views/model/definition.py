@@ -12,6 +12,7 @@ from cassandra_views.model.times import TimeColumn
 from cassandra_views.model.window import Window
 
 DEFAULT_GRACE = timedelta(minutes=15)
+DEFAULT_MIN_ROWS_PERCENT = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class ViewDefinition:
             where the statement states its order itself.
         time: the base table's time column; None where its file names none.
         max_lag: how late a slide of the window may be; None promises nothing.
+        min_rows_percent: how many percent of the rows that serve the next generation needs to be served without a
+            person; 0 needs none.
     """
 
     name: ViewName
@@ -38,6 +41,7 @@ class ViewDefinition:
     strategy: Strategy = Strategy.REBUILD
     grace: timedelta = DEFAULT_GRACE
     max_lag: timedelta | None = None
+    min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()

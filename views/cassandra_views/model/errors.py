@@ -15,11 +15,14 @@ what state remains, what to do next. Library code raises; only the command line 
       ApprovalNeeded         the plan drops something and nobody allowed it
       BuildStalled           a build makes no progress, or its time is over
       AuditFailed            a generation differs from its base
+      RepeatedFailure        two generations in a row failed for one reason: no third one is built
+      ShrinkUnapproved       the next generation holds far fewer rows than what serves
       ReadError              a read by the library failed
         ViewNotFound         the registry knows no such view
         ViewNotReady         nothing that serves covers what was asked for
           NotCovered         the view serves, but not the time that was asked for
         BadRead              the read itself is wrong: unknown column, bad page token
+        UnreadableData       the rows cannot be read as they stand, however often it is tried
 """
 
 from __future__ import annotations
@@ -141,6 +144,14 @@ class AuditFailed(ViewsError):
     """A generation differs from its base; it was not served."""
 
 
+class RepeatedFailure(ViewsError):
+    """Two generations in a row failed for the same reason, so no third one is built until something changes."""
+
+
+class ShrinkUnapproved(ApprovalNeeded):
+    """The next generation holds far fewer rows than the one that serves, and nobody allowed that."""
+
+
 class ReadError(ViewsError):
     """A read by the library failed."""
 
@@ -159,3 +170,7 @@ class NotCovered(ViewNotReady):
 
 class BadRead(ReadError):
     """The read itself is wrong: an unknown column, a value of the wrong kind, a bad page token."""
+
+
+class UnreadableData(ReadError):
+    """The rows cannot be read as they stand, and reading again is no use: something is to be done first."""

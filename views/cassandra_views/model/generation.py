@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from enum import StrEnum
 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
+from cassandra_views.model.verdict import Method, Verdict
 
 
 class State(StrEnum):
@@ -144,6 +146,9 @@ class Generation:
     Args:
         window_declared: the window as its file said it (``Window.declared``), empty for a view over its whole base
             and where an older program made the generation.
+        base_mark: of the base table's columns when it was made.
+        compared_to: the generation beside which it holds far too few rows to be served without a person.
+        compared_rows: how many rows that one held then, of the same window.
         rows_built: its rows, as the last audit counted them.
         audit_base_rows: the rows that its base should have given it then; this and what follows is None or empty
             before an audit compared rows.
@@ -178,11 +183,51 @@ class Generation:
     run: str = ""
     cql: str = ""
     reason: str = ""
+    base_mark: str = ""
+    compared_to: int | None = None
+    compared_rows: int | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the last audit that compared rows counted, without examples; None before the first."""
+        if self.audit_base_rows is None or self.rows_built is None:
+            return None
+        return Verdict(
+            base_rows=self.audit_base_rows,
+            view_rows=self.rows_built,
+            missing_rows=self.audit_missing_rows or 0,
+            extra_rows=self.audit_extra_rows or 0,
+            is_partial=self.audit_is_partial,
+            method=Method.named(self.audit_method),
+            first_time=self.audit_first_time,
+        )
 
     @property
     def lost_all_rows(self) -> bool:
         """Tell whether the last audit found the base's rows, and none of them in the view."""
         return self.audit is Audit.FAILED and self.rows_built == 0 and bool(self.audit_base_rows)
+
+
+AUDIT_REASON = "audit: "
+"""How the reason of a generation begins that failed its audit."""
+
+NO_FAILED_BUILDS: dict[str, object] = {
+    "failed_builds": None,
+    "failed_version": None,
+    "failed_base": None,
+    "failed_reason": None,
+}
+"""The registry's columns of failed builds once a generation is served."""
+
+
+def reason_kind(reason: str) -> str:
+    """Return what is the same in a reason whenever it recurs: without numbers, ids and times.
+
+    Which rows an audit finds is not: two generations that differ from their base failed for one reason.
+    """
+    if reason.startswith(AUDIT_REASON):
+        return AUDIT_REASON
+    return re.sub(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d+", "#", reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +239,9 @@ class ViewRecord:
         failed_at: when the last of them failed.
         rolled_back_from: the generation that a rollback left, as long as what it went back to serves.
         dropped: what became of the last generation, where none is left.
+        failed_builds: generations in a row that failed for one reason, of one version on one shape of the base table;
+            0 after a generation was served. The reason of the last one, its version and the mark of its base are in
+            ``failed_reason``, ``failed_version`` and ``failed_base``.
     """
 
     name: ViewName
@@ -209,8 +257,26 @@ class ViewRecord:
     failed_at: datetime | None = None
     rolled_back_from: int | None = None
     dropped: Dropped | None = None
+    failed_builds: int = 0
+    failed_version: str = ""
+    failed_base: str = ""
+    failed_reason: str = ""
     project: str = ""
     generations: tuple[Generation, ...] = ()
+
+    def count_failed_build(self, each: Generation, reason: str) -> dict[str, object]:
+        """Return the registry's columns that count one more generation which failed, and why."""
+        is_same = (
+            self.failed_builds > 0
+            and (self.failed_version, self.failed_base) == (each.version, each.base_mark)
+            and reason_kind(self.failed_reason) == reason_kind(reason)
+        )
+        return {
+            "failed_builds": self.failed_builds + 1 if is_same else 1,
+            "failed_version": each.version,
+            "failed_base": each.base_mark,
+            "failed_reason": reason,
+        }
 
     def find(self, number: int) -> Generation | None:
         """Return the generation of this number, or None."""
@@ -246,7 +312,11 @@ class ViewRecord:
         content = [
             self.next_number,
             [entry.to_map() for entry in self.read_from],
-            [[each.number, each.state.value, each.audit.value if each.audit else ""] for each in self.generations],
+            [
+                [each.number, each.state.value, each.audit.value if each.audit else ""]
+                + ([each.compared_to] if each.compared_to else [])
+                for each in self.generations
+            ],
             str(self.override) if self.override else "",
         ]
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -43,6 +43,11 @@ class Option:
     value: OptionValue
     at: At = field(default=NOWHERE, compare=False)
 
+    @property
+    def is_no_lifetime(self) -> bool:
+        """Whether it is the ``default_time_to_live = 0`` that DESCRIBE of older servers prints of every view."""
+        return self.name == "default_time_to_live" and self.value == "0"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewStatement:

@@ -13,6 +13,7 @@ from cassandra_views.model import errors
 from cassandra_views.model.errors import Place, ViewsError
 from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.times import TimeColumn
 
 
 class Cause(StrEnum):
@@ -69,6 +70,7 @@ class CreateGeneration:
     window_end: datetime | None = None
     window_declared: str = ""
     resumes: bool = False
+    base_mark: str = ""
     kind: Literal["create_generation"] = "create_generation"
 
 
@@ -108,12 +110,14 @@ class AuditGeneration:
         is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
             builds another one where it differs.
         is_return: it is retired, and readers are to be sent to it again.
+        time: of a generation with a window that does not serve yet: the base's time column.
     """
 
     view: ViewName
     number: int
     is_again: bool = False
     is_return: bool = False
+    time: TimeColumn | None = None
     kind: Literal["audit_generation"] = "audit_generation"
 
 
@@ -125,6 +129,8 @@ class ServeGeneration:
         rolled_back_from: the generation that served, where a person asked to go back from it.
         override: what the same batch decides over the view's file.
         reason: why a person asked for it.
+        min_rows: with fewer rows it waits for a person, if what serves holds more indeed; None serves any number.
+        min_rows_percent, time, window_start: by which the rows of what serves are counted then.
     """
 
     view: ViewName
@@ -138,6 +144,10 @@ class ServeGeneration:
     rolled_back_from: int | None = None
     override: OverrideKind | None = None
     reason: str = ""
+    min_rows: int | None = None
+    min_rows_percent: int = 0
+    time: TimeColumn | None = None
+    window_start: datetime | None = None
     kind: Literal["serve_generation"] = "serve_generation"
 
 
@@ -209,6 +219,19 @@ class Precondition:
 
     view: ViewName
     revision: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilePrecondition:
+    """What a file must still say when the plan is applied.
+
+    Args:
+        subject: ``view KEYSPACE.NAME``, ``table KEYSPACE.NAME``, or ``keyspace NAME`` (of views.toml).
+        mark: of what the file says; empty where there is none.
+    """
+
+    subject: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +322,7 @@ class Plan:
         notes: what a person should know and no step does: drift, overrides, drops that wait.
         withheld: drops that need an approval nobody gave.
         refused: views that cannot be planned; they are left as they are.
+        files: what the files must still say, as ``preconditions`` for the registry.
         deferred: views whose next generation waits for room on its base table; a later plan makes it.
     """
 
@@ -315,6 +339,7 @@ class Plan:
     costs: tuple[Cost, ...] = field(default=())
     refused: tuple[Refusal, ...] = ()
     deferred: tuple[Deferral, ...] = ()
+    files: tuple[FilePrecondition, ...] = ()
     format_version: int = 1
 
     @property
@@ -348,11 +373,13 @@ class Plan:
         if foreign is not None:
             raise ValueError(f"the plan has no such step: {foreign}")
         part = replace(self, steps=tuple(step for step in self.steps if step in chosen))
+        views = {f"view {view}" for view in part.views}
         made = {(step.view, step.number) for step in part.steps if isinstance(step, CreateGeneration)}
         return replace(
             part,
             preconditions=tuple(each for each in self.preconditions if each.view in part.views),
             costs=tuple(cost for cost in self.costs if (cost.view, cost.number) in made),
+            files=tuple(each for each in self.files if each.subject in views or not each.subject.startswith("view ")),
             refused=(),
             deferred=(),
         )

@@ -22,7 +22,7 @@ from cassandra_views.planning.status import stands_for
 from cassandra_views.planning.words import ago_text, brief, due_text, failures_text
 
 _HOME = "cassandra_views.overview"
-_SHARED = {"style.css": "text/css", "live.js": "text/javascript"}
+_SHARED = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 _KINDS = {"js": "text/javascript", "css": "text/css"}
 
 HEADERS: Mapping[str, str] = MappingProxyType(

@@ -14,6 +14,7 @@ CONDITIONS = {
     "broken": "It serves, and the schema lacks it or holds another one.",
     "differs": "It serves, and its last audit found that it is not what its base holds.",
     "failed": "Its last generation failed and nothing serves.",
+    "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",
     "changed": "Its file says something else than what serves.",
     "stale": "Its window should have moved; readers see more of the past than was promised, and nothing less.",
     "frozen": "A person, or too many failed runs, decided that nothing new is created or served.",
@@ -83,7 +84,11 @@ class ViewRow:
     def need(self) -> Need:
         """How much it needs a person."""
         status = self.status
-        if status.condition in ("broken", "differs", "failed") or status.failures or self.audit is Audit.FAILED:
+        if (
+            status.condition in ("broken", "differs", "failed", "waiting")
+            or status.failures
+            or self.audit is Audit.FAILED
+        ):
             return Need.NOW
         if self.promise == "broken":
             return Need.NOW

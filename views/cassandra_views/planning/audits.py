@@ -38,7 +38,7 @@ def make_audits(
             raise ProjectError(
                 f"nothing of it serves, so there is nothing to audit{f': {absence}' if absence else ''}",
                 on=", ".join(map(str, idle)),
-                next=f"'views why {idle[0].view}' tells the reason",
+                next=f"'views why {idle[0].view}' shows the reason",
             )
     steps = tuple(
         AuditGeneration(view=name, number=each.number, is_again=True)

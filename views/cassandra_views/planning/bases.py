@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from cassandra_views.cql.drift import table_drift
+from cassandra_views.cql.finding import Finding, raise_on_errors
+from cassandra_views.cql.lint_table import lint_table
 from cassandra_views.cql.printing import alter_table_cql, keyspace_cql, map_cql
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition
-from cassandra_views.model.errors import PreflightError, ViewsError
+from cassandra_views.model.errors import PreflightError, StatementError, ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import Keyspace, refusals, too_many, without_quorum
 from cassandra_views.model.steps import CreateKeyspace, CreateTable, Step
@@ -24,21 +26,23 @@ def base_steps(
     bases: set[tuple[str, str]] | None,
     notes: list[str],
     *,
-    unusable: Collection[str] = (),
+    unusable: Collection[str | tuple[str, str]] = (),
 ) -> Iterable[Step]:
     """Return what creates keyspaces and base tables that are missing.
 
     Args:
         bases: limits it to some tables; None is all.
         notes: gets a sentence for each difference between what stands and what is described.
-        unusable: keyspaces that are left alone.
+        unusable: keyspaces, and tables as (keyspace, table), that are left alone.
     """
     wanted = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
-    wanted -= set(unusable)
+    wanted -= {each for each in unusable if isinstance(each, str)}
     tables = [
         table
         for table in project.tables
-        if table.keyspace in wanted and (bases is None or (table.keyspace, table.table) in bases)
+        if table.keyspace in wanted
+        and (table.keyspace, table.table) not in unusable
+        and (bases is None or (table.keyspace, table.table) in bases)
     ]
     steps: list[Step] = []
     for keyspace in target.keyspaces:
@@ -74,6 +78,24 @@ def refused_keyspaces(project: Project, catalog: Catalog, target: Target) -> dic
             except PreflightError as error:
                 found[keyspace.name] = error
     return found
+
+
+def refused_tables(project: Project, catalog: Catalog) -> dict[tuple[str, str], ViewsError]:
+    """Return the error of each table that is to be made and breaks a rule of the server."""
+    found: dict[tuple[str, str], ViewsError] = {}
+    for table in project.tables:
+        if catalog.find_table(table.keyspace, table.table) is None:
+            try:
+                raise_on_errors(table_findings(table), on=f"{table.keyspace}.{table.table}")
+            except StatementError as error:
+                found[table.keyspace, table.table] = error
+    return found
+
+
+def table_findings(table: TableDefinition) -> tuple[Finding, ...]:
+    """Return what the server's rules for CREATE TABLE say of a table that this project makes; nothing of others."""
+    statement = table_statement(table) if table.managed else None
+    return lint_table(statement, file=table.place.file) if statement is not None else ()
 
 
 def refuse_new_keyspace(keyspace: Keyspace, target: Target) -> None:

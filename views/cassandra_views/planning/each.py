@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
-from cassandra_views.model.errors import ViewsError
+from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved, ViewsError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
@@ -20,6 +20,9 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.planning.promise import find_lag
+
+WAITING = (RepeatedFailure, ShrinkUnapproved)
+"""Errors of views that wait for a person: another run would find the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,14 @@ class ViewWork:
     failed_at: datetime | None = None
     lag: timedelta = timedelta()
     awaits_event: bool = False
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Tell whether it goes no further by itself: ``error`` says what a person must decide or correct.
+
+        That is ``ShrinkUnapproved`` (plan with ``allow_shrink`` once a person has agreed) or ``RepeatedFailure``.
+        """
+        return isinstance(self.error, WAITING)
 
     @property
     def needs_approval(self) -> bool:

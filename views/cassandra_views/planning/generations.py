@@ -29,6 +29,7 @@ class Context:
         off: those of ``drop`` that have a file, or the next plan would create them again.
         audit_fresh: see ``Target``.
         is_drop_allowed: whole views may be dropped (``--allow-drop``).
+        is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
         has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
     """
 
@@ -42,6 +43,7 @@ class Context:
     off: frozenset[ViewName] = frozenset()
     audit_fresh: timedelta = timedelta(hours=1)
     is_drop_allowed: bool = False
+    is_shrink_allowed: bool = False
     has_snapshot_option: bool = True
 
 
@@ -161,7 +163,11 @@ def cause_of(
         return Cause.CREATE, f"generation {lost[-1].number} is gone from the schema" if lost else "nothing serves yet"
     if serving.audit is Audit.FAILED:
         when = f" at {instant_text(serving.audited_at)}" if serving.audited_at else ""
-        return Cause.REPAIR, f"the audit of generation {serving.number}{when} found that it differs from its base"
+        found = f": {serving.verdict}" if serving.verdict else ""
+        return (
+            Cause.REPAIR,
+            f"the audit of generation {serving.number}{when} found that it differs from its base{found}",
+        )
     if serving.version != definition.version:
         return Cause.CHANGE, reason_of_change(serving, definition, record)
     if serving.window_start != start and (changes := window_changes(serving, definition)):
@@ -186,7 +192,9 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
         version=definition.version,
         start=instant_text(start) if start else "",
     )
-    options = [("comment", str(mark)), ("id", str(table_id(name.keyspace, physical)))]
+    own = statement.find_option("comment")
+    text = f"{own.value} {mark}" if own is not None and own.value else str(mark)
+    options = [("comment", text), ("id", str(table_id(name.keyspace, physical)))]
     named = {option.name for option in statement.options}
     if context.has_snapshot_option:
         options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]

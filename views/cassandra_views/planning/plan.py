@@ -13,7 +13,7 @@ from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import RegistryError, ViewsError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     CreateRegistry,
@@ -27,9 +27,11 @@ from cassandra_views.planning.bases import (
     refuse_new_keyspace,
     refuse_unreadable_keyspace,
     refused_keyspaces,
+    refused_tables,
 )
 from cassandra_views.planning.batches import limit_to_budgets
 from cassandra_views.planning.check import Checker
+from cassandra_views.planning.files import file_marks, find_preconditions
 from cassandra_views.planning.generations import Context
 from cassandra_views.planning.request import Request
 from cassandra_views.planning.target import Target
@@ -69,6 +71,7 @@ def make_plan(
         or its base table's is wrong, its base is missing or has no room, its statement breaks a rule of the server,
         or another registry or project manages it.
     """
+    marks = file_marks(project, target.keyspaces)
     project = complete_project(project, observed.catalog)
     records = {record.name: record for record in observed.records}
     broken = {each.view for each in project.broken}
@@ -86,15 +89,21 @@ def make_plan(
         off=request.drop & with_file,
         audit_fresh=target.audit_fresh,
         is_drop_allowed=request.is_drop_allowed,
+        is_shrink_allowed=request.is_shrink_allowed,
         has_snapshot_option=target.has_snapshot_option,
     )
     definitions = {view.name: view for view in project.views}
     checker = Checker(project, observed.catalog, passed)
     wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
     refused = [Refusal.of(_shown(each), each.error) for each in project.broken if request.is_for(each.view)]
+    if request.drop or request.abort:
+        refused = []  # what is taken away needs no file
     if request.only is None:
         refused += [Refusal.of(f"table {each.table}", each.error) for each in project.broken_tables]
     unusable = _foreign_registries(project, observed, target) | refused_keyspaces(project, observed.catalog, target)
+    wrong_tables = refused_tables(project, observed.catalog)
+    if request.only is None:
+        refused += [Refusal.of(f"table {table}", error) for (_keyspace, table), error in wrong_tables.items()]
     planned = []
     for name in wanted:
         definition, record = definitions.get(name), records.get(name)
@@ -104,13 +113,17 @@ def make_plan(
                 raise unusable[name.keyspace]
             _refuse_foreign(name, record, project)
             if definition is not None and not is_left:
+                if (name.keyspace, definition.base) in wrong_tables:
+                    raise wrong_tables[name.keyspace, definition.base]
                 refuse_unreadable_keyspace(name, observed.catalog, target)
                 checker.check(definition)
             planned.append(plan_view(name, definition, record, context))
         except ViewsError as error:
             refused.append(Refusal.of(str(name), error))
-    # What differs from its base is repaired before all else.
-    planned.sort(key=lambda each: not each.is_repair)
+    # What differs from its base is repaired before all else, and first what lost all of its rows.
+    empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
+    planned.sort(key=lambda each: (not each.is_repair, each.name not in empty))
+    refused += [Refusal.of(str(each.name), each.waits) for each in planned if each.waits]
     batch = limit_to_budgets(planned, definitions, records, observed.catalog, target.view_budget, now)
 
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
@@ -123,7 +136,7 @@ def make_plan(
     if request.only:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
-    first += base_steps(project, observed.catalog, target, bases, notes, unusable=unusable)
+    first += base_steps(project, observed.catalog, target, bases, notes, unusable={*unusable, *wrong_tables})
     notes += batch.notes
 
     active = [each for each in planned if each.has_steps]
@@ -145,6 +158,8 @@ def make_plan(
         withheld=tuple(drop for each in planned for drop in each.withheld),
         refused=(*refused, *batch.refused),
         deferred=tuple(batch.deferred),
+        # What is taken away because a person asked for it is so whatever a file says.
+        files=() if request.drop or request.abort else find_preconditions(steps, project, marks),
     )
 
 

@@ -27,6 +27,7 @@ class Request:
     drop: frozenset[ViewName] = frozenset()
     abort: frozenset[ViewName] = frozenset()
     is_drop_allowed: bool = False
+    is_shrink_allowed: bool = False
     unless_run: str | None = None
     drop_reason: str = "a person asked for it"
 

@@ -9,14 +9,18 @@ from datetime import datetime, timedelta
 from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
+from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.definition_diff import window_changes
+from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.promise import find_lag
+from cassandra_views.planning.shrink import is_withheld, shrink_error
 
 CONDITIONS = (
     "serving",
     "building",
+    "waiting",
     "pending",
     "stale",
     "changed",
@@ -37,14 +41,18 @@ class ViewStatus:
     """One view: what serves, what is under way, what its file says beside it.
 
     Args:
-        condition: one word for the whole: ``serving``, ``building``, ``pending`` (a file, and nothing
+        condition: one word for the whole: ``serving``, ``building``, ``waiting`` (the next generation is built, and a
+            person is to allow that it holds far fewer rows), ``pending`` (a file, and nothing
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
             ``retired``, ``failed``, ``off``, ``frozen``; where there is neither a file nor a generation
             ``dropped``, or ``never made``.
-        dropped: what became of its last generation, where none is left.
+        found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
+            ``model.generation.Generation`` describes them.
         rows: of the newest serving generation, at its last audit; not of now.
+        waiting: what a person must decide or correct before the view goes on; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
+        dropped: what became of its last generation, where none is left.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by whoever runs the views on schedule.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -61,12 +69,20 @@ class ViewStatus:
     served_at: datetime | None = None
     audited_at: datetime | None = None
     audit: str = ""
+    found: str = ""
+    audit_base_rows: int | None = None
+    audit_missing_rows: int | None = None
+    audit_extra_rows: int | None = None
+    audit_is_partial: bool = False
+    audit_method: str = ""
+    audit_first_time: str = ""
     next_due: datetime | None = None
     lag_seconds: float | None = None
     promise: str = ""
     broken_by_seconds: float | None = None
     rollback_until: datetime | None = None
     override: str = ""
+    waiting: str = ""
     last_error: str = ""
     failures: int = 0
     failed_at: datetime | None = None
@@ -144,12 +160,20 @@ def _status(
         served_at=newest.served_at if newest else None,
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
+        found=str(newest.verdict) if newest and newest.verdict else "",
+        audit_base_rows=newest.audit_base_rows if newest else None,
+        audit_missing_rows=newest.audit_missing_rows if newest else None,
+        audit_extra_rows=newest.audit_extra_rows if newest else None,
+        audit_is_partial=newest is not None and newest.audit_is_partial,
+        audit_method=newest.audit_method if newest else "",
+        audit_first_time=newest.audit_first_time if newest else "",
         next_due=record.next_due,
         lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",
         broken_by_seconds=broken_by or None,
         rollback_until=rollback_until if rollback_until and rollback_until > now else None,
         override=str(override) if override else "",
+        waiting=_waiting(definition, record, newest, catalog),
         last_error=record.last_error,
         failures=record.failures,
         failed_at=record.failed_at,
@@ -161,6 +185,12 @@ def _status(
         dropped=record.dropped if not record.is_live else None,
         generations=record.generations,
     )
+
+
+def _live_base(record: ViewRecord, catalog: Catalog) -> str:
+    """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
+    found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
+    return next((live.base for live in found if live is not None), "")
 
 
 def _gone(record: ViewRecord) -> ViewStatus:
@@ -183,12 +213,6 @@ def _absent_condition(record: ViewRecord) -> str:
     return "never made"
 
 
-def _live_base(record: ViewRecord, catalog: Catalog) -> str:
-    """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
-    found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
-    return next((live.base for live in found if live is not None), "")
-
-
 def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
     """Tell whether a generation is in the schema, and is the one the registry means."""
     live = catalog.find_view(record.name, each.number)
@@ -209,6 +233,8 @@ def _condition(
         return "broken"
     if override and override.kind is OverrideKind.FROZEN:
         return "frozen"
+    if _find_withheld(record, newest) is not None:
+        return "waiting"
     if record.in_state(State.BUILDING, State.BUILT):
         return "building"
     if newest is not None and newest.audit is Audit.FAILED:
@@ -224,7 +250,28 @@ def _condition(
         return "serving"
     if record.in_state(State.RETIRED):
         return "retired"
-    return "failed" if record.in_state(State.FAILED) else "pending"
+    is_stuck = definition is not None and is_given_up(record, definition, _base_mark(definition, catalog))
+    return "failed" if record.in_state(State.FAILED) or is_stuck else "pending"
+
+
+def _find_withheld(record: ViewRecord, newest: Generation | None) -> Generation | None:
+    """Return the generation that is built and waits, since it holds far fewer rows than what serves."""
+    return next((each for each in record.in_state(State.BUILT) if is_withheld(each, newest)), None)
+
+
+def _base_mark(definition: ViewDefinition, catalog: Catalog) -> str:
+    return mark_of_base(catalog.find_table(definition.name.keyspace, definition.base))
+
+
+def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Generation | None, catalog: Catalog) -> str:
+    withheld = _find_withheld(record, newest)
+    if withheld is not None:
+        error: ViewsError = shrink_error(record.name, withheld, newest)
+    elif definition is not None and is_given_up(record, definition, _base_mark(definition, catalog)):
+        error = repeated_failure(record)
+    else:
+        return ""
+    return f"{error.on}: {ended(error.what)} {ended(error.next)}"
 
 
 def stands_for(span: timedelta) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.steps import Deferral, DropGeneration, Plan, Precondition, Refusal, Step
+from cassandra_views.model.steps import Deferral, DropGeneration, FilePrecondition, Plan, Precondition, Refusal, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class Target:
         withheld: tuple[DropGeneration, ...] = (),
         refused: tuple[Refusal, ...] = (),
         deferred: tuple[Deferral, ...] = (),
+        files: tuple[FilePrecondition, ...] = (),
     ) -> Plan:
         """Return these steps as a plan for this target, made now."""
         return Plan(
@@ -62,4 +63,5 @@ class Target:
             withheld=withheld,
             refused=refused,
             deferred=deferred,
+            files=files,
         )

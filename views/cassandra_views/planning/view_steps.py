@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName, table_id
 from cassandra_views.model.steps import (
@@ -21,6 +22,8 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.model.times import instant_text
+from cassandra_views.model.verdict import empty_window_text
+from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.generations import (
     Context,
     agrees,
@@ -37,6 +40,7 @@ from cassandra_views.planning.generations import (
     vanished,
 )
 from cassandra_views.planning.promise import find_lag
+from cassandra_views.planning.shrink import find_min_rows, is_withheld, shrink_error
 from cassandra_views.planning.unknown import find_lost, number_of, orphans, sweep
 
 _MOVED_ON = "has moved its window on meanwhile; the next run slides again"
@@ -54,6 +58,7 @@ class ViewSteps:
     notes: list[str] = field(default_factory=list)
     withheld: list[DropGeneration] = field(default_factory=list)
     is_repair: bool = False
+    waits: ViewsError | None = None
 
     @property
     def has_steps(self) -> bool:
@@ -111,6 +116,9 @@ def plan_view(
     else:
         for text in (*vanished(record, context), *made_later(record, context.now)):
             steps.note(text)
+        for each in record.in_state(State.SERVING):
+            if each.audit_first_time:
+                steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
         if definition is None or is_frozen:
             for each in record.in_state(State.SERVING):
                 if each.audit is Audit.FAILED:
@@ -188,13 +196,16 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
     steps.is_repair = serving is not None and serving.audit is Audit.FAILED
     is_refresh = definition.name in context.refresh
     for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
-        if steps.finish or not is_resumable(each, definition, record, context):
+        if steps.finish or steps.waits or not is_resumable(each, definition, record, context):
             steps.abandon(each, "the view's file, or the time, asks for something else now")
+            continue
+        if is_withheld(each, serving) and not context.is_shrink_allowed:
+            steps.waits = shrink_error(record.name, each, serving)
             continue
         if each.window_start != start:
             steps.note(_MOVED_ON)
         _resume(each, definition, record, context, steps)
-    if steps.finish:
+    if steps.finish or steps.waits:
         return
     # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
     is_new = is_refresh or (serving is not None and serving.audit is Audit.FAILED)
@@ -214,6 +225,10 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         steps.create.append(lost)
         _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, is_unaudited=True)
         return
+    base_mark = mark_of_base(context.catalog.find_table(record.name.keyspace, definition.base))
+    if not is_refresh and is_given_up(record, definition, base_mark):
+        steps.waits = repeated_failure(record)
+        return
     cause, reason = cause_of(serving, definition, record, context)
     number = next_number(record, context)
     create = CreateGeneration(
@@ -227,6 +242,7 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
         reason=reason,
         window_start=start,
         window_declared=definition.window.declared if definition.window else "",
+        base_mark=base_mark,
     )
     steps.create.append(create)
     _finish(number, definition, record, context, steps, start, needs_build=True, is_unaudited=True)
@@ -275,10 +291,14 @@ def _finish(
     is_unaudited: bool,
 ) -> None:
     name = record.name
+    serving = find_serving(record, context)
+    # A former generation that returns was served before, so nothing is lost that a person did not see.
+    is_next = (needs_build or serving is None or serving.number < number) and not context.is_shrink_allowed
+    min_rows = find_min_rows(serving, definition, context.now) if is_next else None
     if needs_build:
         steps.finish.append(AwaitBuild(view=name, number=number))
     if is_unaudited:
-        steps.finish.append(AuditGeneration(view=name, number=number))
+        steps.finish.append(AuditGeneration(view=name, number=number, time=definition.time if start else None))
     steps.finish.append(
         ServeGeneration(
             view=name,
@@ -288,5 +308,9 @@ def _finish(
             grace_seconds=int(definition.grace.total_seconds()),
             next_due=definition.window.next_slide(context.now) if definition.window else None,
             retires=tuple(each.number for each in record.in_state(State.SERVING)),
+            min_rows=min_rows,
+            min_rows_percent=definition.min_rows_percent if min_rows is not None else 0,
+            time=definition.time if min_rows is not None else None,
+            window_start=start if min_rows is not None else None,
         )
     )

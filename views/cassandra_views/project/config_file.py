@@ -15,6 +15,7 @@ from cassandra_healing.machines import Machines
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import ServicePolicy
 from cassandra_healing.setting_types import Number, Whole
+from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.errors import ConfigurationError, Place
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.replication import Keyspace
@@ -93,6 +94,9 @@ class EnvConfig(Strict):
     """How long the registry's history is kept; 7300 days are the longest that Cassandra expires rows after."""
     freeze_after: Whole = Field(default=5, ge=0, le=1000)
     """After how many failed runs in a row a view is frozen; 0 is never."""
+    min_rows_percent: Whole = Field(default=DEFAULT_MIN_ROWS_PERCENT, ge=0, le=100)
+    """How many percent of the rows that serve a view's next generation must hold to be served without a person; 0
+    asks never."""
     approve_drops: StrictBool = True
     """Under Airflow: whether a person is asked before a whole view is dropped."""
     healing: Policy = Policy()

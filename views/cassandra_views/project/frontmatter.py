@@ -107,6 +107,8 @@ def _refuse_double_keys(node: Any, file: str) -> None:
 def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
     # A misspelt key is also a missing one: the misspelling is what to tell first.
     found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+    wrong = {each["loc"][:-1] for each in found if each["type"] == "extra_forbidden"}
+    found = [each for each in found if each["type"] != "missing" or each["loc"][:-1] not in wrong]
     errors = [_described(each, split_file, kind) for each in found]
     errors[0].details = tuple(errors) if len(errors) > 1 else ()
     return errors[0]

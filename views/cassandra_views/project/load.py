@@ -8,7 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from cassandra_views.model.definition import BrokenTable, BrokenView, Project, TableDefinition, ViewDefinition
+from cassandra_views.model.definition import (
+    DEFAULT_MIN_ROWS_PERCENT,
+    BrokenTable,
+    BrokenView,
+    Project,
+    TableDefinition,
+    ViewDefinition,
+)
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.names import ViewName, keyspace_fault, quoted
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
@@ -32,6 +39,7 @@ class Loader:
         default_keyspace: for files that name none.
         environment: the environment's name, as templates see it in ``env``.
         reader_cache_seconds: how long readers keep what they know; a view's grace is at least twice that.
+        min_rows_percent: of view files that name none.
         cache: what unchanged files said before.
     """
 
@@ -44,6 +52,7 @@ class Loader:
         environment: str = "",
         project: str | None = None,
         reader_cache_seconds: float = 5.0,
+        min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT,
         cache: FileCache | None = None,
     ) -> None:
         self.root = root
@@ -52,6 +61,7 @@ class Loader:
         self._environment = environment
         self._project = project
         self._reader_cache = timedelta(seconds=reader_cache_seconds)
+        self._min_rows_percent = min_rows_percent
         self._cache = FileCache() if cache is None else cache
         self._templates = Templates(root)
 
@@ -65,6 +75,7 @@ class Loader:
             environment=settings.environment,
             project=settings.project,
             reader_cache_seconds=settings.env.reader_cache_seconds,
+            min_rows_percent=settings.env.min_rows_percent,
             cache=cache,
         )
 
@@ -116,6 +127,7 @@ class Loader:
             self._default_keyspace,
             self._environment,
             self._reader_cache.total_seconds(),
+            self._min_rows_percent,
         ]
         macros = sorted(path for path in (self.root / "macros").rglob("*") if path.is_file())
         return mark_of(program_mark(), self.root.name, json.dumps(settings), folder_mark(macros))
@@ -329,6 +341,8 @@ class Loader:
                 place=Place(file=parts.file),
                 next="Write CREATE MATERIALIZED VIEW {{ view }} AS ... below the front matter",
             )
+        if matter.min_rows_percent is None:
+            matter = matter.model_copy(update={"min_rows_percent": self._min_rows_percent})
         return read_view(parts, matter, text, name, used, tables, self._reader_cache)
 
 

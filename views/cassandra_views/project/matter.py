@@ -109,10 +109,17 @@ class ViewMatter(_Strict):
     """How long a replaced generation is kept; a rollback is possible that long."""
     max_lag: Duration | None = None
     """How late a slide of the window may be; `views status` says whether that is kept."""
+    min_rows_percent: int | None = Field(default=None, ge=0, le=100, strict=True)
+    """How many percent of the rows that serve the next generation must hold to be served without a person; 0 asks
+    never. Else that of views.toml."""
     owner: str = ""
     """Who answers for the view."""
     tags: tuple[str, ...] = ()
     """Free words to find the view by."""
+
+
+def _grain_name(grain: timedelta) -> str:
+    return next(name for name, each in GRAINS.items() if each == grain)
 
 
 class TimeMatter(_Strict):
@@ -139,14 +146,23 @@ class TimeMatter(_Strict):
             raise ValueError("name either 'format' (a text column) or 'type' (any other column)")
         if self.format is not None:
             check_format(self.format)
+        own, named = self._own_grain(), GRAINS[self.grain] if self.grain else None
+        # A month and a year have no fixed length, so nothing is said against a grain below them.
+        if own is not None and named is not None and named < own <= GRAINS["day"]:
+            what = f"the format {self.format}" if self.format else f"a {self.type}"
+            raise ValueError(f"{what} cannot tell one {self.grain} from the next: its grain is {_grain_name(own)}")
         return self
+
+    def _own_grain(self) -> timedelta | None:
+        """Return the smallest step of time that the column's form can tell apart, where that limits windows."""
+        if self.format is not None:
+            return format_grain(self.format)
+        return GRAINS["day"] if self.type == "date" else None
 
     def time_column(self) -> TimeColumn:
         """Return the model's value."""
         kind = TimeKind(self.type) if self.type else TimeKind.TEXT
-        grain = GRAINS[self.grain] if self.grain else None
-        if grain is None and self.format:
-            grain = format_grain(self.format)
+        grain = GRAINS[self.grain] if self.grain else self._own_grain()
         return TimeColumn(name=self.column, kind=kind, format=self.format or "", grain=grain)
 
 

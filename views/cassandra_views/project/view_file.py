@@ -8,7 +8,7 @@ from datetime import timedelta
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.lint import lint_view, raise_on_errors
 from cassandra_views.cql.statements import parsed_view, table_shape
-from cassandra_views.model.definition import TableDefinition, ViewDefinition
+from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import Place, ProjectError
 from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest, quoted
@@ -112,6 +112,7 @@ def read_view(
         strategy=matter.strategy,
         grace=matter.grace,
         max_lag=matter.max_lag,
+        min_rows_percent=DEFAULT_MIN_ROWS_PERCENT if matter.min_rows_percent is None else matter.min_rows_percent,
         description=matter.description,
         owner=matter.owner,
         tags=matter.tags,

@@ -17,6 +17,7 @@ from cassandra_views.read.pointer import Pointer
 from cassandra_views.read.query import SEVERAL, Query, Shape, compile_query
 from cassandra_views.read.result import Result
 from cassandra_views.read.statements import Course, Statement, position_after
+from cassandra_views.read.time_column import checked_spans
 from cassandra_views.read.values import WRONG_VALUE, fingerprinted, given_values, refused_value
 
 _AHEAD = 8
@@ -61,8 +62,8 @@ class Attempt:
             Missing: a physical view is not in the server's schema.
         """
         ask, pointer, on = self._ask, self.pointer, self.pointer.on
-        newest = pointer.spans[-1]
-        view = self._find(newest)
+        view = self._find(pointer.spans[-1])
+        spans = checked_spans(pointer.spans, view, on=on)
         shape: Shape = tuple([(key, isinstance(value, SEVERAL)) for key, value in ask.conditions.items()])
         query = view.queries.get(shape)
         if query is None:
@@ -73,8 +74,8 @@ class Attempt:
                 on=on,
                 next=f"Give {', '.join(map(repr, query.partition_names))} too, or read without 'reverse'",
             )
-        given = given_values(query, list(ask.conditions.values()), view, newest.entry.time, on=on)
-        way = route(pointer.spans, query, given, on=on)
+        given = given_values(query, list(ask.conditions.values()), view, spans[-1].entry.time, on=on)
+        way = route(spans, query, given, on=on)
         after = None
         if ask.page is not None:
             after = from_token(ask.page, query=self._digest(query, given, view), layout=view.layout, on=on)
@@ -156,4 +157,4 @@ class Attempt:
             bound = prepared.bind(values)
         except WRONG_VALUE as error:
             raise refused_value(query, given, statement.view, error, on=self.pointer.on) from error
-        return self._views.send(bound)
+        return self._views.send(bound, statement.view)

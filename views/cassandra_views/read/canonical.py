@@ -24,10 +24,11 @@ def canonical_bytes(kind: Any, value: Any, protocol_version: int) -> bytes:
     return kind.serialize(_in_order(kind, value, protocol_version), protocol_version)  # type: ignore[no-any-return]
 
 
-class _Pairs(list[tuple[Any, Any]]):
+class Pairs(list[tuple[Any, Any]]):
     """A map as the driver takes it, with keys that need not be hashable."""
 
     def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return the pairs."""
         return self
 
 
@@ -43,7 +44,7 @@ def _in_order(kind: Any, value: Any, version: int) -> Any:
         return [_in_order(kind.subtypes[0], each, version) for each in value]
     if issubclass(kind, MapType):
         keys, values = kind.subtypes
-        pairs = _Pairs((_in_order(keys, key, version), _in_order(values, each, version)) for key, each in value.items())
+        pairs = Pairs((_in_order(keys, key, version), _in_order(values, each, version)) for key, each in value.items())
         pairs.sort(key=lambda pair: keys.serialize(pair[0], version))
         return pairs
     if issubclass(kind, UserType) and not isinstance(value, tuple | list):

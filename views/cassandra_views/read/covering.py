@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from cassandra_views.model.errors import NotCovered, ReadError
 from cassandra_views.model.generation import Serving
-from cassandra_views.model.times import TimeColumn, TimeKind, instant_text
+from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
 from cassandra_views.read.query import Query
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_FIRST_DAY, _LAST_DAY = ((each - EPOCH.date()).days for each in (date.min, date.max))
+_FIRST_MILLISECOND, _LAST_MILLISECOND = _FIRST_DAY * 86_400_000, (_LAST_DAY + 1) * 86_400_000 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +42,28 @@ class Span:
     def holds(self, value: Any) -> bool:
         """Tell whether a value as the column returns it lies inside."""
         time = self.entry.time
-        return time is None or self.covers(_sortable(time, time.comparable(value)))
+        if time is None:
+            return True
+        return self.covers(_sortable(time, value if is_beyond_calendar(time, value) else time.comparable(value)))
+
+
+def is_beyond_calendar(time: TimeColumn, value: Any) -> bool:
+    """Tell whether a column's value is a time for which Python has none: the reader returns it in another form."""
+    if time.kind is TimeKind.TIMESTAMP:
+        return isinstance(value, int) and not _FIRST_MILLISECOND <= value <= _LAST_MILLISECOND
+    if time.kind is TimeKind.DATE:
+        return hasattr(value, "days_from_epoch") and not _FIRST_DAY <= value.days_from_epoch <= _LAST_DAY
+    return False
 
 
 def _sortable(time: TimeColumn, value: Any) -> Any:
-    return value.time if time.kind is TimeKind.TIMEUUID else value
+    if time.kind is TimeKind.TIMEUUID:
+        return value.time
+    if isinstance(value, int) and time.kind is TimeKind.TIMESTAMP:
+        return _FIRST if value < 0 else _LAST
+    if time.kind is TimeKind.DATE and not isinstance(value, date):
+        return date.min if value.days_from_epoch < 0 else date.max
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.read.physical import PhysicalView
 from cassandra_views.read.pointer import Pointer
+from cassandra_views.read.time_column import checked_spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,11 @@ class ViewDescription:
 
     @classmethod
     def of(cls, pointer: Pointer, view: PhysicalView) -> ViewDescription:
-        """Put together what is known of a view that serves."""
+        """Put together what is known of a view that serves.
+
+        Raises:
+            ReadError: the physical view has not the time column that the registry names.
+        """
         key = {column.name: ("partition", column.is_descending) for column in view.partition}
         key |= {column.name: ("clustering", column.is_descending) for column in view.clustering}
         return cls(
@@ -64,7 +69,7 @@ class ViewDescription:
                 )
                 for name in view.columns
             ),
-            time=pointer.spans[-1].entry.time,
+            time=checked_spans(pointer.spans, view, on=pointer.on)[-1].entry.time,
             window=pointer.window,
             generations=tuple(span.entry.name for span in pointer.spans),
         )

@@ -11,8 +11,14 @@ from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Timeout, U
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ErrorMessage
 
-from cassandra_views.cluster.database import driver_text, is_unknown_table
-from cassandra_views.model.errors import BadRead, ReadError
+from cassandra_views.cluster.driver_errors import (
+    advice,
+    driver_text,
+    has_too_many_tombstones,
+    is_undecodable,
+    is_unknown_table,
+)
+from cassandra_views.model.errors import BadRead, ReadError, UnreadableData
 from cassandra_views.read.physical import Missing
 
 
@@ -21,18 +27,35 @@ def may_be_dropped(error: Exception) -> bool:
     return is_unknown_table(error) or isinstance(error, Missing | NoHostAvailable | ReadFailure | ErrorMessage)
 
 
-def read_failed(error: Exception, *, on: str) -> ReadError:
-    """Return our error for one of the driver's."""
+def is_column_unknown(error: Exception) -> bool:
+    """Tell whether the server misses a column that a statement names: it was renamed since the view was looked at."""
+    return isinstance(error, InvalidRequest) and "Undefined column name" in str(error)
+
+
+def read_failed(error: Exception, *, on: str, view: str) -> ReadError:
+    """Return our error for one of the driver's.
+
+    Args:
+        on: the view and the physical view, for people.
+        view: the view alone, for the commands that are named.
+    """
     if isinstance(error, Missing):
         return ReadError(
             "the registry says that it serves, and the server has no such view",
             on=on,
             next="See 'views why' for this view",
         )
+    each = [error, *_inner(error)]
+    if any(has_too_many_tombstones(one) or is_undecodable(one) for one in each):
+        return UnreadableData(f"the read failed: {driver_text(error)}", on=on, next=advice(error, view=view))
     if isinstance(error, InvalidRequest) and not is_unknown_table(error):
         return BadRead(f"the server refuses the read: {driver_text(error)}", on=on, next="Change the read's conditions")
     if isinstance(error, Unavailable | Timeout | OperationTimedOut):
-        advice = "Read again, with a longer timeout_seconds or a smaller limit; see that the nodes are up"
+        next_step = "Read again, with a longer timeout_seconds or a smaller limit; see that the nodes are up"
     else:
-        advice = "Read again; see that the nodes are up"
-    return ReadError(f"the read failed: {driver_text(error)}", on=on, next=advice)
+        next_step = "Read again; see that the nodes are up"
+    return ReadError(f"the read failed: {driver_text(error)}", on=on, next=next_step)
+
+
+def _inner(error: Exception) -> list[Exception]:
+    return list(error.errors.values()) if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else []

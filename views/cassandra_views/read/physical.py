@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,11 @@ from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, 
 
 from cassandra_views.model.names import quoted
 from cassandra_views.read.canonical import canonical_bytes
+from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
+from cassandra_views.read.lossless import LosslessSession, lossless
 
 if TYPE_CHECKING:
+    from cassandra_views.read.covering import Span
     from cassandra_views.read.query import Query, Shape
 
 
@@ -34,6 +37,8 @@ class KeyColumn:
         cql: the name as CQL spells it.
         type: the driver's type, which writes and reads the column's bytes.
         is_nested: a collection, tuple or user type, so that a list is one value of it.
+        plain: the Python types whose values are bound as they are.
+        exact: makes what is bound of all others.
     """
 
     name: str
@@ -41,6 +46,12 @@ class KeyColumn:
     type: Any
     is_descending: bool
     is_nested: bool
+    plain: frozenset[type] = field(init=False, repr=False, compare=False)
+    exact: Exact = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", plain_types(self.type))
+        object.__setattr__(self, "exact", exact_maker(self.type))
 
     @property
     def serialize(self) -> Callable[[Any, int], bytes]:
@@ -61,6 +72,8 @@ class PhysicalView:
         self._session = session
         self._consistency = consistency
         self._statements: dict[str, PreparedStatement] = {}
+        #: What serves, as the last answer of the registry says it and as ``checked_spans`` returns it.
+        self.checked: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
         self._lock = threading.Lock()
         rows = plain_rows(
             session,
@@ -71,6 +84,14 @@ class PhysicalView:
         )
         if not rows:
             raise Missing(f"{keyspace}.{name}")
+        found = plain_rows(
+            session,
+            "SELECT where_clause FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
+            (keyspace, name),
+            timeout_seconds=timeout_seconds,
+        )
+        #: The clause that the server holds for it; renames in the base are carried into it.
+        self.where: str = found[0]["where_clause"] if found else ""
         ranks = {"partition_key": 0, "clustering": 1}
         rows.sort(key=lambda row: (ranks.get(row["kind"], 2), row["position"], row["column_name"]))
         self.columns: tuple[str, ...] = tuple(row["column_name"] for row in rows)
@@ -79,8 +100,9 @@ class PhysicalView:
         )
         whole = self.statement("")
         self.protocol_version: int = whole.protocol_version
-        self.types: dict[str, Any] = {each[2]: each[3] for each in whole.result_metadata}
-        types = self.types
+        types = self.types = {each[2]: lossless(each[3]) for each in whole.result_metadata}
+        #: Whether it has columns whose values the driver cannot always read.
+        self.is_lossy = any(types[each[2]] is not each[3] for each in whole.result_metadata)
 
         def of_kind(kind: str) -> tuple[KeyColumn, ...]:
             return tuple(
@@ -100,6 +122,11 @@ class PhysicalView:
         self.key = (*self.partition, *self.clustering)
         self._key_plan = [(self.columns.index(column.name), column.serialize) for column in self.key]
         self.layout = self._layout()
+
+    @property
+    def key_types(self) -> dict[str, str]:
+        """The columns of the key, each with its type as CQL writes it."""
+        return {column.name: column.type.cql_parameterized_type().replace("varchar", "text") for column in self.key}
 
     def statement(self, rest: str) -> PreparedStatement:
         """Return ``SELECT <all columns> FROM <this view> <rest>``, prepared once."""
@@ -148,6 +175,7 @@ class PhysicalViews:
 
     def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
+        self._lossless_session = LosslessSession.of(session)
         self._consistency = consistency
         self._timeout_seconds = timeout_seconds
         self._profile = execution_profile
@@ -178,9 +206,10 @@ class PhysicalViews:
         known = self._found.get(view, {})
         self._found[view] = {each: one for each, one in known.items() if each != name}
 
-    def send(self, bound: BoundStatement) -> ResponseFuture:
-        """Send a statement; the answer is waited for elsewhere."""
-        return self._session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
+    def send(self, bound: BoundStatement, view: PhysicalView) -> ResponseFuture:
+        """Send a statement to a view; the answer is waited for elsewhere."""
+        session = self._lossless_session if view.is_lossy else self._session
+        return session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
 
 
 def plain_rows(

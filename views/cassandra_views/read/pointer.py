@@ -11,7 +11,7 @@ from datetime import datetime
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, driver_text
+from cassandra_views.cluster.driver_errors import DRIVER_ERRORS, driver_text
 from cassandra_views.model.errors import BadRead, ReadError, ViewNotFound, ViewNotReady
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.names import ViewName, nearest, quoted
@@ -189,7 +189,7 @@ class Pointers:
             return [slot.name]
         keyspace, dot, name = view.rpartition(".")
         if not name or (dot and not keyspace):
-            raise BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+            raise BadRead(f"{view!r} names no view", on=repr(view), next="Write 'view' or 'keyspace.view'")
         known = keyspace or self._keyspace or self._session.keyspace
         return [ViewName(keyspace=known, view=name)] if known else []
 
@@ -208,7 +208,7 @@ class Pointers:
             same = [row for row in same if row["read_from"]] or same  # dropped views stay in the registry
             if len(same) > 1:
                 known = ", ".join(sorted(f"{row['keyspace_name']}.{name}" for row in same))
-                raise BadRead(f"'{name}' names several views: {known}", next="Write 'keyspace.view'")
+                raise BadRead(f"'{name}' names several views: {known}", on=name, next="Write 'keyspace.view'")
             if same:
                 found = ViewName(keyspace=same[0]["keyspace_name"], view=name)
                 return found, self._entries(found, same[0]["read_from"])
@@ -217,6 +217,7 @@ class Pointers:
         where = f" in keyspace '{self._keyspace}'" if self._keyspace and not keyspace else ""
         raise ViewNotFound(
             f"the registry '{self._registry}' knows no view '{view}'{where}{hint}",
+            on=view,
             next="See 'views status' for the views there are" if rows else "Create it with 'views apply'",
         )
 

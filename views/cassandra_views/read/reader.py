@@ -10,11 +10,12 @@ from typing import Any
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
-from cassandra_views.cluster.database import DRIVER_ERRORS
+from cassandra_views.cluster.driver_errors import DRIVER_ERRORS
+from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.errors import BadRead, ReadError
 from cassandra_views.read.attempt import Ask, Attempt
 from cassandra_views.read.description import ViewDescription
-from cassandra_views.read.failures import may_be_dropped, read_failed
+from cassandra_views.read.failures import is_column_unknown, may_be_dropped, read_failed
 from cassandra_views.read.physical import Missing, PhysicalViews
 from cassandra_views.read.pointer import Pointer, Pointers
 from cassandra_views.read.result import Result
@@ -24,6 +25,7 @@ _LARGEST_LIMIT = 2**31 - 2
 _FAILURES = (*DRIVER_ERRORS, Missing)
 
 
+@checked_arguments("__init__")
 class ViewReader:
     """Reads views by their logical names; make one for each session and share it between threads.
 
@@ -97,6 +99,7 @@ class ViewReader:
             ViewNotFound: the registry knows no such view.
             ViewNotReady: nothing that serves covers the time that is asked for.
             BadRead: the read itself is wrong.
+            UnreadableData: the rows cannot be read as they stand, however often it is tried.
             ReadError: the server could not answer.
         """
         ask = Ask(
@@ -116,6 +119,8 @@ class ViewReader:
             ViewNotReady: nothing serves it.
             ReadError: the server could not answer.
         """
+        if not isinstance(view, str):
+            raise _no_name(view)
         pointer = self._pointers.get(view)
         name = pointer.spans[-1].entry.name
         try:
@@ -127,7 +132,7 @@ class ViewReader:
             try:
                 return self._description(pointer, name)
             except _FAILURES as second:
-                raise read_failed(second, on=f"{pointer.on} ({name})") from error
+                raise read_failed(second, on=f"{pointer.on} ({name})", view=pointer.on) from error
 
     def _description(self, pointer: Pointer, name: str) -> ViewDescription:
         known = self._described.get(pointer.on)
@@ -139,28 +144,42 @@ class ViewReader:
         return description
 
     def _retried(self, view: str, failed: Attempt, ask: Ask, error: Exception) -> Result:
-        """Read once more if what failed serves no longer; else tell the error."""
+        """Read once more if what failed serves no longer, or has other columns; else tell the error."""
         self._views.forget(failed.pointer.on, failed.reading)
+        self._described.pop(failed.pointer.on, None)
+        if is_column_unknown(error):
+            return self._last_try(failed.pointer, ask)
         if not may_be_dropped(error):
-            raise read_failed(error, on=failed.on) from error
+            raise self._told(error, failed) from error
         try:
             pointer = self._pointers.again(view, since=self._clock())
         except ReadError as unknown:
             if type(unknown) is ReadError:  # the registry is away too: the first error is the one to tell
-                raise read_failed(error, on=failed.on) from error
+                raise self._told(error, failed) from error
             raise
         if failed.reading in pointer.serving:
-            raise read_failed(error, on=failed.on) from error
+            raise self._told(error, failed) from error
+        return self._last_try(pointer, ask)
+
+    def _last_try(self, pointer: Pointer, ask: Ask) -> Result:
         attempt = Attempt(self._views, pointer, ask, self._clock)
         try:
             return replace(attempt.run(), is_retried=True)
-        except _FAILURES as second:
-            raise read_failed(second, on=attempt.on) from second
+        except _FAILURES as error:
+            raise self._told(error, attempt) from error
+
+    @staticmethod
+    def _told(error: Exception, attempt: Attempt) -> ReadError:
+        return read_failed(error, on=attempt.on, view=attempt.pointer.on)
+
+
+def _no_name(view: object) -> BadRead:
+    return BadRead(f"{view!r} names no view", on=repr(view), next="Write 'view' or 'keyspace.view'")
 
 
 def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
     if not isinstance(view, str):
-        raise BadRead(f"{view!r} names no view", next="Write 'view' or 'keyspace.view'")
+        raise _no_name(view)
     if where is None:
         return columns
     if not isinstance(where, Mapping):

@@ -6,11 +6,12 @@ import struct
 from datetime import UTC, date, datetime
 from typing import Any
 
-from cassandra.cqltypes import BytesType
 from cassandra.query import UNSET_VALUE
 
 from cassandra_views.model.errors import BadRead
 from cassandra_views.model.times import TimeColumn, TimeKind
+from cassandra_views.read.covering import is_beyond_calendar
+from cassandra_views.read.exact_values import NotExact
 from cassandra_views.read.physical import KeyColumn, PhysicalView
 from cassandra_views.read.query import SEVERAL, Query, Term
 
@@ -32,11 +33,11 @@ def given_values(query: Query, values: list[Any], view: PhysicalView, time: Time
                 raise BadRead(f"'{term.column.name} IN' is given {_shown(value)}", on=on, next="Give a list of values")
             found[term.index] = _several(term.column, value, view.protocol_version, time, on)
         else:
-            found[term.index] = _one(term.column, value, time, on)
+            found[term.index] = _one(term.column, value, term.op, time, on)
     return found
 
 
-def _one(column: KeyColumn, value: Any, time: TimeColumn | None, on: str) -> Any:
+def _one(column: KeyColumn, value: Any, op: str, time: TimeColumn | None, on: str) -> Any:
     if value is None or value is UNSET_VALUE:
         raise BadRead(
             f"'{column.name}' is given no value (None), and a key is never null",
@@ -45,13 +46,15 @@ def _one(column: KeyColumn, value: Any, time: TimeColumn | None, on: str) -> Any
         )
     if time is not None and column.name == time.name:
         try:
-            return time_value(time, value)
+            value = time_value(time, value)
         except (ValueError, OverflowError) as error:
-            raise bad_value(column, value, on) from error
-    # The driver makes bytes of anything: of the number n it makes n zeros.
-    if column.type is BytesType and not isinstance(value, bytes | bytearray | memoryview):
-        raise bad_value(column, value, on)
-    return value
+            raise bad_value(column, value, on, error) from error
+    if type(value) in column.plain:
+        return value
+    try:
+        return column.exact(value, op)
+    except WRONG_VALUE as error:
+        raise bad_value(column, value, on, error) from error
 
 
 def _several(
@@ -59,7 +62,7 @@ def _several(
 ) -> tuple[Any, ...]:
     by_bytes: dict[bytes, Any] = {}
     for value in values:
-        bound = _one(column, value, time, on)
+        bound = _one(column, value, "=", time, on)
         by_bytes.setdefault(serialized(column, bound, protocol_version, on=on), bound)
     if isinstance(values, set | frozenset):  # sets of texts have another order in each process
         return tuple(by_bytes[each] for each in sorted(by_bytes))
@@ -72,10 +75,14 @@ def time_value(time: TimeColumn, value: Any) -> Any:
     Raises:
         ValueError: it is no time of this kind.
     """
+    if isinstance(value, bool):
+        raise ValueError("a bool is no time")
     if isinstance(value, datetime):
         value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     elif isinstance(value, date) and time.kind is not TimeKind.DATE:
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if is_beyond_calendar(time, value):
+        return value
     return time.comparable(value)
 
 
@@ -88,7 +95,7 @@ def serialized(column: KeyColumn, value: Any, protocol_version: int, *, on: str)
     try:
         return column.serialize(value, protocol_version)
     except WRONG_VALUE as error:
-        raise bad_value(column, value, on) from error
+        raise bad_value(column, value, on, error) from error
 
 
 def refused_value(query: Query, given: list[Any], view: PhysicalView, error: Exception, *, on: str) -> BadRead:
@@ -97,18 +104,18 @@ def refused_value(query: Query, given: list[Any], view: PhysicalView, error: Exc
         for value in given[term.index] if term.op == "IN" else (given[term.index],):
             try:
                 term.column.type.serialize(value, view.protocol_version)
-            except WRONG_VALUE:
-                return bad_value(term.column, value, on)
+            except WRONG_VALUE as reason:
+                return bad_value(term.column, value, on, reason)
     return BadRead(f"a value cannot be bound: {error}", on=on, next="Give values of the types of the key's columns")
 
 
-def bad_value(column: KeyColumn, value: Any, on: str) -> BadRead:
+def bad_value(column: KeyColumn, value: Any, on: str, reason: Exception) -> BadRead:
     """Return the error for a value that is not of its column's type."""
     named = column.type.cql_parameterized_type().replace("varchar", "text")
     return BadRead(
         f"'{column.name}' is {named} and is given {_shown(value)}",
         on=on,
-        next="Give a value of that type",
+        next=str(reason) if isinstance(reason, NotExact) else "Give a value of that type",
     )
 
 

@@ -61,6 +61,7 @@ class Connection:
         except TooLate as error:
             raise ClusterError(
                 f"no connection to the cluster within {self._timeout_seconds:g} s",
+                on="the cluster of this app",
                 next="See that its nodes are up and reachable; it is tried again by itself",
             ) from error
 
@@ -110,7 +111,9 @@ class Connection:
                 return
         # It was closed meanwhile.
         stack.close()
-        opening.set_exception(ClusterError("the connection was closed", next="Connect again"))
+        opening.set_exception(
+            ClusterError("the connection was closed", on="the cluster of this app", next="Connect again")
+        )
 
     def _forget(self) -> None:
         """Leave to the parent of a fork what is its own: kept, since what is thrown away would be closed."""

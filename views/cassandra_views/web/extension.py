@@ -9,6 +9,7 @@ from cassandra.cluster import Session
 from flask import Flask, current_app, has_app_context, has_request_context, request
 
 from cassandra_views.model.errors import ConfigurationError
+from cassandra_views.overview.absence import Absence, ask_absence
 from cassandra_views.read import Result
 from cassandra_views.web.api import api_blueprint
 from cassandra_views.web.log import mark_requests
@@ -19,6 +20,7 @@ from cassandra_views.web.pages import pages_blueprint
 from cassandra_views.web.watch import Watch
 
 KEY = "cassandra_views"
+WATCH_KEY = "cassandra_views_watch"
 
 
 class CassandraViews:
@@ -56,6 +58,7 @@ class CassandraViews:
         if of_app.options.pages_prefix:
             app.register_blueprint(pages_blueprint(watch, of_app.options))
         mark_requests(app)
+        app.extensions[WATCH_KEY] = watch
         self._only = app.extensions[KEY] = of_app
 
     def select(
@@ -79,6 +82,19 @@ class CassandraViews:
         of_app = self.of_app
         with of_app.gate.entered(_client(), on=view):
             return of_app.reader.select(view, where, limit=limit, page=page, reverse=reverse, **columns)
+
+    def find_absence(self, view: str) -> Absence:
+        """Return why nothing serves a view: it is being built, off, dropped, failed, or was never made.
+
+        For the page that an app shows in place of one whose view does not serve. Reads the registry alone.
+
+        Raises:
+            ClusterError: the cluster does not answer in time, or the role lacks rights.
+            RegistryError: a newer program made the registry.
+        """
+        watch: Watch = current_app.extensions[WATCH_KEY]
+        found: Absence = watch.ask(("absence", view), ask_absence(view, self.of_app.options.keyspace))
+        return found
 
     @property
     def session(self) -> Session:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from cassandra import OperationTimedOut
 from cassandra.cluster import NoHostAvailable
 
-from cassandra_views.model.errors import ClusterError, ReadError, ViewsError
+from cassandra_views.model.errors import ClusterError, ReadError, UnreadableData, ViewsError
 
 RETRY_SECONDS = 1
 """How long a client that was refused had better wait."""
@@ -114,4 +114,6 @@ class Gate:
 
 def is_silence(error: ViewsError) -> bool:
     """Tell whether the cluster did not answer; an answer that says no is none of these."""
+    if isinstance(error, UnreadableData):
+        return False
     return isinstance(error, ClusterError) or isinstance(error.__cause__, OperationTimedOut | NoHostAvailable)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cassandra import Unauthorized
 
-from cassandra_views.cluster.database import Database
+from cassandra_views.cluster.database import Database, advice
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import ClusterError, ProjectError, ViewsError
@@ -125,8 +125,9 @@ class Watch:
 
 def _retold(error: ClusterError) -> ClusterError:
     """Return the error with what to do next on a page, where there is no command to run again."""
-    if isinstance(error.__cause__, Unauthorized):
-        advice = "Grant the role what docs/guides/operations-pages.md lists under Permissions"
-    else:
-        advice = error.next.replace("run the command again", "look again")
-    return ClusterError(error.what, on=error.on, remains=error.remains, next=advice)
+    cause, next_ = error.__cause__, error.next
+    if isinstance(cause, Unauthorized):
+        next_ = "Grant the role what docs/guides/operations-pages.md lists under Permissions"
+    elif cause is not None and next_ == advice(cause):
+        next_ = advice(cause, again="look again")
+    return ClusterError(error.what, on=error.on, remains=error.remains, next=next_)

@@ -1,6 +1,10 @@
 from datetime import UTC, datetime
 
-from followers.web.board import Change, Counts, board, comparable, find_move, moves, total_change
+from hypothesis import given
+from hypothesis import strategies as st
+
+from followers.accounts import Platform
+from followers.web.board import Change, Counts, board, comparable, moves, not_comparable, total_change, usual_platforms
 
 AT = datetime(2026, 11, 5, tzinfo=UTC)
 
@@ -28,13 +32,73 @@ def test_who_has_climbed_and_who_is_new() -> None:
     before = board(AT, [("ann", counts(9, 0, 0)), ("bob", counts(8, 0, 0))])
     after = board(AT, [("bob", counts(12, 0, 0)), ("new", counts(10, 0, 0)), ("ann", counts(9, 0, 0))])
     found = {each.place.streamer: each for each in moves(after, before)}
-    assert {name: move.climbed for name, move in found.items()} == {"bob": 1, "ann": -2}
-    assert find_move(after.by_name["new"], before) is None
-    assert find_move(after.by_name["ann"], None) is None
+    assert {name: move.climbed for name, move in found.items()} == {"bob": 1, "ann": -1}
+    assert moves(after, None) == []
     # The one who is new is no rise of all.
     assert total_change(after, before) == Change(followers=4, share=4 / 17)
     assert total_change(after, None) is None
     assert total_change(after, board(AT, [])) is None
+
+
+def test_a_row_that_lacks_a_platform_has_no_place_and_moves_nobody() -> None:
+    """The sample of a minute in which a job ran before one platform's readings came."""
+    before = board(
+        AT,
+        [("ann", counts(90, 9, 1)), ("bob", counts(80, 8, None)), ("cid", counts(70, 7, 1)), ("dan", counts(60, 6, 1))],
+    )
+    after = board(
+        AT,
+        [
+            ("bob", counts(81, 8, None)),
+            ("cid", counts(70, 7, 2)),
+            ("dan", counts(61, 6, 1)),
+            ("ann", counts(None, 9, 1)),
+        ],
+    )
+    usual = usual_platforms([after, before, before])
+    whole = after.checked(usual)
+
+    assert [(each.streamer, each.rank) for each in whole.places] == [("bob", 1), ("cid", 2), ("dan", 3), ("ann", None)]
+    assert whole.by_name["ann"].missing == (Platform.TWITCH,)
+    assert whole.by_name["bob"].missing == ()  # who was never there lacks nothing
+    assert whole.incomplete == 1
+    found = moves(whole, before.checked(usual))
+    # Nobody climbs because ann's row fell.
+    assert {each.place.streamer: each.climbed for each in found} == {"bob": 0, "cid": 0, "dan": 0}
+    assert total_change(whole, before.checked(usual)) == Change(followers=3, share=3 / 233)
+    assert not_comparable(whole, before.checked(usual)) == 1
+    # When the platform is back, that is no rise either.
+    assert "ann" not in {each.place.streamer for each in moves(before.checked(usual), whole)}
+    assert [each.rank for each in whole.among({"ann", "dan"}).places] == [1, None]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(*[st.one_of(st.none(), st.integers(1, 1000))] * 3), min_size=4, max_size=4),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_only_complete_rows_rise_fall_or_have_a_place(intervals: list[list[tuple[int | None, ...]]]) -> None:
+    boards = [
+        board(
+            AT,
+            sorted(
+                ((name, counts(*row)) for name, row in zip("abcd", rows, strict=True) if any(row)),
+                key=lambda each: -each[1].total,
+            ),
+        )
+        for rows in intervals
+    ]
+    usual = usual_platforms(boards)
+    after, before = (each.checked(usual) for each in boards[:2])
+    for each in after.places:
+        lacks = any(each.counts.on(one) is None for one in usual[each.streamer])
+        assert (each.rank is None) == bool(each.missing) == lacks
+    assert [each.rank for each in after.places if each.rank] == list(range(1, len(after.places) - after.incomplete + 1))
+    found = moves(after, before)
+    assert all(not each.place.missing and not each.before.missing for each in found)
+    assert sum(each.climbed for each in found) == 0
 
 
 def test_a_history_is_comparable_on_the_newest_platforms() -> None:

@@ -2,11 +2,22 @@ import re
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followers.web.charts import BOTTOM, TOP, Series, line_chart, nice_ticks, spark
+from followers.web.charts import (
+    BOTTOM,
+    TOP,
+    Series,
+    change_labels,
+    follower_labels,
+    line_chart,
+    nice_ticks,
+    spark,
+)
 from followers.web.levels import Level
+from followers.web.texts import THIN
 
 NEWEST = datetime(2026, 11, 5, 12, 34, tzinfo=UTC)
 TIMES = Level.MINUTE.back(NEWEST, 5)[::-1]
@@ -96,3 +107,57 @@ def test_a_small_line_needs_two_values() -> None:
     found = spark([None, 1_000, 2_000], "3 days")
     assert found is not None
     assert found.about.replace("\N{NARROW NO-BREAK SPACE}", " ") == "3 days: from 1.00 K to 2.00 K"
+
+
+@given(
+    st.floats(-2e9, 2e9, allow_nan=False).map(round),
+    st.integers(0, 2_000_000_000),
+)
+def test_labels_of_an_axis_are_evenly_apart_and_all_different(low: int, span: int) -> None:
+    labels = follower_labels(nice_ticks(low, low + span))
+    assert len(set(labels)) == len(labels)
+    units = {label.rpartition(THIN)[2] if THIN in label else "" for label in labels if label != "0"}
+    assert len(units) == 1
+    decimals = {len(label.partition(THIN)[0].partition(".")[2]) for label in labels if label != "0"}
+    assert len(decimals) == 1
+
+
+@pytest.mark.parametrize(
+    ("ticks", "labels"),
+    [
+        ([0.0, 500_000.0, 1_000_000.0, 1_500_000.0], ["0", "0.5 M", "1.0 M", "1.5 M"]),
+        ([99_975_000.0, 100_000_000.0, 100_025_000.0], ["99.975 M", "100.000 M", "100.025 M"]),
+        ([87_183_001.0, 87_183_002.0], ["87,183,001", "87,183,002"]),
+        ([950.0, 1_000.0, 1_050.0], ["0.95 K", "1.00 K", "1.05 K"]),
+    ],
+)
+def test_labels_of_followers_have_one_unit_and_the_same_decimals(ticks: list[float], labels: list[str]) -> None:
+    assert follower_labels(ticks) == [label.replace(" ", THIN) for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("ticks", "labels"),
+    [
+        ([-0.0025, 0.0, 0.0025, 0.005], ["\N{MINUS SIGN}0.25 %", "0 %", "+0.25 %", "+0.50 %"]),
+        ([0.0, 0.05, 0.1], ["0 %", "+5 %", "+10 %"]),
+    ],
+)
+def test_labels_of_changes_have_the_same_decimals(ticks: list[float], labels: list[str]) -> None:
+    assert change_labels(ticks) == [label.replace(" ", THIN) for label in labels]
+
+
+def test_labels_stand_beside_the_lines() -> None:
+    chart = line_chart("all", Level.MINUTE, TIMES, [series(1e6, 2e6, 3e6, 4e6, 5e6)])
+    assert chart is not None
+    assert chart.gutter >= 6 * max(len(mark.text) for mark in chart.down)
+
+
+@given(st.integers(1, 130), st.sampled_from([3, 5]))
+def test_times_are_evenly_apart_and_end_with_the_newest(count: int, marks: int) -> None:
+    times = Level.MINUTE.back(NEWEST, count)[::-1]
+    chart = line_chart("all", Level.MINUTE, times, [series(*range(count))], marks=marks)
+    assert chart is not None
+    shown = [times.index(each) for mark in chart.across for each in times if f"{each:%H:%M}" == mark.text]
+    assert len(shown) == len(chart.across) <= marks
+    assert shown[-1] == count - 1
+    assert len({after - before for before, after in pairwise(shown)}) <= 1

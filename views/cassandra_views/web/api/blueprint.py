@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, default_exceptions
+from werkzeug.routing import RequestRedirect
 
 from cassandra_views.model.errors import ViewNotFound, ViewsError
 from cassandra_views.model.names import nearest
@@ -33,6 +34,8 @@ METHODS = ("GET", "HEAD", "OPTIONS")
 ALL_METHODS = (*METHODS, "POST", "PUT", "PATCH", "DELETE", "TRACE")
 """Taken by every route, so that the wrong ones come to ``only_read`` and not to the app's own page of errors."""
 
+_NOTHING = "There is nothing here"
+
 _LONGEST_NAME = 48 + 1 + 48  # keyspace.view, as long as the server takes them
 
 
@@ -49,7 +52,8 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
     options = of_app.options
     api = Blueprint("views_api", __name__, url_prefix=options.api_prefix)
     api.register_error_handler(ViewsError, problem_of)
-    api.register_error_handler(HTTPException, problem_of_http)
+    for code in default_exceptions:  # by their codes: an app's own handler of one would come before that of the root
+        api.register_error_handler(code, problem_of_http)
     makers: dict[str, RowsMaker] = {}
     listing = listing_question(watch.find_project)
 
@@ -58,9 +62,19 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
         if request.method not in METHODS:
             raise MethodNotAllowed(METHODS)
 
+    @api.before_app_request
+    def unknown_address() -> Response | None:
+        """Answer what no route takes: another method than ours, a doubled slash. The blueprint hears of none of it."""
+        error, path = request.routing_exception, f"{request.path}/"
+        if not isinstance(error, HTTPException) or not path.startswith(f"{options.api_prefix}/"):
+            return None
+        if isinstance(error, RequestRedirect) and request.path == options.api_prefix:
+            return None  # to the page, with its slash
+        return problem_of_http(NotFound(_NOTHING) if isinstance(error, RequestRedirect) else error)
+
     @api.route("/<path:rest>", methods=ALL_METHODS)
     def nothing(rest: str) -> Response:
-        raise NotFound("There is nothing here. See the document of this API for what there is.")
+        raise NotFound(_NOTHING)
 
     def entries() -> tuple[ViewEntry, ...]:
         found: tuple[ViewEntry, ...] = watch.ask("listing", listing)
@@ -149,9 +163,11 @@ def _find(entries: tuple[ViewEntry, ...], view: str) -> ViewEntry:
         return found[0]
     if found:
         known = ", ".join(str(each.name) for each in found)
-        raise ViewNotFound(f"'{view}' names several views: {known}", next="Write KEYSPACE.NAME")
+        raise ViewNotFound(f"'{view}' names several views: {known}", on=view, next="Write KEYSPACE.NAME")
     hint = nearest(view, [each.name.view for each in entries])
-    raise ViewNotFound(f"there is no view '{view}'{hint}", next="See the list of views for those that there are")
+    raise ViewNotFound(
+        f"there is no view '{view}'{hint}", on=view, next="See the list of views for those that there are"
+    )
 
 
 def check_name(view: str) -> None:
@@ -162,5 +178,7 @@ def check_name(view: str) -> None:
     """
     if len(view) > _LONGEST_NAME:
         raise ViewNotFound(
-            f"no view has a name of {len(view)} letters", next="See the list of views for those that there are"
+            f"no view has a name of {len(view)} letters",
+            on=f"{view[:_LONGEST_NAME]}...",
+            next="See the list of views for those that there are",
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from cassandra_views.model.table import Column, ColumnKind
 from cassandra_views.model.times import TimeColumn
-from cassandra_views.web.api.json_values import nullable, schema_of_text
+from cassandra_views.read.json_values import nullable, schema_of_text
 from cassandra_views.web.api.listing import ViewEntry
 from cassandra_views.web.api.problem import MEDIA_TYPE
 from cassandra_views.web.api.request import ORDERS, TIMES
@@ -46,7 +46,7 @@ def document(entries: tuple[ViewEntry, ...], *, prefix: str, default_limit: int,
                 schema,
                 _parameters(entry, default_limit, largest_limit),
                 description=_description(entry),
-                statuses=("400", "404", "429"),
+                statuses=("400", "404", "429", "500"),
                 tags=[entry.name.keyspace],
             )
         }
@@ -82,6 +82,7 @@ def _operation(
 ) -> dict[str, Any]:
     told = {"400": "The read is wrong.", "404": "There is no such view, or it does not cover that time."}
     told |= {"429": "Too many reads of one client.", "503": "It cannot be read now; try again."}
+    told["500"] = "The rows cannot be read as they stand; trying again is no use."
     answers: dict[str, Any] = {
         "200": {
             "description": "What was asked for.",

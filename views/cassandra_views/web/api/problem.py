@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Response
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from cassandra_views.model.errors import (
@@ -14,11 +14,15 @@ from cassandra_views.model.errors import (
     ConfigurationError,
     NotCovered,
     ReadError,
+    UnreadableData,
     ViewNotFound,
     ViewNotReady,
     ViewsError,
+    ended,
 )
 from cassandra_views.web.gate import RETRY_SECONDS, Refused, TooMany
+
+_SEE_DOCUMENT = "See the document of this API, openapi.json, for its addresses and methods"
 
 MEDIA_TYPE = "application/problem+json"
 BUILDING_RETRY_SECONDS = 10
@@ -44,6 +48,8 @@ def status_of(error: ViewsError) -> tuple[int, int | None]:
             return 503, BUILDING_RETRY_SECONDS
         case TooMany():
             return 429, RETRY_SECONDS
+        case UnreadableData():
+            return 500, None
         case Refused() | ReadError() | ClusterError():
             return 503, RETRY_SECONDS
         case ConfigurationError():
@@ -56,13 +62,23 @@ def problem_of(error: ViewsError) -> Response:
     """Return an error as an answer."""
     status, retry = status_of(error)
     parts = {"what": error.what, "on": error.on, "remains": error.remains, "next": error.next}
-    return problem(status, str(error), retry=retry, **parts)
+    title = "It cannot be read as it stands" if isinstance(error, UnreadableData) else ""
+    return problem(status, str(error), title=title, retry=retry, **parts)
 
 
 def problem_of_http(error: HTTPException) -> Response:
     """Return an error of Flask (an unknown address, a wrong method) as an answer."""
     status = error.code or 500
-    found = problem(status, error.description or error.name, title=error.name)
+    what = (error.description or error.name).rstrip(". ")
+    found = problem(
+        status,
+        f"{request.path}: {ended(what)}",
+        title=error.name,
+        what=what,
+        on=request.path,
+        remains="Nothing was changed",
+        next="Read again later; if it stays so, see the server's log" if status >= 500 else _SEE_DOCUMENT,
+    )
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             found.headers[name] = value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from flask import Response
 
 from cassandra_views.model.times import TimeColumn, TimeKind, format_grain, instant_text
 from cassandra_views.read import Result, ViewDescription
-from cassandra_views.web.api.json_values import Convert, find_moment, same, time_to_iso, to_json
+from cassandra_views.read.json_values import find_moment, row_converters, rows_to_json, time_to_iso
 from cassandra_views.web.api.request import RowsRequest
 
 _CLOSED_SECONDS = 60
@@ -33,22 +33,13 @@ class RowsMaker:
     def __init__(self, view: ViewDescription, *, cache_seconds: float) -> None:
         self.view = view
         self._cache_seconds = int(cache_seconds)
-        self._names = tuple(column.name for column in view.columns)
-        self._own = self._makers({})
         time = view.time
-        self._iso = self._makers({time.name: time_to_iso(time)} if time else {})
-
-    def _makers(self, special: dict[str, Convert]) -> tuple[tuple[int, Convert], ...]:
-        found = []
-        for place, column in enumerate(self.view.columns):
-            make = special.get(column.name) or to_json(column.driver_type)
-            if make is not same:
-                found.append((place, make))
-        return tuple(found)
+        self._own = row_converters(view.columns)
+        self._iso = row_converters(view.columns, {time.name: time_to_iso(time)} if time else {})
 
     def answer(self, result: Result, asked: RowsRequest, sign: Callable[[str], str], now: datetime) -> Response:
         """Return the answer for a result."""
-        makers = self._iso if asked.has_iso_times else self._own
+        converters = self._iso if asked.has_iso_times else self._own
         page = result.next_page
         start, end = result.window
         body = orjson.dumps(
@@ -56,7 +47,7 @@ class RowsMaker:
                 "view": str(self.view.name),
                 "generations": result.generations,
                 "window": {"start": start and instant_text(start), "end": end and instant_text(end)},
-                "rows": _objects(self._names, result.rows, makers),
+                "rows": rows_to_json(self.view.columns, result.rows, converters),
                 "next_page": None if page is None else sign(page),
             }
         )
@@ -71,22 +62,6 @@ class RowsMaker:
         if self._cache_seconds and _is_over(self.view.time, asked.where, now):
             return f"max-age={self._cache_seconds}"
         return "no-cache"  # it may be kept, and is asked for by its ETag
-
-
-def _objects(
-    names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], makers: tuple[tuple[int, Convert], ...]
-) -> list[dict[str, Any]]:
-    if not makers:
-        return [dict(zip(names, row, strict=True)) for row in rows]
-    found = []
-    for row in rows:
-        each = dict(zip(names, row, strict=True))
-        for place, make in makers:
-            value = row[place]
-            if value is not None:
-                each[names[place]] = make(value)
-        found.append(each)
-    return found
 
 
 def _is_over(time: TimeColumn | None, where: dict[str, Any], now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, current_app, request, url_for
 
 from cassandra_views.model.errors import ViewNotFound, ViewsError
 from cassandra_views.model.names import ViewName
@@ -32,6 +32,7 @@ _HEADERS = {
 }
 _PAGES = Pages("cassandra_views.web.pages", has_templates=True)
 _NAV = (("", "Views"), ("timeline", "Time line"), ("plan", "Plan"), ("cluster", "Cluster"))
+_HOME_PATH = "/"
 _SIGNS = {"+": "makes", ">": "moves", "-": "takes"}
 
 
@@ -48,7 +49,7 @@ def pages_blueprint(watch: Watch, options: WebOptions) -> Blueprint:
 
     def page(template: str, *, status: int = 200, **values: Any) -> Response:
         root = url_for("views_pages.show_list").rstrip("/")
-        links = {"root": root, "nav": _NAV, "dag_of": dag_of, "by_hand": dag("views_by_hand")}
+        links = {"root": root, "nav": _NAV, "dag_of": dag_of, "by_hand": dag("views_by_hand"), **_home()}
         found = Response(_PAGES.render(template, **links, **values), status=status, content_type="text/html")
         if status == 503:
             found.headers["Retry-After"] = str(RETRY_SECONDS)
@@ -122,3 +123,10 @@ def pages_blueprint(watch: Watch, options: WebOptions) -> Blueprint:
         return found
 
     return pages
+
+
+def _home() -> dict[str, str]:
+    """Return where the app's own first page is, as the way back; an empty address where it has none."""
+    rules = current_app.url_map.iter_rules()
+    has_page = any(each.rule == _HOME_PATH and "GET" in (each.methods or ()) for each in rules)
+    return {"home": f"{request.script_root}{_HOME_PATH}" if has_page else "", "home_name": current_app.name}

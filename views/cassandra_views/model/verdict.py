@@ -15,6 +15,11 @@ class Method(StrEnum):
     KEYS = "keys"
     """Digests of all keys, then the keys themselves where the digests differ."""
 
+    @classmethod
+    def named(cls, text: str) -> Method:
+        """Return the method of this name, which a newer program may have written."""
+        return cls(text) if text in set(cls) else cls.KEYS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -25,8 +30,8 @@ class Verdict:
         extra_rows: rows of the view that the base lacks.
         missing, extra: the keys of some of them, for people.
         is_partial: there may be more than these.
-        first_time: where the base has rows and the window holds none: the time of its first row, as the table's file
-            reads it.
+        first_time: where the base has rows and the window holds none: the time of the base's first row, as its
+            table's file reads it.
     """
 
     base_rows: int
@@ -77,7 +82,4 @@ class Verdict:
 
 def empty_window_text(first_time: str) -> str:
     """Return what is said where the base has rows and the window holds none."""
-    return (
-        f"the base has rows, and the window holds none: the time of the base's first row is {first_time} "
-        "as the table's file reads it"
-    )
+    return f"the base has rows, and the window holds none: by its table's file the base's first row is of {first_time}"

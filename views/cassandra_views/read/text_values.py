@@ -1,28 +1,30 @@
-"""Values of columns as the texts of an address: what a client writes, checked and made into what is bound."""
+"""Values of columns from texts: what a client or a person writes, checked and made into what is bound."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import uuid
 from base64 import b16decode
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_address
 from typing import Any
 
 from cassandra import cqltypes as cql
-from cassandra.util import Time
 
 from cassandra_views.model.times import TimeColumn, TimeKind, parse_instant
-from cassandra_views.web.api.json_values import BITS, find_moment
+from cassandra_views.read.canonical import Pairs
+from cassandra_views.read.json_values import BITS, find_moment
+from cassandra_views.read.time_texts import date_from_text, time_from_text, timestamp_from_text
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,1000}\Z")
+_INFINITY = re.compile(r"\s*[+-]?inf", re.IGNORECASE)
 
 
 def from_text(kind: Any, text: str, time: TimeColumn | None = None) -> Any:
-    """Return the value that a text of an address names.
+    """Return the value that a text names.
 
     Args:
         time: given for the view's time column: ISO 8601 is taken beside the table's own form.
@@ -97,7 +99,10 @@ def _integer(text: str) -> int:
 def _number(text: str) -> float:
     if "_" in text:
         raise ValueError
-    return float(text)
+    found = float(text)
+    if math.isinf(found) and not _INFINITY.match(text):
+        raise ValueError
+    return found
 
 
 def _decimal(text: str) -> Decimal:
@@ -120,12 +125,6 @@ def _timeuuid(text: str) -> uuid.UUID:
     return found
 
 
-def _date(text: str) -> date:
-    if len(text) != 10:
-        raise ValueError
-    return date.fromisoformat(text)
-
-
 # TimeUUIDType stands before DateType, which the driver derives it from.
 _OTHERS: tuple[tuple[Any, Callable[[str], Any], str], ...] = (
     (cql.FloatType, _number, "a number"),
@@ -133,9 +132,9 @@ _OTHERS: tuple[tuple[Any, Callable[[str], Any], str], ...] = (
     (cql.DecimalType, _decimal, "a decimal number"),
     (cql.UUIDType, uuid.UUID, "a UUID"),
     (cql.TimeUUIDType, _timeuuid, "a UUID of version 1"),
-    (cql.DateType, parse_instant, "a time as ISO 8601, such as 2026-03-01T10:15:00Z"),
-    (cql.SimpleDateType, _date, "a date, such as 2026-03-01"),
-    (cql.TimeType, lambda text: Time(text), "a time of day, such as 10:15:00.5"),
+    (cql.DateType, timestamp_from_text, "a time as ISO 8601, such as 2026-03-01T10:15:00Z"),
+    (cql.SimpleDateType, date_from_text, "a date, such as 2026-03-01"),
+    (cql.TimeType, time_from_text, "a time of day, such as 10:15:00.5"),
     (cql.InetAddressType, lambda text: str(ip_address(text)), "an IP address"),
     (cql.BytesType, _bytes, "bytes as hexadecimal digits after 0x"),
 )
@@ -153,11 +152,11 @@ def from_json(kind: Any, value: Any) -> Any:
         raise ValueError("values, and null is none")
     if issubclass(kind, cql.ListType | cql.SetType):
         found = [from_json(kind.subtypes[0], each) for each in _list(value)]
-        return found if issubclass(kind, cql.ListType) else set(found)
+        return found if issubclass(kind, cql.ListType) else _set(found)
     if issubclass(kind, cql.MapType):
         pairs = value.items() if isinstance(value, dict) else [_pair(each) for each in _list(value)]
         keys, values = kind.subtypes
-        return {from_json(keys, key): from_json(values, each) for key, each in pairs}
+        return _map((from_json(keys, key), from_json(values, each)) for key, each in pairs)
     if issubclass(kind, cql.TupleType):
         if issubclass(kind, cql.UserType) and isinstance(value, dict):
             if unknown := value.keys() - set(kind.fieldnames):
@@ -172,6 +171,21 @@ def from_json(kind: Any, value: Any) -> Any:
     if isinstance(value, dict | list):
         raise ValueError(f"a value of type {kind.cql_parameterized_type()}")
     return from_text(kind, value if isinstance(value, str) else json.dumps(value))
+
+
+def _set(found: list[Any]) -> Any:
+    try:
+        return set(found)
+    except TypeError:  # what Python cannot hold in a set, the driver takes as a list
+        return found
+
+
+def _map(found: Iterable[tuple[Any, Any]]) -> Any:
+    pairs = Pairs(found)
+    try:
+        return dict(pairs)
+    except TypeError:
+        return pairs
 
 
 def _list(value: Any) -> list[Any]:

@@ -7,14 +7,15 @@ texts, for which JSON has no number; a map whose keys are no texts is a list of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from cassandra import cqltypes as cql
-from cassandra.util import Duration
 
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
+from cassandra_views.read.description import ViewColumn
+from cassandra_views.read.time_texts import date_to_text, duration_to_text, time_to_text, timestamp_to_text
 
 Convert = Callable[[Any], Any]
 
@@ -33,6 +34,40 @@ def same(value: Any) -> Any:
     return value
 
 
+def row_converters(
+    columns: Sequence[ViewColumn], special: Mapping[str, Convert] | None = None
+) -> tuple[tuple[int, Convert], ...]:
+    """Return what has to be done with the values of a row, by their places in it.
+
+    Args:
+        special: for columns, by their names, that are not converted by their types.
+    """
+    found = []
+    for place, column in enumerate(columns):
+        make = (special or {}).get(column.name) or to_json(column.driver_type)
+        if make is not same:
+            found.append((place, make))
+    return tuple(found)
+
+
+def rows_to_json(
+    columns: Sequence[ViewColumn], rows: Sequence[tuple[Any, ...]], converters: tuple[tuple[int, Convert], ...]
+) -> list[dict[str, Any]]:
+    """Return rows, which are tuples in the order of the columns, as JSON's objects: each name as the schema has it."""
+    names = [column.name for column in columns]
+    if not converters:
+        return [dict(zip(names, row, strict=True)) for row in rows]
+    found = []
+    for row in rows:
+        each = dict(zip(names, row, strict=True))
+        for place, make in converters:
+            value = row[place]
+            if value is not None:
+                each[names[place]] = make(value)
+        found.append(each)
+    return found
+
+
 def to_json(kind: Any) -> Convert:
     """Return what makes JSON's value of one of this type; ``same`` where nothing has to be done. Null is null."""
     if issubclass(kind, cql.FrozenType | cql.ReversedType):
@@ -45,7 +80,11 @@ def _json_of(kind: Any) -> Convert:
     if issubclass(kind, cql.TimeUUIDType):  # which the driver derives from the type of times
         return str
     if issubclass(kind, cql.DateType):
-        return _instant
+        return timestamp_to_text
+    if issubclass(kind, cql.SimpleDateType):
+        return date_to_text
+    if issubclass(kind, cql.TimeType):
+        return time_to_text
     if issubclass(kind, cql.FloatType | cql.DoubleType):
         return lambda value: value if math.isfinite(value) else str(value)
     if issubclass(kind, cql.BytesType):
@@ -77,35 +116,16 @@ def _map(kind: Any) -> Convert:
     return lambda value: [[keys(key), values(each)] for key, each in value.items()]
 
 
-def _instant(value: datetime) -> str:
-    text = value.isoformat(timespec="milliseconds")
-    return f"{text.removesuffix('+00:00')}Z"
-
-
-def duration_to_text(value: Duration) -> str:
-    """Return a duration as the server writes it: ``1y2mo3d4h5m6s7ms8us9ns``, a minus sign before all of it."""
-    parts = (
-        (abs(value.months), (("y", 12), ("mo", 1))),
-        (abs(value.days), (("d", 1),)),
-        (
-            abs(value.nanoseconds),
-            (("h", 3_600 * 10**9), ("m", 60 * 10**9), ("s", 10**9), ("ms", 10**6), ("us", 1_000), ("ns", 1)),
-        ),
-    )
-    found = "-" if min(value.months, value.days, value.nanoseconds) < 0 else ""
-    for rest, units in parts:
-        for unit, size in units:
-            count, rest = divmod(rest, size)
-            found += f"{count}{unit}" if count else ""
-    return found
-
-
 def time_to_iso(time: TimeColumn) -> Convert:
-    """Return what makes ISO 8601 in UTC of a value of a view's time column; what is no such time stays as it is."""
+    """Return what makes ISO 8601 in UTC of a value of a view's time column; what is no time stays as it is."""
 
     def make(value: Any) -> Any:
         moment = find_moment(time, value)
-        return value if moment is None else instant_text(moment)
+        if moment is not None:
+            return instant_text(moment)
+        if time.kind is TimeKind.TIMESTAMP:
+            return timestamp_to_text(value)
+        return date_to_text(value) if time.kind is TimeKind.DATE else value
 
     return make
 
@@ -159,6 +179,8 @@ def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
+_LONG_YEAR = {"pattern": "^[+-][0-9]{4,9}-"}
+
 _SCHEMAS: tuple[tuple[Any, dict[str, Any]], ...] = (
     *(
         (kind, {"type": "integer", "minimum": -(2 ** (bits - 1)), "maximum": 2 ** (bits - 1) - 1})
@@ -169,8 +191,8 @@ _SCHEMAS: tuple[tuple[Any, dict[str, Any]], ...] = (
     (cql.DoubleType, {"type": ["number", "string"]}),
     (cql.UUIDType, {"type": "string", "format": "uuid"}),
     (cql.TimeUUIDType, {"type": "string", "format": "uuid"}),
-    (cql.DateType, {"type": "string", "format": "date-time"}),
-    (cql.SimpleDateType, {"type": "string", "format": "date"}),
+    (cql.DateType, {"type": "string", "anyOf": [{"format": "date-time"}, _LONG_YEAR]}),
+    (cql.SimpleDateType, {"type": "string", "anyOf": [{"format": "date"}, _LONG_YEAR]}),
     (cql.BytesType, {"type": "string", "pattern": "^0x[0-9a-f]*$"}),
 )
 
