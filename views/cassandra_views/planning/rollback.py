@@ -75,7 +75,8 @@ def make_rollback(
     if is_done:
         former, after = serving[-1], record
     else:
-        refuse_frozen(record, context.now)
+        if record.is_live:
+            refuse_frozen(record, context.now)
         former = get_former(record)
         after = _switched(record, former, context.now)
     is_held = record.override is not None and record.override.holds(context.now)
