@@ -55,7 +55,8 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `audited_at`, `audit` | When it was last audited, and the verdict: `passed` or `failed`. |
 | `found` | What that audit found, in words. The keys that follow tell the same as data. |
 | `audit_base_rows` | The rows that the base should have given it then. |
-| `audit_missing_rows`, `audit_extra_rows` | Rows of the base that the view lacks, and rows of the view that the base lacks. |
+| `audit_missing_rows` | Rows of the base that the view lacks. |
+| `audit_extra_rows` | Rows of the view that the base lacks. |
 | `audit_is_partial` | Whether there may be more of them. |
 | `audit_method` | What was compared: `key digests`, or `keys` where the digests differ. |
 | `audit_first_time` | The time of the base's first row, where the base has rows and the window holds none. |
