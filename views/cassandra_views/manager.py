@@ -103,8 +103,8 @@ class ViewManager(Planner):
             StalePlan: the plan is for another cluster or registry, or what it was made from has changed: files, or the
                 registry.
             PreflightError: a node is not fit for the work; nothing was begun.
-            ViewsError: the first failure of a view, or the first view that could not be planned; the steps of other
-                views were carried out.
+            ViewsError: the first keyspace, table or view that failed, or the first view that could not be planned;
+                what does not stand on it was carried out.
         """
         plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
         outcome = self._raised(self.carry_out(plan, without=without))
@@ -113,7 +113,7 @@ class ViewManager(Planner):
         return outcome
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
-        """Do as ``apply``, and return the failures of views instead of raising the first."""
+        """Do as ``apply``, and return the failures instead of raising the first."""
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
@@ -200,8 +200,8 @@ class ViewManager(Planner):
     @staticmethod
     def _raised(outcome: Outcome) -> Outcome:
         """Return the outcome, or raise the first failure in it."""
-        if outcome.failures:
-            raise outcome.failures[0][1]
+        if outcome.errors:
+            raise outcome.errors[0]
         return outcome
 
     def note_failed_run(self, name: str, error: str) -> ViewRecord:

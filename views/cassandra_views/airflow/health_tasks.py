@@ -262,7 +262,7 @@ class AuditTask(StepTask):
                 if any(each.state is State.SERVING for each in view.generations):
                     outcome = manager.audit(str(view.name))
                     self.log.info("%s: audited in %.1f s", view.name, outcome.seconds)
-                    errors += [str(error) for _view, error in outcome.failures]
+                    errors += [str(error) for error in outcome.errors]
         return errors
 
 

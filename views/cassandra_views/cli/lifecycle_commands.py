@@ -308,7 +308,7 @@ def _carry_out(
         with line:
             outcome = act(manager) if act else manager.carry_out(found, without=without)
             assert isinstance(outcome, Outcome)
-            failed = dict(outcome.failures)
+            failed, failed_bases = dict(outcome.failures), dict(outcome.base_failures)
             steps, done, seconds = len(found.steps), outcome.done, outcome.seconds
             if make_rest:
                 plans = next_batches(
@@ -321,13 +321,15 @@ def _carry_out(
                 for plan in plans:
                     more = manager.carry_out(plan, without=without)
                     failed |= dict(more.failures)
+                    failed_bases |= dict(more.base_failures)
                     steps, done, seconds = steps + len(plan.steps), done + more.done, seconds + more.seconds
-    failures = [{"view": view, "error": plain(str(error))} for view, error in failed.items()] + _refused(found)
+    every = [*failed_bases.items(), *failed.items()]
+    failures = [{"view": each, "error": plain(str(error))} for each, error in every] + _refused(found)
     if format is Format.JSON:
         print_json({"done": done, "seconds": round(seconds, 3), "failures": failures})
     else:
         out.print(f"[bold]{done} of {steps} steps done in {seconds:.1f} s.[/bold]")
-    raise_last([*failed.values(), *refusals])
+    raise_last([*failed_bases.values(), *failed.values(), *refusals])
 
 
 def _refused(plan: Plan) -> list[dict[str, Any]]:

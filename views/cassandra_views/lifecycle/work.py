@@ -50,7 +50,7 @@ class Work:
         self._build_timeout = build_timeout_seconds
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
-        """Carry a plan out; a failure of one view does not stop the others and is in the outcome.
+        """Carry a plan out; a failure of one view, table or keyspace does not stop the others and is in the outcome.
 
         Args:
             without: addresses of members whose builds are not awaited where they cannot be reached.
