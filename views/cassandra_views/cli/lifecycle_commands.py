@@ -22,7 +22,15 @@ from cassandra_views.cli.context import (
 )
 from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.cli.plans import read_plan, show_plan
-from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
+from cassandra_views.cli.selection_options import (
+    Bases,
+    Excluded,
+    Owners,
+    States,
+    find_selected,
+    plan_nothing,
+    selection_of,
+)
 from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import DropGeneration, Plan
@@ -201,7 +209,7 @@ def refresh(
         if not selection.is_narrowed:
             return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
         chosen = [str(each.name) for each in find_selected(manager, selection)]
-        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else manager.plan(only=())
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager)
 
     _carry_out(
         context,
@@ -268,7 +276,7 @@ def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, al
     if selection.is_narrowed:
         only = [each.name for each in find_selected(manager, selection)]
         if not only:
-            err.print("  [yellow]note[/yellow] no view matches")
+            return plan_nothing(manager)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
