@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
+from cassandra_views.lifecycle.audit import RECHECK_SECONDS
 from cassandra_views.lifecycle.decisions import Decisions
 from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
@@ -36,6 +37,7 @@ class ViewManager(Planner):
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
+        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ViewManager(Planner):
         listener: Listener = silent,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
+        audit_recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         super().__init__(
             session,
@@ -72,6 +75,7 @@ class ViewManager(Planner):
             listener=listener,
             ddl_timeout_seconds=env.ddl_timeout_seconds,
             build_timeout_seconds=build_timeout_seconds,
+            audit_recheck_seconds=audit_recheck_seconds,
         )
         self._decisions = Decisions(
             self._registry, self._work, clock=self._clock, listener=listener, freeze_after=env.freeze_after

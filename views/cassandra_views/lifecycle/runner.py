@@ -16,6 +16,7 @@ from typing import assert_never
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry import Registry
+from cassandra_views.lifecycle.audit import RECHECK_SECONDS
 from cassandra_views.lifecycle.audit_steps import AuditSteps
 from cassandra_views.lifecycle.base_steps import BaseSteps
 from cassandra_views.lifecycle.build_steps import BuildSteps
@@ -71,6 +72,7 @@ class Runner:
     Args:
         clock: aware UTC; written into the registry.
         build_wait: how builds are awaited.
+        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Runner:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         listener: Listener = silent,
         build_wait: BuildWait | None = None,
+        audit_recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self._listener = listener
         self._ledger = Ledger(registry, listener)
@@ -95,8 +98,11 @@ class Runner:
             clock=clock,
             listener=listener,
             build_wait=build_wait or BuildWait(database, listener),
+            audit_recheck_seconds=audit_recheck_seconds,
         )
-        self._audit = AuditSteps(database, self._ledger, clock=clock, listener=listener)
+        self._audit = AuditSteps(
+            database, self._ledger, clock=clock, listener=listener, audit_recheck_seconds=audit_recheck_seconds
+        )
         self._serve = ServeSteps(ddl, self._quiet, self._ledger, clock=clock)
 
     def run(self, plan: Plan) -> Outcome:
