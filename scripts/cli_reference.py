@@ -53,6 +53,13 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `window_start` | Where the window of the newest serving generation begins. |
 | `rows` | The rows of that generation at its last audit, which was at `audited_at`. Not the rows of now. |
 | `audited_at`, `audit` | When it was last audited, and the verdict: `passed` or `failed`. |
+| `found` | What that audit found, in words. The keys that follow tell the same as data. |
+| `audit_base_rows` | The rows that the base should have given it then. |
+| `audit_missing_rows` | Rows of the base that the view lacks. |
+| `audit_extra_rows` | Rows of the view that the base lacks. |
+| `audit_is_partial` | Whether there may be more of them. |
+| `audit_method` | What was compared: `key digests`, or `keys` where the digests differ. |
+| `audit_first_time` | The time of the base's first row, where the base has rows and the window holds none. |
 | `version`, `served_at` | Its fingerprint, and since when it serves. |
 | `next_due` | When its window moves next. A frozen view does not move. |
 | `lag_seconds` | How late the slide is. |
@@ -62,6 +69,7 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `waiting` | What a person must decide or correct before the view goes on; empty where nothing is. |
 | `failures`, `failed_at`, `last_error` | Failed runs in a row, when the last one failed, and the last error. |
 | `file`, `base`, `owner`, `tags`, `project` | What the view's file says, and which project holds it. |
+| `dropped` | When, `by` whom and for what `reason` its last generation was dropped, where none is left; else null. |
 | `generations` | Every generation that the registry holds. |
 
 ## Completion

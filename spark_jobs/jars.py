@@ -18,7 +18,8 @@ CONNECTOR = JarSet(
     endpoint="com.datastax.spark:spark-cassandra-connector_2.12:3.5.1",
     on="the Spark connector of Cassandra 3.5.1",
     whose="its",
-    size="17 jars, 20 MB",
+    count=17,
+    size_mb=20,
     main=("spark-cassandra-connector_",),
 )
 # Maven Central has this part of Spark up to 3.5.7 only; it serves the newer 3.5 as well.
@@ -27,7 +28,8 @@ CONNECT = JarSet(
     endpoint="org.apache.spark:spark-connect_2.12:3.5.7",
     on="Spark Connect 3.5.7",
     whose="its",
-    size="2 jars, 20 MB",
+    count=2,
+    size_mb=14,
     main=("spark-connect_",),
 )
 

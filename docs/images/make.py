@@ -6,33 +6,38 @@ Starts an embedded Cassandra, runs the commands below in this process, and recor
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
+import pkgutil
 import re
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rich.console import Console
-
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cli import lifecycle_commands, look_commands, main, progress, project_commands
+from cassandra_views import cli
+from cassandra_views.cli import main
+from cassandra_views.cli.output import Output
 from cassandra_views.cluster.connect import connected
 
 FOLDER = Path(__file__).parent
 WIDTH = 140
-MODULES = (lifecycle_commands, look_commands, main, progress, project_commands)
 
 
-def record(console: Console) -> None:
-    """Let the commands print on one recording console, standard output and error in their order."""
-    for module in MODULES:
+def record() -> Output:
+    """Return an output that keeps what the commands print on it, standard output and error in their order."""
+    console = Output(io.StringIO(), width=WIDTH)
+    console.file, console.record = io.StringIO(), True
+    for each in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}."):
+        module = importlib.import_module(each.name)
         for name in ("out", "err"):
-            if hasattr(module, name):
+            if isinstance(getattr(module, name, None), Output):
                 setattr(module, name, console)
+    return console
 
 
-def run(console: Console, *arguments: str, shown: str = "") -> None:
+def run(console: Output, *arguments: str, shown: str = "") -> None:
     """Run one command as a person would, and keep what it prints."""
     console.print(f"[bold]$ views {shown or ' '.join(arguments)}[/bold]")
     said = io.StringIO()
@@ -55,8 +60,7 @@ def make() -> None:
             "CASSANDRA_CONTACT_POINTS": f"{server.contact_points[0]}:{server.port}",
             "VIEWS_AUTHOR": "ann@laptop",
         }
-        quiet = Console(file=io.StringIO(), width=WIDTH)
-        record(quiet)
+        quiet = record()
         run(quiet, "init", ".")
         run(quiet, "--now", (now - timedelta(days=1)).isoformat(), "apply", "--yes")
         with connected(tuple(server.contact_points), port=server.port) as session:
@@ -65,8 +69,7 @@ def make() -> None:
                 for number, customer in enumerate(("ann", "ben", "cid")):
                     session.execute(query, (customer, (now - timedelta(days=age)).date(), 5 + age + number))
 
-        console = Console(record=True, file=io.StringIO(), width=WIDTH, soft_wrap=True, highlight=False)
-        record(console)
+        console = record()
         run(console, "apply", "--yes")
         day = f"day = '{now:%Y-%m-%d}'"
         run(console, "query", "orders_by_day", day, shown=f'query orders_by_day "{day}"')

@@ -131,7 +131,9 @@ class Demo:
 def make_tables(manager: ViewManager) -> None:
     """Carry out what of the plan belongs to no view: the registry, keyspaces, base tables."""
     plan = manager.plan()
-    manager.carry_out(plan.part([step for step in plan.steps if not hasattr(step, "view")]))
+    outcome = manager.carry_out(plan.part([step for step in plan.steps if not hasattr(step, "view")]))
+    for error in outcome.errors:
+        raise error
 
 
 def status_table(found: Collection[ViewStatus]) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,22 @@ from pathlib import Path
 from cassandra_embedded.cache import cache_folder, cache_lock
 from cassandra_embedded.errors import DownloadFailed
 from cassandra_embedded.versions import ServerVersion
+
+TRIES = 3
+"""How often jars are resolved: on a busy machine ``jgo`` leaves out what it could not read, without an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedJars:
+    """What a resolver found for an endpoint.
+
+    Attributes:
+        jars: the files.
+        folder: where the resolver keeps this result, to be removed when it is incomplete.
+    """
+
+    jars: tuple[Path, ...]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +40,8 @@ class JarSet:
         endpoint: the Maven coordinate of the program.
         on: the program, as people know it.
         whose: of whom errors speak.
-        size: what is downloaded, as people are told.
+        count: how many jars there are; a set with fewer is incomplete.
+        size_mb: what is downloaded.
         main: how the names of those jars begin without which the set is of no use.
     """
 
@@ -30,12 +49,18 @@ class JarSet:
     endpoint: str
     on: str
     whose: str
-    size: str
+    count: int
+    size_mb: int
     main: tuple[str, ...]
+
+    @property
+    def size(self) -> str:
+        """Return what is downloaded, as people are told."""
+        return f"{self.count} jars, {self.size_mb} MB"
 
 
 def server_jars(version: ServerVersion, on_progress: Callable[[str], None]) -> tuple[Path, ...]:
-    """Return the jars of a version, fetching them (about 70 MB) if this user has never started it.
+    """Return the jars of a version, fetching them if this user has never started it.
 
     Raises: DownloadFailed: they are not in the cache and cannot be fetched.
     """
@@ -44,27 +69,41 @@ def server_jars(version: ServerVersion, on_progress: Callable[[str], None]) -> t
         endpoint=version.endpoint,
         on=f"Cassandra {version.name}",
         whose="the server's",
-        size="about 100 jars, 70 MB",
+        count=version.jar_count,
+        size_mb=version.jar_size_mb,
         main=("apache-cassandra-", "cassandra-all"),
     )
     return cached_jars(wanted, on_progress)
 
 
-def cached_jars(wanted: JarSet, on_progress: Callable[[str], None]) -> tuple[Path, ...]:
+def cached_jars(
+    wanted: JarSet,
+    on_progress: Callable[[str], None],
+    *,
+    resolve: Callable[[str], ResolvedJars] | None = None,
+    pause_seconds: float = 2.0,
+) -> tuple[Path, ...]:
     """Return the jars of a set, fetching them if this user has never needed it.
 
-    The list is remembered in the cache folder of this package; it counts only while each file is there.
+    The list is remembered in the cache folder of this package; it counts only while each file is there and none of the
+    set is missing.
+
+    Args:
+        wanted: the set.
+        on_progress: told of downloads.
+        resolve: finds the jars of an endpoint; Maven Central is asked without it.
+        pause_seconds: between two tries.
 
     Raises: DownloadFailed: they are not in the cache and cannot be fetched.
     """
     listing = cache_folder() / "jars" / f"{wanted.name}.json"
-    if jars := _find_listed(listing):
+    if jars := _find_listed(listing, wanted.count):
         return jars
     with cache_lock(f"jars-{wanted.name}"):
-        if jars := _find_listed(listing):
+        if jars := _find_listed(listing, wanted.count):
             return jars
         on_progress(f"Downloading {wanted.on} ({wanted.size}, only this once)")
-        jars = _fetch(wanted)
+        jars = _fetch(wanted, resolve or resolve_jars, pause_seconds)
         listing.parent.mkdir(parents=True, exist_ok=True)
         scratch = listing.with_suffix(".tmp")
         scratch.write_text(json.dumps([str(jar) for jar in jars], indent=1), encoding="utf-8")
@@ -72,30 +111,16 @@ def cached_jars(wanted: JarSet, on_progress: Callable[[str], None]) -> tuple[Pat
     return jars
 
 
-def _find_listed(listing: Path) -> tuple[Path, ...]:
+def _find_listed(listing: Path, count: int) -> tuple[Path, ...]:
     try:
         jars = tuple(Path(name) for name in json.loads(listing.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return ()
-    return jars if all(jar.is_file() for jar in jars) else ()
+    return jars if len(jars) >= count and all(jar.is_file() for jar in jars) else ()
 
 
-def _fetch(wanted: JarSet) -> tuple[Path, ...]:
-    # Imported here: it brings requests along, and a second start needs neither.
-    from jgo.env import EnvironmentBuilder, LinkStrategy
-    from jgo.maven import MavenContext
-
-    try:
-        # In the same cache as the list of them: whoever moves or shares one has the other.
-        context = MavenContext(repo_cache=maven_folder(wanted.endpoint))
-        builder = EnvironmentBuilder(context=context, cache_dir=cache_folder() / "jgo", link_strategy=LinkStrategy.AUTO)
-        jars = tuple(sorted(builder.from_endpoint(endpoint=wanted.endpoint).all_jars))
-    except (OSError, RuntimeError, ValueError) as error:  # requests' own errors are OSErrors
-        raise DownloadFailed(
-            f"{wanted.whose} jars are not in the cache and could not be fetched ({_first_line(error)})",
-            on=wanted.on,
-            next=f"Check that Maven Central can be reached for {wanted.endpoint} and try again",
-        ) from error
+def _fetch(wanted: JarSet, resolve: Callable[[str], ResolvedJars], pause_seconds: float) -> tuple[Path, ...]:
+    jars = _resolve_all(wanted, resolve, pause_seconds)
     if not any(jar.name.startswith(wanted.main) for jar in jars):
         raise DownloadFailed(
             f"the resolved jars hold none of {wanted.main[0]}* ({len(jars)} jars)",
@@ -103,6 +128,48 @@ def _fetch(wanted: JarSet) -> tuple[Path, ...]:
             next="Remove the folder cassandra-embedded in your cache folder and try again",
         )
     return jars
+
+
+def _resolve_all(wanted: JarSet, resolve: Callable[[str], ResolvedJars], pause_seconds: float) -> tuple[Path, ...]:
+    found = 0
+    for number in range(TRIES):
+        if number:
+            time.sleep(pause_seconds)
+        try:
+            resolved = resolve(wanted.endpoint)
+        except (OSError, RuntimeError, ValueError) as error:  # requests' own errors are OSErrors
+            raise DownloadFailed(
+                f"{wanted.whose} jars are not in the cache and could not be fetched ({_first_line(error)})",
+                on=wanted.on,
+                next=f"Check that Maven Central can be reached for {wanted.endpoint} and try again",
+            ) from error
+        found = len(resolved.jars)
+        if found >= wanted.count:
+            return resolved.jars
+        # The resolver would find its own incomplete result again.
+        shutil.rmtree(resolved.folder, ignore_errors=True)
+    raise DownloadFailed(
+        f"{wanted.whose} jars could not be fetched completely ({found} of {wanted.count} jars, tried {TRIES} times)",
+        on=wanted.on,
+        next=f"Check that Maven Central can be reached for {wanted.endpoint} and that this machine is not overloaded, "
+        "and try again",
+    )
+
+
+def resolve_jars(endpoint: str) -> ResolvedJars:
+    """Return the jars of an endpoint and all that it depends on, from Maven Central or its cache.
+
+    The result may be incomplete: a dependency that could not be read is left out without an error.
+    """
+    # Imported here: it brings requests along, and a second start needs neither.
+    from jgo.env import EnvironmentBuilder, LinkStrategy
+    from jgo.maven import MavenContext
+
+    # In the same cache as the list of them: whoever moves or shares one has the other.
+    context = MavenContext(repo_cache=maven_folder(endpoint))
+    builder = EnvironmentBuilder(context=context, cache_dir=cache_folder() / "jgo", link_strategy=LinkStrategy.AUTO)
+    environment = builder.from_endpoint(endpoint=endpoint)
+    return ResolvedJars(jars=tuple(sorted(environment.all_jars)), folder=environment.path)
 
 
 def maven_folder(endpoint: str) -> Path:

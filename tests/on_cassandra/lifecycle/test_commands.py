@@ -107,6 +107,11 @@ def test_views_are_listed_and_chosen_by_what_is_known_of_them(two: Workshop, vie
     assert parsed(views("apply", *only, "--yes", "--format", "json"))["failures"] == []
     assert (two.serving("late"), two.serving(VIEW)) == ("late__g2", f"{VIEW}__g1")
     assert parsed(views("apply", *base, "--state", "off", "--yes", "--format", "json"))["done"] == 0
+    for command in ("plan", "apply", "refresh"):
+        told = views(command, *base, "--state", "off")
+        assert "! no view matches" in told
+        assert "the cluster is as the files say" not in told
+    assert views("audit", *base, "--state", "off") == "No view that matches serves, so there is nothing to audit.\n"
     assert [row[0] for row in cells(views("audit", *only))] == both[1:]
     assert parsed(views("audit", *base, "--state", "off", "--format", "json"))["audits"] == []
     views("refresh", *only, "--yes")

@@ -15,7 +15,6 @@ from cassandra_views.cli.main import main
 from cassandra_views.cluster.connect import connected
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.preflight import check_cluster
-from cassandra_views.lifecycle import audit
 from cassandra_views.lifecycle.reports import Report, StepBegun
 from cassandra_views.model.errors import AuditFailed, ClusterError, PreflightError, ProjectError
 from cassandra_views.model.generation import Audit, State
@@ -189,11 +188,11 @@ def test_a_guardrail_without_room_for_two_generations_is_told_before(root: Sessi
 
 
 def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(
-    guarded: EmbeddedCassandra, root: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    guarded: EmbeddedCassandra, root: Session, tmp_path: Path
 ) -> None:
     """The view's own files go while the node is down: what no write path sees."""
-    monkeypatch.setattr(audit, "_LOOKS", 3)
     workshop = project(root, tmp_path, "lost")
+    workshop.audit_recheck_seconds = 0.03
     workshop.apply()
     first = workshop.serving("lost")
     workshop.now = workshop.now.replace(day=11)
@@ -230,10 +229,10 @@ def lose_rows(guarded: EmbeddedCassandra, root: Session, physical: str) -> None:
 
 
 def test_what_serves_and_lost_rows_is_found_and_built_anew(
-    guarded: EmbeddedCassandra, root: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    guarded: EmbeddedCassandra, root: Session, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(audit, "_LOOKS", 3)
     workshop = project(root, tmp_path, "kept")
+    workshop.audit_recheck_seconds = 0.03
     workshop.apply()
     first = workshop.serving("kept")
     lose_rows(guarded, root, first)

@@ -20,7 +20,10 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 @dataclass(slots=True, kw_only=True)
 class Workshop:
-    """One project of one test; ``now`` is the clock that its managers are given."""
+    """One project of one test; ``now`` is the clock that its managers are given.
+
+    Differences of an audit are final after 63 times ``audit_recheck_seconds``.
+    """
 
     session: Session
     keyspace: str
@@ -28,6 +31,7 @@ class Workshop:
     registry: str
     now: datetime = NOON
     reports: list[Report] = field(default_factory=list)
+    audit_recheck_seconds: float = 0.5
 
     def write_table(self, name: str, time: str, **more: str) -> None:
         self._write("tables", name, {"keyspace": self.keyspace, "time": time, **more}, "")
@@ -51,6 +55,7 @@ class Workshop:
             author="tests",
             run=run,
             listener=self.reports.append,
+            audit_recheck_seconds=self.audit_recheck_seconds,
         )
 
     def apply(self) -> Plan:

@@ -56,6 +56,22 @@ def test_what_times_out_is_read_in_smaller_ranges_and_no_row_comes_twice() -> No
     assert told[-1] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("rows", "most"), [(0, 5), (3, 5), (10_000, 64)])
+def test_a_small_table_is_read_in_few_ranges(rows: int, most: int) -> None:
+    asked = []
+
+    def pages(span: TokenRange) -> Iterator[list[int]]:
+        asked.append(span)
+        yield [0] * round(rows * span.share)
+
+    found = [row for part in read_ranges(pages, Rows) for row in part]
+    assert abs(len(found) - rows) <= 64
+    assert len(asked) == most
+    spans = sorted(asked, key=lambda span: span.first)
+    assert (spans[0].first, spans[-1].last) == (FIRST_TOKEN, LAST_TOKEN)
+    assert all(after.first == before.last + 1 for before, after in pairwise(spans))
+
+
 def test_a_range_that_is_too_much_however_small_ends_it() -> None:
     asked = []
 

@@ -17,6 +17,9 @@ def verdict(**more: Any) -> Verdict:
     ("found", "text"),
     [
         (verdict(), "2,000 rows of 2,000 (key digests)"),
+        (verdict(base_rows=0, view_rows=0), "0 rows of 0 (key digests)"),
+        (verdict(base_rows=1, view_rows=1), "1 row of 1 (key digests)"),
+        (verdict(base_rows=2, view_rows=1), "1 row, 2 in the base a moment before (key digests)"),
         (verdict(view_rows=1999, method=Method.KEYS), "1,999 rows, 2,000 in the base a moment before (keys)"),
         (verdict(missing_rows=1, missing=("9, ''",), method=Method.KEYS), "1 MISSING (such as 9, '')"),
         (

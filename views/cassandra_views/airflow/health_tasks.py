@@ -30,6 +30,7 @@ from cassandra_views.airflow.health_trigger import AUTHOR
 from cassandra_views.airflow.hook import ViewsHook
 from cassandra_views.airflow.normal_trigger import NormalTrigger
 from cassandra_views.healing import healing
+from cassandra_views.model.counting import counted
 from cassandra_views.model.generation import State
 from cassandra_views.project.config import Settings
 
@@ -250,7 +251,8 @@ class AuditTask(StepTask):
         with self.healer(context) as (healer, _watcher):
             found = _words(healer.carry_out(progress, Step.AUDIT))
         if errors:
-            raise refused(f"The node is replaced, and {len(errors)} views differ: {'; '.join(errors)}")
+            differ = "differs" if len(errors) == 1 else "differ"
+            raise refused(f"The node is replaced, and {counted(len(errors), 'view')} {differ}: {'; '.join(errors)}")
         return found
 
     def _audit(self, context: Context) -> list[str]:
@@ -260,7 +262,7 @@ class AuditTask(StepTask):
                 if any(each.state is State.SERVING for each in view.generations):
                     outcome = manager.audit(str(view.name))
                     self.log.info("%s: audited in %.1f s", view.name, outcome.seconds)
-                    errors += [str(error) for _view, error in outcome.failures]
+                    errors += [str(error) for error in outcome.errors]
         return errors
 
 

@@ -87,6 +87,6 @@ class AuditTask(BaseOperator):
             self.deployment.managed(author="airflow", listener=LogListener(self.log)) as manager,
         ):
             outcome = manager.audit(self.view)
-            for _view, error in outcome.failures:
+            for error in outcome.errors:
                 raise error
         return {"seconds": round(outcome.seconds, 3)}

@@ -116,7 +116,7 @@ class ViewTask(BaseOperator):
                 self.await_readiness(manager, asked)
             try:
                 outcome = manager.carry_out(part)
-                for _view, error in outcome.failures:
+                for error in outcome.errors:
                     raise error
             except StalePlan as error:
                 if attempt == _ATTEMPTS:

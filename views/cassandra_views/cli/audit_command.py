@@ -64,7 +64,8 @@ def audit(
     if format is Format.JSON:
         print_json({"audits": found, "seconds": round(outcome.seconds, 3)})
     elif not found:
-        out.print("Nothing serves, so there is nothing to audit.")
+        what = "No view that matches serves" if selection.is_narrowed else "Nothing serves"
+        out.print(f"{what}, so there is nothing to audit.")
     else:
         rows = table_of("audit", is_wide=wide)
         for each in found:

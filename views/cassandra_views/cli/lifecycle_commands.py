@@ -22,7 +22,15 @@ from cassandra_views.cli.context import (
 )
 from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.cli.plans import read_plan, show_plan
-from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
+from cassandra_views.cli.selection_options import (
+    Bases,
+    Excluded,
+    Owners,
+    States,
+    find_selected,
+    plan_nothing,
+    selection_of,
+)
 from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import DropGeneration, Plan
@@ -201,7 +209,7 @@ def refresh(
         if not selection.is_narrowed:
             return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
         chosen = [str(each.name) for each in find_selected(manager, selection)]
-        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else manager.plan(only=())
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager)
 
     _carry_out(
         context,
@@ -268,7 +276,7 @@ def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, al
     if selection.is_narrowed:
         only = [each.name for each in find_selected(manager, selection)]
         if not only:
-            err.print("  [yellow]note[/yellow] no view matches")
+            return plan_nothing(manager)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
@@ -308,7 +316,7 @@ def _carry_out(
         with line:
             outcome = act(manager) if act else manager.carry_out(found, without=without)
             assert isinstance(outcome, Outcome)
-            failed = dict(outcome.failures)
+            failed, failed_bases = dict(outcome.failures), dict(outcome.base_failures)
             steps, done, seconds = len(found.steps), outcome.done, outcome.seconds
             if make_rest:
                 plans = next_batches(
@@ -321,13 +329,15 @@ def _carry_out(
                 for plan in plans:
                     more = manager.carry_out(plan, without=without)
                     failed |= dict(more.failures)
+                    failed_bases |= dict(more.base_failures)
                     steps, done, seconds = steps + len(plan.steps), done + more.done, seconds + more.seconds
-    failures = [{"view": view, "error": plain(str(error))} for view, error in failed.items()] + _refused(found)
+    every = [*failed_bases.items(), *failed.items()]
+    failures = [{"view": each, "error": plain(str(error))} for each, error in every] + _refused(found)
     if format is Format.JSON:
         print_json({"done": done, "seconds": round(seconds, 3), "failures": failures})
     else:
         out.print(f"[bold]{done} of {steps} steps done in {seconds:.1f} s.[/bold]")
-    raise_last([*failed.values(), *refusals])
+    raise_last([*failed_bases.values(), *failed.values(), *refusals])
 
 
 def _refused(plan: Plan) -> list[dict[str, Any]]:

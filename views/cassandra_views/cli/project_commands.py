@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from cassandra_views.cli.context import Format, FormatOption, help_of, note_wrong_files, options_of, view_names
 from cassandra_views.cli.output import out, print_error, print_json, raise_last
+from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import Place, ProjectError, ViewsError
 from cassandra_views.model.names import ViewName
@@ -74,8 +75,8 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         for _on, finding in findings:
             colour = "red" if finding.severity is Severity.ERROR else "yellow"
             out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
-        views, tables = _counted(len(project.views), "view"), _counted(len(project.tables), "table")
-        wrong, odd = _counted(errors + len(wrong_files), "error"), _counted(len(findings) - errors, "warning")
+        views, tables = counted(len(project.views), "view"), counted(len(project.tables), "table")
+        wrong, odd = counted(errors + len(wrong_files), "error"), counted(len(findings) - errors, "warning")
         skipped = [each.view for each in project.broken if each.is_of_table]
         more = f" Not checked, since the file of their base table is wrong: {', '.join(skipped)}." if skipped else ""
         out.print(escape(f"{views} and {tables}: {wrong}, {odd}.{more}"))
@@ -83,7 +84,7 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         for wrong_file in wrong_files:
             print_error(wrong_file)
         raise ProjectError(
-            f"lint found {_counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
+            f"lint found {counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
         )
     raise_last(wrong_files)
 
@@ -98,10 +99,6 @@ def _error_json(error: ViewsError) -> dict[str, object]:
         "message": error.what,
         "next": error.next,
     }
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' if count != 1 else ''}"
 
 
 def render(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,10 @@ from cassandra_views.planning.selection import Selection, select
 
 if TYPE_CHECKING:
     from cassandra_views.manager import ViewManager
+    from cassandra_views.model.steps import Plan
     from cassandra_views.planning.status import ViewStatus
+
+NOTHING_MATCHES = "no view matches"
 
 
 def selection_of(
@@ -36,6 +40,12 @@ def selection_of(
 def find_selected(manager: ViewManager, selection: Selection) -> tuple[ViewStatus, ...]:
     """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
     return select(selection, manager.status(with_gone=bool(selection.names)))
+
+
+def plan_nothing(manager: ViewManager) -> Plan:
+    """Return the plan of a selection that matches no view; it says so."""
+    found = manager.plan(only=())
+    return replace(found, notes=(NOTHING_MATCHES, *found.notes))
 
 
 def table_names(incomplete: str) -> list[str]:
@@ -102,6 +112,7 @@ __all__ = [
     "Owners",
     "States",
     "find_selected",
+    "plan_nothing",
     "selection_of",
     "table_names",
     "view_conditions",

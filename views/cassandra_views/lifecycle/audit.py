@@ -27,8 +27,10 @@ from cassandra_views.model.verdict import Method, Verdict
 
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
+RECHECK_SECONDS = 0.5
+"""The pause before a difference is looked at a second time; it doubles with each further look."""
 _LOOKS = 7
-"""With the pauses doubling from half a second the last look is half a minute after the first: a view write that
+"""With pauses from ``RECHECK_SECONDS`` the last look is half a minute after the first: a view write that
 was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
 _MORE_LOOKS = 30
 """How often it is looked again after that, while a node holds a batch or hint of before the first look."""
@@ -76,7 +78,7 @@ class Audit:
         on_progress: Callable[[str, float], None] = lambda text, share: None,
         on: str = "",
         remains: str = "It was not served",
-        recheck_seconds: float = 0.5,
+        recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self._database = database
         self._scan = Scan(database, base, view, relations)

@@ -24,12 +24,19 @@ class AuditSteps:
     """Audits of generations that serve; takes no fence and no lease, so that nobody is stopped by it."""
 
     def __init__(
-        self, database: Database, ledger: Ledger, *, clock: Callable[[], datetime], listener: Listener
+        self,
+        database: Database,
+        ledger: Ledger,
+        *,
+        clock: Callable[[], datetime],
+        listener: Listener,
+        audit_recheck_seconds: float,
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._clock = clock
         self._listener = listener
+        self._recheck_seconds = audit_recheck_seconds
 
     def audit_again(self, step: AuditGeneration) -> str:
         """Compare a generation that serves, or is to serve again, with its base, and write the verdict down.
@@ -55,6 +62,7 @@ class AuditSteps:
                 found,
                 remains="Its state is as before, unaudited this time",
                 time=next((entry.time for entry in record.read_from if entry.name == each.physical), None),
+                recheck_seconds=self._recheck_seconds,
             )
             text, rows, is_passed, facts = str(verdict), verdict.view_rows, verdict.is_passed, verdict.facts
         else:

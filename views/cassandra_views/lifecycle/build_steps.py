@@ -35,6 +35,7 @@ class BuildSteps:
         clock: Callable[[], datetime],
         listener: Listener,
         build_wait: BuildWait,
+        audit_recheck_seconds: float,
     ) -> None:
         self._database = database
         self._ddl = ddl
@@ -43,6 +44,7 @@ class BuildSteps:
         self._clock = clock
         self._listener = listener
         self._build_wait = build_wait
+        self._recheck_seconds = audit_recheck_seconds
 
     def create(self, step: CreateGeneration) -> str:
         """Reserve the number, write what is intended, then create the physical view.
@@ -138,7 +140,14 @@ class BuildSteps:
         _record, each = self._ledger.get(view, number, State.BUILT)
         standing = self._get_standing(view, each)
         verdict = compare(
-            self._database, self._listener, view, each, standing, remains="It was not served", time=step.time
+            self._database,
+            self._listener,
+            view,
+            each,
+            standing,
+            remains="It was not served",
+            time=step.time,
+            recheck_seconds=self._recheck_seconds,
         )
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,

@@ -10,7 +10,7 @@ from cassandra_views.cluster.first_time import find_first_time, time_text
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.lifecycle.audit import Audit, Verdict
+from cassandra_views.lifecycle.audit import RECHECK_SECONDS, Audit, Verdict
 from cassandra_views.lifecycle.reports import Listener, Progress
 from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.generation import Generation
@@ -63,6 +63,7 @@ def compare(
     *,
     remains: str,
     time: TimeColumn | None = None,
+    recheck_seconds: float = RECHECK_SECONDS,
 ) -> Verdict:
     """Compare the rows of a generation with its base; reads only.
 
@@ -70,6 +71,7 @@ def compare(
         remains: what an error says of the generation's state.
         time: the base's time column, where the generation has a window: of a window without rows it is told what time
             the base's first row has.
+        recheck_seconds: the pause before a difference is looked at again; it doubles with each further look.
 
     Raises:
         ClusterError: base or view cannot be read.
@@ -82,6 +84,7 @@ def compare(
         on_progress=lambda text, share: listener(Progress(view=view, number=each.number, text=text, share=share)),
         on=f"{view} generation {each.number}",
         remains=remains,
+        recheck_seconds=recheck_seconds,
     ).run()
     if time is None or verdict.base_rows or not verdict.is_passed:
         return verdict

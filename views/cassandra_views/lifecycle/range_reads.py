@@ -6,6 +6,7 @@ Knows no table: what reads the pages of a range is handed in.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,11 +19,13 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ReadTimeoutErrorMessage
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
-RANGES = 64
+_RANGES = 64
+_FEW_ROWS, _SOON_SECONDS = 50, 0.1
+"""A first range with no more rows, read within this time, is that of a small table: the rest is read in few ranges."""
 _READERS = 4
 _PARTS = 8
-_SPLITS = 4
-"""How often a range is split before its error stands: the least range is a 260,000th of the ring."""
+_SPLITS = 5
+"""How often a range is split before its error stands: the least range is a 130,000th of the ring."""
 _TOLD_SECONDS = 1.0
 
 _TOO_MUCH = (ReadTimeout, ReadFailure, OperationTimedOut, ReadTimeoutErrorMessage)
@@ -91,17 +94,21 @@ def read_ranges(
     is_over = threading.Event()
     rows_of: dict[int, int] = {}
 
-    def read(number: int, span: TokenRange) -> AnySink:
+    def read(number: int, span: TokenRange) -> tuple[AnySink, float]:
+        begun = time.monotonic()
         sink = make()
         for rows in pages(span):
             if is_over.is_set():
                 break
             sink.add(rows)
             rows_of[number] = rows_of.get(number, 0) + len(rows)
-        return sink
+        return sink, time.monotonic() - begun
 
-    todo = deque(WHOLE_RING.split(RANGES) if is_split else [WHOLE_RING])
-    running: dict[Future[AnySink], tuple[int, TokenRange]] = {}
+    # One range tells how much there is, so that a small table is not asked for dozens of empty ranges.
+    first, *others = WHOLE_RING.split(_RANGES) if is_split else [WHOLE_RING]
+    todo = deque([first])
+    rest = TokenRange(first=others[0].first, last=LAST_TOKEN, splits=-1) if others else None
+    running: dict[Future[tuple[AnySink, float]], tuple[int, TokenRange]] = {}
     done, number = 0.0, 0
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="audit") as pool:
         try:
@@ -115,9 +122,17 @@ def read_ranges(
                     key, span = running.pop(future)
                     error = future.exception()
                     if error is None:
+                        sink, seconds = future.result()
+                        if rest is not None:
+                            is_small = rows_of.get(key, 0) <= _FEW_ROWS and seconds <= _SOON_SECONDS
+                            todo.extend(rest.split(_READERS if is_small else len(others)))
+                            rest = None
                         done += span.share
-                        yield future.result()
+                        yield sink
                         continue
+                    if rest is not None:
+                        todo.extend(others)
+                        rest = None
                     rows_of.pop(key, None)
                     if not (is_split and _is_too_much(error) and 0 <= span.splits < _SPLITS):
                         raise error

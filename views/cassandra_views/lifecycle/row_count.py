@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
 from cassandra_views.cluster.catalog import find_view_and_base
 from cassandra_views.cluster.database import Database
+from cassandra_views.lifecycle.range_reads import WHOLE_RING
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.generation import Generation
 from cassandra_views.model.names import ViewName, quoted
@@ -41,19 +41,11 @@ def find_row_count(
             f"WHERE token({key}) >= ? AND token({key}) <= ?"
         )
         count = 0
-        for first, last in _token_ranges():
-            rows = database.rows(query, (first, last), timeout_seconds=_TIMEOUT_SECONDS)
+        for span in WHOLE_RING.split(_RANGES):
+            rows = database.rows(query, (span.first, span.last), timeout_seconds=_TIMEOUT_SECONDS)
             if is_whole or time is None or start is None:
                 count += sum(row["found"] for row in rows)
             else:
                 count += sum(not time.is_before(row["found"], start) for row in rows)
         return count
     return None
-
-
-def _token_ranges() -> Iterator[tuple[int, int]]:
-    """Yield equal token ranges, both ends included, that cover the ring once."""
-    width = 2**64 // _RANGES
-    for index in range(_RANGES):
-        start = -(2**63) + index * width
-        yield start, start + width - 1

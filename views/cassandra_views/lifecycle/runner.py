@@ -1,13 +1,14 @@
 """Carries out a plan's steps, one ``match`` over the closed union.
 
 Intent is written before work and closed after it: a process killed at any point leaves a registry
-from which the next run goes on. A failure of one view does not stop the others.
+from which the next run goes on. A failure of one view does not stop the others, and a keyspace or table that cannot
+be made stops only the views that stand on it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
@@ -15,6 +16,7 @@ from typing import assert_never
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry import Registry
+from cassandra_views.lifecycle.audit import RECHECK_SECONDS
 from cassandra_views.lifecycle.audit_steps import AuditSteps
 from cassandra_views.lifecycle.base_steps import BaseSteps
 from cassandra_views.lifecycle.build_steps import BuildSteps
@@ -49,11 +51,19 @@ class Outcome:
 
     Args:
         failures: the error of each view that failed; its later steps were left out.
+        base_failures: the error of each keyspace or base table that could not be made, by ``keyspace NAME`` or
+            ``table KEYSPACE.NAME``; the views that stand on it are in ``failures``.
     """
 
     done: int
     failures: tuple[tuple[ViewName, ViewsError], ...] = ()
     seconds: float = 0.0
+    base_failures: tuple[tuple[str, ViewsError], ...] = ()
+
+    @property
+    def errors(self) -> tuple[ViewsError, ...]:
+        """All errors, those of keyspaces and tables before those of the views on them."""
+        return tuple(error for _subject, error in (*self.base_failures, *self.failures))
 
 
 class Runner:
@@ -62,6 +72,7 @@ class Runner:
     Args:
         clock: aware UTC; written into the registry.
         build_wait: how builds are awaited.
+        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
     """
 
     def __init__(
@@ -73,6 +84,7 @@ class Runner:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         listener: Listener = silent,
         build_wait: BuildWait | None = None,
+        audit_recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self._listener = listener
         self._ledger = Ledger(registry, listener)
@@ -86,8 +98,11 @@ class Runner:
             clock=clock,
             listener=listener,
             build_wait=build_wait or BuildWait(database, listener),
+            audit_recheck_seconds=audit_recheck_seconds,
         )
-        self._audit = AuditSteps(database, self._ledger, clock=clock, listener=listener)
+        self._audit = AuditSteps(
+            database, self._ledger, clock=clock, listener=listener, audit_recheck_seconds=audit_recheck_seconds
+        )
         self._serve = ServeSteps(ddl, self._quiet, self._ledger, clock=clock)
 
     def run(self, plan: Plan) -> Outcome:
@@ -95,7 +110,7 @@ class Runner:
 
         Raises:
             StalePlan: what it was made from is no longer so; nothing was begun.
-            ViewsError: the registry or a base table could not be made; nothing that follows was begun.
+            ViewsError: the registry could not be made; nothing that follows was begun.
         """
         begun = time.monotonic()
         self._ledger.open(plan)
@@ -106,6 +121,7 @@ class Runner:
                 # A build that is dropped anyway is nothing to wait for.
                 self._quiet.ignore(step.view.keyspace, step.view.physical(step.number))
         failures: dict[ViewName, ViewsError] = {}
+        base_failures: dict[str, ViewsError] = {}
         done = 0
         for index, step in enumerate(plan.steps, start=1):
             view = _view(step)
@@ -115,14 +131,18 @@ class Runner:
             self._listener(StepBegun(index=index, count=len(plan.steps), step=step))
             text, failed = "", False
             try:
+                _refuse_without_base(step, base_failures)
                 text = self._carry_out(step)
                 done += 1
             except ViewsError as error:
-                if view is None:
-                    raise
-                failures[view] = error
                 text, failed = error.what, True
-                self._ledger.note_failure(view, getattr(step, "number", None), error)
+                if view is not None:
+                    failures[view] = error
+                    self._ledger.note_failure(view, getattr(step, "number", None), error)
+                elif base := _base(step):
+                    base_failures[base] = error
+                else:
+                    raise
             self._listener(
                 StepDone(
                     index=index,
@@ -133,7 +153,12 @@ class Runner:
                     is_failed=failed,
                 )
             )
-        return Outcome(done=done, failures=tuple(failures.items()), seconds=time.monotonic() - begun)
+        return Outcome(
+            done=done,
+            failures=tuple(failures.items()),
+            seconds=time.monotonic() - begun,
+            base_failures=tuple(base_failures.items()),
+        )
 
     def _carry_out(self, step: Step) -> str:
         match step:
@@ -171,6 +196,42 @@ def _view(step: Step) -> ViewName | None:
             return None
         case _:
             return step.view
+
+
+def _base(step: Step) -> str:
+    """Return the keyspace or base table that a step makes; empty where it makes none."""
+    match step:
+        case CreateKeyspace():
+            return f"keyspace {step.keyspace}"
+        case CreateTable():
+            return f"table {step.keyspace}.{step.table}"
+        case _:
+            return ""
+
+
+def _refuse_without_base(step: Step, base_failures: Mapping[str, ViewsError]) -> None:
+    """Refuse a step that needs a keyspace or table which could not be made before.
+
+    Raises:
+        ViewsError: names it, and why it could not be made.
+    """
+    needed: tuple[str, ...]
+    match step:
+        case CreateTable():
+            on, needed = _base(step), (f"keyspace {step.keyspace}",)
+        case CreateGeneration():
+            on, needed = str(step.view), (f"keyspace {step.view.keyspace}", f"table {step.view.keyspace}.{step.base}")
+        case _:
+            return
+    for base in needed:
+        if base in base_failures:
+            error = base_failures[base]
+            raise ViewsError(
+                f"{base} could not be made: {error.what}",
+                on=on,
+                remains="Nothing of it was begun",
+                next=f"Correct {base}, then apply again",
+            )
 
 
 __all__ = ["Outcome", "Runner"]

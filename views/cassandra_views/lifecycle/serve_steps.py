@@ -10,6 +10,7 @@ from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.row_count import find_row_count
+from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
 from cassandra_views.model.generation import DROP_REASON, NO_FAILED_BUILDS, Audit, Generation, Serving, State
 from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
@@ -173,5 +174,5 @@ def _described(each: Generation) -> str:
     if each.window_start:
         parts.append(f"window from {instant_text(each.window_start)}")
     if each.rows_built is not None:
-        parts.append(f"{each.rows_built} rows")
+        parts.append(counted(each.rows_built, "row"))
     return ", ".join(parts)

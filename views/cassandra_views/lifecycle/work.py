@@ -28,6 +28,7 @@ class Work:
         clock: aware UTC; written into the registry.
         ddl_timeout_seconds: how long one CREATE or DROP may take.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
+        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Work:
         listener: Listener,
         ddl_timeout_seconds: float,
         build_timeout_seconds: float | None,
+        audit_recheck_seconds: float,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -48,9 +50,10 @@ class Work:
         self._listener = listener
         self._ddl_timeout = ddl_timeout_seconds
         self._build_timeout = build_timeout_seconds
+        self._audit_recheck = audit_recheck_seconds
 
     def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
-        """Carry a plan out; a failure of one view does not stop the others and is in the outcome.
+        """Carry a plan out; a failure of one view, table or keyspace does not stop the others and is in the outcome.
 
         Args:
             without: addresses of members whose builds are not awaited where they cannot be reached.
@@ -132,4 +135,5 @@ class Work:
             clock=self._clock,
             listener=self._listener,
             build_wait=wait,
+            audit_recheck_seconds=self._audit_recheck,
         )

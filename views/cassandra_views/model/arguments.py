@@ -137,6 +137,7 @@ Check = Callable[..., Any]
 CHECKS: dict[str, Check] = {
     "allow_drop": check_flag,
     "allow_shrink": check_flag,
+    "audit_recheck_seconds": check_number,
     "author": _check_any_text,
     "build_timeout_seconds": check_number,
     "cache_seconds": partial(check_number, least=-1.0),

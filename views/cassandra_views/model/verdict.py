@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from cassandra_views.model.counting import counted
+
 
 class Method(StrEnum):
     """How base and view were compared."""
@@ -66,9 +68,9 @@ class Verdict:
             missing = self._found("MISSING", self.missing_rows, self.missing, self.base_rows, self.view_rows)
             extra = self._found("EXTRA", self.extra_rows, self.extra, self.view_rows, self.base_rows)
             return "; ".join(filter(None, (missing, extra)))
-        text = f"{self.view_rows:,} rows of {self.base_rows:,} ({self.method})"
+        text = f"{counted(self.view_rows, 'row')} of {self.base_rows:,} ({self.method})"
         if self.view_rows != self.base_rows:
-            text = f"{self.view_rows:,} rows, {self.base_rows:,} in the base a moment before ({self.method})"
+            text = f"{counted(self.view_rows, 'row')}, {self.base_rows:,} in the base a moment before ({self.method})"
         return f"{text}; {empty_window_text(self.first_time)}" if self.first_time else text
 
     def _found(self, label: str, count: int, rows: tuple[str, ...], side: int, other: int) -> str:

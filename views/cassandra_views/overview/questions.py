@@ -31,6 +31,7 @@ class Overview:
     Args:
         has_files: whether the view files were read, too: only they tell ``stale``, ``changed`` and promises.
         files_error: why they could not be read, where they could not.
+        wrong_files: what is wrong with the files that were left out.
         carried: how many views each base table carries, by (keyspace, table), generations counted.
         bases: the base table of each view that exists.
     """
@@ -41,6 +42,7 @@ class Overview:
     views: tuple[tuple[ViewStatus, ViewRecord], ...]
     has_files: bool = False
     files_error: str = ""
+    wrong_files: tuple[str, ...] = ()
     carried: dict[tuple[str, str], int]
     bases: dict[ViewName, str]
 
@@ -107,6 +109,7 @@ def overview_question(
             views=tuple((status, by_name.get(status.name, ViewRecord(name=status.name))) for status in statuses),
             has_files=project is not None,
             files_error=files_error,
+            wrong_files=tuple(map(str, project.errors)) if project is not None else (),
             carried=carried,
             bases={
                 record.name: found.base

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_views.model.catalog import Catalog
+from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
@@ -140,7 +141,7 @@ class _Room:
     def refuse(self) -> PreflightError:
         """Return the error of a view for which there will be no room."""
         return PreflightError(
-            f"it carries {self._carried} views, and its budget is {self._budget}: "
+            f"it carries {counted(self._carried, 'view')}, and its budget is {self._budget}: "
             "each write of the base visits every one of them",
             on=f"table {'.'.join(self._base)}",
             next="Remove views of this table, or raise view_budget in views.toml",
@@ -153,7 +154,7 @@ class _Room:
         when = f", which is not before {instant_text(until)}" if until else ""
         names = ", ".join(each.view.view for each in self.waiting)
         return (
-            f"table {'.'.join(self._base)} has a budget of {self._budget} views: {self._admitted} of "
+            f"table {'.'.join(self._base)} has a budget of {counted(self._budget, 'view')}: {self._admitted} of "
             f"{self._admitted + count} new generations fit now, and {count} wait{'s' if count == 1 else ''} until "
             f"replaced generations are past their grace and dropped{when}: {names}"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
+from cassandra_views.model.counting import counted
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     AdoptGeneration,
@@ -136,14 +137,12 @@ def cost_text(cost: Cost) -> str:
         text = "its base is empty: it is created by this plan"
     else:
         size = "unknown size" if cost.size_bytes is None else f"about {size_text(cost.size_bytes)}"
-        text = f"each node scans its part of about {cost.partitions:,} partitions ({size})"
+        text = f"each node scans its part of about {counted(cost.partitions, 'partition')} ({size})"
     if cost.former_rows is not None:
-        text += (
-            f"; the former generation had {cost.former_rows:,} row{'s' if cost.former_rows != 1 else ''} at its audit"
-        )
+        text += f"; the former generation had {counted(cost.former_rows, 'row')} at its audit"
         if cost.former_seconds:
             text += f" and was built in {stands_for(timedelta(seconds=max(1.0, cost.former_seconds)))}"
-    text += f"; the base then carries {cost.views_on_base} view{'s' if cost.views_on_base != 1 else ''}"
+    text += f"; the base then carries {counted(cost.views_on_base, 'view')}"
     return text + ("; dropping it leaves a snapshot where auto_snapshot is on" if cost.keeps_snapshot else "")
 
 

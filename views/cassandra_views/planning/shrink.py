@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from math import ceil
 
+from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ShrinkUnapproved
 from cassandra_views.model.generation import Generation, State, ViewRecord
@@ -56,13 +57,10 @@ def shrink_error(view: ViewName, each: Generation, serving: Generation | None) -
     rows, former = each.rows_built or 0, each.compared_rows
     serves = f"generation {serving.number}, which serves," if serving else "what serves"
     return ShrinkUnapproved(
-        f"it holds {_rows(rows)}, and {serves} holds {_rows(former or 0)} of the same window: readers would lose them",
+        f"it holds {counted(rows, 'row')}, and {serves} holds {counted(former or 0, 'row')} of the same window: "
+        "readers would lose them",
         on=f"{view} generation {each.number}",
         remains="It is built and audited, and waits; readers are where they were",
         next=f"See that its base holds what readers need. To serve it: 'views apply {view.view} --allow-shrink'. To "
         f"build it again: 'views abort {view.view}', then apply",
     )
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row{'s' if count != 1 else ''}"

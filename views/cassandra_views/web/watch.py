@@ -11,7 +11,7 @@ from cassandra import Unauthorized
 
 from cassandra_views.cluster.database import Database, advice
 from cassandra_views.manager import ViewManager
-from cassandra_views.model.definition import BrokenView, Project
+from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ClusterError, ProjectError, ViewsError
 from cassandra_views.model.steps import Plan
 from cassandra_views.overview.kept import KeptQuestion
@@ -84,16 +84,16 @@ class Watch:
         except ViewsError as error:
             return error
 
-    def plan(self) -> tuple[Plan, tuple[BrokenView, ...]]:
-        """Return what the next ``views apply`` would do, and the view files that are wrong. Reads only.
+    def plan(self) -> Plan:
+        """Return what the next ``views apply`` would do; what cannot be planned is in ``refused``. Reads only.
 
         Raises:
-            ProjectError: there are no files here; or one of a table is wrong.
+            ProjectError: there are no files here, or they cannot be read.
             ClusterError: the cluster does not answer in time, or the role lacks rights.
         """
         return self._lookout.ask("plan", self._plan, patience_seconds=PLAN_SECONDS, keep_seconds=PLAN_SECONDS)
 
-    def _plan(self, database: Database, _registry: Any) -> tuple[Plan, tuple[BrokenView, ...]]:
+    def _plan(self, database: Database, _registry: Any) -> Plan:
         settings = self._of_app.find_settings()
         if not settings.templates.is_dir():
             raise ProjectError(
@@ -101,14 +101,13 @@ class Watch:
                 on=settings.templates.name,
                 next="Set VIEWS_TEMPLATES to their folder; or run 'views plan' where they are",
             )
-        manager = ViewManager(database.session, settings=settings, author="")
-        return manager.plan(), manager.project().broken
+        return ViewManager(database.session, settings=settings, author="").plan()
 
     def find_project(self) -> Project | None:
         """Return what the view files say; None where there are none.
 
         Raises:
-            ProjectError: a file of a table is wrong.
+            ProjectError: the folder cannot be read.
         """
         settings = self._of_app.find_settings()
         if not settings.templates.is_dir():

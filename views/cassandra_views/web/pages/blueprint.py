@@ -99,12 +99,12 @@ def pages_blueprint(watch: Watch, options: WebOptions) -> Blueprint:
 
     @pages.get("/plan")
     def show_plan() -> Response:
-        plan, broken = watch.plan()
+        plan = watch.plan()
         costs = {(cost.view, cost.number): cost_text(cost) for cost in plan.costs}
         lines = [
             (line, _SIGNS[line.sign], costs.get(line.made) if line.made else None) for line in explain_all(plan.steps)
         ]
-        return page("plan.html", here="plan", plan=plan, lines=lines, broken=broken, summary=summary(plan))
+        return page("plan.html", here="plan", plan=plan, lines=lines, summary=summary(plan))
 
     @pages.get("/cluster")
     def show_cluster() -> Response:
