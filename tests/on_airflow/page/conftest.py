@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from playwright.sync_api import Browser
 
 from cassandra_views.model.steps import CreateGeneration
 from tests.browser import chromium
-from tests.on_airflow.airflow_process import copy_home
+from tests.on_airflow.airflow_process import DAGS, connection, copy_home, spark_master_variable
 from tests.on_airflow.components import Components, components
 from tests.on_airflow.lifecycle.shop import BY_DAY, BY_TOTAL, Shop
+from tests.on_airflow.master import Master
 from tests.servers import Server
 from tests.wire import Wire
 
@@ -28,16 +30,21 @@ WHY = "the <script>alert(1)</script> audit of Monday"
 """Somebody's reason, which is text and nothing else."""
 
 CUSTOMERS = 300
+ROLLUP = "spark_aggregations"
+"""The DAG of rollups that has a form."""
 
 
 @pytest.fixture(scope="package")
-def airflow(shop: Shop, migrated_home: Path) -> Iterator[Components]:
+def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[Components]:
     """All of Airflow, for the tests in a browser; whoever is no user of it is sent to its login."""
     home = migrated_home.with_name("browser")
     copy_home(migrated_home, home)
+    shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags")
+    shutil.copy(DAGS / f"{ROLLUP}.py", shop.dags)
+    spark = spark_master_variable(connection(spark_master.server))
     section = {"CONN_ID": "shop_cluster", "REGISTRY": shop.registry}
     options = {f"AIRFLOW__CASSANDRA_VIEWS__{name}": value for name, value in section.items()}
-    with components(home, shop.dags, {**USERS, **shop.variables, **options}, user="adam") as running:
+    with components(home, shop.dags, {**USERS, **shop.variables, **spark, **options}, user="adam") as running:
         yield running
 
 

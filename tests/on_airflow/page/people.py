@@ -10,6 +10,8 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from tests.browser import SCREENSHOTS
 from tests.on_airflow.components import Components, password_of
 
+PATIENCE_MS = 180_000  # a page of Airflow takes two seconds on two cores, half a minute where eight others want them
+
 
 @contextmanager
 def person(browser: Browser, airflow: Components, *, mode: str = "light", width: int = 1280) -> Iterator[Page]:
@@ -19,6 +21,7 @@ def person(browser: Browser, airflow: Components, *, mode: str = "light", width:
         color_scheme="dark" if mode == "dark" else "light",
         viewport={"width": width, "height": 800},
     )
+    context.set_default_timeout(PATIENCE_MS)
     complaints: list[str] = []
     page = context.new_page()
     page.on("console", lambda message: complaints.append(message.text) if is_ours(message.text) else None)
@@ -26,7 +29,7 @@ def person(browser: Browser, airflow: Components, *, mode: str = "light", width:
     page.fill("input[name=username]", "adam")
     page.fill("input[name=password]", password_of(airflow.home, "adam"))
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Views", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Views", exact=True)).to_be_visible(timeout=PATIENCE_MS)
     yield page
     assert complaints == []
     context.close()
