@@ -162,7 +162,10 @@ class Airflow:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # as the guide says
+            # As the guide says: with the five seconds of Airflow's default the first tasks of a slow start end in
+            # tracebacks of timeouts.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             # Nobody's keys and known hosts but those of the connections.
             "HOME": str(home),
             # The loopback is never asked for by way of a proxy.

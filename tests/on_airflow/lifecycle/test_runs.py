@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cassandra_views.model.generation import State
+from tests.on_airflow.airflow_process import AirflowProcess
+from tests.on_airflow.lifecycle import acts
 from tests.on_airflow.lifecycle.acts import Ran
-from tests.on_airflow.lifecycle.shop import BY_DAY, Shop
+from tests.on_airflow.lifecycle.shop import BY_DAY, TABLE, Shop
 
 Run = Callable[..., Ran]
 BUILD = ("create", "await_build", "audit", "serve")
@@ -72,6 +75,22 @@ def test_a_rollback_sends_readers_back_once(served: Shop, run: Run) -> None:
     assert served.serving("orders_by_day") == [1]
 
 
+def test_a_rollback_by_the_form_freezes_a_view_whose_file_asks_for_something_else(served: Shop, run: Run) -> None:
+    served.write_file("views", "orders_by_day", BY_DAY.replace("SELECT *", "SELECT customer, day"))
+    run("view_orders_by_day")
+    assert served.serving("orders_by_day") == [2]
+    asked = {"views": ["orders_by_day"], "action": "rollback", "reason": "no totals"}
+    (triggered,) = run("views_by_hand", **asked).returned["act"]
+    assert triggered["conf"]["to"] == 1
+    for _ in range(2):  # the second as after a kill
+        ran = run(triggered["trigger_dag_id"], **triggered["conf"])
+        assert ran.state == "success", ran.log
+        record = served.record("orders_by_day")
+        assert [each.number for each in record.in_state(State.SERVING)] == [1]
+        assert record.override is not None
+        assert (record.override.kind, record.override.reason) == ("frozen", "no totals")
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.slow
 def test_killed_between_any_two_tasks_with_an_apply_by_hand_meanwhile(served: Shop, run: Run) -> None:
@@ -96,6 +115,28 @@ def test_the_file_changes_and_the_view_follows(served: Shop, run: Run) -> None:
     ran = run("view_orders_by_day")
     assert ran.state == "success", ran.log
     assert served.serving("orders_by_day") == [2]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.slow
+def test_a_person_is_asked_before_readers_lose_many_rows(airflow: AirflowProcess, served: Shop, run: Run) -> None:
+    served.write_file("tables", "orders_of_2027", TABLE)
+    served.write_file("views", "orders_by_day", BY_DAY.replace("'orders'", "'orders_of_2027'"))
+    ran = run("view_orders_by_day")
+    assert (ran.state, ran.tasks["serve"]) == ("success", "skipped"), ran.log
+    record = served.record("orders_by_day")
+    assert (served.serving("orders_by_day"), record.failures) == ([1], 0)
+    dag = "view_orders_by_day"
+    (asked,) = [each for each in run("views_reconcile").returned["look"] if each["trigger_dag_id"] == dag]
+    assert asked["trigger_run_id"] == "shrink__orders_by_day__g2_over_g1"
+    assert dag not in {each["trigger_dag_id"] for each in run("views_reconcile").returned["look"]}, "asked once"
+    for choice, serving in (("Keep", [1]), ("Serve", [2])):
+        ran, question = airflow.call(acts.carry_out_answered, served.dags, dag, served.variables, "approve", -1, choice)
+        assert "it holds 0 rows, and generation 1, which serves, holds 120 rows" in question
+        assert "views apply" not in question
+        assert ran.state == "success", ran.log
+        assert served.serving("orders_by_day") == serving
+    assert served.record("orders_by_day").failures == 0
 
 
 def test_what_the_server_refuses_fails_at_once_and_is_counted(shop: Shop, run: Run) -> None:

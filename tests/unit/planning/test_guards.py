@@ -16,7 +16,7 @@ from cassandra_views.model.generation import Audit, Generation, Serving, State, 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
 from cassandra_views.planning import Request
-from cassandra_views.planning.each import work_of
+from cassandra_views.planning.each import judged, work_of
 from cassandra_views.planning.failures import mark_of_base
 from cassandra_views.planning.files import file_marks, refuse_changed_files
 from cassandra_views.planning.shrink import expected_rows, find_min_rows
@@ -163,6 +163,7 @@ def test_a_generation_that_was_found_too_small_waits_until_a_person_allows_it() 
     (work,) = work_of(plan)
     assert work.waits_for_person
     assert isinstance(work.error, ShrinkUnapproved)
+    assert judged(work, WISH, world.records[NAME], NOW).withheld == small
     plan = world.plan(project, NOW, Request(is_shrink_allowed=True))
     assert steps(plan) == ["serve by_day 2 retire 1"]
     # Another file asks for something else: what waited is given up.

@@ -1,4 +1,4 @@
-"""Asking a person before a whole view is dropped, on Airflow's page of required actions."""
+"""Asking a person, on Airflow's page of required actions, before a whole view is dropped or readers lose many rows."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.tasks import ViewTask
+from cassandra_views.airflow.tasks import ViewTask, asks_for_shrink
+from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import DropGeneration, Plan, Step
 from cassandra_views.planning.explain import explain
+from cassandra_views.planning.shrink import find_withheld, shrink_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-DROP, KEEP = "Drop", "Keep"
+DROP, SERVE, KEEP = "Drop", "Serve", "Keep"
 PATIENCE = timedelta(days=1)
-"""How long a person may take to answer; then the view is kept."""
+"""How long a person may take to answer; then the view, or what serves, is kept."""
+
+_GENERATION_KEY = "generation"
+"""Under which the task keeps, until it is answered, which generation it asks about."""
 
 
 class ApproveTask(ViewTask, HITLOperator):
-    """Asks whether the drops of the run's plan may be done, where there are any.
+    """Asks whether the drops of the run's plan may be done, or a generation with far fewer rows be served.
 
     Args:
         view: its name; None takes it from the run's parameters.
@@ -38,7 +43,7 @@ class ApproveTask(ViewTask, HITLOperator):
             deployment=deployment,
             view=view,
             subject=f"Drop the view {view}?" if view else "Drop a view?",
-            options=[DROP, KEEP],
+            options=[DROP, SERVE, KEEP],
             defaults=KEEP,
             response_timeout=patience,
             **kwargs,
@@ -52,17 +57,21 @@ class ApproveTask(ViewTask, HITLOperator):
         """Ask; where the environment needs no approval, return at once.
 
         Raises:
-            AirflowSkipException: the plan drops no whole view.
+            AirflowSkipException: the plan drops no whole view, and no generation waits for a person.
         """
         with self.managed(context) as (manager, asked):
             plan = self.plan(manager, asked, allow_drop=True)
             needs_person = manager.settings.env.approve_drops
+            record = manager.record(asked.view) if asks_for_shrink(plan) else None
+        if record is not None:
+            return self._ask_for_shrink(plan, record, context)
         drops = self.own_steps(plan)
         if not drops:
             raise AirflowSkipException("Nothing to ask")
         if not needs_person:
             self.log.info("This environment drops without asking")
             return {"approved": True, "by": ""}
+        self.options = [DROP, KEEP]
         self.subject = f"Drop the view {asked.view}?"
         lines = [f"- {subject}: {text}" for _sign, subject, text in map(explain, drops)]
         self.body = "\n".join([f"{plan.target}", "", *lines, "", f"Asked for by {asked.by}: {asked.why}"])
@@ -72,4 +81,28 @@ class ApproveTask(ViewTask, HITLOperator):
         """Return the answer; none within the time is a no."""
         answer = HITLOperator.execute_complete(self, context, event)
         user = answer.get("responded_by_user") or {}
-        return {"approved": answer["chosen_options"] == [DROP], "by": user.get("name", "")}
+        number = context["ti"].xcom_pull(task_ids=self.task_id, key=_GENERATION_KEY)
+        is_allowed = answer["chosen_options"] == [DROP if number is None else SERVE]
+        if number is not None and not is_allowed:
+            self.log.info("Nobody allowed it: generation %s stays built, and readers are where they were", number)
+        return {"approved": is_allowed, "by": user.get("name", ""), "generation": number}
+
+    def _ask_for_shrink(self, plan: Plan, record: ViewRecord, context: Context) -> Any:
+        withheld = find_withheld(record)
+        if withheld is None:
+            raise AirflowSkipException("Nothing to ask: the generation that waited is gone")
+        context["ti"].xcom_push(key=_GENERATION_KEY, value=withheld.number)
+        error = shrink_error(record.name, withheld, (record.in_state(State.SERVING) or (None,))[-1])
+        self.options = [SERVE, KEEP]
+        self.subject = f"Serve far fewer rows in {record.name.view}?"
+        self.body = "\n".join(
+            [
+                f"{plan.target}",
+                "",
+                f"- {error.on}: {error.what}. {error.remains}.",
+                "",
+                f"`{SERVE}` sends readers to it, after another audit where the last one is old. `{KEEP}` leaves all as "
+                "it is. Other runs of this view wait for the answer, also one that builds a corrected file.",
+            ]
+        )
+        return HITLOperator.execute(self, context)

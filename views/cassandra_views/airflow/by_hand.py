@@ -104,7 +104,7 @@ class ActTask(BaseOperator):
                     "no reason is given", on=action, next="Trigger it again with a reason: it is kept in the history"
                 )
             views = _chosen(manager, params)
-            plans = {view: _plan(manager, view, action) for view in views}
+            plans = {view: _plan(manager, view, action, reason) for view in views}
             for view, plan in plans.items():
                 if plan is None:
                     self.log.info("%s: %s", view, action)
@@ -157,15 +157,15 @@ def _until(params: Any) -> datetime | None:
         ) from error
 
 
-def _plan(manager: ViewManager, view: ViewName, action: str) -> Plan | None:
-    with in_words_of_forms():
+def _plan(manager: ViewManager, view: ViewName, action: str, reason: str) -> Plan | None:
+    with in_words_of_forms(str(view)):
         match action:
             case "refresh":
                 return manager.plan_refresh(str(view))
             case "rollback":
-                return manager.plan_rollback(str(view))
+                return manager.plan_rollback(str(view), reason=reason)
             case "drop":
-                return manager.plan_drop(str(view))
+                return manager.plan_drop(str(view), reason=reason)
             case _:
                 return None
 

@@ -79,17 +79,23 @@ def in_form(error: ViewsError, next: str) -> ViewsError:
 
 
 @contextmanager
-def in_words_of_forms() -> Iterator[None]:
+def in_words_of_forms(view: str) -> Iterator[None]:
     """Raise what a view's state forbids with advice for a form.
+
+    Args:
+        view: an error of the project that is not about it, such as of a file, keeps its own advice.
 
     Raises:
         ConfigurationError: the view's state forbids the action.
     """
     try:
         yield
-    except (ClusterError, LeaseHeld, ProjectError, RegistryError):
+    except (ClusterError, LeaseHeld, RegistryError):
         raise
     except ViewsError as error:
+        is_of_view = error.on == view or error.on.endswith(f".{view}")
+        if isinstance(error, ProjectError) and (error.place is not None or not is_of_view):
+            raise
         raise in_form(
             error,
             "See its state on the page Views; choose the action 'on' in views_by_hand first where it is frozen or off",

@@ -43,6 +43,8 @@ def tell_plan(log: Any, plan: Plan) -> None:
         log.info("%s %s: %s", line.sign, line.subject, line.text)
     for cost in plan.costs:
         log.info("  %s generation %s: %s", cost.view, cost.number, cost_text(cost))
+    for refusal in plan.refused:
+        log.warning("%s", refusal.as_error())
     for note in plan.notes:
         log.info("! %s", note)
     log.info("%s", summary(plan))

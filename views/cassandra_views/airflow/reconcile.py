@@ -33,7 +33,8 @@ def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
         doc_md=(
             "Only plans. A view has something to do when it is missing or its run was interrupted, when its window is "
             "due, its file changed, a replaced generation's grace is over, or somebody changed it by hand. Its own DAG "
-            "does that. A view whose runs fail is tried again after 1, 2, 4 ... minutes, at most an hour."
+            "does that. A view whose runs fail is tried again after 1, 2, 4 ... minutes, at most an hour. A run that "
+            "asks a person is triggered once for each question."
         ),
         schedule=every,
         start_date=START,
@@ -66,8 +67,14 @@ class LookTask(BaseOperator):
         with told(context["ti"]), self.deployment.managed() as manager:
             works = find_works(manager, now, self.log)
             files = {each.name for each in manager.project().views}
-        runs = [run_of(work, self.deployment, files, now) for work in works]
-        return [run for run in runs if not self._is_active(run["trigger_dag_id"], run["trigger_run_id"], context)]
+        found = []
+        for work in works:
+            run = run_of(work, self.deployment, files, now)
+            dag_id, run_id = run["trigger_dag_id"], run["trigger_run_id"]
+            is_asked = asks_person(work) and context["ti"].get_dr_count(dag_id, run_ids=[run_id])
+            if not is_asked and not self._is_active(dag_id, run_id, context):
+                found.append(run)
+        return found
 
     def _is_active(self, dag_id: str, run_id: str, context: Context) -> bool:
         """Tell whether a run that does this is under way or waits for its turn."""
@@ -87,7 +94,7 @@ def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
             log.error("%s: %s", on, work.error)
         for line in explain_all(work.steps):
             log.info("%s %s: %s", line.sign, line.subject, line.text)
-        if work.waits_for_person and not work.steps:
+        if work.waits_for_person and not work.steps and not asks_person(work):
             continue
         pause = pause_after(work.failures)
         if work.failed_at is not None and work.failed_at + pause > now:
@@ -106,13 +113,21 @@ def pause_after(failures: int) -> timedelta:
     return min(timedelta(minutes=2 ** min(max(failures - 1, 0), 10)), LONGEST_PAUSE) if failures else timedelta()
 
 
+def asks_person(work: ViewWork) -> bool:
+    """Tell whether the run of this work asks a person and does nothing before: once for each state of the view."""
+    return work.needs_approval or (work.withheld is not None and not work.steps)
+
+
 def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: datetime) -> dict[str, Any]:
     """Return the run that does a view's work."""
     view = work.name.view if work.name else ""
     has_dag = work.name in files
     mark = f"{view or 'tables'}__{work.revision or 'none'}"
     if work.needs_approval:
-        run_id = f"drop__{mark}"  # a person is asked once for each state of the view
+        run_id = f"drop__{mark}"
+    elif work.withheld is not None and asks_person(work):
+        # An audit of what serves, or another's decision, changes the revision and not the question.
+        run_id = f"shrink__{view}__g{work.withheld.number}_over_g{work.withheld.compared_to}"
     elif has_dag:
         run_id = f"reconcile__{view}__{now:%Y-%m-%dT%H:%M:%S}"
     else:

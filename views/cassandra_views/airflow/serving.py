@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_views.airflow.asked import Action, Asked
 from cassandra_views.airflow.tasks import ViewTask
+from cassandra_views.model.errors import ShrinkUnapproved
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.times import instant_text
 
@@ -22,11 +23,20 @@ class ServeTask(ViewTask):
     """Sends readers to the generation that is built and audited; its asset's event says which."""
 
     def do(self, manager: ViewManager, asked: Asked, context: Context) -> Any:
-        """Switch, or roll back; then tell the asset what serves."""
+        """Switch, or roll back; then tell the asset what serves.
+
+        Raises:
+            AirflowSkipException: the generation holds far fewer rows than what serves; it stays built. This is no
+                failure of the run: ``views_reconcile`` triggers one that asks a person.
+        """
         if asked.action is Action.ROLLBACK:
             found = self._roll_back(manager, asked)
         else:
-            found = super().do(manager, asked, context)
+            try:
+                found = super().do(manager, asked, context)
+            except ShrinkUnapproved as error:
+                self.log.warning("%s: %s. %s.", error.on, error.what, error.remains)
+                raise AirflowSkipException("A person is asked on the page Required Actions") from None
         record = manager.record(asked.view)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):

@@ -21,8 +21,9 @@ from cassandra_views.airflow.failures import ERROR_KEY, in_words_of_forms, refus
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.log import LogListener, tell_plan
 from cassandra_views.airflow.triggers import ReadyTrigger
-from cassandra_views.model.errors import ConfigurationError, StalePlan
+from cassandra_views.model.errors import ConfigurationError, ShrinkUnapproved, StalePlan
 from cassandra_views.model.steps import Plan, ServeGeneration, Step
+from cassandra_views.planning.shrink import find_withheld
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,17 +77,17 @@ class ViewTask(BaseOperator):
             ) as manager:
                 yield manager, asked
 
-    def plan(self, manager: ViewManager, asked: Asked, *, allow_drop: bool) -> Plan:
+    def plan(self, manager: ViewManager, asked: Asked, *, allow_drop: bool, allow_shrink: bool = False) -> Plan:
         """Return what is still to be done of what the run is asked for."""
         if not asked.view:
             return base_plan(manager.plan())
         match asked.action:
             case Action.REFRESH:
-                return manager.plan_refresh(asked.view, unless_run=asked.mark)
+                return manager.plan_refresh(asked.view, unless_run=asked.mark, allow_shrink=allow_shrink)
             case Action.DROP:
                 return manager.plan_drop(asked.view, reason=asked.why)
             case _:
-                return manager.plan([asked.view], allow_drop=allow_drop)
+                return manager.plan([asked.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
 
     def execute(self, context: Context) -> Any:
         """Do this task's steps; wait first where it is no time for them.
@@ -106,7 +107,8 @@ class ViewTask(BaseOperator):
     def do(self, manager: ViewManager, asked: Asked, context: Context) -> Any:
         """Do this task's steps of the plan as it is now."""
         for attempt in range(1, _ATTEMPTS + 1):
-            plan = self.plan(manager, asked, allow_drop=is_approved(context))
+            is_shrink = is_shrink_approved(manager, asked, context)
+            plan = self.plan(manager, asked, allow_drop=is_approved(context), allow_shrink=is_shrink)
             part = plan.part(self.own_steps(plan))
             if not part.has_changes:
                 raise AirflowSkipException("Nothing to do")
@@ -181,7 +183,7 @@ class PlanTask(ViewTask, SkipMixin):
                     f"'{asked.action}' needs a view", on="View", next="Trigger it again with the view's name"
                 )
             else:
-                with in_words_of_forms():
+                with in_words_of_forms(asked.view):
                     is_back = asked.action is Action.ROLLBACK
                     plan = (
                         manager.plan_rollback(asked.view, reason=asked.why)
@@ -194,6 +196,8 @@ class PlanTask(ViewTask, SkipMixin):
         if asked.action is Action.ROLLBACK:
             # The task that switches audits as well: a rollback waits for nothing.
             plan = plan.part([step for step in plan.steps if isinstance(step, ServeGeneration)])
+        if asks_for_shrink(plan):
+            return  # what the answer leaves to do is not known yet
         idle = [task for task in below if not task.is_needed(plan)]
         # Where nothing is left to do nothing can fail either.
         self.skip(context["ti"], below if not plan.has_changes else idle)
@@ -235,4 +239,22 @@ APPROVE = "approve"
 def is_approved(context: Context) -> bool:
     """Tell whether the run's drops of whole views were allowed."""
     found = context["ti"].xcom_pull(task_ids=APPROVE)
-    return bool(found and found.get("approved"))
+    return bool(found and found.get("approved") and found.get("generation") is None)
+
+
+def is_shrink_approved(manager: ViewManager, asked: Asked, context: Context) -> bool:
+    """Tell whether a person allowed the generation that waits now since it holds far fewer rows than what serves."""
+    found = context["ti"].xcom_pull(task_ids=APPROVE)
+    number = found.get("generation") if found and found.get("approved") else None
+    if number is None:
+        return False
+    withheld = find_withheld(manager.record(asked.view))
+    return withheld is not None and withheld.number == number
+
+
+def asks_for_shrink(plan: Plan) -> bool:
+    """Tell whether all that is left is to ask a person about a generation with far fewer rows than what serves.
+
+    What else is to be done comes first: the answer may take a day.
+    """
+    return not plan.has_changes and any(each.error == ShrinkUnapproved.__name__ for each in plan.refused)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved, ViewsError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import Generation, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     Cause,
@@ -20,6 +20,7 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.planning.promise import find_lag
+from cassandra_views.planning.shrink import find_withheld
 
 WAITING = (RepeatedFailure, ShrinkUnapproved)
 """Errors of views that wait for a person: another run would find the same."""
@@ -34,6 +35,7 @@ class ViewWork:
         error: why it could not be planned; steps are then only what takes old generations away.
         failures: runs in a row that failed for it; the last at ``failed_at``.
         lag: for how long a slide that is among the steps has been due.
+        withheld: the generation that ``ShrinkUnapproved`` is about.
         awaits_event: that slide is to be done when its base table is told to be written.
     """
 
@@ -45,6 +47,7 @@ class ViewWork:
     failed_at: datetime | None = None
     lag: timedelta = timedelta()
     awaits_event: bool = False
+    withheld: Generation | None = None
 
     @property
     def waits_for_person(self) -> bool:
@@ -69,7 +72,8 @@ class ViewWork:
 def judged(work: ViewWork, definition: ViewDefinition | None, record: ViewRecord | None, now: datetime) -> ViewWork:
     """Return the work with what file and registry say of when it had better be done."""
     if record is not None:
-        work = replace(work, failures=record.failures, failed_at=record.failed_at)
+        withheld = find_withheld(record) if isinstance(work.error, ShrinkUnapproved) else None
+        work = replace(work, failures=record.failures, failed_at=record.failed_at, withheld=withheld)
     window = definition.window if definition else None
     if window is not None and work.is_slide:
         lag = find_lag(definition, record, now)

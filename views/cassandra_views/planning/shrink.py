@@ -8,7 +8,7 @@ from math import ceil
 from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ShrinkUnapproved
-from cassandra_views.model.generation import Generation
+from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 
 
@@ -44,6 +44,12 @@ def find_min_rows(serving: Generation | None, definition: ViewDefinition, now: d
 def is_withheld(each: Generation, serving: Generation | None) -> bool:
     """Tell whether a generation was found too small beside the one that serves, and still waits for a person."""
     return serving is not None and each.compared_to == serving.number
+
+
+def find_withheld(record: ViewRecord) -> Generation | None:
+    """Return the generation that is built and waits for a person, since it holds far fewer rows than what serves."""
+    serving = (record.in_state(State.SERVING) or (None,))[-1]
+    return next((each for each in record.in_state(State.BUILT) if is_withheld(each, serving)), None)
 
 
 def shrink_error(view: ViewName, each: Generation, serving: Generation | None) -> ShrinkUnapproved:

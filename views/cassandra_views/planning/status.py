@@ -15,7 +15,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.planning.definition_diff import window_changes
 from cassandra_views.planning.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.planning.promise import find_lag
-from cassandra_views.planning.shrink import is_withheld, shrink_error
+from cassandra_views.planning.shrink import find_withheld, shrink_error
 
 CONDITIONS = (
     "serving",
@@ -233,7 +233,7 @@ def _condition(
         return "broken"
     if override and override.kind is OverrideKind.FROZEN:
         return "frozen"
-    if _find_withheld(record, newest) is not None:
+    if find_withheld(record) is not None:
         return "waiting"
     if record.in_state(State.BUILDING, State.BUILT):
         return "building"
@@ -254,17 +254,12 @@ def _condition(
     return "failed" if record.in_state(State.FAILED) or is_stuck else "pending"
 
 
-def _find_withheld(record: ViewRecord, newest: Generation | None) -> Generation | None:
-    """Return the generation that is built and waits, since it holds far fewer rows than what serves."""
-    return next((each for each in record.in_state(State.BUILT) if is_withheld(each, newest)), None)
-
-
 def _base_mark(definition: ViewDefinition, catalog: Catalog) -> str:
     return mark_of_base(catalog.find_table(definition.name.keyspace, definition.base))
 
 
 def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Generation | None, catalog: Catalog) -> str:
-    withheld = _find_withheld(record, newest)
+    withheld = find_withheld(record)
     if withheld is not None:
         error: ViewsError = shrink_error(record.name, withheld, newest)
     elif definition is not None and is_given_up(record, definition, _base_mark(definition, catalog)):
