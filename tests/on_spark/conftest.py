@@ -53,7 +53,6 @@ def spark() -> Iterator[Any]:
     """A Spark in this process."""
     from pyspark import SparkContext
 
-    home = os.environ.get("JAVA_HOME")
     # Jobs of some rows each: what Java's second compiler would gain in them it does not earn back.
     found = start("local[2]", {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}, connector_jars(print))
     yield found
@@ -63,8 +62,6 @@ def spark() -> Iterator[Any]:
     gateway.proc.stdin.close()
     gateway.proc.wait(30)
     SparkContext._gateway = SparkContext._jvm = None
-    if home is None:
-        del os.environ["JAVA_HOME"]
 
 
 @pytest.fixture(scope="package")

@@ -68,11 +68,10 @@ class Pipeline:
         moment = time.fromisoformat(text)
         return self.start + timedelta(days=day, hours=moment.hour, minutes=moment.minute, seconds=moment.second)
 
-    def read(self, platform: str, streamer: str, moment: datetime, count: int | None, ttl: int = 0) -> None:
+    def read(self, platform: str, streamer: str, moment: datetime, count: int | None) -> None:
         """Write a reading."""
         self.session.execute(
-            f"INSERT INTO {self.keyspace}.{platform}_live (streamer, timestamp, follower_count) VALUES (%s, %s, %s)"
-            + (f" USING TTL {ttl}" if ttl else ""),
+            f"INSERT INTO {self.keyspace}.{platform}_live (streamer, timestamp, follower_count) VALUES (%s, %s, %s)",
             (streamer, LIVE.text(moment), count),
         )
 

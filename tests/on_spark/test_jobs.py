@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -143,10 +142,10 @@ def test_a_range_is_one_job_and_the_same_as_its_intervals(plain: Pipeline) -> No
 
 def test_what_has_expired_keeps_the_rows_that_stand(plain: Pipeline) -> None:
     moment = plain.at("08:10")
-    plain.read("twitch", "ann", moment, 10, ttl=4)
+    plain.read("twitch", "ann", moment, 10)
     plain.read("twitch", "ann", moment + timedelta(seconds=1), 20)
     plain.run("live_to_minute", moment)
-    time.sleep(4.5)
+    plain.forget("twitch", "ann", moment)
     for task in ("live_to_minute", "minute_to_hour"):
         report = plain.run(task, moment if task == "live_to_minute" else plain.at("08:00"))
         assert plain.rows("minute") == {("ann", "08-10"): (None, None, 15, 15)}

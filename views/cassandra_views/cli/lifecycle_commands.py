@@ -31,6 +31,7 @@ from cassandra_views.cli.selection_options import (
     plan_nothing,
     selection_of,
 )
+from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import DropGeneration, Plan
@@ -336,7 +337,7 @@ def _carry_out(
     if format is Format.JSON:
         print_json({"done": done, "seconds": round(seconds, 3), "failures": failures})
     else:
-        out.print(f"[bold]{done} of {steps} steps done in {seconds:.1f} s.[/bold]")
+        out.print(f"[bold]{done} of {counted(steps, 'step')} done in {seconds:.1f} s.[/bold]")
     raise_last([*failed_bases.values(), *failed.values(), *refusals])
 
 
