@@ -91,7 +91,7 @@ class Dropped:
     reason: str
 
     def __str__(self) -> str:
-        return f"dropped {instant_text(self.at)} by {self.by}: {self.reason}"
+        return f"dropped {instant_text(self.at.replace(microsecond=0))} by {self.by}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
