@@ -92,13 +92,17 @@ class Decisions:
         }
         if kind is None:
             statics |= {"failures": None, "failed_at": None}
-        # The reason first: the row keeps none of a decision that ends another one.
-        self._ledger.intend(view, f"override {kind.value if kind else 'none'}", detail=reason)
+        if kind is None:
+            # The reason first: the row keeps none of a decision that ends another one.
+            self._ledger.intend(view, "override none", detail=reason)
         try:
-            return self._registry.change(record, view=statics)
+            changed = self._registry.change(record, view=statics)
         except ViewsError as error:
             self._ledger.note_failure(view, None, error)
             raise
+        if kind is not None:
+            self._ledger.tell(view, f"override {kind.value}", detail=reason)
+        return changed
 
     def note_failed_run(self, view: ViewName, error: str, *, project: str) -> ViewRecord:
         """Count one more failed run in a row; freeze the view where they are too many.
