@@ -40,10 +40,10 @@ Then, behind it, a Spark master reached over SSH on the loopback, a warm Spark, 
 minutes, hours and days, and creates, refreshes, audits and drops views as their files say. Every half minute it is
 told what has happened.
 
-Everything is kept in .views/demo of this checkout and removed at the end; each demo begins anew. Downloads are kept in
-.venv, .tools and your cache folder, as README.md lists. As root on Debian, OpenSSH is installed by apt-get where it is
-missing, unless --no-system-packages is given. From make, options
-are given as: make demo ARGS="--no-airflow --seconds 60"
+Everything is kept in .views/demo of this checkout and removed at the end; each demo starts from nothing. Downloads are
+kept in .venv, .tools and your cache folder, as README.md lists. As root on Debian, OpenSSH is installed by apt-get
+where it is missing, unless --no-system-packages is given. From make, options are given as:
+make demo ARGS="--no-airflow --seconds 60"
 """
 
 
