@@ -35,6 +35,7 @@ def shop(tmp_path: Path, server: Server, session: Session, keyspace: str) -> Ite
 @pytest.fixture
 def run(airflow: AirflowProcess, shop: Shop) -> Callable[..., Ran]:
     """Carry out a run of one of the shop's DAGs."""
+    airflow.call(acts.end_runs)
 
     def carry_out(dag_id: str, *, at: datetime | None = None, last: str | None = None, **conf: object) -> Ran:
         return airflow.call(acts.carry_out, shop.dags, dag_id, shop.variables, dict(conf), at=at, last=last)
