@@ -36,7 +36,7 @@ def test_a_view_is_dropped_by_a_click_on_airflows_page(browser: Browser, airflow
         expect(question).to_be_visible()
         assert serving.name in shop.physical_views()
         question.click()
-        expect(page.get_by_text("nobody reads it")).to_be_visible()
+        expect(page.get_by_text("Asked for by adam: nobody reads it")).to_be_visible()
         picture(page, "approval")
         page.get_by_role("button", name="Drop", exact=True).click()
         airflow.await_run(DAG, run_id)
