@@ -146,7 +146,7 @@ def replacement() -> Decision:
 @pytest.mark.parametrize("is_yes", [True, False])
 @EACH_FAILURE
 def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bool, failure: Failure) -> None:
-    deed = ground.journal.begin(replacement(), Policy(replacements_per_day=9999), now())
+    deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
 
     def answers() -> list[str]:
         return [line.event for line in ground.journal.lines_of(deed, now()) if line.event in ("approved", "refused")]
@@ -173,14 +173,14 @@ def test_a_deed_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Fa
         with suppress(Killed, HealingError):
             journal = ground.opened(session)
             journal.end(
-                journal.begin(replacement(), Policy(replacements_per_day=9999), now()), Outcome.DONE, "it is up"
+                journal.begin(replacement(), Policy(replacements_per_day=1000), now()), Outcome.DONE, "it is up"
             )
         if not session.is_over:
             break
         left = ground.record().under_way
         if left is not None:
             ground.journal.end(left, Outcome.WITHDRAWN, "who began it died")
-        deed = ground.journal.begin(replacement(), Policy(replacements_per_day=9999), now())
+        deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
         ground.journal.end(deed, Outcome.DONE, "it is up")
         assert ground.record().under_way is None
     assert at > 3
