@@ -42,7 +42,7 @@ def section(found: Sequence[tuple[str, float]]) -> Section:
         "ours is `built_at` in the registry; both clocks are the same machine's. The wait for batches older than the "
         "SUCCESS is inside, so this is an upper bound. A negative time: `system.built_views` of every member said so, "
         "and no batch was left, before the server had told the others its SUCCESS. First generations of several views "
-        "are awaited one after another and do not count here.",
+        "wait for each other and do not count here.",
         details=(
             Details(
                 title="Builds", head=("build", "seconds"), rows=tuple((name, f"{each:.2f}") for name, each in found)

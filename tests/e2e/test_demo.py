@@ -192,6 +192,33 @@ def test_the_small_demo_restarts_a_killed_cassandra_and_ends_by_itself(tmp_path:
     assert not DATA.exists()
 
 
+@pytest.mark.timeout(1800)
+def test_each_killed_process_of_the_whole_demo_is_restarted_and_a_second_death_ends_it(tmp_path: Path) -> None:
+    pytest.importorskip("airflow", reason="Airflow is not installed (it takes Python before 3.14)")
+    with running(tmp_path / "out") as demo:
+        demo.await_text(r"Everything runs after \d+ s\.")
+        parts = demo.process.children()
+        for number, each in enumerate(parts, start=1):
+            each.kill()
+            demo.await_that(lambda number=number: demo.text().count(" works again after ") == number, "restart")
+        ended = re.findall(
+            r"^(\S+) (?:was killed by SIGKILL|on \S+ ended)\. Its last lines:", demo.text(), re.MULTILINE
+        )
+        now = demo.process.children()
+        twice = next(each for each in now if "gunicorn" in " ".join(each.cmdline()))
+        demo.note_family()
+        twice.kill()
+        code = demo.process.wait(END_SECONDS)
+
+    assert {"Cassandra", "pages", "warm-spark"} < set(ended)
+    assert sum(name.startswith("airflow-") for name in ended) == 4
+    assert len(ended) == len(set(ended)) == len(parts)
+    assert code == 1, demo.text()
+    assert "for the second time" in demo.text()
+    assert demo.left() == []
+    assert not DATA.exists()
+
+
 def test_a_term_in_the_middle_ends_it_too(tmp_path: Path) -> None:
     with running(tmp_path / "out", "--no-airflow") as demo:
         demo.await_text("Keyspace and base tables")

@@ -9,7 +9,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from cassandra_views.lifecycle.reports import Report
+from cassandra_views.lifecycle.reports import Listener, Report
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import Plan
@@ -43,7 +43,13 @@ class Workshop:
         (self.folder / "views" / f"{name}.cql.j2").unlink()
 
     def manager(
-        self, session: Session | None = None, *, run: str | None = None, ddl_timeout_seconds: float = 15.0, **env: Any
+        self,
+        session: Session | None = None,
+        *,
+        run: str | None = None,
+        ddl_timeout_seconds: float = 15.0,
+        listener: Listener | None = None,
+        **env: Any,
     ) -> ViewManager:
         settings = Settings.resolve(start=self.folder, templates=self.folder, variables={})
         env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds, **env})
@@ -54,7 +60,7 @@ class Workshop:
             clock=lambda: self.now,
             author="tests",
             run=run,
-            listener=self.reports.append,
+            listener=listener or self.reports.append,
             audit_recheck_seconds=self.audit_recheck_seconds,
         )
 

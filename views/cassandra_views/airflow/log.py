@@ -25,7 +25,9 @@ class LogListener:
                 self._log.info("%s", " ".join(part for part in explain(report.step) if part))
             case StepDone():
                 tell = self._log.error if report.is_failed else self._log.info
-                tell("%s in %.1f s: %s", "failed" if report.is_failed else "done", report.seconds, report.text)
+                _sign, subject, _text = explain(report.step)
+                came = "failed" if report.is_failed else "done"
+                tell("%s: %s in %.1f s: %s", subject, came, report.seconds, report.text)
             case Progress():
                 if time.monotonic() - self._told_at >= TELL_SECONDS:
                     self._told_at = time.monotonic()

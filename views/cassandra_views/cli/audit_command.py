@@ -60,7 +60,7 @@ def audit(
         with line:
             outcome = manager.carry_out(plan)
     failures = dict(outcome.failures)
-    found = [_told(each, failures) for each in done]
+    found = [_told(each, failures) for each in sorted(done, key=lambda each: each.index)]
     if format is Format.JSON:
         print_json({"audits": found, "seconds": round(outcome.seconds, 3)})
     elif not found:

@@ -10,6 +10,7 @@ from rich.status import Status
 
 from cassandra_views.cli.output import err, shortened
 from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
+from cassandra_views.model.names import ViewName
 from cassandra_views.planning.explain import explain
 from cassandra_views.planning.status import stands_for
 
@@ -19,8 +20,8 @@ class ProgressLine:
 
     def __init__(self) -> None:
         self._status: Status | None = None
-        self._head = ""
-        self._told = ""
+        self._heads: dict[ViewName | None, str] = {}
+        """What each view is at: several are finished at once."""
 
     def __enter__(self) -> ProgressLine:
         if err.is_terminal:
@@ -39,8 +40,9 @@ class ProgressLine:
         match report:
             case StepBegun(index=index, count=count, step=step):
                 _sign, subject, text = explain(step)
-                self._head = f"[{index}/{count}] {subject}: {text.partition(': ')[0]}"
-                self._show(self._head)
+                head = f"[{index}/{count}] {subject}: {text.partition(': ')[0]}"
+                self._heads[getattr(step, "view", None)] = head
+                self._show(head)
             case StepDone(index=index, count=count, step=step, seconds=seconds, text=text, is_failed=is_failed):
                 _sign, subject, what = explain(step)
                 mark = "[red]failed[/red]" if is_failed else "[green]done[/green]"
@@ -51,10 +53,10 @@ class ProgressLine:
                         f"[{index}/", rf"\[{index}/"
                     )
                 )
-            case Progress(text=text, share=share, left_seconds=left):
+            case Progress(view=view, text=text, share=share, left_seconds=left):
                 shown = "" if share is None else f" {share:.0%}"
                 estimate = "" if left is None else f", about {stands_for(timedelta(seconds=left))} left"
-                self._show(f"{self._head}{shown}{estimate} {text}")
+                self._show(f"{self._heads.get(view, '')}{shown}{estimate} {text}")
             case Notice(text=text):
                 err.print(f"  [yellow]note[/yellow] {escape(text)}")
 

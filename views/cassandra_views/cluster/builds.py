@@ -188,6 +188,8 @@ def running_builds(database: Database, keyspace: str) -> tuple[str, ...]:
 def _progress(
     database: Database, keyspace: str, physical: str, members: list[Member], size: int
 ) -> dict[str, tuple[float, int]]:
+    if not members:
+        return {}
     answers = database.ask(
         "SELECT start_token, end_token, last_token, keys_built FROM system.view_builds_in_progress "
         "WHERE keyspace_name = %s AND view_name = %s",

@@ -38,14 +38,14 @@ def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
 
 def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
     """Read one physical view and its base table, which costs the same however many views there are."""
-    views = _named_rows(database, "views", "view_name", keyspace, physical)
+    views, view_columns = _read_by_name(database, "views", "view_name", keyspace, physical)
     if not views:
         return None
-    live = _live_view(views[0], _columns(database, keyspace, physical))
-    tables = _named_rows(database, "tables", "table_name", keyspace, live.base)
+    live = _live_view(views[0], view_columns)
+    tables, columns = _read_by_name(database, "tables", "table_name", keyspace, live.base)
     if not tables:
         return None
-    return live, _shape(keyspace, live.base, _columns(database, keyspace, live.base), tables[0])
+    return live, _shape(keyspace, live.base, columns, tables[0])
 
 
 def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
@@ -69,13 +69,15 @@ def _rows(database: Database, table: str, keyspace: str) -> list[Row]:
     return database.rows(f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ?", (keyspace,))
 
 
-def _named_rows(database: Database, table: str, column: str, keyspace: str, name: str) -> list[Row]:
-    query = f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ? AND {column} = ?"
-    return database.rows(query, (keyspace, name))
-
-
-def _columns(database: Database, keyspace: str, table: str) -> list[Column]:
-    return [_column(row) for row in _named_rows(database, "columns", "table_name", keyspace, table)]
+def _read_by_name(
+    database: Database, table: str, column: str, keyspace: str, name: str
+) -> tuple[list[Row], list[Column]]:
+    """Return the row of a table or view, and its columns."""
+    query = "SELECT * FROM system_schema.{} WHERE keyspace_name = ? AND {} = ?"
+    rows, columns = database.rows_of_each(
+        [(query.format(table, column), (keyspace, name)), (query.format("columns", "table_name"), (keyspace, name))]
+    )
+    return rows, [_column(row) for row in columns]
 
 
 def _live_view(row: Row, columns: list[Column]) -> LiveView:

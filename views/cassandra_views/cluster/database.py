@@ -90,14 +90,31 @@ class Database:
         Raises:
             ClusterError: the cluster did not answer, or refused.
         """
-        statement = self._bound(query, values, consistency)
-        statement.retry_policy = ReadRetry()
-        statement.is_idempotent = True
+        statement = self._read(query, values, consistency)
         with explained("a read failed"):
             try:
                 return self._run(statement, timeout_seconds=(timeout_seconds or self.timeout_seconds) / 2)
             except OperationTimedOut:  # a node that hangs; the next statement goes to another one
                 return self._run(statement, timeout_seconds=timeout_seconds)
+
+    def rows_of_each(self, reads: Iterable[tuple[str, Sequence[Any]]]) -> list[list[Row]]:
+        """Run several reads at the same time, and return the rows of each; errors as ``rows``."""
+        reads = list(reads)
+        futures = [
+            self.session.execute_async(
+                self._read(query, values, ConsistencyLevel.LOCAL_QUORUM),
+                timeout=self.timeout_seconds / 2,
+                **self.profile_options,
+            )
+            for query, values in reads
+        ]
+        found = []
+        for (query, values), future in zip(reads, futures, strict=True):
+            try:
+                found.append(_plain(future.result()))
+            except DRIVER_ERRORS:
+                found.append(self.rows(query, values))
+        return found
 
     def write(self, query: str, values: Sequence[Any] = ()) -> None:
         """Run a plain write at LOCAL_QUORUM.
@@ -189,6 +206,12 @@ class Database:
             bound.serial_consistency_level = ConsistencyLevel.SERIAL
             bound.retry_policy = FallthroughRetryPolicy()
         return bound
+
+    def _read(self, query: str, values: Sequence[Any], consistency: int) -> BoundStatement | SimpleStatement:
+        statement = self._bound(query, values, consistency)
+        statement.retry_policy = ReadRetry()
+        statement.is_idempotent = True
+        return statement
 
     def _prepare(self, query: str) -> Any:
         """Prepare a statement on some node; a node that hangs is passed over, and the next one asked."""

@@ -6,6 +6,7 @@ has a TTL, the number does not: a TTL on the whole row would delete the number w
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ class Lease:
         self._quiet = ddl_timeout_seconds if quiet_seconds is None else quiet_seconds
         self._on_wait = on_wait
         self._given_back: int | None = None
+        self._lock = threading.Lock()
         self.ttl_seconds = int(ddl_timeout_seconds + margin_seconds)
         self.wait_seconds = 3.0 * self.ttl_seconds + 60.0
 
@@ -74,11 +76,12 @@ class Lease:
         Raises:
             LeaseHeld: others kept it for longer than three of its lifetimes and a minute.
         """
-        lease = self._take()
-        try:
-            yield lease
-        finally:
-            self._give_back(lease)
+        with self._lock:  # threads of one run come one after another, and wait here rather than for the cluster
+            lease = self._take()
+            try:
+                yield lease
+            finally:
+                self._give_back(lease)
 
     def _read(self) -> tuple[str | None, int, int]:
         rows = self._database.rows(

@@ -26,6 +26,7 @@ from cassandra_views.model.term import At, Literal, Term
 _STARTS = ("view_file", "table_file", "where_file", "term_file", "type_file")
 
 
+@lru_cache(maxsize=1024)
 def parse_view(text: str, *, file: str = "<text>", line_offset: int = 0) -> ViewStatement:
     """Return the one CREATE MATERIALIZED VIEW that the text holds.
 

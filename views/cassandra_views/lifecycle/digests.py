@@ -50,15 +50,16 @@ class Digest:
     def __init__(self) -> None:
         self.rows = 0
         self.samples: list[Any] = []
-        self._sums = [0] * BUCKETS
+        self._sums: dict[int, int] = {}
 
     def add(self, part: RangeDigest) -> None:
         """Take the digest of a range."""
         self.rows += part.rows
         self.samples += part.samples
         for bucket, value in part.sums.items():
-            self._sums[bucket] = (self._sums[bucket] + value) & _WORD
+            self._sums[bucket] = (self._sums.get(bucket, 0) + value) & _WORD
 
     def differing(self, other: Digest) -> list[int]:
         """Return the buckets that differ."""
-        return [bucket for bucket in range(BUCKETS) if self._sums[bucket] != other._sums[bucket]]
+        ours, theirs = self._sums, other._sums
+        return sorted(bucket for bucket in ours.keys() | theirs.keys() if ours.get(bucket, 0) != theirs.get(bucket, 0))

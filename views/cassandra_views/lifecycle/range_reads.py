@@ -20,8 +20,8 @@ from cassandra.protocol import ReadTimeoutErrorMessage
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
 _RANGES = 64
-_FEW_ROWS, _SOON_SECONDS = 50, 0.1
-"""A first range with no more rows, read within this time, is that of a small table: the rest is read in few ranges."""
+_FEW_ROWS, _SOON_SECONDS = 50, 0.05
+"""A first range with no more rows, read within this time, is that of a small table: the rest is read as one range."""
 _READERS = 4
 _PARTS = 8
 _SPLITS = 5
@@ -125,7 +125,7 @@ def read_ranges(
                         sink, seconds = future.result()
                         if rest is not None:
                             is_small = rows_of.get(key, 0) <= _FEW_ROWS and seconds <= _SOON_SECONDS
-                            todo.extend(rest.split(_READERS if is_small else len(others)))
+                            todo.extend(rest.split(1 if is_small else len(others)))
                             rest = None
                         done += span.share
                         yield sink

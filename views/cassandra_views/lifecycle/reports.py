@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -59,3 +60,34 @@ Listener = Callable[[Report], None]
 
 def silent(report: Report) -> None:
     """Listen to nothing."""
+
+
+class Halted(BaseException):
+    """The run is being ended; the thread that gets this goes on with nothing."""
+
+
+class SharedListener:
+    """A listener that several threads of a run tell, one at a time.
+
+    Once it is halted, each thread ends at its next report: an interrupted run waits for no build and no audit.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._is_halted = False
+
+    def __call__(self, report: Report) -> None:
+        """Pass a report on.
+
+        Raises:
+            Halted: the run is being ended.
+        """
+        with self._lock:
+            if self._is_halted:
+                raise Halted
+            self._listener(report)
+
+    def halt(self) -> None:
+        """Let every thread end at its next report."""
+        self._is_halted = True

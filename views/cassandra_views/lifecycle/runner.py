@@ -7,10 +7,13 @@ be made stops only the views that stand on it.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import assert_never
 
 from cassandra_views.cluster.database import Database
@@ -22,7 +25,7 @@ from cassandra_views.lifecycle.base_steps import BaseSteps
 from cassandra_views.lifecycle.build_steps import BuildSteps
 from cassandra_views.lifecycle.ledger import Ledger
 from cassandra_views.lifecycle.quiet import QuietLease
-from cassandra_views.lifecycle.reports import Listener, StepBegun, StepDone, silent
+from cassandra_views.lifecycle.reports import SharedListener, StepBegun, StepDone
 from cassandra_views.lifecycle.serve_steps import ServeSteps
 from cassandra_views.lifecycle.waiting import BuildWait
 from cassandra_views.model.errors import ViewsError
@@ -43,6 +46,11 @@ from cassandra_views.model.steps import (
     Step,
     SweepOrphan,
 )
+
+FINISHING = (AwaitBuild, AuditGeneration, ServeGeneration)
+"""What follows the statements of a plan. It is done for several views at once: it sends no DDL, which would start the
+running builds of its keyspace anew."""
+VIEWS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +74,28 @@ class Outcome:
         return tuple(error for _subject, error in (*self.base_failures, *self.failures))
 
 
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What has come of a run so far; several threads add to it."""
+
+    count: int
+    done: int = 0
+    failures: dict[ViewName, ViewsError] = field(default_factory=dict)
+    base_failures: dict[str, ViewsError] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add_done(self) -> None:
+        with self._lock:
+            self.done += 1
+
+
 class Runner:
     """Runs plans against one cluster and registry.
 
     Args:
         clock: aware UTC; written into the registry.
-        build_wait: how builds are awaited.
+        listener: is told from several threads; an interrupted run halts it.
+        build_wait: how builds are awaited; tells the same listener.
         audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
     """
 
@@ -82,8 +106,8 @@ class Runner:
         ddl: Ddl,
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        listener: Listener = silent,
-        build_wait: BuildWait | None = None,
+        listener: SharedListener,
+        build_wait: BuildWait,
         audit_recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self._listener = listener
@@ -97,7 +121,7 @@ class Runner:
             self._ledger,
             clock=clock,
             listener=listener,
-            build_wait=build_wait or BuildWait(database, listener),
+            build_wait=build_wait,
             audit_recheck_seconds=audit_recheck_seconds,
         )
         self._audit = AuditSteps(
@@ -120,45 +144,69 @@ class Runner:
             if isinstance(step, DropGeneration):
                 # A build that is dropped anyway is nothing to wait for.
                 self._quiet.ignore(step.view.keyspace, step.view.physical(step.number))
-        failures: dict[ViewName, ViewsError] = {}
-        base_failures: dict[str, ViewsError] = {}
-        done = 0
-        for index, step in enumerate(plan.steps, start=1):
+        found = _Found(count=len(plan.steps))
+        numbered = enumerate(plan.steps, start=1)
+        for is_finishing, steps in groupby(numbered, key=lambda each: isinstance(each[1], FINISHING)):
+            if is_finishing:
+                self._finish(found, steps)
+            else:
+                self._run_steps(found, steps)
+        return Outcome(
+            done=found.done,
+            failures=tuple((view, found.failures[view]) for view in plan.views if view in found.failures),
+            seconds=time.monotonic() - begun,
+            base_failures=tuple(found.base_failures.items()),
+        )
+
+    def _finish(self, found: _Found, steps: Iterable[tuple[int, Step]]) -> None:
+        """Await, audit and serve views side by side, each view's steps in their order."""
+        by_view: dict[ViewName | None, list[tuple[int, Step]]] = {}
+        for index, step in steps:
+            by_view.setdefault(_view(step), []).append((index, step))
+        if len(by_view) == 1:
+            self._run_steps(found, *by_view.values())
+            return
+        with ThreadPoolExecutor(max_workers=VIEWS_AT_ONCE, thread_name_prefix="finish") as pool:
+            futures = [pool.submit(self._run_steps, found, each) for each in by_view.values()]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                self._listener.halt()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _run_steps(self, found: _Found, steps: Iterable[tuple[int, Step]]) -> None:
+        for index, step in steps:
             view = _view(step)
-            if view is not None and view in failures:
+            if view is not None and view in found.failures:
                 continue
             started = time.monotonic()
-            self._listener(StepBegun(index=index, count=len(plan.steps), step=step))
+            self._listener(StepBegun(index=index, count=found.count, step=step))
             text, failed = "", False
             try:
-                _refuse_without_base(step, base_failures)
+                _refuse_without_base(step, found.base_failures)
                 text = self._carry_out(step)
-                done += 1
+                found.add_done()
             except ViewsError as error:
                 text, failed = error.what, True
                 if view is not None:
-                    failures[view] = error
+                    found.failures[view] = error
                     self._ledger.note_failure(view, getattr(step, "number", None), error)
                 elif base := _base(step):
-                    base_failures[base] = error
+                    found.base_failures[base] = error
                 else:
                     raise
             self._listener(
                 StepDone(
                     index=index,
-                    count=len(plan.steps),
+                    count=found.count,
                     step=step,
                     seconds=time.monotonic() - started,
                     text=text,
                     is_failed=failed,
                 )
             )
-        return Outcome(
-            done=done,
-            failures=tuple(failures.items()),
-            seconds=time.monotonic() - begun,
-            base_failures=tuple(base_failures.items()),
-        )
 
     def _carry_out(self, step: Step) -> str:
         match step:

@@ -14,7 +14,7 @@ from cassandra_views.cluster.preflight import ClusterFacts, check_cluster, check
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.cluster.registry_upgrade import upgrade_registry
-from cassandra_views.lifecycle.reports import Listener, Notice
+from cassandra_views.lifecycle.reports import Listener, Notice, SharedListener
 from cassandra_views.lifecycle.runner import Outcome, Runner
 from cassandra_views.lifecycle.waiting import BuildWait
 from cassandra_views.model.errors import ConfigurationError, StalePlan
@@ -86,7 +86,7 @@ class Work:
         """
         number = self._registry.schema_number()
         if number is not None and number < SCHEMA_NUMBER:
-            upgrade_registry(self._database, self._ddl(), self._registry.keyspace, number)
+            upgrade_registry(self._database, self._ddl(self._listener), self._registry.keyspace, number)
             text = f"the registry {self._registry.keyspace} had schema {number} and has {SCHEMA_NUMBER} now"
             self._listener(Notice(text=text))
 
@@ -111,9 +111,9 @@ class Work:
                     f"{address} is no member of the ring", next=f"The members are {', '.join(members)}"
                 )
 
-    def _ddl(self) -> Ddl:
+    def _ddl(self, listener: Listener) -> Ddl:
         def tell(text: str) -> None:
-            self._listener(Notice(text=text))
+            listener(Notice(text=text))
 
         lease = Lease(
             self._database,
@@ -125,15 +125,15 @@ class Work:
         return Ddl(self._database, lease, timeout_seconds=self._ddl_timeout, on_warning=tell)
 
     def _runner(self, without: Collection[str]) -> Runner:
-        wait = BuildWait(
-            self._database, self._listener, timeout_seconds=self._build_timeout, without=frozenset(without)
-        )
+        listener = SharedListener(self._listener)
         return Runner(
             self._database,
             self._registry,
-            self._ddl(),
+            self._ddl(listener),
             clock=self._clock,
-            listener=self._listener,
-            build_wait=wait,
+            listener=listener,
+            build_wait=BuildWait(
+                self._database, listener, timeout_seconds=self._build_timeout, without=frozenset(without)
+            ),
             audit_recheck_seconds=self._audit_recheck,
         )
