@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def test_the_site_is_built_from_a_clone(checkout: Path) -> None:
     site = checkout / "build" / "docs" / "site"
     assert "<title>cassandra-views</title>" in (site / "index.html").read_text(encoding="utf-8")
     assert (site / "docs" / "guides" / "operator.html").exists()
+    # What a forge shows as a list or table without an empty line before it would be plain text here.
+    pages = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    assert [
+        path.name for path, page in pages.items() if re.search(r"<p>(?:(?!</p>).)*\n(?:- |\|)", page, re.DOTALL)
+    ] == []
     status = subprocess.run(["git", "status", "--short"], cwd=checkout, capture_output=True, text=True, check=True)
     assert "??" not in status.stdout
     assert not (checkout / ".venv").exists()
