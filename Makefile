@@ -9,7 +9,7 @@ UV_RUN = UV="$$(sh scripts/uv.sh)" && "$$UV" run --quiet --frozen
 # A Python that uv itself fetches stays in the checkout too.
 export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.tools/python
 
-.PHONY: help demo demo-rollups test unit lint format bench install install-system clean
+.PHONY: help demo demo-rollups test unit lint format docs bench install install-system clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,8 +47,12 @@ lint: ## ruff, mypy, shellcheck and the import contracts
 format: ## Format the code
 	@$(UV_RUN) ruff check --fix . ; $(UV_RUN) ruff format .
 
+# In an environment of its own: the site needs no package of the program.
+docs: ## Build the site of the documentation into build/docs/site; a dead link is an error
+	@UV="$$(sh scripts/uv.sh)" && "$$UV" run --quiet --isolated --frozen --only-group docs python scripts/docs_site.py
+
 bench: install ## Measure the figures of docs/benchmarks.md
 	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.first_apply && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing
 
-clean: ## Remove what make installed and what the demo left
-	rm -rf .venv .tools .views
+clean: ## Remove what make installed and built, and what the demo left
+	rm -rf .venv .tools .views build

@@ -123,7 +123,7 @@ def _options(command: Any) -> str:
 def _value(parameter: Any) -> str:
     kind = parameter.type_descriptor.annotation
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return "\\|".join(str(each.value) for each in kind)
+        return "{" + ",".join(str(each.value) for each in kind) + "}"
     return str(parameter.metavar or ("N" if kind is int else parameter.name.upper()))
 
 

@@ -1,4 +1,4 @@
-"""Make the pictures of the README from real output: python docs/images/make.py
+"""Draw the terminal of the README from real output: python docs/images/refresh.py
 
 Starts an embedded Cassandra, runs the commands below in this process, and records what they print.
 """
@@ -21,7 +21,7 @@ from cassandra_views.cli import main
 from cassandra_views.cli.output import Output
 from cassandra_views.cluster.connect import connected
 
-FOLDER = Path(__file__).parent
+PICTURE = Path(__file__).with_suffix(".svg")
 WIDTH = 140
 
 
@@ -49,7 +49,7 @@ def run(console: Output, *arguments: str, shown: str = "") -> None:
 
 
 def make() -> None:
-    """Make every picture."""
+    """Draw the picture."""
     now = datetime.now(UTC)
     with (
         tempfile.TemporaryDirectory() as home,
@@ -77,7 +77,7 @@ def make() -> None:
         picture = console.export_svg(title="A window slides: the next generation is built, audited, then served")
         # A picture that loads fonts from elsewhere is blocked, or tells others who looks at it.
         picture = re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.DOTALL)
-        (FOLDER / "refresh.svg").write_text(picture, encoding="utf-8")
+        PICTURE.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
