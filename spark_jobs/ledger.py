@@ -16,7 +16,8 @@ from typing import Any
 from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import SimpleStatement
 
-from cassandra_views.cluster.database import Database, explained
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import explained
 from cassandra_views.model.names import quoted, table_id
 from spark_jobs.freshness import Digest, Entry
 from spark_jobs.requests import Reads, Writes

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.model.names import nearest
 from spark_jobs.errors import JobError
 from spark_jobs.ledger import TABLE

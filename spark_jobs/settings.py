@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 
 CONNECT = "127.0.0.1:15002"
 """Where the warm server is looked for unless told otherwise."""

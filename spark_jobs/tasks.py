@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import Database
+from cassandra_client.connect import connected
+from cassandra_client.database import Database
 from spark_jobs.categories import CATEGORIES, table_of
 from spark_jobs.errors import JobError
 from spark_jobs.interval import Interval

@@ -10,6 +10,8 @@ from functools import partial
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Session
 
+from cassandra_client.connect import tls_context
+from cassandra_client.errors import ClusterError
 from cassandra_healing.errors import HealingError
 from cassandra_healing.healer.hands import Hands
 from cassandra_healing.healer.healer import Healer
@@ -17,8 +19,6 @@ from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.normal import Connect, connect_alone
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
-from cassandra_views.cluster.connect import tls_context
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.project.config import Settings
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cassandra_client.errors import Place, ViewsError
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.catalog import Mark
-from cassandra_views.model.errors import Place, ViewsError
 from cassandra_views.model.generation import MOVES, Serving, State
 from cassandra_views.model.names import (
     PHYSICAL_NAME_LIMIT,

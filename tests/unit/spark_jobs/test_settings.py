@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from spark_jobs.errors import JobError
 from spark_jobs.session import answers, cassandra_options, first_line, java_home, spark_options, start
 from spark_jobs.settings import Settings, host_and_port

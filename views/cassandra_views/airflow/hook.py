@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from cassandra import ConsistencyLevel
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.connect import connected
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.names import nearest
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _KNOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a cluster is reached, as ``cluster.connect.connected`` takes it."""
+    """How a cluster is reached, as ``cassandra_client.connect.connected`` takes it."""
 
     contact_points: tuple[str, ...]
     port: int = 9042
@@ -194,7 +194,7 @@ class ViewsHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the cluster answers, for the button in the UI."""
-        from cassandra_views.model.errors import ViewsError
+        from cassandra_client.errors import ViewsError
 
         try:
             with self.session() as session:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ViewsError, ended
 from cassandra_views.cli.context import Format, FormatOption, Options, Wide, help_of, opened, options_of
 from cassandra_views.cli.output import coloured, err, out, print_json, shortened, table_of
 from cassandra_views.cli.service_lines import plain_services, show_services
-from cassandra_views.model.errors import ViewsError, ended
 
 if TYPE_CHECKING:
     from cassandra_healing.healer.progress import Progress

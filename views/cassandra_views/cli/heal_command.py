@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ClusterError, ViewsError, ended
 from cassandra_views.cli.cluster_command import Reason, said, show
 from cassandra_views.cli.context import Format, FormatOption, Options, help_of, opened, options_of
 from cassandra_views.cli.output import err
 from cassandra_views.cli.service_lines import heal_services
-from cassandra_views.model.errors import ClusterError, ViewsError, ended
 
 if TYPE_CHECKING:
     from cassandra_healing.healer.healer import Healer

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ended
 from cassandra_views.cli.output import coloured, err, out, table_of
-from cassandra_views.model.errors import ended
 from cassandra_views.planning.words import age_text
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cassandra_views.cluster.database import Database, explained
-from cassandra_views.cluster.raw_rows import RawRows
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import explained
+from cassandra_client.raw_rows import RawRows
 from cassandra_views.model.names import quoted
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
 

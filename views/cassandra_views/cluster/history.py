@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from cassandra.util import datetime_from_uuid1
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.model.names import ViewName, quoted
 
 

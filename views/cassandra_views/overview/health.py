@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel, Unauthorized
 
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import driver_text
 from cassandra_views.cluster.builds import running_builds
-from cassandra_views.cluster.database import Database, driver_text
 from cassandra_views.cluster.lease import RESOURCE
 from cassandra_views.cluster.members import read_members
 from cassandra_views.cluster.registry import Registry

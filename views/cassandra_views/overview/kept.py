@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_healing.errors import HealingError
 from cassandra_healing.judge import judge
 from cassandra_healing.keeping.history import History
@@ -19,9 +21,7 @@ from cassandra_healing.record import Record
 from cassandra_healing.services.judge import judge as judge_service
 from cassandra_healing.services.model import ServiceHealth, ServiceLook
 from cassandra_healing.session import ClusterSession
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
 
 LINES = 10

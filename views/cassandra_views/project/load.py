@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cassandra_client.errors import Place
 from cassandra_views.model.definition import (
     DEFAULT_MIN_ROWS_PERCENT,
     BrokenTable,
@@ -16,7 +17,7 @@ from cassandra_views.model.definition import (
     TableDefinition,
     ViewDefinition,
 )
-from cassandra_views.model.errors import Place, ProjectError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName, keyspace_fault, quoted
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
 from cassandra_views.project.config import Settings

@@ -11,7 +11,7 @@ from datetime import datetime
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.driver_errors import DRIVER_ERRORS, driver_text
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text
 from cassandra_views.model.errors import BadRead, ReadError, ViewNotFound, ViewNotReady
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.names import ViewName, nearest, quoted

@@ -14,8 +14,8 @@ from contextlib import ExitStack
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.model.errors import ClusterError, ViewsError
+from cassandra_client.connect import connected
+from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.project.config import Settings
 
 _REST_SECONDS = 1.0

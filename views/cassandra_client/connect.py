@@ -19,8 +19,8 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 
-from cassandra_views.cluster.database import advice, driver_text
-from cassandra_views.model.errors import ClusterError, ConfigurationError
+from cassandra_client.driver_errors import advice, driver_text
+from cassandra_client.errors import ClusterError, ConfigurationError
 
 
 @contextmanager

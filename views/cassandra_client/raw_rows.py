@@ -16,8 +16,8 @@ from cassandra.cqltypes import BytesType
 from cassandra.protocol import ProtocolHandler, ResultMessage
 from cassandra.query import BoundStatement, tuple_factory
 
-from cassandra_views.cluster.database import NODES_PROFILE, Database
-from cassandra_views.cluster.retry import ReadRetry
+from cassandra_client.database import NODES_PROFILE, Database
+from cassandra_client.retry import ReadRetry
 
 RawRow = tuple[bytes | None, ...]
 """One row; a null is None, and an empty value is ``b""``."""

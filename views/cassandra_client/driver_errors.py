@@ -22,7 +22,7 @@ from cassandra import (
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionBusy, ConnectionException
 
-from cassandra_views.model.errors import ClusterError, ViewsError
+from cassandra_client.errors import ClusterError, ViewsError
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, wire.ErrorMessage, ConnectionException, ConnectionBusy)
 """What a statement can raise; all but the first stand outside the driver's own root. A connection's own

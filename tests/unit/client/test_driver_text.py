@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cassandra.cluster import NoHostAvailable
 
-from cassandra_views.cluster.driver_errors import driver_text
+from cassandra_client.driver_errors import driver_text
 
 
 def test_a_cluster_of_which_no_host_could_be_tried_is_told() -> None:

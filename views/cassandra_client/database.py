@@ -13,22 +13,10 @@ from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
-from cassandra_views.cluster.driver_errors import DRIVER_ERRORS, advice, driver_text, explained, is_unknown_table
-from cassandra_views.cluster.retry import ReadRetry
+from cassandra_client.driver_errors import DRIVER_ERRORS, explained
+from cassandra_client.retry import ReadRetry
 
 Row = dict[str, Any]
-
-__all__ = [
-    "DRIVER_ERRORS",
-    "NODES_PROFILE",
-    "Answer",
-    "Database",
-    "Row",
-    "advice",
-    "driver_text",
-    "explained",
-    "is_unknown_table",
-]
 
 NODES_PROFILE = "cassandra_views.nodes"
 
