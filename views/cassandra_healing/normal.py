@@ -9,15 +9,14 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
-from cassandra import OperationTimedOut, Timeout, Unavailable
+from cassandra import Timeout, Unavailable
 from cassandra.auth import AuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.connection import ConnectionBusy, ConnectionException
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import FallthroughRetryPolicy, WhiteListRoundRobinPolicy
 from cassandra.query import dict_factory
 
+from cassandra_client.driver_errors import NO_ANSWER, short
 from cassandra_healing.errors import HealingError
-from cassandra_healing.session import short
 
 
 class NotNormal(HealingError):
@@ -28,7 +27,7 @@ Connect = Callable[[str], AbstractContextManager[Session]]
 """Opens a session that speaks to the node of this address and to no other."""
 
 # Others are mistakes of ours, and no news of the node.
-_AWAY: Final = (NoHostAvailable, OperationTimedOut, ConnectionException, ConnectionBusy, Unavailable, Timeout, OSError)
+_AWAY: Final = (*NO_ANSWER, Unavailable, Timeout, OSError)
 
 _PEERS: Final = 3
 """How many peers are asked: in a large cluster each of them hears what all hear."""

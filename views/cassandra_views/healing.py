@@ -11,8 +11,6 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Session
 
 from cassandra_client.connect import tls_context
-from cassandra_client.errors import ClusterError
-from cassandra_healing.errors import HealingError
 from cassandra_healing.healer.hands import Hands
 from cassandra_healing.healer.healer import Healer
 from cassandra_healing.keeping.journal import Journal
@@ -20,18 +18,6 @@ from cassandra_healing.normal import Connect, connect_alone
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
 from cassandra_views.project.config import Settings
-
-
-@contextmanager
-def told_as_ours() -> Iterator[None]:
-    """Let errors of healing be errors of this package.
-
-    Raises: ClusterError: with the same four parts.
-    """
-    try:
-        yield
-    except HealingError as error:
-        raise ClusterError(error.what, on=error.on, remains=error.remains, next=error.next) from error
 
 
 @contextmanager
