@@ -108,11 +108,7 @@ def cassandra(settings: Settings) -> Iterator[Session]:
         local_dc=settings.local_dc,
         username=settings.username,
         password=settings.password,
-        is_tls=settings.is_tls,
-        tls_ca=settings.tls_ca,
-        tls_cert=settings.tls_cert,
-        tls_key=settings.tls_key,
-        check_hostname=settings.check_hostname,
+        tls=settings.tls,
     ) as session:
         yield session
 

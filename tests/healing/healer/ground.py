@@ -19,6 +19,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from cassandra_client.connect import connect_alone
 from cassandra_client.errors import ClusterError
 from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.line import Line
@@ -26,7 +27,6 @@ from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import NodeFolder
 from cassandra_healing.local.sight import Status
-from cassandra_healing.normal import connect_alone
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from tests.healing.on_cluster.ledger import Ledger

@@ -113,26 +113,10 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
         ConfigurationError: there is none.
         ClusterError: it does not answer, or the credentials are wrong.
     """
-    from cassandra_client.connect import connected
+    from cassandra_views.project.session import session_of
 
     settings = targeted(options)
-    env = settings.env
-    tls = env.tls
-    with (
-        _with_log_of_own_server(settings),
-        connected(
-            env.contact_points,
-            port=env.port,
-            local_dc=env.local_dc,
-            username=env.username,
-            password=settings.password,
-            is_tls=tls is not None,
-            tls_ca=tls.ca if tls else None,
-            tls_cert=tls.cert if tls else None,
-            tls_key=tls.key if tls else None,
-            check_hostname=tls.check_hostname if tls else True,
-        ) as session,
-    ):
+    with _with_log_of_own_server(settings), session_of(settings) as session:
         yield session, settings
 
 
