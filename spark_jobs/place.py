@@ -58,6 +58,6 @@ def look(database: Database, *, keyspace: str, registry: str, needed: Iterable[s
     found = database.rows(query, (registry,))
     return Place(
         lifetimes=lifetimes,
-        has_ledger=TABLE in seconds,
+        has_ledger=TABLE.name in seconds,
         has_registry=any(row["table_name"] == "views" for row in found),
     )

@@ -14,11 +14,11 @@ from cassandra_client.connect import connected
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_client.errors import ViewsError
+from cassandra_client.names import table_id
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.lease import Lease
 from cassandra_views.model.errors import LeaseHeld, StalePlan
-from cassandra_views.model.names import table_id
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
 pytestmark = pytest.mark.slow

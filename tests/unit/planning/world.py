@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, assert_never
 
 from cassandra_client.errors import Place
+from cassandra_client.names import table_id
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.model.catalog import Catalog, LiveView, Mark
@@ -26,7 +27,7 @@ from cassandra_views.model.generation import (
     State,
     ViewRecord,
 )
-from cassandra_views.model.names import ViewName, parse_physical, table_id
+from cassandra_views.model.names import ViewName, parse_physical
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,

@@ -18,8 +18,8 @@ from cassandra import ConsistencyLevel
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
 from cassandra_views.model.errors import LeaseHeld
-from cassandra_views.model.names import quoted
 
 RESOURCE = "cluster"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, dict_factory
 
-from cassandra_views.model.names import quoted
+from cassandra_client.names import quoted
 from cassandra_views.read.canonical import canonical_bytes
 from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
 from cassandra_views.read.lossless import LosslessSession, lossless
