@@ -232,19 +232,19 @@ class Database:
 
     def _run(self, statement: Any, *, timeout_seconds: float | None = None) -> list[Row]:
         found = self.session.execute(statement, timeout=timeout_seconds or self.timeout_seconds, **self.profile_options)
-        return _plain(found)
+        return dict_rows(found)
 
 
 def rows_of(future: ResponseFuture) -> list[Row]:
     """Wait for the rows of a statement that was sent, all pages; the driver's errors come through."""
-    return _plain(future.result())
+    return dict_rows(future.result())
 
 
 def _stop_watch(ended: list[float]) -> Callable[[Any], None]:
     return lambda _result: ended.append(time.monotonic())
 
 
-def _plain(found: Any) -> list[Row]:
+def dict_rows(found: Any) -> list[Row]:
     """Return rows as dicts, whatever row factory the session has."""
     names = found.column_names or []
     return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]

@@ -1,7 +1,7 @@
 """The errors that every part builds on: one root, its text in four parts, and those of reaching a cluster.
 
-What failed and on what, what state remains, what to do next (design 5.12). Library code raises; only the command line
-prints and exits.
+What failed and on what, what state remains, what to do next (design 5.12). The root is here, below all that raises
+errors, so that one ``except ViewsError`` catches them. Library code raises; only the command line prints and exits.
 """
 
 from __future__ import annotations
