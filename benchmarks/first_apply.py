@@ -22,8 +22,8 @@ from benchmarks.page import Page, run
 from benchmarks.report import Details, Figure, Section, judged
 from benchmarks.stage import Tell
 from benchmarks.stats import Ratios
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.connect import connected
 from cassandra_views.manager import ViewManager
 
 ADDRESS = "127.0.22.1"

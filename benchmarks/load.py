@@ -28,9 +28,9 @@ from cassandra.cluster import Session
 
 from benchmarks.data import COLUMNS, KEYSPACE, MINUTE, row_values, streamer_name
 from benchmarks.stats import Outcome, Records, outcome_of
+from cassandra_client.connect import connected
+from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_views import ViewReader, ViewsError
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import DRIVER_ERRORS
 from followers.writes import prepare_insert
 
 THREADS = 48

@@ -17,7 +17,6 @@ from rich.markup import escape
 from benchmarks.machine import busy_share
 from benchmarks.report import Section, Verdict, details_table, figure_table, markdown
 from cassandra_embedded import EmbeddedError
-from cassandra_healing.errors import HealingError
 from cassandra_views import ViewsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,5 +95,5 @@ def run(main: Callable[..., Any]) -> None:
     app.command()(main)
     try:
         app()
-    except (ViewsError, EmbeddedError, HealingError, RuntimeError) as error:
+    except (ViewsError, EmbeddedError, RuntimeError) as error:
         sys.exit(f"benchmarks: {error}\nNothing more was written.")

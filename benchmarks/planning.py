@@ -21,10 +21,10 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from cassandra_client.connect import connected
+from cassandra_client.database import Database
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements
 from cassandra_views.manager import ViewManager

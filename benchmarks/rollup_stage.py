@@ -17,9 +17,9 @@ from typing import Any
 from cassandra.cluster import Session
 
 from benchmarks.stage import Tell
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import ViewManager
-from cassandra_views.cluster.connect import connected
 from followers.demo.acts import make_tables
 from followers.history import Span
 from followers.load import load_history

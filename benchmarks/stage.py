@@ -13,11 +13,11 @@ from cassandra.cluster import Session
 from rich.markup import escape
 
 from benchmarks.data import KEYSPACE, create_table, load_rows, served_minutes
+from cassandra_client.connect import connected
+from cassandra_client.errors import ClusterError
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import ViewManager
-from cassandra_views.cluster.connect import connected
 from cassandra_views.lifecycle.reports import Report
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.generation import Generation, State
 
 TEMPLATES = Path(__file__).resolve().parent / "project" / "cql_templates"

@@ -8,17 +8,18 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 
 import typer
 from cassandra import DriverException, InvalidRequest
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.policies import ConstantReconnectionPolicy, DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.cluster import NoHostAvailable, Session
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cassandra_client.connect import connected
+from cassandra_client.errors import ClusterError
 from followers.feed import Feed, utc_now
 from followers.history import Span
 from followers.load import LoadError, load_history
@@ -158,39 +159,30 @@ def connect(contact_points: str, port: int) -> Iterator[Session]:
             "No contact point is given. Nothing was written. "
             "Name hosts with --contact-points or in CASSANDRA_CONTACT_POINTS."
         )
-    balancing = TokenAwarePolicy(DCAwareRoundRobinPolicy(os.environ.get("CASSANDRA_LOCAL_DC", "")))
-    profile = ExecutionProfile(load_balancing_policy=balancing)
-    cluster = Cluster(
-        hosts,
-        port=port,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        # The driver's own waits up to ten minutes more for a node that was away for ten.
-        reconnection_policy=ConstantReconnectionPolicy(1.0, None),
-    )
-    try:
-        session = cluster.connect()
-    except (DriverException, NoHostAvailable) as error:
-        cluster.shutdown()
-        fail(
-            f"The cluster at {', '.join(hosts)}, port {port}, cannot be reached: {error}. "
-            "Nothing was written. Check that it is up, or name other hosts with --contact-points."
-        )
-    try:
-        yield session
-    except InvalidRequest as error:
-        fail(
-            f"The server refused a statement: {error}. Rows written before stay. "
-            "Create keyspace and base tables first: `views apply`."
-        )
-    except (DriverException, NoHostAvailable) as error:
-        fail(
-            f"The cluster at {', '.join(hosts)}, port {port}, failed: {error}. Rows written before stay. "
-            "Check that it is up, then try again."
-        )
-    except LoadError as error:
-        fail(str(error))
-    finally:
-        cluster.shutdown()
+    where = f"{', '.join(hosts)}, port {port}"
+    with ExitStack() as stack:
+        try:
+            local_dc = os.environ.get("CASSANDRA_LOCAL_DC") or None
+            session = stack.enter_context(connected(tuple(hosts), port=port, local_dc=local_dc))
+        except ClusterError as error:
+            fail(
+                f"At {where}: {error.what}. Nothing was written. "
+                "Check that it is up, or name other hosts with --contact-points."
+            )
+        try:
+            yield session
+        except InvalidRequest as error:
+            fail(
+                f"The server refused a statement: {error}. Rows written before stay. "
+                "Create keyspace and base tables first: `views apply`."
+            )
+        except (DriverException, NoHostAvailable) as error:
+            fail(
+                f"The cluster at {where}, failed: {error}. Rows written before stay. "
+                "Check that it is up, then try again."
+            )
+        except LoadError as error:
+            fail(str(error))
 
 
 def fail(text: str) -> NoReturn:

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.errors import ViewsError
 from cassandra_views.model.times import parse_instant
 from spark_jobs.errors import BAD_INPUT, FAILED, BadInput, JobError, exit_code
 from spark_jobs.report import quiet_py4j, tell, tell_error

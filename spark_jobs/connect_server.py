@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.errors import ViewsError
 from spark_jobs.errors import JobError
 from spark_jobs.jars import connect_jars
 from spark_jobs.report import quiet_py4j, tell, tell_error

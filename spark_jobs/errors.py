@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.errors import ViewsError
 
 DONE = 0
 FAILED = 1

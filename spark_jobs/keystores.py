@@ -31,16 +31,17 @@ def tls_options(settings: Settings) -> dict[str, str]:
     Raises:
         JobError: a file cannot be read, or holds no certificate or key.
     """
-    if not settings.is_tls:
+    tls = settings.tls
+    if tls is None:
         return {}
     root = "spark.cassandra.connection.ssl"
     found = {f"{root}.enabled": "true", f"{root}.enabledAlgorithms": ",".join(_CIPHERS)}
-    if settings.tls_ca:
-        found[f"{root}.trustStore.path"] = _store(_trusted, settings.tls_ca)
+    if tls.ca:
+        found[f"{root}.trustStore.path"] = _store(_trusted, tls.ca)
         found[f"{root}.trustStore.password"] = _PASSWORD.decode()
-    if settings.tls_cert:
+    if tls.cert:
         found[f"{root}.clientAuth.enabled"] = "true"
-        found[f"{root}.keyStore.path"] = _store(_own, settings.tls_cert, settings.tls_key or settings.tls_cert)
+        found[f"{root}.keyStore.path"] = _store(_own, tls.cert, tls.key or tls.cert)
         found[f"{root}.keyStore.password"] = _PASSWORD.decode()
     return found
 

@@ -16,15 +16,16 @@ from typing import Any
 from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import SimpleStatement
 
-from cassandra_views.cluster.database import Database, explained
-from cassandra_views.model.names import quoted, table_id
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import explained
+from cassandra_client.names import quoted
+from cassandra_client.own_tables import OwnTable
 from spark_jobs.freshness import Digest, Entry
 from spark_jobs.requests import Reads, Writes
 
-TABLE = "rollups"
-
-CREATE = """\
-CREATE TABLE {table} (
+TABLE = OwnTable(
+    name="rollups",
+    columns="""
     level text,
     day text,
     start text,
@@ -38,8 +39,9 @@ CREATE TABLE {table} (
     seen bigint,
     expected bigint,
     PRIMARY KEY ((level, day), start)
-)"""
-"""The table as ``cql_templates/tables/rollups.cql.j2`` has it: that folder is not on the Spark master."""
+""",
+)
+"""As ``cql_templates/tables/rollups.cql.j2`` has it: that folder is not on the Spark master."""
 
 _DAY = len("2026-03-01")
 
@@ -68,18 +70,13 @@ class Ledger:
     def __init__(self, database: Database, keyspace: str) -> None:
         self._database = database
         self._keyspace = keyspace
-        self._table = f"{quoted(keyspace)}.{TABLE}"
+        self._table = f"{quoted(keyspace)}.{TABLE.name}"
 
     def create(self) -> None:
         """Make the table if it is missing; with a fixed id, so that two jobs at once make one."""
-        with explained("the ledger could not be made", on=f"{self._keyspace}.{TABLE}"):
+        with explained("the ledger could not be made", on=f"{self._keyspace}.{TABLE.name}"):
             self._database.session.execute(
-                SimpleStatement(
-                    CREATE.format(table=f"IF NOT EXISTS {self._table}")
-                    + f" WITH id = {table_id(self._keyspace, TABLE)}",
-                    retry_policy=FallthroughRetryPolicy(),
-                ),
-                timeout=30,
+                SimpleStatement(TABLE.create_cql(self._keyspace), retry_policy=FallthroughRetryPolicy()), timeout=30
             )
 
     def read(self, level: str, starts: Sequence[str]) -> dict[str, Entry]:
@@ -89,7 +86,7 @@ class Ledger:
             "SELECT start, started, finished, rows_read, newest_read, rows_written, streamers_missing, seen, expected "
             f"FROM {self._table} WHERE level = ? AND day = ? AND start >= ? AND start <= ?"
         )
-        reads = Reads(self._database.session, query, on=f"{self._keyspace}.{TABLE}")
+        reads = Reads(self._database.session, query, on=f"{self._keyspace}.{TABLE.name}")
         bounds = ((level, day, texts[0], texts[-1]) for day, texts in _by_day(starts))
         return {row.start: _entry(row) for row in reads.rows(bounds) if row.start in wanted}
 
@@ -134,7 +131,7 @@ class Ledger:
         )
 
     def _write(self, query: str, level: str, lines: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
-        writes = Writes(self._database.session, query, on=f"{self._keyspace}.{TABLE}")
+        writes = Writes(self._database.session, query, on=f"{self._keyspace}.{TABLE.name}")
         days: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for start, values in lines:
             days[start[:_DAY]].append((level, start[:_DAY], start, *values))
@@ -161,4 +158,4 @@ def _entry(row: Any) -> Entry:
     )
 
 
-__all__ = ["CREATE", "TABLE", "Ledger", "Outcome", "Run"]
+__all__ = ["TABLE", "Ledger", "Outcome", "Run"]

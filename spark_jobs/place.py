@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.model.names import nearest
 from spark_jobs.errors import JobError
 from spark_jobs.ledger import TABLE
@@ -58,6 +58,6 @@ def look(database: Database, *, keyspace: str, registry: str, needed: Iterable[s
     found = database.rows(query, (registry,))
     return Place(
         lifetimes=lifetimes,
-        has_ledger=TABLE in seconds,
+        has_ledger=TABLE.name in seconds,
         has_registry=any(row["table_name"] == "views" for row in found),
     )

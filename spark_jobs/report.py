@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cassandra_views.model.errors import ViewsError, ended
+from cassandra_client.errors import ViewsError, ended
 from cassandra_views.model.times import instant_text
 from spark_jobs.interval import Interval
 

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, BatchType, Statement
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, explained
+from cassandra_client.driver_errors import DRIVER_ERRORS, explained
 
 _UNDER_WAY = 16
 """Requests under way: enough to keep a small cluster busy, few enough that none waits for its time-out."""

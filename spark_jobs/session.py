@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from spark_jobs.errors import JobError
 from spark_jobs.jars import connector_jars
 from spark_jobs.keystores import tls_options

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
+from cassandra_client.tls import Tls
 
 CONNECT = "127.0.0.1:15002"
 """Where the warm server is looked for unless told otherwise."""
@@ -26,17 +27,9 @@ class Settings:
     local_dc: str | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    tls_ca: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    check_hostname: bool = True
+    tls: Tls | None = None
     master: str = "local[*]"
     connect: str = CONNECT
-
-    @property
-    def is_tls(self) -> bool:
-        """Tell whether the connection to Cassandra is encrypted."""
-        return any((self.tls_ca, self.tls_cert, self.tls_key))
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Settings:
@@ -61,10 +54,7 @@ class Settings:
             local_dc=variables.get("CASSANDRA_LOCAL_DC") or None,
             username=username,
             password=_password(username, variables.get("CASSANDRA_PASSWORD_FILE")),
-            tls_ca=_path(variables, "CASSANDRA_TLS_CA"),
-            tls_cert=_path(variables, "CASSANDRA_TLS_CERT"),
-            tls_key=_path(variables, "CASSANDRA_TLS_KEY"),
-            check_hostname=variables.get("CASSANDRA_TLS_CHECK_HOSTNAME", "1") != "0",
+            tls=_tls(variables),
             master=variables.get("SPARK_MASTER", "").strip() or "local[*]",
             connect="" if connect == "off" else connect,
         )
@@ -89,8 +79,12 @@ def _port(text: str, name: str) -> int:
     return int(text)
 
 
-def _path(variables: Mapping[str, str], name: str) -> Path | None:
-    return Path(value) if (value := variables.get(name)) else None
+def _tls(variables: Mapping[str, str]) -> Tls | None:
+    found = {
+        key: Path(value) for key in ("ca", "cert", "key") if (value := variables.get(f"CASSANDRA_TLS_{key.upper()}"))
+    }
+    check_hostname = variables.get("CASSANDRA_TLS_CHECK_HOSTNAME", "1") != "0"
+    return Tls(**found, check_hostname=check_hostname) if found else None
 
 
 def _password(username: str | None, file: str | None) -> str | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from cassandra.cluster import Session
 
+from cassandra_client.names import quoted
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
-from cassandra_views.model.names import quoted
 from cassandra_views.model.times import TimeKind
 from cassandra_views.read.covering import Span
 from cassandra_views.read.pointer import Pointers

@@ -11,8 +11,8 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
-from cassandra_views.cluster.database import explained
-from cassandra_views.model.names import quoted
+from cassandra_client.driver_errors import explained
+from cassandra_client.names import quoted
 from spark_jobs.categories import CATEGORIES, UNKNOWN, table_of
 from spark_jobs.errors import JobError
 from spark_jobs.freshness import NOTHING

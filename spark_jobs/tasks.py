@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import Database
+from cassandra_client.connect import connected
+from cassandra_client.database import Database
 from spark_jobs.categories import CATEGORIES, table_of
 from spark_jobs.errors import JobError
 from spark_jobs.interval import Interval
@@ -108,11 +108,7 @@ def cassandra(settings: Settings) -> Iterator[Session]:
         local_dc=settings.local_dc,
         username=settings.username,
         password=settings.password,
-        is_tls=settings.is_tls,
-        tls_ca=settings.tls_ca,
-        tls_cert=settings.tls_cert,
-        tls_key=settings.tls_key,
-        check_hostname=settings.check_hostname,
+        tls=settings.tls,
     ) as session:
         yield session
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cassandra.cluster import Session
 from cassandra.query import UNSET_VALUE
 
-from cassandra_views.model.names import quoted
+from cassandra_client.names import quoted
 from spark_jobs.levels import COUNTS, Level
 from spark_jobs.requests import Writes
 

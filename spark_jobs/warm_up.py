@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import Database
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.database import Database
+from cassandra_client.errors import ViewsError
 from spark_jobs.interval import parts_of
 from spark_jobs.levels import LIVE, MINUTE
 from spark_jobs.report import tell

@@ -15,11 +15,11 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import cli
 from cassandra_views.cli import main
 from cassandra_views.cli.output import Output
-from cassandra_views.cluster.connect import connected
 
 PICTURE = Path(__file__).with_suffix(".svg")
 WIDTH = 140

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewsError
-from cassandra_views.cluster.connect import connected
 from cassandra_views.project.own_server import register_data
 from followers.demo.acts import STREAMERS, Demo
 from followers.demo.airflow import USER, Airflow, choose_url

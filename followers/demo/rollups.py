@@ -18,10 +18,10 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewManager, ViewReader, ViewsError
 from cassandra_views.cli.progress import ProgressLine
-from cassandra_views.cluster.connect import connected
 from followers.demo.acts import make_tables
 from followers.demo.errors import DemoError
 from followers.demo.place import DATA, ROOT, heard_once, held_place, one_stop

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from cassandra_views.model.errors import ViewNotFound, ViewNotReady, ViewsError
+from cassandra_client.errors import ViewsError
+from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from cassandra_views.overview.absence import Absence
 from cassandra_views.web import CassandraViews
 from followers.accounts import Platform

@@ -18,6 +18,7 @@ from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable, Session
 
+from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import (
     AlreadyRunning,
     BadOption,
@@ -27,7 +28,6 @@ from cassandra_embedded import (
     find_running,
     stop_running,
 )
-from cassandra_views.cluster.database import DRIVER_ERRORS
 from tests.servers import connect
 from tests.waiting import wait_until
 

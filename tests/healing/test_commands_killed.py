@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.errors import HealingError
 from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.services import ServiceJournal
 from cassandra_healing.mode import Mode
@@ -120,7 +120,7 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
             assert found == after, "it said that it was done"
         except Killed:
             found = said(ground.record())
-        except HealingError as error:
+        except ViewsError as error:
             found = said(ground.record())
             remains = error.remains
         assert found in (before, after)
@@ -156,7 +156,7 @@ def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bo
         ground.opened(session).word(deed, is_yes=is_yes, why="because")
     except Killed:
         pass
-    except HealingError as error:
+    except ViewsError as error:
         remains = error.remains
     assert session.is_over
     assert remains != "Nothing was changed" or answers() == []
@@ -170,7 +170,7 @@ def test_a_deed_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Fa
     """After the lock, the first line, the last line and the lock's end the next healer ends it or begins."""
     for at in range(1, 20):
         session = ground.failing(failure, at)
-        with suppress(Killed, HealingError):
+        with suppress(Killed, ViewsError):
             journal = ground.opened(session)
             journal.end(
                 journal.begin(replacement(), Policy(replacements_per_day=1000), now()), Outcome.DONE, "it is up"
@@ -208,7 +208,7 @@ def restart(feed: str) -> ServiceDecision:
 def test_a_refused_service_is_refused_whole_or_not_at_all(ground: Ground, feed: str, failure: Failure) -> None:
     for at in range(1, 20):
         session = ground.failing(failure, at)
-        with suppress(Killed, HealingError):
+        with suppress(Killed, ViewsError):
             ground.services(session).refuse(restart(feed), "ann said no")
         deeds = ground.services().record(feed, now()).deeds
         assert all(deed.outcome is Outcome.REFUSED for deed in deeds), "a refused restart is never carried out later"
@@ -261,7 +261,7 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
     for at in range(1, 20):
         done = len(mark.read_text().splitlines()) if mark.exists() else 0
         session = ground.failing(failure, at)
-        with suppress(Killed, HealingError):
+        with suppress(Killed, ViewsError):
             heal(ground.services(session), ahead)
         if not session.is_over:
             break

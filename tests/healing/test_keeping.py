@@ -11,8 +11,9 @@ from threading import Barrier
 import pytest
 from cassandra.cluster import Session
 
+from cassandra_client.errors import ClusterError
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.errors import HealingError, NotBegun
+from cassandra_healing.errors import NotBegun
 from cassandra_healing.keeping import tables
 from cassandra_healing.keeping.history import History
 from cassandra_healing.keeping.journal import Journal
@@ -228,7 +229,7 @@ def test_looks_come_back_as_they_were(asked: ClusterSession, journal: Journal, k
 
 
 def test_what_cannot_be_read_is_an_error_in_four_parts(asked: ClusterSession) -> None:
-    with pytest.raises(HealingError) as caught:
+    with pytest.raises(ClusterError) as caught:
         asked.rows("SELECT nothing FROM nowhere.at_all")
     assert caught.value.what.startswith("a read failed")
     assert caught.value.remains == "Nothing was changed"

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cassandra_client.database import Row
 from cassandra_healing.model import Look, NodeId, Observation, Sign
 from cassandra_healing.observers import machine, tcp
 from cassandra_healing.observers.gossip import Heartbeats, status_of
 from cassandra_healing.seeds import find_seeds
-from cassandra_healing.session import Row
 
 START = datetime(2026, 11, 24, 1, tzinfo=UTC)
 N1, N2, N3 = (NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))

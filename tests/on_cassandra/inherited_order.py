@@ -6,8 +6,8 @@ from itertools import product
 
 from cassandra.cluster import Session
 
+from cassandra_client.database import Database
 from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.database import Database
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.parse import parse_view
 

@@ -9,7 +9,7 @@ import warnings
 from contextlib import ExitStack
 from typing import Any
 
-from cassandra_views.cluster.connect import connected
+from cassandra_client.connect import connected
 from tests.servers import Server
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.connect import connected
+from cassandra_client.connect import connected
 from cassandra_views.manager import ViewManager
 from spark_jobs.connect_server import warm_server
 from spark_jobs.jars import connector_jars

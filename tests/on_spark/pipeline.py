@@ -125,6 +125,6 @@ class Pipeline:
         """Return the ledger's lines of the test's day, by their time of day."""
         day = DAY.text(self.start)
         found = self.session.execute(
-            f"SELECT * FROM {self.keyspace}.{TABLE} WHERE level = %s AND day = %s", (level.name, day)
+            f"SELECT * FROM {self.keyspace}.{TABLE.name} WHERE level = %s AND day = %s", (level.name, day)
         )
         return {row.start[len(day) + 1 :]: row for row in found}

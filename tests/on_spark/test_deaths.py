@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.connect import connected
 from spark_jobs.levels import MINUTE
 from tests.certificates import certificate
 from tests.on_spark.pipeline import LONG_AGO, Pipeline, make_keyspace

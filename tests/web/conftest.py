@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.connect import connected
 from cassandra_views.web import CassandraViews
 from tests.browser import chromium
 from tests.web.midnight import rest

@@ -1,35 +1,12 @@
-"""What can go wrong while a cluster is watched or a deed is begun.
-
-Each text has four parts: what failed, on what, what state remains, what to do next.
-"""
+"""What can go wrong while a cluster is watched or a deed is begun."""
 
 from __future__ import annotations
 
-
-class HealingError(Exception):
-    """The root of all errors of this package.
-
-    Args:
-        what: what failed, a full sentence without its end stop.
-        on: which node, keyspace or command it is about; may be empty.
-        remains: what state remains.
-        next: what to do next.
-    """
-
-    def __init__(self, what: str, *, on: str = "", remains: str = "Nothing was changed", next: str) -> None:
-        super().__init__(what)
-        self.what = what.rstrip(". ")
-        self.on = on
-        self.remains = remains.rstrip(". ")
-        self.next = next.rstrip(". ")
-
-    def __str__(self) -> str:
-        on = f"{self.on}: " if self.on else ""
-        return f"{on}{self.what}. {self.remains}. {self.next}."
+from cassandra_client.errors import ViewsError
 
 
-class ClusterAway(HealingError):
-    """The cluster did not answer, or not enough of it to read or write what is kept there."""
+class HealingError(ViewsError):
+    """The root of the errors of this package; a cluster that does not answer is a ``ClusterError`` instead."""
 
 
 class JournalError(HealingError):

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from cassandra import InvalidRequest
 from cassandra.pool import Host
 
+from cassandra_client.database import Answer, Row
+from cassandra_client.driver_errors import short
 from cassandra_healing.model import ClusterFacts, Keyspace, Look, Node, NodeId, Observation, Observer, Sign
 from cassandra_healing.observers import gossip, machine, tcp
 from cassandra_healing.policy import Policy
 from cassandra_healing.seeds import find_seeds
-from cassandra_healing.session import Answer, ClusterSession, Row, short
+from cassandra_healing.session import ClusterSession
 
 _PROBE = "SELECT host_id, data_center, rack, tokens FROM system.local"
 _PEERS = "SELECT host_id, data_center, rack, tokens FROM system.peers_v2"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from cassandra import OperationTimedOut, Timeout, Unavailable
-from cassandra.auth import AuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
-from cassandra.connection import ConnectionBusy, ConnectionException
-from cassandra.policies import FallthroughRetryPolicy, WhiteListRoundRobinPolicy
-from cassandra.query import dict_factory
+from cassandra import Timeout, Unavailable
+from cassandra.cluster import Session
 
+from cassandra_client.driver_errors import NO_ANSWER, short
 from cassandra_healing.errors import HealingError
-from cassandra_healing.session import short
 
 
 class NotNormal(HealingError):
@@ -25,55 +19,13 @@ class NotNormal(HealingError):
 
 
 Connect = Callable[[str], AbstractContextManager[Session]]
-"""Opens a session that speaks to the node of this address and to no other."""
+"""Opens a session that speaks to the node of this address and to no other: as ``connect_alone``."""
 
 # Others are mistakes of ours, and no news of the node.
-_AWAY: Final = (NoHostAvailable, OperationTimedOut, ConnectionException, ConnectionBusy, Unavailable, Timeout, OSError)
+_AWAY: Final = (*NO_ANSWER, Unavailable, Timeout, OSError)
 
 _PEERS: Final = 3
 """How many peers are asked: in a large cluster each of them hears what all hear."""
-
-
-def connect_alone(
-    address: str,
-    *,
-    port: int = 9042,
-    timeout_seconds: float = 5.0,
-    auth: AuthProvider | None = None,
-    tls: ssl.SSLContext | None = None,
-) -> AbstractContextManager[Session]:
-    """Open a session on one node alone; closed at the end of the block."""
-    return _alone(address, port, timeout_seconds, auth, tls)
-
-
-@contextmanager
-def _alone(
-    address: str, port: int, timeout_seconds: float, auth: AuthProvider | None, tls: ssl.SSLContext | None
-) -> Iterator[Session]:
-    # First without the driver, which tells its log at length of a node that is away.
-    socket.create_connection((address, port), timeout=timeout_seconds).close()
-    profile = ExecutionProfile(
-        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
-        retry_policy=FallthroughRetryPolicy(),
-        row_factory=dict_factory,
-        request_timeout=timeout_seconds,
-    )
-    cluster = Cluster(
-        [address],
-        port=port,
-        auth_provider=auth,
-        ssl_context=tls,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        connect_timeout=timeout_seconds,
-        control_connection_timeout=timeout_seconds,
-        # It lives for one look; the rest of the cluster does not matter to it.
-        schema_metadata_enabled=False,
-        token_metadata_enabled=False,
-    )
-    try:
-        yield cluster.connect()
-    finally:
-        cluster.shutdown()
 
 
 def find_trouble(address: str, connect: Connect, *, knows: Collection[str] = ()) -> str:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.alert_log import AlertLog
 from cassandra_healing.decide import decide
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError
 from cassandra_healing.healer.progress import Progress, progress_of
 from cassandra_healing.judge import judge
 from cassandra_healing.keeping.history import History
@@ -105,7 +105,7 @@ class Watcher:
             record = self.journal.record(look.at)
             if self._is_kept:
                 self._history.write(look)
-        except HealingError as error:
+        except ViewsError as error:
             record = replace(record, is_readable=False)
             notes.append(str(error))
         judgement = judge(self._looks, self._policy)
@@ -128,7 +128,7 @@ class Watcher:
         deed = report.record.under_way
         if deed is None:
             return None
-        with suppress(HealingError):
+        with suppress(ViewsError):
             return progress_of(self.journal.lines_of(deed, report.look.at))
         return None
 
@@ -143,7 +143,7 @@ class Watcher:
                 self._lookout.restore(before)
                 self._looks = sorted([*before, *self._looks], key=lambda look: look.at)
             self._is_restored = True
-        except HealingError as error:
+        except ViewsError as error:
             notes.append(str(error))
 
     def _is_news(self, judgement: Judgement, decision: Decision, notes: list[str]) -> bool:
@@ -159,7 +159,7 @@ class Watcher:
                 return False
             if self._is_kept:
                 self.journal.decided(decision)
-        except HealingError as error:
+        except ViewsError as error:
             notes.append(str(error))
         return True
 

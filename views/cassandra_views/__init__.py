@@ -13,8 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cassandra_client.errors import ViewsError
     from cassandra_views.manager import ViewManager
-    from cassandra_views.model.errors import ViewsError
     from cassandra_views.read import Result, ViewReader
 
 # An application that only reads must not pay for the parser and the planner.
@@ -22,7 +22,7 @@ _HOMES = {
     "ViewManager": "cassandra_views.manager",
     "ViewReader": "cassandra_views.read",
     "Result": "cassandra_views.read",
-    "ViewsError": "cassandra_views.model.errors",
+    "ViewsError": "cassandra_client.errors",
 }
 
 __all__ = ["Result", "ViewManager", "ViewReader", "ViewsError"]

@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 
-from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Session
 
-from cassandra_healing.errors import HealingError
 from cassandra_healing.healer.hands import Hands
 from cassandra_healing.healer.healer import Healer
 from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.normal import Connect, connect_alone
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
-from cassandra_views.cluster.connect import tls_context
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.project.config import Settings
-
-
-@contextmanager
-def told_as_ours() -> Iterator[None]:
-    """Let errors of healing be errors of this package.
-
-    Raises: ClusterError: with the same four parts.
-    """
-    try:
-        yield
-    except HealingError as error:
-        raise ClusterError(error.what, on=error.on, remains=error.remains, next=error.next) from error
+from cassandra_views.project.session import connect_of
 
 
 @contextmanager
@@ -65,15 +48,3 @@ def healing(
         yield healer, watcher
     finally:
         watcher.close()
-
-
-def connect_of(settings: Settings) -> Connect:
-    """Return what opens a session on one node of the settings' cluster."""
-    env = settings.env
-    tls = env.tls
-    return partial(
-        connect_alone,
-        port=env.port,
-        auth=PlainTextAuthProvider(env.username, settings.password) if env.username else None,
-        tls=tls_context(tls.ca, tls.cert, tls.key, check_hostname=tls.check_hostname) if tls else None,
-    )

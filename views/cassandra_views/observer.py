@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.catalog import read_catalog, read_sizes
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.first_time import find_first_time, is_doubtful, time_text
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ClusterError, ProjectError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import NETWORK, Keyspace

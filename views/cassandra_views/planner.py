@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
+from cassandra_client.database import Database
 from cassandra_views.cluster.builds import BuildLook, look
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.preflight import ClusterFacts
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.cluster.registry import Event, Registry

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.errors import ViewsError
 from followers.web import wanted
 from followers.web.levels import Level
 from followers.web.pages.categories import categories

@@ -9,15 +9,8 @@ from datetime import UTC, datetime
 from cassandra import InvalidRequest
 from flask import Response, make_response, render_template
 
-from cassandra_views.model.errors import (
-    BadRead,
-    NotCovered,
-    ReadError,
-    UnreadableData,
-    ViewNotFound,
-    ViewNotReady,
-    ViewsError,
-)
+from cassandra_client.errors import ViewsError
+from cassandra_views.model.errors import BadRead, NotCovered, ReadError, UnreadableData, ViewNotFound, ViewNotReady
 from cassandra_views.overview.absence import Absence, AbsenceKind
 from cassandra_views.web.gate import TooMany
 from followers.web import texts

@@ -19,14 +19,14 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from cassandra_healing.errors import ClusterAway
+from cassandra_client.connect import connect_alone
+from cassandra_client.errors import ClusterError
 from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.line import Line
 from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import NodeFolder
 from cassandra_healing.local.sight import Status
-from cassandra_healing.normal import connect_alone
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from tests.healing.on_cluster.ledger import Ledger
@@ -229,7 +229,7 @@ class Ground:
         while True:
             try:
                 return self._journal.lines(limit=1000, now=datetime.now(UTC))[::-1]
-            except ClusterAway:  # for a moment, where a node has just died on a busy machine
+            except ClusterError:  # for a moment, where a node has just died on a busy machine
                 assert time.monotonic() < until
                 time.sleep(1)
 

@@ -6,10 +6,10 @@ import json
 import sys
 import time
 
+from cassandra_client.connect import connected
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
-from cassandra_views.cluster.connect import connected
 
 LOOKS = 12
 

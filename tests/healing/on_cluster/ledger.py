@@ -17,7 +17,7 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 
-from cassandra_healing.session import DRIVER_ERRORS
+from cassandra_client.driver_errors import DRIVER_ERRORS
 
 KEYSPACE = "ledger"
 KINDS = 10

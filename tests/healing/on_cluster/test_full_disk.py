@@ -14,10 +14,11 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Cluster
 from cassandra.query import SimpleStatement
 
+from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.record import Act
-from cassandra_healing.session import DRIVER_ERRORS, ClusterSession
+from cassandra_healing.session import ClusterSession
 from cassandra_healing.watcher import Watcher
 from tests.servers import connect
 

@@ -22,13 +22,14 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 from cassandra.policies import ConstantSpeculativeExecutionPolicy
 from cassandra.query import SimpleStatement
 
+from cassandra_client.connect import connect_alone
 from cassandra_embedded.nodetool import NodetoolFailed, nodetool
 from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.errors import NotFenced, NotStarted, Serves
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import Fence, NodeFolder, Purpose
 from cassandra_healing.local.sight import MachineState, Status
-from cassandra_healing.normal import connect_alone, find_trouble
+from cassandra_healing.normal import find_trouble
 from cassandra_healing.replacement import Replacement
 from cassandra_healing.terraform.binary import find_binary, get_binary
 from cassandra_healing.terraform.driver import Recovery

@@ -243,10 +243,10 @@ def replay(
     Returns:
         When it triggered which DAG.
     """
+    from cassandra_client.errors import ViewsError
     from cassandra_views.airflow.deployment import Deployment
     from cassandra_views.airflow.hook import ViewsHook
     from cassandra_views.airflow.reconcile import find_works, run_of
-    from cassandra_views.model.errors import ViewsError
 
     os.environ.update(variables)
     log = logging.getLogger("replay")
@@ -274,8 +274,8 @@ def access(connection: Mapping[str, Any]) -> dict[str, Any]:
     """Return how a connection says that its cluster is reached, or the error's text."""
     from airflow.sdk import Connection
 
+    from cassandra_client.errors import ViewsError
     from cassandra_views.airflow.hook import access_of
-    from cassandra_views.model.errors import ViewsError
 
     given = {**connection, "extra": json.dumps(connection.get("extra", {}))}
     try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cassandra import ConsistencyLevel
 
+from cassandra_client.tls import Tls
 from tests.on_airflow.airflow_process import AirflowProcess
 from tests.on_airflow.lifecycle import acts
 from tests.on_airflow.lifecycle.acts import Ran
@@ -56,7 +58,7 @@ def test_extras_give_what_the_providers_hook_lacks(airflow: AirflowProcess) -> N
     assert found["consistency"] == ConsistencyLevel.LOCAL_QUORUM
     assert found["serial_consistency"] == ConsistencyLevel.LOCAL_SERIAL
     assert (found["request_timeout_seconds"], found["connect_timeout_seconds"]) == (3.0, 1.5)
-    assert (found["is_tls"], found["tls_ca"], found["check_hostname"]) == (True, "/etc/ca.pem", False)
+    assert found["tls"] == str(Tls(ca=Path("/etc/ca.pem"), check_hostname=False))
     assert found["protocol_version"] == 4
     assert found["profiles"] == str({"reports": {"consistency_level": ConsistencyLevel.ONE, "request_timeout": 60.0}})
 
@@ -68,7 +70,8 @@ def test_the_providers_own_extras_are_understood(airflow: AirflowProcess) -> Non
         "load_balancing_policy_args": {"local_dc": "dc1"},
     }
     found = airflow.call(acts.access, {**CONNECTION, "extra": extra})
-    assert (found["tls_ca"], found["tls_cert"], found["tls_key"]) == ("/etc/ca.pem", "/etc/me.pem", "/etc/me.key")
+    files = Tls(ca=Path("/etc/ca.pem"), cert=Path("/etc/me.pem"), key=Path("/etc/me.key"))
+    assert found["tls"] == str(files)
     assert "DCAwareRoundRobinPolicy" in found["load_balancing"]
 
 

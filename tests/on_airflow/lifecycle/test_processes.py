@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.database import DRIVER_ERRORS
 from tests.joining import joining
 from tests.on_airflow.airflow_process import copy_home
 from tests.on_airflow.components import RUN_SECONDS, START_SECONDS, Components, await_that, components

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
+from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.connect import connected
 from tests.on_cassandra.cluster3.marks import workshop_of
 from tests.on_cassandra.lifecycle.workshop import Workshop
 

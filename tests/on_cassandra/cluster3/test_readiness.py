@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cassandra_client.connect import connected
+from cassandra_client.database import Database
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.model.errors import PreflightError
 from tests.joining import joining

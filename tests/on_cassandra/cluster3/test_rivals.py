@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 from cassandra.cluster import ResponseFuture, Session
 
+from cassandra_client.connect import connected
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import DRIVER_ERRORS
+from cassandra_client.errors import ViewsError
+from cassandra_client.names import table_id
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.lease import Lease
-from cassandra_views.model.errors import LeaseHeld, StalePlan, ViewsError
-from cassandra_views.model.names import table_id
+from cassandra_views.model.errors import LeaseHeld, StalePlan
 from tests.on_cassandra.lifecycle.workshop import Workshop
 
 pytestmark = pytest.mark.slow

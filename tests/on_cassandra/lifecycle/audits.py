@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cassandra_client.database import Database
 from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.database import Database
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.lifecycle.audit import Audit, Verdict
 from cassandra_views.lifecycle.scan import Scan

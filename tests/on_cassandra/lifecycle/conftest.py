@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.connect import connected
+from cassandra_client.connect import connected
 from cassandra_views.cluster.lease import Lease
 from cassandra_views.cluster.registry_schema import table_statements
 from tests.on_cassandra.lifecycle.workshop import Workshop

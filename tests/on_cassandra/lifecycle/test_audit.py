@@ -12,9 +12,9 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.lifecycle.row_filter import RowFilter
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.verdict import Method
 from tests.on_cassandra.lifecycle.audits import audit, claimed, scan_of
 from tests.on_cassandra.lifecycle.shapes import ALL, Shape

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from cassandra_client.errors import ClusterError
 from cassandra_views.lifecycle import audit_steps
-from cassandra_views.model.errors import AuditFailed, ClusterError, ProjectError
+from cassandra_views.model.errors import AuditFailed, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration

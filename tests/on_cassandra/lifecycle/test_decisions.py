@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from cassandra_views.model.errors import ConfigurationError, ProjectError, ViewsError
+from cassandra_client.errors import ConfigurationError, ViewsError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Cause, CreateGeneration

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
+from cassandra_client.connect import connected
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cli.main import main
-from cassandra_views.cluster.connect import connected
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.preflight import check_cluster
 from cassandra_views.lifecycle.reports import Report, StepBegun
-from cassandra_views.model.errors import AuditFailed, ClusterError, PreflightError, ProjectError
+from cassandra_views.model.errors import AuditFailed, PreflightError, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration
 from tests.certificates import certificate

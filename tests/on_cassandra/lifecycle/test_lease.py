@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.model.errors import LeaseHeld
 from tests.on_cassandra.lifecycle.dying import Died, DyingSession, Side, UnsureSession

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.errors import ClusterError
 from cassandra_views.model.generation import Audit
 from cassandra_views.read import ViewReader
 from tests.on_cassandra.lifecycle.workshop import Workshop

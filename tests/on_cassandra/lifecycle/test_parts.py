@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cassandra_views.model.errors import ClusterError, StalePlan
+from cassandra_client.errors import ClusterError
+from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.steps import CreateGeneration, CreateRegistry, Plan
 from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, check_rows, set_up

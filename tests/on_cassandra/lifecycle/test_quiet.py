@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.cluster.lease import Lease
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.reports import Notice, Report

@@ -8,11 +8,11 @@ import uuid
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import CORRECT_FILE
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.ddl import Ddl
-from cassandra_views.cluster.driver_errors import CORRECT_FILE
 from cassandra_views.cluster.lease import Lease
-from cassandra_views.model.errors import ClusterError
 
 TIMEOUT_SECONDS = 15.0
 REFUSED = {

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.errors import ClusterError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import CreateKeyspace, CreateTable, Plan, Step
 from tests.on_cassandra.lifecycle.shapes import READINGS

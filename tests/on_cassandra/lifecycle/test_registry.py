@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.database import Database, Row
+from cassandra_client.database import Database, Row
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
-from cassandra_views.model.errors import ClusterError, RegistryError, StalePlan
+from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cassandra_views.model.errors import ClusterError, RepeatedFailure
+from cassandra_client.errors import ClusterError
+from cassandra_views.model.errors import RepeatedFailure
 from tests.on_cassandra.lifecycle.shapes import READINGS
 from tests.on_cassandra.lifecycle.test_changes import VIEW, WINDOW, set_up
 from tests.on_cassandra.lifecycle.workshop import Workshop

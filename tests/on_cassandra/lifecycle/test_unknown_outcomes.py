@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.errors import ClusterError
 from cassandra_views.model.generation import State
 from tests.on_cassandra.lifecycle.dying import Side, UnsureSession
 from tests.on_cassandra.lifecycle.shapes import READINGS

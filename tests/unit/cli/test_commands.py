@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cassandra_views
+from cassandra_client import errors as client_errors
 from cassandra_views.cli.context import view_names, view_tags
 from cassandra_views.cli.main import app, main
 from cassandra_views.model import errors
@@ -60,7 +61,8 @@ def test_every_command_teaches_itself(name: str, capsys: pytest.CaptureFixture[s
 
 def test_every_class_of_errors_is_on_its_page() -> None:
     text = (PAGE.parent / "errors.md").read_text(encoding="utf-8")
-    found = [each.__name__ for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    values = [*vars(client_errors).values(), *vars(errors).values()]
+    found = [each.__name__ for each in values if isinstance(each, type) and issubclass(each, Exception)]
     assert len(found) > 10
     assert [name for name in found if f"`{name}`" not in text] == []
 

@@ -13,10 +13,11 @@ from cassandra.util import Date
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cassandra_client.names import quoted
 from cassandra_views.cli.conditions import conditions, value_of
 from cassandra_views.cql.parse import parse_term
 from cassandra_views.model.errors import BadRead, StatementError
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind
 from cassandra_views.read import ViewColumn, ViewDescription
 

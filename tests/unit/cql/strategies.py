@@ -8,8 +8,8 @@ import string
 
 from hypothesis import strategies as st
 
+from cassandra_client.names import RESERVED
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.names import RESERVED
 from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.statement import ColumnDeclaration, Option, Selected, TableStatement, ViewStatement
 from cassandra_views.model.term import (

@@ -6,6 +6,7 @@ from itertools import product
 
 import pytest
 
+from cassandra_client.errors import Place
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
@@ -13,7 +14,6 @@ from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import complete_project, complete_view, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
-from cassandra_views.model.errors import Place
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.table import Column, ColumnKind, TableShape

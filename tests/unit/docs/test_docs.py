@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 import cassandra_embedded
 import cassandra_views
+from cassandra_client import errors as client_errors
 from cassandra_healing.decision import Rule
 from cassandra_healing.keeping import tables as health_tables
 from cassandra_healing.machines import Machines
@@ -244,7 +245,8 @@ def test_every_event_of_the_history_is_described() -> None:
 
 def test_every_public_name_is_described() -> None:
     text = page_text("reference/python.md")
-    kinds = [name for name, each in vars(errors).items() if isinstance(each, type) and issubclass(each, Exception)]
+    members = {**vars(client_errors), **vars(errors)}
+    kinds = [name for name, each in members.items() if isinstance(each, type) and issubclass(each, Exception)]
     assert [name for name in [*cassandra_views.__all__, *kinds] if not is_named(name, text) and name not in text] == []
 
 

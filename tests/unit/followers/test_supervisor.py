@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.errors import ClusterError
 from followers.demo.errors import DemoError
 from followers.demo.family import Family, Member
 from followers.demo.supervisor import Supervisor, exit_text, required

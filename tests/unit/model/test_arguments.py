@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_views import ViewManager, ViewReader
 from cassandra_views.model import arguments
-from cassandra_views.model.errors import BadRead, ConfigurationError
+from cassandra_views.model.errors import BadRead
 from cassandra_views.planner import Planner
 
 

@@ -6,20 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cassandra_client.errors import Place, ViewsError
+from cassandra_client.names import RESERVED, quoted, table_id
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.catalog import Mark
-from cassandra_views.model.errors import Place, ViewsError
 from cassandra_views.model.generation import MOVES, Serving, State
-from cassandra_views.model.names import (
-    PHYSICAL_NAME_LIMIT,
-    RESERVED,
-    VIEW_NAME_LIMIT,
-    ViewName,
-    nearest,
-    parse_physical,
-    quoted,
-    table_id,
-)
+from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, VIEW_NAME_LIMIT, ViewName, nearest, parse_physical
 from cassandra_views.model.times import TimeColumn, TimeKind
 
 WORDS = st.from_regex(r"[A-Za-z0-9_]{1,38}", fullmatch=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.model.errors import ClusterError, RegistryError
+from cassandra_client.errors import ClusterError
+from cassandra_views.model.errors import RegistryError
 from cassandra_views.overview.lookout import THREADS, Lookout
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.model.definition import ViewDefinition
-from cassandra_views.model.errors import ProjectError, ViewsError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, Dropped, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.steps import CreateGeneration, Plan, RetireView, ServeGeneration
 from cassandra_views.planning import Request, Target

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, assert_never
 
+from cassandra_client.errors import Place
+from cassandra_client.names import table_id
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.model.catalog import Catalog, LiveView, Mark
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
-from cassandra_views.model.errors import Place
 from cassandra_views.model.generation import (
     MOVES,
     Audit,
@@ -26,7 +27,7 @@ from cassandra_views.model.generation import (
     State,
     ViewRecord,
 )
-from cassandra_views.model.names import ViewName, parse_physical, table_id
+from cassandra_views.model.names import ViewName, parse_physical
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ConfigurationError, ProjectError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.config import Settings
 from cassandra_views.project.load import Loader

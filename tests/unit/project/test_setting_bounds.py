@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_healing.machines import Machines
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import ServicePolicy
-from cassandra_views.model.errors import ConfigurationError
 from cassandra_views.project.config_file import EnvConfig, ProjectConfig, read_config
 
 SECTIONS: dict[str, type[BaseModel]] = {

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from spark_jobs.errors import JobError
 from spark_jobs.session import answers, cassandra_options, first_line, java_home, spark_options, start
 from spark_jobs.settings import Settings, host_and_port
@@ -27,7 +27,7 @@ def test_the_variables_of_a_job(tmp_path: Path) -> None:
         }
     )
     assert found.contact_points == ("10.0.0.1", "10.0.0.2")
-    assert (found.port, found.master, found.connect, found.is_tls) == (9142, "spark://10.0.0.9:7077", "", False)
+    assert (found.port, found.master, found.connect, found.tls) == (9142, "spark://10.0.0.9:7077", "", None)
     assert "hush" not in repr(found)
     assert cassandra_options(found) == {
         "spark.cassandra.connection.host": "10.0.0.1,10.0.0.2",
@@ -46,7 +46,7 @@ def test_spark_speaks_tls_by_the_files_of_the_settings(tmp_path: Path, monkeypat
     for name, text in (("ca.pem", own), ("both.pem", own + key)):
         (tmp_path / name).write_text(text)
     found = Settings.of(POINTS | {"CASSANDRA_TLS_CA": str(tmp_path / "ca.pem")})
-    assert found.is_tls
+    assert found.tls is not None
     options = cassandra_options(found)
     root = "spark.cassandra.connection.ssl"
     assert options[f"{root}.enabled"] == "true"

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.errors import ViewsError
 from cassandra_views.web.gate import Refused, TooMany, Unanswered
 from cassandra_views.web.metrics.collector import GAUGES, NODE_GAUGES, labels_of_nodes
 from cassandra_views.web.metrics.reads import _OF_PROCESS, _reason

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.web import CassandraViews
 from cassandra_views.web.options import WebOptions
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.decide import decide
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError, NeedsPerson, NotItsTurn
+from cassandra_healing.errors import NeedsPerson, NotItsTurn
 from cassandra_healing.healer.hands import Hands
 from cassandra_healing.healer.progress import Progress, progress_of
 from cassandra_healing.healer.steps import FIRST, Step
@@ -174,7 +175,7 @@ class Healer:
         self._journal.step(deed, step, now.what)
         try:
             detail, evidence = self._work.do(step, deed, now)
-        except HealingError as error:
+        except ViewsError as error:
             self._journal.step(deed, step, str(error), outcome=Outcome.FAILED)
             if deed.act is Act.RESTART:
                 self._end(deed, Outcome.FAILED, str(error))

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel, Unavailable
 
+from cassandra_client.database import Row
+from cassandra_client.driver_errors import DRIVER_ERRORS, short
 from cassandra_healing.errors import JournalError
 from cassandra_healing.model import NodeId
 from cassandra_healing.record import Act, Deed, Word
-from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
+from cassandra_healing.session import ClusterSession
 
 _SCOPE = "cluster"
 _SWITCH = ("switch", "stopped")

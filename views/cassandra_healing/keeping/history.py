@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from cassandra_client.database import Row
 from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
-from cassandra_healing.session import ClusterSession, Row
+from cassandra_healing.session import ClusterSession
 
 
 class History:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel
 
+from cassandra_client.driver_errors import DRIVER_ERRORS, short
 from cassandra_healing.errors import Held, JournalError
-from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, short
+from cassandra_healing.session import ClusterSession
 
 _ROW = ("cluster", "healer", "cluster")
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError, JournalError, NotBegun
+from cassandra_healing.errors import JournalError, NotBegun
 from cassandra_healing.keeping import tables
 from cassandra_healing.keeping.control import Control
 from cassandra_healing.keeping.line import COLUMNS, Line, deed_of, line_of
@@ -114,12 +115,12 @@ class Journal:
                 self._write(
                     "begun", decision.what, deed=deed, rule=decision.rule, mode=decision.mode or "", evidence=evidence
                 )
-            except HealingError:
+            except ViewsError:
                 self._control.give_back(deed)
                 raise
         except NotBegun:
             raise
-        except HealingError as error:
+        except ViewsError as error:
             raise JournalError(
                 f"it could not be written down: {error.what}",
                 on=str(node),
@@ -230,7 +231,7 @@ class Journal:
         """Write down what a person said, after it holds already."""
         try:
             self._write(event, why, node=node)
-        except HealingError as error:
+        except ViewsError as error:
             raise JournalError(
                 f"the journal has no line of it: {error.what}",
                 on=node.address if node else "",

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from cassandra.util import datetime_from_uuid1
 
+from cassandra_client.database import Row
 from cassandra_healing.model import NodeId
 from cassandra_healing.record import Act, Deed, Outcome
-from cassandra_healing.session import Row
 
 COLUMNS = "event, deed, act, node, host_id, rule, mode, author, outcome, detail, evidence"
 """All but the key."""

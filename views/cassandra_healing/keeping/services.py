@@ -10,7 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
 
-from cassandra_healing.errors import HealingError, JournalError, NotBegun
+from cassandra_client.database import Row
+from cassandra_client.driver_errors import DRIVER_ERRORS, short
+from cassandra_client.errors import ViewsError
+from cassandra_healing.errors import JournalError, NotBegun
 from cassandra_healing.keeping.control import Control, service_deed
 from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.tables import make_services, services_exist
@@ -18,7 +21,7 @@ from cassandra_healing.model import Sign
 from cassandra_healing.record import Act, Deed, Outcome, Record
 from cassandra_healing.services.decision import ServiceDecision, ServiceRule
 from cassandra_healing.services.model import ServiceLook, service_id
-from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
+from cassandra_healing.session import ClusterSession
 
 _RECENT = timedelta(hours=48)
 
@@ -93,12 +96,12 @@ class ServiceJournal:
                 raise NotBegun("somebody else is at it", on=name, next="Wait for its end, then look again")
             try:
                 self._write("begun", decision.what, decision, deed)
-            except HealingError:
+            except ViewsError:
                 self._control.give_back(deed, service_deed(name))
                 raise
         except NotBegun:
             raise
-        except HealingError as error:
+        except ViewsError as error:
             raise JournalError(
                 f"it could not be written down: {error.what}",
                 on=name,

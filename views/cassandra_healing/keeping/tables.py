@@ -5,34 +5,16 @@ Rows of ``control`` are written by lightweight transactions alone.
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 
+from cassandra_client.own_tables import OwnTable
 from cassandra_healing.session import ClusterSession
 
-_SERVICES = {
-    "services": (
-        """
-        hour text,
-        at timestamp,
-        service text,
-        work text,
-        machine text,
-        seen list<text>,
-        PRIMARY KEY (hour, at, service)
-        """,
-        "CLUSTERING ORDER BY (at DESC, service ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', "
-        "'compaction_window_unit': 'HOURS', 'compaction_window_size': '6'}",
-        "cluster health: what was seen of each service",
-    ),
-}
-"""Made where services are watched."""
-_NAMESPACE = uuid.UUID("0c1b5c3e-7f0e-5d2a-9a53-6c1f5d1f7e21")
-
-_TABLES = {
-    "looks": (
-        """
+_TABLES = (
+    OwnTable(
+        name="looks",
+        columns="""
         hour text,
         at timestamp,
         host_id uuid,
@@ -42,12 +24,15 @@ _TABLES = {
         heartbeats map<text, text>,
         PRIMARY KEY (hour, at, host_id)
         """,
-        "CLUSTERING ORDER BY (at DESC, host_id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', "
-        "'compaction_window_unit': 'HOURS', 'compaction_window_size': '6'}",
-        "cluster health: what was seen of each node",
+        options=(
+            "CLUSTERING ORDER BY (at DESC, host_id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', "
+            "'compaction_window_unit': 'HOURS', 'compaction_window_size': '6'}"
+        ),
+        comment="cluster health: what was seen of each node",
     ),
-    "journal": (
-        """
+    OwnTable(
+        name="journal",
+        columns="""
         month text,
         at timeuuid,
         event text,
@@ -63,11 +48,12 @@ _TABLES = {
         evidence list<text>,
         PRIMARY KEY (month, at)
         """,
-        "CLUSTERING ORDER BY (at DESC)",
-        "cluster health: what was decided and done, by whom; kept for good",
+        options="CLUSTERING ORDER BY (at DESC)",
+        comment="cluster health: what was decided and done, by whom; kept for good",
     ),
-    "control": (
-        """
+    OwnTable(
+        name="control",
+        columns="""
         scope text,
         kind text,
         name text,
@@ -80,22 +66,46 @@ _TABLES = {
         at timestamp,
         PRIMARY KEY (scope, kind, name)
         """,
-        "CLUSTERING ORDER BY (kind ASC, name ASC)",
-        "cluster health: kill switch, skipped nodes, the deed that is under way",
+        options="CLUSTERING ORDER BY (kind ASC, name ASC)",
+        comment="cluster health: kill switch, skipped nodes, the deed that is under way",
     ),
-}
+)
+
+_SERVICES = (
+    OwnTable(
+        name="services",
+        columns="""
+        hour text,
+        at timestamp,
+        service text,
+        work text,
+        machine text,
+        seen list<text>,
+        PRIMARY KEY (hour, at, service)
+        """,
+        options=(
+            "CLUSTERING ORDER BY (at DESC, service ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', "
+            "'compaction_window_unit': 'HOURS', 'compaction_window_size': '6'}"
+        ),
+        comment="cluster health: what was seen of each service",
+    ),
+)
+"""Made where services are watched."""
 
 
 def exist(session: ClusterSession, keyspace: str) -> bool:
     """Tell whether the tables are there; errors as ``ClusterSession.rows``."""
-    rows = session.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
-    return {row["table_name"] for row in rows} >= set(_TABLES)
+    return _exist(session, keyspace, _TABLES)
 
 
 def services_exist(session: ClusterSession, keyspace: str) -> bool:
     """Tell whether the tables of services are there; errors as ``ClusterSession.rows``."""
+    return _exist(session, keyspace, _SERVICES)
+
+
+def _exist(session: ClusterSession, keyspace: str, tables: Sequence[OwnTable]) -> bool:
     rows = session.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
-    return {row["table_name"] for row in rows} >= set(_SERVICES)
+    return {row["table_name"] for row in rows} >= {each.name for each in tables}
 
 
 def make_services(session: ClusterSession, keyspace: str) -> None:
@@ -116,7 +126,7 @@ def statements(keyspace: str, data_centers: Counter[str]) -> list[str]:
     create = (
         f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', {factors}}}"
     )
-    return [create, *_creates(keyspace, _TABLES)]
+    return [create, *(each.create_cql(keyspace) for each in _TABLES)]
 
 
 def _escaped(text: str) -> str:
@@ -125,19 +135,7 @@ def _escaped(text: str) -> str:
 
 def service_statements(keyspace: str) -> list[str]:
     """Return what makes the tables of services; as ``statements``."""
-    return _creates(keyspace, _SERVICES)
-
-
-def _creates(keyspace: str, tables: Mapping[str, tuple[str, str, str]]) -> list[str]:
-    found = []
-    for table, (columns, options, comment) in tables.items():
-        # One id for all who make it: two CREATEs at once otherwise leave two tables of one name.
-        table_id = uuid.uuid5(_NAMESPACE, f"{keyspace}.{table}")
-        found.append(
-            f"CREATE TABLE IF NOT EXISTS {keyspace}.{table} ({' '.join(columns.split())}) "
-            f"WITH id = {table_id} AND {options} AND comment = '{comment}'"
-        )
-    return found
+    return [each.create_cql(keyspace) for each in _SERVICES]
 
 
 def make(session: ClusterSession, keyspace: str) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from cassandra_client.connect import connect_alone
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.errors import HealingError
 from cassandra_healing.hooks import Hooks
@@ -19,7 +20,7 @@ from cassandra_healing.local.errors import NodeError, UnknownNode
 from cassandra_healing.local.keeper import Keeper
 from cassandra_healing.local.record import NodeFolder, NodeRecord, Purpose
 from cassandra_healing.local.sight import MachineState
-from cassandra_healing.normal import Connect, await_normal, connect_alone, find_trouble
+from cassandra_healing.normal import Connect, await_normal, find_trouble
 from cassandra_healing.replacement import Replacement, Target
 from cassandra_healing.terraform.binary import Binary, get_binary
 from cassandra_healing.terraform.calls import Times

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cassandra_client.database import Row
 from cassandra_healing.model import BUSY, GOODBYE, Look, NodeId, Observation, Observer, Sign
-from cassandra_healing.session import Row
 
 QUERY = (
     'SELECT address, hostname, host_id, generation, heartbeat, status, status_with_port, "schema" '

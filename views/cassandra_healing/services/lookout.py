@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cassandra_healing.errors import HealingError
+from cassandra_client.errors import ClusterError
 from cassandra_healing.model import Sign
 from cassandra_healing.observers import machine, tcp
 from cassandra_healing.services.config import Kind, ServicePolicy
@@ -84,7 +84,7 @@ class ServiceLookout:
     def _heartbeat(self, policy: ServicePolicy, at: datetime) -> tuple[Sign, str]:
         try:
             rows = self._session.rows(policy.newest)
-        except HealingError as error:
+        except ClusterError as error:
             return Sign.NEUTRAL, error.what
         values = [value for row in rows[:1] for value in list(row.values())[:1] if value is not None]
         if not values:

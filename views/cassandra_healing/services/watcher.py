@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.alert_log import AlertLog
-from cassandra_healing.errors import HealingError
 from cassandra_healing.hooks import HookFailed, run_hook
 from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.keeping.services import ServiceHistory, ServiceJournal
@@ -91,7 +91,7 @@ class ServiceWatcher:
             records = self.journal.records(names, looks[0].at)
             if self._is_kept:
                 self._history.write(looks)
-        except HealingError as error:
+        except ViewsError as error:
             self.notes.append(str(error))
         others = {name: judge(self._looks[name], self._policy.gap_minutes) for name in names}
         found = []
@@ -124,7 +124,7 @@ class ServiceWatcher:
             for name, looks in self._history.read(now - self._window, now).items():
                 self._looks[name] = sorted([*looks, *self._looks[name]], key=lambda look: look.at)
             self._is_restored = True
-        except HealingError as error:
+        except ViewsError as error:
             self.notes.append(str(error))
 
     def _is_news(self, health: ServiceHealth, decision: ServiceDecision) -> bool:
@@ -141,7 +141,7 @@ class ServiceWatcher:
                 return False
             if self._is_kept:
                 self.journal.decided(decision)
-        except HealingError as error:
+        except ViewsError as error:
             self.notes.append(str(error))
         return True
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, BaseOperator, Param
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import in_form, in_words_of_forms, told
 from cassandra_views.airflow.log import tell_plan
 from cassandra_views.airflow.view_dag import START, TAG
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ConfigurationError, ProjectError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.model.times import parse_instant

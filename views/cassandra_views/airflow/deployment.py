@@ -109,22 +109,12 @@ class Deployment:
     def reached(self, access: Access) -> Settings:
         """Return the settings of views.toml with the cluster of the Airflow connection; errors as ``settings``."""
         settings = self.settings()
-        options = access.options
-        tls = (
-            TlsConfig(
-                ca=options.get("tls_ca"),
-                cert=options.get("tls_cert"),
-                key=options.get("tls_key"),
-                check_hostname=options.get("check_hostname", True),
-            )
-            if options.get("is_tls")
-            else None
-        )
+        tls = access.options.get("tls")
         update = {
             "contact_points": access.contact_points,
             "port": access.port,
             "username": access.username,
-            "tls": tls,
+            "tls": TlsConfig(**asdict(tls)) if tls else None,
         }
         return settings.model_copy(
             update={

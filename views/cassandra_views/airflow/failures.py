@@ -12,16 +12,8 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowException
 from cassandra import RequestValidationException
 
-from cassandra_views.model.errors import (
-    ApprovalNeeded,
-    AuditFailed,
-    ClusterError,
-    ConfigurationError,
-    LeaseHeld,
-    ProjectError,
-    RegistryError,
-    ViewsError,
-)
+from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError
+from cassandra_views.model.errors import ApprovalNeeded, AuditFailed, LeaseHeld, ProjectError, RegistryError
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
+from cassandra_client.errors import ClusterError
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import HealingError, NeedsPerson, NotSet
 from cassandra_healing.healer.healer import Healer
@@ -65,7 +66,7 @@ class HealthTask(BaseOperator):
                     yield session, settings
             except (NeedsPerson, NotSet) as error:
                 raise refused(str(error)) from error
-            except HealingError as error:
+            except (ClusterError, HealingError) as error:
                 raise AirflowException(str(error)) from error
 
     @contextmanager

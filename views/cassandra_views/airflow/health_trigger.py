@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.bell import Alert, Bell
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
@@ -21,7 +22,6 @@ from cassandra_healing.watcher import Watcher
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
 from cassandra_views.airflow.sessions import shared
-from cassandra_views.model.errors import ViewsError
 
 if TYPE_CHECKING:
     from cassandra_views.airflow.hook import Access

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from cassandra import ConsistencyLevel
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.connect import connected
+from cassandra_client.errors import ConfigurationError
+from cassandra_client.tls import Tls
 from cassandra_views.model.names import nearest
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _KNOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a cluster is reached, as ``cluster.connect.connected`` takes it."""
+    """How a cluster is reached, as ``cassandra_client.connect.connected`` takes it."""
 
     contact_points: tuple[str, ...]
     port: int = 9042
@@ -116,7 +117,7 @@ def _options(extras: dict[str, Any]) -> dict[str, Any]:
         arguments = extras.get("load_balancing_policy_args", {})
         found["load_balancing"] = CassandraHook.get_lb_policy(str(extras["load_balancing_policy"]), arguments)
     if "tls" in extras or "ssl_options" in extras:
-        found |= _tls(extras.get("tls", extras.get("ssl_options")))
+        found["tls"] = _tls(extras.get("tls", extras.get("ssl_options")))
     return found
 
 
@@ -150,21 +151,19 @@ def _profile(name: str, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _tls(given: Any) -> dict[str, Any]:
+def _tls(given: Any) -> Tls | None:
     """Return TLS options from ``tls``: {ca, cert, key, check_hostname}, or the provider's ``ssl_options``."""
     if isinstance(given, bool):
-        return {"is_tls": given}
+        return Tls() if given else None
     if not isinstance(given, dict):
         raise TypeError("tls is a mapping of ca, cert, key and check_hostname, or true")
-    paths = {_TLS.get(key, key): value for key, value in given.items()}
-    found: dict[str, Any] = {"is_tls": True, "check_hostname": bool(paths.pop("check_hostname", True))}
-    for key in ("ca", "cert", "key"):
-        if key in paths:
-            found[f"tls_{key}"] = Path(paths.pop(key))
-    paths.pop("ssl_version", None)  # of the provider's form: the driver's context chooses the best there is
-    if paths:
-        raise ValueError(f"tls: unknown key '{next(iter(paths))}'; known are ca, cert, key and check_hostname")
-    return found
+    options = {_TLS.get(key, key): value for key, value in given.items()}
+    check_hostname = bool(options.pop("check_hostname", True))
+    paths = {key: Path(options.pop(key)) for key in ("ca", "cert", "key") if key in options}
+    options.pop("ssl_version", None)  # of the provider's form: the driver's context chooses the best there is
+    if options:
+        raise ValueError(f"tls: unknown key '{next(iter(options))}'; known are ca, cert, key and check_hostname")
+    return Tls(**paths, check_hostname=check_hostname)
 
 
 class ViewsHook(BaseHook):
@@ -194,7 +193,7 @@ class ViewsHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Tell whether the cluster answers, for the button in the UI."""
-        from cassandra_views.model.errors import ViewsError
+        from cassandra_client.errors import ViewsError
 
         try:
             with self.session() as session:

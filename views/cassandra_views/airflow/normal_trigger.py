@@ -9,11 +9,11 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from cassandra_client.errors import ViewsError
 from cassandra_healing.normal import find_trouble
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
-from cassandra_views.healing import connect_of
-from cassandra_views.model.errors import ViewsError
+from cassandra_views.project.session import connect_of
 
 LOOK_SECONDS = 2.0
 

@@ -15,13 +15,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.airflow.asked import Action, Asked, asked_of
 from cassandra_views.airflow.deployment import Deployment, run_mark
 from cassandra_views.airflow.failures import ERROR_KEY, in_words_of_forms, refused, told
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.log import LogListener, tell_plan
 from cassandra_views.airflow.triggers import ReadyTrigger
-from cassandra_views.model.errors import ConfigurationError, ShrinkUnapproved, StalePlan
+from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.steps import Plan, ServeGeneration, Step
 from cassandra_views.planning.shrink import find_withheld
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ViewsError, ended
 from cassandra_views.cli.context import Format, FormatOption, Options, Wide, help_of, opened, options_of
 from cassandra_views.cli.output import coloured, err, out, print_json, shortened, table_of
 from cassandra_views.cli.service_lines import plain_services, show_services
-from cassandra_views.model.errors import ViewsError, ended
 
 if TYPE_CHECKING:
     from cassandra_healing.healer.progress import Progress
@@ -162,9 +162,8 @@ def _watching(options: Options, *, is_kept: bool) -> Iterator[tuple[Any, Policy]
     from cassandra_healing.session import ClusterSession
     from cassandra_healing.watcher import Watcher
     from cassandra_views.cluster.history import author
-    from cassandra_views.healing import told_as_ours
 
-    with opened(options) as (session, settings), told_as_ours():
+    with opened(options) as (session, settings):
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
         watcher = Watcher(asked, policy, author=author(), is_kept=is_kept)
@@ -179,9 +178,8 @@ def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[
     from cassandra_healing.keeping.journal import Journal
     from cassandra_healing.session import ClusterSession
     from cassandra_views.cluster.history import author
-    from cassandra_views.healing import told_as_ours
 
-    with opened(options) as (session, settings), told_as_ours():
+    with opened(options) as (session, settings):
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
         yield Journal(asked, policy.keyspace, author=author()), asked, options.clock()

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ConfigurationError, ended
 from cassandra_views.cli.output import err
-from cassandra_views.model.errors import ConfigurationError, ProjectError, ended
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.times import parse_instant
 
 if TYPE_CHECKING:
@@ -112,33 +113,17 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
         ConfigurationError: there is none.
         ClusterError: it does not answer, or the credentials are wrong.
     """
-    from cassandra_views.cluster.connect import connected
+    from cassandra_views.project.session import session_of
 
     settings = targeted(options)
-    env = settings.env
-    tls = env.tls
-    with (
-        _with_log_of_own_server(settings),
-        connected(
-            env.contact_points,
-            port=env.port,
-            local_dc=env.local_dc,
-            username=env.username,
-            password=settings.password,
-            is_tls=tls is not None,
-            tls_ca=tls.ca if tls else None,
-            tls_cert=tls.cert if tls else None,
-            tls_key=tls.key if tls else None,
-            check_hostname=tls.check_hostname if tls else True,
-        ) as session,
-    ):
+    with _with_log_of_own_server(settings), session_of(settings) as session:
         yield session, settings
 
 
 @contextmanager
 def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
     """Name the log of the server of ``views up`` where it ends by itself during the command."""
-    from cassandra_views.model.errors import ClusterError
+    from cassandra_client.errors import ClusterError
     from cassandra_views.project.own_server import find_ended_error
 
     try:
@@ -183,7 +168,7 @@ def note_wrong_files(errors: Iterable[ProjectError]) -> None:
 
 def view_names(incomplete: str) -> list[str]:
     """Return the names of view files for shell completion; nothing where the project cannot be read."""
-    from cassandra_views.model.errors import ViewsError
+    from cassandra_client.errors import ViewsError
     from cassandra_views.project.frontmatter import SUFFIX
 
     try:
@@ -201,7 +186,7 @@ def view_tags(incomplete: str) -> list[str]:
 
 def view_matters() -> Iterator[ViewMatter]:
     """Yield the front matter of each view file that can be read."""
-    from cassandra_views.model.errors import ViewsError
+    from cassandra_client.errors import ViewsError
     from cassandra_views.project.frontmatter import SUFFIX, read_matter, split
     from cassandra_views.project.matter import ViewMatter
 

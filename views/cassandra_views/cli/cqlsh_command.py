@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.cli.context import options_of, targeted
 from cassandra_views.cli.embedded import missing_extra
-from cassandra_views.model.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from cassandra_views.project.config import Settings

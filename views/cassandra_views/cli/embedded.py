@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 
 
 def require_embedded() -> None:

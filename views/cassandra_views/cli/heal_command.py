@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ClusterError, ViewsError, ended
+from cassandra_healing.errors import HealingError
 from cassandra_views.cli.cluster_command import Reason, said, show
 from cassandra_views.cli.context import Format, FormatOption, Options, help_of, opened, options_of
 from cassandra_views.cli.output import err
 from cassandra_views.cli.service_lines import heal_services
-from cassandra_views.model.errors import ClusterError, ViewsError, ended
 
 if TYPE_CHECKING:
     from cassandra_healing.healer.healer import Healer
@@ -59,7 +60,7 @@ def heal(
         while True:
             try:
                 is_well = _round(healer, watcher, yes=yes, format=format)
-            except ClusterError as error:
+            except (ClusterError, HealingError) as error:
                 if not watch:
                     raise
                 _tell_error(error)
@@ -94,20 +95,15 @@ def refuse(
 
 
 def _round(healer: Healer, watcher: Watcher, *, yes: bool, format: Format) -> bool:
-    from cassandra_views.healing import told_as_ours
-
-    with told_as_ours():
-        report = _look(healer, watcher)
-        progress = healer.consider(report)
-        show(report, format, progress)
-        are_well = heal_services(
-            report.services, watcher.services, healer.policy, yes=yes, is_text=format is Format.TEXT
-        )
-        if progress is None:
-            return report.decision.is_well and are_well
-        if progress.is_waiting and (yes or (format is Format.TEXT and sys.stdin.isatty() and _asked(progress))):
-            progress = healer.approve(progress, "said yes to 'views cluster heal'")
-        progress = healer.run(progress)
+    report = _look(healer, watcher)
+    progress = healer.consider(report)
+    show(report, format, progress)
+    are_well = heal_services(report.services, watcher.services, healer.policy, yes=yes, is_text=format is Format.TEXT)
+    if progress is None:
+        return report.decision.is_well and are_well
+    if progress.is_waiting and (yes or (format is Format.TEXT and sys.stdin.isatty() and _asked(progress))):
+        progress = healer.approve(progress, "said yes to 'views cluster heal'")
+    progress = healer.run(progress)
     if progress.is_waiting:
         err.print(f"  [yellow]note[/yellow] it waits: 'views cluster approve {progress.short_id}', or refuse it")
     return progress.outcome is not None and progress.outcome.value == "done" and are_well
@@ -145,9 +141,9 @@ def _tell_error(error: ViewsError) -> None:
 @contextmanager
 def _healing(options: Options) -> Iterator[tuple[Healer, Watcher]]:
     from cassandra_views.cluster.history import author
-    from cassandra_views.healing import healing, told_as_ours
+    from cassandra_views.healing import healing
 
-    with opened(options) as (session, settings), told_as_ours():
+    with opened(options) as (session, settings):
         with healing(session, settings, author=author(), clock=options.clock(), on_progress=_tell) as found:
             yield found
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.cli.context import (
     Chosen,
     Format,
@@ -32,7 +33,7 @@ from cassandra_views.cli.selection_options import (
     selection_of,
 )
 from cassandra_views.model.counting import counted
-from cassandra_views.model.errors import ApprovalNeeded, ConfigurationError, ProjectError, ViewsError
+from cassandra_views.model.errors import ApprovalNeeded, ProjectError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import DropGeneration, Plan
 from cassandra_views.planning.selection import Selection

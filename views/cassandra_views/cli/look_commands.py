@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ViewsError
+from cassandra_client.names import quoted
 from cassandra_views.cli.context import (
     Format,
     FormatOption,
@@ -25,8 +27,7 @@ from cassandra_views.cli.context import (
 )
 from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
-from cassandra_views.model.errors import ViewNotReady, ViewsError
-from cassandra_views.model.names import quoted
+from cassandra_views.model.errors import ViewNotReady
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.selection import Selection
 

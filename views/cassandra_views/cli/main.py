@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.cli import (
     audit_command,
     cluster_command,
@@ -23,7 +24,6 @@ from cassandra_views.cli import (
 )
 from cassandra_views.cli.context import Options, parse_now
 from cassandra_views.cli.output import print_error
-from cassandra_views.model.errors import ViewsError
 
 app = typer.Typer(
     name="views",

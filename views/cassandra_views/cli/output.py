@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from cassandra_client.errors import ViewsError, ended
 from cassandra_views.cli.table_layout import LAYOUTS, Column, TextTable, wrapped
-from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.times import instant_text
 
 FORMAT_VERSION = 1

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import Place, ViewsError
 from cassandra_views.cli.context import Format, FormatOption, help_of, note_wrong_files, options_of, view_names
 from cassandra_views.cli.output import out, print_error, print_json, raise_last
 from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.errors import Place, ProjectError, ViewsError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
 

@@ -50,7 +50,7 @@ def plan_nothing(manager: ViewManager) -> Plan:
 
 def table_names(incomplete: str) -> list[str]:
     """Return the names of table files for shell completion; nothing where the project cannot be read."""
-    from cassandra_views.model.errors import ViewsError
+    from cassandra_client.errors import ViewsError
     from cassandra_views.project.frontmatter import SUFFIX
 
     try:

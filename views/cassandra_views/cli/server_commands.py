@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.cli.embedded import require_embedded
-from cassandra_views.model.errors import ViewsError
 from cassandra_views.project.own_server import default_data, register_data, registered_data
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
+from cassandra_client.errors import ended
 from cassandra_views.cli.output import coloured, err, out, table_of
-from cassandra_views.model.errors import ended
 from cassandra_views.planning.words import age_text
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ def heal_services(
 ) -> bool:
     """Restart or replace what is decided to be, as far as its mode allows; tell whether all are well then.
 
-    Raises: HealingError: as ``carry_out``, of the last that failed; the others were seen to.
+    Raises: ViewsError: as ``carry_out``, of the last that failed; the others were seen to.
     """
-    from cassandra_healing.errors import HealingError
+    from cassandra_client.errors import ViewsError
     from cassandra_healing.services.watcher import carry_out
 
     is_well, failed = True, None
@@ -84,7 +84,7 @@ def heal_services(
                 continue
         try:
             carry_out(decision, watcher.journal, policy)
-        except HealingError as error:
+        except ViewsError as error:
             failed = error
     if failed is not None:
         raise failed

@@ -1,1 +1,1 @@
-"""Everything that speaks to Cassandra: session, nodes, catalog, preflight, registry and lease."""
+"""What the manager asks of Cassandra: nodes, catalog, preflight, registry and lease."""

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from cassandra_views.cluster.database import Database, Row
+from cassandra_client.database import Database, Row
 from cassandra_views.cql.types import canonical_type
 from cassandra_views.model.catalog import Catalog, LiveView
 from cassandra_views.model.replication import Keyspace

@@ -9,17 +9,11 @@ from dataclasses import dataclass
 
 from cassandra.pool import Host
 
-from cassandra_views.cluster.database import Database
-from cassandra_views.cluster.driver_errors import (
-    DRIVER_ERRORS,
-    driver_text,
-    explained,
-    is_refusal,
-    refused_advice,
-)
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, explained, is_refusal, refused_advice
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
 from cassandra_views.cluster.lease import Held, Lease
-from cassandra_views.model.errors import ClusterError
-from cassandra_views.model.names import quoted
 
 _TRIES = 3
 _SETTLES = "Run the command again: it settles what was begun"

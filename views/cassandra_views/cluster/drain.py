@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from cassandra import Unauthorized
 from cassandra.util import datetime_from_uuid1
 
-from cassandra_views.cluster.database import Answer, Database
+from cassandra_client.database import Answer, Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.members import Member
-from cassandra_views.model.errors import ClusterError
 
 
 def server_time(database: Database) -> datetime:

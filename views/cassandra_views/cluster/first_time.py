@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cassandra_views.cluster.database import Database, explained
-from cassandra_views.cluster.raw_rows import RawRows
-from cassandra_views.model.names import quoted
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import explained
+from cassandra_client.names import quoted
+from cassandra_client.raw_rows import RawRows
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)

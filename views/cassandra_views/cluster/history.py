@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from cassandra.util import datetime_from_uuid1
 
-from cassandra_views.cluster.database import Database
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_client.database import Database
+from cassandra_client.names import quoted
+from cassandra_views.model.names import ViewName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

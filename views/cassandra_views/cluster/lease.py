@@ -15,9 +15,11 @@ from dataclasses import dataclass, replace
 
 from cassandra import ConsistencyLevel
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database
-from cassandra_views.model.errors import ClusterError, LeaseHeld
-from cassandra_views.model.names import quoted
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import DRIVER_ERRORS
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
+from cassandra_views.model.errors import LeaseHeld
 
 RESOURCE = "cluster"
 

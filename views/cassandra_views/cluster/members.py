@@ -9,7 +9,7 @@ from cassandra.connection import DefaultEndPoint
 from cassandra.policies import SimpleConvictionPolicy
 from cassandra.pool import Host
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 
 _JOINING = ("BOOT", "BOOT_REPLACE")
 _MOVING = (*_JOINING, "LEAVING", "MOVING")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cassandra_client.database import Database
 from cassandra_views.cluster.builds import running_builds
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.members import read_members
 
 

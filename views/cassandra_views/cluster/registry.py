@@ -15,13 +15,16 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database, Row, driver_text, is_unknown_table
+from cassandra_client.database import Database, Row
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, is_unknown_table
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
 from cassandra_views.cluster.history import Event, History, author
 from cassandra_views.cluster.registry_rows import VERDICT_COLUMNS, as_stored, check_move, holds, record_of, stored
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
-from cassandra_views.model.errors import ClusterError, RegistryError, StalePlan
+from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, State, ViewRecord
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_views.model.names import ViewName
 
 
 class Registry:

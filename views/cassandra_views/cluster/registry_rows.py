@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cassandra_views.cluster.database import Row
+from cassandra_client.database import Row
 from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import (
     MOVES,

@@ -6,18 +6,23 @@ read_from`` of ``views`` are frozen for good: readers are upgraded on other days
 
 from __future__ import annotations
 
-import uuid
-
-from cassandra_views.model.names import quoted, table_id
+from cassandra_client.names import quoted
+from cassandra_client.own_tables import OwnTable
 
 SCHEMA_NUMBER = 3
 
-_TABLES = {
-    "about": """
+_TABLES = (
+    OwnTable(
+        name="about",
+        columns="""
         name text PRIMARY KEY,
         value text
-    """,
-    "views": """
+        """,
+        comment="cassandra-views: schema number of this registry",
+    ),
+    OwnTable(
+        name="views",
+        columns="""
         keyspace_name text,
         view_name text,
         number int,
@@ -70,8 +75,12 @@ _TABLES = {
         compared_to int,
         compared_rows bigint,
         PRIMARY KEY ((keyspace_name, view_name), number)
-    """,
-    "history": """
+        """,
+        comment="cassandra-views: what exists and what serves; read_from names the physical views to query",
+    ),
+    OwnTable(
+        name="history",
+        columns="""
         keyspace_name text,
         view_name text,
         month text,
@@ -82,21 +91,32 @@ _TABLES = {
         run text,
         detail text,
         PRIMARY KEY ((keyspace_name, view_name, month), at)
-    """,
-    "lease": """
+        """,
+        options="CLUSTERING ORDER BY (at DESC)",
+        comment="cassandra-views: what happened",
+    ),
+    OwnTable(
+        name="lease",
+        columns="""
         resource text PRIMARY KEY,
         owner text,
         number bigint,
         released bigint
-    """,
-    "demand": """
+        """,
+        comment="cassandra-views: who may issue DDL or switch readers now",
+    ),
+    OwnTable(
+        name="demand",
+        columns="""
         keyspace_name text,
         view_name text,
         consumer text,
         day date,
         PRIMARY KEY ((keyspace_name, view_name), consumer, day)
-    """,
-}
+        """,
+        comment="cassandra-views: who read which view",
+    ),
+)
 
 _ADDED = {
     2: {"views": "failures int static, failed_at timestamp static"},
@@ -110,35 +130,10 @@ _ADDED = {
 }
 """Columns that came with a schema number, by table."""
 
-_COMMENTS = {
-    "about": "cassandra-views: schema number of this registry",
-    "views": "cassandra-views: what exists and what serves; read_from names the physical views to query",
-    "history": "cassandra-views: what happened",
-    "lease": "cassandra-views: who may issue DDL or switch readers now",
-    "demand": "cassandra-views: who read which view",
-}
-
-
-def registry_id(keyspace: str, table: str) -> uuid.UUID:
-    """Return the id a registry table is created with, so that two rivals create one table."""
-    return table_id(keyspace, table)
-
 
 def table_statements(keyspace: str) -> list[tuple[str, str]]:
     """Return (table, CREATE TABLE) of every registry table."""
-    found = []
-    for table, columns in _TABLES.items():
-        options = [f"id = {registry_id(keyspace, table)}", f"comment = '{_COMMENTS[table]}'"]
-        if table == "history":
-            options.append("CLUSTERING ORDER BY (at DESC)")
-        body = " ".join(columns.split())
-        found.append(
-            (
-                table,
-                f"CREATE TABLE IF NOT EXISTS {quoted(keyspace)}.{table} ({body}) WITH {' AND '.join(options)}",
-            )
-        )
-    return found
+    return [(each.name, each.create_cql(keyspace)) for each in _TABLES]
 
 
 def upgrade_statements(keyspace: str, number: int) -> list[tuple[str, str]]:

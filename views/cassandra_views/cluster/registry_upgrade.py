@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from cassandra_views.cluster.database import DRIVER_ERRORS, Database, explained
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import DRIVER_ERRORS, explained
+from cassandra_client.names import quoted
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, upgrade_statements
-from cassandra_views.model.names import quoted
 
 _TRIES = 4
 

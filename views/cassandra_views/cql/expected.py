@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from cassandra_views.model.names import RESERVED, nearest
+from cassandra_client.names import RESERVED
+from cassandra_views.model.names import nearest
 from cassandra_views.model.term import At
 
 _STATEMENTS = {

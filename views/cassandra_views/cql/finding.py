@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from cassandra_views.model.errors import Place, StatementError
+from cassandra_client.errors import Place
+from cassandra_views.model.errors import StatementError
 from cassandra_views.model.term import At
 
 

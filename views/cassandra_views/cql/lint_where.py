@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from cassandra_client.names import quoted
 from cassandra_views.cql.finding import Report
 from cassandra_views.cql.printing import relation_cql, string_cql, term_cql
 from cassandra_views.cql.types import CqlType, parse_type
-from cassandra_views.model.names import quoted
 from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.term import (

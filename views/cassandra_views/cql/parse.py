@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
 
+from cassandra_client.errors import Place
 from cassandra_views.cql.build import Build
 from cassandra_views.cql.build_base import Refusal
 from cassandra_views.cql.expected import explain
 from cassandra_views.cql.tokens import CALLBACKS
-from cassandra_views.model.errors import Place, StatementError
+from cassandra_views.model.errors import StatementError
 from cassandra_views.model.relation import Relation
 from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.term import At, Literal, Term

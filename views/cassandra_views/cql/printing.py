@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from cassandra_client.names import quoted
 from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_literal
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.names import quoted
 from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.statement import ColumnDeclaration, OptionValue, TableStatement, ViewStatement

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lark import Token
 
-from cassandra_views.model.names import RESERVED
+from cassandra_client.names import RESERVED
 
 KEYWORDS = {
     name.lower().lstrip("_"): name

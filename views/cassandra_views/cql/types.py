@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from cassandra_views.model.names import quoted
+from cassandra_client.names import quoted
 
 NATIVE = frozenset(
     """ascii bigint blob boolean counter date decimal double duration float inet int smallint text time

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.lifecycle.comparing import Standing, compare, look_up
 from cassandra_views.lifecycle.ledger import Ledger
 from cassandra_views.lifecycle.reports import Listener

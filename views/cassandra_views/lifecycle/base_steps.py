@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
+from cassandra_client.names import quoted
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements
 from cassandra_views.cluster.registry_upgrade import write_about
 from cassandra_views.lifecycle.quiet import QuietLease
-from cassandra_views.model.names import quoted
 from cassandra_views.model.steps import CreateKeyspace, CreateRegistry, CreateTable
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.lifecycle.comparing import Standing, compare, look_up
 from cassandra_views.lifecycle.ledger import Ledger, stale
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.waiting import BuildWait
-from cassandra_views.model.errors import AuditFailed, ClusterError
+from cassandra_views.model.errors import AuditFailed
 from cassandra_views.model.generation import AUDIT_REASON, Audit, Generation, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AdoptGeneration, AuditGeneration, AwaitBuild, CreateGeneration

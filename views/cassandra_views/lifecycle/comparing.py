@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cassandra_client.database import Database
 from cassandra_views.cluster.catalog import find_view_and_base
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.first_time import find_first_time, time_text
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.option_values import option_differences

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.lifecycle.ledger import Ledger, override_columns
 from cassandra_views.lifecycle.reports import Listener
 from cassandra_views.lifecycle.work import Work
-from cassandra_views.model.errors import ConfigurationError, ProjectError, RegistryError, ViewsError
+from cassandra_views.model.errors import ProjectError, RegistryError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text

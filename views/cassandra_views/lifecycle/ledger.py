@@ -7,9 +7,10 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.lifecycle.reports import Listener, Notice
-from cassandra_views.model.errors import ClusterError, StalePlan, ViewsError
+from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.generation import Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cassandra_client.database import Database
 from cassandra_views.cluster.builds import running_builds
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.lifecycle.reports import Listener, Notice
 from cassandra_views.model.errors import BuildStalled

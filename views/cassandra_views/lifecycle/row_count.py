@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
 from cassandra_views.cluster.catalog import find_view_and_base
-from cassandra_views.cluster.database import Database
 from cassandra_views.lifecycle.range_reads import WHOLE_RING
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.generation import Generation
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
 
 _RANGES = 64

@@ -10,11 +10,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from cassandra_views.cluster.database import Database
-from cassandra_views.cluster.raw_rows import RawRow, RawRows
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
+from cassandra_client.raw_rows import RawRow, RawRows
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.lifecycle.raw_values import Key, order_key
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.table import TableShape
 from cassandra_views.model.term import Sequence as Terms

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import assert_never
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
+from cassandra_client.errors import ViewsError
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.lifecycle.audit import RECHECK_SECONDS
@@ -28,7 +29,6 @@ from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.reports import SharedListener, StepBegun, StepDone
 from cassandra_views.lifecycle.serve_steps import ServeSteps
 from cassandra_views.lifecycle.waiting import BuildWait
-from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     AdoptGeneration,

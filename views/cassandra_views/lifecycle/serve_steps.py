@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.row_count import find_row_count
 from cassandra_views.model.counting import counted
-from cassandra_views.model.errors import AuditFailed, ClusterError, StalePlan
+from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import DROP_REASON, NO_FAILED_BUILDS, Audit, Generation, Serving, State
 from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
 from cassandra_views.model.times import instant_text

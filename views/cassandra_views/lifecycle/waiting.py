@@ -6,10 +6,11 @@ import time
 from collections.abc import Collection
 from datetime import datetime
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.builds import BuildLook, look
-from cassandra_views.cluster.database import Database
 from cassandra_views.lifecycle.reports import Listener, Notice, Progress
-from cassandra_views.model.errors import BuildStalled, ClusterError
+from cassandra_views.model.errors import BuildStalled
 from cassandra_views.model.names import ViewName
 
 STALL_SECONDS = 330.0

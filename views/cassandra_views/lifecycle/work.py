@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.lease import Lease
 from cassandra_views.cluster.members import read_members
@@ -17,7 +18,7 @@ from cassandra_views.cluster.registry_upgrade import upgrade_registry
 from cassandra_views.lifecycle.reports import Listener, Notice, SharedListener
 from cassandra_views.lifecycle.runner import Outcome, Runner
 from cassandra_views.lifecycle.waiting import BuildWait
-from cassandra_views.model.errors import ConfigurationError, StalePlan
+from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.steps import CreateGeneration, CreateRegistry, Plan
 
 

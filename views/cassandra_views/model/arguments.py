@@ -12,7 +12,7 @@ from inspect import isfunction, signature
 from pathlib import PurePath
 from typing import Any, NoReturn, TypeVar
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.generation import OverrideKind
 from cassandra_views.model.names import keyspace_fault
 from cassandra_views.model.steps import Plan

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cassandra_views.model.errors import Place, ProjectError
+from cassandra_client.errors import Place
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Serving, Strategy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn

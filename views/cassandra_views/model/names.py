@@ -1,9 +1,8 @@
-"""Names of CQL things: quoting, limits, and the physical name of a generation."""
+"""Names of views: limits, and the physical name of a generation."""
 
 from __future__ import annotations
 
 import re
-import uuid
 from dataclasses import dataclass
 
 VIEW_NAME_LIMIT = 38
@@ -11,87 +10,8 @@ VIEW_NAME_LIMIT = 38
 
 PHYSICAL_NAME_LIMIT = 48
 
-_PLAIN = re.compile(r"[a-z][a-z0-9_]*\Z")
 _WORD = re.compile(r"\w+\Z", re.ASCII)
 _PHYSICAL = re.compile(r"(?P<view>\w+)__g(?P<number>[1-9][0-9]*)\Z", re.ASCII)
-
-RESERVED = frozenset(
-    [
-        "add",
-        "allow",
-        "alter",
-        "and",
-        "apply",
-        "asc",
-        "authorize",
-        "batch",
-        "begin",
-        "by",
-        "columnfamily",
-        "create",
-        "default",
-        "delete",
-        "desc",
-        "describe",
-        "drop",
-        "entries",
-        "execute",
-        "from",
-        "full",
-        "grant",
-        "if",
-        "in",
-        "index",
-        "infinity",
-        "insert",
-        "into",
-        "is",
-        "keyspace",
-        "limit",
-        "materialized",
-        "mbean",
-        "mbeans",
-        "modify",
-        "nan",
-        "norecursive",
-        "not",
-        "null",
-        "of",
-        "on",
-        "or",
-        "order",
-        "primary",
-        "rename",
-        "replace",
-        "revoke",
-        "schema",
-        "select",
-        "set",
-        "table",
-        "to",
-        "token",
-        "truncate",
-        "unlogged",
-        "unset",
-        "update",
-        "use",
-        "using",
-        "view",
-        "where",
-        "with",
-        "true",
-        "false",
-    ]
-)
-"""Words that cannot stand as identifiers unless quoted (Parser.g, ``K_*`` less ``basic_unreserved_keyword``;
-the lexer takes ``true`` and ``false`` for values)."""
-
-
-def quoted(name: str) -> str:
-    """Return the name as CQL spells it: bare when it may stand bare, in double quotes otherwise."""
-    if _PLAIN.match(name) and name not in RESERVED:
-        return name
-    return '"' + name.replace('"', '""') + '"'
 
 
 def is_word(name: str) -> bool:
@@ -129,11 +49,6 @@ def parse_physical(name: str) -> tuple[str, int] | None:
     """Return ``(view, number)`` of a physical name, or None where it is not one."""
     match = _PHYSICAL.match(name)
     return (match["view"], int(match["number"])) if match else None
-
-
-def table_id(keyspace: str, physical: str) -> uuid.UUID:
-    """Return the id every CREATE of this physical view carries, so that doubled CREATEs are one (design 5.2)."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"cassandra-views:{keyspace}.{physical}")
 
 
 def nearest(name: str, known: list[str]) -> str:

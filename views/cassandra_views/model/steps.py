@@ -9,8 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from cassandra_client import errors as client_errors
+from cassandra_client.errors import Place, ViewsError
 from cassandra_views.model import errors
-from cassandra_views.model.errors import Place, ViewsError
 from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
@@ -294,7 +295,8 @@ class Refusal:
 
     def as_error(self) -> ViewsError:
         """Return the error again."""
-        kind = getattr(errors, self.error, ViewsError)
+        module = errors if hasattr(errors, self.error) else client_errors
+        kind = getattr(module, self.error, ViewsError)
         place = Place(file=self.file, line=self.line, column=self.column) if self.file else None
         found: ViewsError = kind(self.what, on=self.on, remains=self.remains, next=self.next, place=place)
         return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
 from cassandra_views.cluster.history import Event
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.model.generation import OverrideKind, State, ViewRecord

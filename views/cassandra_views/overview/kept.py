@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cassandra_healing.errors import HealingError
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_healing.judge import judge
 from cassandra_healing.keeping.history import History
 from cassandra_healing.keeping.journal import Journal
@@ -19,9 +20,7 @@ from cassandra_healing.record import Record
 from cassandra_healing.services.judge import judge as judge_service
 from cassandra_healing.services.model import ServiceHealth, ServiceLook
 from cassandra_healing.session import ClusterSession
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
 
 LINES = 10
@@ -92,10 +91,9 @@ class KeptQuestion:
                 record=journal.record(now),
                 lines=tuple(journal.lines(limit=LINES, now=now)),
             )
-        except HealingError as error:
-            raise ClusterError(
-                error.what, on=error.on or f"keyspace {policy.keyspace}", remains=error.remains, next=error.next
-            ) from error
+        except ClusterError as error:
+            error.on = error.on or f"keyspace {policy.keyspace}"
+            raise
 
     def _read(self, session: ClusterSession, policy: Policy, now: datetime) -> tuple[list[Look], list[ServiceHealth]]:
         """Return the looks at the nodes, and what those at services come to."""

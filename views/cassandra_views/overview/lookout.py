@@ -11,9 +11,9 @@ from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from cassandra_views.cluster.database import Database
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.cluster.registry import Registry
-from cassandra_views.model.errors import ClusterError
 
 T = TypeVar("T")
 Question = Callable[[Database, Registry], T]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cassandra_views.model.errors import ended
+from cassandra_client.errors import ended
 from cassandra_views.model.times import duration_text, instant_text
 from cassandra_views.overview.row import CONDITIONS, FILE_CONDITIONS, Need
 from cassandra_views.planning.explain import size_text

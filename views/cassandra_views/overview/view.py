@@ -6,9 +6,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.cluster.builds import BuildLook
 from cassandra_views.cluster.history import Event
-from cassandra_views.model.errors import ProjectError, ViewNotFound, ViewsError
+from cassandra_views.model.errors import ProjectError, ViewNotFound
 from cassandra_views.model.generation import Generation, State
 from cassandra_views.overview.lookout import Question
 from cassandra_views.overview.questions import BaseSize, Overview, ask_base, ask_build, ask_events

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.cql.drift import table_drift
 from cassandra_views.cql.finding import Finding, raise_on_errors
 from cassandra_views.cql.lint_table import lint_table
@@ -11,7 +12,7 @@ from cassandra_views.cql.printing import alter_table_cql, keyspace_cql, map_cql
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition
-from cassandra_views.model.errors import PreflightError, StatementError, ViewsError
+from cassandra_views.model.errors import PreflightError, StatementError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import Keyspace, refusals, too_many, without_quorum
 from cassandra_views.model.steps import CreateKeyspace, CreateTable, Step

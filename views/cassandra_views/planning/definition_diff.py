@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import Any
 
+from cassandra_client.errors import ViewsError
+from cassandra_client.names import quoted
 from cassandra_views.cql.fingerprint import canonical_form
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.cql.printing import option_cql
 from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.definition import ViewDefinition
-from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import Generation, ViewRecord
-from cassandra_views.model.names import ViewName, quoted
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.relation import Operator, Relation
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.term import WindowBound

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.model.definition import ViewDefinition
-from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved, ViewsError
+from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved
 from cassandra_views.model.generation import Generation, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cassandra_client.names import table_id
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.catalog import Catalog, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName, parse_physical, table_id
+from cassandra_views.model.names import ViewName, parse_physical
 from cassandra_views.model.steps import Cause
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.definition_diff import reason_of_change, window_changes

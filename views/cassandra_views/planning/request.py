@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ProjectError, ViewsError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName, nearest
 

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cassandra_client.errors import ViewsError, ended
 from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.errors import ViewsError, ended
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.definition_diff import window_changes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from cassandra_client.names import table_id
 from cassandra_views.model.catalog import LiveView, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName, parse_physical, table_id
+from cassandra_views.model.names import ViewName, parse_physical
 from cassandra_views.model.steps import AdoptGeneration, SweepOrphan
 from cassandra_views.model.times import parse_instant
 from cassandra_views.planning.generations import Context, generation_cql, is_resumable

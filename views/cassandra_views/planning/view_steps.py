@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from cassandra_client.errors import ViewsError
+from cassandra_client.names import table_id
 from cassandra_views.model.definition import ViewDefinition
-from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
-from cassandra_views.model.names import ViewName, table_id
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,

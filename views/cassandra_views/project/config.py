@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from cassandra_views.model.errors import ConfigurationError, Place
+from cassandra_client.errors import ConfigurationError, Place
 from cassandra_views.model.names import nearest
 from cassandra_views.project.config_file import (
     FILE_NAME,

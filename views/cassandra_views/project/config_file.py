@@ -11,12 +11,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
+from cassandra_client.errors import ConfigurationError, Place
 from cassandra_healing.machines import Machines
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.config import ServicePolicy
 from cassandra_healing.setting_types import Number, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
-from cassandra_views.model.errors import ConfigurationError, Place
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.replication import Keyspace
 

@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from cassandra_views.model.errors import Place, ProjectError
+from cassandra_client.errors import Place
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
 from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from cassandra_client.errors import Place
+from cassandra_client.names import quoted
 from cassandra_views.model.definition import (
     DEFAULT_MIN_ROWS_PERCENT,
     BrokenTable,
@@ -16,8 +18,8 @@ from cassandra_views.model.definition import (
     TableDefinition,
     ViewDefinition,
 )
-from cassandra_views.model.errors import Place, ProjectError
-from cassandra_views.model.names import ViewName, keyspace_fault, quoted
+from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.names import ViewName, keyspace_fault
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
 from cassandra_views.project.config import Settings
 from cassandra_views.project.frontmatter import SUFFIX, SplitFile, read_matter, split

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.errors import ClusterError
 
 if TYPE_CHECKING:
     from cassandra_embedded import Running

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from cassandra_client.errors import Place
 from cassandra_views.cql.printing import table_cql
 from cassandra_views.cql.statements import parsed_table
 from cassandra_views.model.definition import TableDefinition
-from cassandra_views.model.errors import Place, ProjectError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
 from cassandra_views.model.statement import TableStatement
 from cassandra_views.model.times import TimeColumn

@@ -20,7 +20,8 @@ from jinja2 import (
 from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from cassandra_views.model.errors import Place, ProjectError
+from cassandra_client.errors import Place
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
 
 _UNDEFINED = re.compile(r"'(?P<name>[^']+)' is undefined")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from cassandra_client.errors import Place
+from cassandra_client.names import quoted
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.lint import lint_view, raise_on_errors
 from cassandra_views.cql.statements import parsed_view, table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
-from cassandra_views.model.errors import Place, ProjectError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
-from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest, quoted
+from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.times import duration_text
 from cassandra_views.project.frontmatter import SUFFIX, SplitFile

@@ -11,7 +11,7 @@ from cassandra import InvalidRequest, OperationTimedOut, ReadFailure, Timeout, U
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ErrorMessage
 
-from cassandra_views.cluster.driver_errors import (
+from cassandra_client.driver_errors import (
     advice,
     driver_text,
     has_too_many_tombstones,

@@ -7,13 +7,15 @@ threads have under way there. So rows that hold these two types are read by type
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from cassandra import DriverException
 from cassandra import cqltypes as cql
-from cassandra.cluster import ResponseFuture, Session
-from cassandra.protocol import ProtocolHandler, ResultMessage
+from cassandra.cluster import Session
+from cassandra.protocol import ProtocolHandler
 from cassandra.util import Time
+
+from cassandra_client.decoding import DRIVER_RESULT, decoding_session
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the driver returns times without a zone
 _DAY_NANOSECONDS = 86_400 * 10**9
@@ -71,7 +73,7 @@ def _derived(kind: Any, **attributes: Any) -> Any:
     )
 
 
-class _Result(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  # type: ignore[misc]
+class _Result(DRIVER_RESULT):  # type: ignore[misc]
     """A result that is decoded once more by types of our own where the driver's cannot, which are the faster ones."""
 
     column_metadata: Any
@@ -92,30 +94,7 @@ class _Result(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  #
             self.column_metadata = [(*column[:3], lossless(column[3])) for column in self.column_metadata]
 
 
-class _Handler(ProtocolHandler):  # type: ignore[misc]
-    message_types_by_opcode: ClassVar = {
-        **ProtocolHandler.message_types_by_opcode,
-        ResultMessage.opcode: _Result,
-    }
-
-
-class LosslessSession:
-    """An application's session, whose answers to us are read without loss; nothing of it is changed."""
-
-    client_protocol_handler = _Handler
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @classmethod
-    def of(cls, session: Session) -> Any:
-        """Return a session to send statements by; the application's own where it has a protocol handler of its own."""
-        is_plain = getattr(session, "client_protocol_handler", None) is ProtocolHandler
-        return cls(session) if is_plain else session
-
-    def execute_async(self, *arguments: Any, **options: Any) -> ResponseFuture:
-        """Send a statement, as the session does."""
-        return type(self._session).execute_async(self, *arguments, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+def lossless_session(session: Session) -> Session:
+    """Return a session to send statements by; the application's own where it has a protocol handler of its own."""
+    is_plain = getattr(session, "client_protocol_handler", None) is ProtocolHandler
+    return (decoding_session(session, _Result) if is_plain else None) or session

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResponseFuture, Session
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, dict_factory
 
-from cassandra_views.model.names import quoted
+from cassandra_client.database import dict_rows
+from cassandra_client.names import quoted
 from cassandra_views.read.canonical import canonical_bytes
 from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
-from cassandra_views.read.lossless import LosslessSession, lossless
+from cassandra_views.read.lossless import lossless, lossless_session
 
 if TYPE_CHECKING:
     from cassandra_views.read.covering import Span
@@ -175,7 +176,7 @@ class PhysicalViews:
 
     def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
-        self._lossless_session = LosslessSession.of(session)
+        self._lossless_session = lossless_session(session)
         self._consistency = consistency
         self._timeout_seconds = timeout_seconds
         self._profile = execution_profile
@@ -227,5 +228,4 @@ def plain_rows(
         found = session.execute(statement, values, timeout=timeout_seconds, execution_profile=profile)
     except ValueError:  # the driver's legacy mode knows no profiles
         found = session.execute(statement, values, timeout=timeout_seconds)
-    names = found.column_names or []
-    return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]
+    return dict_rows(found)

@@ -11,10 +11,11 @@ from datetime import datetime
 from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.driver_errors import DRIVER_ERRORS, driver_text
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text
+from cassandra_client.names import quoted
 from cassandra_views.model.errors import BadRead, ReadError, ViewNotFound, ViewNotReady
 from cassandra_views.model.generation import Serving
-from cassandra_views.model.names import ViewName, nearest, quoted
+from cassandra_views.model.names import ViewName, nearest
 from cassandra_views.read.covering import Span, in_order, window
 from cassandra_views.read.physical import plain_rows
 

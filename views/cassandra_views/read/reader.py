@@ -10,7 +10,7 @@ from typing import Any
 from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
-from cassandra_views.cluster.driver_errors import DRIVER_ERRORS
+from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.errors import BadRead, ReadError
 from cassandra_views.read.attempt import Ask, Attempt

@@ -14,9 +14,9 @@ from contextlib import ExitStack
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.model.errors import ClusterError, ViewsError
+from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.project.config import Settings
+from cassandra_views.project.session import session_of
 
 _REST_SECONDS = 1.0
 """After a failure nobody tries to connect for so long: all who come meanwhile get the same answer at once."""
@@ -83,23 +83,8 @@ class Connection:
     def _open(self, opening: Future[Session]) -> None:
         try:
             settings = self._find_settings()
-            env, tls = settings.env, settings.env.tls
             stack = ExitStack()
-            session = stack.enter_context(
-                connected(
-                    env.contact_points,
-                    port=env.port,
-                    local_dc=env.local_dc,
-                    username=env.username,
-                    password=settings.password,
-                    is_tls=tls is not None,
-                    tls_ca=tls.ca if tls else None,
-                    tls_cert=tls.cert if tls else None,
-                    tls_key=tls.key if tls else None,
-                    check_hostname=tls.check_hostname if tls else True,
-                    request_timeout_seconds=self._timeout_seconds,
-                )
-            )
+            session = stack.enter_context(session_of(settings, request_timeout_seconds=self._timeout_seconds))
         except ViewsError as error:
             self._failed_at = time.monotonic()
             opening.set_exception(error)

@@ -8,7 +8,7 @@ from typing import Any
 from cassandra.cluster import Session
 from flask import Flask, current_app, has_app_context, has_request_context, request
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.overview.absence import Absence, ask_absence
 from cassandra_views.read import Result
 from cassandra_views.web.api import api_blueprint

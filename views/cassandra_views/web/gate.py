@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from cassandra import OperationTimedOut
 from cassandra.cluster import NoHostAvailable
 
-from cassandra_views.model.errors import ClusterError, ReadError, UnreadableData, ViewsError
+from cassandra_client.errors import ClusterError, ViewsError
+from cassandra_views.model.errors import ReadError, UnreadableData
 
 RETRY_SECONDS = 1
 """How long a client that was refused had better wait."""

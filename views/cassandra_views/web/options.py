@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
 
-from cassandra_views.model.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.names import nearest
 from cassandra_views.project.config import Settings
 from cassandra_views.project.config_file import Strict

@@ -9,10 +9,12 @@ from typing import Any
 
 from cassandra import Unauthorized
 
-from cassandra_views.cluster.database import Database, advice
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import advice
+from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.definition import Project
-from cassandra_views.model.errors import ClusterError, ProjectError, ViewsError
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import Plan
 from cassandra_views.overview.kept import KeptQuestion
 from cassandra_views.overview.lookout import KEEP_SECONDS, PATIENCE_SECONDS, STATEMENT_SECONDS, Lookout, Question

@@ -13,6 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.datastructures import MutableHeaders
 
+from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import Access, ViewsHook
 from cassandra_views.airflow.page.visitor import (
@@ -24,7 +25,7 @@ from cassandra_views.airflow.page.visitor import (
     visible_dags,
 )
 from cassandra_views.airflow.page.way import Way, retold
-from cassandra_views.model.errors import ConfigurationError, ViewNotFound, ViewsError
+from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.overview.lookout import PATIENCE_SECONDS, Lookout
 from cassandra_views.overview.pages import HEADERS, Pages, policy
 from cassandra_views.overview.questions import overview_question

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from cassandra import Unauthorized
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError
 from cassandra_views.airflow.hook import Access, describe
-from cassandra_views.cluster.database import Database
-from cassandra_views.model.errors import ClusterError
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
 
 _RENEW_SECONDS = 30.0

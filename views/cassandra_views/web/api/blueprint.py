@@ -12,7 +12,8 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, default_exceptions
 from werkzeug.routing import RequestRedirect
 
-from cassandra_views.model.errors import ViewNotFound, ViewsError
+from cassandra_client.errors import ViewsError
+from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.model.names import nearest
 from cassandra_views.overview.pages import HEADERS, Pages, policy
 from cassandra_views.web.api.forms import TryForm

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from cassandra_client.database import Database
+from cassandra_client.errors import ViewsError
 from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.statements import complete_project, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.table import Column, ColumnKind, TableShape

@@ -8,18 +8,8 @@ import orjson
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from cassandra_views.model.errors import (
-    BadRead,
-    ClusterError,
-    ConfigurationError,
-    NotCovered,
-    ReadError,
-    UnreadableData,
-    ViewNotFound,
-    ViewNotReady,
-    ViewsError,
-    ended,
-)
+from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError, ended
+from cassandra_views.model.errors import BadRead, NotCovered, ReadError, UnreadableData, ViewNotFound, ViewNotReady
 from cassandra_views.web.gate import RETRY_SECONDS, Refused, TooMany
 
 _SEE_DOCUMENT = "See the document of this API, openapi.json, for its addresses and methods"

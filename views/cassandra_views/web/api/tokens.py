@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itsdangerous import BadSignature, Signer
 
-from cassandra_views.model.errors import BadRead, ConfigurationError
+from cassandra_client.errors import ConfigurationError
+from cassandra_views.model.errors import BadRead
 
 
 class Tokens:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from cassandra_views.model.errors import ViewsError
+from cassandra_client.errors import ViewsError
 from cassandra_views.overview.row import rows_of
 from cassandra_views.web.metrics.collector import ViewsCollector
 from cassandra_views.web.metrics.reads import registry_of_process

@@ -16,7 +16,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from cassandra_views.model.errors import BadRead, ViewNotFound, ViewNotReady, ViewsError
+from cassandra_client.errors import ViewsError
+from cassandra_views.model.errors import BadRead, ViewNotFound, ViewNotReady
 from cassandra_views.model.names import parse_physical
 from cassandra_views.read import Result, ViewReader
 from cassandra_views.web.gate import Gate, Refused, TooMany, Unanswered

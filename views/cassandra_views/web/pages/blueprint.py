@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, request, url_for
 
-from cassandra_views.model.errors import ViewNotFound, ViewsError
+from cassandra_client.errors import ViewsError
+from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.health import ask_health
 from cassandra_views.overview.pages import HEADERS, Pages, policy

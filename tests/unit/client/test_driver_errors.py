@@ -8,7 +8,7 @@ import pytest
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionBusy, ConnectionException, ConnectionShutdown
 
-from cassandra_views.cluster.driver_errors import (
+from cassandra_client.driver_errors import (
     CORRECT_FILE,
     DRIVER_ERRORS,
     advice,
@@ -17,7 +17,7 @@ from cassandra_views.cluster.driver_errors import (
     is_refusal,
     refused_advice,
 )
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.errors import ClusterError
 
 
 def _from_server(kind: type[wire.ErrorMessageSub]) -> Exception:

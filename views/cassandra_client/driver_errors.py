@@ -22,11 +22,14 @@ from cassandra import (
 from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionBusy, ConnectionException
 
-from cassandra_views.model.errors import ClusterError, ViewsError
+from cassandra_client.errors import ClusterError, ViewsError
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, wire.ErrorMessage, ConnectionException, ConnectionBusy)
 """What a statement can raise; all but the first stand outside the driver's own root. A connection's own
 error comes through where its node dies, since FallthroughRetryPolicy hands it on as it is."""
+
+NO_ANSWER = (OperationTimedOut, NoHostAvailable, ConnectionException, ConnectionBusy)
+"""Those of them that say that a node does not answer at all."""
 
 _FINAL = (
     RequestValidationException,  # InvalidRequest, Unauthorized, ConfigurationException, AlreadyExists
@@ -39,6 +42,7 @@ _FINAL = (
 _PLAIN_REFUSALS = (RequestValidationException, wire.RequestValidationException)
 _TOMBSTONES = 1
 """READ_TOO_MANY_TOMBSTONES among the server's RequestFailureReason codes."""
+_MESSAGE = re.compile(r'message="(.*?)"')
 _UNDECODABLE = re.compile(r'Failed decoding result column "(?P<column>.*?)" of type (?P<type>[^:]+): (?P<why>.*)', re.S)
 
 CORRECT_FILE = "Correct the file, or what the server names, then run the command again"
@@ -90,9 +94,14 @@ def explained(
     except ViewsError:
         raise
     except DRIVER_ERRORS as error:
-        raise ClusterError(
-            f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error, view=view)
-        ) from error
+        raise cluster_error(what, error, on=on, remains=remains, next=next or advice(error, view=view)) from error
+
+
+def cluster_error(
+    what: str, error: BaseException, *, on: str = "", remains: str = "Nothing was changed", next: str = ""
+) -> ClusterError:
+    """Return the error of ours that a driver's error becomes; to be raised from it."""
+    return ClusterError(f"{what}: {driver_text(error)}", on=on, remains=remains, next=next or advice(error))
 
 
 def driver_text(error: BaseException) -> str:
@@ -117,6 +126,19 @@ def driver_text(error: BaseException) -> str:
     if isinstance(error, wire.ErrorMessage | InvalidRequest | Unauthorized):
         return str(getattr(error, "message", "") or error)
     return str(error) or type(error).__name__
+
+
+def short(error: BaseException) -> str:
+    """Return what the error of one node says, in a few words."""
+    if isinstance(error, NoHostAvailable):
+        inner = list(error.errors.values()) if isinstance(error.errors, Mapping) else list(error.errors or ())
+        return short(inner[0]) if inner and isinstance(inner[0], Exception) else "no connection"
+    if isinstance(error, ConnectionException):
+        return "no connection"
+    text = driver_text(error)
+    message = _MESSAGE.search(text)
+    text = " ".join((message[1] if message else text).split())
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def advice(error: BaseException, *, view: str = "NAME", again: str = "run the command again") -> str:

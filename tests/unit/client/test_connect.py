@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.cluster.connect import connected
-from cassandra_views.model.errors import ClusterError
+from cassandra_client.connect import connected
+from cassandra_client.errors import ClusterError
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), UnicodeError("label empty or too long")])

@@ -1,11 +1,10 @@
-"""Opening a session to the cluster that settings name."""
+"""Opening a session: to a cluster, or to one of its nodes alone."""
 
 from __future__ import annotations
 
-import ssl
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from cassandra import DriverException, UnresolvableContactPoints
@@ -14,13 +13,17 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import (
     ConstantReconnectionPolicy,
     DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
     LoadBalancingPolicy,
     RoundRobinPolicy,
     TokenAwarePolicy,
+    WhiteListRoundRobinPolicy,
 )
+from cassandra.query import dict_factory
 
-from cassandra_views.cluster.database import advice, driver_text
-from cassandra_views.model.errors import ClusterError, ConfigurationError
+from cassandra_client.driver_errors import advice, driver_text
+from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_client.tls import Tls
 
 
 @contextmanager
@@ -31,11 +34,7 @@ def connected(
     local_dc: str | None = None,
     username: str | None = None,
     password: str | None = None,
-    tls_ca: Path | None = None,
-    tls_cert: Path | None = None,
-    tls_key: Path | None = None,
-    is_tls: bool = False,
-    check_hostname: bool = True,
+    tls: Tls | None = None,
     consistency: int | None = None,
     serial_consistency: int | None = None,
     request_timeout_seconds: float = 15.0,
@@ -72,8 +71,7 @@ def connected(
         cluster = Cluster(
             contact_points=points,
             port=port,
-            auth_provider=PlainTextAuthProvider(username, password) if username else None,
-            ssl_context=tls_context(tls_ca, tls_cert, tls_key, check_hostname=check_hostname) if is_tls else None,
+            **_access(username, password, tls),
             execution_profiles={
                 EXEC_PROFILE_DEFAULT: ExecutionProfile(**profile),
                 **{name: ExecutionProfile(**{**profile, **own}) for name, own in (profiles or {}).items()},
@@ -108,6 +106,48 @@ def connected(
         cluster.shutdown()
 
 
+@contextmanager
+def connect_alone(
+    address: str,
+    *,
+    port: int = 9042,
+    timeout_seconds: float = 5.0,
+    username: str | None = None,
+    password: str | None = None,
+    tls: Tls | None = None,
+) -> Iterator[Session]:
+    """Open a session on one node alone, whose rows are dicts, and close it at the end.
+
+    Errors of the driver and of the network come through as they are.
+
+    Raises:
+        ConfigurationError: a file of ``tls`` cannot be read.
+    """
+    # First without the driver, which tells its log at length of a node that is away.
+    socket.create_connection((address, port), timeout=timeout_seconds).close()
+    profile = ExecutionProfile(
+        load_balancing_policy=WhiteListRoundRobinPolicy([address]),
+        retry_policy=FallthroughRetryPolicy(),
+        row_factory=dict_factory,
+        request_timeout=timeout_seconds,
+    )
+    cluster = Cluster(
+        [address],
+        port=port,
+        **_access(username, password, tls),
+        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        connect_timeout=timeout_seconds,
+        control_connection_timeout=timeout_seconds,
+        # It lives for one look; the rest of the cluster does not matter to it.
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+    )
+    try:
+        yield cluster.connect()
+    finally:
+        cluster.shutdown()
+
+
 def _endpoint(text: str, port: int) -> str | tuple[str, int]:
     host, colon, own = text.rpartition(":")
     if not colon or ":" in host:
@@ -117,16 +157,8 @@ def _endpoint(text: str, port: int) -> str | tuple[str, int]:
     return (host, int(own)) if int(own) != port else host
 
 
-def tls_context(ca: Path | None, cert: Path | None, key: Path | None, *, check_hostname: bool) -> ssl.SSLContext:
-    """Return what TLS to the nodes takes.
-
-    Raises: ConfigurationError: a file cannot be read.
-    """
-    try:
-        context = ssl.create_default_context(cafile=str(ca) if ca else None)
-        context.check_hostname = check_hostname
-        if cert:
-            context.load_cert_chain(str(cert), str(key) if key else None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(f"the TLS files cannot be read: {error}", next="Correct the tls paths") from error
-    return context
+def _access(username: str | None, password: str | None, tls: Tls | None) -> dict[str, Any]:
+    return {
+        "auth_provider": PlainTextAuthProvider(username, password) if username else None,
+        "ssl_context": tls.context() if tls else None,
+    }

@@ -1,36 +1,24 @@
-"""One session, used as this project needs it: plain rows, named consistency, each node by itself."""
+"""A session with plain rows, a named consistency for each statement, and each node by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cassandra import ConsistencyLevel, OperationTimedOut
-from cassandra.cluster import ExecutionProfile, NoHostAvailable, Session
-from cassandra.connection import ConnectionException
+from cassandra.cluster import ExecutionProfile, ResponseFuture, Session
 from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
-from cassandra_views.cluster.driver_errors import DRIVER_ERRORS, advice, driver_text, explained, is_unknown_table
-from cassandra_views.cluster.retry import ReadRetry
+from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, explained
+from cassandra_client.retry import ReadRetry
 
 Row = dict[str, Any]
 
-__all__ = [
-    "DRIVER_ERRORS",
-    "NODES_PROFILE",
-    "Answer",
-    "Database",
-    "Row",
-    "advice",
-    "driver_text",
-    "explained",
-    "is_unknown_table",
-]
-
-NODES_PROFILE = "cassandra_views.nodes"
+NODES_PROFILE = "cassandra_client.nodes"
 
 _PREPARE_TRIES = 3
 _WRITE_SECONDS = 6.0
@@ -39,15 +27,16 @@ _WRITE_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What one node said: rows, or why it said nothing."""
+    """What one node said, and after how long: rows, or why it said nothing."""
 
     host: Host
+    seconds: float
     rows: tuple[Row, ...] = ()
     error: Exception | None = None
 
 
 class Database:
-    """A session as the manager uses it.
+    """A session that somebody else opened, and closes.
 
     Adds one execution profile to the session's cluster (every node has a connection in it) and
     changes nothing else of it. A session in the driver's legacy mode is used as it is.
@@ -101,17 +90,15 @@ class Database:
         """Run several reads at the same time, and return the rows of each; errors as ``rows``."""
         reads = list(reads)
         futures = [
-            self.session.execute_async(
-                self._read(query, values, ConsistencyLevel.LOCAL_QUORUM),
-                timeout=self.timeout_seconds / 2,
-                **self.profile_options,
+            self.send(
+                self._read(query, values, ConsistencyLevel.LOCAL_QUORUM), timeout_seconds=self.timeout_seconds / 2
             )
             for query, values in reads
         ]
         found = []
         for (query, values), future in zip(reads, futures, strict=True):
             try:
-                found.append(_plain(future.result()))
+                found.append(rows_of(future))
             except DRIVER_ERRORS:
                 found.append(self.rows(query, values))
         return found
@@ -154,9 +141,14 @@ class Database:
             The server's warnings. Errors of the driver come through as they are.
         """
         statement = SimpleStatement(query, retry_policy=FallthroughRetryPolicy(), is_idempotent=False)
-        future = self.session.execute_async(statement, timeout=timeout_seconds, host=host, **self.profile_options)
+        future = self.send(statement, host=host, timeout_seconds=timeout_seconds)
         future.result()
         return list(future.warnings or ())
+
+    @property
+    def cluster_name(self) -> str:
+        """Return what the cluster calls itself."""
+        return str(self.session.cluster.metadata.cluster_name or "")
 
     def hosts(self) -> list[Host]:
         """Return every member that the driver knows of, up or down, in the order of their addresses."""
@@ -171,22 +163,35 @@ class Database:
         timeout_seconds: float = 5.0,
     ) -> list[Answer]:
         """Ask each node by itself, all at once, at consistency ONE: for tables that are local to a node."""
-        asked = []
+        begun = time.monotonic()
+        asked: list[tuple[Host, ResponseFuture, list[float]]] = []
         for host in self.hosts() if hosts is None else hosts:
             statement = SimpleStatement(
                 query, consistency_level=ConsistencyLevel.ONE, retry_policy=FallthroughRetryPolicy()
             )
-            future = self.session.execute_async(
-                statement, list(values) or None, timeout=timeout_seconds, host=host, **self.profile_options
-            )
-            asked.append((host, future))
+            future = self.send(statement, values, host=host, timeout_seconds=timeout_seconds)
+            ended: list[float] = []
+            future.add_callbacks(_stop_watch(ended), _stop_watch(ended))
+            asked.append((host, future, ended))
         answers = []
-        for host, future in asked:
+        for host, future, ended in asked:
+            rows: tuple[Row, ...] = ()
+            error = None
             try:
-                answers.append(Answer(host=host, rows=tuple(_plain(future.result()))))
-            except DRIVER_ERRORS as error:
-                answers.append(Answer(host=host, error=error))
+                rows = tuple(rows_of(future))
+            except DRIVER_ERRORS as caught:
+                error = caught
+            seconds = (ended[0] if ended else time.monotonic()) - begun
+            answers.append(Answer(host=host, seconds=seconds, rows=rows, error=error))
         return answers
+
+    def send(
+        self, statement: Any, values: Sequence[Any] = (), *, timeout_seconds: float, host: Host | None = None
+    ) -> ResponseFuture:
+        """Send a statement as it is, to one host or to whichever is next; its rows are those of ``rows_of``."""
+        return self.session.execute_async(
+            statement, list(values) or None, timeout=timeout_seconds, host=host, **self.profile_options
+        )
 
     def prepared(self, query: str) -> Any:
         """Return a statement of the driver's, prepared once.
@@ -220,17 +225,26 @@ class Database:
                 try:
                     self._prepared[query] = self.session.prepare(query)
                     break
-                except (OperationTimedOut, NoHostAvailable, ConnectionException):
+                except NO_ANSWER:
                     if attempt == _PREPARE_TRIES:
                         raise
         return self._prepared[query]
 
     def _run(self, statement: Any, *, timeout_seconds: float | None = None) -> list[Row]:
         found = self.session.execute(statement, timeout=timeout_seconds or self.timeout_seconds, **self.profile_options)
-        return _plain(found)
+        return dict_rows(found)
 
 
-def _plain(found: Any) -> list[Row]:
+def rows_of(future: ResponseFuture) -> list[Row]:
+    """Wait for the rows of a statement that was sent, all pages; the driver's errors come through."""
+    return dict_rows(future.result())
+
+
+def _stop_watch(ended: list[float]) -> Callable[[Any], None]:
+    return lambda _result: ended.append(time.monotonic())
+
+
+def dict_rows(found: Any) -> list[Row]:
     """Return rows as dicts, whatever row factory the session has."""
     names = found.column_names or []
     return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]

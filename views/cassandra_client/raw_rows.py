@@ -1,8 +1,4 @@
-"""Rows as the bytes that the server sent: nothing is decoded, so no value can be out of Python's range.
-
-The driver decodes results by the protocol handler of the session. A second face of the session has one of its own: it
-shares all that the session has, and the session itself, which may be an application's, stays as it is.
-"""
+"""Rows as the bytes that the server sent: nothing is decoded, so no value can be out of Python's range."""
 
 from __future__ import annotations
 
@@ -11,13 +7,12 @@ from copy import copy
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra.cluster import Session
 from cassandra.cqltypes import BytesType
-from cassandra.protocol import ProtocolHandler, ResultMessage
 from cassandra.query import BoundStatement, tuple_factory
 
-from cassandra_views.cluster.database import NODES_PROFILE, Database
-from cassandra_views.cluster.retry import ReadRetry
+from cassandra_client.database import NODES_PROFILE, Database
+from cassandra_client.decoding import DRIVER_RESULT, decoding_session
+from cassandra_client.retry import ReadRetry
 
 RawRow = tuple[bytes | None, ...]
 """One row; a null is None, and an empty value is ``b""``."""
@@ -26,7 +21,7 @@ _ROWS = 0x0002
 """The kind of a result that holds rows."""
 
 
-class _RawResult(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):  # type: ignore[misc]
+class _RawResult(DRIVER_RESULT):  # type: ignore[misc]
     """A result whose columns are blobs, whatever the server says that they are."""
 
     column_metadata: Any
@@ -38,35 +33,15 @@ class _RawResult(ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]):
             self.column_metadata = [("", "", column[2], BytesType) for column in self.column_metadata]
 
 
-class _RawHandler(ProtocolHandler):  # type: ignore[misc]
-    """The driver's protocol handler, but for results."""
-
-    message_types_by_opcode = ProtocolHandler.message_types_by_opcode | {ResultMessage.opcode: _RawResult}
-
-
-class _RawSession(Session):  # type: ignore[misc]
-    """A face of a session whose results are bytes; it opens and closes nothing."""
-
-    def __init__(self, session: Session) -> None:
-        self.__dict__ = session.__dict__
-
-    def __del__(self) -> None:
-        """Leave the connections alone: they are the session's."""
-
-    @property
-    def client_protocol_handler(self) -> type[_RawHandler]:
-        return _RawHandler
-
-
 class RawRows:
     """Reads rows of a session as bytes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        session = database.session
-        if not isinstance(session, Session):  # something around one; any session of the cluster is as good
-            session = next(iter(session.cluster.sessions))
-        self._session = _RawSession(session)
+        session = decoding_session(database.session, _RawResult)
+        if session is None:  # something around one; any session of the cluster is as good
+            session = decoding_session(next(iter(database.session.cluster.sessions)), _RawResult)
+        self._session: Any = session
         self._options = dict(database.profile_options)
         if self._options:
             profile = copy(database.session.cluster.profile_manager.profiles[NODES_PROFILE])
