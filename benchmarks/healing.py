@@ -21,8 +21,8 @@ from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
 from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
-from cassandra_healing.keeping.line import Line
 from cassandra_healing.policy import Policy
+from cassandra_healing.storage.journal_entry import Line
 from tests.healing.healer.ground import Ground
 
 GRACE_SECONDS, REPLACE_SECONDS = 60.0, 90.0

@@ -24,8 +24,8 @@ from cassandra_healing.model import (
     Observer,
     Sign,
 )
+from cassandra_healing.operation_model import Act, Deed, Outcome, Record, Word
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Deed, Outcome, Record, Word
 
 FOLDER = Path(__file__).parent / "decisions"
 

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from cassandra_healing.mode import Mode
 from cassandra_healing.model import Sign
-from cassandra_healing.record import Act, Deed, Outcome, Record, Word
-from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.operation_model import Act, Deed, Outcome, Record, Word
+from cassandra_healing.service_policy import ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.services.model import ServiceLook, service_id
 from tests.healing.cases import Said, Strict, fates_of

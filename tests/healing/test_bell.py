@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cassandra_healing.bell import AGAIN_SECONDS, Alert, Bell
+from cassandra_healing.alerts import AGAIN_SECONDS, Alert, Bell
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.mode import Mode
 from cassandra_healing.model import ClusterFacts, Judgement, Look, NodeId, Verdict
-from cassandra_healing.record import Act, Deed, Record
+from cassandra_healing.monitor import Report
+from cassandra_healing.operation_model import Act, Deed, Record
 from cassandra_healing.services.decision import ServiceDecision, ServiceRule
 from cassandra_healing.services.model import ServiceHealth
-from cassandra_healing.services.watcher import ServiceReport
-from cassandra_healing.watcher import Report
+from cassandra_healing.services.monitor import ServiceReport
 
 AT = datetime(2026, 11, 24, 1, tzinfo=UTC)
 NODE = NodeId(host_id=uuid.UUID(int=3), address="10.0.0.3")

@@ -12,11 +12,11 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
 from cassandra_views.cli.main import main
 from tests.servers import Server, connect
 

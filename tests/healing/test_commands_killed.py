@@ -13,18 +13,18 @@ from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.errors import HealingError
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.keeping.services import ServiceJournal
 from cassandra_healing.mode import Mode
 from cassandra_healing.model import NodeId, Verdict
+from cassandra_healing.operation_model import Act, Outcome, Record
+from cassandra_healing.operations.service_executor import carry_out
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Outcome, Record
-from cassandra_healing.services.case import ServiceCase
-from cassandra_healing.services.decide import decide
 from cassandra_healing.services.decision import ServiceDecision, ServiceRule
 from cassandra_healing.services.model import ServiceHealth, service_id
-from cassandra_healing.services.watcher import carry_out
+from cassandra_healing.services.rule_context import ServiceCase
+from cassandra_healing.services.rules import decide
+from cassandra_healing.services.storage import ServiceJournal
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
 from tests.healing.failing import FailingSession, Failure, Killed
 
 N3 = NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, "n3"), address="10.0.0.3")

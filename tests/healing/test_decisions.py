@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from cassandra_healing.decide import decide
+from cassandra_healing.assessment import judge
 from cassandra_healing.decision import Rule
-from cassandra_healing.judge import judge
 from cassandra_healing.model import Look
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Mode
-from cassandra_healing.record import Act
+from cassandra_healing.rules.engine import decide
 from tests.healing.cases import FOLDER, Case, Now, load
 
 CASES = load()

@@ -13,13 +13,13 @@ from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.errors import HealingError, NotBegun
-from cassandra_healing.keeping import tables
-from cassandra_healing.keeping.history import History
-from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
+from cassandra_healing.operation_model import Act, Deed, Outcome
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act, Deed, Outcome
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage import tables
+from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.journal import Journal
 
 N1, N2, N3 = (NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
 POLICY = Policy()

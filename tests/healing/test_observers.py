@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cassandra_healing.model import Look, NodeId, Observation, Sign
-from cassandra_healing.observers import machine, tcp
-from cassandra_healing.observers.gossip import Heartbeats, status_of
-from cassandra_healing.seeds import find_seeds
+from cassandra_healing.probes import machine, tcp
+from cassandra_healing.probes.gossip import Heartbeats, status_of
+from cassandra_healing.probes.seeds import find_seeds
 from cassandra_healing.session import Row
 
 START = datetime(2026, 11, 24, 1, tzinfo=UTC)

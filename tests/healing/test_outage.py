@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.bell import Bell
+from cassandra_healing.alerts import Bell
 from cassandra_healing.decision import Rule
+from cassandra_healing.monitor import Watcher
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from tests.healing.on_cluster.proxy import Ways
 from tests.servers import Server, connect
 

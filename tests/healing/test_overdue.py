@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cassandra_healing.alert_log import AlertLog
-from cassandra_healing.decide import decide
-from cassandra_healing.judge import judge
+from cassandra_healing.assessment import judge
 from cassandra_healing.mode import Mode
 from cassandra_healing.model import Look
+from cassandra_healing.operation_model import Act, Outcome
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Outcome
-from cassandra_healing.services.case import ServiceCase
-from cassandra_healing.services.decide import decide as decide_service
-from cassandra_healing.services.judge import judge as judge_service
+from cassandra_healing.rules.engine import decide
+from cassandra_healing.services.assessment import judge as judge_service
 from cassandra_healing.services.model import ServiceLook
+from cassandra_healing.services.rule_context import ServiceCase
+from cassandra_healing.services.rules import decide as decide_service
 from tests.healing import cases, service_cases
 from tests.healing.cases import Case, Fate, Said
 

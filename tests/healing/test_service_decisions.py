@@ -8,13 +8,13 @@ from collections import defaultdict
 import pytest
 from pydantic import ValidationError
 
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
-from cassandra_healing.services.case import ServiceCase
-from cassandra_healing.services.decide import decide
+from cassandra_healing.services.assessment import judge
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.judge import judge
 from cassandra_healing.services.model import ServiceLook
+from cassandra_healing.services.rule_context import ServiceCase
+from cassandra_healing.services.rules import decide
 from tests.healing.service_cases import FOLDER, MODE, Case, Now, load
 
 CASES = load()

@@ -7,10 +7,10 @@ import time
 import pytest
 
 from cassandra_embedded import KNOWN_VERSIONS, EmbeddedCassandra
-from cassandra_healing.judge import judge
-from cassandra_healing.lookout import Lookout
+from cassandra_healing.assessment import judge
 from cassandra_healing.model import Look, Observer, Sign, Verdict
 from cassandra_healing.policy import Policy
+from cassandra_healing.probes.prober import Lookout
 from cassandra_healing.session import ClusterSession
 from tests.servers import connect
 

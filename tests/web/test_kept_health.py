@@ -11,15 +11,15 @@ import pytest
 from playwright.sync_api import Browser
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.keeping.history import History
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.keeping.services import ServiceHistory
 from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
+from cassandra_healing.monitor import Watcher
+from cassandra_healing.operation_model import Act, Outcome
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act, Outcome
 from cassandra_healing.services.model import ServiceLook
+from cassandra_healing.services.storage import ServiceHistory
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
+from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.journal import Journal
 from tests.web.conftest import MakeApp, Serving
 from tests.web.place import READER, Place
 from tests.web.test_pages import plain

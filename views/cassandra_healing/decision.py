@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Mode
-from cassandra_healing.record import Act
 
 
 class Rule(StrEnum):

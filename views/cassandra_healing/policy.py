@@ -9,9 +9,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import Machines
 from cassandra_healing.mode import Mode as Mode
-from cassandra_healing.services.config import ServicePolicy, check_needs
+from cassandra_healing.service_policy import ServicePolicy, check_needs
 from cassandra_healing.setting_types import Number, Whole
 
 

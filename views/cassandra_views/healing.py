@@ -11,12 +11,12 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Session
 
 from cassandra_healing.errors import HealingError
-from cassandra_healing.healer.hands import Hands
-from cassandra_healing.healer.healer import Healer
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.normal import Connect, connect_alone
+from cassandra_healing.monitor import Watcher
+from cassandra_healing.operations.executor import Healer
+from cassandra_healing.operations.node_actions import Hands
+from cassandra_healing.probes.readiness import Connect, connect_alone
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
+from cassandra_healing.storage.journal import Journal
 from cassandra_views.cluster.connect import tls_context
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.project.config import Settings

@@ -20,15 +20,15 @@ from typing import Any
 from cassandra.cluster import Session
 
 from cassandra_healing.errors import ClusterAway
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.keeping.line import Line
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import NodeFolder
-from cassandra_healing.local.sight import Status
-from cassandra_healing.normal import connect_alone
+from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.node_record import NodeFolder
+from cassandra_healing.local.node_status import Status
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
+from cassandra_healing.probes.readiness import connect_alone
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.storage.journal import Journal
+from cassandra_healing.storage.journal_entry import Line
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.signals import kill
 from tests.servers import connect

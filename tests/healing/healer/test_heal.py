@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cassandra_healing.local.sight import MachineState
+from cassandra_healing.local.node_status import MachineState
 from tests.healing.healer.ground import TERRAFORM, Ground
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(600)]

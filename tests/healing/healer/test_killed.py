@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.decide import decide
+from cassandra_healing.assessment import judge
 from cassandra_healing.errors import HealingError, Held, NeedsPerson, NotBegun, NotItsTurn, NotSet
-from cassandra_healing.healer.hands import Hands
-from cassandra_healing.healer.healer import Healer
-from cassandra_healing.healer.progress import Progress
-from cassandra_healing.healer.steps import Step
-from cassandra_healing.judge import judge
-from cassandra_healing.keeping.hold import Hold
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import Machines
+from cassandra_healing.monitor import Report
+from cassandra_healing.operation_model import Act, Outcome
+from cassandra_healing.operation_progress import Progress
+from cassandra_healing.operation_steps import Step
+from cassandra_healing.operations.executor import Healer
+from cassandra_healing.operations.node_actions import Hands
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act, Outcome
+from cassandra_healing.rules.engine import decide
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.terraform.binary import find_binary, get_binary
-from cassandra_healing.watcher import Report
+from cassandra_healing.storage.journal import Journal
+from cassandra_healing.storage.lease import Hold
 from tests.healing.cases import Case
 from tests.healing.terraform.conftest import FORM, Form
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_healing.healer.progress import Progress, progress_of
-from cassandra_healing.healer.steps import Step
-from cassandra_healing.keeping.line import Line
-from cassandra_healing.record import Outcome
+from cassandra_healing.operation_model import Outcome
+from cassandra_healing.operation_progress import Progress, progress_of
+from cassandra_healing.operation_steps import Step
+from cassandra_healing.storage.journal_entry import Line
 
 DEED, NODE = uuid.UUID(int=1), uuid.UUID(int=3)
 BEGUN = datetime(2026, 11, 24, 1, tzinfo=UTC)

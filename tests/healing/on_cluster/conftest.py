@@ -9,9 +9,9 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
 
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.monitor import Watcher
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.on_cluster.proxy import Ways
 

@@ -6,9 +6,9 @@ import json
 import sys
 import time
 
+from cassandra_healing.monitor import Watcher
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from cassandra_views.cluster.connect import connected
 
 LOOKS = 12

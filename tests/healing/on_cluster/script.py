@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_healing.decision import Decision, Rule
+from cassandra_healing.monitor import Report, Watcher
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
-from cassandra_healing.watcher import Report, Watcher
 from tests.healing.cases import Case, Fate
 from tests.healing.on_cluster.proxy import Ways
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.monitor import Watcher
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act
-from cassandra_healing.watcher import Watcher
 from tests.healing.cases import Case, Fate, load
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.on_cluster.proxy import Ways

@@ -15,10 +15,10 @@ from cassandra.cluster import Cluster
 from cassandra.query import SimpleStatement
 
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.monitor import Watcher
+from cassandra_healing.operation_model import Act
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act
 from cassandra_healing.session import DRIVER_ERRORS, ClusterSession
-from cassandra_healing.watcher import Watcher
 from tests.servers import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra]

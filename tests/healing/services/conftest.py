@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+from cassandra_healing.services.monitor import ServiceReport, ServiceWatcher
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
 
 QUICK: dict[str, Any] = {"grace_looks": 2, "grace_minutes": 0.02, "back_minutes": 0.1, "timeout_seconds": 2.0}
 

@@ -15,10 +15,10 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_healing.errors import NotBegun
-from cassandra_healing.hooks import HookFailed
-from cassandra_healing.record import Act
+from cassandra_healing.operation_model import Act
+from cassandra_healing.operations.hooks import HookFailed
+from cassandra_healing.operations.service_executor import carry_out
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.watcher import carry_out
 from followers.accounts import Platform, choose_accounts
 from tests.healing.services.conftest import QUICK, Watch
 from tests.healing.signals import kill

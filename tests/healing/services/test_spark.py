@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.sight import MachineState
-from cassandra_healing.record import Act
+from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operation_model import Act
+from cassandra_healing.operations.service_executor import carry_out
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.watcher import ServiceReport, carry_out
-from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.services.monitor import ServiceReport
 from tests.healing.services.conftest import QUICK, Watch
 from tests.healing.signals import kill
 from tests.healing.terraform.conftest import lives

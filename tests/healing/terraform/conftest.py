@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_healing.terraform.binary import Binary, find_binary, get_binary
-from cassandra_healing.terraform.calls import Times
-from cassandra_healing.terraform.driver import Terraform
+from cassandra_healing.operations.terraform.binary import Binary, find_binary, get_binary
+from cassandra_healing.operations.terraform.commands import Times
+from cassandra_healing.operations.terraform.driver import Terraform
 
 FORM = Path(__file__).parent / "form"
 _FOUND = [found for product in ("tofu", "terraform") if (found := find_binary(products=(product,)))]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.terraform.binary import BUILT_VERSION, built_path, find_binary, get_binary, look_at
-from cassandra_healing.terraform.errors import NoBinary
+from cassandra_healing.operations.terraform.binary import BUILT_VERSION, built_path, find_binary, get_binary, look_at
+from cassandra_healing.operations.terraform.errors import NoBinary
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "tofu.sh"
 

@@ -11,8 +11,8 @@ from typing import Any
 import hcl2
 import pytest
 
-from cassandra_healing.terraform.binary import Binary
-from cassandra_healing.terraform.command import clean_environment
+from cassandra_healing.operations.terraform.binary import Binary
+from cassandra_healing.operations.terraform.runner import clean_environment
 
 ROOT = Path(__file__).parents[3] / "terraform"
 FOLDERS = sorted({path.parent for path in ROOT.rglob("*.tf")})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.hooks import HookFailed, Hooks, run_hook
+from cassandra_healing.operations.hooks import HookFailed, Hooks, run_hook
 from tests.healing.terraform.conftest import lives
 from tests.waiting import wait_until
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_healing.terraform.driver import Recovery, Terraform
-from cassandra_healing.terraform.errors import ApplyFailed, TerraformError, TimedOut
-from cassandra_healing.terraform.plan import REPLACE, SavedPlan
+from cassandra_healing.operations.terraform.driver import Recovery, Terraform
+from cassandra_healing.operations.terraform.errors import ApplyFailed, TerraformError, TimedOut
+from cassandra_healing.operations.terraform.plan import REPLACE, SavedPlan
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import FORM, Form, address, applying
 from tests.waiting import wait_until
@@ -83,9 +83,9 @@ def apply_elsewhere(form: Form, plan: SavedPlan) -> subprocess.Popen[bytes]:
     """Apply a plan in a process of its own, as a run of Airflow does."""
     code = f"""
         from pathlib import Path
-        from cassandra_healing.terraform.binary import Binary
-        from cassandra_healing.terraform.driver import Terraform
-        from cassandra_healing.terraform.plan import SavedPlan
+        from cassandra_healing.operations.terraform.binary import Binary
+        from cassandra_healing.operations.terraform.driver import Terraform
+        from cassandra_healing.operations.terraform.plan import SavedPlan
         driver = Terraform(
             Path({str(FORM)!r}),
             Binary(path=Path({str(form.binary.path)!r}), product="", version=""),

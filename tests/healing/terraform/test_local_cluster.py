@@ -25,14 +25,14 @@ from cassandra.query import SimpleStatement
 from cassandra_embedded.nodetool import NodetoolFailed, nodetool
 from cassandra_healing.local.cluster import LocalCluster
 from cassandra_healing.local.errors import NotFenced, NotStarted, Serves
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import Fence, NodeFolder, Purpose
-from cassandra_healing.local.sight import MachineState, Status
-from cassandra_healing.normal import connect_alone, find_trouble
-from cassandra_healing.replacement import Replacement
-from cassandra_healing.terraform.binary import find_binary, get_binary
-from cassandra_healing.terraform.driver import Recovery
-from cassandra_healing.terraform.errors import ApplyFailed
+from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.node_record import Fence, NodeFolder, Purpose
+from cassandra_healing.local.node_status import MachineState, Status
+from cassandra_healing.operations.replacement import Replacement
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
+from cassandra_healing.operations.terraform.driver import Recovery
+from cassandra_healing.operations.terraform.errors import ApplyFailed
+from cassandra_healing.probes.readiness import connect_alone, find_trouble
 from tests.healing.signals import kill
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import address, applying, lives

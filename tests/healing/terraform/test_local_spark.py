@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.sight import MachineState
-from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from tests.healing.signals import kill
 from tests.healing.terraform.conftest import lives
 from tests.healing.terraform.test_local_cluster import TERRAFORM, free_port

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from cassandra_healing.terraform.command import Outcome, parse_lines
-from cassandra_healing.terraform.errors import BadPlan, TerraformError
-from cassandra_healing.terraform.journal import ApplyJournal
-from cassandra_healing.terraform.plan import (
+from cassandra_healing.operations.terraform.errors import BadPlan, TerraformError
+from cassandra_healing.operations.terraform.journal import ApplyJournal
+from cassandra_healing.operations.terraform.plan import (
     CREATE,
     REPLACE,
     changes,
@@ -21,6 +20,7 @@ from cassandra_healing.terraform.plan import (
     check_replaces,
     is_tainted,
 )
+from cassandra_healing.operations.terraform.runner import Outcome, parse_lines
 
 N2 = 'module.cassandra.terraform_data.node["n2"]'
 

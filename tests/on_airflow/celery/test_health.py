@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from cassandra import InvalidRequest, ReadFailure
 
-from cassandra_healing.local.sight import MachineState
+from cassandra_healing.local.node_status import MachineState
 from tests.healing.healer.ground import Ground
 from tests.on_airflow.components import Components, await_that
 from tests.on_airflow.lifecycle.shop import Shop

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cassandra_healing.bell import Alert
+from cassandra_healing.alerts import Alert
 
 
 def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from cassandra_healing.healer.steps import steps_of
 from cassandra_healing.mode import Mode
-from cassandra_healing.record import Act
+from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_steps import steps_of
 from cassandra_views.project.scaffold import scaffold
 from tests.on_airflow.airflow_process import DAGS, AirflowProcess
 from tests.on_airflow.lifecycle import acts

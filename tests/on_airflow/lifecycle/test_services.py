@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.bell import Alert
+from cassandra_healing.alerts import Alert
 from tests.on_airflow.airflow_process import AirflowProcess
 from tests.on_airflow.lifecycle import acts, calls
 from tests.on_airflow.lifecycle.acts import Ran

@@ -19,12 +19,12 @@ from pydantic import BaseModel
 import cassandra_embedded
 import cassandra_views
 from cassandra_healing.decision import Rule
-from cassandra_healing.keeping import tables as health_tables
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import Machines
 from cassandra_healing.model import Verdict
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.config import Kind, ServicePolicy
+from cassandra_healing.service_policy import Kind, ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
+from cassandra_healing.storage import tables as health_tables
 from cassandra_views.cli.main import app
 from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model import errors

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import Machines
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.service_policy import ServicePolicy
 from cassandra_views.model.errors import ConfigurationError
 from cassandra_views.project.config_file import EnvConfig, ProjectConfig, read_config
 

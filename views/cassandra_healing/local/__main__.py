@@ -14,8 +14,8 @@ from typing import Any
 
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.local.errors import NodeError
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import NodeFolder, Purpose, find_name
+from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.node_record import NodeFolder, Purpose, find_name
 
 _OWN = {"name", "kind", "run", "address"}
 

@@ -14,16 +14,16 @@ from typing import Any
 
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.errors import HealingError
-from cassandra_healing.hooks import Hooks
 from cassandra_healing.local.errors import NodeError, UnknownNode
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import NodeFolder, NodeRecord, Purpose
-from cassandra_healing.local.sight import MachineState
-from cassandra_healing.normal import Connect, await_normal, connect_alone, find_trouble
-from cassandra_healing.replacement import Replacement, Target
-from cassandra_healing.terraform.binary import Binary, get_binary
-from cassandra_healing.terraform.calls import Times
-from cassandra_healing.terraform.driver import Recovery, Terraform
+from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.node_record import NodeFolder, NodeRecord, Purpose
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operations.hooks import Hooks
+from cassandra_healing.operations.replacement import Replacement, Target
+from cassandra_healing.operations.terraform.binary import Binary, get_binary
+from cassandra_healing.operations.terraform.commands import Times
+from cassandra_healing.operations.terraform.driver import Recovery, Terraform
+from cassandra_healing.probes.readiness import Connect, await_normal, connect_alone, find_trouble
 
 _MODULES = {"cassandra": "cassandra", "spark-master": "spark_master", "spark-worker": "spark_workers"}
 _NORMAL_SECONDS = 120.0

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.record import Act
+from cassandra_healing.operation_model import Act
 
 
 class ServiceRule(StrEnum):

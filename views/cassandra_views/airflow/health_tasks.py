@@ -18,12 +18,12 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import HealingError, NeedsPerson, NotSet
-from cassandra_healing.healer.healer import Healer
-from cassandra_healing.healer.progress import Progress
-from cassandra_healing.healer.steps import Step, steps_of
+from cassandra_healing.monitor import Report, Watcher
+from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_progress import Progress
+from cassandra_healing.operation_steps import Step, steps_of
+from cassandra_healing.operations.executor import Healer
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
-from cassandra_healing.watcher import Report, Watcher
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused, told
 from cassandra_views.airflow.health_trigger import AUTHOR

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from cassandra_healing.bell import Alert, Bell
+from cassandra_healing.alerts import Alert, Bell
+from cassandra_healing.monitor import Watcher
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
 from cassandra_views.airflow.sessions import shared

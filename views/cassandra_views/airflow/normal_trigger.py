@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from cassandra_healing.normal import find_trouble
+from cassandra_healing.probes.readiness import find_trouble
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
 from cassandra_views.healing import connect_of

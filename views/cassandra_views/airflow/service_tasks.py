@@ -11,12 +11,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_healing.errors import NotBegun
 from cassandra_healing.mode import Mode
+from cassandra_healing.monitor import Watcher
+from cassandra_healing.operation_model import Act
+from cassandra_healing.operations.service_executor import carry_out
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
 from cassandra_healing.services.decision import ServiceDecision
-from cassandra_healing.services.watcher import ServiceWatcher, carry_out
+from cassandra_healing.services.monitor import ServiceWatcher
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused
 from cassandra_views.airflow.health_tasks import NO, PAGE_KEY, YES, HealthTask, calling

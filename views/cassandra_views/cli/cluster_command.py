@@ -18,11 +18,11 @@ from cassandra_views.cli.service_lines import plain_services, show_services
 from cassandra_views.model.errors import ViewsError, ended
 
 if TYPE_CHECKING:
-    from cassandra_healing.healer.progress import Progress
     from cassandra_healing.model import NodeHealth, NodeId
+    from cassandra_healing.monitor import Report
+    from cassandra_healing.operation_progress import Progress
     from cassandra_healing.policy import Policy
     from cassandra_healing.session import ClusterSession
-    from cassandra_healing.watcher import Report
 
 Reason = Annotated[str, typer.Option(help="Why; recorded in the journal and shown by 'views cluster'.", metavar="TEXT")]
 Node = Annotated[str, typer.Argument(help="The node: its address, or the beginning of its host id.", metavar="NODE")]
@@ -159,8 +159,8 @@ def history(
 
 @contextmanager
 def _watching(options: Options, *, is_kept: bool) -> Iterator[tuple[Any, Policy]]:
+    from cassandra_healing.monitor import Watcher
     from cassandra_healing.session import ClusterSession
-    from cassandra_healing.watcher import Watcher
     from cassandra_views.cluster.history import author
     from cassandra_views.healing import told_as_ours
 
@@ -176,8 +176,8 @@ def _watching(options: Options, *, is_kept: bool) -> Iterator[tuple[Any, Policy]
 
 @contextmanager
 def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[], datetime]]]:
-    from cassandra_healing.keeping.journal import Journal
     from cassandra_healing.session import ClusterSession
+    from cassandra_healing.storage.journal import Journal
     from cassandra_views.cluster.history import author
     from cassandra_views.healing import told_as_ours
 

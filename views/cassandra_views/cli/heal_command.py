@@ -18,9 +18,9 @@ from cassandra_views.cli.service_lines import heal_services
 from cassandra_views.model.errors import ClusterError, ViewsError, ended
 
 if TYPE_CHECKING:
-    from cassandra_healing.healer.healer import Healer
-    from cassandra_healing.healer.progress import Progress
-    from cassandra_healing.watcher import Report, Watcher
+    from cassandra_healing.monitor import Report, Watcher
+    from cassandra_healing.operation_progress import Progress
+    from cassandra_healing.operations.executor import Healer
 
 Deed = Annotated[
     str | None, typer.Argument(help="The restart or replacement: the beginning of its id; else the one under way.")

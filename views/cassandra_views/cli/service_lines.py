@@ -15,7 +15,7 @@ from cassandra_views.planning.words import age_text
 
 if TYPE_CHECKING:
     from cassandra_healing.policy import Policy
-    from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+    from cassandra_healing.services.monitor import ServiceReport, ServiceWatcher
 
 _COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
 
@@ -67,7 +67,7 @@ def heal_services(
     Raises: HealingError: as ``carry_out``, of the last that failed; the others were seen to.
     """
     from cassandra_healing.errors import HealingError
-    from cassandra_healing.services.watcher import carry_out
+    from cassandra_healing.operations.service_executor import carry_out
 
     is_well, failed = True, None
     for each in reports:

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cassandra_healing.assessment import judge
 from cassandra_healing.errors import HealingError
-from cassandra_healing.judge import judge
-from cassandra_healing.keeping.history import History
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.keeping.line import Line
-from cassandra_healing.keeping.services import ServiceHistory
 from cassandra_healing.model import Judgement, Look, NodeHealth
+from cassandra_healing.operation_model import Record
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Record
-from cassandra_healing.services.judge import judge as judge_service
+from cassandra_healing.services.assessment import judge as judge_service
 from cassandra_healing.services.model import ServiceHealth, ServiceLook
+from cassandra_healing.services.storage import ServiceHistory
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.journal import Journal
+from cassandra_healing.storage.journal_entry import Line
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.model.errors import ClusterError

@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import Machines
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.service_policy import ServicePolicy
 from cassandra_healing.setting_types import Number, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.errors import ConfigurationError, Place

@@ -1,0 +1,192 @@
+"""Watching a cluster: look, keep, judge, decide. Does nothing to a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from cassandra_healing.alert_log import AlertLog
+from cassandra_healing.assessment import judge
+from cassandra_healing.decision import Decision
+from cassandra_healing.errors import HealingError
+from cassandra_healing.model import Judgement, Look
+from cassandra_healing.operation_model import Act, Record
+from cassandra_healing.operation_progress import Progress, progress_of
+from cassandra_healing.policy import Policy
+from cassandra_healing.probes.prober import Lookout
+from cassandra_healing.rules.engine import decide
+from cassandra_healing.services.decision import ServiceRule
+from cassandra_healing.services.monitor import ServiceReport, ServiceWatcher
+from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one look came to.
+
+    Args:
+        is_fresh: nobody has looked before: of gossip nothing can be said yet.
+        is_news: it is decided to do more than wait, and was not for this trouble before, by whomever.
+        services: what the look came to for each service.
+        notes: what could not be read or kept, in sentences.
+    """
+
+    look: Look
+    judgement: Judgement
+    decision: Decision
+    record: Record
+    is_fresh: bool
+    is_news: bool
+    services: tuple[ServiceReport, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Tell whether nothing is wrong, neither with nodes nor with services."""
+        return self.decision.is_well and all(each.decision.rule is ServiceRule.WELL for each in self.services)
+
+
+class Watcher:
+    """Looks at a cluster again and again, and goes on from what others have seen.
+
+    Args:
+        is_kept: looks and decisions are written to the cluster, whose tables are made where they are missing;
+            without it nothing is written.
+        clock: what time it is, aware UTC.
+    """
+
+    def __init__(
+        self,
+        session: ClusterSession,
+        policy: Policy,
+        *,
+        author: str,
+        is_kept: bool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._policy = policy
+        self._is_kept = is_kept
+        self._clock = clock
+        self._lookout = Lookout(session, policy, clock=clock)
+        self._history = History(session, policy.keyspace, keep_hours=policy.history_hours)
+        self.journal = Journal(session, policy.keyspace, author=author)
+        self.services = ServiceWatcher(session, policy, self.journal, author=author, is_kept=is_kept, clock=clock)
+        self._looks: list[Look] = []
+        self._is_restored = False
+        self._alerts = AlertLog()
+
+    def close(self) -> None:
+        """End what was begun; the session is left open."""
+        self._lookout.close()
+        self.services.close()
+
+    def look(self) -> Report:
+        """Look once, and say what is to be done.
+
+        Nothing that the cluster does raises: what cannot be read or kept is a note.
+        """
+        notes: list[str] = []
+        self._restore(notes)
+        is_fresh = not self._looks
+        look = self._lookout.look()
+        self._looks.append(look)
+        oldest = look.at - self._policy.memory
+        first = next((number for number, each in enumerate(self._looks) if each.at >= oldest), len(self._looks) - 1)
+        # One more, so that seldom looks, too, reach as far back as page_minutes.
+        self._looks = [each for each in self._looks[max(0, first - 1) :]]
+        record = Record()
+        try:
+            if self._is_kept:
+                self.journal.make()
+            record = self.journal.record(look.at)
+            if self._is_kept:
+                self._history.write(look)
+        except HealingError as error:
+            record = replace(record, is_readable=False)
+            notes.append(str(error))
+        judgement = judge(self._looks, self._policy)
+        decision = decide(judgement, record, self._policy)
+        is_news = self._is_news(judgement, decision, notes)
+        services = self.services.look(is_cluster_well=judgement.cut_off is None)
+        return Report(
+            look=look,
+            judgement=judgement,
+            decision=decision,
+            record=record,
+            is_fresh=is_fresh,
+            is_news=is_news,
+            services=tuple(services),
+            notes=(*notes, *self.services.notes),
+        )
+
+    def progress(self, report: Report) -> Progress | None:
+        """Return how far the deed is that was under way at a look; None where none was, or it cannot be read."""
+        deed = report.record.under_way
+        if deed is None:
+            return None
+        with suppress(HealingError):
+            return progress_of(self.journal.lines_of(deed, report.look.at))
+        return None
+
+    def _restore(self, notes: list[str]) -> None:
+        """Take up what was seen before; tried again where the cluster does not answer yet."""
+        if self._is_restored:
+            return
+        try:
+            if self.journal.exists():
+                now = self._clock()
+                before = self._history.read(now - self._policy.memory, now)
+                self._lookout.restore(before)
+                self._looks = sorted([*before, *self._looks], key=lambda look: look.at)
+            self._is_restored = True
+        except HealingError as error:
+            notes.append(str(error))
+
+    def _is_news(self, judgement: Judgement, decision: Decision, notes: list[str]) -> bool:
+        """Tell whether a decision is new; write it down where looks are kept."""
+        if decision.act is Act.WAIT:
+            return False
+        since = _trouble_begin(judgement, decision)
+        about = _about(judgement, decision)
+        if not self._alerts.is_new((decision.act, decision.rule, about), since=since, at=judgement.at):
+            return False
+        try:
+            if self._was_told(judgement, decision, since):
+                return False
+            if self._is_kept:
+                self.journal.decided(decision)
+        except HealingError as error:
+            notes.append(str(error))
+        return True
+
+    def _was_told(self, judgement: Judgement, decision: Decision, since: datetime) -> bool:
+        """Tell whether another process has written this very decision down since the trouble began."""
+        lines = self.journal.lines(limit=20, now=judgement.at) if self.journal.exists() else []
+        about = _about(judgement, decision)
+        return any(
+            (line.event, line.act, line.rule) == ("decided", decision.act, decision.rule)
+            and about in ("", line.node)
+            and line.at >= since
+            for line in lines
+        )
+
+
+def _about(judgement: Judgement, decision: Decision) -> str:
+    """Return which nodes an alert is about; nothing where it is about the whole cluster.
+
+    Which of its nodes answer may change at each look then, and nobody is called again for that.
+    """
+    return "" if decision.is_overdue or judgement.cut_off is not None else decision.on
+
+
+def _trouble_begin(judgement: Judgement, decision: Decision) -> datetime:
+    """Return when what a decision is about began: the last of its nodes counts."""
+    if decision.is_overdue and judgement.trouble_since is not None:
+        return judgement.trouble_since
+    if judgement.cut_off is not None:
+        return judgement.cut_off.since
+    return max((each.since for each in judgement.nodes if each.node.id in decision.nodes), default=judgement.at)

@@ -1,0 +1,102 @@
+"""How far a deed is, by the journal's word. Pure."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Act, Outcome
+from cassandra_healing.operation_steps import FIRST, Step, steps_of
+from cassandra_healing.policy import Mode
+from cassandra_healing.storage.journal_entry import Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far one deed is.
+
+    Attributes:
+        what: why it was begun.
+        evidence: what was seen then, sign by sign.
+        mode: what was set when it was begun.
+        done: the steps that were seen to end well.
+        begun: the steps that were begun, ended or not.
+        plan: the last plan that was kept, as (file, address, actions, digest); empty before there is one.
+        failures: how often the next step failed since a person last said to go on.
+        approved, refused: the last word of a person; None where nobody said it, or the other one since.
+        outcome: None while it is under way.
+    """
+
+    id: uuid.UUID
+    act: Act
+    node: NodeId
+    begun_at: datetime
+    mode: Mode
+    what: str
+    evidence: tuple[str, ...] = ()
+    done: frozenset[Step] = frozenset()
+    begun: frozenset[Step] = frozenset()
+    plan: tuple[str, ...] = ()
+    failures: int = 0
+    approved: Line | None = None
+    refused: Line | None = None
+    outcome: Outcome | None = None
+
+    @property
+    def next(self) -> Step | None:
+        """Return the step that comes next; None when the deed has ended."""
+        if self.outcome is not None:
+            return None
+        return next(step for step in steps_of(self.act, self.mode) if step not in self.done)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether it waits for a person."""
+        return self.next is Step.APPROVE and self.approved is None and self.refused is None
+
+    @property
+    def is_committed(self) -> bool:
+        """Tell whether something was done to the node, or may have been."""
+        return FIRST[self.act] in self.begun
+
+    @property
+    def short_id(self) -> str:
+        """Return what people call it by."""
+        return str(self.id)[:8]
+
+
+def progress_of(lines: Sequence[Line]) -> Progress | None:
+    """Read a deed's lines, the oldest first; None where its first one is missing."""
+    first = next((line for line in lines if line.event == "begun"), None)
+    if first is None or first.deed is None or first.host_id is None:
+        return None
+    steps = [line for line in lines if line.event == "step" and line.rule in set(Step)]
+    done = {Step(line.rule) for line in steps if line.outcome == Outcome.DONE}
+    act, mode = Act(first.act), Mode(first.mode or Mode.APPROVE)
+    following = next((step for step in steps_of(act, mode) if step not in done), None)
+    words = [line for line in lines if line.event in ("approved", "refused")]
+    word = words[-1] if words else None
+    ended = next((line for line in lines if line.event == "ended"), None)
+    plans = [line.evidence for line in steps if len(line.evidence) == 4]
+    return Progress(
+        id=first.deed,
+        act=act,
+        node=NodeId(host_id=first.host_id, address=first.node),
+        begun_at=first.at,
+        mode=mode,
+        what=first.detail,
+        evidence=first.evidence,
+        done=frozenset(done),
+        begun=frozenset(Step(line.rule) for line in steps),
+        plan=plans[-1] if plans else (),
+        failures=sum(
+            line.rule == following and line.outcome == Outcome.FAILED and (word is None or line.at > word.at)
+            for line in steps
+        ),
+        approved=word if word is not None and word.event == "approved" else None,
+        refused=word if word is not None and word.event == "refused" else None,
+        outcome=Outcome(ended.outcome) if ended else None,
+    )

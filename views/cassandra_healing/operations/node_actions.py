@@ -1,0 +1,164 @@
+"""What does things to machines: built from what is set, for one node at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from cassandra_healing.errors import NotSet
+from cassandra_healing.machine_settings import Machines
+from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Act
+from cassandra_healing.operations.hooks import Hooks, run_hook
+from cassandra_healing.operations.replacement import Replacement, Target
+from cassandra_healing.operations.terraform.binary import get_binary
+from cassandra_healing.operations.terraform.commands import Times
+from cassandra_healing.operations.terraform.driver import Terraform
+from cassandra_healing.probes.readiness import Connect, await_normal
+
+_WHERE: Final = "[env.NAME.healing.machines] of views.toml"
+
+
+class Hands:
+    """Restarts nodes and replaces them.
+
+    Args:
+        machines: what is set; its paths are absolute.
+        connect: opens a session on one node alone.
+        on_progress: told in a short sentence what is being done now.
+    """
+
+    def __init__(
+        self, machines: Machines, *, connect: Connect, on_progress: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._machines = machines
+        self._connect = connect
+        self._tell = on_progress
+        self._terraform: Terraform | None = None
+
+    def check(self, act: Act) -> None:
+        """See that all is set that a deed takes.
+
+        Raises: NotSet: names what is missing.
+        """
+        machines = self._machines
+        if act is Act.RESTART and not (machines.restart or machines.local):
+            raise NotSet(
+                "no command is set that restarts a node",
+                on="restart",
+                remains="Nothing was done",
+                next=f"Set restart in {_WHERE}, or restart = false where machines restart their service themselves",
+            )
+        if act is Act.REPLACE:
+            needed = {"terraform": machines.terraform}
+            if not machines.local:
+                needed |= {"fence": machines.fence or None, "repair": machines.repair or None}  # type: ignore[dict-item]
+            if missing := [key for key, value in needed.items() if value is None]:
+                raise NotSet(
+                    "it is not set how a node is replaced",
+                    on=", ".join(missing),
+                    remains="Nothing was done",
+                    next=f"Set {' and '.join(missing)} in {_WHERE}, or replace the node by hand",
+                )
+
+    def restart(self, node: NodeId, why: str) -> None:
+        """Start a node's service again.
+
+        Raises: HookFailed: the command says that it did not.
+        """
+        self._tell(f"Restarting {node}")
+        command = self._machines.restart
+        if not command:
+            command = (*self._script("restart"), "--why", "{why}")
+        self._run("restart", command, node, why, self._machines.command_minutes)
+
+    @property
+    def normal_seconds(self) -> float:
+        """Return how long a new node may take to be in its place."""
+        return self._machines.normal_minutes * 60
+
+    def await_normal(self, node: NodeId, timeout_seconds: float) -> float:
+        """Wait until a node is up and in its place; as ``normal.await_normal``."""
+        return await_normal(node.address, self._connect, timeout_seconds, on_progress=self._tell)
+
+    def audit(self, node: NodeId) -> str:
+        """Look at what the cluster serves; return in words what was done.
+
+        Raises: HookFailed: something is not as it should be.
+        """
+        if not self._machines.audit:
+            return "no command is set for it"
+        self._tell("Auditing what the cluster serves")
+        self._run("audit", self._machines.audit, node, "", self._machines.repair_minutes)
+        return "what the cluster serves is as it should be"
+
+    def replacement(self, node: NodeId) -> Replacement:
+        """Return the steps by which a node is replaced; errors as ``check`` and ``get_binary``."""
+        self.check(Act.REPLACE)
+        name = self._name(node)
+        return Replacement(
+            Target(name=name, address=node.address, resource=self._resource.replace("{name}", name)),
+            terraform=self._driver(),
+            hooks=self._hooks(),
+            connect=self._connect,
+            on_progress=self._tell,
+        )
+
+    @property
+    def _resource(self) -> str:
+        own = 'module.cassandra.terraform_data.node["{name}"]'
+        return own if self._machines.local else self._machines.resource
+
+    def _hooks(self) -> Hooks:
+        machines = self._machines
+        local = machines.local
+        return Hooks(
+            fence=machines.fence or ((*self._script("fence"), "--why", "{why}") if local else ()),
+            repair=machines.repair or (self._script("repair") if local else ()),
+            terminate=machines.terminate or (self._script("terminate") if local else ()),
+            folder=machines.folder,
+            fence_seconds=machines.command_minutes * 60,
+            repair_seconds=machines.repair_minutes * 60,
+            terminate_seconds=machines.command_minutes * 60,
+        )
+
+    def _script(self, verb: str) -> tuple[str, ...]:
+        assert self._machines.terraform is not None
+        return (str(self._machines.terraform / "node.sh"), verb, "{name}", "--run", str(self._machines.run_folder))
+
+    def _name(self, node: NodeId) -> str:
+        machines = self._machines
+        if machines.local and node.address not in machines.names:
+            from cassandra_healing.local.node_record import find_name
+
+            assert machines.run_folder is not None
+            return find_name(machines.run_folder, node.address)
+        return machines.name_of(node.address)
+
+    def _driver(self) -> Terraform:
+        if self._terraform is None:
+            machines = self._machines
+            assert machines.terraform is not None
+            assert machines.run_folder is not None
+            run_folder, variables = machines.run_folder, dict(machines.variables)
+            if machines.local:
+                # As `cluster.sh` keeps it.
+                kept = run_folder / "variables.json"
+                known = dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.exists() else {}
+                variables = {**known, **variables, "run_folder": str(run_folder)}
+                run_folder = run_folder / "terraform"
+            self._terraform = Terraform(
+                machines.terraform,
+                get_binary(self._tell),
+                run_folder,
+                variables=variables,
+                backend=machines.backend,
+                times=Times(apply_seconds=machines.apply_minutes * 60),
+            )
+            self._terraform.init()
+        return self._terraform
+
+    def _run(self, step: str, command: tuple[str, ...], node: NodeId, why: str, minutes: float) -> None:
+        words = {"name": self._name(node), "address": node.address, "why": why}
+        run_hook(step, command, words, minutes * 60, self._machines.folder)

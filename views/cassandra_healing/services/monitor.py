@@ -1,0 +1,145 @@
+"""Watching services: look, keep, judge, decide."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cassandra_healing.alert_log import AlertLog
+from cassandra_healing.errors import HealingError
+from cassandra_healing.operation_model import Act, Record
+from cassandra_healing.policy import Policy
+from cassandra_healing.services.assessment import judge
+from cassandra_healing.services.decision import ServiceDecision
+from cassandra_healing.services.model import ServiceHealth, ServiceLook
+from cassandra_healing.services.prober import ServiceLookout
+from cassandra_healing.services.rule_context import ServiceCase
+from cassandra_healing.services.rules import decide
+from cassandra_healing.services.storage import ServiceHistory, ServiceJournal
+from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReport:
+    """What one look came to for one service.
+
+    Args:
+        is_news: it is decided to do more than wait, and was not for this trouble before, by whomever.
+    """
+
+    health: ServiceHealth
+    decision: ServiceDecision
+    is_news: bool
+
+
+class ServiceWatcher:
+    """Looks at services again and again, and goes on from what others have seen.
+
+    Args:
+        journal: of the cluster.
+        author: who acts: a person, or the program that watches.
+        is_kept: looks and decisions are written to the cluster; without it nothing is written.
+        clock: what time it is, aware UTC.
+    """
+
+    def __init__(
+        self,
+        session: ClusterSession,
+        policy: Policy,
+        journal: Journal,
+        *,
+        author: str,
+        is_kept: bool,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._policy = policy
+        self._is_kept = is_kept
+        self._clock = clock
+        self._lookout = ServiceLookout(session, policy.services, clock=clock)
+        self._history = ServiceHistory(session, policy.keyspace, keep_hours=policy.history_hours)
+        self.journal = ServiceJournal(session, policy.keyspace, journal, author=author)
+        self._looks: dict[str, list[ServiceLook]] = defaultdict(list)
+        self._is_restored = False
+        self._alerts = AlertLog()
+        self.notes: list[str] = []
+        """What could not be read or kept at the last look, in sentences."""
+
+    def close(self) -> None:
+        """End what was begun; the session is left open."""
+        self._lookout.close()
+
+    def look(self, *, is_cluster_well: bool) -> list[ServiceReport]:
+        """Look once, and say what is to be done about each service. Nothing that a service does raises."""
+        self.notes = []
+        names = tuple(self._policy.services)
+        if not names:
+            return []
+        self._restore()
+        looks = self._lookout.look()
+        oldest = looks[0].at - self._window
+        for look in looks:
+            kept = self._looks[look.service]
+            first = next((number for number, each in enumerate(kept) if each.at >= oldest), len(kept))
+            # One more, so that seldom looks, too, reach as far back as page_minutes.
+            self._looks[look.service] = [*kept[max(0, first - 1) :], look]
+        records = {name: Record(is_readable=False) for name in names}
+        try:
+            records = self.journal.records(names, looks[0].at)
+            if self._is_kept:
+                self._history.write(looks)
+        except HealingError as error:
+            self.notes.append(str(error))
+        others = {name: judge(self._looks[name], self._policy.gap_minutes) for name in names}
+        found = []
+        for name in names:
+            case = ServiceCase(
+                health=others[name],
+                others=others,
+                is_cluster_well=is_cluster_well,
+                record=records[name],
+                policies=self._policy.services,
+                mode=self._policy.mode,
+            )
+            decision = decide(case)
+            found.append(
+                ServiceReport(health=others[name], decision=decision, is_news=self._is_news(others[name], decision))
+            )
+        return found
+
+    @property
+    def _window(self) -> timedelta:
+        """How far back a judgement reaches."""
+        longest = max((each.page_minutes for each in self._policy.services.values()), default=0.0)
+        return timedelta(minutes=longest + 10)
+
+    def _restore(self) -> None:
+        if self._is_restored:
+            return
+        now = self._clock()
+        try:
+            for name, looks in self._history.read(now - self._window, now).items():
+                self._looks[name] = sorted([*looks, *self._looks[name]], key=lambda look: look.at)
+            self._is_restored = True
+        except HealingError as error:
+            self.notes.append(str(error))
+
+    def _is_news(self, health: ServiceHealth, decision: ServiceDecision) -> bool:
+        """Tell whether a decision is new; write it down where looks are kept."""
+        if decision.act is Act.WAIT:
+            return False
+        since = health.since
+        if decision.is_overdue and health.trouble_since is not None:
+            since = health.trouble_since
+        if not self._alerts.is_new((decision.service, decision.act, decision.rule), since=since, at=health.at):
+            return False
+        try:
+            if self.journal.was_told(decision, since, health.at):
+                return False
+            if self._is_kept:
+                self.journal.decided(decision)
+        except HealingError as error:
+            self.notes.append(str(error))
+        return True

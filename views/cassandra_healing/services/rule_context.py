@@ -1,0 +1,74 @@
+"""What the rules about a service look at. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cassandra_healing.mode import Mode
+from cassandra_healing.operation_model import Act, Deed, Outcome, Record
+from cassandra_healing.service_policy import Kind, ServicePolicy
+from cassandra_healing.services.model import ServiceHealth, service_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCase:
+    """What the rules look at.
+
+    Args:
+        others: the health of all services, by name.
+        is_cluster_well: whether the nodes of Cassandra serve.
+        record: the kill switch, and this service's own skip and deeds.
+        policies: of all services, by name.
+        mode: of the cluster, for services without their own.
+    """
+
+    health: ServiceHealth
+    others: Mapping[str, ServiceHealth]
+    is_cluster_well: bool
+    record: Record
+    policies: Mapping[str, ServicePolicy]
+    mode: Mode
+
+    @property
+    def policy(self) -> ServicePolicy:
+        """Return what is set for this service."""
+        return self.policies[self.health.service]
+
+    @property
+    def waited(self) -> timedelta:
+        """Return for how long it is as it is."""
+        return self.health.at - self.health.since
+
+    @property
+    def last(self) -> Deed | None:
+        """Return the newest deed of this trouble that was carried out."""
+        node = service_id(self.health.service)
+        found = [
+            deed
+            for act in (Act.RESTART, Act.REPLACE)
+            if (deed := self.record.last(act, node, self.health.since)) and deed.outcome is not Outcome.REFUSED
+        ]
+        return max(found, key=lambda deed: deed.begun_at, default=None)
+
+    def has(self, act: Act, outcome: Outcome | None = None) -> bool:
+        """Tell whether something was done, or refused, in this trouble."""
+        found = self.record.last(act, service_id(self.health.service), self.health.since)
+        return found is not None and (outcome is None or found.outcome is outcome)
+
+
+def needs_of(name: str, policies: Mapping[str, ServicePolicy]) -> tuple[str, ...]:
+    """Return what a service needs: what is named, and for a Spark worker its master."""
+    own = policies[name]
+    masters = [
+        other
+        for other, policy in policies.items()
+        if own.kind is Kind.SPARK_WORKER and policy.kind is Kind.SPARK_MASTER and policy.page == own.page
+    ]
+    return tuple(dict.fromkeys((*own.needs, *masters)))
+
+
+def longest(policy: ServicePolicy) -> timedelta:
+    """Return after how long whoever carries a deed out is surely no longer at it."""
+    return timedelta(seconds=policy.command_seconds + 60)

@@ -1,0 +1,166 @@
+"""What holds now: the kill switch, skipped nodes, the deed that is under way; by lightweight transactions alone.
+
+The row of the deed is the lock of the whole cluster: one restart or replacement at a time, whoever heals.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from cassandra import ConsistencyLevel, Unavailable
+
+from cassandra_healing.errors import JournalError
+from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Act, Deed, Word
+from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
+
+_SCOPE = "cluster"
+_SWITCH = ("switch", "stopped")
+_DEED = ("deed", "cluster")
+
+
+def service_deed(name: str) -> tuple[str, str]:
+    """Return the key of the row that holds the deed of one service."""
+    return ("deed", f"service {name}")
+
+
+class Control:
+    """Reads and writes the table ``control``, which must exist."""
+
+    def __init__(self, session: ClusterSession, keyspace: str, *, author: str) -> None:
+        self._session = session
+        self._table = f"{keyspace}.control"
+        self._author = author
+
+    def read(self) -> tuple[Word | None, dict[uuid.UUID, Word], Deed | None]:
+        """Return the kill switch, the skipped nodes by host id, and the deed that holds the lock.
+
+        Errors as ``ClusterSession.rows``.
+        """
+        return self._read(_DEED)
+
+    def read_service(self, service: NodeId) -> tuple[Word | None, dict[uuid.UUID, Word], Deed | None]:
+        """Return the same for one service: the deed is its own."""
+        return self._read(service_deed(service.address))
+
+    def _read(self, deed: tuple[str, str]) -> tuple[Word | None, dict[uuid.UUID, Word], Deed | None]:
+        rows = self._session.rows(
+            f"SELECT kind, name, deed, act, node, host_id, author, why, at FROM {self._table} WHERE scope = %s",
+            (_SCOPE,),
+            consistency=ConsistencyLevel.SERIAL,
+        )
+        found = {(row["kind"], row["name"]): row for row in rows}
+        held = found.get(deed)
+        return (
+            _word(found[_SWITCH]) if _SWITCH in found else None,
+            {uuid.UUID(name): _word(row) for (kind, name), row in found.items() if kind == "skip"},
+            _deed(held) if held else None,
+        )
+
+    def take(self, deed: Deed, key: tuple[str, str] = _DEED) -> bool:
+        """Take the lock for a deed, of the whole cluster or of one service; tell whether it was free.
+
+        Raises:
+            JournalError: it could not be taken, and nobody has it.
+        """
+        insert = (
+            f"INSERT INTO {self._table} (scope, kind, name, deed, act, node, host_id, author, at) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) IF NOT EXISTS"
+        )
+        about = (deed.id, deed.act, deed.node.address, deed.node.host_id, self._author, deed.begun_at)
+        try:
+            return self._session.conditional(insert, (_SCOPE, *key, *about))
+        except DRIVER_ERRORS as error:  # unknown: what stands is read
+            held = self._read(key)[2]
+            if held is None:
+                raise JournalError(
+                    f"the lock of the cluster could not be taken: {short(error)}",
+                    on=deed.node.address,
+                    remains="Nothing was done to the node",
+                    next="The next look decides again",
+                ) from error
+            return held.id == deed.id
+
+    def renew(self, deed: Deed, now: datetime, key: tuple[str, str]) -> bool:
+        """Take a deed over that was cut off: of two who try, one does. Errors as the driver's."""
+        return self._session.conditional(
+            f"UPDATE {self._table} SET at = %s, author = %s WHERE scope = %s AND kind = %s AND name = %s "
+            "IF deed = %s AND at = %s",
+            (now, self._author, _SCOPE, *key, deed.id, deed.begun_at),
+        )
+
+    def give_back(self, deed: Deed, key: tuple[str, str] = _DEED) -> None:
+        """Give the lock back, where the deed has it."""
+        # Unknown: the next one to begin sees that the deed has ended, and sweeps it.
+        with suppress(*DRIVER_ERRORS):
+            self._session.conditional(
+                f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF deed = %s",
+                (_SCOPE, *key, deed.id),
+            )
+
+    def stop(self, why: str, now: datetime) -> None:
+        """Throw the kill switch."""
+        self._say(*_SWITCH, why, now)
+
+    def go(self) -> None:
+        """Take the kill switch back."""
+        self._unsay(*_SWITCH)
+
+    def skip(self, node: NodeId, why: str, now: datetime) -> None:
+        """Leave a node alone."""
+        self._say("skip", str(node.host_id), why, now, node)
+
+    def unskip(self, node: NodeId) -> None:
+        """Leave it alone no longer."""
+        self._unsay("skip", str(node.host_id))
+
+    def _say(self, kind: str, name: str, why: str, now: datetime, node: NodeId | None = None) -> None:
+        """Write a row down, or over what it said before, in one statement: at no moment is it away.
+
+        An UPDATE makes a row that is not there. These rows have no act, so the condition always holds; it makes the
+        statement a lightweight transaction, as all of this table are.
+        """
+        about = (node.address if node else None, node.host_id if node else None, self._author, why, now)
+        self._settle(
+            f"UPDATE {self._table} SET node = %s, host_id = %s, author = %s, why = %s, at = %s "
+            "WHERE scope = %s AND kind = %s AND name = %s IF act = null",
+            (*about, _SCOPE, kind, name),
+        )
+
+    def _unsay(self, kind: str, name: str) -> None:
+        self._settle(
+            f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF EXISTS", (_SCOPE, kind, name)
+        )
+
+    def _settle(self, query: str, values: Sequence[object]) -> None:
+        """Send a conditional write that can be sent twice, until its outcome is known."""
+        is_unknown = False
+        for attempt in (1, 2, 3):
+            try:
+                self._session.conditional(query, values)
+                return
+            except DRIVER_ERRORS as error:
+                is_refused = isinstance(error, Unavailable)  # before it was tried
+                is_unknown = is_unknown or not is_refused
+                if attempt == 3 or is_refused:
+                    raise JournalError(
+                        f"it could not be written down: {short(error)}",
+                        remains="Whether it holds is not known" if is_unknown else "Nothing was changed",
+                        next="See that a quorum of the nodes is up, then run it again",
+                    ) from error
+
+
+def _word(row: Row) -> Word:
+    return Word(by=row["author"], why=row["why"] or "", at=row["at"].replace(tzinfo=UTC))
+
+
+def _deed(row: Row) -> Deed:
+    return Deed(
+        id=row["deed"],
+        act=Act(row["act"]),
+        node=NodeId(host_id=row["host_id"], address=row["node"]),
+        begun_at=row["at"].replace(tzinfo=UTC),
+    )

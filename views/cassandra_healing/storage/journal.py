@@ -1,0 +1,304 @@
+"""The journal: what was decided, begun and ended, by whom. What cannot be written here is not done.
+
+The lines of a deed are written before what they tell is done.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cassandra.util import datetime_from_uuid1, min_uuid_from_time
+
+from cassandra_healing.decision import Decision
+from cassandra_healing.errors import HealingError, JournalError, NotBegun
+from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Deed, Outcome, Record
+from cassandra_healing.policy import Policy
+from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage import tables
+from cassandra_healing.storage.control import Control
+from cassandra_healing.storage.journal_entry import COLUMNS, Line, deed_of, line_of
+from cassandra_healing.storage.preconditions import refuse
+
+_RECENT = timedelta(hours=48)
+
+
+class Journal:
+    """Reads and writes what was decided and done.
+
+    Args:
+        author: who acts: a person, or the program that watches.
+    """
+
+    def __init__(self, session: ClusterSession, keyspace: str, *, author: str) -> None:
+        self._session = session
+        self._keyspace = keyspace
+        self._author = author
+        self._control = Control(session, keyspace, author=author)
+        self._is_made = False
+
+    def make(self) -> None:
+        """Make the tables where they are missing; errors as ``ClusterSession.ddl``."""
+        if not self._is_made:
+            tables.make(self._session, self._keyspace)
+            self._is_made = True
+
+    def exists(self) -> bool:
+        """Tell whether there is a journal; errors as ``ClusterSession.rows``."""
+        self._is_made = self._is_made or tables.exist(self._session, self._keyspace)
+        return self._is_made
+
+    def record(self, now: datetime) -> Record:
+        """Return what a decision depends on; errors as ``ClusterSession.rows``."""
+        if not self.exists():
+            return Record()
+        stopped, skips, held = self._control.read()
+        deeds = {deed.id: deed for deed in self._deeds(now)}
+        if held is not None:
+            deeds.setdefault(held.id, held)  # whose first line was not written, or long ago
+        return Record(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
+
+    def lines(self, *, limit: int, now: datetime) -> list[Line]:
+        """Return the last lines, newest first, of a year at most; errors as ``ClusterSession.rows``."""
+        found: list[Line] = []
+        month = now.astimezone(UTC).replace(day=1)
+        for _ in range(12):
+            rows = self._session.rows(
+                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s LIMIT %s",
+                (f"{month:%Y-%m}", limit - len(found)),
+            )
+            found += [line_of(row) for row in rows]
+            if len(found) >= limit:
+                break
+            month = (month - timedelta(days=1)).replace(day=1)
+        return found
+
+    def decided(self, decision: Decision) -> None:
+        """Write a decision down; errors as ``ClusterSession.write``."""
+        text = f"{decision.what}. {decision.remains}. {decision.next}"
+        node = decision.nodes[0] if decision.nodes else None
+        self._write(
+            "decided",
+            text,
+            act=decision.act,
+            node=node,
+            rule=decision.rule,
+            mode=decision.mode or "",
+            evidence=decision.evidence,
+            on=decision.on,
+        )
+
+    def begin(self, decision: Decision, policy: Policy, now: datetime) -> Deed:
+        """Begin what was decided: nobody else may begin anything until it has ended.
+
+        Raises:
+            NotBegun: another deed is under way, the day's limit is reached, or a person said stop.
+            JournalError: it could not be written down.
+        """
+        node = decision.nodes[0]
+        deed = Deed(id=uuid.uuid4(), act=decision.act, node=node, begun_at=now)
+        try:
+            self.make()
+            self._sweep(now)
+            refuse(deed, self.record(now), policy, now)
+            if not self._control.take(deed):
+                raise NotBegun(
+                    "another deed was begun at the same moment", on=str(node), next="Wait for its end, then look again"
+                )
+            try:
+                refuse(deed, self.record(now), policy, now)  # what ended between the two looks counts, too
+                evidence = decision.evidence
+                self._write(
+                    "begun", decision.what, deed=deed, rule=decision.rule, mode=decision.mode or "", evidence=evidence
+                )
+            except HealingError:
+                self._control.give_back(deed)
+                raise
+        except NotBegun:
+            raise
+        except HealingError as error:
+            raise JournalError(
+                f"it could not be written down: {error.what}",
+                on=str(node),
+                remains="Nothing was done to the node",
+                next=error.next,
+            ) from error
+        return deed
+
+    def lines_of(self, deed: Deed, now: datetime) -> list[Line]:
+        """Return all lines of a deed, the oldest first; errors as ``ClusterSession.rows``."""
+        since = deed.begun_at - timedelta(minutes=5)  # the clocks of two hosts
+        month, months = since.astimezone(UTC).replace(day=1), []
+        while month <= now:
+            months.append(f"{month:%Y-%m}")
+            month = (month + timedelta(days=32)).replace(day=1)
+        rows = [
+            row
+            for each in dict.fromkeys([*months, f"{now:%Y-%m}"])
+            for row in self._session.rows(
+                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
+                (each, min_uuid_from_time(since.timestamp())),
+            )
+            if row["deed"] == deed.id
+        ]
+        return sorted((line_of(row) for row in rows), key=lambda line: line.at)
+
+    def step(
+        self, deed: Deed, name: str, detail: str, *, outcome: Outcome | None = None, evidence: Sequence[str] = ()
+    ) -> None:
+        """Write down what is done next, before it is done, and how it ended, after; as ``ClusterSession.write``.
+
+        Args:
+            outcome: None before it is done.
+        """
+        self._write("step", detail, deed=deed, rule=name, outcome=outcome or "", evidence=evidence)
+
+    def word(self, deed: Deed, *, is_yes: bool, why: str, by: str = "") -> None:
+        """Write down that a person approved or refused a deed; errors as ``ClusterSession.write``.
+
+        Args:
+            by: who, where it is not the author.
+        """
+        self._write("approved" if is_yes else "refused", why, deed=deed, author=by)
+
+    def end(self, deed: Deed, outcome: Outcome, detail: str) -> None:
+        """End a deed; errors as ``ClusterSession.write``. Can be called again."""
+        self._write("ended", detail, deed=deed, outcome=outcome)
+        self._control.give_back(deed)
+
+    def stop(self, why: str, now: datetime) -> None:
+        """Throw the kill switch: nothing is begun any more."""
+        self.make()
+        self._control.stop(why, now)
+        self._note("stop", why, holds="Healing is switched off")
+
+    def go(self, why: str) -> None:
+        """Take the kill switch back."""
+        self.make()
+        self._control.go()
+        self._note("go", why, holds="Healing is switched on")
+
+    def skip(self, node: NodeId, why: str, now: datetime) -> None:
+        """Leave a node alone from now on."""
+        self.make()
+        self._control.skip(node, why, now)
+        self._note("skip", why, node=node, holds="It is left alone")
+
+    def unskip(self, node: NodeId, why: str) -> None:
+        """Leave it alone no longer."""
+        self.make()
+        self._control.unskip(node)
+        self._note("unskip", why, node=node, holds="It is no longer left alone")
+
+    def service(
+        self,
+        event: str,
+        name: str,
+        detail: str,
+        *,
+        deed: uuid.UUID | None = None,
+        act: str = "",
+        rule: str = "",
+        mode: str = "",
+        outcome: str = "",
+        evidence: Sequence[str] = (),
+    ) -> None:
+        """Write a line about a service, which has a name and no host id; errors as ``ClusterSession.write``."""
+        self._write(
+            event, detail, deed_id=deed, act=act, on=name, rule=rule, mode=mode, outcome=outcome, evidence=evidence
+        )
+
+    def service_together(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Write several lines about a service, all or none; as ``service``.
+
+        Args:
+            lines: ``event`` and ``detail`` of each, and what else ``service`` takes.
+        """
+        self.make()
+        at = uuid.uuid1()
+        month = f"{datetime_from_uuid1(at):%Y-%m}"  # one partition, also where the month ends between two lines
+        statements = [
+            self._statement(at if not number else uuid.uuid1(), month, on=name, **line)
+            for number, line in enumerate(lines)
+        ]
+        self._session.write_together(statements)
+
+    def _note(self, event: str, why: str, *, holds: str, node: NodeId | None = None) -> None:
+        """Write down what a person said, after it holds already."""
+        try:
+            self._write(event, why, node=node)
+        except HealingError as error:
+            raise JournalError(
+                f"the journal has no line of it: {error.what}",
+                on=node.address if node else "",
+                remains=holds,
+                next="Run it again, so that the history tells it",
+            ) from error
+
+    def _deeds(self, now: datetime) -> list[Deed]:
+        since = now - _RECENT
+        months = dict.fromkeys((f"{since:%Y-%m}", f"{now:%Y-%m}"))
+        rows = [
+            row
+            for month in months
+            for row in self._session.rows(
+                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
+                (month, min_uuid_from_time(since.timestamp())),
+            )
+        ]
+        ends = {row["deed"]: row for row in rows if row["event"] == "ended"}
+        begun = [row for row in rows if row["event"] == "begun" and row["host_id"]]  # without one it is a service's
+        return [deed_of(row, ends.get(row["deed"])) for row in begun]
+
+    def _sweep(self, now: datetime) -> None:
+        """Remove the row of a deed whose end was written and whose healer died then."""
+        held = self._control.read()[2]
+        if held is not None and any(deed.id == held.id and deed.outcome for deed in self._deeds(now)):
+            self._control.give_back(held)
+
+    def _write(self, event: str, detail: str, **about: Any) -> None:
+        self.make()
+        at = uuid.uuid1()
+        self._session.write(*self._statement(at, f"{datetime_from_uuid1(at):%Y-%m}", event, detail, **about))
+
+    def _statement(
+        self,
+        at: uuid.UUID,
+        month: str,
+        event: str,
+        detail: str,
+        *,
+        deed: Deed | None = None,
+        deed_id: uuid.UUID | None = None,
+        act: str = "",
+        node: NodeId | None = None,
+        rule: str = "",
+        mode: str = "",
+        outcome: str = "",
+        evidence: Sequence[str] = (),
+        on: str = "",
+        author: str = "",
+    ) -> tuple[str, tuple[Any, ...]]:
+        about = deed.node if deed is not None else node
+        return (
+            f"INSERT INTO {self._keyspace}.journal (month, at, {COLUMNS}) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                month,
+                at,
+                event,
+                deed.id if deed else deed_id,
+                deed.act if deed else act,
+                on or (about.address if about else None),
+                about.host_id if about else None,
+                rule,
+                mode,
+                author or self._author,
+                outcome,
+                detail,
+                list(evidence),
+            ),
+        )

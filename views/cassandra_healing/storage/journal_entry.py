@@ -1,0 +1,78 @@
+"""A line of the journal, and what the rows of its table mean."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cassandra.util import datetime_from_uuid1
+
+from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import Act, Deed, Outcome
+from cassandra_healing.session import Row
+
+COLUMNS = "event, deed, act, node, host_id, rule, mode, author, outcome, detail, evidence"
+"""All but the key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the journal.
+
+    Args:
+        event: ``decided``, ``begun``, ``step``, ``approved``, ``refused``, ``ended``, ``stop``, ``go``, ``skip`` or
+            ``unskip``.
+        rule: why; of a step, which.
+        outcome: of what has ended: the deed, or a step.
+        evidence: what was seen; of a step that keeps a plan: its file, address, actions and digest.
+    """
+
+    at: datetime
+    event: str
+    author: str
+    detail: str = ""
+    deed: uuid.UUID | None = None
+    act: str = ""
+    node: str = ""
+    host_id: uuid.UUID | None = None
+    rule: str = ""
+    mode: str = ""
+    outcome: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+def moment_of(row: Row) -> datetime:
+    """Return when a line was written."""
+    found: datetime = datetime_from_uuid1(row["at"])
+    return found.replace(tzinfo=UTC)
+
+
+def deed_of(begin: Row, end: Row | None) -> Deed:
+    """Return a deed by its first line, and its last one if it has ended."""
+    return Deed(
+        id=begin["deed"],
+        act=Act(begin["act"]),
+        node=NodeId(host_id=begin["host_id"], address=begin["node"]),
+        begun_at=moment_of(begin),
+        ended_at=moment_of(end) if end else None,
+        outcome=Outcome(end["outcome"]) if end else None,
+    )
+
+
+def line_of(row: Row) -> Line:
+    """Return a line as it is kept."""
+    return Line(
+        at=moment_of(row),
+        event=row["event"],
+        author=row["author"] or "",
+        detail=row["detail"] or "",
+        deed=row["deed"],
+        act=row["act"] or "",
+        node=row["node"] or "",
+        host_id=row["host_id"],
+        rule=row["rule"] or "",
+        mode=row["mode"] or "",
+        outcome=row["outcome"] or "",
+        evidence=tuple(row["evidence"] or ()),
+    )
