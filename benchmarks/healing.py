@@ -22,7 +22,7 @@ from benchmarks.stage import Tell
 from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
 from cassandra_healing.policy import Policy
-from cassandra_healing.storage.journal_entry import Line
+from cassandra_healing.storage.journal_entry import JournalEntry
 from tests.healing.healer.ground import Ground
 
 GRACE_SECONDS, REPLACE_SECONDS = 60.0, 90.0
@@ -88,7 +88,7 @@ def replace_one(ground: Ground, name: str, *, grace_seconds: float, tell: Tell) 
     )
 
 
-def _is_end_of_step(line: Line) -> bool:
+def _is_end_of_step(line: JournalEntry) -> bool:
     return line.event == "step" and line.outcome == "done"
 
 

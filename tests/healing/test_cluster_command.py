@@ -13,7 +13,7 @@ from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
@@ -116,7 +116,7 @@ def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, ser
     host = json.loads(views("--format", "json"))["nodes"][0]
     node = NodeId(host_id=uuid.UUID(host["host_id"]), address=host["address"])
     decision = Decision(
-        act=Act.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", nodes=(node,), mode=Mode.AUTOMATIC
+        act=HealingAction.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", nodes=(node,), mode=Mode.AUTOMATIC
     )
     with connect(server.contact_points, server.port) as cluster:
         journal = Journal(ClusterSession(cluster.connect(), timeout_seconds=10), health, author="airflow")

@@ -14,14 +14,14 @@ from cassandra.cluster import Session
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.errors import HealingError
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import NodeId, Verdict
-from cassandra_healing.operation_model import Act, Outcome, Record
-from cassandra_healing.operations.service_executor import carry_out
+from cassandra_healing.model import HealthState, NodeId
+from cassandra_healing.operation_model import HealingAction, JournalState, OperationOutcome
+from cassandra_healing.operations.service_executor import execute_service_operation
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.decision import ServiceDecision, ServiceRule
-from cassandra_healing.services.model import ServiceHealth, service_id
-from cassandra_healing.services.rule_context import ServiceCase
-from cassandra_healing.services.rules import decide
+from cassandra_healing.services.model import ServiceAssessment, service_id
+from cassandra_healing.services.rule_context import ServiceRuleContext
+from cassandra_healing.services.rules import decide_service
 from cassandra_healing.services.storage import ServiceJournal
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
@@ -35,7 +35,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def said(record: Record) -> tuple[str | None, dict[str, str]]:
+def said(record: JournalState) -> tuple[str | None, dict[str, str]]:
     """Return what holds: why healing is stopped, and which nodes are left alone."""
     stopped = record.stopped.why if record.stopped else None
     return stopped, {str(host_id): word.why for host_id, word in record.skips.items()}
@@ -61,7 +61,7 @@ class Ground:
     def failing(self, failure: Failure, at: int) -> FailingSession:
         return FailingSession(self._session, failure, at)
 
-    def record(self) -> Record:
+    def record(self) -> JournalState:
         return self.journal.record(now())
 
 
@@ -139,7 +139,13 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
 
 def replacement() -> Decision:
     return Decision(
-        act=Act.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", on="n3", nodes=(N3,), mode=Mode.APPROVE
+        act=HealingAction.REPLACE,
+        rule=Rule.REPLACE,
+        what="it is gone",
+        next="-",
+        on="n3",
+        nodes=(N3,),
+        mode=Mode.APPROVE,
     )
 
 
@@ -162,7 +168,7 @@ def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bo
     assert remains != "Nothing was changed" or answers() == []
     ground.journal.word(deed, is_yes=is_yes, why="because")
     assert set(answers()) == {"approved" if is_yes else "refused"}
-    ground.journal.end(deed, Outcome.REFUSED, "-")
+    ground.journal.end(deed, OperationOutcome.REFUSED, "-")
 
 
 @EACH_FAILURE
@@ -173,15 +179,17 @@ def test_a_deed_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Fa
         with suppress(Killed, HealingError):
             journal = ground.opened(session)
             journal.end(
-                journal.begin(replacement(), Policy(replacements_per_day=1000), now()), Outcome.DONE, "it is up"
+                journal.begin(replacement(), Policy(replacements_per_day=1000), now()),
+                OperationOutcome.DONE,
+                "it is up",
             )
         if not session.is_over:
             break
         left = ground.record().under_way
         if left is not None:
-            ground.journal.end(left, Outcome.WITHDRAWN, "who began it died")
+            ground.journal.end(left, OperationOutcome.WITHDRAWN, "who began it died")
         deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
-        ground.journal.end(deed, Outcome.DONE, "it is up")
+        ground.journal.end(deed, OperationOutcome.DONE, "it is up")
         assert ground.record().under_way is None
     assert at > 3
 
@@ -196,7 +204,7 @@ def restart(feed: str) -> ServiceDecision:
     return ServiceDecision(
         service=feed,
         at=now(),
-        act=Act.RESTART,
+        act=HealingAction.RESTART,
         rule=ServiceRule.RESTART,
         what="it is down",
         next="-",
@@ -211,7 +219,9 @@ def test_a_refused_service_is_refused_whole_or_not_at_all(ground: Ground, feed: 
         with suppress(Killed, HealingError):
             ground.services(session).refuse(restart(feed), "ann said no")
         deeds = ground.services().record(feed, now()).deeds
-        assert all(deed.outcome is Outcome.REFUSED for deed in deeds), "a refused restart is never carried out later"
+        assert all(deed.outcome is OperationOutcome.REFUSED for deed in deeds), (
+            "a refused restart is never carried out later"
+        )
         if not session.is_over:
             break
     assert at > 1
@@ -244,8 +254,10 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
         """Do what is decided, as often as something is; by a clock that is ahead."""
         at = now() + ahead
         since = at - timedelta(minutes=2)
-        health = ServiceHealth(service=feed, at=at, verdict=Verdict.DOWN, since=since, looks=9, trouble_since=since)
-        case = ServiceCase(
+        health = ServiceAssessment(
+            service=feed, at=at, verdict=HealthState.DOWN, since=since, looks=9, trouble_since=since
+        )
+        case = ServiceRuleContext(
             health=health,
             others={feed: health},
             is_cluster_well=True,
@@ -253,9 +265,9 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
             policies=policy.services,
             mode=Mode.AUTOMATIC,
         )
-        decision = decide(case)
-        if decision.act is Act.RESTART:
-            carry_out(decision, journal, policy, clock=lambda: at)
+        decision = decide_service(case)
+        if decision.act is HealingAction.RESTART:
+            execute_service_operation(decision, journal, policy, clock=lambda: at)
 
     ahead = timedelta()
     for at in range(1, 20):
@@ -269,7 +281,7 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
         heal(ground.services(), ahead)
         record = ground.services().record(feed, now() + ahead)
         assert record.under_way is None
-        assert record.last(Act.RESTART, service_id(feed), now() - timedelta(minutes=1)) is not None
+        assert record.last(HealingAction.RESTART, service_id(feed), now() - timedelta(minutes=1)) is not None
         assert len(mark.read_text().splitlines()) > done
         ahead += timedelta(minutes=3)
     assert at > 4

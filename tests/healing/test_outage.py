@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.alerts import Bell
+from cassandra_healing.alerts import AlertSchedule
 from cassandra_healing.decision import Rule
-from cassandra_healing.monitor import Watcher
-from cassandra_healing.operation_model import Act
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from tests.healing.on_cluster.proxy import Ways
@@ -48,14 +48,14 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
     begin = datetime.now(UTC)
     calls: dict[int, list[str]] = {}
     with connect(ways.contact_points, server.port) as cluster, cluster.connect() as proxied:
-        watcher = Watcher(
+        watcher = ClusterMonitor(
             ClusterSession(proxied, timeout_seconds=policy.timeout_seconds),
             policy,
             author="a test",
             is_kept=True,
             clock=lambda: begin + timedelta(minutes=minute),
         )
-        bell = Bell()
+        bell = AlertSchedule()
         try:
             watcher.journal.make()
             assert watcher.look().decision.is_well
@@ -63,7 +63,7 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
             for minute in range(1, PAGE_MINUTES + 3):
                 report = watcher.look()
                 assert (report.decision.rule, report.judgement.nodes[0].verdict) == (Rule.CUT_OFF, "unseen")
-                assert report.decision.act is (Act.PAGE if minute > PAGE_MINUTES else Act.WAIT)
+                assert report.decision.act is (HealingAction.PAGE if minute > PAGE_MINUTES else HealingAction.WAIT)
                 assert report.notes, "the journal is away"
                 calls[minute] = [each.text for each in bell.rings(report, 60.0 * minute) if each.is_page]
             ways.mend(server.contact_points[0])

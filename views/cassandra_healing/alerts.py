@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.monitor import Report
-from cassandra_healing.operation_model import Act
+from cassandra_healing.monitor import HealthReport
+from cassandra_healing.operation_model import HealingAction
 
-AGAIN_SECONDS = 600.0
+REPEAT_SECONDS = 600.0
 """What stands is told again after so long: a run that was killed leaves its deed to the next one."""
 
 
@@ -28,19 +28,19 @@ class Alert:
         return self.text
 
 
-class Bell:
+class AlertSchedule:
     """Says when people, or a run, must know of what a look came to: at once, and again while it stands."""
 
     def __init__(self) -> None:
         self._rung: dict[str, float] = {}
 
-    def rings(self, report: Report, now: float) -> tuple[Alert, ...]:
+    def rings(self, report: HealthReport, now: float) -> tuple[Alert, ...]:
         """Return what somebody must see to now.
 
         Args:
             now: seconds of a clock that only grows.
         """
-        stands = wanted(report)
+        stands = current_alerts(report)
         deed = report.record.under_way
         self._rung = {what: at for what, at in self._rung.items() if what in stands}
         if deed is not None:
@@ -49,28 +49,30 @@ class Bell:
         news = {
             what: alert
             for what, alert in stands.items()
-            if what not in self._rung or now - self._rung[what] >= AGAIN_SECONDS
+            if what not in self._rung or now - self._rung[what] >= REPEAT_SECONDS
         }
         self._rung |= dict.fromkeys(news, now)
         return tuple(sorted(news.values()))
 
 
-def wanted(report: Report) -> dict[str, Alert]:
+def current_alerts(report: HealthReport) -> dict[str, Alert]:
     """Return all that is not to be waited for, by what it is about."""
     found = {}
     decision = report.decision
     deed = report.record.under_way
     if deed is not None:
         found[str(deed.id)] = Alert(text=f"{deed.act} of {deed.node} is under way")
-    is_act = decision.act in (Act.RESTART, Act.REPLACE) and decision.mode is not Mode.DRY_RUN
-    if is_act or (decision.act is not Act.WAIT and report.is_news):
+    is_act = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
+    if is_act or (decision.act is not HealingAction.WAIT and report.is_news):
         found[f"{decision.act} {decision.rule} {decision.on}"] = Alert(
-            text=f"{decision.act} {decision.on}: {decision.what}", is_page=decision.act is Act.PAGE
+            text=f"{decision.act} {decision.on}: {decision.what}", is_page=decision.act is HealingAction.PAGE
         )
     for each in report.services:
         service = each.decision
-        is_act = service.act in (Act.RESTART, Act.REPLACE) and service.mode is not Mode.DRY_RUN
-        if is_act or (service.act is not Act.WAIT and each.is_news):
+        is_act = service.act in (HealingAction.RESTART, HealingAction.REPLACE) and service.mode is not Mode.DRY_RUN
+        if is_act or (service.act is not HealingAction.WAIT and each.is_news):
             key = f"service {service.service} {service.act} {service.rule}"
-            found[key] = Alert(text=f"{service.act} {service.service}: {service.what}", is_page=service.act is Act.PAGE)
+            found[key] = Alert(
+                text=f"{service.act} {service.service}: {service.what}", is_page=service.act is HealingAction.PAGE
+            )
     return found

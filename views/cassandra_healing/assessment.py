@@ -16,22 +16,22 @@ from enum import Enum, auto
 
 from cassandra_healing.model import (
     JOINING,
-    ClusterFacts,
+    Assessment,
+    ClusterTopology,
     CutOff,
-    Judgement,
-    Look,
-    Node,
-    NodeHealth,
+    HealthCheck,
+    HealthState,
+    NodeAssessment,
     NodeId,
     Observation,
-    Observer,
-    Sign,
-    Verdict,
+    ObserverKind,
+    ProbeResult,
+    RingMember,
 )
 from cassandra_healing.policy import Policy
 
 
-class _Sight(Enum):
+class _NodeResult(Enum):
     """All signs of one node in one look, put together."""
 
     GOOD = auto()
@@ -41,7 +41,7 @@ class _Sight(Enum):
     UNSURE = auto()
 
 
-def judge(looks: Sequence[Look], policy: Policy) -> Judgement:
+def assess(looks: Sequence[HealthCheck], policy: Policy) -> Assessment:
     """Judge a cluster by its looks, the oldest first.
 
     Raises:
@@ -50,27 +50,29 @@ def judge(looks: Sequence[Look], policy: Policy) -> Judgement:
     last = looks[-1]
     cluster = next((look.cluster for look in reversed(looks) if look.cluster is not None), None)
     if cluster is None:
-        cluster = ClusterFacts(
-            nodes=tuple(Node(id=node, data_center="", rack="", status="") for node in _all_nodes(looks))
+        cluster = ClusterTopology(
+            nodes=tuple(RingMember(id=node, data_center="", rack="", status="") for node in _all_nodes(looks))
         )
-    sights = _sights(looks, cluster, policy)
-    return Judgement(
+    sights = _results_by_check(looks, cluster, policy)
+    return Assessment(
         at=last.at,
-        nodes=tuple(_health(node, looks, sights, policy) for node in cluster.nodes),
+        nodes=tuple(_assess_node(node, looks, sights, policy) for node in cluster.nodes),
         cluster=cluster,
         cut_off=_cut_off(looks, cluster, policy),
         trouble_since=_trouble_since(looks, sights, cluster),
     )
 
 
-def _all_nodes(looks: Sequence[Look]) -> tuple[NodeId, ...]:
+def _all_nodes(looks: Sequence[HealthCheck]) -> tuple[NodeId, ...]:
     found = next((look.nodes() for look in reversed(looks) if look.observations), ())
     if not found:
         raise ValueError("no look says which nodes there are")
     return found
 
 
-def _sights(looks: Sequence[Look], cluster: ClusterFacts, policy: Policy) -> list[dict[NodeId, _Sight]]:
+def _results_by_check(
+    looks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Policy
+) -> list[dict[NodeId, _NodeResult]]:
     """Return what each look saw of each member; nothing where a node was no member yet."""
     known: set[NodeId] = set()
     found = []
@@ -83,79 +85,89 @@ def _sights(looks: Sequence[Look], cluster: ClusterFacts, policy: Policy) -> lis
         for node in cluster.nodes:
             if observations := by_node.get(node.id.host_id):
                 known.add(node.id)
-                seen[node.id] = _sight(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
+                seen[node.id] = _combine(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
             elif node.id in known:
-                seen[node.id] = _Sight.UNSURE
+                seen[node.id] = _NodeResult.UNSURE
         found.append(seen)
     return found
 
 
-def _sight(observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool) -> _Sight:
-    cql = next((each for each in observations if each.observer is Observer.CQL), None)
-    is_heard = any(each.observer is Observer.GOSSIP and each.sign is Sign.GOOD for each in observations)
-    if cql is not None and cql.sign is Sign.SLOW:
-        return _Sight.GOOD if is_all_slow else _Sight.SLOW
-    if cql is not None and cql.sign is Sign.GOOD:
-        return _Sight.GOOD
+def _combine(
+    observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool
+) -> _NodeResult:
+    cql = next((each for each in observations if each.observer is ObserverKind.CQL), None)
+    is_heard = any(each.observer is ObserverKind.GOSSIP and each.sign is ProbeResult.GOOD for each in observations)
+    if cql is not None and cql.sign is ProbeResult.SLOW:
+        return _NodeResult.GOOD if is_all_slow else _NodeResult.SLOW
+    if cql is not None and cql.sign is ProbeResult.GOOD:
+        return _NodeResult.GOOD
     if is_heard:  # it lives; that it does not answer us is its own doing where others do
-        return _Sight.SLOW if cql is not None and cql.sign is Sign.BAD and is_reached else _Sight.GOOD
-    dead = [each for each in observations if each.sign in (Sign.BAD, Sign.GONE)]
-    if len(dead) >= policy.observers and any(each.observer is Observer.GOSSIP for each in dead):
-        return _Sight.GONE if any(each.sign is Sign.GONE for each in dead) else _Sight.BAD
-    return _Sight.UNSURE
+        return _NodeResult.SLOW if cql is not None and cql.sign is ProbeResult.BAD and is_reached else _NodeResult.GOOD
+    dead = [each for each in observations if each.sign in (ProbeResult.BAD, ProbeResult.GONE)]
+    if len(dead) >= policy.observers and any(each.observer is ObserverKind.GOSSIP for each in dead):
+        return _NodeResult.GONE if any(each.sign is ProbeResult.GONE for each in dead) else _NodeResult.BAD
+    return _NodeResult.UNSURE
 
 
-def _reached(look: Look) -> tuple[NodeId, ...]:
+def _reached(look: HealthCheck) -> tuple[NodeId, ...]:
     found = (
-        each.node for each in look.observations if each.observer is Observer.CQL and each.sign in (Sign.GOOD, Sign.SLOW)
+        each.node
+        for each in look.observations
+        if each.observer is ObserverKind.CQL and each.sign in (ProbeResult.GOOD, ProbeResult.SLOW)
     )
     return tuple(sorted(found))
 
 
-def _is_all_slow(look: Look) -> bool:
+def _is_all_slow(look: HealthCheck) -> bool:
     """Tell whether every node that answers is slow: then it is us, or the way there."""
-    signs = [each.sign for each in look.observations if each.observer is Observer.CQL and each.sign is not Sign.BAD]
-    return len(signs) > 1 and all(sign is Sign.SLOW for sign in signs)
+    signs = [
+        each.sign
+        for each in look.observations
+        if each.observer is ObserverKind.CQL and each.sign is not ProbeResult.BAD
+    ]
+    return len(signs) > 1 and all(sign is ProbeResult.SLOW for sign in signs)
 
 
 @dataclass(slots=True)
-class _Tale:
+class _NodeHistory:
     """How one node fared, look by look."""
 
-    kind: _Sight | None = None
+    kind: _NodeResult | None = None
     """GOOD, SLOW, or BAD (GONE too), since ``since``."""
     since: datetime | None = None
     looks: int = 0
     last_at: datetime | None = None
-    last_sight: _Sight = _Sight.UNSURE
+    last_sight: _NodeResult = _NodeResult.UNSURE
     unsure_since: datetime | None = None
     flaps: list[datetime] = field(default_factory=list)
     was_bad: bool = False
     good_looks: int = 0
 
-    def add(self, at: datetime, sight: _Sight) -> None:
+    def add(self, at: datetime, sight: _NodeResult) -> None:
         self.last_sight = sight
-        if sight is _Sight.UNSURE:
+        if sight is _NodeResult.UNSURE:
             self.unsure_since = self.unsure_since or at
             return
         self.unsure_since = None
-        kind = _Sight.BAD if sight is _Sight.GONE else sight
+        kind = _NodeResult.BAD if sight is _NodeResult.GONE else sight
         if kind is not self.kind:
-            if kind is _Sight.BAD and self.kind is not None:
+            if kind is _NodeResult.BAD and self.kind is not None:
                 self.flaps.append(at)
             self.kind, self.since, self.looks = kind, at, 0
         self.looks += 1
         self.last_at = at
-        self.good_looks = 0 if kind is _Sight.BAD else self.good_looks + 1
-        self.was_bad = self.was_bad or kind is _Sight.BAD
+        self.good_looks = 0 if kind is _NodeResult.BAD else self.good_looks + 1
+        self.was_bad = self.was_bad or kind is _NodeResult.BAD
 
     def forget(self) -> None:
         """Begin anew: nobody knows what was in between."""
         self.kind, self.since, self.looks, self.good_looks = None, None, 0, 0
 
 
-def _health(node: Node, looks: Sequence[Look], sights: Sequence[Mapping[NodeId, _Sight]], policy: Policy) -> NodeHealth:
-    tale = _Tale()
+def _assess_node(
+    node: RingMember, looks: Sequence[HealthCheck], sights: Sequence[Mapping[NodeId, _NodeResult]], policy: Policy
+) -> NodeAssessment:
+    tale = _NodeHistory()
     gap = timedelta(minutes=policy.gap_minutes)
     before: datetime | None = None
     for look, seen in zip(looks, sights, strict=True):
@@ -171,24 +183,24 @@ def _health(node: Node, looks: Sequence[Look], sights: Sequence[Mapping[NodeId, 
     is_flapping = len(flaps) >= policy.flaps
     since = tale.since or now
     match tale.kind:
-        case _Sight.BAD if is_flapping and not is_over(now - since, tale.looks, policy):
-            verdict = Verdict.FLAPPING
-        case _Sight.BAD:
-            verdict = Verdict.GONE if tale.last_sight is _Sight.GONE else Verdict.DOWN
+        case _NodeResult.BAD if is_flapping and not is_grace_over(now - since, tale.looks, policy):
+            verdict = HealthState.FLAPPING
+        case _NodeResult.BAD:
+            verdict = HealthState.GONE if tale.last_sight is _NodeResult.GONE else HealthState.DOWN
         case None:
-            verdict = Verdict.UNSEEN
+            verdict = HealthState.UNSEEN
         case _ if is_flapping:
-            verdict = Verdict.FLAPPING
-        case _Sight.SLOW:
-            verdict = Verdict.SLOW
+            verdict = HealthState.FLAPPING
+        case _NodeResult.SLOW:
+            verdict = HealthState.SLOW
         case _:
-            verdict = Verdict.UNSEEN if tale.last_sight is _Sight.UNSURE else Verdict.UP
-    if verdict is Verdict.UNSEEN:
+            verdict = HealthState.UNSEEN if tale.last_sight is _NodeResult.UNSURE else HealthState.UP
+    if verdict is HealthState.UNSEEN:
         since = min(tale.unsure_since or now, now)
-    return NodeHealth(
+    return NodeAssessment(
         node=node,
         verdict=verdict,
-        since=flaps[0] if verdict is Verdict.FLAPPING else since,
+        since=flaps[0] if verdict is HealthState.FLAPPING else since,
         looks=tale.looks,
         is_settled=not tale.was_bad or tale.good_looks >= policy.settle_looks,
         observations=looks[-1].of(node.id),
@@ -196,7 +208,7 @@ def _health(node: Node, looks: Sequence[Look], sights: Sequence[Mapping[NodeId, 
 
 
 def _trouble_since(
-    looks: Sequence[Look], sights: Sequence[Mapping[NodeId, _Sight]], cluster: ClusterFacts
+    looks: Sequence[HealthCheck], sights: Sequence[Mapping[NodeId, _NodeResult]], cluster: ClusterTopology
 ) -> datetime | None:
     """Return since when no look found all nodes well.
 
@@ -220,17 +232,17 @@ def _trouble_since(
     return None if span is None else looks[-1].at - span
 
 
-def _is_well(node: Node, sight: _Sight) -> bool:
+def _is_well(node: RingMember, sight: _NodeResult) -> bool:
     """Tell whether nothing is wrong with a node; one that joins need not answer clients yet."""
-    return sight is _Sight.GOOD or (sight is _Sight.SLOW and node.status in JOINING)
+    return sight is _NodeResult.GOOD or (sight is _NodeResult.SLOW and node.status in JOINING)
 
 
-def is_over(span: timedelta, looks: int, policy: Policy) -> bool:
+def is_grace_over(span: timedelta, looks: int, policy: Policy) -> bool:
     """Tell whether the grace is over: in looks and in minutes."""
     return looks >= policy.grace_looks and span >= timedelta(minutes=policy.grace_minutes)
 
 
-def _cut_off(looks: Sequence[Look], cluster: ClusterFacts, policy: Policy) -> CutOff | None:
+def _cut_off(looks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Policy) -> CutOff | None:
     members = {node.id.host_id for node in cluster.nodes}
     found: CutOff | None = None
     before: datetime | None = None
@@ -252,15 +264,17 @@ def _cut_off(looks: Sequence[Look], cluster: ClusterFacts, policy: Policy) -> Cu
     return found
 
 
-def _agree(look: Look, reached: Sequence[NodeId], cluster: ClusterFacts) -> bool:
+def _agree(look: HealthCheck, reached: Sequence[NodeId], cluster: ClusterTopology) -> bool:
     """Tell whether those that answer us call all others dead."""
     there = {node.host_id for node in reached}
     for node in cluster.nodes:
         if node.id.host_id in there:
             continue
         heard = [
-            each for each in look.of(node.id) if each.observer is Observer.GOSSIP and each.sign is not Sign.NEUTRAL
+            each
+            for each in look.of(node.id)
+            if each.observer is ObserverKind.GOSSIP and each.sign is not ProbeResult.NEUTRAL
         ]
-        if not heard or any(each.sign is Sign.GOOD for each in heard):
+        if not heard or any(each.sign is ProbeResult.GOOD for each in heard):
             return False
     return True

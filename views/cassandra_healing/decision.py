@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode
 
 
@@ -58,7 +58,7 @@ class Decision:
         is_overdue: a person is called only because waiting has taken ``page_minutes``.
     """
 
-    act: Act
+    act: HealingAction
     rule: Rule
     what: str
     next: str

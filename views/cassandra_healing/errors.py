@@ -36,25 +36,25 @@ class JournalError(HealingError):
     """The journal could not be read or written; without it nothing is done to a node."""
 
 
-class NotBegun(HealingError):
+class OperationNotStarted(HealingError):
     """A deed was not begun: another one is under way, the limit is reached, or a person said stop."""
 
 
-class UnknownNode(HealingError):
+class NodeNotFound(HealingError):
     """No node has that address or host id."""
 
 
-class Held(HealingError):
+class ExecutorBusy(HealingError):
     """Another healer carries out what is under way."""
 
 
-class NotSet(HealingError):
+class MissingSetting(HealingError):
     """What it takes is not set: no configuration of the machines, or no command for a step."""
 
 
-class NeedsPerson(HealingError):
+class OperatorRequired(HealingError):
     """A step failed too often, or healing was switched off meanwhile: nothing goes on before a person says so."""
 
 
-class NotItsTurn(HealingError):
+class StepOutOfOrder(HealingError):
     """Another step of the deed comes next, or there is no such deed under way."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from cassandra_healing.setting_types import Number
 
 
-class Machines(BaseModel):
+class MachineSettings(BaseModel):
     """How the machines of a cluster are made, started and ended. Without it nothing is restarted or replaced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

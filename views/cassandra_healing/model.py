@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 JOINING = ("BOOT", "BOOT_REPLACE")
-BUSY = (*JOINING, "LEAVING", "MOVING")
-GOODBYE = "shutdown"
+TOPOLOGY_CHANGES = (*JOINING, "LEAVING", "MOVING")
+SHUTDOWN = "shutdown"
 """What gossip says of a node that was stopped in order, or that stopped itself (a disk failure, a full disk)."""
 
 
@@ -25,7 +25,7 @@ class NodeId:
         return self.address
 
 
-class Observer(StrEnum):
+class ObserverKind(StrEnum):
     """Who looks at a node."""
 
     GOSSIP = "gossip"
@@ -38,7 +38,7 @@ class Observer(StrEnum):
     """Whoever runs the machine: the provider, the service manager."""
 
 
-class Sign(StrEnum):
+class ProbeResult(StrEnum):
     """What an observer makes of a node at one moment."""
 
     GOOD = "good"
@@ -65,8 +65,8 @@ class Observation:
     """
 
     node: NodeId
-    observer: Observer
-    sign: Sign
+    observer: ObserverKind
+    sign: ProbeResult
     by: NodeId | None = None
     detail: str = ""
     seconds: float | None = None
@@ -85,7 +85,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class RingMember:
     """A member of the ring as its peers describe it.
 
     Args:
@@ -103,7 +103,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keyspace:
+class ReplicatedKeyspace:
     """A keyspace that holds data, and how it is replicated.
 
     Args:
@@ -115,7 +115,7 @@ class Keyspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterFacts:
+class ClusterTopology:
     """The cluster at one moment.
 
     Args:
@@ -126,8 +126,8 @@ class ClusterFacts:
     """
 
     name: str = ""
-    nodes: tuple[Node, ...]
-    keyspaces: tuple[Keyspace, ...] = ()
+    nodes: tuple[RingMember, ...]
+    keyspaces: tuple[ReplicatedKeyspace, ...] = ()
     schema_versions: tuple[str, ...] = ()
     seeds: frozenset[str] = frozenset()
     work: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class ClusterFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class HealthCheck:
     """All observers at one moment.
 
     Args:
@@ -144,7 +144,7 @@ class Look:
 
     at: datetime
     observations: tuple[Observation, ...]
-    cluster: ClusterFacts | None = None
+    cluster: ClusterTopology | None = None
 
     def of(self, node: NodeId) -> tuple[Observation, ...]:
         """Return what was seen of one node."""
@@ -155,7 +155,7 @@ class Look:
         return tuple(sorted({each.node for each in self.observations}, key=lambda node: node.address))
 
 
-class Verdict(StrEnum):
+class HealthState(StrEnum):
     """What is made of a node's signs over time."""
 
     UP = "up"
@@ -171,7 +171,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeHealth:
+class NodeAssessment:
     """What is made of one node.
 
     Args:
@@ -181,8 +181,8 @@ class NodeHealth:
         observations: what was seen of it last.
     """
 
-    node: Node
-    verdict: Verdict
+    node: RingMember
+    verdict: HealthState
     since: datetime
     looks: int
     is_settled: bool = True
@@ -191,19 +191,19 @@ class NodeHealth:
     @property
     def is_sick(self) -> bool:
         """Tell whether something is wrong with it."""
-        return self.verdict in (Verdict.SLOW, Verdict.FLAPPING, Verdict.DOWN, Verdict.GONE)
+        return self.verdict in (HealthState.SLOW, HealthState.FLAPPING, HealthState.DOWN, HealthState.GONE)
 
     @property
     def is_away(self) -> bool:
         """Tell whether it must be taken for not serving, or only cannot be relied on."""
-        return self.verdict not in (Verdict.UP, Verdict.SLOW) or not self.is_settled
+        return self.verdict not in (HealthState.UP, HealthState.SLOW) or not self.is_settled
 
     @property
     def peers(self) -> str:
         """Say how many peers hear the node, of those that said anything; empty where none did."""
-        signs = [each.sign for each in self.observations if each.observer is Observer.GOSSIP]
-        said = [sign for sign in signs if sign is not Sign.NEUTRAL]
-        return f"{said.count(Sign.GOOD)} of {len(said)} hear it" if said else ""
+        signs = [each.sign for each in self.observations if each.observer is ObserverKind.GOSSIP]
+        said = [sign for sign in signs if sign is not ProbeResult.NEUTRAL]
+        return f"{said.count(ProbeResult.GOOD)} of {len(said)} hear it" if said else ""
 
     def told_by(self, observer: str) -> str:
         """Return what an observer of ours saw of it, in words; empty where it did not look."""
@@ -229,7 +229,7 @@ class CutOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Assessment:
     """The health of a cluster at one moment.
 
     Args:
@@ -238,7 +238,7 @@ class Judgement:
     """
 
     at: datetime
-    nodes: tuple[NodeHealth, ...]
-    cluster: ClusterFacts
+    nodes: tuple[NodeAssessment, ...]
+    cluster: ClusterTopology
     cut_off: CutOff | None = None
     trouble_since: datetime | None = None

@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cassandra_healing.alert_log import AlertLog
-from cassandra_healing.assessment import judge
+from cassandra_healing.assessment import assess
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import HealingError
-from cassandra_healing.model import Judgement, Look
-from cassandra_healing.operation_model import Act, Record
-from cassandra_healing.operation_progress import Progress, progress_of
+from cassandra_healing.model import Assessment, HealthCheck
+from cassandra_healing.operation_model import HealingAction, JournalState
+from cassandra_healing.operation_progress import OperationProgress, read_progress
 from cassandra_healing.policy import Policy
-from cassandra_healing.probes.prober import Lookout
+from cassandra_healing.probes.prober import ClusterProber
 from cassandra_healing.rules.engine import decide
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.monitor import ServiceReport, ServiceWatcher
+from cassandra_healing.services.monitor import ServiceMonitor, ServiceReport
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class HealthReport:
     """What one look came to.
 
     Args:
@@ -35,10 +35,10 @@ class Report:
         notes: what could not be read or kept, in sentences.
     """
 
-    look: Look
-    judgement: Judgement
+    look: HealthCheck
+    judgement: Assessment
     decision: Decision
-    record: Record
+    record: JournalState
     is_fresh: bool
     is_news: bool
     services: tuple[ServiceReport, ...] = ()
@@ -50,7 +50,7 @@ class Report:
         return self.decision.is_well and all(each.decision.rule is ServiceRule.WELL for each in self.services)
 
 
-class Watcher:
+class ClusterMonitor:
     """Looks at a cluster again and again, and goes on from what others have seen.
 
     Args:
@@ -71,11 +71,11 @@ class Watcher:
         self._policy = policy
         self._is_kept = is_kept
         self._clock = clock
-        self._lookout = Lookout(session, policy, clock=clock)
-        self._history = History(session, policy.keyspace, keep_hours=policy.history_hours)
+        self._lookout = ClusterProber(session, policy, clock=clock)
+        self._history = CheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         self.journal = Journal(session, policy.keyspace, author=author)
-        self.services = ServiceWatcher(session, policy, self.journal, author=author, is_kept=is_kept, clock=clock)
-        self._looks: list[Look] = []
+        self.services = ServiceMonitor(session, policy, self.journal, author=author, is_kept=is_kept, clock=clock)
+        self._looks: list[HealthCheck] = []
         self._is_restored = False
         self._alerts = AlertLog()
 
@@ -84,7 +84,7 @@ class Watcher:
         self._lookout.close()
         self.services.close()
 
-    def look(self) -> Report:
+    def look(self) -> HealthReport:
         """Look once, and say what is to be done.
 
         Nothing that the cluster does raises: what cannot be read or kept is a note.
@@ -98,7 +98,7 @@ class Watcher:
         first = next((number for number, each in enumerate(self._looks) if each.at >= oldest), len(self._looks) - 1)
         # One more, so that seldom looks, too, reach as far back as page_minutes.
         self._looks = [each for each in self._looks[max(0, first - 1) :]]
-        record = Record()
+        record = JournalState()
         try:
             if self._is_kept:
                 self.journal.make()
@@ -108,11 +108,11 @@ class Watcher:
         except HealingError as error:
             record = replace(record, is_readable=False)
             notes.append(str(error))
-        judgement = judge(self._looks, self._policy)
+        judgement = assess(self._looks, self._policy)
         decision = decide(judgement, record, self._policy)
         is_news = self._is_news(judgement, decision, notes)
         services = self.services.look(is_cluster_well=judgement.cut_off is None)
-        return Report(
+        return HealthReport(
             look=look,
             judgement=judgement,
             decision=decision,
@@ -123,13 +123,13 @@ class Watcher:
             notes=(*notes, *self.services.notes),
         )
 
-    def progress(self, report: Report) -> Progress | None:
+    def progress(self, report: HealthReport) -> OperationProgress | None:
         """Return how far the deed is that was under way at a look; None where none was, or it cannot be read."""
         deed = report.record.under_way
         if deed is None:
             return None
         with suppress(HealingError):
-            return progress_of(self.journal.lines_of(deed, report.look.at))
+            return read_progress(self.journal.lines_of(deed, report.look.at))
         return None
 
     def _restore(self, notes: list[str]) -> None:
@@ -146,11 +146,11 @@ class Watcher:
         except HealingError as error:
             notes.append(str(error))
 
-    def _is_news(self, judgement: Judgement, decision: Decision, notes: list[str]) -> bool:
+    def _is_news(self, judgement: Assessment, decision: Decision, notes: list[str]) -> bool:
         """Tell whether a decision is new; write it down where looks are kept."""
-        if decision.act is Act.WAIT:
+        if decision.act is HealingAction.WAIT:
             return False
-        since = _trouble_begin(judgement, decision)
+        since = _trouble_start(judgement, decision)
         about = _about(judgement, decision)
         if not self._alerts.is_new((decision.act, decision.rule, about), since=since, at=judgement.at):
             return False
@@ -163,7 +163,7 @@ class Watcher:
             notes.append(str(error))
         return True
 
-    def _was_told(self, judgement: Judgement, decision: Decision, since: datetime) -> bool:
+    def _was_told(self, judgement: Assessment, decision: Decision, since: datetime) -> bool:
         """Tell whether another process has written this very decision down since the trouble began."""
         lines = self.journal.lines(limit=20, now=judgement.at) if self.journal.exists() else []
         about = _about(judgement, decision)
@@ -175,7 +175,7 @@ class Watcher:
         )
 
 
-def _about(judgement: Judgement, decision: Decision) -> str:
+def _about(judgement: Assessment, decision: Decision) -> str:
     """Return which nodes an alert is about; nothing where it is about the whole cluster.
 
     Which of its nodes answer may change at each look then, and nobody is called again for that.
@@ -183,7 +183,7 @@ def _about(judgement: Judgement, decision: Decision) -> str:
     return "" if decision.is_overdue or judgement.cut_off is not None else decision.on
 
 
-def _trouble_begin(judgement: Judgement, decision: Decision) -> datetime:
+def _trouble_start(judgement: Assessment, decision: Decision) -> datetime:
     """Return when what a decision is about began: the last of its nodes counts."""
     if decision.is_overdue and judgement.trouble_since is not None:
         return judgement.trouble_since

@@ -11,7 +11,7 @@ from enum import StrEnum
 from cassandra_healing.model import NodeId
 
 
-class Act(StrEnum):
+class HealingAction(StrEnum):
     """What can be decided."""
 
     WAIT = "wait"
@@ -20,7 +20,7 @@ class Act(StrEnum):
     PAGE = "page"
 
 
-class Outcome(StrEnum):
+class OperationOutcome(StrEnum):
     """How a deed ended."""
 
     DONE = "done"
@@ -33,11 +33,11 @@ class Outcome(StrEnum):
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing was done to the node."""
-        return self in (Outcome.REFUSED, Outcome.WITHDRAWN)
+        return self in (OperationOutcome.REFUSED, OperationOutcome.WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class Operation:
     """A restart or a replacement that was begun.
 
     Args:
@@ -45,15 +45,15 @@ class Deed:
     """
 
     id: uuid.UUID
-    act: Act
+    act: HealingAction
     node: NodeId
     begun_at: datetime
     ended_at: datetime | None = None
-    outcome: Outcome | None = None
+    outcome: OperationOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class OperatorNote:
     """What a person said: the kill switch, a node to be left alone."""
 
     by: str
@@ -62,7 +62,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class JournalState:
     """The journal, as far as a decision depends on it.
 
     Args:
@@ -72,34 +72,36 @@ class Record:
         is_readable: false where the journal could not be read: then nothing is done to a node.
     """
 
-    stopped: Word | None = None
-    skips: Mapping[uuid.UUID, Word] = field(default_factory=dict)
-    deeds: tuple[Deed, ...] = ()
+    stopped: OperatorNote | None = None
+    skips: Mapping[uuid.UUID, OperatorNote] = field(default_factory=dict)
+    deeds: tuple[Operation, ...] = ()
     is_readable: bool = True
 
     @property
-    def under_way(self) -> Deed | None:
+    def under_way(self) -> Operation | None:
         """Return the deed that has begun and not ended."""
         return next((each for each in self.deeds if each.outcome is None), None)
 
-    def last(self, act: Act, node: NodeId, since: datetime) -> Deed | None:
+    def last(self, act: HealingAction, node: NodeId, since: datetime) -> Operation | None:
         """Return the newest deed of a kind on a node that was begun since a moment, and not withdrawn."""
         found = [
-            each for each in self._of(act, node) if each.begun_at >= since and each.outcome is not Outcome.WITHDRAWN
+            each
+            for each in self._of(act, node)
+            if each.begun_at >= since and each.outcome is not OperationOutcome.WITHDRAWN
         ]
         return max(found, key=lambda deed: deed.begun_at, default=None)
 
     def restarts(self, node: NodeId, now: datetime) -> int:
         """Return how often a node was restarted within the last 24 hours."""
-        return sum(_counts(each, now) for each in self._of(Act.RESTART, node))
+        return sum(_counts(each, now) for each in self._of(HealingAction.RESTART, node))
 
     def replacements(self, now: datetime) -> int:
         """Return how many nodes were replaced within the last 24 hours, or begun to be."""
-        return sum(each.act is Act.REPLACE and _counts(each, now) for each in self.deeds)
+        return sum(each.act is HealingAction.REPLACE and _counts(each, now) for each in self.deeds)
 
-    def _of(self, act: Act, node: NodeId) -> tuple[Deed, ...]:
+    def _of(self, act: HealingAction, node: NodeId) -> tuple[Operation, ...]:
         return tuple(each for each in self.deeds if each.act is act and each.node.host_id == node.host_id)
 
 
-def _counts(deed: Deed, now: datetime) -> bool:
+def _counts(deed: Operation, now: datetime) -> bool:
     return not (deed.outcome and deed.outcome.is_idle) and now - deed.begun_at < timedelta(hours=24)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Act, Outcome
-from cassandra_healing.operation_steps import FIRST, Step, steps_of
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
+from cassandra_healing.operation_steps import FIRST_EFFECT, OperationStep, steps_of
 from cassandra_healing.policy import Mode
-from cassandra_healing.storage.journal_entry import Line
+from cassandra_healing.storage.journal_entry import JournalEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class OperationProgress:
     """How far one deed is.
 
     Attributes:
@@ -31,22 +31,22 @@ class Progress:
     """
 
     id: uuid.UUID
-    act: Act
+    act: HealingAction
     node: NodeId
     begun_at: datetime
     mode: Mode
     what: str
     evidence: tuple[str, ...] = ()
-    done: frozenset[Step] = frozenset()
-    begun: frozenset[Step] = frozenset()
+    done: frozenset[OperationStep] = frozenset()
+    begun: frozenset[OperationStep] = frozenset()
     plan: tuple[str, ...] = ()
     failures: int = 0
-    approved: Line | None = None
-    refused: Line | None = None
-    outcome: Outcome | None = None
+    approved: JournalEntry | None = None
+    refused: JournalEntry | None = None
+    outcome: OperationOutcome | None = None
 
     @property
-    def next(self) -> Step | None:
+    def next(self) -> OperationStep | None:
         """Return the step that comes next; None when the deed has ended."""
         if self.outcome is not None:
             return None
@@ -55,12 +55,12 @@ class Progress:
     @property
     def is_waiting(self) -> bool:
         """Tell whether it waits for a person."""
-        return self.next is Step.APPROVE and self.approved is None and self.refused is None
+        return self.next is OperationStep.APPROVE and self.approved is None and self.refused is None
 
     @property
     def is_committed(self) -> bool:
         """Tell whether something was done to the node, or may have been."""
-        return FIRST[self.act] in self.begun
+        return FIRST_EFFECT[self.act] in self.begun
 
     @property
     def short_id(self) -> str:
@@ -68,20 +68,20 @@ class Progress:
         return str(self.id)[:8]
 
 
-def progress_of(lines: Sequence[Line]) -> Progress | None:
+def read_progress(lines: Sequence[JournalEntry]) -> OperationProgress | None:
     """Read a deed's lines, the oldest first; None where its first one is missing."""
     first = next((line for line in lines if line.event == "begun"), None)
     if first is None or first.deed is None or first.host_id is None:
         return None
-    steps = [line for line in lines if line.event == "step" and line.rule in set(Step)]
-    done = {Step(line.rule) for line in steps if line.outcome == Outcome.DONE}
-    act, mode = Act(first.act), Mode(first.mode or Mode.APPROVE)
+    steps = [line for line in lines if line.event == "step" and line.rule in set(OperationStep)]
+    done = {OperationStep(line.rule) for line in steps if line.outcome == OperationOutcome.DONE}
+    act, mode = HealingAction(first.act), Mode(first.mode or Mode.APPROVE)
     following = next((step for step in steps_of(act, mode) if step not in done), None)
     words = [line for line in lines if line.event in ("approved", "refused")]
     word = words[-1] if words else None
     ended = next((line for line in lines if line.event == "ended"), None)
     plans = [line.evidence for line in steps if len(line.evidence) == 4]
-    return Progress(
+    return OperationProgress(
         id=first.deed,
         act=act,
         node=NodeId(host_id=first.host_id, address=first.node),
@@ -90,13 +90,13 @@ def progress_of(lines: Sequence[Line]) -> Progress | None:
         what=first.detail,
         evidence=first.evidence,
         done=frozenset(done),
-        begun=frozenset(Step(line.rule) for line in steps),
+        begun=frozenset(OperationStep(line.rule) for line in steps),
         plan=plans[-1] if plans else (),
         failures=sum(
-            line.rule == following and line.outcome == Outcome.FAILED and (word is None or line.at > word.at)
+            line.rule == following and line.outcome == OperationOutcome.FAILED and (word is None or line.at > word.at)
             for line in steps
         ),
         approved=word if word is not None and word.event == "approved" else None,
         refused=word if word is not None and word.event == "refused" else None,
-        outcome=Outcome(ended.outcome) if ended else None,
+        outcome=OperationOutcome(ended.outcome) if ended else None,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode
 
 
-class Step(StrEnum):
+class OperationStep(StrEnum):
     """One step of a deed; each may be done again after a kill anywhere in it."""
 
     PLAN = "plan"
@@ -34,24 +34,24 @@ class Step(StrEnum):
 
 
 _STEPS = {
-    Act.RESTART: (Step.APPROVE, Step.RESTART, Step.NORMAL, Step.CLOSE),
-    Act.REPLACE: (
-        Step.PLAN,
-        Step.APPROVE,
-        Step.FENCE,
-        Step.APPLY,
-        Step.NORMAL,
-        Step.REPAIR,
-        Step.TERMINATE,
-        Step.AUDIT,
-        Step.CLOSE,
+    HealingAction.RESTART: (OperationStep.APPROVE, OperationStep.RESTART, OperationStep.NORMAL, OperationStep.CLOSE),
+    HealingAction.REPLACE: (
+        OperationStep.PLAN,
+        OperationStep.APPROVE,
+        OperationStep.FENCE,
+        OperationStep.APPLY,
+        OperationStep.NORMAL,
+        OperationStep.REPAIR,
+        OperationStep.TERMINATE,
+        OperationStep.AUDIT,
+        OperationStep.CLOSE,
     ),
 }
 
-FIRST = {Act.RESTART: Step.RESTART, Act.REPLACE: Step.FENCE}
+FIRST_EFFECT = {HealingAction.RESTART: OperationStep.RESTART, HealingAction.REPLACE: OperationStep.FENCE}
 """The first step that does something to the node."""
 
 
-def steps_of(act: Act, mode: Mode) -> tuple[Step, ...]:
+def steps_of(act: HealingAction, mode: Mode) -> tuple[OperationStep, ...]:
     """Return the steps of a deed in their order."""
-    return tuple(step for step in _STEPS[act] if step is not Step.APPROVE or mode is not Mode.AUTOMATIC)
+    return tuple(step for step in _STEPS[act] if step is not OperationStep.APPROVE or mode is not Mode.AUTOMATIC)

@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cassandra_healing.machine_settings import Machines
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.mode import Mode as Mode
 from cassandra_healing.service_policy import ServicePolicy, check_needs
 from cassandra_healing.setting_types import Number, Whole
@@ -72,7 +72,7 @@ class Policy(BaseModel):
     """Where looks and the journal are kept, in the cluster itself."""
     history_hours: Number = Field(default=72.0, gt=0, le=87600)
     """How long looks are kept. The journal is kept for good."""
-    machines: Machines = Machines()
+    machines: MachineSettings = MachineSettings()
     """How its machines are made, started and ended."""
     services: Mapping[str, ServicePolicy] = Field(default_factory=dict)
     """What works beside the nodes and is watched, too, by name."""

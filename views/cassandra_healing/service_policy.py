@@ -15,7 +15,7 @@ CLUSTER = "cluster"
 """In ``needs``: the nodes of Cassandra."""
 
 
-class Kind(StrEnum):
+class ServiceKind(StrEnum):
     """By what is seen that a service does its work."""
 
     SPARK_MASTER = "spark-master"
@@ -29,10 +29,10 @@ class Kind(StrEnum):
 
 
 _NEEDED = {
-    Kind.SPARK_MASTER: ("page",),
-    Kind.SPARK_WORKER: ("page", "address"),
-    Kind.HEARTBEAT: ("newest",),
-    Kind.PROBE: ("probe_command",),
+    ServiceKind.SPARK_MASTER: ("page",),
+    ServiceKind.SPARK_WORKER: ("page", "address"),
+    ServiceKind.HEARTBEAT: ("newest",),
+    ServiceKind.PROBE: ("probe_command",),
 }
 
 
@@ -41,7 +41,7 @@ class ServicePolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    kind: Kind
+    kind: ServiceKind
     """By what is seen that it works: spark-master, spark-worker, heartbeat, probe."""
     mode: Mode | None = None
     """What becomes of a decision to restart or replace it; else as for the nodes."""

@@ -11,10 +11,10 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Session
 
 from cassandra_healing.errors import HealingError
-from cassandra_healing.monitor import Watcher
-from cassandra_healing.operations.executor import Healer
-from cassandra_healing.operations.node_actions import Hands
-from cassandra_healing.probes.readiness import Connect, connect_alone
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operations.executor import OperationExecutor
+from cassandra_healing.operations.node_actions import NodeActions
+from cassandra_healing.probes.readiness import NodeConnector, connect_to_node
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
 from cassandra_views.cluster.connect import tls_context
@@ -23,7 +23,7 @@ from cassandra_views.project.config import Settings
 
 
 @contextmanager
-def told_as_ours() -> Iterator[None]:
+def translate_healing_errors() -> Iterator[None]:
     """Let errors of healing be errors of this package.
 
     Raises: ClusterError: with the same four parts.
@@ -42,17 +42,17 @@ def healing(
     author: str,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[str], None] = lambda _: None,
-) -> Iterator[tuple[Healer, Watcher]]:
+) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
     """Return a healer, and the watcher that it looks through; looks and decisions are kept in the cluster."""
     policy = settings.env.healing
     # A look waits only so long for a node; what is written down must not fail for that.
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
     patient = asked.patient(max(5.0, policy.timeout_seconds))
     journal = Journal(patient, policy.keyspace, author=author)
-    watcher = Watcher(asked, policy, author=author, is_kept=True, clock=clock)
-    hands = Hands(policy.machines, connect=connect_of(settings), on_progress=on_progress)
+    watcher = ClusterMonitor(asked, policy, author=author, is_kept=True, clock=clock)
+    hands = NodeActions(policy.machines, connect=node_connector(settings), on_progress=on_progress)
     try:
-        healer = Healer(
+        healer = OperationExecutor(
             patient,
             policy,
             watcher,
@@ -67,12 +67,12 @@ def healing(
         watcher.close()
 
 
-def connect_of(settings: Settings) -> Connect:
+def node_connector(settings: Settings) -> NodeConnector:
     """Return what opens a session on one node of the settings' cluster."""
     env = settings.env
     tls = env.tls
     return partial(
-        connect_alone,
+        connect_to_node,
         port=env.port,
         auth=PlainTextAuthProvider(env.username, settings.password) if env.username else None,
         tls=tls_context(tls.ca, tls.cert, tls.key, check_hostname=tls.check_hostname) if tls else None,

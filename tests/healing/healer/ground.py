@@ -21,14 +21,14 @@ from cassandra.cluster import Session
 
 from cassandra_healing.errors import ClusterAway
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.local_node import LocalNode
 from cassandra_healing.local.node_record import NodeFolder
-from cassandra_healing.local.node_status import Status
+from cassandra_healing.local.node_status import LocalNodeStatus
 from cassandra_healing.operations.terraform.binary import find_binary, get_binary
-from cassandra_healing.probes.readiness import connect_alone
+from cassandra_healing.probes.readiness import connect_to_node
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.journal_entry import Line
+from cassandra_healing.storage.journal_entry import JournalEntry
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.signals import kill
 from tests.servers import connect
@@ -136,7 +136,7 @@ class Ground:
         query = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'ledger'"
         until = time.monotonic() + 120
         while True:
-            with connect_alone(address, port=self.port, timeout_seconds=20) as session:
+            with connect_to_node(address, port=self.port, timeout_seconds=20) as session:
                 if session.execute(query).one() is not None:
                     return
             assert time.monotonic() < until, f"{address} does not know the table"
@@ -195,8 +195,8 @@ class Ground:
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "VIEWS_AUTHOR": "healer"}
 
-    def status(self, name: str) -> Status:
-        return Keeper(self.local.run_folder, name).status()
+    def status(self, name: str) -> LocalNodeStatus:
+        return LocalNode(self.local.run_folder, name).status()
 
     def lives(self, name: str) -> int:
         return self.status(name).life
@@ -215,12 +215,12 @@ class Ground:
         Its peers owe it that by hints, which they bring within half a minute. Until then a second fault is one of two
         at a time: of what was acknowledged then, the node that is lost next may hold one of two copies.
         """
-        Keeper(self.local.run_folder, name).repair()
+        LocalNode(self.local.run_folder, name).repair()
 
     def data(self, name: str) -> Path:
         return NodeFolder(self.local.run_folder, name).life(self.lives(name))
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[JournalEntry]:
         """Return the journal, the oldest line first."""
         assert self._journal is not None
         if not self._journal.exists():

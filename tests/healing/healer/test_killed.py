@@ -12,21 +12,28 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.assessment import judge
-from cassandra_healing.errors import HealingError, Held, NeedsPerson, NotBegun, NotItsTurn, NotSet
-from cassandra_healing.machine_settings import Machines
-from cassandra_healing.monitor import Report
-from cassandra_healing.operation_model import Act, Outcome
-from cassandra_healing.operation_progress import Progress
-from cassandra_healing.operation_steps import Step
-from cassandra_healing.operations.executor import Healer
-from cassandra_healing.operations.node_actions import Hands
+from cassandra_healing.assessment import assess
+from cassandra_healing.errors import (
+    ExecutorBusy,
+    HealingError,
+    MissingSetting,
+    OperationNotStarted,
+    OperatorRequired,
+    StepOutOfOrder,
+)
+from cassandra_healing.machine_settings import MachineSettings
+from cassandra_healing.monitor import HealthReport
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
+from cassandra_healing.operation_progress import OperationProgress
+from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.operations.executor import OperationExecutor
+from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.rules.engine import decide
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.lease import Hold
+from cassandra_healing.storage.lease import ExecutorLease
 from tests.healing.cases import Case
 from tests.healing.terraform.conftest import FORM, Form
 
@@ -66,14 +73,14 @@ class Seen:
     policy: Policy
     case: Case
 
-    def look(self) -> Report:
+    def look(self) -> HealthReport:
         looks = [look for _minute, look in self.case.looks()]
         ago = datetime.now(UTC) - looks[-1].at
         looks = [replace(look, at=look.at + ago) for look in looks]
-        judgement = judge(looks, self.policy)
+        judgement = assess(looks, self.policy)
         record = self.journal.record(looks[-1].at)
         decision = decide(judgement, record, self.policy)
-        return Report(
+        return HealthReport(
             look=looks[-1], judgement=judgement, decision=decision, record=record, is_fresh=False, is_news=False
         )
 
@@ -99,11 +106,11 @@ class Place:
             step_failures=2,
         )
 
-    def machines(self, **over: Any) -> Machines:
+    def machines(self, **over: Any) -> MachineSettings:
         done = ["sh", "-c", 'echo "$0 $1" >> "$2"']
         log = str(self.form.run / "commands")
         fence = 'touch "$3/fence-$1"; ' + done[2]
-        return Machines.model_validate(
+        return MachineSettings.model_validate(
             {
                 "terraform": FORM,
                 "run_folder": self.form.run / "run",
@@ -130,12 +137,12 @@ class Place:
         policy: Policy | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         **machines: Any,
-    ) -> tuple[Healer, Seen]:
+    ) -> tuple[OperationExecutor, Seen]:
         policy = policy or self.policy
         asked = ClusterSession(self._session, timeout_seconds=10)
         seen = Seen(Mortal(asked, self._keyspace, author="healer", at=at), policy, case)
-        hands = Hands(self.machines(**machines), connect=self._connect)
-        return Healer(asked, policy, seen, hands, journal=seen.journal, author="healer", clock=clock), seen  # type: ignore[arg-type]
+        hands = NodeActions(self.machines(**machines), connect=self._connect)
+        return OperationExecutor(asked, policy, seen, hands, journal=seen.journal, author="healer", clock=clock), seen  # type: ignore[arg-type]
 
     @contextmanager
     def _connect(self, _address: str) -> Iterator[Any]:
@@ -155,11 +162,11 @@ class Place:
         lines = Journal(asked, self._keyspace, author="t").lines(limit=200, now=datetime.now(UTC))
         return "\n".join(f"{line.event} {line.rule} {line.outcome} {line.detail[:80]}" for line in lines[::-1])
 
-    def outcomes(self) -> list[Outcome | None]:
+    def outcomes(self) -> list[OperationOutcome | None]:
         asked = ClusterSession(self._session, timeout_seconds=10)
         return [each.outcome for each in Journal(asked, self._keyspace, author="t").record(datetime.now(UTC)).deeds]
 
-    def heal(self, **options: Any) -> Progress | None:
+    def heal(self, **options: Any) -> OperationProgress | None:
         healer, seen = self.healer(**options)
         progress = healer.consider(seen.look())
         return healer.run(progress) if progress is not None else None
@@ -183,7 +190,7 @@ def place(form: Form, session: Session) -> Iterator[Place]:
 def test_killed_at_any_write_the_next_one_goes_on(place: Place) -> None:
     """Each healer gets a little further than the one before it: it dies before its first write, after it, and so on."""
     lives = 0
-    while Outcome.DONE not in place.outcomes():
+    while OperationOutcome.DONE not in place.outcomes():
         assert lives < 60, place.told()
         # The first write of a life goes on with what was cut off, so each life is killed at its second, too.
         with suppress(Killed):
@@ -191,7 +198,7 @@ def test_killed_at_any_write_the_next_one_goes_on(place: Place) -> None:
         lives += 1
     healer, _seen = place.healer(case=WELL)
     assert healer.under_way() is None
-    assert place.outcomes() == [Outcome.DONE]
+    assert place.outcomes() == [OperationOutcome.DONE]
     assert lives > 12
     # The node was ended and started once, and the others not at all.
     assert place.form.calls() == ["stop n3", "stop n3 done", "start n3", "start n3 done"]
@@ -205,20 +212,20 @@ def test_nothing_is_done_before_a_person_says_yes(place: Place) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
     progress = place.heal(policy=policy)
     assert progress is not None
-    assert (progress.next, progress.is_waiting, progress.done) == (Step.APPROVE, True, {Step.PLAN})
+    assert (progress.next, progress.is_waiting, progress.done) == (OperationStep.APPROVE, True, {OperationStep.PLAN})
     assert (place.form.pids(), place.commands()) == (place.before, [])
     healer, seen = place.healer(policy=policy)
     again = healer.consider(seen.look())
     assert again is not None
     assert again.id == progress.id, "the same deed waits"
-    assert healer.carry_out(again, Step.APPROVE).is_waiting
+    assert healer.carry_out(again, OperationStep.APPROVE).is_waiting
     healer.approve(again, "its disk is dead", by="ann")
-    with pytest.raises(NotItsTurn, match="its next step is approve"):
-        healer.carry_out(again, Step.FENCE)
+    with pytest.raises(StepOutOfOrder, match="its next step is approve"):
+        healer.carry_out(again, OperationStep.FENCE)
     done = healer.run(again)
     assert done.outcome is None, "what was waiting when it was read waits"
     done = healer.run(healer.under_way() or again)
-    assert done.outcome is Outcome.DONE
+    assert done.outcome is OperationOutcome.DONE
     lines = {line.event: line for line in seen.journal.lines_of(healer._deed(done), datetime.now(UTC))}
     assert (lines["approved"].author, lines["approved"].detail) == ("ann", "its disk is dead")
     assert lines["begun"].evidence, "what was seen is kept"
@@ -231,7 +238,7 @@ def test_a_no_and_no_answer_are_a_no(place: Place) -> None:
     assert progress is not None
     healer.refuse(progress, "we move it", by="ann")
     refused = healer.run(healer.under_way() or progress)
-    assert refused.outcome is Outcome.REFUSED
+    assert refused.outcome is OperationOutcome.REFUSED
     report = seen.look()
     assert report.decision.rule == "refused", "it is not asked again"
     assert healer.consider(report) is None
@@ -244,7 +251,7 @@ def test_nobody_answers(place: Place) -> None:
     healer, seen = place.healer(policy=policy, clock=lambda: datetime.now(UTC) + timedelta(minutes=61))
     assert healer.consider(seen.look()) is None
     (deed,) = seen.journal.record(datetime.now(UTC)).deeds
-    assert deed.outcome is Outcome.REFUSED
+    assert deed.outcome is OperationOutcome.REFUSED
 
 
 @pytest.mark.parametrize(("case", "words"), [(WELL, "all nodes are up"), (TWO, "it no longer holds")])
@@ -258,7 +265,7 @@ def test_what_no_longer_holds_is_withdrawn(place: Place, case: Case, words: str)
     if found is not None:
         found = healer.run(found)
     (deed,) = seen.journal.record(datetime.now(UTC)).deeds
-    assert deed.outcome is Outcome.WITHDRAWN
+    assert deed.outcome is OperationOutcome.WITHDRAWN
     assert words in seen.journal.lines(limit=1, now=datetime.now(UTC))[0].detail
     assert (place.form.pids(), place.commands()) == (place.before, [])
 
@@ -267,13 +274,13 @@ def test_a_kill_switch_thrown_meanwhile_stops_before_the_next_step(place: Place)
     healer, seen = place.healer()
     progress = healer.consider(seen.look())
     assert progress is not None
-    progress = healer.carry_out(healer.carry_out(progress, Step.PLAN), Step.FENCE)
+    progress = healer.carry_out(healer.carry_out(progress, OperationStep.PLAN), OperationStep.FENCE)
     seen.journal.stop("an upgrade", datetime.now(UTC))
-    with pytest.raises(NeedsPerson, match="healer said to stop: an upgrade"):
-        healer.carry_out(progress, Step.APPLY)
+    with pytest.raises(OperatorRequired, match="healer said to stop: an upgrade"):
+        healer.carry_out(progress, OperationStep.APPLY)
     assert place.form.pids() == place.before
     seen.journal.go("it is over")
-    assert healer.run(progress).outcome is Outcome.DONE
+    assert healer.run(progress).outcome is OperationOutcome.DONE
 
 
 def test_a_step_that_fails_is_tried_again_and_then_left_to_a_person(place: Place) -> None:
@@ -281,7 +288,7 @@ def test_a_step_that_fails_is_tried_again_and_then_left_to_a_person(place: Place
     for _ in range(2):
         with pytest.raises(HealingError, match="the command for repair ended with code 3: no route"):
             place.heal(**wrong)
-    with pytest.raises(NeedsPerson, match="repair failed 2 times"):
+    with pytest.raises(OperatorRequired, match="repair failed 2 times"):
         place.heal()
     healer, _seen = place.healer()
     progress = healer.under_way()
@@ -289,7 +296,7 @@ def test_a_step_that_fails_is_tried_again_and_then_left_to_a_person(place: Place
     healer.approve(progress, "the route is back")
     ended = place.heal()
     assert ended is not None
-    assert ended.outcome is Outcome.DONE
+    assert ended.outcome is OperationOutcome.DONE
     assert place.form.calls().count("start n3") == 1
 
 
@@ -300,7 +307,7 @@ def test_one_that_has_begun_can_be_given_up(place: Place) -> None:
     progress = healer.under_way()
     assert progress is not None
     given_up = healer.run(healer.refuse(progress, "by hand"))
-    assert given_up.outcome is Outcome.FAILED
+    assert given_up.outcome is OperationOutcome.FAILED
     assert seen.look().decision.rule == "limit", "it counts"
 
 
@@ -309,21 +316,21 @@ def test_an_audit_that_finds_something_is_told_and_the_deed_has_ended(place: Pla
         place.heal(audit=["false"])
     healer, seen = place.healer()
     assert healer.under_way() is None
-    assert [each.outcome for each in seen.journal.record(datetime.now(UTC)).deeds] == [Outcome.DONE]
+    assert [each.outcome for each in seen.journal.record(datetime.now(UTC)).deeds] == [OperationOutcome.DONE]
 
 
 def test_a_restart_that_fails_has_ended_and_a_replacement_is_next(place: Place) -> None:
     with pytest.raises(HealingError, match="the command for restart ended with code 1"):
         place.heal(case=DEAD, restart=["false"])
     _healer, seen = place.healer(case=DEAD)
-    assert seen.look().decision.act is Act.REPLACE
+    assert seen.look().decision.act is HealingAction.REPLACE
 
 
 def test_a_dry_run_does_nothing(place: Place) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.DRY_RUN})
     healer, seen = place.healer(policy=policy)
     report = seen.look()
-    assert report.decision.act is Act.REPLACE
+    assert report.decision.act is HealingAction.REPLACE
     assert healer.consider(report) is None
     assert seen.journal.record(datetime.now(UTC)).deeds == ()
 
@@ -333,23 +340,23 @@ def test_two_healers_do_not_meet(place: Place, session: Session) -> None:
     progress = healer.consider(seen.look())
     assert progress is not None
     asked = ClusterSession(session, timeout_seconds=10)
-    other = Hold(asked, place.policy.keyspace, author="another", seconds=3)
+    other = ExecutorLease(asked, place.policy.keyspace, author="another", seconds=3)
     with other.taken():
-        with pytest.raises(Held, match="another is at work on it"):
-            healer.carry_out(progress, Step.PLAN)
-        with pytest.raises(Held):
+        with pytest.raises(ExecutorBusy, match="another is at work on it"):
+            healer.carry_out(progress, OperationStep.PLAN)
+        with pytest.raises(ExecutorBusy):
             healer.consider(seen.look())
     # One that dies leaves it to itself.
-    Hold(asked, place.policy.keyspace, author="dead", seconds=3)._take()
-    with pytest.raises(Held, match="dead is at work on it"):
-        healer.carry_out(progress, Step.PLAN)
+    ExecutorLease(asked, place.policy.keyspace, author="dead", seconds=3)._take()
+    with pytest.raises(ExecutorBusy, match="dead is at work on it"):
+        healer.carry_out(progress, OperationStep.PLAN)
 
 
 def test_what_is_not_set_is_told_before_anything_is_begun(place: Place) -> None:
-    with pytest.raises(NotSet, match="it is not set how a node is replaced") as told:
+    with pytest.raises(MissingSetting, match="it is not set how a node is replaced") as told:
         place.heal(fence=(), repair=())
     assert told.value.on == "fence, repair"
-    with pytest.raises(NotSet, match="no command is set that restarts a node"):
+    with pytest.raises(MissingSetting, match="no command is set that restarts a node"):
         place.heal(case=DEAD, restart=())
     _healer, seen = place.healer()
     assert seen.journal.record(datetime.now(UTC)).deeds == ()
@@ -361,5 +368,5 @@ def test_what_is_begun_by_another_meanwhile_is_not_begun_again(place: Place) -> 
     healer, seen = place.healer()
     report = seen.look()
     place.heal()
-    with pytest.raises(NotBegun, match="1 replacement"):
+    with pytest.raises(OperationNotStarted, match="1 replacement"):
         healer.consider(report)

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 
-from cassandra_healing.monitor import Watcher
+from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_views.cluster.connect import connected
@@ -19,7 +19,7 @@ def main() -> None:
     policy = Policy(keyspace=keyspace)
     with connected(tuple(points), port=int(port)) as session:
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
-        watcher = Watcher(asked, policy, author="cost", is_kept=True)
+        watcher = ClusterMonitor(asked, policy, author="cost", is_kept=True)
         for _ in range(3):  # connections, tables, first statements
             watcher.look()
             time.sleep(1)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.monitor import Report, Watcher
-from cassandra_healing.operation_model import Act
+from cassandra_healing.monitor import ClusterMonitor, HealthReport
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
 from tests.healing.cases import Case, Fate
 from tests.healing.on_cluster.proxy import Ways
@@ -45,14 +45,14 @@ class Script:
         reports: every look.
     """
 
-    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, watcher: Watcher) -> None:
+    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, watcher: ClusterMonitor) -> None:
         self._case = case
         self._server = server
         self._ways = ways
         self._watcher = watcher
         self._fates = dict.fromkeys(("n1", "n2", "n3"), Fate.UP)
         self.told: list[tuple[str, str, str]] = []
-        self.reports: list[Report] = []
+        self.reports: list[HealthReport] = []
         self.seconds: dict[tuple[str, str, str], float] = {}
         self._begun = time.monotonic()
         self._fault_at = 0.0
@@ -60,7 +60,7 @@ class Script:
     @property
     def seconds_beside_grace(self) -> float:
         """Return how long it took from the first fault to the restart, less the grace that is set."""
-        at = next(seconds for now, seconds in self.seconds.items() if now[0] == Act.RESTART)
+        at = next(seconds for now, seconds in self.seconds.items() if now[0] == HealingAction.RESTART)
         return at - self._fault_at - self._case.policy.grace_minutes * PACE_SECONDS
 
     def play(self) -> None:
@@ -149,8 +149,10 @@ class Script:
             if left and now == left[0]:
                 left.pop(0)
             else:
-                assert now[0] == Act.WAIT or now in expected, (now, self.told)
+                assert now[0] == HealingAction.WAIT or now in expected, (now, self.told)
         assert left == [], (left, self.told)
         assert self.told[-1] == expected[-1], self.told
-        acts = {(act, node) for act, _rule, node in self.told if act in (Act.RESTART, Act.REPLACE)}
-        assert acts == {(act, node) for act, _rule, node in expected if act in (Act.RESTART, Act.REPLACE)}
+        acts = {(act, node) for act, _rule, node in self.told if act in (HealingAction.RESTART, HealingAction.REPLACE)}
+        assert acts == {
+            (act, node) for act, _rule, node in expected if act in (HealingAction.RESTART, HealingAction.REPLACE)
+        }

@@ -15,8 +15,8 @@ from cassandra.cluster import Cluster
 from cassandra.query import SimpleStatement
 
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_healing.monitor import Watcher
-from cassandra_healing.operation_model import Act
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import DRIVER_ERRORS, ClusterSession
 from tests.servers import connect
@@ -68,21 +68,21 @@ def test_a_full_disk_calls_a_person(small: EmbeddedCassandra) -> None:
     say = f"echo running disk=$(df --output=pcent {folder} | awk 'END {{ printf \"%.2f\", $1 / 100 }}')"
     policy = POLICY.model_copy(update={"machine_command": ("sh", "-c", say)})
     with connect(small.contact_points, small.port) as cluster, cluster.connect() as session:
-        watcher = Watcher(ClusterSession(session, timeout_seconds=1), policy, author="tests", is_kept=True)
-        assert watcher.look().decision.act is Act.WAIT
+        watcher = ClusterMonitor(ClusterSession(session, timeout_seconds=1), policy, author="tests", is_kept=True)
+        assert watcher.look().decision.act is HealingAction.WAIT
         fill(folder)
         acknowledged = write(cluster, 800)
         assert acknowledged, "two of three replicas still write"
-        acts: list[Act] = []
+        acts: list[HealingAction] = []
         until = time.monotonic() + 90
-        while Act.PAGE not in acts:
+        while HealingAction.PAGE not in acts:
             assert time.monotonic() < until, acts
             time.sleep(1)
             report = watcher.look()
             acts.append(report.decision.act)
         assert report.decision.rule in ("goodbye", "disk")
         assert [node.address for node in report.decision.nodes] == [small.contact_points[2]]
-        assert set(acts) == {Act.WAIT, Act.PAGE}
+        assert set(acts) == {HealingAction.WAIT, HealingAction.PAGE}
         rows = {
             row.id
             for row in session.execute(

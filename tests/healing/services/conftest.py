@@ -12,7 +12,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.monitor import ServiceReport, ServiceWatcher
+from cassandra_healing.services.monitor import ServiceMonitor, ServiceReport
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
 
@@ -23,7 +23,7 @@ QUICK: dict[str, Any] = {"grace_looks": 2, "grace_minutes": 0.02, "back_minutes"
 class Watch:
     """A watcher of services, and what it looks by."""
 
-    watcher: ServiceWatcher
+    watcher: ServiceMonitor
     journal: Journal
     policy: Policy
 
@@ -51,7 +51,7 @@ def watch(session: Session) -> Iterator[Callable[[dict[str, Any]], Watch]]:
         policy = Policy.model_validate({"mode": "automatic", "keyspace": keyspace, "services": services})
         asked = ClusterSession(session, timeout_seconds=5)
         journal = Journal(asked, keyspace, author="tests")
-        watcher = ServiceWatcher(asked, policy, journal, author="tests", is_kept=True)
+        watcher = ServiceMonitor(asked, policy, journal, author="tests", is_kept=True)
         made.append(Watch(watcher, journal, policy))
         return made[-1]
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
-from cassandra_healing.operations.terraform.errors import ApplyFailed, TerraformError, TimedOut
+from cassandra_healing.operations.terraform.errors import ApplyFailed, ApplyTimedOut, TerraformError
 from cassandra_healing.operations.terraform.plan import REPLACE, SavedPlan
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import FORM, Form, address, applying
@@ -197,7 +197,7 @@ def test_a_node_that_is_up_is_not_replaced_again(form: Form) -> None:
 def test_an_apply_that_takes_too_long_is_ended_with_its_scripts(form: Form, verb: str) -> None:
     _, plan = prepare(form, verb, 30)
     hasty = form.terraform(apply_seconds=2)
-    with pytest.raises(TimedOut, match="took more than 2 s"):
+    with pytest.raises(ApplyTimedOut, match="took more than 2 s"):
         hasty.apply(plan)
     assert [process for process in psutil.process_iter() if _is_light(process)] == []
     form.fast(verb, "n2")

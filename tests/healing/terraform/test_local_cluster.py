@@ -24,15 +24,15 @@ from cassandra.query import SimpleStatement
 
 from cassandra_embedded.nodetool import NodetoolFailed, nodetool
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.errors import NotFenced, NotStarted, Serves
-from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.errors import NodeNotFenced, NodeNotStarted, ReplacementServing
+from cassandra_healing.local.local_node import LocalNode
 from cassandra_healing.local.node_record import Fence, NodeFolder, Purpose
-from cassandra_healing.local.node_status import MachineState, Status
+from cassandra_healing.local.node_status import LocalNodeStatus, MachineState
 from cassandra_healing.operations.replacement import Replacement
 from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.operations.terraform.driver import Recovery
 from cassandra_healing.operations.terraform.errors import ApplyFailed
-from cassandra_healing.probes.readiness import connect_alone, find_trouble
+from cassandra_healing.probes.readiness import connect_to_node, find_unready_reason
 from tests.healing.signals import kill
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import address, applying, lives
@@ -103,18 +103,18 @@ def port(local: LocalCluster) -> int:
     return int(local.nodes()[0].settings["port"])
 
 
-def status(local: LocalCluster, name: str) -> Status:
-    return Keeper(local.run_folder, name).status()
+def status(local: LocalCluster, name: str) -> LocalNodeStatus:
+    return LocalNode(local.run_folder, name).status()
 
 
 def trouble(local: LocalCluster, name: str) -> str:
-    return find_trouble(ADDRESSES[name], partial(connect_alone, port=port(local)))
+    return find_unready_reason(ADDRESSES[name], partial(connect_to_node, port=port(local)))
 
 
 def count_on(local: LocalCluster, name: str, a: int) -> int:
     """Count the rows of a partition that this node itself holds."""
     query = SimpleStatement(f"SELECT count(*) AS n FROM healing.t WHERE a = {a}", consistency_level=NODE_LOCAL)
-    with connect_alone(ADDRESSES[name], port=port(local)) as alone:
+    with connect_to_node(ADDRESSES[name], port=port(local)) as alone:
         return int(alone.execute(query).one()["n"])
 
 
@@ -164,7 +164,7 @@ class Writer:
 
 
 def test_a_node_that_was_killed_is_replaced(local: LocalCluster, session: Session) -> None:
-    with connect_alone(ADDRESSES["n1"], port=port(local)) as alone:
+    with connect_to_node(ADDRESSES["n1"], port=port(local)) as alone:
         before = {str(row["address"]): row["host_id"] for row in alone.execute(_RING)}
     others = {name: status(local, name).pid for name in ("n1", "n2")}
     with Writer(session, 1) as writer:
@@ -178,7 +178,7 @@ def test_a_node_that_was_killed_is_replaced(local: LocalCluster, session: Sessio
         plan = steps.plan()
         assert plan.address == address("n3")
         steps.apply(plan)
-        steps.await_normal(60)
+        steps.await_ready(60)
         seconds = time.monotonic() - begun
         held = count_on(local, "n3", 1)
         steps.repair()
@@ -197,7 +197,7 @@ def test_a_node_that_was_killed_is_replaced(local: LocalCluster, session: Sessio
     steps.terminate()
     assert status(local, "n3").old_lives == ()
     # By the same address it takes over the host id too: hints for the old node reach it.
-    with connect_alone(ADDRESSES["n1"], port=port(local)) as alone:
+    with connect_to_node(ADDRESSES["n1"], port=port(local)) as alone:
         assert {str(row["address"]): row["host_id"] for row in alone.execute(_RING)} == before
 
 
@@ -205,7 +205,7 @@ _RING = "SELECT address, host_id FROM system_views.gossip_info"
 
 
 def test_a_fenced_node_does_not_come_back(local: LocalCluster, session: Session) -> None:
-    keeper = Keeper(local.run_folder, "n2")
+    keeper = LocalNode(local.run_folder, "n2")
     script = str(TERRAFORM / "node.sh")
     run = ["--run", str(local.run_folder)]
     # Without a fence its end is refused, and nothing happens to it.
@@ -272,7 +272,7 @@ def test_a_replacement_killed_while_it_joins_is_gone_on_with(local: LocalCluster
     assert outcome in (Recovery.APPLIED, Recovery.PLAN_ANEW)
     if outcome is Recovery.PLAN_ANEW:
         apply_anew(steps)
-    steps.await_normal(60)
+    steps.await_ready(60)
     found = status(local, "n3")
     assert (found.life, found.is_up, found.replaces) == (life + 1, True, "")
     steps.repair()
@@ -282,7 +282,7 @@ def test_a_replacement_killed_while_it_joins_is_gone_on_with(local: LocalCluster
 
 
 def test_repair_brings_what_a_node_missed(local: LocalCluster, session: Session) -> None:
-    keeper = Keeper(local.run_folder, "n3")
+    keeper = LocalNode(local.run_folder, "n3")
     jmx = {record.name: int(record.settings["jmx_port"]) for record in local.nodes()}
     for name in ("n1", "n2"):
         nodetool(["disablehandoff"], jmx_port=jmx[name])
@@ -305,7 +305,7 @@ def test_repair_brings_what_a_node_missed(local: LocalCluster, session: Session)
 
 
 def test_what_a_kill_between_two_lines_leaves(local: LocalCluster) -> None:
-    keeper = Keeper(local.run_folder, "n3")
+    keeper = LocalNode(local.run_folder, "n3")
     folder = NodeFolder(local.run_folder, "n3")
     record = folder.find()
     assert record is not None
@@ -314,20 +314,20 @@ def test_what_a_kill_between_two_lines_leaves(local: LocalCluster) -> None:
     former = Fence(purpose=Purpose.REPLACE, life=record.life - 1, why="the test", at="")
     folder.write(replace(record, process=None, is_up=False, fence=former))
     assert keeper.status().pid == pid
-    with pytest.raises(Serves, match="is up already"):
+    with pytest.raises(ReplacementServing, match="is up already"):
         keeper.stop()
     keeper.start(record.kind, record.address, record.settings)
     found = folder.find()
     assert found is not None
     assert (found.is_up, found.fence, keeper.status().pid) == (True, None, pid)
-    with pytest.raises(NotFenced):
+    with pytest.raises(NodeNotFenced):
         keeper.stop()
 
 
 def test_a_port_that_is_taken_is_told(local: LocalCluster, tmp_path: Path) -> None:
     record = local.nodes()[0]
-    with pytest.raises(NotStarted, match="something else listens where it would"):
-        Keeper(tmp_path, "n9").start(record.kind, record.address, record.settings)
+    with pytest.raises(NodeNotStarted, match="something else listens where it would"):
+        LocalNode(tmp_path, "n9").start(record.kind, record.address, record.settings)
 
 
 def test_nodetool_says_why_it_fails(local: LocalCluster) -> None:

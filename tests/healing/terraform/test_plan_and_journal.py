@@ -20,7 +20,7 @@ from cassandra_healing.operations.terraform.plan import (
     check_replaces,
     is_tainted,
 )
-from cassandra_healing.operations.terraform.runner import Outcome, parse_lines
+from cassandra_healing.operations.terraform.runner import CommandResult, parse_lines
 
 N2 = 'module.cassandra.terraform_data.node["n2"]'
 
@@ -123,9 +123,9 @@ def test_lines_that_are_no_messages_are_skipped() -> None:
     error = {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "S", "detail": "in\ntwo lines"}}
     warning = {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "W"}}
     lines = ["", "Warning: no JSON", '"text"', json.dumps(warning), json.dumps(error), json.dumps(error)[:30]]
-    outcome = Outcome(code=1, messages=parse_lines("\n".join(lines)), output="", errors="")
+    outcome = CommandResult(code=1, messages=parse_lines("\n".join(lines)), output="", errors="")
     assert (outcome.summaries, outcome.told()) == (("S",), "S: in two lines")
-    assert Outcome(code=1, messages=(), output="", errors="").told() == "it said nothing"
+    assert CommandResult(code=1, messages=(), output="", errors="").told() == "it said nothing"
 
 
 def test_messages_of_a_later_format_are_not_guessed_at() -> None:

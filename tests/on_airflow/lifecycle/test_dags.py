@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.operation_steps import steps_of
 from cassandra_views.project.scaffold import scaffold
 from tests.on_airflow.airflow_process import DAGS, AirflowProcess
@@ -172,9 +172,11 @@ def test_a_promise_has_a_deadline(airflow: AirflowProcess, files: Shop) -> None:
     assert seen.dags["view_orders_by_day"]["deadlines"] == 1
 
 
-@pytest.mark.parametrize("act", [Act.RESTART, Act.REPLACE])
+@pytest.mark.parametrize("act", [HealingAction.RESTART, HealingAction.REPLACE])
 @pytest.mark.parametrize("mode", [Mode.APPROVE, Mode.AUTOMATIC])
-def test_each_step_waits_for_the_one_before_it(airflow: AirflowProcess, files: Shop, act: Act, mode: Mode) -> None:
+def test_each_step_waits_for_the_one_before_it(
+    airflow: AirflowProcess, files: Shop, act: HealingAction, mode: Mode
+) -> None:
     call = 'health_dags("../templates", globals(), conn_id="shop_cluster")'
     (files.dags / "health.py").write_text(f"# Airflow DAG\nfrom cassandra_views.airflow import health_dags\n\n{call}\n")
     seen = airflow.call(acts.see, files.dags)

@@ -19,10 +19,10 @@ from pydantic import BaseModel
 import cassandra_embedded
 import cassandra_views
 from cassandra_healing.decision import Rule
-from cassandra_healing.machine_settings import Machines
-from cassandra_healing.model import Verdict
+from cassandra_healing.machine_settings import MachineSettings
+from cassandra_healing.model import HealthState
 from cassandra_healing.policy import Policy
-from cassandra_healing.service_policy import Kind, ServicePolicy
+from cassandra_healing.service_policy import ServiceKind, ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.storage import tables as health_tables
 from cassandra_views.cli.main import app
@@ -173,7 +173,7 @@ def test_commands_and_options_in_examples_exist(page: Path) -> None:
         ("reference/configuration.md", KeyspaceConfig),
         ("reference/configuration.md", TlsConfig),
         ("reference/configuration.md", Policy),
-        ("reference/configuration.md", Machines),
+        ("reference/configuration.md", MachineSettings),
         ("reference/configuration.md", ServicePolicy),
     ],
 )
@@ -210,12 +210,12 @@ def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> Non
 
 def test_every_rule_and_verdict_of_healing_is_described() -> None:
     text = page_text("guides/self-healing.md")
-    assert [each for each in (*Rule, *Verdict) if f"| `{each}` |" not in text] == []
+    assert [each for each in (*Rule, *HealthState) if f"| `{each}` |" not in text] == []
 
 
 def test_every_rule_of_services_is_described() -> None:
     text = page_text("guides/self-healing-services.md")
-    assert [each for each in (*ServiceRule, *Kind) if f"| `{each}` |" not in text] == []
+    assert [each for each in (*ServiceRule, *ServiceKind) if f"| `{each}` |" not in text] == []
 
 
 def test_every_state_is_described() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cassandra_healing.machine_settings import Machines
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.policy import Policy
 from cassandra_healing.service_policy import ServicePolicy
 from cassandra_views.model.errors import ConfigurationError
@@ -22,7 +22,7 @@ from cassandra_views.project.config_file import EnvConfig, ProjectConfig, read_c
 SECTIONS: dict[str, type[BaseModel]] = {
     "env.dev": EnvConfig,
     "env.dev.healing": Policy,
-    "env.dev.healing.machines": Machines,
+    "env.dev.healing.machines": MachineSettings,
     "env.dev.healing.services.spark": ServicePolicy,
 }
 SERVICE = 'kind = "probe"\nprobe_command = ["true"]\n'

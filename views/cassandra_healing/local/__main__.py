@@ -14,7 +14,7 @@ from typing import Any
 
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.local.errors import NodeError
-from cassandra_healing.local.local_node import Keeper
+from cassandra_healing.local.local_node import LocalNode
 from cassandra_healing.local.node_record import NodeFolder, Purpose, find_name
 
 _OWN = {"name", "kind", "run", "address"}
@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("Which node? Give its name and --run DIR. Nothing was done.", file=sys.stderr)
         return 2
     name = find_name(Path(run), name)
-    tell = _Teller(NodeFolder(Path(run), name), is_quiet=chosen.verb == "status")
-    keeper = Keeper(Path(run), name, tell)
+    tell = _ProgressLog(NodeFolder(Path(run), name), is_quiet=chosen.verb == "status")
+    keeper = LocalNode(Path(run), name, tell)
     try:
         match chosen.verb:
             case "start":
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _start(keeper: Keeper, run: Path, name: str, given: dict[str, Any]) -> None:
+def _start(keeper: LocalNode, run: Path, name: str, given: dict[str, Any]) -> None:
     if not given:
         # By hand: as it was started before.
         record = NodeFolder(run, name).find()
@@ -73,7 +73,7 @@ def _start(keeper: Keeper, run: Path, name: str, given: dict[str, Any]) -> None:
     keeper.start(str(given["kind"]), str(given["address"]), settings)
 
 
-class _Teller:
+class _ProgressLog:
     """Tells people, and the node's own log: once OpenTofu is killed nobody reads what a script prints."""
 
     def __init__(self, folder: NodeFolder, *, is_quiet: bool) -> None:

@@ -14,17 +14,24 @@ from typing import Any, Final
 from cassandra_embedded.nodetool import nodetool
 from cassandra_embedded.process import Identity
 from cassandra_embedded.versions import DEFAULT_VERSION
-from cassandra_healing.local.errors import Fenced, NodeError, NotFenced, NotStarted, Serves, UnknownNode
+from cassandra_healing.local.errors import (
+    LocalNodeNotFound,
+    NodeError,
+    NodeFenced,
+    NodeNotFenced,
+    NodeNotStarted,
+    ReplacementServing,
+)
 from cassandra_healing.local.node_record import Fence, NodeFolder, NodeRecord, Purpose
-from cassandra_healing.local.node_status import Status, find_process, look
-from cassandra_healing.local.programs import Program, get_program
+from cassandra_healing.local.node_status import LocalNodeStatus, find_process, read_status
+from cassandra_healing.local.programs import NodeProgram, get_program
 
 _LOOK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
 _TAIL_LINES: Final = 15
 
 
-class Keeper:
+class LocalNode:
     """Keeps one node of this machine.
 
     Args:
@@ -38,7 +45,7 @@ class Keeper:
         self._name = name
         self._tell = on_progress
 
-    def start(self, kind: str, address: str, settings: dict[str, Any]) -> Status:
+    def start(self, kind: str, address: str, settings: dict[str, Any]) -> LocalNodeStatus:
         """Start the node and wait until it does its work; one that does already is left alone.
 
         A start that was cut off is ended first and done again, on the data it had: Cassandra goes on with it.
@@ -60,7 +67,7 @@ class Keeper:
                 self._tell(f"Ending a start of {self._name} that was cut off (pid {living.pid})")
                 self._end(program, record)
             elif program.answers(replace(record, kind=kind, address=address, settings=settings)):
-                raise NotStarted(
+                raise NodeNotStarted(
                     "something else listens where it would",
                     on=f"{self._name} ({address})",
                     remains="It was not started",
@@ -78,7 +85,7 @@ class Keeper:
             self._tell(f"{self._name} is up on {address} (pid {process.pid})")
             return self.status()
 
-    def restart(self) -> Status:
+    def restart(self) -> LocalNodeStatus:
         """End the node's process, one that hangs, too, and start it again as it was started before.
 
         Raises: UnknownNode, and as ``start``.
@@ -95,7 +102,7 @@ class Keeper:
                 time.sleep(_LOOK_SECONDS)
         return self.start(record.kind, record.address, record.settings)
 
-    def fence(self, purpose: Purpose, why: str) -> Status:
+    def fence(self, purpose: Purpose, why: str) -> LocalNodeStatus:
         """End this life of the node for good: its process is killed, seen to be gone, and not started again.
 
         Raises:
@@ -135,14 +142,14 @@ class Keeper:
                 fence = Fence(purpose=Purpose.REPLACE, life=record.life, why="it holds no data", at="")
                 record = replace(record, fence=fence)
             if record.fence is None:
-                raise NotFenced(
+                raise NodeNotFenced(
                     "it holds data and is not fenced, so it is not ended",
                     on=self._name,
                     remains="It is as it was",
                     next=f"Be sure that it has to go, `node.sh fence {self._name} --run DIR --why TEXT`, and again",
                 )
             if record.fence.life < record.life and self._serves(program, record):
-                raise Serves(
+                raise ReplacementServing(
                     f"its life {record.life} is up already, and the fence was for life {record.fence.life}",
                     on=self._name,
                     remains="It goes on",
@@ -183,7 +190,7 @@ class Keeper:
         """
         record = self._known()
         if record.kind != "cassandra":
-            raise UnknownNode("it is no node of Cassandra", on=self._name, next="Only those are repaired")
+            raise LocalNodeNotFound("it is no node of Cassandra", on=self._name, next="Only those are repaired")
         return nodetool(
             ["repair", "--full"],
             jmx_port=int(record.settings["jmx_port"]),
@@ -191,25 +198,25 @@ class Keeper:
             timeout_seconds=float(record.settings.get("repair_seconds", 3600)),
         )
 
-    def status(self) -> Status:
+    def status(self) -> LocalNodeStatus:
         """Return what this machine knows of the node; waits for nobody.
 
         Raises: NodeError: its record cannot be read.
         """
-        return look(self._folder, self._folder.find(), self._name)
+        return read_status(self._folder, self._folder.find(), self._name)
 
     def _known(self) -> NodeRecord:
         record = self._folder.find()
         if record is None:
-            raise UnknownNode(
+            raise LocalNodeNotFound(
                 "there is no such node here", on=self._name, next=f"See the folders in {self._folder.path.parent}"
             )
         return record
 
-    def _serves(self, program: Program, record: NodeRecord) -> bool:
+    def _serves(self, program: NodeProgram, record: NodeRecord) -> bool:
         return find_process(program, self._folder, record) is not None and (record.is_up or program.answers(record))
 
-    def _end(self, program: Program, record: NodeRecord) -> None:
+    def _end(self, program: NodeProgram, record: NodeRecord) -> None:
         while (living := find_process(program, self._folder, record)) is not None:
             if not _kill(living):
                 raise NodeError(
@@ -219,7 +226,7 @@ class Keeper:
                     next="See what holds it (a dead disk does), or restart the machine",
                 )
 
-    def _await(self, program: Program, record: NodeRecord, process: Identity) -> None:
+    def _await(self, program: NodeProgram, record: NodeRecord, process: Identity) -> None:
         seconds = float(record.settings.get("start_seconds", 600))
         until = time.monotonic() + seconds
         while not program.answers(record):
@@ -229,7 +236,7 @@ class Keeper:
                 raise self._not_started(program, record, f"it does not answer after {seconds:g} s")
             time.sleep(_LOOK_SECONDS)
 
-    def _not_started(self, program: Program, record: NodeRecord, what: str) -> NotStarted:
+    def _not_started(self, program: NodeProgram, record: NodeRecord, what: str) -> NodeNotStarted:
         folder = self._folder.life(record.life)
         lines: list[str] = []
         for name in dict.fromkeys((program.log, "console.log")):
@@ -238,16 +245,16 @@ class Keeper:
                 # Frames of a stack say nothing to an operator, and would push away the exception itself.
                 lines += [line for line in told if not line.startswith("\tat ")][-_TAIL_LINES:]
         tail = "\n".join(lines)
-        return NotStarted(
+        return NodeNotStarted(
             f"{what}\n{tail}\n",
             on=f"{self._name} ({record.address})",
             remains="What it wrote is kept, and a start goes on with it",
             next=f"See the last lines of its log above, and {folder}",
         )
 
-    def _fenced(self, record: NodeRecord) -> Fenced:
+    def _fenced(self, record: NodeRecord) -> NodeFenced:
         assert record.fence is not None
-        return Fenced(
+        return NodeFenced(
             f"life {record.life} of this node is fenced since {record.fence.at} ({record.fence.why})",
             on=f"{self._name} ({record.address})",
             remains="It does not run",

@@ -11,7 +11,7 @@ import psutil
 
 from cassandra_embedded.process import Identity
 from cassandra_healing.local.node_record import NodeFolder, NodeRecord
-from cassandra_healing.local.programs import Program, get_program
+from cassandra_healing.local.programs import NodeProgram, get_program
 
 
 class MachineState(StrEnum):
@@ -26,7 +26,7 @@ class MachineState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class LocalNodeStatus:
     """A node as this machine sees it.
 
     Attributes:
@@ -49,10 +49,10 @@ class Status:
     disk: float
 
 
-def look(folder: NodeFolder, record: NodeRecord | None, name: str) -> Status:
+def read_status(folder: NodeFolder, record: NodeRecord | None, name: str) -> LocalNodeStatus:
     """Return what this machine knows of a node; waits for nobody."""
     if record is None:
-        return Status(
+        return LocalNodeStatus(
             name=name,
             address="",
             state=MachineState.GONE,
@@ -67,7 +67,7 @@ def look(folder: NodeFolder, record: NodeRecord | None, name: str) -> Status:
         )
     living = find_process(get_program(record.kind), folder, record)
     has_data = record.life in folder.lives()
-    return Status(
+    return LocalNodeStatus(
         name=record.name,
         address=record.address,
         state=MachineState.RUNNING if living else MachineState.STOPPED if has_data else MachineState.GONE,
@@ -82,7 +82,7 @@ def look(folder: NodeFolder, record: NodeRecord | None, name: str) -> Status:
     )
 
 
-def find_process(program: Program, folder: NodeFolder, record: NodeRecord) -> Identity | None:
+def find_process(program: NodeProgram, folder: NodeFolder, record: NodeRecord) -> Identity | None:
     """Return the living process of this life; also one that was started and not written down before a kill."""
     if record.process is not None and record.process.is_alive():
         return record.process

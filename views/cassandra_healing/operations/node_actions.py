@@ -6,21 +6,21 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-from cassandra_healing.errors import NotSet
-from cassandra_healing.machine_settings import Machines
+from cassandra_healing.errors import MissingSetting
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.operations.hooks import Hooks, run_hook
-from cassandra_healing.operations.replacement import Replacement, Target
+from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
 from cassandra_healing.operations.terraform.binary import get_binary
-from cassandra_healing.operations.terraform.commands import Times
+from cassandra_healing.operations.terraform.commands import TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Terraform
-from cassandra_healing.probes.readiness import Connect, await_normal
+from cassandra_healing.probes.readiness import NodeConnector, await_ready
 
 _WHERE: Final = "[env.NAME.healing.machines] of views.toml"
 
 
-class Hands:
+class NodeActions:
     """Restarts nodes and replaces them.
 
     Args:
@@ -30,32 +30,32 @@ class Hands:
     """
 
     def __init__(
-        self, machines: Machines, *, connect: Connect, on_progress: Callable[[str], None] = lambda _: None
+        self, machines: MachineSettings, *, connect: NodeConnector, on_progress: Callable[[str], None] = lambda _: None
     ) -> None:
         self._machines = machines
         self._connect = connect
         self._tell = on_progress
         self._terraform: Terraform | None = None
 
-    def check(self, act: Act) -> None:
+    def check(self, act: HealingAction) -> None:
         """See that all is set that a deed takes.
 
         Raises: NotSet: names what is missing.
         """
         machines = self._machines
-        if act is Act.RESTART and not (machines.restart or machines.local):
-            raise NotSet(
+        if act is HealingAction.RESTART and not (machines.restart or machines.local):
+            raise MissingSetting(
                 "no command is set that restarts a node",
                 on="restart",
                 remains="Nothing was done",
                 next=f"Set restart in {_WHERE}, or restart = false where machines restart their service themselves",
             )
-        if act is Act.REPLACE:
+        if act is HealingAction.REPLACE:
             needed = {"terraform": machines.terraform}
             if not machines.local:
                 needed |= {"fence": machines.fence or None, "repair": machines.repair or None}  # type: ignore[dict-item]
             if missing := [key for key, value in needed.items() if value is None]:
-                raise NotSet(
+                raise MissingSetting(
                     "it is not set how a node is replaced",
                     on=", ".join(missing),
                     remains="Nothing was done",
@@ -78,9 +78,9 @@ class Hands:
         """Return how long a new node may take to be in its place."""
         return self._machines.normal_minutes * 60
 
-    def await_normal(self, node: NodeId, timeout_seconds: float) -> float:
-        """Wait until a node is up and in its place; as ``normal.await_normal``."""
-        return await_normal(node.address, self._connect, timeout_seconds, on_progress=self._tell)
+    def await_ready(self, node: NodeId, timeout_seconds: float) -> float:
+        """Wait until a node is up and in its place; as ``readiness.await_ready``."""
+        return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._tell)
 
     def audit(self, node: NodeId) -> str:
         """Look at what the cluster serves; return in words what was done.
@@ -95,10 +95,10 @@ class Hands:
 
     def replacement(self, node: NodeId) -> Replacement:
         """Return the steps by which a node is replaced; errors as ``check`` and ``get_binary``."""
-        self.check(Act.REPLACE)
+        self.check(HealingAction.REPLACE)
         name = self._name(node)
         return Replacement(
-            Target(name=name, address=node.address, resource=self._resource.replace("{name}", name)),
+            ReplacementTarget(name=name, address=node.address, resource=self._resource.replace("{name}", name)),
             terraform=self._driver(),
             hooks=self._hooks(),
             connect=self._connect,
@@ -154,7 +154,7 @@ class Hands:
                 run_folder,
                 variables=variables,
                 backend=machines.backend,
-                times=Times(apply_seconds=machines.apply_minutes * 60),
+                times=TerraformTimeouts(apply_seconds=machines.apply_minutes * 60),
             )
             self._terraform.init()
         return self._terraform

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from cassandra_healing.operations.hooks import Hooks, run_hook
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
 from cassandra_healing.operations.terraform.plan import SavedPlan
-from cassandra_healing.probes.readiness import Connect, await_normal, find_trouble
+from cassandra_healing.probes.readiness import NodeConnector, await_ready, find_unready_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ReplacementTarget:
     """The node that is replaced. Name, address and host id stay; the machine and its data are new.
 
     Attributes:
@@ -43,11 +43,11 @@ class Replacement:
 
     def __init__(
         self,
-        target: Target,
+        target: ReplacementTarget,
         *,
         terraform: Terraform,
         hooks: Hooks,
-        connect: Connect,
+        connect: NodeConnector,
         on_progress: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.target = target
@@ -88,14 +88,14 @@ class Replacement:
 
     def trouble(self) -> str:
         """Look at the node once; return what is wrong with it, or nothing where it is up and in its place."""
-        return find_trouble(self.target.address, self._connect)
+        return find_unready_reason(self.target.address, self._connect)
 
-    def await_normal(self, timeout_seconds: float, look_seconds: float = 1.0) -> float:
+    def await_ready(self, timeout_seconds: float, look_seconds: float = 1.0) -> float:
         """Wait until the node is up and in its place, by its own word and that of its peers; return the seconds.
 
         Raises: NotNormal: says what it still lacks.
         """
-        return await_normal(
+        return await_ready(
             self.target.address, self._connect, timeout_seconds, look_seconds=look_seconds, on_progress=self._tell
         )
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from cassandra_healing.operation_model import Act, Outcome
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
 from cassandra_healing.operations.hooks import HookFailed, run_hook
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.decision import ServiceDecision
 from cassandra_healing.services.storage import ServiceJournal
 
 
-def carry_out(
+def execute_service_operation(
     decision: ServiceDecision,
     journal: ServiceJournal,
     policy: Policy,
     *,
     detail: str = "",
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Outcome:
+) -> OperationOutcome:
     """Restart or replace a service, as was decided; every step is written down before it is done.
 
     Args:
@@ -31,14 +31,14 @@ def carry_out(
         HookFailed: the command failed, which the journal says, too.
     """
     service = policy.services[decision.service]
-    command = service.restart_command if decision.act is Act.RESTART else service.replace_command
+    command = service.restart_command if decision.act is HealingAction.RESTART else service.replace_command
     deed = journal.begin(decision, clock())
     journal.step(decision, deed, " ".join(filter(None, (f"running {' '.join(command)}", detail))))
     words = {"name": decision.service, "address": service.host, "why": decision.what}
     try:
         run_hook(decision.act, command, words, service.command_seconds)
     except HookFailed as error:
-        journal.end(decision, deed, Outcome.FAILED, str(error))
+        journal.end(decision, deed, OperationOutcome.FAILED, str(error))
         raise
-    journal.end(decision, deed, Outcome.DONE, f"the command for {decision.act} ended well")
-    return Outcome.DONE
+    journal.end(decision, deed, OperationOutcome.DONE, f"the command for {decision.act} ended well")
+    return OperationOutcome.DONE

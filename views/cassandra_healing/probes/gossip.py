@@ -12,10 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cassandra_healing.model import BUSY, GOODBYE, Look, NodeId, Observation, Observer, Sign
+from cassandra_healing.model import (
+    SHUTDOWN,
+    TOPOLOGY_CHANGES,
+    HealthCheck,
+    NodeId,
+    Observation,
+    ObserverKind,
+    ProbeResult,
+)
 from cassandra_healing.session import Row
 
-QUERY = (
+GOSSIP_QUERY = (
     'SELECT address, hostname, host_id, generation, heartbeat, status, status_with_port, "schema" '
     "FROM system_views.gossip_info"
 )
@@ -24,7 +32,7 @@ _Beat = tuple[int, int]
 
 
 @dataclass(slots=True)
-class Heartbeats:
+class HeartbeatTracker:
     """What was heard until now; makes signs of what is heard next.
 
     Args:
@@ -35,7 +43,7 @@ class Heartbeats:
     _highest: dict[uuid.UUID, _Beat] = field(default_factory=dict)
     _heard: dict[tuple[uuid.UUID, uuid.UUID], tuple[_Beat, datetime]] = field(default_factory=dict)
 
-    def restore(self, looks: Iterable[Look]) -> None:
+    def restore(self, looks: Iterable[HealthCheck]) -> None:
         """Take up what earlier looks heard, the oldest first: another process may have made them."""
         for look in looks:
             for each in look.observations:
@@ -51,7 +59,7 @@ class Heartbeats:
         """Return the signs of every node by every peer that answered.
 
         Args:
-            told: the rows of ``QUERY``, by the peer that answered them.
+            told: the rows of ``GOSSIP_QUERY``, by the peer that answered them.
             nodes: all nodes; of one that a peer does not know it says nothing.
         """
         found = []
@@ -83,18 +91,18 @@ class Heartbeats:
         highest = self._highest.get(node.host_id)
         still = (at - last[1]).total_seconds() if last is not None and last[0] == beat else 0.0
         if highest is not None and beat > highest:
-            sign, detail = Sign.GOOD, f"heartbeat {beat[1]}"
+            sign, detail = ProbeResult.GOOD, f"heartbeat {beat[1]}"
         elif last is None or highest is None:
-            sign, detail = Sign.NEUTRAL, f"first look, heartbeat {beat[1]}"
+            sign, detail = ProbeResult.NEUTRAL, f"first look, heartbeat {beat[1]}"
         elif still >= self.still_seconds:
-            sign, detail = Sign.BAD, f"heartbeat {beat[1]} stands still for {still:.0f} s"
+            sign, detail = ProbeResult.BAD, f"heartbeat {beat[1]} stands still for {still:.0f} s"
         elif last[0] == beat or beat < highest:
-            sign, detail = Sign.NEUTRAL, f"heartbeat {beat[1]}, no news yet"
+            sign, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]}, no news yet"
         else:
-            sign, detail = Sign.NEUTRAL, f"heartbeat {beat[1]} was heard before"
+            sign, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]} was heard before"
         return Observation(
             node=node,
-            observer=Observer.GOSSIP,
+            observer=ObserverKind.GOSSIP,
             by=peer,
             sign=sign,
             detail=detail,
@@ -117,10 +125,10 @@ def status_of(node: NodeId, told: Mapping[NodeId, Sequence[Row]]) -> tuple[str, 
                 continue
             word = str(row["status_with_port"] or row["status"] or "").partition(",")[0]
             newest = max(newest, (row["generation"] or 0, row["heartbeat"] or 0, word))
-            if word in BUSY:
+            if word in TOPOLOGY_CHANGES:
                 moving = word
     word = newest[2]
-    return (word if word == GOODBYE or not moving else moving), newest[0]
+    return (word if word == SHUTDOWN or not moving else moving), newest[0]
 
 
 def started_at(generation: int) -> datetime | None:
@@ -129,4 +137,4 @@ def started_at(generation: int) -> datetime | None:
 
 
 def _neutral(node: NodeId, peer: NodeId, detail: str) -> Observation:
-    return Observation(node=node, observer=Observer.GOSSIP, by=peer, sign=Sign.NEUTRAL, detail=detail)
+    return Observation(node=node, observer=ObserverKind.GOSSIP, by=peer, sign=ProbeResult.NEUTRAL, detail=detail)

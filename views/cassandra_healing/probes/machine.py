@@ -6,19 +6,24 @@ import re
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from cassandra_healing.model import NodeId, Observation, Observer, Sign
+from cassandra_healing.model import NodeId, Observation, ObserverKind, ProbeResult
 
-_SIGNS = {"running": Sign.NEUTRAL, "stopped": Sign.BAD, "gone": Sign.GONE, "unknown": Sign.NEUTRAL}
+_SIGNS = {
+    "running": ProbeResult.NEUTRAL,
+    "stopped": ProbeResult.BAD,
+    "gone": ProbeResult.GONE,
+    "unknown": ProbeResult.NEUTRAL,
+}
 _SECONDS = 10.0
 
 
 def ask(node: NodeId, command: Sequence[str]) -> Observation:
     """Run the command, ``{address}`` and ``{host_id}`` filled in; as ``run``."""
     sign, detail, disk = run(command, {"address": node.address, "host_id": str(node.host_id)})
-    return Observation(node=node, observer=Observer.MACHINE, sign=sign, detail=detail, disk_used_share=disk)
+    return Observation(node=node, observer=ObserverKind.MACHINE, sign=sign, detail=detail, disk_used_share=disk)
 
 
-def run(command: Sequence[str], words: Mapping[str, str]) -> tuple[Sign, str, float | None]:
+def run(command: Sequence[str], words: Mapping[str, str]) -> tuple[ProbeResult, str, float | None]:
     """Run a command and read its first line: the sign, what it said, and how full the disk is.
 
     It prints ``running``, ``stopped``, ``gone`` or ``unknown``, and where it knows ``disk=0.97``. A process that
@@ -30,12 +35,12 @@ def run(command: Sequence[str], words: Mapping[str, str]) -> tuple[Sign, str, fl
     try:
         done = subprocess.run(filled, capture_output=True, text=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
-        return Sign.NEUTRAL, f"the command took more than {_SECONDS:g} s", None
+        return ProbeResult.NEUTRAL, f"the command took more than {_SECONDS:g} s", None
     except OSError as error:
-        return Sign.NEUTRAL, f"the command cannot be run: {error.strerror}", None
+        return ProbeResult.NEUTRAL, f"the command cannot be run: {error.strerror}", None
     line = (done.stdout.strip().splitlines() or [""])[0]
     word = line.split()[0].lower() if line else ""
     if word not in _SIGNS:
-        return Sign.NEUTRAL, f"the command said {line or 'nothing'!r} (exit code {done.returncode})", None
+        return ProbeResult.NEUTRAL, f"the command said {line or 'nothing'!r} (exit code {done.returncode})", None
     disk = re.search(r"\bdisk=(0?\.\d+|[01](?:\.0+)?)\b", line)
     return _SIGNS[word], line, float(disk[1]) if disk else None

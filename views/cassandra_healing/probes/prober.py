@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from cassandra import InvalidRequest
 from cassandra.pool import Host
 
-from cassandra_healing.model import ClusterFacts, Keyspace, Look, Node, NodeId, Observation, Observer, Sign
+from cassandra_healing.model import (
+    ClusterTopology,
+    HealthCheck,
+    NodeId,
+    Observation,
+    ObserverKind,
+    ProbeResult,
+    ReplicatedKeyspace,
+    RingMember,
+)
 from cassandra_healing.policy import Policy
 from cassandra_healing.probes import gossip, machine, tcp
 from cassandra_healing.probes.seeds import find_seeds
@@ -24,7 +33,7 @@ _REPAIRS = "SELECT keyspace_name AS what, status FROM system_views.repairs"
 _ENDED = ("success", "failed", "failure", "completed")
 
 
-class Lookout:
+class ClusterProber:
     """Looks at a cluster through a session.
 
     Sends two queries to each node and two more to one of them; three more where a node does not answer.
@@ -43,18 +52,18 @@ class Lookout:
         self._session = session
         self._policy = policy
         self._clock = clock
-        self._heartbeats = gossip.Heartbeats(still_seconds=policy.still_seconds)
+        self._heartbeats = gossip.HeartbeatTracker(still_seconds=policy.still_seconds)
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="cassandra_healing")
 
     def close(self) -> None:
         """End the threads; the session is left open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def restore(self, looks: Iterable[Look]) -> None:
+    def restore(self, looks: Iterable[HealthCheck]) -> None:
         """Take up earlier looks, the oldest first, so that the next one need not begin anew."""
         self._heartbeats.restore(looks)
 
-    def look(self) -> Look:
+    def look(self) -> HealthCheck:
         """Look once; takes as long as the slowest answer, at most twice the time-out.
 
         Nothing that a node does raises: an error is a sign.
@@ -68,7 +77,7 @@ class Lookout:
         ]
         probes = dict(zip(nodes, self._session.ask(_PROBE, hosts.values()), strict=True))
         answering = [node for node in nodes if probes[node].error is None]
-        heard = self._session.ask(gossip.QUERY, [hosts[node] for node in answering])
+        heard = self._session.ask(gossip.GOSSIP_QUERY, [hosts[node] for node in answering])
         told = {node: answer.rows for node, answer in zip(answering, heard, strict=True) if answer.error is None}
         deaf = {node: short(answer.error) for node, answer in zip(answering, heard, strict=True) if answer.error}
         silent = [node for node in nodes if node not in answering]
@@ -81,16 +90,16 @@ class Lookout:
             *((each.result() for each in asked) if self._policy.machine_command else ()),
         ]
         cluster = self._facts(nodes, answering, hosts, probes, told, is_well=not silent) if told else None
-        return Look(at=at, observations=tuple(observations), cluster=cluster)
+        return HealthCheck(at=at, observations=tuple(observations), cluster=cluster)
 
     def _cql(self, node: NodeId, answer: Answer) -> Observation:
         if answer.error is not None:
-            return Observation(node=node, observer=Observer.CQL, sign=Sign.BAD, detail=short(answer.error))
+            return Observation(node=node, observer=ObserverKind.CQL, sign=ProbeResult.BAD, detail=short(answer.error))
         is_slow = answer.seconds > self._policy.slow_seconds
         return Observation(
             node=node,
-            observer=Observer.CQL,
-            sign=Sign.SLOW if is_slow else Sign.GOOD,
+            observer=ObserverKind.CQL,
+            sign=ProbeResult.SLOW if is_slow else ProbeResult.GOOD,
             detail=f"{answer.seconds * 1000:.0f} ms",
             seconds=answer.seconds,
         )
@@ -104,7 +113,7 @@ class Lookout:
         told: Mapping[NodeId, Sequence[Row]],
         *,
         is_well: bool,
-    ) -> ClusterFacts:
+    ) -> ClusterTopology:
         """Put together what the nodes that answer say; seeds and work only where something may be done."""
         first = next(node for node in answering if node in told)
         unread: list[str] = []
@@ -120,7 +129,7 @@ class Lookout:
             settings = {row["name"]: row["value"] or "" for row in found}
             work = self._work({node: hosts[node] for node in answering}, unread)
         addresses = {str(row[key]): str(row["host_id"]) for row in told[first] for key in ("hostname", "address")}
-        return ClusterFacts(
+        return ClusterTopology(
             name=self._session.cluster_name,
             nodes=tuple(_node(node, rows.get(node.host_id), told) for node in nodes),
             keyspaces=tuple(self._keyspaces(keyspaces, settings)),
@@ -139,7 +148,7 @@ class Lookout:
             unread.append(f"{query.partition(' FROM ')[2]} on {host.endpoint.address}: {short(answer.error)}")
         return answer.rows
 
-    def _keyspaces(self, rows: Iterable[Row], settings: Mapping[str, str]) -> Iterable[Keyspace]:
+    def _keyspaces(self, rows: Iterable[Row], settings: Mapping[str, str]) -> Iterable[ReplicatedKeyspace]:
         for row in rows:
             name, replication = row["keyspace_name"], dict(row["replication"])
             # One replica by default, and nothing in it where nobody logs in.
@@ -147,7 +156,7 @@ class Lookout:
             is_unused = name == "system_auth" and "AllowAllAuthenticator" in authenticator
             is_local = replication.get("class", "").endswith(("LocalStrategy", "MetaStrategy"))
             if not (is_local or is_unused or name in self._policy.ignored_keyspaces):
-                yield Keyspace(name=name, replication=replication)
+                yield ReplicatedKeyspace(name=name, replication=replication)
 
     def _work(self, hosts: Mapping[NodeId, Host], unread: list[str]) -> tuple[str, ...]:
         """Return the repairs and streams that run; a version without these tables tells of none."""
@@ -165,9 +174,9 @@ def _id(host: Host) -> NodeId:
     return NodeId(host_id=host.host_id, address=str(host.endpoint.address))
 
 
-def _node(node: NodeId, row: Row | None, told: Mapping[NodeId, Sequence[Row]]) -> Node:
+def _node(node: NodeId, row: Row | None, told: Mapping[NodeId, Sequence[Row]]) -> RingMember:
     status, generation = gossip.status_of(node, told)
-    return Node(
+    return RingMember(
         id=node,
         data_center=row["data_center"] or "" if row else "",
         rack=row["rack"] or "" if row else "",

@@ -20,21 +20,29 @@ from cassandra_healing.errors import HealingError
 from cassandra_healing.session import short
 
 
-class NotNormal(HealingError):
+class NodeNotReady(HealingError):
     """The node is not in its place in the ring, after all the time that was given."""
 
 
-Connect = Callable[[str], AbstractContextManager[Session]]
+NodeConnector = Callable[[str], AbstractContextManager[Session]]
 """Opens a session that speaks to the node of this address and to no other."""
 
 # Others are mistakes of ours, and no news of the node.
-_AWAY: Final = (NoHostAvailable, OperationTimedOut, ConnectionException, ConnectionBusy, Unavailable, Timeout, OSError)
+_UNREACHABLE: Final = (
+    NoHostAvailable,
+    OperationTimedOut,
+    ConnectionException,
+    ConnectionBusy,
+    Unavailable,
+    Timeout,
+    OSError,
+)
 
 _PEERS: Final = 3
 """How many peers are asked: in a large cluster each of them hears what all hear."""
 
 
-def connect_alone(
+def connect_to_node(
     address: str,
     *,
     port: int = 9042,
@@ -43,11 +51,11 @@ def connect_alone(
     tls: ssl.SSLContext | None = None,
 ) -> AbstractContextManager[Session]:
     """Open a session on one node alone; closed at the end of the block."""
-    return _alone(address, port, timeout_seconds, auth, tls)
+    return _node_session(address, port, timeout_seconds, auth, tls)
 
 
 @contextmanager
-def _alone(
+def _node_session(
     address: str, port: int, timeout_seconds: float, auth: AuthProvider | None, tls: ssl.SSLContext | None
 ) -> Iterator[Session]:
     # First without the driver, which tells its log at length of a node that is away.
@@ -76,7 +84,7 @@ def _alone(
         cluster.shutdown()
 
 
-def find_trouble(address: str, connect: Connect, *, knows: Collection[str] = ()) -> str:
+def find_unready_reason(address: str, connect: NodeConnector, *, knows: Collection[str] = ()) -> str:
     """Return what keeps a node from being up and normal, in words; nothing where it is.
 
     It must say of itself that it has joined, and three of its peers (or all, where there are fewer) must have heard of
@@ -87,7 +95,7 @@ def find_trouble(address: str, connect: Connect, *, knows: Collection[str] = ())
         with connect(address) as session:
             own = _row(session, "SELECT bootstrapped, gossip_generation, schema_version FROM system.local")
             ring = list(session.execute("SELECT address, status_with_port FROM system_views.gossip_info"))
-    except _AWAY as error:
+    except _UNREACHABLE as error:
         why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else short(error)
         return f"it does not answer ({why})"
     if own["bootstrapped"] != "COMPLETED":
@@ -102,38 +110,38 @@ def find_trouble(address: str, connect: Connect, *, knows: Collection[str] = ())
             break
         try:
             with connect(peer) as session:
-                row = _row(session, _HEARD, address)
-        except _AWAY:
+                row = _row(session, _PEER_VIEW, address)
+        except _UNREACHABLE:
             continue
         heard += 1
-        if trouble := _trouble(row, own, peer):
+        if trouble := _peer_doubt(row, own, peer):
             return trouble
     if peers and not heard:
         return "none of its peers answers"
     return ""
 
 
-def await_normal(
+def await_ready(
     address: str,
-    connect: Connect,
+    connect: NodeConnector,
     timeout_seconds: float,
     *,
     knows: Collection[str] = (),
     look_seconds: float = 1.0,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> float:
-    """Wait until a node is up and in its place (see ``find_trouble``); return the seconds.
+    """Wait until a node is up and in its place (see ``find_unready_reason``); return the seconds.
 
     Raises: NotNormal: says what it still lacks.
     """
     begun = time.monotonic()
     told = ""
-    while trouble := find_trouble(address, connect, knows=knows):
+    while trouble := find_unready_reason(address, connect, knows=knows):
         if trouble != told:
             on_progress(f"{address}: {trouble}")
             told = trouble
         if time.monotonic() - begun >= timeout_seconds:
-            raise NotNormal(
+            raise NodeNotReady(
                 f"it is not in its place after {timeout_seconds:g} s: {trouble}",
                 on=address,
                 remains="It is left as it is",
@@ -143,12 +151,12 @@ def await_normal(
     return time.monotonic() - begun
 
 
-_HEARD: Final = (
+_PEER_VIEW: Final = (
     'SELECT generation, status_with_port, "schema" FROM system_views.gossip_info WHERE address = %s ALLOW FILTERING'
 )
 
 
-def _trouble(row: dict[str, Any], own: dict[str, Any], peer: str) -> str:
+def _peer_doubt(row: dict[str, Any], own: dict[str, Any], peer: str) -> str:
     if not row:
         return f"{peer} has not heard of it"
     status = str(row["status_with_port"] or "no status").partition(",")[0]

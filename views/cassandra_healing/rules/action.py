@@ -8,79 +8,79 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import Verdict
-from cassandra_healing.operation_model import Act, Outcome
-from cassandra_healing.quorum import find_at_stake
-from cassandra_healing.rules.context import Situation, is_joining, made, span_text
+from cassandra_healing.model import HealthState
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
+from cassandra_healing.quorum import find_quorum_risks
+from cassandra_healing.rules.context import RuleContext, duration_text, is_joining, make_decision
 
 
-def restart(case: Situation) -> Decision | None:
+def restart(case: RuleContext) -> Decision | None:
     """Restart it first, and give that its time."""
     node, policy = case.node, case.policy
-    if not policy.restart or node.verdict is Verdict.GONE:
+    if not policy.restart or node.verdict is HealthState.GONE:
         return None
-    deed = case.record.last(Act.RESTART, node.node.id, node.since)
+    deed = case.record.last(HealingAction.RESTART, node.node.id, node.since)
     if deed is None:
         if case.record.restarts(node.node.id, case.judgement.at) >= policy.restarts_per_day:
-            return made(
+            return make_decision(
                 case,
-                Act.PAGE,
+                HealingAction.PAGE,
                 Rule.RESTARTS,
                 f"it is down again, after {policy.restarts_per_day} restarts within 24 hours",
                 remains="It is neither restarted nor replaced: what ends it would end its replacement, too",
                 next="See the end of its log",
             )
-        return made(
+        return make_decision(
             case,
-            Act.RESTART,
+            HealingAction.RESTART,
             Rule.RESTART,
-            f"it is down for {span_text(case.waited(node))}, and all who looked agree",
+            f"it is down for {duration_text(case.waited(node))}, and all who looked agree",
             remains="The other replicas serve its data",
             next="Its service is restarted; a replacement only if that fails",
         )
-    if deed.outcome is Outcome.DONE and deed.ended_at is not None:
+    if deed.outcome is OperationOutcome.DONE and deed.ended_at is not None:
         back = case.judgement.at - deed.ended_at
         if back < timedelta(minutes=policy.restart_minutes):
-            return made(
+            return make_decision(
                 case,
-                Act.WAIT,
+                HealingAction.WAIT,
                 Rule.RESTARTED,
-                f"it was restarted {span_text(back)} ago",
+                f"it was restarted {duration_text(back)} ago",
                 remains="It may still come back",
                 next=f"It has {policy.restart_minutes:g} minutes for that",
             )
     return None
 
 
-def seed(case: Situation) -> Decision | None:
+def seed(case: RuleContext) -> Decision | None:
     """Do not replace the only seed."""
     seeds = case.judgement.cluster.seeds
     if case.node.node.id.address not in seeds or _other_seeds(case):
         return None
-    return made(
+    return make_decision(
         case,
-        Act.PAGE,
+        HealingAction.PAGE,
         Rule.SEED,
         "it is the only seed that could be up, and a replacement needs another one to join by",
         next="Make another node a seed in every node's cassandra.yaml, then decide again",
     )
 
 
-def _other_seeds(case: Situation) -> tuple[str, ...]:
+def _other_seeds(case: RuleContext) -> tuple[str, ...]:
     up = {each.node.id.address for each in case.judgement.nodes if not each.is_away}
     return tuple(sorted(case.judgement.cluster.seeds & up))
 
 
-def quorum(case: Situation) -> Decision | None:
+def quorum(case: RuleContext) -> Decision | None:
     """Do not replace it where a quorum would be at stake."""
     away = {each.node.id.host_id for each in case.judgement.nodes if each.is_away and not is_joining(each)}
     members = [each.node for each in case.judgement.nodes if not is_joining(each)]
-    stakes = find_at_stake(members, case.judgement.cluster.keyspaces, away | {case.node.node.id.host_id})
+    stakes = find_quorum_risks(members, case.judgement.cluster.keyspaces, away | {case.node.node.id.host_id})
     if not stakes:
         return None
-    return made(
+    return make_decision(
         case,
-        Act.PAGE,
+        HealingAction.PAGE,
         Rule.QUORUM,
         f"without it a quorum is at stake: {'; '.join(map(str, stakes))}",
         remains="It is not replaced: a mistake would lose data",
@@ -88,14 +88,14 @@ def quorum(case: Situation) -> Decision | None:
     )
 
 
-def limit(case: Situation) -> Decision | None:
+def limit(case: RuleContext) -> Decision | None:
     """Replace no more nodes than are allowed in a day."""
     done = case.record.replacements(case.judgement.at)
     if done < case.policy.replacements_per_day:
         return None
-    return made(
+    return make_decision(
         case,
-        Act.PAGE,
+        HealingAction.PAGE,
         Rule.LIMIT,
         f"{done} replacement{'s' if done != 1 else ''} within 24 hours, and {case.policy.replacements_per_day} "
         "may be begun by itself",
@@ -104,19 +104,19 @@ def limit(case: Situation) -> Decision | None:
     )
 
 
-def replace(case: Situation) -> Decision:
+def replace(case: RuleContext) -> Decision:
     """Replace it: nothing speaks against it."""
     node = case.node
-    why = "its machine is gone" if node.verdict is Verdict.GONE else "a restart did not bring it back"
-    if node.verdict is not Verdict.GONE and not case.policy.restart:
+    why = "its machine is gone" if node.verdict is HealthState.GONE else "a restart did not bring it back"
+    if node.verdict is not HealthState.GONE and not case.policy.restart:
         why = "restarts are left to its machine"
     seeds = _other_seeds(case) if node.node.id.address in case.judgement.cluster.seeds else ()
     joins = f"; it was a seed: the replacement joins by {', '.join(seeds)} and is no seed itself" if seeds else ""
-    return made(
+    return make_decision(
         case,
-        Act.REPLACE,
+        HealingAction.REPLACE,
         Rule.REPLACE,
-        f"it is {node.verdict} for {span_text(case.waited(node))}, and {why}",
+        f"it is {node.verdict} for {duration_text(case.waited(node))}, and {why}",
         remains="Every token range has its quorum without it",
         next=f"It is fenced, a new node takes its tokens, and the keyspaces are repaired{joins}",
         seeds=seeds,

@@ -8,26 +8,33 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import BUSY, Verdict
-from cassandra_healing.operation_model import Act
-from cassandra_healing.rules.context import Situation, begun, busy_text, deed_name, is_joining, made
+from cassandra_healing.model import TOPOLOGY_CHANGES, HealthState
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.rules.context import (
+    RuleContext,
+    is_joining,
+    make_decision,
+    operation_text,
+    start_text,
+    topology_change_text,
+)
 
 
-def stopped(case: Situation) -> Decision | None:
+def stopped(case: RuleContext) -> Decision | None:
     """Do nothing while healing is switched off."""
     word = case.record.stopped
     if word is None:
         return None
-    return made(
+    return make_decision(
         case,
-        Act.WAIT,
+        HealingAction.WAIT,
         Rule.STOPPED,
         f"healing is switched off by {word.by}: {word.why}",
         next="'views cluster go' switches it on again",
     )
 
 
-def cut_off(case: Situation) -> Decision | None:
+def cut_off(case: RuleContext) -> Decision | None:
     """Do nothing while we reach no majority of the nodes."""
     cut = case.judgement.cut_off
     if cut is None:
@@ -35,18 +42,18 @@ def cut_off(case: Situation) -> Decision | None:
     away = [each for each in case.judgement.nodes if each.node.id not in cut.reached]
     what = f"we reach {len(cut.reached)} of {cut.of} nodes ourselves, which is no majority"
     if cut.is_confirmed and cut.looks >= case.policy.grace_looks:
-        return made(
+        return make_decision(
             case,
-            Act.PAGE,
+            HealingAction.PAGE,
             Rule.SEVERAL,
             f"{what}; those that answer do not hear the others either",
             about=away,
             remains="Nothing is done by itself while more than one node is away",
             next="See to the machines and the network between them, then start the nodes again",
         )
-    return made(
+    return make_decision(
         case,
-        Act.WAIT,
+        HealingAction.WAIT,
         Rule.CUT_OFF,
         what,
         about=away,
@@ -55,24 +62,24 @@ def cut_off(case: Situation) -> Decision | None:
     )
 
 
-def several(case: Situation) -> Decision | None:
+def several(case: RuleContext) -> Decision | None:
     """Do nothing while more than one node is sick; call a person."""
     if len(case.sick) < 2:
         return None
     lasting = [each for each in case.sick if each.looks >= case.policy.grace_looks]
     names = ", ".join(f"{each.node.id} is {each.verdict}" for each in case.sick)
     if len(lasting) < 2:
-        return made(
+        return make_decision(
             case,
-            Act.WAIT,
+            HealingAction.WAIT,
             Rule.SEVERAL,
             f"more than one node is not well: {names}",
             remains="Nothing is done by itself while it is so",
             next=f"A person is called when it has lasted for {case.policy.grace_looks} looks",
         )
-    return made(
+    return make_decision(
         case,
-        Act.PAGE,
+        HealingAction.PAGE,
         Rule.SEVERAL,
         f"more than one node is not well: {names}",
         remains="Nothing is done by itself while it is so",
@@ -80,7 +87,7 @@ def several(case: Situation) -> Decision | None:
     )
 
 
-def under_way(case: Situation) -> Decision | None:
+def under_way(case: RuleContext) -> Decision | None:
     """Begin nothing before what is under way has ended."""
     deed = case.record.under_way
     if deed is None:
@@ -90,44 +97,46 @@ def under_way(case: Situation) -> Decision | None:
         for each in case.sick
         if each.node.id.host_id != deed.node.host_id and each.node.id.address != deed.node.address
     ]
-    if others and case.is_over(others[0]):
-        return made(
+    if others and case.is_grace_over(others[0]):
+        return make_decision(
             case,
-            Act.PAGE,
+            HealingAction.PAGE,
             Rule.SEVERAL,
-            f"{others[0].node.id} is {others[0].verdict} while {deed_name(deed)} of {deed.node} is under way",
+            f"{others[0].node.id} is {others[0].verdict} while {operation_text(deed)} of {deed.node} is under way",
             remains="What is under way goes on; nothing else is done by itself",
             next="See to it by hand, or wait for the end of what is under way",
             about=others,
         )
-    decision = made(
+    decision = make_decision(
         case,
-        Act.WAIT,
+        HealingAction.WAIT,
         Rule.UNDER_WAY,
-        f"{deed_name(deed)} of {deed.node} is under way since {begun(deed)}",
+        f"{operation_text(deed)} of {deed.node} is under way since {start_text(deed)}",
         next="It is gone on with, and ended before anything else is begun",
         on=str(deed.node),
     )
     return replace(decision, nodes=(deed.node,))
 
 
-def well(case: Situation) -> Decision | None:
+def well(case: RuleContext) -> Decision | None:
     """Say that nothing is wrong, or not yet known."""
     if case.sick:
         return None
-    unseen = [each for each in case.judgement.nodes if each.verdict is Verdict.UNSEEN and not is_joining(each)]
+    unseen = [each for each in case.judgement.nodes if each.verdict is HealthState.UNSEEN and not is_joining(each)]
     if unseen:
-        return made(
+        return make_decision(
             case,
-            Act.WAIT,
+            HealingAction.WAIT,
             Rule.UNSEEN,
             f"too few observers could look at {len(unseen)} of {len(case.judgement.nodes)} nodes",
             about=unseen,
             next="The next look judges again",
         )
-    busy = [each for each in case.judgement.nodes if each.node.status in BUSY]
+    busy = [each for each in case.judgement.nodes if each.node.status in TOPOLOGY_CHANGES]
     if busy:
-        return made(case, Act.WAIT, Rule.BUSY, busy_text(busy), about=busy, next="Nothing is wrong")
+        return make_decision(
+            case, HealingAction.WAIT, Rule.BUSY, topology_change_text(busy), about=busy, next="Nothing is wrong"
+        )
     count = len(case.judgement.nodes)
     what = f"all {count} nodes are up" if count > 1 else "the one node is up"
-    return made(case, Act.WAIT, Rule.WELL, what, next="Nothing")
+    return make_decision(case, HealingAction.WAIT, Rule.WELL, what, next="Nothing")

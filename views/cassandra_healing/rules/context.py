@@ -6,55 +6,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from cassandra_healing.assessment import is_over
+from cassandra_healing.assessment import is_grace_over
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import JOINING, Judgement, NodeHealth, Verdict
-from cassandra_healing.operation_model import Act, Deed, Record
+from cassandra_healing.model import JOINING, Assessment, HealthState, NodeAssessment
+from cassandra_healing.operation_model import HealingAction, JournalState, Operation
 from cassandra_healing.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class RuleContext:
     """What the rules look at; ``sick`` are the nodes that something is wrong with, the longest so first."""
 
-    judgement: Judgement
-    record: Record
+    judgement: Assessment
+    record: JournalState
     policy: Policy
-    sick: tuple[NodeHealth, ...]
+    sick: tuple[NodeAssessment, ...]
 
     @property
-    def node(self) -> NodeHealth:
+    def node(self) -> NodeAssessment:
         """Return the one node that is sick."""
         return self.sick[0]
 
-    def waited(self, health: NodeHealth) -> timedelta:
+    def waited(self, health: NodeAssessment) -> timedelta:
         """Return for how long a node is as it is."""
         return self.judgement.at - health.since
 
-    def is_over(self, health: NodeHealth) -> bool:
+    def is_grace_over(self, health: NodeAssessment) -> bool:
         """Tell whether the grace of a node is over."""
-        return is_over(self.waited(health), health.looks, self.policy)
+        return is_grace_over(self.waited(health), health.looks, self.policy)
 
     def is_too_long(self) -> bool:
         """Tell whether a person must know that waiting goes on."""
         return self.waited(self.node) >= timedelta(minutes=self.policy.page_minutes)
 
 
-def is_joining(health: NodeHealth) -> bool:
+def is_joining(health: NodeAssessment) -> bool:
     """Tell whether the node is not a full member yet."""
     return health.node.status in JOINING
 
 
-def made(
-    case: Situation,
-    act: Act,
+def make_decision(
+    case: RuleContext,
+    act: HealingAction,
     rule: Rule,
     what: str,
     *,
     next: str,
     remains: str = "Nothing was done",
-    about: Sequence[NodeHealth] | None = None,
+    about: Sequence[NodeAssessment] | None = None,
     on: str = "",
     seeds: Sequence[str] = (),
 ) -> Decision:
@@ -69,26 +69,30 @@ def made(
         next=next,
         nodes=tuple(each.node.id for each in nodes),
         evidence=tuple(f"{each.node.id}: {seen}" for each in nodes for seen in each.observations),
-        mode=case.policy.mode if act in (Act.RESTART, Act.REPLACE) else None,
+        mode=case.policy.mode if act in (HealingAction.RESTART, HealingAction.REPLACE) else None,
         seeds=tuple(seeds),
     )
 
 
-def overdue(case: Situation, decision: Decision) -> Decision:
+def escalate_overdue(case: RuleContext, decision: Decision) -> Decision:
     """Call a person instead of waiting on where the cluster was not well for ``page_minutes``.
 
     Nothing else changes: neither what is left alone, nor what is under way.
     """
     since = case.judgement.trouble_since
-    is_idle = decision.act is Act.WAIT or decision.mode is Mode.DRY_RUN
+    is_idle = decision.act is HealingAction.WAIT or decision.mode is Mode.DRY_RUN
     if since is None or not is_idle or case.judgement.at - since < timedelta(minutes=case.policy.page_minutes):
         return decision
-    span = span_text(case.judgement.at - since)
-    acts = f"; a {decision.act} is due and not done, as the mode is dry-run" if decision.act is not Act.WAIT else ""
-    troubled = [each for each in case.judgement.nodes if each.verdict is not Verdict.UP]
+    span = duration_text(case.judgement.at - since)
+    acts = (
+        f"; a {decision.act} is due and not done, as the mode is dry-run"
+        if decision.act is not HealingAction.WAIT
+        else ""
+    )
+    troubled = [each for each in case.judgement.nodes if each.verdict is not HealthState.UP]
     return replace(
         decision,
-        act=Act.PAGE,
+        act=HealingAction.PAGE,
         mode=None,
         seeds=(),
         is_overdue=True,
@@ -98,23 +102,23 @@ def overdue(case: Situation, decision: Decision) -> Decision:
     )
 
 
-def busy_text(nodes: Sequence[NodeHealth]) -> str:
+def topology_change_text(nodes: Sequence[NodeAssessment]) -> str:
     """Say what nodes do that join, leave or move."""
     words = {"BOOT": "joins", "BOOT_REPLACE": "replaces another", "LEAVING": "leaves", "MOVING": "moves"}
     return "; ".join(f"{each.node.id} {words[each.node.status]}" for each in nodes)
 
 
-def deed_name(deed: Deed) -> str:
+def operation_text(deed: Operation) -> str:
     """Name a deed in a sentence."""
-    return "a restart" if deed.act is Act.RESTART else "the replacement"
+    return "a restart" if deed.act is HealingAction.RESTART else "the replacement"
 
 
-def begun(deed: Deed) -> str:
+def start_text(deed: Operation) -> str:
     """Say when a deed was begun."""
     return f"{deed.begun_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def span_text(span: timedelta) -> str:
+def duration_text(span: timedelta) -> str:
     """Say how long something lasts."""
     seconds = max(0, round(span.total_seconds()))
     if seconds < 120:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from cassandra_healing.model import Sign, Verdict
-from cassandra_healing.services.model import ServiceHealth, ServiceLook
+from cassandra_healing.model import HealthState, ProbeResult
+from cassandra_healing.services.model import ServiceAssessment, ServiceCheck
 
-_VERDICTS = {Sign.BAD: Verdict.DOWN, Sign.GONE: Verdict.GONE, Sign.NEUTRAL: Verdict.UNSEEN}
+_VERDICTS = {
+    ProbeResult.BAD: HealthState.DOWN,
+    ProbeResult.GONE: HealthState.GONE,
+    ProbeResult.NEUTRAL: HealthState.UNSEEN,
+}
 
 
-def judge(looks: Sequence[ServiceLook], gap_minutes: float) -> ServiceHealth:
+def assess_service(looks: Sequence[ServiceCheck], gap_minutes: float) -> ServiceAssessment:
     """Judge a service by its looks, the oldest first; at least one.
 
     One good sign ends a trouble. A look that could not tell neither ends nor prolongs one; a clock that was set back,
@@ -25,7 +29,7 @@ def judge(looks: Sequence[ServiceLook], gap_minutes: float) -> ServiceHealth:
     before: datetime | None = None
     trouble: timedelta | None = None
     for look in looks:
-        if look.sign in (Sign.GOOD, Sign.SLOW):
+        if look.sign in (ProbeResult.GOOD, ProbeResult.SLOW):
             trouble = None
         elif trouble is None:
             trouble = timedelta()
@@ -34,19 +38,19 @@ def judge(looks: Sequence[ServiceLook], gap_minutes: float) -> ServiceHealth:
         if before is not None and not timedelta() <= look.at - before <= gap:
             is_bad, since, unseen_since, count = None, None, None, 0
         before = look.at
-        if look.sign is Sign.NEUTRAL:
+        if look.sign is ProbeResult.NEUTRAL:
             unseen_since = unseen_since or look.at
             continue
         unseen_since = None
-        bad = look.sign in (Sign.BAD, Sign.GONE)
+        bad = look.sign in (ProbeResult.BAD, ProbeResult.GONE)
         if bad is not is_bad:
             is_bad, since, count = bad, look.at, 0
         count += 1
     last = looks[-1]
-    verdict = _VERDICTS.get(last.sign, Verdict.UP)
-    if verdict is Verdict.UNSEEN and is_bad:
-        verdict, unseen_since = Verdict.DOWN, None
-    return ServiceHealth(
+    verdict = _VERDICTS.get(last.sign, HealthState.UP)
+    if verdict is HealthState.UNSEEN and is_bad:
+        verdict, unseen_since = HealthState.DOWN, None
+    return ServiceAssessment(
         service=last.service,
         at=last.at,
         verdict=verdict,

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.operation_model import Act
+from cassandra_healing.operation_model import HealingAction
 
 
 class ServiceRule(StrEnum):
@@ -45,7 +45,7 @@ class ServiceDecision:
 
     service: str
     at: datetime
-    act: Act
+    act: HealingAction
     rule: ServiceRule
     what: str
     next: str

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from cassandra_healing.model import NodeId, Sign, Verdict
+from cassandra_healing.model import HealthState, NodeId, ProbeResult
 
 _NAMESPACE = uuid.UUID("0c1b5c3e-7f0e-5d2a-9a53-6c1f5d1f7e21")
 
@@ -17,7 +17,7 @@ def service_id(name: str) -> NodeId:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceLook:
+class ServiceCheck:
     """All signs of one service at one moment.
 
     Args:
@@ -28,20 +28,20 @@ class ServiceLook:
 
     service: str
     at: datetime
-    work: Sign
-    machine: Sign = Sign.NEUTRAL
+    work: ProbeResult
+    machine: ProbeResult = ProbeResult.NEUTRAL
     seen: tuple[str, ...] = ()
 
     @property
-    def sign(self) -> Sign:
+    def sign(self) -> ProbeResult:
         """Return what the signs come to: GOOD, BAD, GONE, or NEUTRAL where it cannot be told."""
-        if self.work is Sign.GOOD or self.machine is Sign.NEUTRAL:
+        if self.work is ProbeResult.GOOD or self.machine is ProbeResult.NEUTRAL:
             return self.work
         return self.machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceHealth:
+class ServiceAssessment:
     """What is made of one service.
 
     Args:
@@ -55,7 +55,7 @@ class ServiceHealth:
 
     service: str
     at: datetime
-    verdict: Verdict
+    verdict: HealthState
     since: datetime
     looks: int
     seen: tuple[str, ...] = ()
@@ -64,4 +64,4 @@ class ServiceHealth:
     @property
     def is_sick(self) -> bool:
         """Tell whether something is wrong with it."""
-        return self.verdict in (Verdict.DOWN, Verdict.GONE)
+        return self.verdict in (HealthState.DOWN, HealthState.GONE)

@@ -9,15 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 from cassandra_healing.alert_log import AlertLog
 from cassandra_healing.errors import HealingError
-from cassandra_healing.operation_model import Act, Record
+from cassandra_healing.operation_model import HealingAction, JournalState
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.assessment import judge
+from cassandra_healing.services.assessment import assess_service
 from cassandra_healing.services.decision import ServiceDecision
-from cassandra_healing.services.model import ServiceHealth, ServiceLook
-from cassandra_healing.services.prober import ServiceLookout
-from cassandra_healing.services.rule_context import ServiceCase
-from cassandra_healing.services.rules import decide
-from cassandra_healing.services.storage import ServiceHistory, ServiceJournal
+from cassandra_healing.services.model import ServiceAssessment, ServiceCheck
+from cassandra_healing.services.prober import ServiceProber
+from cassandra_healing.services.rule_context import ServiceRuleContext
+from cassandra_healing.services.rules import decide_service
+from cassandra_healing.services.storage import ServiceCheckHistory, ServiceJournal
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
 
@@ -30,12 +30,12 @@ class ServiceReport:
         is_news: it is decided to do more than wait, and was not for this trouble before, by whomever.
     """
 
-    health: ServiceHealth
+    health: ServiceAssessment
     decision: ServiceDecision
     is_news: bool
 
 
-class ServiceWatcher:
+class ServiceMonitor:
     """Looks at services again and again, and goes on from what others have seen.
 
     Args:
@@ -58,10 +58,10 @@ class ServiceWatcher:
         self._policy = policy
         self._is_kept = is_kept
         self._clock = clock
-        self._lookout = ServiceLookout(session, policy.services, clock=clock)
-        self._history = ServiceHistory(session, policy.keyspace, keep_hours=policy.history_hours)
+        self._lookout = ServiceProber(session, policy.services, clock=clock)
+        self._history = ServiceCheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         self.journal = ServiceJournal(session, policy.keyspace, journal, author=author)
-        self._looks: dict[str, list[ServiceLook]] = defaultdict(list)
+        self._looks: dict[str, list[ServiceCheck]] = defaultdict(list)
         self._is_restored = False
         self._alerts = AlertLog()
         self.notes: list[str] = []
@@ -85,17 +85,17 @@ class ServiceWatcher:
             first = next((number for number, each in enumerate(kept) if each.at >= oldest), len(kept))
             # One more, so that seldom looks, too, reach as far back as page_minutes.
             self._looks[look.service] = [*kept[max(0, first - 1) :], look]
-        records = {name: Record(is_readable=False) for name in names}
+        records = {name: JournalState(is_readable=False) for name in names}
         try:
             records = self.journal.records(names, looks[0].at)
             if self._is_kept:
                 self._history.write(looks)
         except HealingError as error:
             self.notes.append(str(error))
-        others = {name: judge(self._looks[name], self._policy.gap_minutes) for name in names}
+        others = {name: assess_service(self._looks[name], self._policy.gap_minutes) for name in names}
         found = []
         for name in names:
-            case = ServiceCase(
+            case = ServiceRuleContext(
                 health=others[name],
                 others=others,
                 is_cluster_well=is_cluster_well,
@@ -103,7 +103,7 @@ class ServiceWatcher:
                 policies=self._policy.services,
                 mode=self._policy.mode,
             )
-            decision = decide(case)
+            decision = decide_service(case)
             found.append(
                 ServiceReport(health=others[name], decision=decision, is_news=self._is_news(others[name], decision))
             )
@@ -126,9 +126,9 @@ class ServiceWatcher:
         except HealingError as error:
             self.notes.append(str(error))
 
-    def _is_news(self, health: ServiceHealth, decision: ServiceDecision) -> bool:
+    def _is_news(self, health: ServiceAssessment, decision: ServiceDecision) -> bool:
         """Tell whether a decision is new; write it down where looks are kept."""
-        if decision.act is Act.WAIT:
+        if decision.act is HealingAction.WAIT:
             return False
         since = health.since
         if decision.is_overdue and health.trouble_since is not None:

@@ -12,22 +12,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cassandra_healing.errors import HealingError
-from cassandra_healing.model import Sign
+from cassandra_healing.model import ProbeResult
 from cassandra_healing.probes import machine, tcp
-from cassandra_healing.service_policy import Kind, ServicePolicy
-from cassandra_healing.services.model import ServiceLook
+from cassandra_healing.service_policy import ServiceKind, ServicePolicy
+from cassandra_healing.services.model import ServiceCheck
 from cassandra_healing.session import ClusterSession
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CANNOT_TELL = 75
 """The exit code of a probe that could not look: EX_TEMPFAIL of sysexits.h."""
-_SPARK_PORTS = {Kind.SPARK_WORKER: 8081}
+_SPARK_PORTS = {ServiceKind.SPARK_WORKER: 8081}
 
-Page = Mapping[str, Any] | str
+MasterPage = Mapping[str, Any] | str
 """What a master's page says, or why it cannot be read."""
 
 
-class ServiceLookout:
+class ServiceProber:
     """Looks at services. Reads each master's page once a look; asks machines only about those that do not work.
 
     Args:
@@ -51,7 +51,7 @@ class ServiceLookout:
         """End the threads; the session is left open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def look(self) -> list[ServiceLook]:
+    def look(self) -> list[ServiceCheck]:
         """Look once; takes as long as the slowest answer. Nothing that a service does raises: an error is a sign."""
         at = self._clock()
         timeouts = {each.page: each.timeout_seconds for each in self._services.values() if each.page}
@@ -59,46 +59,46 @@ class ServiceLookout:
         looks = {name: self._pool.submit(self._look, name, at, pages) for name in self._services}
         return [each.result() for each in looks.values()]
 
-    def _look(self, name: str, at: datetime, pages: Mapping[str, Future[Page]]) -> ServiceLook:
+    def _look(self, name: str, at: datetime, pages: Mapping[str, Future[MasterPage]]) -> ServiceCheck:
         policy = self._services[name]
         match policy.kind:
-            case Kind.SPARK_MASTER:
-                work, detail = master_sign(pages[policy.page].result())
-            case Kind.SPARK_WORKER:
-                work, detail = worker_sign(pages[policy.page].result(), policy.host, policy.port)
-            case Kind.HEARTBEAT:
+            case ServiceKind.SPARK_MASTER:
+                work, detail = assess_master(pages[policy.page].result())
+            case ServiceKind.SPARK_WORKER:
+                work, detail = assess_worker(pages[policy.page].result(), policy.host, policy.port)
+            case ServiceKind.HEARTBEAT:
                 work, detail = self._heartbeat(policy, at)
-            case Kind.PROBE:
+            case ServiceKind.PROBE:
                 work, detail = _probe(_filled(policy.probe_command, name, policy), policy.timeout_seconds)
         seen = [f"{policy.kind}: {work} ({detail})"]
         port = policy.port or (_SPARK_PORTS.get(policy.kind) if policy.address else None)
         if port is not None:
             sign, detail = tcp.connect(policy.host, port, policy.timeout_seconds)
             seen.append(f"tcp: {sign} ({detail})")
-        state = Sign.NEUTRAL
-        if policy.machine_command and work is not Sign.GOOD:
+        state = ProbeResult.NEUTRAL
+        if policy.machine_command and work is not ProbeResult.GOOD:
             state, detail, _disk = machine.run(policy.machine_command, {"name": name, "address": policy.host})
             seen.append(f"machine: {state} ({detail})")
-        return ServiceLook(service=name, at=at, work=work, machine=state, seen=tuple(seen))
+        return ServiceCheck(service=name, at=at, work=work, machine=state, seen=tuple(seen))
 
-    def _heartbeat(self, policy: ServicePolicy, at: datetime) -> tuple[Sign, str]:
+    def _heartbeat(self, policy: ServicePolicy, at: datetime) -> tuple[ProbeResult, str]:
         try:
             rows = self._session.rows(policy.newest)
         except HealingError as error:
-            return Sign.NEUTRAL, error.what
+            return ProbeResult.NEUTRAL, error.what
         values = [value for row in rows[:1] for value in list(row.values())[:1] if value is not None]
         if not values:
-            return Sign.BAD, "it has written nothing yet"
+            return ProbeResult.BAD, "it has written nothing yet"
         try:
             newest = _moment(values[0], policy.time_format)
         except ValueError as error:
-            return Sign.NEUTRAL, f"what it wrote is no time: {error}"
+            return ProbeResult.NEUTRAL, f"what it wrote is no time: {error}"
         age = at - newest
         is_young = age <= timedelta(seconds=policy.max_age_seconds)
-        return Sign.GOOD if is_young else Sign.BAD, f"it wrote last {age.total_seconds():.0f} s ago"
+        return ProbeResult.GOOD if is_young else ProbeResult.BAD, f"it wrote last {age.total_seconds():.0f} s ago"
 
 
-def read_page(url: str, timeout_seconds: float) -> Page:
+def read_page(url: str, timeout_seconds: float) -> MasterPage:
     """Return what a Spark master's page says, or why it cannot be read."""
     try:
         with urllib.request.urlopen(f"{url.rstrip('/')}/json/", timeout=timeout_seconds) as answer:
@@ -109,28 +109,28 @@ def read_page(url: str, timeout_seconds: float) -> Page:
     return found if isinstance(found, dict) else "it is no page of a Spark master"
 
 
-def master_sign(page: Page) -> tuple[Sign, str]:
+def assess_master(page: MasterPage) -> tuple[ProbeResult, str]:
     """Return how a master is, by its own page."""
     if isinstance(page, str):
-        return Sign.BAD, page
+        return ProbeResult.BAD, page
     status = str(page.get("status", "of no status"))
-    return Sign.GOOD if status in ("ALIVE", "STANDBY") else Sign.NEUTRAL, f"it is {status}"
+    return ProbeResult.GOOD if status in ("ALIVE", "STANDBY") else ProbeResult.NEUTRAL, f"it is {status}"
 
 
-def worker_sign(page: Page, host: str, port: int | None) -> tuple[Sign, str]:
+def assess_worker(page: MasterPage, host: str, port: int | None) -> tuple[ProbeResult, str]:
     """Return how a worker is, by the page of its master; a master that does not lead knows of none."""
     if isinstance(page, str):
-        return Sign.NEUTRAL, f"the master's page cannot be read: {page}"
+        return ProbeResult.NEUTRAL, f"the master's page cannot be read: {page}"
     if page.get("status") != "ALIVE":
-        return Sign.NEUTRAL, f"the master is {page.get('status')}"
+        return ProbeResult.NEUTRAL, f"the master is {page.get('status')}"
     states = [
         str(each.get("state"))
         for each in page.get("workers", ())
         if each.get("host") == host and (port is None or str(each.get("webuiaddress", "")).endswith(f":{port}"))
     ]
     if "ALIVE" in states:
-        return Sign.GOOD, "alive to its master"
-    return Sign.BAD, f"{states[-1].lower()} to its master" if states else "its master does not know it"
+        return ProbeResult.GOOD, "alive to its master"
+    return ProbeResult.BAD, f"{states[-1].lower()} to its master" if states else "its master does not know it"
 
 
 def _moment(value: Any, time_format: str) -> datetime:
@@ -142,18 +142,18 @@ def _moment(value: Any, time_format: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _probe(command: tuple[str, ...], timeout_seconds: float) -> tuple[Sign, str]:
+def _probe(command: tuple[str, ...], timeout_seconds: float) -> tuple[ProbeResult, str]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds, check=False)
     except subprocess.TimeoutExpired:
-        return Sign.BAD, f"the probe did not end in {timeout_seconds:g} s"
+        return ProbeResult.BAD, f"the probe did not end in {timeout_seconds:g} s"
     except OSError as error:
-        return Sign.NEUTRAL, f"the probe cannot be run: {error.strerror}"
+        return ProbeResult.NEUTRAL, f"the probe cannot be run: {error.strerror}"
     said = " ".join((done.stdout or done.stderr).split())[:80]
     told = f"exit code {done.returncode}" + (f": {said}" if said else "")
     if done.returncode == _CANNOT_TELL:
-        return Sign.NEUTRAL, told
-    return Sign.GOOD if done.returncode == 0 else Sign.BAD, told
+        return ProbeResult.NEUTRAL, told
+    return ProbeResult.GOOD if done.returncode == 0 else ProbeResult.BAD, told
 
 
 def _filled(command: tuple[str, ...], name: str, policy: ServicePolicy) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.operation_model import Act, Deed, Outcome, Record
-from cassandra_healing.service_policy import Kind, ServicePolicy
-from cassandra_healing.services.model import ServiceHealth, service_id
+from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome
+from cassandra_healing.service_policy import ServiceKind, ServicePolicy
+from cassandra_healing.services.model import ServiceAssessment, service_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceCase:
+class ServiceRuleContext:
     """What the rules look at.
 
     Args:
@@ -24,10 +24,10 @@ class ServiceCase:
         mode: of the cluster, for services without their own.
     """
 
-    health: ServiceHealth
-    others: Mapping[str, ServiceHealth]
+    health: ServiceAssessment
+    others: Mapping[str, ServiceAssessment]
     is_cluster_well: bool
-    record: Record
+    record: JournalState
     policies: Mapping[str, ServicePolicy]
     mode: Mode
 
@@ -42,17 +42,17 @@ class ServiceCase:
         return self.health.at - self.health.since
 
     @property
-    def last(self) -> Deed | None:
+    def last(self) -> Operation | None:
         """Return the newest deed of this trouble that was carried out."""
         node = service_id(self.health.service)
         found = [
             deed
-            for act in (Act.RESTART, Act.REPLACE)
-            if (deed := self.record.last(act, node, self.health.since)) and deed.outcome is not Outcome.REFUSED
+            for act in (HealingAction.RESTART, HealingAction.REPLACE)
+            if (deed := self.record.last(act, node, self.health.since)) and deed.outcome is not OperationOutcome.REFUSED
         ]
         return max(found, key=lambda deed: deed.begun_at, default=None)
 
-    def has(self, act: Act, outcome: Outcome | None = None) -> bool:
+    def has(self, act: HealingAction, outcome: OperationOutcome | None = None) -> bool:
         """Tell whether something was done, or refused, in this trouble."""
         found = self.record.last(act, service_id(self.health.service), self.health.since)
         return found is not None and (outcome is None or found.outcome is outcome)
@@ -64,11 +64,11 @@ def needs_of(name: str, policies: Mapping[str, ServicePolicy]) -> tuple[str, ...
     masters = [
         other
         for other, policy in policies.items()
-        if own.kind is Kind.SPARK_WORKER and policy.kind is Kind.SPARK_MASTER and policy.page == own.page
+        if own.kind is ServiceKind.SPARK_WORKER and policy.kind is ServiceKind.SPARK_MASTER and policy.page == own.page
     ]
     return tuple(dict.fromkeys((*own.needs, *masters)))
 
 
-def longest(policy: ServicePolicy) -> timedelta:
+def longest_duration(policy: ServicePolicy) -> timedelta:
     """Return after how long whoever carries a deed out is surely no longer at it."""
     return timedelta(seconds=policy.command_seconds + 60)

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
 
-from cassandra_healing.errors import HealingError, JournalError, NotBegun
-from cassandra_healing.model import Sign
-from cassandra_healing.operation_model import Act, Deed, Outcome, Record
+from cassandra_healing.errors import HealingError, JournalError, OperationNotStarted
+from cassandra_healing.model import ProbeResult
+from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome
 from cassandra_healing.services.decision import ServiceDecision, ServiceRule
-from cassandra_healing.services.model import ServiceLook, service_id
+from cassandra_healing.services.model import ServiceCheck, service_id
 from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
-from cassandra_healing.storage.control import Control, service_deed
+from cassandra_healing.storage.control import ControlTable, service_operation_key
 from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.tables import make_services, services_exist
+from cassandra_healing.storage.tables import create_service_tables, service_tables_exist
 
 _RECENT = timedelta(hours=48)
 
@@ -34,24 +34,24 @@ class ServiceJournal:
         self._session = session
         self._keyspace = keyspace
         self._journal = journal
-        self._control = Control(session, keyspace, author=author)
+        self._control = ControlTable(session, keyspace, author=author)
 
-    def record(self, name: str, now: datetime) -> Record:
+    def record(self, name: str, now: datetime) -> JournalState:
         """Return what a decision about a service depends on; errors as ``ClusterSession.rows``."""
         return self.records((name,), now)[name]
 
-    def records(self, names: Sequence[str], now: datetime) -> dict[str, Record]:
+    def records(self, names: Sequence[str], now: datetime) -> dict[str, JournalState]:
         """Return the records of several services; errors as ``ClusterSession.rows``."""
         if not self._journal.exists():
-            return {name: Record() for name in names}
+            return {name: JournalState() for name in names}
         lines = self._lines(now)
         found = {}
         for name in names:
             stopped, skips, held = self._control.read_service(service_id(name))
-            deeds = {deed.id: deed for deed in _deeds(lines, name)}
+            deeds = {deed.id: deed for deed in _operations(lines, name)}
             if held is not None and (held.id not in deeds or deeds[held.id].outcome is None):
                 deeds[held.id] = held  # its time is that of whoever is at it now
-            found[name] = Record(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
+            found[name] = JournalState(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
         return found
 
     def was_told(self, decision: ServiceDecision, since: datetime, now: datetime) -> bool:
@@ -70,7 +70,7 @@ class ServiceJournal:
         text = f"{decision.what}. {decision.remains}. {decision.next}"
         self._write("decided", text, decision)
 
-    def begin(self, decision: ServiceDecision, now: datetime) -> Deed:
+    def begin(self, decision: ServiceDecision, now: datetime) -> Operation:
         """Begin what was decided, or take over what was cut off; nobody else is at it then.
 
         Raises:
@@ -82,21 +82,23 @@ class ServiceJournal:
             self._journal.make()
             record = self.record(name, now)
             if record.stopped is not None or service_id(name).host_id in record.skips:
-                raise NotBegun("a person said to leave it alone", on=name, next="See 'views cluster history'")
+                raise OperationNotStarted(
+                    "a person said to leave it alone", on=name, next="See 'views cluster history'"
+                )
             if any(deed.begun_at > decision.at for deed in record.deeds):
-                raise NotBegun("somebody saw to it since it was looked at", on=name, next="Look again")
+                raise OperationNotStarted("somebody saw to it since it was looked at", on=name, next="Look again")
             if decision.rule is ServiceRule.CUT_OFF:
                 return self._take_over(decision, record, now)
-            deed = Deed(id=uuid.uuid4(), act=decision.act, node=service_id(name), begun_at=now)
+            deed = Operation(id=uuid.uuid4(), act=decision.act, node=service_id(name), begun_at=now)
             self._sweep(name, record)
-            if not self._control.take(deed, service_deed(name)):
-                raise NotBegun("somebody else is at it", on=name, next="Wait for its end, then look again")
+            if not self._control.take(deed, service_operation_key(name)):
+                raise OperationNotStarted("somebody else is at it", on=name, next="Wait for its end, then look again")
             try:
                 self._write("begun", decision.what, decision, deed)
             except HealingError:
-                self._control.give_back(deed, service_deed(name))
+                self._control.give_back(deed, service_operation_key(name))
                 raise
-        except NotBegun:
+        except OperationNotStarted:
             raise
         except HealingError as error:
             raise JournalError(
@@ -116,50 +118,52 @@ class ServiceJournal:
             decision.service,
             (
                 {"event": "begun", "detail": decision.what, "evidence": decision.evidence, **about},
-                {"event": "ended", "detail": detail, "outcome": Outcome.REFUSED, **about},
+                {"event": "ended", "detail": detail, "outcome": OperationOutcome.REFUSED, **about},
             ),
         )
 
-    def step(self, decision: ServiceDecision, deed: Deed, detail: str) -> None:
+    def step(self, decision: ServiceDecision, deed: Operation, detail: str) -> None:
         """Write down what is done next, before it is done; errors as ``ClusterSession.write``."""
         self._write("step", detail, decision, deed)
 
-    def end(self, decision: ServiceDecision, deed: Deed, outcome: Outcome, detail: str) -> None:
+    def end(self, decision: ServiceDecision, deed: Operation, outcome: OperationOutcome, detail: str) -> None:
         """End a deed; errors as ``ClusterSession.write``. Can be called again."""
         self._write("ended", detail, decision, deed, outcome=outcome)
-        self._control.give_back(deed, service_deed(decision.service))
+        self._control.give_back(deed, service_operation_key(decision.service))
 
-    def _take_over(self, decision: ServiceDecision, record: Record, now: datetime) -> Deed:
+    def _take_over(self, decision: ServiceDecision, record: JournalState, now: datetime) -> Operation:
         deed = record.under_way
         if deed is None:
-            raise NotBegun("it has ended meanwhile", on=decision.service, next="Look again")
+            raise OperationNotStarted("it has ended meanwhile", on=decision.service, next="Look again")
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the server keeps it
         try:
-            is_ours = self._control.renew(deed, now, service_deed(decision.service))
+            is_ours = self._control.renew(deed, now, service_operation_key(decision.service))
         except DRIVER_ERRORS as error:
             raise JournalError(
                 f"it could not be taken over: {short(error)}", on=decision.service, next="The next look decides again"
             ) from error
         if not is_ours:
-            raise NotBegun("somebody else took it over", on=decision.service, next="Wait for its end, then look again")
+            raise OperationNotStarted(
+                "somebody else took it over", on=decision.service, next="Wait for its end, then look again"
+            )
         deed = replace(deed, begun_at=now)
-        if not any(each.id == deed.id for each in _deeds(self._lines(now), decision.service)):
+        if not any(each.id == deed.id for each in _operations(self._lines(now), decision.service)):
             # Who began it died before its first line; without one, this restart would not count.
             self._write("begun", decision.what, decision, deed)
         return deed
 
-    def _sweep(self, name: str, record: Record) -> None:
+    def _sweep(self, name: str, record: JournalState) -> None:
         """Remove the row of a deed whose end was written and whose healer died then."""
         held = self._control.read_service(service_id(name))[2]
         if held is not None and any(deed.id == held.id and deed.outcome for deed in record.deeds):
-            self._control.give_back(held, service_deed(name))
+            self._control.give_back(held, service_operation_key(name))
 
     def _write(
         self,
         event: str,
         detail: str,
         decision: ServiceDecision,
-        deed: Deed | None = None,
+        deed: Operation | None = None,
         *,
         outcome: str = "",
     ) -> None:
@@ -190,7 +194,7 @@ class ServiceJournal:
         ]
 
 
-class ServiceHistory:
+class ServiceCheckHistory:
     """Reads and writes the table ``services``."""
 
     def __init__(self, session: ClusterSession, keyspace: str, *, keep_hours: float) -> None:
@@ -199,10 +203,10 @@ class ServiceHistory:
         self._ttl = int(keep_hours * 3600)
         self._is_made = False
 
-    def write(self, looks: Sequence[ServiceLook]) -> None:
+    def write(self, looks: Sequence[ServiceCheck]) -> None:
         """Keep a look at all services; errors as ``ClusterSession.write``."""
         if not self._is_made:
-            make_services(self._session, self._keyspace)
+            create_service_tables(self._session, self._keyspace)
             self._is_made = True
         insert = (
             f"INSERT INTO {self._keyspace}.services (hour, at, service, work, machine, seen) "
@@ -215,10 +219,10 @@ class ServiceHistory:
             ]
         )
 
-    def read(self, since: datetime, until: datetime) -> dict[str, list[ServiceLook]]:
+    def read(self, since: datetime, until: datetime) -> dict[str, list[ServiceCheck]]:
         """Return the looks of a time by service, the oldest first; errors as ``ClusterSession.rows``."""
-        found: dict[str, list[ServiceLook]] = defaultdict(list)
-        if not services_exist(self._session, self._keyspace):
+        found: dict[str, list[ServiceCheck]] = defaultdict(list)
+        if not service_tables_exist(self._session, self._keyspace):
             return found
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour <= until:
@@ -228,11 +232,11 @@ class ServiceHistory:
             )
             for row in sorted(rows, key=lambda row: row["at"]):
                 found[row["service"]].append(
-                    ServiceLook(
+                    ServiceCheck(
                         service=row["service"],
                         at=row["at"].replace(tzinfo=UTC),
-                        work=Sign(row["work"]),
-                        machine=Sign(row["machine"]),
+                        work=ProbeResult(row["work"]),
+                        machine=ProbeResult(row["machine"]),
                         seen=tuple(row["seen"] or ()),
                     )
                 )
@@ -249,16 +253,16 @@ def _moment(row: Row) -> datetime:
     return found.replace(tzinfo=UTC)
 
 
-def _deeds(lines: Sequence[Row], name: str) -> list[Deed]:
+def _operations(lines: Sequence[Row], name: str) -> list[Operation]:
     ends = {row["deed"]: row for row in lines if row["event"] == "ended"}
     return [
-        Deed(
+        Operation(
             id=row["deed"],
-            act=Act(row["act"]),
+            act=HealingAction(row["act"]),
             node=service_id(name),
             begun_at=_moment(row),
             ended_at=_moment(ends[row["deed"]]) if row["deed"] in ends else None,
-            outcome=Outcome(ends[row["deed"]]["outcome"]) if row["deed"] in ends else None,
+            outcome=OperationOutcome(ends[row["deed"]]["outcome"]) if row["deed"] in ends else None,
         )
         for row in lines
         if row["event"] == "begun" and row["node"] == name

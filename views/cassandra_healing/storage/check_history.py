@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
+from cassandra_healing.model import HealthCheck, NodeId, Observation, ObserverKind, ProbeResult
 from cassandra_healing.session import ClusterSession, Row
 
 
-class History:
+class CheckHistory:
     """Reads and writes the table ``looks``. A quorum of its replicas knows each look, or it does not count."""
 
     def __init__(self, session: ClusterSession, keyspace: str, *, keep_hours: float) -> None:
@@ -19,7 +19,7 @@ class History:
         self._table = f"{keyspace}.looks"
         self._ttl = int(keep_hours * 3600)
 
-    def write(self, look: Look) -> None:
+    def write(self, look: HealthCheck) -> None:
         """Keep a look; errors as ``ClusterSession.write``."""
         statuses = {node.id.host_id: node.status for node in look.cluster.nodes} if look.cluster else {}
         insert = (
@@ -39,7 +39,7 @@ class History:
             rows.append((insert, (_hour(look.at), look.at, node.host_id, node.address, status, signs, beats)))
         self._session.write_together(rows)
 
-    def read(self, since: datetime, until: datetime) -> list[Look]:
+    def read(self, since: datetime, until: datetime) -> list[HealthCheck]:
         """Return the looks of a time, the oldest first; errors as ``ClusterSession.rows``."""
         found: dict[datetime, list[Row]] = defaultdict(list)
         hour = since.replace(minute=0, second=0, microsecond=0)
@@ -51,7 +51,7 @@ class History:
             for row in rows:
                 found[row["at"].replace(tzinfo=UTC)].append(row)
             hour += timedelta(hours=1)
-        return [Look(at=at, observations=tuple(_observations(rows))) for at, rows in sorted(found.items())]
+        return [HealthCheck(at=at, observations=tuple(_observations(rows))) for at, rows in sorted(found.items())]
 
 
 def _hour(moment: datetime) -> str:
@@ -70,8 +70,8 @@ def _observations(rows: list[Row]) -> Iterable[Observation]:
             generation, _colon, heartbeat = beats.get(by.host_id, "").partition(":") if by else ("", "", "")
             yield Observation(
                 node=node,
-                observer=Observer(observer),
-                sign=Sign(sign),
+                observer=ObserverKind(observer),
+                sign=ProbeResult(sign),
                 by=by,
                 detail=detail,
                 generation=int(generation) if generation else None,

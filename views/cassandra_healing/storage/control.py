@@ -14,20 +14,20 @@ from cassandra import ConsistencyLevel, Unavailable
 
 from cassandra_healing.errors import JournalError
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Act, Deed, Word
+from cassandra_healing.operation_model import HealingAction, Operation, OperatorNote
 from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
 
 _SCOPE = "cluster"
 _SWITCH = ("switch", "stopped")
-_DEED = ("deed", "cluster")
+_OPERATION = ("deed", "cluster")
 
 
-def service_deed(name: str) -> tuple[str, str]:
+def service_operation_key(name: str) -> tuple[str, str]:
     """Return the key of the row that holds the deed of one service."""
     return ("deed", f"service {name}")
 
 
-class Control:
+class ControlTable:
     """Reads and writes the table ``control``, which must exist."""
 
     def __init__(self, session: ClusterSession, keyspace: str, *, author: str) -> None:
@@ -35,18 +35,22 @@ class Control:
         self._table = f"{keyspace}.control"
         self._author = author
 
-    def read(self) -> tuple[Word | None, dict[uuid.UUID, Word], Deed | None]:
+    def read(self) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
         """Return the kill switch, the skipped nodes by host id, and the deed that holds the lock.
 
         Errors as ``ClusterSession.rows``.
         """
-        return self._read(_DEED)
+        return self._read(_OPERATION)
 
-    def read_service(self, service: NodeId) -> tuple[Word | None, dict[uuid.UUID, Word], Deed | None]:
+    def read_service(
+        self, service: NodeId
+    ) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
         """Return the same for one service: the deed is its own."""
-        return self._read(service_deed(service.address))
+        return self._read(service_operation_key(service.address))
 
-    def _read(self, deed: tuple[str, str]) -> tuple[Word | None, dict[uuid.UUID, Word], Deed | None]:
+    def _read(
+        self, deed: tuple[str, str]
+    ) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
         rows = self._session.rows(
             f"SELECT kind, name, deed, act, node, host_id, author, why, at FROM {self._table} WHERE scope = %s",
             (_SCOPE,),
@@ -55,12 +59,12 @@ class Control:
         found = {(row["kind"], row["name"]): row for row in rows}
         held = found.get(deed)
         return (
-            _word(found[_SWITCH]) if _SWITCH in found else None,
-            {uuid.UUID(name): _word(row) for (kind, name), row in found.items() if kind == "skip"},
-            _deed(held) if held else None,
+            _note_of(found[_SWITCH]) if _SWITCH in found else None,
+            {uuid.UUID(name): _note_of(row) for (kind, name), row in found.items() if kind == "skip"},
+            _operation_of(held) if held else None,
         )
 
-    def take(self, deed: Deed, key: tuple[str, str] = _DEED) -> bool:
+    def take(self, deed: Operation, key: tuple[str, str] = _OPERATION) -> bool:
         """Take the lock for a deed, of the whole cluster or of one service; tell whether it was free.
 
         Raises:
@@ -84,7 +88,7 @@ class Control:
                 ) from error
             return held.id == deed.id
 
-    def renew(self, deed: Deed, now: datetime, key: tuple[str, str]) -> bool:
+    def renew(self, deed: Operation, now: datetime, key: tuple[str, str]) -> bool:
         """Take a deed over that was cut off: of two who try, one does. Errors as the driver's."""
         return self._session.conditional(
             f"UPDATE {self._table} SET at = %s, author = %s WHERE scope = %s AND kind = %s AND name = %s "
@@ -92,7 +96,7 @@ class Control:
             (now, self._author, _SCOPE, *key, deed.id, deed.begun_at),
         )
 
-    def give_back(self, deed: Deed, key: tuple[str, str] = _DEED) -> None:
+    def give_back(self, deed: Operation, key: tuple[str, str] = _OPERATION) -> None:
         """Give the lock back, where the deed has it."""
         # Unknown: the next one to begin sees that the deed has ended, and sweeps it.
         with suppress(*DRIVER_ERRORS):
@@ -153,14 +157,14 @@ class Control:
                     ) from error
 
 
-def _word(row: Row) -> Word:
-    return Word(by=row["author"], why=row["why"] or "", at=row["at"].replace(tzinfo=UTC))
+def _note_of(row: Row) -> OperatorNote:
+    return OperatorNote(by=row["author"], why=row["why"] or "", at=row["at"].replace(tzinfo=UTC))
 
 
-def _deed(row: Row) -> Deed:
-    return Deed(
+def _operation_of(row: Row) -> Operation:
+    return Operation(
         id=row["deed"],
-        act=Act(row["act"]),
+        act=HealingAction(row["act"]),
         node=NodeId(host_id=row["host_id"], address=row["node"]),
         begun_at=row["at"].replace(tzinfo=UTC),
     )

@@ -13,15 +13,15 @@ from typing import Any
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
 
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError, JournalError, NotBegun
+from cassandra_healing.errors import HealingError, JournalError, OperationNotStarted
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Deed, Outcome, Record
+from cassandra_healing.operation_model import JournalState, Operation, OperationOutcome
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage import tables
-from cassandra_healing.storage.control import Control
-from cassandra_healing.storage.journal_entry import COLUMNS, Line, deed_of, line_of
-from cassandra_healing.storage.preconditions import refuse
+from cassandra_healing.storage.control import ControlTable
+from cassandra_healing.storage.journal_entry import COLUMNS, JournalEntry, entry_of, operation_of
+from cassandra_healing.storage.preconditions import check_preconditions
 
 _RECENT = timedelta(hours=48)
 
@@ -37,40 +37,40 @@ class Journal:
         self._session = session
         self._keyspace = keyspace
         self._author = author
-        self._control = Control(session, keyspace, author=author)
+        self._control = ControlTable(session, keyspace, author=author)
         self._is_made = False
 
     def make(self) -> None:
         """Make the tables where they are missing; errors as ``ClusterSession.ddl``."""
         if not self._is_made:
-            tables.make(self._session, self._keyspace)
+            tables.create_tables(self._session, self._keyspace)
             self._is_made = True
 
     def exists(self) -> bool:
         """Tell whether there is a journal; errors as ``ClusterSession.rows``."""
-        self._is_made = self._is_made or tables.exist(self._session, self._keyspace)
+        self._is_made = self._is_made or tables.tables_exist(self._session, self._keyspace)
         return self._is_made
 
-    def record(self, now: datetime) -> Record:
+    def record(self, now: datetime) -> JournalState:
         """Return what a decision depends on; errors as ``ClusterSession.rows``."""
         if not self.exists():
-            return Record()
+            return JournalState()
         stopped, skips, held = self._control.read()
         deeds = {deed.id: deed for deed in self._deeds(now)}
         if held is not None:
             deeds.setdefault(held.id, held)  # whose first line was not written, or long ago
-        return Record(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
+        return JournalState(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
 
-    def lines(self, *, limit: int, now: datetime) -> list[Line]:
+    def lines(self, *, limit: int, now: datetime) -> list[JournalEntry]:
         """Return the last lines, newest first, of a year at most; errors as ``ClusterSession.rows``."""
-        found: list[Line] = []
+        found: list[JournalEntry] = []
         month = now.astimezone(UTC).replace(day=1)
         for _ in range(12):
             rows = self._session.rows(
                 f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s LIMIT %s",
                 (f"{month:%Y-%m}", limit - len(found)),
             )
-            found += [line_of(row) for row in rows]
+            found += [entry_of(row) for row in rows]
             if len(found) >= limit:
                 break
             month = (month - timedelta(days=1)).replace(day=1)
@@ -91,7 +91,7 @@ class Journal:
             on=decision.on,
         )
 
-    def begin(self, decision: Decision, policy: Policy, now: datetime) -> Deed:
+    def begin(self, decision: Decision, policy: Policy, now: datetime) -> Operation:
         """Begin what was decided: nobody else may begin anything until it has ended.
 
         Raises:
@@ -99,17 +99,17 @@ class Journal:
             JournalError: it could not be written down.
         """
         node = decision.nodes[0]
-        deed = Deed(id=uuid.uuid4(), act=decision.act, node=node, begun_at=now)
+        deed = Operation(id=uuid.uuid4(), act=decision.act, node=node, begun_at=now)
         try:
             self.make()
             self._sweep(now)
-            refuse(deed, self.record(now), policy, now)
+            check_preconditions(deed, self.record(now), policy, now)
             if not self._control.take(deed):
-                raise NotBegun(
+                raise OperationNotStarted(
                     "another deed was begun at the same moment", on=str(node), next="Wait for its end, then look again"
                 )
             try:
-                refuse(deed, self.record(now), policy, now)  # what ended between the two looks counts, too
+                check_preconditions(deed, self.record(now), policy, now)  # what ended between the two looks counts, too
                 evidence = decision.evidence
                 self._write(
                     "begun", decision.what, deed=deed, rule=decision.rule, mode=decision.mode or "", evidence=evidence
@@ -117,7 +117,7 @@ class Journal:
             except HealingError:
                 self._control.give_back(deed)
                 raise
-        except NotBegun:
+        except OperationNotStarted:
             raise
         except HealingError as error:
             raise JournalError(
@@ -128,7 +128,7 @@ class Journal:
             ) from error
         return deed
 
-    def lines_of(self, deed: Deed, now: datetime) -> list[Line]:
+    def lines_of(self, deed: Operation, now: datetime) -> list[JournalEntry]:
         """Return all lines of a deed, the oldest first; errors as ``ClusterSession.rows``."""
         since = deed.begun_at - timedelta(minutes=5)  # the clocks of two hosts
         month, months = since.astimezone(UTC).replace(day=1), []
@@ -144,10 +144,16 @@ class Journal:
             )
             if row["deed"] == deed.id
         ]
-        return sorted((line_of(row) for row in rows), key=lambda line: line.at)
+        return sorted((entry_of(row) for row in rows), key=lambda line: line.at)
 
     def step(
-        self, deed: Deed, name: str, detail: str, *, outcome: Outcome | None = None, evidence: Sequence[str] = ()
+        self,
+        deed: Operation,
+        name: str,
+        detail: str,
+        *,
+        outcome: OperationOutcome | None = None,
+        evidence: Sequence[str] = (),
     ) -> None:
         """Write down what is done next, before it is done, and how it ended, after; as ``ClusterSession.write``.
 
@@ -156,7 +162,7 @@ class Journal:
         """
         self._write("step", detail, deed=deed, rule=name, outcome=outcome or "", evidence=evidence)
 
-    def word(self, deed: Deed, *, is_yes: bool, why: str, by: str = "") -> None:
+    def word(self, deed: Operation, *, is_yes: bool, why: str, by: str = "") -> None:
         """Write down that a person approved or refused a deed; errors as ``ClusterSession.write``.
 
         Args:
@@ -164,7 +170,7 @@ class Journal:
         """
         self._write("approved" if is_yes else "refused", why, deed=deed, author=by)
 
-    def end(self, deed: Deed, outcome: Outcome, detail: str) -> None:
+    def end(self, deed: Operation, outcome: OperationOutcome, detail: str) -> None:
         """End a deed; errors as ``ClusterSession.write``. Can be called again."""
         self._write("ended", detail, deed=deed, outcome=outcome)
         self._control.give_back(deed)
@@ -238,7 +244,7 @@ class Journal:
                 next="Run it again, so that the history tells it",
             ) from error
 
-    def _deeds(self, now: datetime) -> list[Deed]:
+    def _deeds(self, now: datetime) -> list[Operation]:
         since = now - _RECENT
         months = dict.fromkeys((f"{since:%Y-%m}", f"{now:%Y-%m}"))
         rows = [
@@ -251,7 +257,7 @@ class Journal:
         ]
         ends = {row["deed"]: row for row in rows if row["event"] == "ended"}
         begun = [row for row in rows if row["event"] == "begun" and row["host_id"]]  # without one it is a service's
-        return [deed_of(row, ends.get(row["deed"])) for row in begun]
+        return [operation_of(row, ends.get(row["deed"])) for row in begun]
 
     def _sweep(self, now: datetime) -> None:
         """Remove the row of a deed whose end was written and whose healer died then."""
@@ -271,7 +277,7 @@ class Journal:
         event: str,
         detail: str,
         *,
-        deed: Deed | None = None,
+        deed: Operation | None = None,
         deed_id: uuid.UUID | None = None,
         act: str = "",
         node: NodeId | None = None,

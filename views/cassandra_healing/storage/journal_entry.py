@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from cassandra.util import datetime_from_uuid1
 
 from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import Act, Deed, Outcome
+from cassandra_healing.operation_model import HealingAction, Operation, OperationOutcome
 from cassandra_healing.session import Row
 
 COLUMNS = "event, deed, act, node, host_id, rule, mode, author, outcome, detail, evidence"
@@ -17,7 +17,7 @@ COLUMNS = "event, deed, act, node, host_id, rule, mode, author, outcome, detail,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class JournalEntry:
     """One line of the journal.
 
     Args:
@@ -48,21 +48,21 @@ def moment_of(row: Row) -> datetime:
     return found.replace(tzinfo=UTC)
 
 
-def deed_of(begin: Row, end: Row | None) -> Deed:
+def operation_of(begin: Row, end: Row | None) -> Operation:
     """Return a deed by its first line, and its last one if it has ended."""
-    return Deed(
+    return Operation(
         id=begin["deed"],
-        act=Act(begin["act"]),
+        act=HealingAction(begin["act"]),
         node=NodeId(host_id=begin["host_id"], address=begin["node"]),
         begun_at=moment_of(begin),
         ended_at=moment_of(end) if end else None,
-        outcome=Outcome(end["outcome"]) if end else None,
+        outcome=OperationOutcome(end["outcome"]) if end else None,
     )
 
 
-def line_of(row: Row) -> Line:
+def entry_of(row: Row) -> JournalEntry:
     """Return a line as it is kept."""
-    return Line(
+    return JournalEntry(
         at=moment_of(row),
         event=row["event"],
         author=row["author"] or "",

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel
 
-from cassandra_healing.errors import Held, JournalError
+from cassandra_healing.errors import ExecutorBusy, JournalError
 from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, short
 
 _ROW = ("cluster", "healer", "cluster")
 
 
-class Hold:
+class ExecutorLease:
     """A row of ``control`` that goes by itself when its holder dies: it is renewed while work is done.
 
     Who lost it in the middle of a step goes on with that step: steps may be done twice, and OpenTofu has a lock of
@@ -73,7 +73,7 @@ class Hold:
                 ) from error
         if holder is None or holder[0] != self._key:
             by = holder[1] if holder else "another healer"
-            raise Held(
+            raise ExecutorBusy(
                 f"{by} is at work on it",
                 remains="That one goes on",
                 next=f"Wait for it; if it died, another one goes on after {self._seconds:g} s",

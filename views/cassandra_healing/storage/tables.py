@@ -86,22 +86,22 @@ _TABLES = {
 }
 
 
-def exist(session: ClusterSession, keyspace: str) -> bool:
+def tables_exist(session: ClusterSession, keyspace: str) -> bool:
     """Tell whether the tables are there; errors as ``ClusterSession.rows``."""
     rows = session.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
     return {row["table_name"] for row in rows} >= set(_TABLES)
 
 
-def services_exist(session: ClusterSession, keyspace: str) -> bool:
+def service_tables_exist(session: ClusterSession, keyspace: str) -> bool:
     """Tell whether the tables of services are there; errors as ``ClusterSession.rows``."""
     rows = session.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
     return {row["table_name"] for row in rows} >= set(_SERVICES)
 
 
-def make_services(session: ClusterSession, keyspace: str) -> None:
+def create_service_tables(session: ClusterSession, keyspace: str) -> None:
     """Make the tables of services where they are missing, the others first; errors as ``ClusterSession.ddl``."""
-    make(session, keyspace)
-    if not services_exist(session, keyspace):
+    create_tables(session, keyspace)
+    if not service_tables_exist(session, keyspace):
         for statement in service_statements(keyspace):
             session.ddl(statement)
 
@@ -140,9 +140,9 @@ def _creates(keyspace: str, tables: Mapping[str, tuple[str, str, str]]) -> list[
     return found
 
 
-def make(session: ClusterSession, keyspace: str) -> None:
+def create_tables(session: ClusterSession, keyspace: str) -> None:
     """Make what is missing; errors as ``ClusterSession.ddl``."""
-    if exist(session, keyspace):
+    if tables_exist(session, keyspace):
         return
     for statement in statements(keyspace, Counter(str(host.datacenter) for host in session.hosts())):
         session.ddl(statement)

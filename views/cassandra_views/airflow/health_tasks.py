@@ -17,18 +17,18 @@ from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError, NeedsPerson, NotSet
-from cassandra_healing.monitor import Report, Watcher
-from cassandra_healing.operation_model import Act
-from cassandra_healing.operation_progress import Progress
-from cassandra_healing.operation_steps import Step, steps_of
-from cassandra_healing.operations.executor import Healer
+from cassandra_healing.errors import HealingError, MissingSetting, OperatorRequired
+from cassandra_healing.monitor import ClusterMonitor, HealthReport
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operation_progress import OperationProgress
+from cassandra_healing.operation_steps import OperationStep, steps_of
+from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused, told
 from cassandra_views.airflow.health_trigger import AUTHOR
 from cassandra_views.airflow.hook import ViewsHook
-from cassandra_views.airflow.normal_trigger import NormalTrigger
+from cassandra_views.airflow.node_ready_trigger import NodeReadyTrigger
 from cassandra_views.healing import healing
 from cassandra_views.model.counting import counted
 from cassandra_views.model.generation import State
@@ -63,13 +63,15 @@ class HealthTask(BaseOperator):
             try:
                 with access.opened() as session:
                     yield session, settings
-            except (NeedsPerson, NotSet) as error:
+            except (OperatorRequired, MissingSetting) as error:
                 raise refused(str(error)) from error
             except HealingError as error:
                 raise AirflowException(str(error)) from error
 
     @contextmanager
-    def healer(self, context: Context, *, is_patient: bool = True) -> Iterator[tuple[Healer, Watcher]]:
+    def healer(
+        self, context: Context, *, is_patient: bool = True
+    ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
         """Open a healer; errors as ``opened``.
 
         Args:
@@ -77,11 +79,11 @@ class HealthTask(BaseOperator):
         """
         with self.opened(context) as (session, settings):
             if not is_patient:
-                settings = impatient(settings)
+                settings = without_waiting(settings)
             with healing(session, settings, author=AUTHOR, on_progress=self.log.info) as found:
                 yield found
 
-    def find(self, healer: Healer, step: Step) -> Progress:
+    def find(self, healer: OperationExecutor, step: OperationStep) -> OperationProgress:
         """Return the deed whose next step this is.
 
         Raises:
@@ -106,7 +108,7 @@ def pages_of(context: Context) -> list[str]:
 
 
 @contextmanager
-def calling(context: Context) -> Iterator[None]:
+def paging_on_failure(context: Context) -> Iterator[None]:
     """Call a person at once where one is to be called and the cluster cannot be asked.
 
     Raises: Refused: what the triggerer saw, and why it cannot be seen now.
@@ -126,9 +128,9 @@ class DecideTask(HealthTask, SkipMixin):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the deed in a few words, or nothing; what a person must see goes to the task ``page``."""
-        with calling(context), self.healer(context) as (healer, watcher):
-            report = look(watcher, healer.policy)
-            tell(self.log, report)
+        with paging_on_failure(context), self.healer(context) as (healer, watcher):
+            report = check_cluster(watcher, healer.policy)
+            log_report(self.log, report)
             page = page_text(report.decision)
             if not page and report.judgement.trouble_since is not None:
                 # The triggerer has seen it for longer than this process, which knows no more than the cluster keeps.
@@ -164,7 +166,7 @@ class PageTask(BaseOperator):
         raise AirflowSkipException("Nobody must look")
 
 
-class ApproveTask(HealthTask, HITLOperator):
+class ApproveOperationTask(HealthTask, HITLOperator):
     """Asks a person whether a deed may be carried out; nobody's answer is a no."""
 
     template_fields = ("subject", "body")
@@ -175,11 +177,11 @@ class ApproveTask(HealthTask, HITLOperator):
     def execute(self, context: Context) -> Any:
         """Ask; where somebody answered on the command line already, go on at once."""
         with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, Step.APPROVE)
+            progress = self.find(healer, OperationStep.APPROVE)
             if not progress.is_waiting:
-                return _words(healer.carry_out(progress, Step.APPROVE))
+                return _result(healer.carry_out(progress, OperationStep.APPROVE))
         self.subject = f"{str(progress.act).capitalize()} {progress.node}?"
-        self.body = question(progress)
+        self.body = approval_text(progress)
         context["ti"].xcom_push(key="deed", value=str(progress.id))
         return HITLOperator.execute(self, context)
 
@@ -190,7 +192,7 @@ class ApproveTask(HealthTask, HITLOperator):
         asked = context["ti"].xcom_pull(task_ids=self.task_id, key="deed")
         with self.healer(context) as (healer, _watcher):
             progress = healer.under_way()
-            if progress is None or (asked and str(progress.id) != asked) or progress.next is not Step.APPROVE:
+            if progress is None or (asked and str(progress.id) != asked) or progress.next is not OperationStep.APPROVE:
                 raise AirflowSkipException("It was settled meanwhile")
             if progress.is_waiting:
                 by = f"{AUTHOR}:{user}" if user else AUTHOR
@@ -198,10 +200,10 @@ class ApproveTask(HealthTask, HITLOperator):
                     healer.approve(progress, "said so in Airflow", by=by)
                 else:
                     healer.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
-            return _words(healer.carry_out(progress, Step.APPROVE))
+            return _result(healer.carry_out(progress, OperationStep.APPROVE))
 
 
-class StepTask(HealthTask):
+class OperationStepTask(HealthTask):
     """Does one step.
 
     Args:
@@ -215,19 +217,19 @@ class StepTask(HealthTask):
     def execute(self, context: Context) -> Any:
         """Do it, once it is its turn."""
         with self.healer(context) as (healer, _watcher):
-            return _words(healer.carry_out(self.find(healer, Step(self.step)), Step(self.step)))
+            return _result(healer.carry_out(self.find(healer, OperationStep(self.step)), OperationStep(self.step)))
 
 
-class NormalTask(StepTask):
+class AwaitNodeTask(OperationStepTask):
     """Waits until the node is up and in its place, without a worker slot; then writes that down."""
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, where there is something to wait for."""
         with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, Step.NORMAL)
+            progress = self.find(healer, OperationStep.NORMAL)
             policy = healer.policy
-        minutes = policy.machines.normal_minutes if progress.act is Act.REPLACE else policy.restart_minutes
-        trigger = NormalTrigger(
+        minutes = policy.machines.normal_minutes if progress.act is HealingAction.REPLACE else policy.restart_minutes
+        trigger = NodeReadyTrigger(
             **self.deployment.to_dict(), address=progress.node.address, timeout_seconds=minutes * 60
         )
         self.defer(trigger=trigger, method_name="resume")
@@ -237,19 +239,19 @@ class NormalTask(StepTask):
         if event.get("trouble"):
             self.log.warning("It is not in its place: %s", event["trouble"])
         with self.healer(context, is_patient=False) as (healer, _watcher):
-            return _words(healer.carry_out(self.find(healer, Step.NORMAL), Step.NORMAL))
+            return _result(healer.carry_out(self.find(healer, OperationStep.NORMAL), OperationStep.NORMAL))
 
 
-class AuditTask(StepTask):
+class AuditClusterTask(OperationStepTask):
     """Audits the views that serve, and what the audit command looks at."""
 
     def execute(self, context: Context) -> Any:
         """Audit; a view that differs fails this task and is built anew by ``views_reconcile``."""
         with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, Step.AUDIT)
+            progress = self.find(healer, OperationStep.AUDIT)
         errors = self._audit(context)
         with self.healer(context) as (healer, _watcher):
-            found = _words(healer.carry_out(progress, Step.AUDIT))
+            found = _result(healer.carry_out(progress, OperationStep.AUDIT))
         if errors:
             differ = "differs" if len(errors) == 1 else "differ"
             raise refused(f"The node is replaced, and {counted(len(errors), 'view')} {differ}: {'; '.join(errors)}")
@@ -266,7 +268,7 @@ class AuditTask(StepTask):
         return errors
 
 
-def impatient(settings: Settings) -> Settings:
+def without_waiting(settings: Settings) -> Settings:
     """Return settings by which a node has no time to come back: it was waited for already."""
     policy = settings.env.healing
     machines = policy.machines.model_copy(update={"normal_minutes": 0.0})
@@ -274,7 +276,7 @@ def impatient(settings: Settings) -> Settings:
     return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
 
 
-def look(watcher: Watcher, policy: Policy) -> Report:
+def check_cluster(watcher: ClusterMonitor, policy: Policy) -> HealthReport:
     """Look once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
     report = watcher.look()
     if report.is_fresh and not report.decision.is_well:
@@ -283,7 +285,7 @@ def look(watcher: Watcher, policy: Policy) -> Report:
     return report
 
 
-def tell(log: Any, report: Report) -> None:
+def log_report(log: Any, report: HealthReport) -> None:
     """Write what a look came to into a log."""
     for health in report.judgement.nodes:
         log.info("%s is %s: %s", health.node.id, health.verdict, "; ".join(map(str, health.observations)))
@@ -295,12 +297,12 @@ def tell(log: Any, report: Report) -> None:
 
 def page_text(decision: Decision) -> str:
     """Return what a person must be told, or nothing."""
-    if decision.act is not Act.PAGE:
+    if decision.act is not HealingAction.PAGE:
         return ""
     return f"{decision.on}: {decision.what}. {decision.remains}. {decision.next}."
 
 
-def question(progress: Progress) -> str:
+def approval_text(progress: OperationProgress) -> str:
     """Return what a person is asked, with all that speaks for it."""
     lines = [f"{progress.node} ({progress.node.host_id}): {progress.what}", ""]
     lines += [f"- {each}" for each in progress.evidence]
@@ -311,5 +313,5 @@ def question(progress: Progress) -> str:
     return "\n".join(lines)
 
 
-def _words(progress: Progress) -> dict[str, Any]:
+def _result(progress: OperationProgress) -> dict[str, Any]:
     return {"next": str(progress.next), "outcome": str(progress.outcome) if progress.outcome else None}

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from cassandra_healing.alerts import Alert, Bell
-from cassandra_healing.monitor import Watcher
+from cassandra_healing.alerts import Alert, AlertSchedule
+from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_views.airflow.deployment import Deployment
@@ -53,7 +53,7 @@ class HealthTrigger(BaseEventTrigger):
         """Look for good; a cluster that cannot be reached is tried again, and told of after ``page_minutes``."""
         away_since: float | None = None
         is_told = False
-        bell = Bell()
+        bell = AlertSchedule()
         while True:
             policy = Policy()
             stack = ExitStack()
@@ -76,15 +76,15 @@ class HealthTrigger(BaseEventTrigger):
             finally:
                 await asyncio.to_thread(stack.close)
 
-    def _opened(self, stack: ExitStack, access: Access, policy: Policy) -> Watcher:
+    def _opened(self, stack: ExitStack, access: Access, policy: Policy) -> ClusterMonitor:
         session = stack.enter_context(shared(access))
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
-        watcher = Watcher(asked, policy, author=AUTHOR, is_kept=True)
+        watcher = ClusterMonitor(asked, policy, author=AUTHOR, is_kept=True)
         stack.callback(watcher.close)
         return watcher
 
     async def _watch(
-        self, watcher: Watcher, policy: Policy, access: Access, bell: Bell
+        self, watcher: ClusterMonitor, policy: Policy, access: Access, bell: AlertSchedule
     ) -> AsyncIterator[dict[str, Any]]:
         """Look until views.toml says something else; what it says is read at each look."""
         told: tuple[str, ...] = ()

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cassandra_healing.errors import NotBegun
+from cassandra_healing.errors import OperationNotStarted
 from cassandra_healing.mode import Mode
-from cassandra_healing.monitor import Watcher
-from cassandra_healing.operation_model import Act
-from cassandra_healing.operations.service_executor import carry_out
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operations.service_executor import execute_service_operation
 from cassandra_healing.policy import Policy
 from cassandra_healing.services.decision import ServiceDecision
-from cassandra_healing.services.monitor import ServiceWatcher
+from cassandra_healing.services.monitor import ServiceMonitor
 from cassandra_healing.session import ClusterSession
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused
-from cassandra_views.airflow.health_tasks import NO, PAGE_KEY, YES, HealthTask, calling
+from cassandra_views.airflow.health_tasks import NO, PAGE_KEY, YES, HealthTask, paging_on_failure
 from cassandra_views.airflow.health_trigger import AUTHOR
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ class ServiceTask(HealthTask):
     """A task that looks at services."""
 
     @contextmanager
-    def services(self, context: Context) -> Iterator[tuple[ServiceWatcher, dict[str, ServiceDecision], Policy]]:
+    def services(self, context: Context) -> Iterator[tuple[ServiceMonitor, dict[str, ServiceDecision], Policy]]:
         """Look once, and return what is decided by service; errors as ``opened``."""
         with self.opened(context) as (session, settings):
             policy = settings.env.healing
             asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
-            watcher = Watcher(asked, policy, author=AUTHOR, is_kept=True)
+            watcher = ClusterMonitor(asked, policy, author=AUTHOR, is_kept=True)
             try:
                 report = watcher.look()
                 for note in report.notes:
@@ -54,10 +54,14 @@ class DecideServicesTask(ServiceTask):
 
         Raises: AirflowSkipException: nothing is to be done.
         """
-        with calling(context), self.services(context) as (_watcher, decisions, _policy):
+        with paging_on_failure(context), self.services(context) as (_watcher, decisions, _policy):
             for each in decisions.values():
                 self.log.info("%s: %s (%s): %s. %s.", each.service, each.act, each.rule, each.what, each.next)
-        pages = [f"{each.service}: {each.what}. {each.next}." for each in decisions.values() if each.act is Act.PAGE]
+        pages = [
+            f"{each.service}: {each.what}. {each.next}."
+            for each in decisions.values()
+            if each.act is HealingAction.PAGE
+        ]
         if pages:
             context["ti"].xcom_push(key=PAGE_KEY, value=" ".join(pages))
         due = [name for name, each in decisions.items() if _is_due(each)]
@@ -107,10 +111,10 @@ class HealServiceTask(ServiceTask, HITLOperator):
             raise AirflowSkipException(f"{self.service}: {decision.what if decision else 'it is not watched any more'}")
         return decision
 
-    def _do(self, decision: ServiceDecision, watcher: ServiceWatcher, policy: Policy, detail: str) -> dict[str, Any]:
+    def _do(self, decision: ServiceDecision, watcher: ServiceMonitor, policy: Policy, detail: str) -> dict[str, Any]:
         try:
-            outcome = carry_out(decision, watcher.journal, policy, detail=detail)
-        except NotBegun as error:
+            outcome = execute_service_operation(decision, watcher.journal, policy, detail=detail)
+        except OperationNotStarted as error:
             raise AirflowSkipException(str(error)) from error
         except OSError as error:
             raise refused(str(error)) from error
@@ -118,4 +122,4 @@ class HealServiceTask(ServiceTask, HITLOperator):
 
 
 def _is_due(decision: ServiceDecision) -> bool:
-    return decision.act in (Act.RESTART, Act.REPLACE) and decision.mode is not Mode.DRY_RUN
+    return decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN

@@ -18,9 +18,9 @@ from cassandra_views.cli.service_lines import plain_services, show_services
 from cassandra_views.model.errors import ViewsError, ended
 
 if TYPE_CHECKING:
-    from cassandra_healing.model import NodeHealth, NodeId
-    from cassandra_healing.monitor import Report
-    from cassandra_healing.operation_progress import Progress
+    from cassandra_healing.model import NodeAssessment, NodeId
+    from cassandra_healing.monitor import HealthReport
+    from cassandra_healing.operation_progress import OperationProgress
     from cassandra_healing.policy import Policy
     from cassandra_healing.session import ClusterSession
 
@@ -159,15 +159,15 @@ def history(
 
 @contextmanager
 def _watching(options: Options, *, is_kept: bool) -> Iterator[tuple[Any, Policy]]:
-    from cassandra_healing.monitor import Watcher
+    from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.session import ClusterSession
     from cassandra_views.cluster.history import author
-    from cassandra_views.healing import told_as_ours
+    from cassandra_views.healing import translate_healing_errors
 
-    with opened(options) as (session, settings), told_as_ours():
+    with opened(options) as (session, settings), translate_healing_errors():
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
-        watcher = Watcher(asked, policy, author=author(), is_kept=is_kept)
+        watcher = ClusterMonitor(asked, policy, author=author(), is_kept=is_kept)
         try:
             yield watcher, policy
         finally:
@@ -179,9 +179,9 @@ def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[
     from cassandra_healing.session import ClusterSession
     from cassandra_healing.storage.journal import Journal
     from cassandra_views.cluster.history import author
-    from cassandra_views.healing import told_as_ours
+    from cassandra_views.healing import translate_healing_errors
 
-    with opened(options) as (session, settings), told_as_ours():
+    with opened(options) as (session, settings), translate_healing_errors():
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
         yield Journal(asked, policy.keyspace, author=author()), asked, options.clock()
@@ -212,7 +212,7 @@ def said(format: Format, text: str, **content: Any) -> None:
         out.print(f"{escape(text[:1].upper() + text[1:])}.")
 
 
-def show(report: Report, format: Format, progress: Progress | None, *, is_wide: bool = False) -> None:
+def show(report: HealthReport, format: Format, progress: OperationProgress | None, *, is_wide: bool = False) -> None:
     """Show what a look came to, and how far the deed is that is under way."""
     judgement, decision = report.judgement, report.decision
     if format is Format.JSON:
@@ -268,7 +268,7 @@ def show(report: Report, format: Format, progress: Progress | None, *, is_wide: 
         err.print(f"  [yellow]note[/yellow] {escape(note)}")
 
 
-def _deed(progress: Progress | None) -> dict[str, Any] | None:
+def _deed(progress: OperationProgress | None) -> dict[str, Any] | None:
     if progress is None:
         return None
     return {
@@ -285,7 +285,7 @@ def _deed(progress: Progress | None) -> dict[str, Any] | None:
     }
 
 
-def _plain(health: NodeHealth) -> dict[str, Any]:
+def _plain(health: NodeAssessment) -> dict[str, Any]:
     return {
         "address": health.node.id.address,
         "host_id": health.node.id.host_id,

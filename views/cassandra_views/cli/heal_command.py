@@ -18,9 +18,9 @@ from cassandra_views.cli.service_lines import heal_services
 from cassandra_views.model.errors import ClusterError, ViewsError, ended
 
 if TYPE_CHECKING:
-    from cassandra_healing.monitor import Report, Watcher
-    from cassandra_healing.operation_progress import Progress
-    from cassandra_healing.operations.executor import Healer
+    from cassandra_healing.monitor import ClusterMonitor, HealthReport
+    from cassandra_healing.operation_progress import OperationProgress
+    from cassandra_healing.operations.executor import OperationExecutor
 
 Deed = Annotated[
     str | None, typer.Argument(help="The restart or replacement: the beginning of its id; else the one under way.")
@@ -93,10 +93,10 @@ def refuse(
     said(format, text, deed=progress.id, approved=False, reason=reason)
 
 
-def _round(healer: Healer, watcher: Watcher, *, yes: bool, format: Format) -> bool:
-    from cassandra_views.healing import told_as_ours
+def _round(healer: OperationExecutor, watcher: ClusterMonitor, *, yes: bool, format: Format) -> bool:
+    from cassandra_views.healing import translate_healing_errors
 
-    with told_as_ours():
+    with translate_healing_errors():
         report = _look(healer, watcher)
         progress = healer.consider(report)
         show(report, format, progress)
@@ -113,11 +113,11 @@ def _round(healer: Healer, watcher: Watcher, *, yes: bool, format: Format) -> bo
     return progress.outcome is not None and progress.outcome.value == "done" and are_well
 
 
-def _asked(progress: Progress) -> bool:
+def _asked(progress: OperationProgress) -> bool:
     return typer.confirm(f"Carry out the {progress.act} of {progress.node}?", err=True)
 
 
-def _look(healer: Healer, watcher: Watcher) -> Report:
+def _look(healer: OperationExecutor, watcher: ClusterMonitor) -> HealthReport:
     report = watcher.look()
     if report.is_fresh and any(each.verdict != "up" for each in report.judgement.nodes):
         time.sleep(healer.policy.still_seconds + 1)  # a heartbeat must be seen to stand still
@@ -125,7 +125,7 @@ def _look(healer: Healer, watcher: Watcher) -> Report:
     return report
 
 
-def _find(healer: Healer, text: str | None) -> Progress:
+def _find(healer: OperationExecutor, text: str | None) -> OperationProgress:
     found = healer.under_way()
     if found is None or (text is not None and not str(found.id).startswith(text.lower())):
         raise ViewsError(
@@ -143,11 +143,11 @@ def _tell_error(error: ViewsError) -> None:
 
 
 @contextmanager
-def _healing(options: Options) -> Iterator[tuple[Healer, Watcher]]:
+def _healing(options: Options) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
     from cassandra_views.cluster.history import author
-    from cassandra_views.healing import healing, told_as_ours
+    from cassandra_views.healing import healing, translate_healing_errors
 
-    with opened(options) as (session, settings), told_as_ours():
+    with opened(options) as (session, settings), translate_healing_errors():
         with healing(session, settings, author=author(), clock=options.clock(), on_progress=_tell) as found:
             yield found
 

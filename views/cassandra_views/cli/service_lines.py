@@ -15,7 +15,7 @@ from cassandra_views.planning.words import age_text
 
 if TYPE_CHECKING:
     from cassandra_healing.policy import Policy
-    from cassandra_healing.services.monitor import ServiceReport, ServiceWatcher
+    from cassandra_healing.services.monitor import ServiceMonitor, ServiceReport
 
 _COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
 
@@ -60,14 +60,14 @@ def plain_services(reports: Sequence[ServiceReport]) -> list[dict[str, Any]]:
 
 
 def heal_services(
-    reports: Sequence[ServiceReport], watcher: ServiceWatcher, policy: Policy, *, yes: bool, is_text: bool
+    reports: Sequence[ServiceReport], watcher: ServiceMonitor, policy: Policy, *, yes: bool, is_text: bool
 ) -> bool:
     """Restart or replace what is decided to be, as far as its mode allows; tell whether all are well then.
 
-    Raises: HealingError: as ``carry_out``, of the last that failed; the others were seen to.
+    Raises: HealingError: as ``execute_service_operation``, of the last that failed; the others were seen to.
     """
     from cassandra_healing.errors import HealingError
-    from cassandra_healing.operations.service_executor import carry_out
+    from cassandra_healing.operations.service_executor import execute_service_operation
 
     is_well, failed = True, None
     for each in reports:
@@ -83,7 +83,7 @@ def heal_services(
                 watcher.journal.refuse(decision, "said no to 'views cluster heal'")
                 continue
         try:
-            carry_out(decision, watcher.journal, policy)
+            execute_service_operation(decision, watcher.journal, policy)
         except HealingError as error:
             failed = error
     if failed is not None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from cassandra_healing.machine_settings import Machines
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.policy import Policy
 from cassandra_healing.service_policy import ServicePolicy
 from cassandra_healing.setting_types import Number, Whole
@@ -216,7 +216,7 @@ def _model_at(parts: list[str]) -> type[BaseModel]:
         case ["env", _, "healing"]:
             kind = Policy
         case ["env", _, "healing", "machines"]:
-            kind = Machines
+            kind = MachineSettings
         case ["env", _, "healing", "services", _]:
             kind = ServicePolicy
         case _:

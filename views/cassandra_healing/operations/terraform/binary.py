@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cassandra_healing.operations.terraform.errors import NoBinary, TerraformError
+from cassandra_healing.operations.terraform.errors import BinaryNotFound, TerraformError
 
 BUILT_VERSION: Final = "1.12.6"
 OLDEST: Final = {"tofu": (1, 6), "terraform": (1, 4)}
@@ -39,7 +39,7 @@ _BUILD_SECONDS: Final = 1800.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binary:
+class TerraformBinary:
     """A program that was found.
 
     Attributes:
@@ -57,18 +57,20 @@ class Binary:
         return f"{name} {self.version} ({self.path})"
 
 
-def find_binary(*, products: tuple[str, ...] = ("tofu", "terraform")) -> Binary | None:
+def find_binary(*, products: tuple[str, ...] = ("tofu", "terraform")) -> TerraformBinary | None:
     """Return the first that fits: an installed OpenTofu, the one built here, an installed Terraform; or nothing."""
     candidates = []
     if "tofu" in products:
         candidates += [shutil.which("tofu"), str(built_path())]
     if "terraform" in products:
         candidates.append(shutil.which("terraform"))
-    found = (look_at(Path(path)) for path in candidates if path is not None)
+    found = (inspect_binary(Path(path)) for path in candidates if path is not None)
     return next((binary for binary in found if binary is not None), None)
 
 
-def get_binary(on_progress: Callable[[str], None], *, products: tuple[str, ...] = ("tofu", "terraform")) -> Binary:
+def get_binary(
+    on_progress: Callable[[str], None], *, products: tuple[str, ...] = ("tofu", "terraform")
+) -> TerraformBinary:
     """Return what ``find_binary`` finds, else build OpenTofu: five minutes, 2 GB of memory, 3 GB of Go's caches.
 
     Two processes that ask at once build once. A build that is cut off leaves nothing behind but Go's caches.
@@ -81,11 +83,11 @@ def get_binary(on_progress: Callable[[str], None], *, products: tuple[str, ...] 
     target = built_path()
     with _locked(target.parent.parent / f"{BUILT_VERSION}.lock", on_progress):
         # Whoever held the lock before us has perhaps built it.
-        if look_at(target) is None:
+        if inspect_binary(target) is None:
             _build(go, target, on_progress)
-    built = look_at(target)
+    built = inspect_binary(target)
     if built is None:
-        raise NoBinary(
+        raise BinaryNotFound(
             "what was built does not tell its version",
             on=str(target),
             remains="The file is left for a look",
@@ -94,7 +96,7 @@ def get_binary(on_progress: Callable[[str], None], *, products: tuple[str, ...] 
     return built
 
 
-def look_at(path: Path) -> Binary | None:
+def inspect_binary(path: Path) -> TerraformBinary | None:
     """Return what a program tells of itself; nothing where it is missing, something else, or too old."""
     try:
         told = subprocess.run(
@@ -115,7 +117,7 @@ def look_at(path: Path) -> Binary | None:
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST[product]:
         return None
-    return Binary(path=path, product=product, version=version)
+    return TerraformBinary(path=path, product=product, version=version)
 
 
 def built_path() -> Path:
@@ -130,12 +132,12 @@ def _get_go() -> str:
     install = "Install OpenTofu by your package manager (opentofu.org/docs/intro/install)"
     go = shutil.which("go")
     if go is None:
-        raise NoBinary(f"{missing}, and no Go to build one with", next=install)
+        raise BinaryNotFound(f"{missing}, and no Go to build one with", next=install)
     told = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
     numbers = tuple(int(part) for part in re.findall(r"\d+", told)[:3])
     if numbers < _GO_NEEDED:
         needed = ".".join(map(str, _GO_NEEDED))
-        raise NoBinary(
+        raise BinaryNotFound(
             f"{missing}, and {told or 'this Go'} is too old to build one (it takes {needed})", on=go, next=install
         )
     return go
@@ -179,7 +181,7 @@ def _go(command: list[str], folder: Path, log: Path) -> None:
             ended = -1
     if ended != 0:
         last = " ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:])[-400:]
-        raise NoBinary(
+        raise BinaryNotFound(
             f"`go {command[1]}` ended with code {ended} ({last or 'it said nothing'})",
             on=f"OpenTofu {BUILT_VERSION}",
             remains="Nothing was installed",
@@ -208,18 +210,20 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     products = ("tofu",) if chosen.opentofu else ("tofu", "terraform")
     try:
-        found = find_binary(products=products) if chosen.no_build else get_binary(_tell, products=products)
+        found = find_binary(products=products) if chosen.no_build else get_binary(_print_progress, products=products)
     except TerraformError as error:
-        _tell(str(error))
+        _print_progress(str(error))
         return 1
     if found is None:
-        _tell("There is no OpenTofu or Terraform that fits. Nothing was built. Leave --no-build away to build one.")
+        _print_progress(
+            "There is no OpenTofu or Terraform that fits. Nothing was built. Leave --no-build away to build one."
+        )
         return 1
     print(found.path)
     return 0
 
 
-def _tell(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cassandra_healing.operations.terraform.binary import Binary
+from cassandra_healing.operations.terraform.binary import TerraformBinary
 from cassandra_healing.operations.terraform.errors import StateLocked, TerraformError
-from cassandra_healing.operations.terraform.plan import Row, changes, check_errored
-from cassandra_healing.operations.terraform.runner import Outcome, call, clean_environment
+from cassandra_healing.operations.terraform.plan import PlannedChange, changes, check_errored
+from cassandra_healing.operations.terraform.runner import CommandResult, call, clean_environment
 
 _LOCKED: Final = "Error acquiring the state lock"
 _HOLDER: Final = "Lock Info:"
@@ -23,7 +23,7 @@ _SHORT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
+class TerraformTimeouts:
     """How long things may take.
 
     Attributes:
@@ -35,7 +35,7 @@ class Times:
     lock_seconds: int = 30
 
 
-class Calls:
+class TerraformCommands:
     """The calls on one configuration and its state. Not for use by itself: see ``Terraform``.
 
     Args: as ``Terraform``, with a backend.
@@ -44,12 +44,12 @@ class Calls:
     def __init__(
         self,
         folder: Path,
-        binary: Binary,
+        binary: TerraformBinary,
         run_folder: Path,
         *,
         variables: Mapping[str, Any],
         backend: Mapping[str, str],
-        times: Times,
+        times: TerraformTimeouts,
     ) -> None:
         self.folder = folder
         self._binary = binary
@@ -73,7 +73,7 @@ class Calls:
                 next="See the message; a provider is downloaded at the first time",
             )
 
-    def plan(self, name: str, options: Sequence[str]) -> tuple[Path, tuple[Row, ...]]:
+    def plan(self, name: str, options: Sequence[str]) -> tuple[Path, tuple[PlannedChange, ...]]:
         """Save a plan; return its file and what it changes.
 
         Raises:
@@ -104,7 +104,7 @@ class Calls:
         check_errored(told, str(self.folder))
         return path, changes(told)
 
-    def apply(self, plan: Path, on_start: Callable[[int], None]) -> Outcome:
+    def apply(self, plan: Path, on_start: Callable[[int], None]) -> CommandResult:
         """Apply a saved plan, and return how that ended."""
         words = ["apply", "-json", "-no-color", self._lock, str(plan)]
         return self._call("apply", words, timeout_seconds=self._times.apply_seconds, on_start=on_start)
@@ -135,7 +135,7 @@ class Calls:
         *,
         timeout_seconds: float = _SHORT_SECONDS,
         on_start: Callable[[int], None] | None = None,
-    ) -> Outcome:
+    ) -> CommandResult:
         logs = self._run_folder / "logs"
         numbers = (path.name.partition("-")[0] for path in logs.glob("*-*.out"))
         number = 1 + max((int(each) for each in numbers if each.isdigit()), default=0)
@@ -149,12 +149,12 @@ class Calls:
         )
 
 
-def is_stale(outcome: Outcome) -> bool:
+def is_stale(outcome: CommandResult) -> bool:
     """Say whether a plan was not applied because the state has changed since."""
     return _STALE in outcome.summaries
 
 
-def refuse_locked(outcome: Outcome, on: str) -> None:
+def refuse_locked(outcome: CommandResult, on: str) -> None:
     """Say so where a call failed because another run holds the state.
 
     Raises: StateLocked: names the other run.

@@ -10,9 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from cassandra_healing.operations.terraform import orphans
-from cassandra_healing.operations.terraform.binary import Binary
-from cassandra_healing.operations.terraform.commands import Calls, Times, is_stale, refuse_locked
-from cassandra_healing.operations.terraform.errors import ApplyFailed, BadPlan, StaleSavedPlan, StateLocked, TimedOut
+from cassandra_healing.operations.terraform.binary import TerraformBinary
+from cassandra_healing.operations.terraform.commands import (
+    TerraformCommands,
+    TerraformTimeouts,
+    is_stale,
+    refuse_locked,
+)
+from cassandra_healing.operations.terraform.errors import (
+    ApplyFailed,
+    ApplyTimedOut,
+    BadPlan,
+    StaleSavedPlan,
+    StateLocked,
+)
 from cassandra_healing.operations.terraform.journal import ApplyJournal
 from cassandra_healing.operations.terraform.plan import (
     CREATE,
@@ -53,17 +64,17 @@ class Terraform:
     def __init__(
         self,
         folder: Path,
-        binary: Binary,
+        binary: TerraformBinary,
         run_folder: Path,
         *,
         variables: Mapping[str, Any] | None = None,
         backend: Mapping[str, str] | None = None,
-        times: Times | None = None,
+        times: TerraformTimeouts | None = None,
     ) -> None:
         self._run_folder = run_folder.absolute()
-        self._times = times or Times()
+        self._times = times or TerraformTimeouts()
         own = {"path": str(self._run_folder / "terraform.tfstate")}
-        self._calls = Calls(
+        self._calls = TerraformCommands(
             folder.absolute(),
             binary,
             self._run_folder,
@@ -179,7 +190,7 @@ class Terraform:
                 return Recovery.NOTHING
             on = found.address or str(found.plan)
             on_progress(f"{on}: an apply of {found.since:%H:%M:%S} was begun and not seen to end")
-            orphans.end_of(found, self._times.apply_seconds, on_progress)
+            orphans.end_orphans(found, self._times.apply_seconds, on_progress)
             if is_settled():
                 # Untainting is left to the next plan: the state's word changes nothing now.
                 self.journal.write("ended", how="settled", plan=str(found.plan))
@@ -205,7 +216,7 @@ class Terraform:
             return
         if outcome.timed_out and outcome.code > 0:
             self.journal.write("ended", how="timed out", plan=str(plan))
-            raise TimedOut(
+            raise ApplyTimedOut(
                 f"applying took more than {self._times.apply_seconds:g} s and was ended",
                 on=on,
                 remains="The state is saved; the node may be half started",
@@ -228,7 +239,7 @@ class Terraform:
                 next="See the node's log and look at the node, then plan again",
             )
         # It was killed (or cut off by a panic): the state may say what was before. The journal stays open.
-        raise (TimedOut if outcome.timed_out else ApplyFailed)(
+        raise (ApplyTimedOut if outcome.timed_out else ApplyFailed)(
             f"applying was cut off (code {outcome.code})",
             on=on,
             remains="What it did is unknown, and the journal says so",

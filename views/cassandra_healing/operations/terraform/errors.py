@@ -9,7 +9,7 @@ class TerraformError(HealingError):
     """The root of all errors of this package."""
 
 
-class NoBinary(TerraformError):
+class BinaryNotFound(TerraformError):
     """There is neither an OpenTofu nor a Terraform of a fitting version, nor what it takes to build one."""
 
 
@@ -29,5 +29,5 @@ class ApplyFailed(TerraformError):
     """An apply ended with an error, or was killed; what it did is unknown until the node is looked at."""
 
 
-class TimedOut(ApplyFailed):
+class ApplyTimedOut(ApplyFailed):
     """An apply took too long and was ended by us."""

@@ -17,7 +17,7 @@ _END_SECONDS: Final = 15.0
 _CLOCK_SECONDS: Final = 5.0
 
 
-def end_of(found: OpenApply, timeout_seconds: float, on_progress: Callable[[str], None]) -> None:
+def end_orphans(found: OpenApply, timeout_seconds: float, on_progress: Callable[[str], None]) -> None:
     """Wait until nothing of this apply runs any more.
 
     OpenTofu itself is waited for: it has the plan in its hand and saves its state. It is ended after the time-out.

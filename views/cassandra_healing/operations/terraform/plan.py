@@ -34,7 +34,7 @@ class SavedPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PlannedChange:
     """What a plan does to one resource."""
 
     address: str
@@ -53,10 +53,10 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def changes(shown: Mapping[str, Any]) -> tuple[Row, ...]:
+def changes(shown: Mapping[str, Any]) -> tuple[PlannedChange, ...]:
     """Return what a plan changes, from ``show -json``: without the rows that change nothing."""
     rows = (
-        Row(
+        PlannedChange(
             address=str(each.get("address", "")),
             actions=tuple(each["change"]["actions"]),
             reason=str(each.get("action_reason", "")),
@@ -76,12 +76,12 @@ def check_errored(shown: Mapping[str, Any], folder: str) -> None:
         raise BadPlan("the plan is not whole: planning failed on its way", on=folder, next="See the errors of the plan")
 
 
-def is_tainted(rows: tuple[Row, ...], address: str) -> bool:
+def is_tainted(rows: tuple[PlannedChange, ...], address: str) -> bool:
     """Say whether the plan replaces this because its last creation failed: the script that ends it would not run."""
     return any(row.address == address and row.reason == "replace_because_tainted" for row in rows)
 
 
-def check_replaces(rows: tuple[Row, ...], address: str, *, missing_ok: bool) -> tuple[str, ...]:
+def check_replaces(rows: tuple[PlannedChange, ...], address: str, *, missing_ok: bool) -> tuple[str, ...]:
     """Return the actions of a plan that replaces this address and does nothing else.
 
     Args:
@@ -121,7 +121,7 @@ def check_replaces(rows: tuple[Row, ...], address: str, *, missing_ok: bool) -> 
     )
 
 
-def check_creates(rows: tuple[Row, ...], folder: str) -> None:
+def check_creates(rows: tuple[PlannedChange, ...], folder: str) -> None:
     """Refuse a plan that does anything but create, or create again what failed: then no script ends anything.
 
     Raises: BadPlan: says what else it would do.

@@ -20,7 +20,7 @@ _FORMAT_MAJOR: Final = "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class CommandResult:
     """How a call ended.
 
     Attributes:
@@ -76,7 +76,7 @@ def call(
     log: Path,
     timeout_seconds: float,
     on_start: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> CommandResult:
     """Run OpenTofu and wait for it.
 
     Its output goes to ``log`` with .out and .err: a pipe whose reader dies would kill it in the middle of its work. It
@@ -104,7 +104,7 @@ def call(
             timed_out = True
             end(process)
     text = out.read_text(encoding="utf-8", errors="replace")
-    return Outcome(
+    return CommandResult(
         code=process.returncode,
         messages=parse_lines(text),
         output=text,

@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 from cassandra_views.cluster.builds import BuildLook
 from cassandra_views.model.errors import ViewsError
 from cassandra_views.model.generation import Audit, Generation, State
-from cassandra_views.overview.kept import KeptHealth
 from cassandra_views.overview.questions import Overview, ask_build
+from cassandra_views.overview.recorded_health import RecordedHealth
 from cassandra_views.overview.row import ViewRow, rows_of
 from cassandra_views.web.watch import Watch
 
@@ -87,7 +87,7 @@ class ViewsCollector(Collector):
         """Return nothing: the registry is not looked at before Prometheus asks."""
         return ()
 
-    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], KeptHealth | None]:
+    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], RecordedHealth | None]:
         """Ask for builds and the nodes' health; what is not answered is left out."""
         building = [(row.record.name, each) for row in rows for each in row.record.in_state(State.BUILDING)]
         askings = tuple(
@@ -96,7 +96,7 @@ class ViewsCollector(Collector):
         kept, *answers = self._watch.ask_all((self._watch.kept, *askings), keep_seconds=KEEP_SECONDS)
         builds = zip(building, answers, strict=False)
         looks = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildLook)}
-        return looks, kept if isinstance(kept, KeptHealth) else None
+        return looks, kept if isinstance(kept, RecordedHealth) else None
 
 
 def _of_view(
@@ -155,7 +155,7 @@ def labels_of_nodes(name: str) -> tuple[str, ...]:
     return () if labels is None else ("service" if name.startswith("service_") else "node", *labels)
 
 
-def _of_nodes(kept: KeptHealth) -> Iterator[GaugeMetricFamily]:
+def _of_nodes(kept: RecordedHealth) -> Iterator[GaugeMetricFamily]:
     found = {
         name: GaugeMetricFamily(f"cassandra_views_{name}", text, labels=labels_of_nodes(name))
         for name, (text, _labels) in NODE_GAUGES.items()

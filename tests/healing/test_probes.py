@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_healing.model import Look, NodeId, Observation, Sign
+from cassandra_healing.model import HealthCheck, NodeId, Observation, ProbeResult
 from cassandra_healing.probes import machine, tcp
-from cassandra_healing.probes.gossip import Heartbeats, status_of
+from cassandra_healing.probes.gossip import HeartbeatTracker, status_of
 from cassandra_healing.probes.seeds import find_seeds
 from cassandra_healing.session import Row
 
@@ -28,7 +28,7 @@ def row(node: NodeId, heartbeat: int, generation: int = 100, status: str = "NORM
     }
 
 
-def hear(heard: Heartbeats, seconds: float, **told: Row) -> dict[str, Sign]:
+def hear(heard: HeartbeatTracker, seconds: float, **told: Row) -> dict[str, ProbeResult]:
     """Let peers tell of n3; return their signs."""
     peers = {"n1": N1, "n2": N2}
     found = heard.hear(START + timedelta(seconds=seconds), {peers[name]: [each] for name, each in told.items()}, [N3])
@@ -36,46 +36,49 @@ def hear(heard: Heartbeats, seconds: float, **told: Row) -> dict[str, Sign]:
 
 
 def test_the_first_look_says_nothing_and_a_growing_heartbeat_is_good() -> None:
-    heard = Heartbeats(still_seconds=8)
-    assert hear(heard, 0, n1=row(N3, 50), n2=row(N3, 49)) == {"n1": Sign.NEUTRAL, "n2": Sign.NEUTRAL}
-    assert hear(heard, 10, n1=row(N3, 60), n2=row(N3, 59)) == {"n1": Sign.GOOD, "n2": Sign.GOOD}
+    heard = HeartbeatTracker(still_seconds=8)
+    assert hear(heard, 0, n1=row(N3, 50), n2=row(N3, 49)) == {"n1": ProbeResult.NEUTRAL, "n2": ProbeResult.NEUTRAL}
+    assert hear(heard, 10, n1=row(N3, 60), n2=row(N3, 59)) == {"n1": ProbeResult.GOOD, "n2": ProbeResult.GOOD}
 
 
 def test_a_heartbeat_that_stands_still_is_bad_after_a_while() -> None:
-    heard = Heartbeats(still_seconds=8)
+    heard = HeartbeatTracker(still_seconds=8)
     hear(heard, 0, n1=row(N3, 50))
-    assert hear(heard, 5, n1=row(N3, 50)) == {"n1": Sign.NEUTRAL}
-    assert hear(heard, 9, n1=row(N3, 50)) == {"n1": Sign.BAD}
-    assert hear(heard, 12, n1=row(N3, 51)) == {"n1": Sign.GOOD}
+    assert hear(heard, 5, n1=row(N3, 50)) == {"n1": ProbeResult.NEUTRAL}
+    assert hear(heard, 9, n1=row(N3, 50)) == {"n1": ProbeResult.BAD}
+    assert hear(heard, 12, n1=row(N3, 51)) == {"n1": ProbeResult.GOOD}
 
 
 def test_a_restarted_peer_that_learns_what_others_know_proves_nothing() -> None:
-    heard = Heartbeats(still_seconds=8)
+    heard = HeartbeatTracker(still_seconds=8)
     hear(heard, 0, n1=row(N3, 50), n2=row(N3, 50))
-    assert hear(heard, 10, n1=row(N3, 50), n2=row(N3, 0, generation=0)) == {"n1": Sign.BAD, "n2": Sign.NEUTRAL}
-    assert hear(heard, 20, n1=row(N3, 50), n2=row(N3, 50)) == {"n1": Sign.BAD, "n2": Sign.NEUTRAL}
-    assert hear(heard, 30, n1=row(N3, 50), n2=row(N3, 50)) == {"n1": Sign.BAD, "n2": Sign.BAD}
+    assert hear(heard, 10, n1=row(N3, 50), n2=row(N3, 0, generation=0)) == {
+        "n1": ProbeResult.BAD,
+        "n2": ProbeResult.NEUTRAL,
+    }
+    assert hear(heard, 20, n1=row(N3, 50), n2=row(N3, 50)) == {"n1": ProbeResult.BAD, "n2": ProbeResult.NEUTRAL}
+    assert hear(heard, 30, n1=row(N3, 50), n2=row(N3, 50)) == {"n1": ProbeResult.BAD, "n2": ProbeResult.BAD}
 
 
 def test_a_restarted_node_begins_with_a_small_heartbeat_of_a_newer_generation() -> None:
-    heard = Heartbeats(still_seconds=8)
+    heard = HeartbeatTracker(still_seconds=8)
     hear(heard, 0, n1=row(N3, 5000))
-    assert hear(heard, 10, n1=row(N3, 3, generation=200)) == {"n1": Sign.GOOD}
+    assert hear(heard, 10, n1=row(N3, 3, generation=200)) == {"n1": ProbeResult.GOOD}
 
 
 def test_what_another_process_heard_is_gone_on_from() -> None:
-    first = Heartbeats(still_seconds=8)
+    first = HeartbeatTracker(still_seconds=8)
     found = first.hear(START, {N1: [row(N3, 50)]}, [N3])
-    second = Heartbeats(still_seconds=8)
-    second.restore([Look(at=START, observations=tuple(found))])
-    assert hear(second, 10, n1=row(N3, 50)) == {"n1": Sign.BAD}
-    assert hear(second, 11, n1=row(N3, 51)) == {"n1": Sign.GOOD}
+    second = HeartbeatTracker(still_seconds=8)
+    second.restore([HealthCheck(at=START, observations=tuple(found))])
+    assert hear(second, 10, n1=row(N3, 50)) == {"n1": ProbeResult.BAD}
+    assert hear(second, 11, n1=row(N3, 51)) == {"n1": ProbeResult.GOOD}
 
 
 def test_a_peer_says_nothing_of_itself_or_of_whom_it_does_not_know() -> None:
-    heard = Heartbeats(still_seconds=8)
+    heard = HeartbeatTracker(still_seconds=8)
     found = heard.hear(START, {N3: [row(N3, 50)], N1: []}, [N3])
-    assert [(each.by, each.sign) for each in found] == [(N1, Sign.NEUTRAL)]
+    assert [(each.by, each.sign) for each in found] == [(N1, ProbeResult.NEUTRAL)]
 
 
 def test_a_move_that_one_peer_saw_outweighs_the_others() -> None:
@@ -110,18 +113,18 @@ def test_seeds_are_told_by_the_addresses_and_names_that_peers_use(text: str, see
 @pytest.mark.parametrize(
     ("command", "sign", "disk"),
     [
-        (["echo", "running"], Sign.NEUTRAL, None),
-        (["echo", "stopped"], Sign.BAD, None),
-        (["echo", "gone"], Sign.GONE, None),
-        (["echo", "unknown"], Sign.NEUTRAL, None),
-        (["echo", "running disk=0.97"], Sign.NEUTRAL, 0.97),
-        (["echo", "stopped disk=1"], Sign.BAD, 1.0),
-        (["echo", "perhaps"], Sign.NEUTRAL, None),
-        (["false"], Sign.NEUTRAL, None),
-        (["/no/such/command"], Sign.NEUTRAL, None),
+        (["echo", "running"], ProbeResult.NEUTRAL, None),
+        (["echo", "stopped"], ProbeResult.BAD, None),
+        (["echo", "gone"], ProbeResult.GONE, None),
+        (["echo", "unknown"], ProbeResult.NEUTRAL, None),
+        (["echo", "running disk=0.97"], ProbeResult.NEUTRAL, 0.97),
+        (["echo", "stopped disk=1"], ProbeResult.BAD, 1.0),
+        (["echo", "perhaps"], ProbeResult.NEUTRAL, None),
+        (["false"], ProbeResult.NEUTRAL, None),
+        (["/no/such/command"], ProbeResult.NEUTRAL, None),
     ],
 )
-def test_the_command_of_a_machine(command: list[str], sign: Sign, disk: float | None) -> None:
+def test_the_command_of_a_machine(command: list[str], sign: ProbeResult, disk: float | None) -> None:
     found = machine.ask(N3, command)
     assert (found.sign, found.disk_used_share) == (sign, disk)
     assert found.detail
@@ -138,9 +141,9 @@ def test_a_port_that_takes_connections_proves_nothing_and_one_that_does_not_is_b
         listening.bind((here.address, 0))
         listening.listen()
         port = listening.getsockname()[1]
-        assert _seen(tcp.probe(here, port, 1)) == (Sign.NEUTRAL, "takes connections")
-    assert _seen(tcp.probe(here, port, 1)) == (Sign.BAD, "connection refused")
+        assert _seen(tcp.probe(here, port, 1)) == (ProbeResult.NEUTRAL, "takes connections")
+    assert _seen(tcp.probe(here, port, 1)) == (ProbeResult.BAD, "connection refused")
 
 
-def _seen(observation: Observation) -> tuple[Sign, str]:
+def _seen(observation: Observation) -> tuple[ProbeResult, str]:
     return observation.sign, observation.detail

@@ -11,14 +11,14 @@ import pytest
 from playwright.sync_api import Browser
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
-from cassandra_healing.monitor import Watcher
-from cassandra_healing.operation_model import Act, Outcome
+from cassandra_healing.model import HealthCheck, NodeId, Observation, ObserverKind, ProbeResult
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.services.model import ServiceLook
-from cassandra_healing.services.storage import ServiceHistory
+from cassandra_healing.services.model import ServiceCheck
+from cassandra_healing.services.storage import ServiceCheckHistory
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
 from tests.web.conftest import MakeApp, Serving
 from tests.web.place import READER, Place
@@ -42,7 +42,7 @@ def asked(reader_server: Place) -> Iterator[ClusterSession]:
 
 def keep(asked: ClusterSession, place: Place) -> None:
     """Look as ``views cluster --keep`` does, and let the reader read what is kept."""
-    watcher = Watcher(asked, POLICY, author="ann", is_kept=True)
+    watcher = ClusterMonitor(asked, POLICY, author="ann", is_kept=True)
     report = watcher.look()
     watcher.close()
     assert report.notes == ()
@@ -56,20 +56,22 @@ def keep_a_death(asked: ClusterSession, place: Place) -> None:
     now = datetime.now(UTC)
     for seconds in range(110, -10, -10):
         seen = (
-            Observation(node=alive, observer=Observer.CQL, sign=Sign.GOOD, detail="3 ms"),
-            Observation(node=DEAD, observer=Observer.CQL, sign=Sign.BAD, detail="no connection"),
-            Observation(node=DEAD, observer=Observer.TCP, sign=Sign.BAD, detail="connection refused"),
-            Observation(node=DEAD, observer=Observer.GOSSIP, sign=Sign.BAD, by=alive, detail="still"),
+            Observation(node=alive, observer=ObserverKind.CQL, sign=ProbeResult.GOOD, detail="3 ms"),
+            Observation(node=DEAD, observer=ObserverKind.CQL, sign=ProbeResult.BAD, detail="no connection"),
+            Observation(node=DEAD, observer=ObserverKind.TCP, sign=ProbeResult.BAD, detail="connection refused"),
+            Observation(node=DEAD, observer=ObserverKind.GOSSIP, sign=ProbeResult.BAD, by=alive, detail="still"),
         )
-        look = Look(at=now - timedelta(seconds=seconds), observations=seen)
-        History(asked, POLICY.keyspace, keep_hours=1).write(look)
-    feed = ServiceLook(service="feed", at=now, work=Sign.BAD, machine=Sign.BAD, seen=("no reading for 90 s",))
-    ServiceHistory(asked, POLICY.keyspace, keep_hours=1).write([feed])
+        look = HealthCheck(at=now - timedelta(seconds=seconds), observations=seen)
+        CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(look)
+    feed = ServiceCheck(
+        service="feed", at=now, work=ProbeResult.BAD, machine=ProbeResult.BAD, seen=("no reading for 90 s",)
+    )
+    ServiceCheckHistory(asked, POLICY.keyspace, keep_hours=1).write([feed])
     journal = Journal(asked, POLICY.keyspace, author="ann")
     decision = Decision(
-        act=Act.RESTART, rule=Rule.RESTART, what="it is down", next="", nodes=(DEAD,), mode=Mode.APPROVE
+        act=HealingAction.RESTART, rule=Rule.RESTART, what="it is down", next="", nodes=(DEAD,), mode=Mode.APPROVE
     )
-    journal.end(journal.begin(decision, POLICY, now), Outcome.FAILED, "it did not come back")
+    journal.end(journal.begin(decision, POLICY, now), OperationOutcome.FAILED, "it did not come back")
     journal.begin(decision, POLICY, now)
     journal.skip(DEAD, WHY, now)
     journal.stop("the network is rebuilt", now)
@@ -124,8 +126,8 @@ def test_new_looks_are_taken_up(make_app: MakeApp, reader_server: Place, asked: 
     client = make_app(TESTING=True).test_client()
     assert "10.0.0.9" not in client.get("/views/cluster").text
     now = datetime.now(UTC)
-    signs = (Observation(node=DEAD, observer=Observer.CQL, sign=Sign.GOOD, detail="2 ms"),)
-    History(asked, POLICY.keyspace, keep_hours=1).write(Look(at=now, observations=signs))
+    signs = (Observation(node=DEAD, observer=ObserverKind.CQL, sign=ProbeResult.GOOD, detail="2 ms"),)
+    CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(HealthCheck(at=now, observations=signs))
     deadline = datetime.now(UTC) + timedelta(seconds=20)
     while "10.0.0.9 up" not in plain(client.get("/views/cluster").text):
         assert datetime.now(UTC) < deadline

@@ -7,24 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cassandra_healing.assessment import judge
+from cassandra_healing.assessment import assess
 from cassandra_healing.errors import HealingError
-from cassandra_healing.model import Judgement, Look, NodeHealth
-from cassandra_healing.operation_model import Record
+from cassandra_healing.model import Assessment, HealthCheck, NodeAssessment
+from cassandra_healing.operation_model import JournalState
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.assessment import judge as judge_service
-from cassandra_healing.services.model import ServiceHealth, ServiceLook
-from cassandra_healing.services.storage import ServiceHistory
+from cassandra_healing.services.assessment import assess_service
+from cassandra_healing.services.model import ServiceAssessment, ServiceCheck
+from cassandra_healing.services.storage import ServiceCheckHistory
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.journal_entry import Line
+from cassandra_healing.storage.journal_entry import JournalEntry
 from cassandra_views.cluster.database import Database
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.model.errors import ClusterError
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
 
-LINES = 10
+JOURNAL_ENTRIES = 10
 """How many of the journal's last lines are shown."""
 
 _AGAIN = timedelta(minutes=1)
@@ -32,7 +32,7 @@ _AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptHealth:
+class RecordedHealth:
     """What is kept of the nodes.
 
     Args:
@@ -44,13 +44,13 @@ class KeptHealth:
 
     at: datetime
     policy: Policy
-    judgement: Judgement | None
-    services: tuple[ServiceHealth, ...]
-    record: Record
-    lines: tuple[Line, ...]
+    judgement: Assessment | None
+    services: tuple[ServiceAssessment, ...]
+    record: JournalState
+    lines: tuple[JournalEntry, ...]
 
     @property
-    def nodes(self) -> tuple[NodeHealth, ...]:
+    def nodes(self) -> tuple[NodeAssessment, ...]:
         """The nodes, those first that are not well."""
         found = self.judgement.nodes if self.judgement else ()
         return tuple(sorted(found, key=lambda each: (not each.is_sick, each.node.id)))
@@ -61,7 +61,7 @@ class KeptHealth:
         return self.judgement is None or self.at - self.judgement.at > timedelta(minutes=self.policy.gap_minutes)
 
 
-class KeptQuestion:
+class RecordedHealthQuery:
     """The question for what is kept; None where nothing ever was. Remembers looks, so that new ones alone are read.
 
     Raises:
@@ -71,10 +71,10 @@ class KeptQuestion:
     def __init__(self, find_policy: Callable[[], Policy]) -> None:
         self._find_policy = find_policy
         self._lock = threading.Lock()
-        self._looks: dict[datetime, Look] = {}
-        self._services: dict[tuple[str, datetime], ServiceLook] = {}
+        self._looks: dict[datetime, HealthCheck] = {}
+        self._services: dict[tuple[str, datetime], ServiceCheck] = {}
 
-    def __call__(self, database: Database, _registry: Registry) -> KeptHealth | None:
+    def __call__(self, database: Database, _registry: Registry) -> RecordedHealth | None:
         """Ask; a question as ``Lookout`` takes it."""
         policy = self._find_policy()
         session = ClusterSession(database.session, timeout_seconds=STATEMENT_SECONDS)
@@ -84,23 +84,25 @@ class KeptQuestion:
             if not journal.exists():
                 return None
             looks, services = self._read(session, policy, now)
-            return KeptHealth(
+            return RecordedHealth(
                 at=now,
                 policy=policy,
-                judgement=judge(looks, policy) if looks else None,
+                judgement=assess(looks, policy) if looks else None,
                 services=tuple(sorted(services, key=lambda each: (not each.is_sick, each.service))),
                 record=journal.record(now),
-                lines=tuple(journal.lines(limit=LINES, now=now)),
+                lines=tuple(journal.lines(limit=JOURNAL_ENTRIES, now=now)),
             )
         except HealingError as error:
             raise ClusterError(
                 error.what, on=error.on or f"keyspace {policy.keyspace}", remains=error.remains, next=error.next
             ) from error
 
-    def _read(self, session: ClusterSession, policy: Policy, now: datetime) -> tuple[list[Look], list[ServiceHealth]]:
+    def _read(
+        self, session: ClusterSession, policy: Policy, now: datetime
+    ) -> tuple[list[HealthCheck], list[ServiceAssessment]]:
         """Return the looks at the nodes, and what those at services come to."""
-        history = History(session, policy.keyspace, keep_hours=policy.history_hours)
-        of_services = ServiceHistory(session, policy.keyspace, keep_hours=policy.history_hours)
+        history = CheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
+        of_services = ServiceCheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         with self._lock:
             oldest = now - policy.memory
             self._looks = {at: look for at, look in self._looks.items() if at >= oldest}
@@ -110,8 +112,8 @@ class KeptQuestion:
             self._looks |= {look.at: look for look in history.read(since, now)}
             for looks in of_services.read(since, now).values():
                 self._services |= {(look.service, look.at): look for look in looks}
-            by_service: dict[str, list[ServiceLook]] = {}
+            by_service: dict[str, list[ServiceCheck]] = {}
             for _key, look in sorted(self._services.items()):
                 by_service.setdefault(look.service, []).append(look)
-            services = [judge_service(each, policy.gap_minutes) for each in by_service.values()]
+            services = [assess_service(each, policy.gap_minutes) for each in by_service.values()]
             return [look for _at, look in sorted(self._looks.items())], services

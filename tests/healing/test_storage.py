@@ -12,13 +12,13 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.errors import HealingError, NotBegun
-from cassandra_healing.model import Look, NodeId, Observation, Observer, Sign
-from cassandra_healing.operation_model import Act, Deed, Outcome
+from cassandra_healing.errors import HealingError, OperationNotStarted
+from cassandra_healing.model import HealthCheck, NodeId, Observation, ObserverKind, ProbeResult
+from cassandra_healing.operation_model import HealingAction, Operation, OperationOutcome
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage import tables
-from cassandra_healing.storage.check_history import History
+from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
 
 N1, N2, N3 = (NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
@@ -29,7 +29,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def decision(node: NodeId = N3, act: Act = Act.REPLACE) -> Decision:
+def decision(node: NodeId = N3, act: HealingAction = HealingAction.REPLACE) -> Decision:
     return Decision(
         act=act,
         rule=Rule.REPLACE,
@@ -65,7 +65,7 @@ def test_before_anything_is_written_there_is_no_journal_and_nothing_forbids(
     assert not journal.exists()
     record = journal.record(now())
     assert (record.stopped, record.skips, record.deeds, record.is_readable) == (None, {}, (), True)
-    assert not tables.exist(asked, keyspace_name)
+    assert not tables.tables_exist(asked, keyspace_name)
 
 
 def test_of_many_that_make_the_tables_at_once_all_find_the_same(session: Session, keyspace_name: str) -> None:
@@ -74,7 +74,7 @@ def test_of_many_that_make_the_tables_at_once_all_find_the_same(session: Session
     def make(_number: int) -> None:
         own = ClusterSession(session, timeout_seconds=30)
         barrier.wait()
-        tables.make(own, keyspace_name)
+        tables.create_tables(own, keyspace_name)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(make, range(4)))
@@ -87,14 +87,14 @@ def test_a_deed_is_under_way_until_it_ends(journal: Journal) -> None:
     deed = journal.begin(decision(), POLICY, now())
     journal.step(deed, "fence", "fence 10.0.0.3")
     (found,) = journal.record(now()).deeds
-    assert (found.id, found.act, found.node, found.outcome) == (deed.id, Act.REPLACE, N3, None)
-    with pytest.raises(NotBegun, match=r"a replace of 10\.0\.0\.3 is under way"):
-        journal.begin(decision(N2, Act.RESTART), POLICY, now())
-    journal.end(deed, Outcome.DONE, "it is up")
+    assert (found.id, found.act, found.node, found.outcome) == (deed.id, HealingAction.REPLACE, N3, None)
+    with pytest.raises(OperationNotStarted, match=r"a replace of 10\.0\.0\.3 is under way"):
+        journal.begin(decision(N2, HealingAction.RESTART), POLICY, now())
+    journal.end(deed, OperationOutcome.DONE, "it is up")
     record = journal.record(now())
     assert record.under_way is None
-    assert [each.outcome for each in record.deeds] == [Outcome.DONE]
-    assert journal.begin(decision(N2, Act.RESTART), POLICY, now()).node == N2
+    assert [each.outcome for each in record.deeds] == [OperationOutcome.DONE]
+    assert journal.begin(decision(N2, HealingAction.RESTART), POLICY, now()).node == N2
     events = [(line.event, line.outcome, line.author) for line in journal.lines(limit=10, now=now())]
     assert events == [("begun", "", "ann"), ("ended", "done", "ann"), ("step", "", "ann"), ("begun", "", "ann")]
 
@@ -106,11 +106,11 @@ def test_of_rivals_one_begins(session: Session, keyspace_name: str) -> None:
     journals[0].make()
     barrier = Barrier(4)
 
-    def begin(journal: Journal) -> Deed | None:
+    def begin(journal: Journal) -> Operation | None:
         barrier.wait()
         try:
             return journal.begin(decision(), POLICY, now())
-        except NotBegun:
+        except OperationNotStarted:
             return None
 
     with ThreadPoolExecutor(4) as pool:
@@ -121,31 +121,31 @@ def test_of_rivals_one_begins(session: Session, keyspace_name: str) -> None:
 
 def test_the_limit_of_the_day_is_counted_from_the_journal(asked: ClusterSession, keyspace_name: str) -> None:
     first = Journal(asked, keyspace_name, author="healer")
-    first.end(first.begin(decision(N2), POLICY, now()), Outcome.FAILED, "it did not come up")
+    first.end(first.begin(decision(N2), POLICY, now()), OperationOutcome.FAILED, "it did not come up")
     later = Journal(asked, keyspace_name, author="healer, after its own restart")
-    with pytest.raises(NotBegun, match="1 replacement"):
+    with pytest.raises(OperationNotStarted, match="1 replacement"):
         later.begin(decision(N3), POLICY, now())
     assert later.begin(decision(N3), POLICY.model_copy(update={"replacements_per_day": 2}), now())
 
 
 def test_a_refused_replacement_is_no_replacement(journal: Journal) -> None:
-    journal.end(journal.begin(decision(), POLICY, now()), Outcome.REFUSED, "not tonight")
+    journal.end(journal.begin(decision(), POLICY, now()), OperationOutcome.REFUSED, "not tonight")
     assert journal.begin(decision(), POLICY, now())
 
 
 def test_a_day_later_the_limit_is_free_again(journal: Journal) -> None:
-    journal.end(journal.begin(decision(N2), POLICY, now()), Outcome.DONE, "")
+    journal.end(journal.begin(decision(N2), POLICY, now()), OperationOutcome.DONE, "")
     assert journal.record(now() + timedelta(hours=23, minutes=59)).replacements(now() + timedelta(hours=23)) == 1
     assert journal.begin(decision(N3), POLICY, now() + timedelta(hours=24, minutes=1))
 
 
 def test_people_outrank_what_was_decided(journal: Journal) -> None:
     journal.skip(N3, "its mainboard is changed", now())
-    with pytest.raises(NotBegun, match="ann said to leave it alone: its mainboard is changed"):
+    with pytest.raises(OperationNotStarted, match="ann said to leave it alone: its mainboard is changed"):
         journal.begin(decision(), POLICY, now())
     journal.unskip(N3, "it is back")
     journal.stop("an upgrade", now())
-    with pytest.raises(NotBegun, match="switched off by ann: an upgrade"):
+    with pytest.raises(OperationNotStarted, match="switched off by ann: an upgrade"):
         journal.begin(decision(), POLICY, now())
     journal.stop("an upgrade, still", now())
     stopped = journal.record(now()).stopped
@@ -172,20 +172,20 @@ def test_a_healer_that_dies_before_its_first_line_leaves_its_deed(
             journal.begin(decision(), POLICY, now())
     under_way = journal.record(now()).under_way
     assert under_way is not None
-    assert (under_way.act, under_way.node) == (Act.REPLACE, N3)
-    with pytest.raises(NotBegun, match="under way"):
+    assert (under_way.act, under_way.node) == (HealingAction.REPLACE, N3)
+    with pytest.raises(OperationNotStarted, match="under way"):
         journal.begin(decision(N2), POLICY, now())
-    journal.end(under_way, Outcome.FAILED, "its healer died")
+    journal.end(under_way, OperationOutcome.FAILED, "its healer died")
     assert journal.record(now()).under_way is None
 
 
 def test_a_healer_that_dies_after_its_last_line_holds_nobody_up(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deed = journal.begin(decision(act=Act.RESTART), POLICY, now())
+    deed = journal.begin(decision(act=HealingAction.RESTART), POLICY, now())
     with monkeypatch.context() as patched:
         patched.setattr(journal._control, "give_back", lambda _deed: None)
-        journal.end(deed, Outcome.DONE, "it is up")
+        journal.end(deed, OperationOutcome.DONE, "it is up")
     assert journal.record(now()).under_way is None
     assert journal.begin(decision(), POLICY, now()).node == N3
 
@@ -200,7 +200,7 @@ def test_a_decision_is_kept_with_its_evidence(journal: Journal) -> None:
 
 def test_looks_come_back_as_they_were(asked: ClusterSession, journal: Journal, keyspace_name: str) -> None:
     journal.make()
-    history = History(asked, keyspace_name, keep_hours=1)
+    history = CheckHistory(asked, keyspace_name, keep_hours=1)
     moment = now().replace(microsecond=0)
     looks = []
     for minute in (-61, -1, 0):
@@ -208,17 +208,17 @@ def test_looks_come_back_as_they_were(asked: ClusterSession, journal: Journal, k
         observations = (
             Observation(
                 node=N3,
-                observer=Observer.GOSSIP,
-                sign=Sign.BAD,
+                observer=ObserverKind.GOSSIP,
+                sign=ProbeResult.BAD,
                 by=N1,
                 detail="still: 9 s",
                 generation=7,
                 heartbeat=50 + minute,
             ),
-            Observation(node=N3, observer=Observer.CQL, sign=Sign.GOOD, detail="4 ms"),
-            Observation(node=N1, observer=Observer.TCP, sign=Sign.NEUTRAL),
+            Observation(node=N3, observer=ObserverKind.CQL, sign=ProbeResult.GOOD, detail="4 ms"),
+            Observation(node=N1, observer=ObserverKind.TCP, sign=ProbeResult.NEUTRAL),
         )
-        looks.append(Look(at=at, observations=observations))
+        looks.append(HealthCheck(at=at, observations=observations))
         history.write(looks[-1])
     found = history.read(moment - timedelta(minutes=90), moment)
     assert [look.at for look in found] == [look.at for look in looks]

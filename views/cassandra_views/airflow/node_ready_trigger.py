@@ -9,16 +9,16 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from cassandra_healing.probes.readiness import find_trouble
+from cassandra_healing.probes.readiness import find_unready_reason
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
-from cassandra_views.healing import connect_of
+from cassandra_views.healing import node_connector
 from cassandra_views.model.errors import ViewsError
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 
-class NormalTrigger(BaseTrigger):
+class NodeReadyTrigger(BaseTrigger):
     """Fires when a node is up and in its place, or after a time; only reads.
 
     Args:
@@ -43,14 +43,14 @@ class NormalTrigger(BaseTrigger):
         told = ""
         try:
             access = access_of(await ViewsHook.aget_connection(self.deployment.conn_id))
-            connect = connect_of(await asyncio.to_thread(self.deployment.reached, access))
-            while trouble := await asyncio.to_thread(find_trouble, self.address, connect):
+            connect = node_connector(await asyncio.to_thread(self.deployment.reached, access))
+            while trouble := await asyncio.to_thread(find_unready_reason, self.address, connect):
                 if trouble != told:
                     told = trouble
                     self.log.info("%s: %s", self.address, trouble)
                 if time.monotonic() - begun >= self.timeout_seconds:
                     break
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         except ViewsError as error:
             trouble = str(error)
         yield TriggerEvent({"trouble": trouble})  # type: ignore[no-untyped-call]
