@@ -51,11 +51,11 @@ def replace_one(ground: Ground, name: str, *, grace_seconds: float, tell: Tell) 
     """Kill a node whose data is gone, too; wait until it is replaced."""
     ground.configure(
         f"health_{name}",
-        look_seconds=LOOK_SECONDS,
+        check_seconds=LOOK_SECONDS,
         still_seconds=Policy().still_seconds,
         timeout_seconds=Policy().timeout_seconds,
         slow_seconds=Policy().slow_seconds,
-        grace_looks=Policy().grace_looks if grace_seconds >= GRACE_SECONDS else 2,
+        grace_checks=Policy().grace_checks if grace_seconds >= GRACE_SECONDS else 2,
         grace_minutes=grace_seconds / 60,
     )
     ledger = ground.ledger
@@ -66,10 +66,12 @@ def replace_one(ground: Ground, name: str, *, grace_seconds: float, tell: Tell) 
         tell(f"{name} is killed, and its data is gone")
         killed = datetime.now(UTC)
         ground.lose(name)
-        healing.wait_until(lambda: any(each[2] for each in ground.deeds()), 600)
+        healing.wait_until(lambda: any(each[2] for each in ground.operations()), 600)
         lines = ground.lines()
-    if ground.deeds() != [("replace", name, "done")]:
-        raise HealingError(f"{ground.deeds()} was done", on=name, next=f"See what the healer said: {healing.said()}")
+    if ground.operations() != [("replace", name, "done")]:
+        raise HealingError(
+            f"{ground.operations()} was done", on=name, next=f"See what the healer said: {healing.said()}"
+        )
     after = {
         **{line.event: (line.at - killed).total_seconds() for line in lines},
         **{line.rule: (line.at - killed).total_seconds() for line in lines if _is_end_of_step(line)},
@@ -164,15 +166,15 @@ def measure_watching(ground: Ground, tell: Tell) -> Section:
         [*command, *ground.addresses.values()], capture_output=True, text=True, cwd=ROOT, timeout=120, check=True
     )
     found = json.loads(done.stdout)
-    queries = found["queries_per_look"] / found["look_seconds"]
-    cpu = found["cpu_seconds_per_look"] / found["look_seconds"]
+    queries = found["queries_per_look"] / found["check_seconds"]
+    cpu = found["cpu_seconds_per_look"] / found["check_seconds"]
     return Section(
         title="Watching",
         figures=(
             Figure(
                 name="watching three nodes: queries a second",
                 measured=f"{queries:.1f}",
-                reference=f"a look each {found['look_seconds']:.0f} s",
+                reference=f"a look each {found['check_seconds']:.0f} s",
                 target=f"<= {MOST_QUERIES:.0f}",
                 verdict=judged(queries <= MOST_QUERIES),
             ),

@@ -165,16 +165,16 @@ class Case(Strict):
         wrong = max((begin for begin in self.clock if begin <= minute), default=None)
         return self.start + timedelta(minutes=minute + (self.clock[wrong] if wrong is not None else 0))
 
-    def looks(self) -> Iterator[tuple[int, HealthCheck]]:
+    def checks(self) -> Iterator[tuple[int, HealthCheck]]:
         """Yield each minute at which somebody looks, and what is seen."""
         for minute in range(self.length):
             if not any(each.holds(minute) for each in self.nobody_looks):
-                yield minute, self._look(minute)
+                yield minute, self._check(minute)
 
-    def _look(self, minute: int) -> HealthCheck:
+    def _check(self, minute: int) -> HealthCheck:
         at = self.at(minute)
         members = [name for name in self.nodes if self.fate(name, minute) is not Fate.AWAY]
-        observations = [each for name in members for each in self._signs(name, members, minute)]
+        observations = [each for name in members for each in self._results(name, members, minute)]
         nodes = tuple(
             RingMember(
                 id=self.node(name),
@@ -206,38 +206,38 @@ class Case(Strict):
     def _answers(self, name: str, minute: int) -> bool:
         return self.fate(name, minute) in _ANSWERING
 
-    def _signs(self, name: str, members: list[str], minute: int) -> Iterator[Observation]:
+    def _results(self, name: str, members: list[str], minute: int) -> Iterator[Observation]:
         node, fate = self.node(name), self.fate(name, minute)
         doubting = True
         for peer in members:
             if peer == name:
                 continue
             # A peer tells us what it hears only where it answers us.
-            sign = _HEARD[fate] if self._answers(peer, minute) else ProbeResult.NEUTRAL
-            if fate is Fate.DOUBTED and doubting and sign is ProbeResult.GOOD:
-                sign, doubting = ProbeResult.BAD, False
-            yield Observation(node=node, observer=ObserverKind.GOSSIP, sign=sign, by=self.node(peer))
-        yield Observation(node=node, observer=ObserverKind.CQL, sign=_ASKED[fate])
-        yield Observation(node=node, observer=ObserverKind.TCP, sign=_CONNECTED[fate])
+            result = _HEARD[fate] if self._answers(peer, minute) else ProbeResult.NEUTRAL
+            if fate is Fate.DOUBTED and doubting and result is ProbeResult.GOOD:
+                result, doubting = ProbeResult.BAD, False
+            yield Observation(node=node, observer=ObserverKind.GOSSIP, result=result, by=self.node(peer))
+        yield Observation(node=node, observer=ObserverKind.CQL, result=_ASKED[fate])
+        yield Observation(node=node, observer=ObserverKind.TCP, result=_CONNECTED[fate])
         machine = {Fate.GONE: ProbeResult.GONE, Fate.DEAD: ProbeResult.BAD, Fate.STOPPED: ProbeResult.BAD}.get(
             fate, ProbeResult.NEUTRAL
         )
         yield Observation(
             node=node,
             observer=ObserverKind.MACHINE,
-            sign=machine,
+            result=machine,
             disk_used_share=0.99 if fate is Fate.FULL else None,
         )
 
-    def record(self, minute: int) -> JournalState:
+    def read_state(self, minute: int) -> JournalState:
         """Return what the journal says at a minute."""
         if any(each.holds(minute) for each in self.journal_away):
             return JournalState(is_readable=False)
-        deeds = []
+        operations = []
         for number, each in enumerate(self.journal):
             if each.begun <= minute:
                 is_ended = each.ended is not None and each.ended <= minute
-                deeds.append(
+                operations.append(
                     Operation(
                         id=uuid.UUID(int=number),
                         act=each.act,
@@ -254,7 +254,7 @@ class Case(Strict):
         return JournalState(
             stopped=next((word(each) for each in self.stop if each.holds(minute)), None),
             skips={self.node(each.node).host_id: word(each) for each in self.skip if each.holds(minute)},
-            deeds=tuple(deeds),
+            operations=tuple(operations),
         )
 
 

@@ -119,7 +119,7 @@ class Case(Strict):
                 break
         return fate
 
-    def looks(self) -> Iterator[tuple[int, list[ServiceCheck]]]:
+    def checks(self) -> Iterator[tuple[int, list[ServiceCheck]]]:
         for minute in range(self.length):
             if any(each.holds(minute) for each in self.nobody_looks):
                 continue
@@ -129,18 +129,18 @@ class Case(Strict):
                 found.append(ServiceCheck(service=name, at=self.at(minute), work=work, machine=machine, seen=("seen",)))
             yield minute, found
 
-    def record(self, name: str, minute: int) -> JournalState:
+    def read_state(self, name: str, minute: int) -> JournalState:
         if any(each.holds(minute) for each in self.journal_away):
             return JournalState(is_readable=False)
 
         def word(said: Said) -> OperatorNote:
             return OperatorNote(by="ann", why=said.why, at=self.at(said.begin))
 
-        deeds = []
+        operations = []
         for number, each in enumerate(self.journal):
             if each.service == name and each.begun <= minute:
                 is_ended = each.ended is not None and each.ended <= minute
-                deeds.append(
+                operations.append(
                     Operation(
                         id=uuid.UUID(int=number),
                         act=each.act,
@@ -153,7 +153,7 @@ class Case(Strict):
         return JournalState(
             stopped=next((word(each) for each in self.stop if each.holds(minute)), None),
             skips={service_id(each.node).host_id: word(each) for each in self.skip if each.holds(minute)},
-            deeds=tuple(deeds),
+            operations=tuple(operations),
         )
 
     def is_cluster_well(self, minute: int) -> bool:

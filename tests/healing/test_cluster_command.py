@@ -71,17 +71,17 @@ def test_everything_is_told_to_programs(views: Views, server: Server) -> None:
     assert (found["format_version"], found["cut_off"], found["stopped"], found["notes"]) == (1, None, None, [])
     (node,) = found["nodes"]
     assert (node["address"], node["verdict"], node["status"]) == (server.contact_points[0], "up", "NORMAL")
-    assert {each["observer"]: each["sign"] for each in node["observations"]} == {"cql": "good", "tcp": "neutral"}
+    assert {each["observer"]: each["result"] for each in node["observations"]} == {"cql": "good", "tcp": "neutral"}
     assert (found["decision"]["act"], found["decision"]["rule"]) == ("wait", "well")
 
 
 def test_looks_that_are_kept_are_gone_on_from(views: Views, health: str, session: Session) -> None:
     views("--keep")
     views("--keep")
-    assert len(session.execute(f"SELECT at FROM {health}.looks").all()) == 2
+    assert len(session.execute(f"SELECT at FROM {health}.checks").all()) == 2
     found = json.loads(views("--format", "json"))
-    assert found["nodes"][0]["looks"] == 3
-    assert len(session.execute(f"SELECT at FROM {health}.looks").all()) == 2
+    assert found["nodes"][0]["checks"] == 3
+    assert len(session.execute(f"SELECT at FROM {health}.checks").all()) == 2
     assert json.loads(views("history", "--format", "json"))["journal"] == [], "nothing was decided"
 
 
@@ -106,10 +106,10 @@ def test_healing_a_cluster_that_is_well_does_nothing_and_keeps_its_look(
     views: Views, health: str, session: Session
 ) -> None:
     assert views("heal", "--detailed-exitcode").splitlines()[-1] == "wait: the one node is up."
-    assert len(session.execute(f"SELECT at FROM {health}.looks").all()) == 1
+    assert len(session.execute(f"SELECT at FROM {health}.checks").all()) == 1
     assert json.loads(views("history", "--format", "json"))["journal"] == []
     told = json.loads(views("heal", "--format", "json"))
-    assert (told["decision"]["rule"], told["deed"]) == ("well", None)
+    assert (told["decision"]["rule"], told["operation"]) == ("well", None)
 
 
 def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, server: Server, health: str) -> None:
@@ -120,11 +120,13 @@ def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, ser
     )
     with connect(server.contact_points, server.port) as cluster:
         journal = Journal(ClusterSession(cluster.connect(), timeout_seconds=10), health, author="airflow")
-        deed = journal.begin(decision, Policy(), datetime.now(UTC))
+        operation = journal.begin(decision, Policy(), datetime.now(UTC))
     told = views("--detailed-exitcode", code=2)
-    assert f"Deed: {str(deed.id)[:8]}, replace of {node}: its next step is plan." in told
+    assert f"Operation: {str(operation.id)[:8]}, replace of {node}: its next step is plan." in told
     assert "that one is not under way" in views("refuse", "ffffffff-1", "--reason", "no", code=1)
-    assert views("refuse", str(deed.id)[:6], "--reason", "we move it").startswith(f"The replace of {node} is refused")
+    assert views("refuse", str(operation.id)[:6], "--reason", "we move it").startswith(
+        f"The replace of {node} is refused"
+    )
     assert "waits" not in views("heal"), "all is well, so what was under way ends"
     lines = json.loads(views("history", "--format", "json"))["journal"]
     assert [(line["event"], line["outcome"], line["author"]) for line in lines] == [
@@ -168,7 +170,7 @@ def test_services_are_shown_and_healed(views: Views, tmp_path: Path, health: str
         kind = "probe"
         probe_command = ["test", "-e", "{mark}"]
         restart_command = ["touch", "{mark}"]
-        grace_looks = 1
+        grace_checks = 1
         grace_minutes = 0
         """,
         encoding="utf-8",

@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.errors import HealingError
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import HealthState, NodeId
+from cassandra_healing.model import HealthVerdict, NodeId
 from cassandra_healing.operation_model import HealingAction, JournalState, OperationOutcome
 from cassandra_healing.operations.service_executor import execute_service_operation
 from cassandra_healing.policy import Policy
@@ -48,7 +48,7 @@ class Ground:
         self._session = session
         self._keyspace = keyspace
         self.journal = self.opened(session)
-        self.journal.make()
+        self.journal.create_tables()
 
     def opened(self, session: object, author: str = "ann") -> Journal:
         asked = ClusterSession(session, timeout_seconds=10)  # type: ignore[arg-type]
@@ -61,8 +61,8 @@ class Ground:
     def failing(self, failure: Failure, at: int) -> FailingSession:
         return FailingSession(self._session, failure, at)
 
-    def record(self) -> JournalState:
-        return self.journal.record(now())
+    def read_state(self) -> JournalState:
+        return self.journal.read_state(now())
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +108,20 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
     undo(ground.journal)
     prepare(ground.journal)
     command(ground.journal)
-    after = said(ground.record())
+    after = said(ground.read_state())
     for at in range(1, 20):
         undo(ground.journal)
         prepare(ground.journal)
-        before = said(ground.record())
+        before = said(ground.read_state())
         session, remains = ground.failing(failure, at), ""
         try:
             command(ground.opened(session))
-            found = said(ground.record())
+            found = said(ground.read_state())
             assert found == after, "it said that it was done"
         except Killed:
-            found = said(ground.record())
+            found = said(ground.read_state())
         except HealingError as error:
-            found = said(ground.record())
+            found = said(ground.read_state())
             remains = error.remains
         assert found in (before, after)
         if remains == "Nothing was changed":
@@ -131,7 +131,7 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
         if not session.is_over:
             break
         command(ground.journal)
-        assert said(ground.record()) == after, "run again, it is done"
+        assert said(ground.read_state()) == after, "run again, it is done"
     else:
         raise AssertionError("it never ended")
     assert at > 2
@@ -152,23 +152,27 @@ def replacement() -> Decision:
 @pytest.mark.parametrize("is_yes", [True, False])
 @EACH_FAILURE
 def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bool, failure: Failure) -> None:
-    deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
+    operation = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
 
     def answers() -> list[str]:
-        return [line.event for line in ground.journal.lines_of(deed, now()) if line.event in ("approved", "refused")]
+        return [
+            line.event
+            for line in ground.journal.operation_entries(operation, now())
+            if line.event in ("approved", "refused")
+        ]
 
     session, remains = ground.failing(failure, 1), ""
     try:
-        ground.opened(session).word(deed, is_yes=is_yes, why="because")
+        ground.opened(session).write_answer(operation, is_yes=is_yes, why="because")
     except Killed:
         pass
     except HealingError as error:
         remains = error.remains
     assert session.is_over
     assert remains != "Nothing was changed" or answers() == []
-    ground.journal.word(deed, is_yes=is_yes, why="because")
+    ground.journal.write_answer(operation, is_yes=is_yes, why="because")
     assert set(answers()) == {"approved" if is_yes else "refused"}
-    ground.journal.end(deed, OperationOutcome.REFUSED, "-")
+    ground.journal.end(operation, OperationOutcome.REFUSED, "-")
 
 
 @EACH_FAILURE
@@ -185,12 +189,12 @@ def test_a_deed_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Fa
             )
         if not session.is_over:
             break
-        left = ground.record().under_way
+        left = ground.read_state().under_way
         if left is not None:
             ground.journal.end(left, OperationOutcome.WITHDRAWN, "who began it died")
-        deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
-        ground.journal.end(deed, OperationOutcome.DONE, "it is up")
-        assert ground.record().under_way is None
+        operation = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
+        ground.journal.end(operation, OperationOutcome.DONE, "it is up")
+        assert ground.read_state().under_way is None
     assert at > 3
 
 
@@ -218,8 +222,8 @@ def test_a_refused_service_is_refused_whole_or_not_at_all(ground: Ground, feed: 
         session = ground.failing(failure, at)
         with suppress(Killed, HealingError):
             ground.services(session).refuse(restart(feed), "ann said no")
-        deeds = ground.services().record(feed, now()).deeds
-        assert all(deed.outcome is OperationOutcome.REFUSED for deed in deeds), (
+        operations = ground.services().read_state(feed, now()).operations
+        assert all(operation.outcome is OperationOutcome.REFUSED for operation in operations), (
             "a refused restart is never carried out later"
         )
         if not session.is_over:
@@ -241,7 +245,7 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
                     "restart_command": ["sh", "-c", f"echo once >> {mark}"],
                     "restarts_per_day": 99,
                     "command_seconds": 1,
-                    "grace_looks": 1,
+                    "grace_checks": 1,
                     "grace_minutes": 0.01,
                     "back_minutes": 0.01,
                     "page_minutes": 10_000,
@@ -255,13 +259,13 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
         at = now() + ahead
         since = at - timedelta(minutes=2)
         health = ServiceAssessment(
-            service=feed, at=at, verdict=HealthState.DOWN, since=since, looks=9, trouble_since=since
+            service=feed, at=at, verdict=HealthVerdict.DOWN, since=since, checks=9, trouble_since=since
         )
         case = ServiceRuleContext(
             health=health,
             others={feed: health},
             is_cluster_well=True,
-            record=journal.record(feed, at),
+            journal_state=journal.read_state(feed, at),
             policies=policy.services,
             mode=Mode.AUTOMATIC,
         )
@@ -279,7 +283,7 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
             break
         ahead += timedelta(minutes=3)  # its command's time is over
         heal(ground.services(), ahead)
-        record = ground.services().record(feed, now() + ahead)
+        record = ground.services().read_state(feed, now() + ahead)
         assert record.under_way is None
         assert record.last(HealingAction.RESTART, service_id(feed), now() - timedelta(minutes=1)) is not None
         assert len(mark.read_text().splitlines()) > done

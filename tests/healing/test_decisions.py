@@ -19,11 +19,11 @@ CASES = load()
 
 @pytest.mark.parametrize("case", [case for _id, case in CASES], ids=[name for name, _case in CASES])
 def test_case(case: Case) -> None:
-    looks: list[HealthCheck] = []
+    checks: list[HealthCheck] = []
     found: list[Now] = []
-    for minute, look in case.looks():
-        looks.append(look)
-        decision = decide(assess(looks, case.policy), case.record(minute), case.policy)
+    for minute, check in case.checks():
+        checks.append(check)
+        decision = decide(assess(checks, case.policy), case.read_state(minute), case.policy)
         assert decision.what
         assert decision.remains
         assert decision.next
@@ -49,10 +49,10 @@ def test_names_tell_cases_apart() -> None:
 def test_the_mode_is_what_the_policy_says_and_asks_by_default() -> None:
     case = next(case for _id, case in CASES if case.decisions[-1].act is HealingAction.REPLACE)
     assert type(case.policy)().mode is Mode.APPROVE
-    looks = [look for _minute, look in case.looks()]
+    checks = [check for _minute, check in case.checks()]
     for mode in Mode:
         policy = case.policy.model_copy(update={"mode": mode})
-        decision = decide(assess(looks, policy), case.record(case.length - 1), policy)
+        decision = decide(assess(checks, policy), case.read_state(case.length - 1), policy)
         assert (decision.act, decision.mode) == (HealingAction.REPLACE, mode)
 
 

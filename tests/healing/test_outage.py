@@ -48,27 +48,27 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
     begin = datetime.now(UTC)
     calls: dict[int, list[str]] = {}
     with connect(ways.contact_points, server.port) as cluster, cluster.connect() as proxied:
-        watcher = ClusterMonitor(
+        monitor = ClusterMonitor(
             ClusterSession(proxied, timeout_seconds=policy.timeout_seconds),
             policy,
             author="a test",
-            is_kept=True,
+            is_recording=True,
             clock=lambda: begin + timedelta(minutes=minute),
         )
-        bell = AlertSchedule()
+        schedule = AlertSchedule()
         try:
-            watcher.journal.make()
-            assert watcher.look().decision.is_well
+            monitor.journal.create_tables()
+            assert monitor.check().decision.is_well
             ways.cut(server.contact_points[0])
             for minute in range(1, PAGE_MINUTES + 3):
-                report = watcher.look()
-                assert (report.decision.rule, report.judgement.nodes[0].verdict) == (Rule.CUT_OFF, "unseen")
+                report = monitor.check()
+                assert (report.decision.rule, report.assessment.nodes[0].verdict) == (Rule.CUT_OFF, "unseen")
                 assert report.decision.act is (HealingAction.PAGE if minute > PAGE_MINUTES else HealingAction.WAIT)
                 assert report.notes, "the journal is away"
-                calls[minute] = [each.text for each in bell.rings(report, 60.0 * minute) if each.is_page]
+                calls[minute] = [each.text for each in schedule.due(report, 60.0 * minute) if each.is_page]
             ways.mend(server.contact_points[0])
         finally:
-            watcher.close()
+            monitor.close()
             session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=60)
     told = calls.pop(PAGE_MINUTES + 1)
     assert [each.partition(":")[0] for each in told] == ["page 127.0.77.1", "page feed"]

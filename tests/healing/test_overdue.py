@@ -55,9 +55,9 @@ def troubled(draw: st.DrawFn) -> Case:
         policy=Policy(
             mode=draw(st.sampled_from(list(Mode))),
             page_minutes=PAGE_MINUTES,
-            grace_looks=draw(st.sampled_from([1, 100])),
+            grace_checks=draw(st.sampled_from([1, 100])),
             grace_minutes=draw(st.sampled_from([0.5, 100.0])),
-            settle_looks=2,
+            settle_checks=2,
             restart=draw(st.booleans()),
         ),
         journal=tuple(draw(st.lists(done, **few))),
@@ -76,15 +76,15 @@ def troubled(draw: st.DrawFn) -> Case:
 @settings(max_examples=80)
 @given(troubled())
 def test_a_person_is_called_after_page_minutes_in_every_state_that_is_not_well(case: Case) -> None:
-    looks: list[HealthCheck] = [look for _minute, look in case.looks()]
-    judgement = assess(looks, case.policy)
-    decision = decide(judgement, case.record(case.length - 1), case.policy)
+    checks: list[HealthCheck] = [check for _minute, check in case.checks()]
+    assessment = assess(checks, case.policy)
+    decision = decide(assessment, case.read_state(case.length - 1), case.policy)
     # A clock that was set back makes the wait longer, never endless; here its minutes are missing from it.
     if not any(wrong < 0 for wrong in case.clock.values()):
         is_done = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
         assert decision.act is HealingAction.PAGE or is_done, decision
-    assert judgement.trouble_since is not None
-    if judgement.cut_off is not None or case.stop or case.journal_away:
+    assert assessment.trouble_since is not None
+    if assessment.cut_off is not None or case.stop or case.journal_away:
         assert decision.act not in (HealingAction.RESTART, HealingAction.REPLACE), "calling is all that is done"
     assert decision.on or decision.act is not HealingAction.PAGE
 
@@ -128,24 +128,24 @@ def test_a_person_is_called_to_a_service_after_its_page_minutes(
     case = service_cases.Case.model_validate(
         {
             "name": "any",
-            "policy": {"page_minutes": PAGE_MINUTES, "grace_looks": grace, "needs": ["cluster"]},
+            "policy": {"page_minutes": PAGE_MINUTES, "grace_checks": grace, "needs": ["cluster"]},
             "fates": {"w1": "up 1, " + ", ".join(f"{fate} 1" for fate in fates), "spark": f"{others} 1"},
             "minutes": 1 + len(fates),
             "decisions": (),
             **more,
         }
     )
-    looks: dict[str, list[ServiceCheck]] = {name: [] for name in case.services}
-    for _minute, seen in case.looks():
+    checks: dict[str, list[ServiceCheck]] = {name: [] for name in case.services}
+    for _minute, seen in case.checks():
         for each in seen:
-            looks[each.service].append(each)
-    found = {name: assess_service(each, 3) for name, each in looks.items()}
+            checks[each.service].append(each)
+    found = {name: assess_service(each, 3) for name, each in checks.items()}
     decision = decide_service(
         ServiceRuleContext(
             health=found["w1"],
             others=found,
             is_cluster_well=is_cluster_well,
-            record=case.record("w1", case.length - 1),
+            journal_state=case.read_state("w1", case.length - 1),
             policies=case.policies(),
             mode=mode,
         )
@@ -158,10 +158,10 @@ def test_a_person_is_called_to_a_service_after_its_page_minutes(
 def test_nobody_is_called_while_all_is_well_or_a_node_joins(fate: Fate) -> None:
     fates = {"n3": f"{fate} 20"} if fate is not Fate.SLOW else {name: "slow 20" for name in _NODES}
     case = Case(name="well", fates=fates, minutes=20, policy=Policy(page_minutes=5), decisions=())
-    looks = [look for _minute, look in case.looks()]
-    judgement = assess(looks, case.policy)
-    assert judgement.trouble_since is None
-    assert decide(judgement, case.record(19), case.policy).act is HealingAction.WAIT
+    checks = [check for _minute, check in case.checks()]
+    assessment = assess(checks, case.policy)
+    assert assessment.trouble_since is None
+    assert decide(assessment, case.read_state(19), case.policy).act is HealingAction.WAIT
 
 
 def test_one_alert_is_raised_for_one_trouble() -> None:

@@ -31,8 +31,10 @@ def row(node: NodeId, heartbeat: int, generation: int = 100, status: str = "NORM
 def hear(heard: HeartbeatTracker, seconds: float, **told: Row) -> dict[str, ProbeResult]:
     """Let peers tell of n3; return their signs."""
     peers = {"n1": N1, "n2": N2}
-    found = heard.hear(START + timedelta(seconds=seconds), {peers[name]: [each] for name, each in told.items()}, [N3])
-    return {f"n{each.by.address[-1]}": each.sign for each in found if each.by}
+    found = heard.observe(
+        START + timedelta(seconds=seconds), {peers[name]: [each] for name, each in told.items()}, [N3]
+    )
+    return {f"n{each.by.address[-1]}": each.result for each in found if each.by}
 
 
 def test_the_first_look_says_nothing_and_a_growing_heartbeat_is_good() -> None:
@@ -68,7 +70,7 @@ def test_a_restarted_node_begins_with_a_small_heartbeat_of_a_newer_generation() 
 
 def test_what_another_process_heard_is_gone_on_from() -> None:
     first = HeartbeatTracker(still_seconds=8)
-    found = first.hear(START, {N1: [row(N3, 50)]}, [N3])
+    found = first.observe(START, {N1: [row(N3, 50)]}, [N3])
     second = HeartbeatTracker(still_seconds=8)
     second.restore([HealthCheck(at=START, observations=tuple(found))])
     assert hear(second, 10, n1=row(N3, 50)) == {"n1": ProbeResult.BAD}
@@ -77,8 +79,8 @@ def test_what_another_process_heard_is_gone_on_from() -> None:
 
 def test_a_peer_says_nothing_of_itself_or_of_whom_it_does_not_know() -> None:
     heard = HeartbeatTracker(still_seconds=8)
-    found = heard.hear(START, {N3: [row(N3, 50)], N1: []}, [N3])
-    assert [(each.by, each.sign) for each in found] == [(N1, ProbeResult.NEUTRAL)]
+    found = heard.observe(START, {N3: [row(N3, 50)], N1: []}, [N3])
+    assert [(each.by, each.result) for each in found] == [(N1, ProbeResult.NEUTRAL)]
 
 
 def test_a_move_that_one_peer_saw_outweighs_the_others() -> None:
@@ -111,7 +113,7 @@ def test_seeds_are_told_by_the_addresses_and_names_that_peers_use(text: str, see
 
 
 @pytest.mark.parametrize(
-    ("command", "sign", "disk"),
+    ("command", "result", "disk"),
     [
         (["echo", "running"], ProbeResult.NEUTRAL, None),
         (["echo", "stopped"], ProbeResult.BAD, None),
@@ -124,14 +126,14 @@ def test_seeds_are_told_by_the_addresses_and_names_that_peers_use(text: str, see
         (["/no/such/command"], ProbeResult.NEUTRAL, None),
     ],
 )
-def test_the_command_of_a_machine(command: list[str], sign: ProbeResult, disk: float | None) -> None:
-    found = machine.ask(N3, command)
-    assert (found.sign, found.disk_used_share) == (sign, disk)
+def test_the_command_of_a_machine(command: list[str], result: ProbeResult, disk: float | None) -> None:
+    found = machine.probe(N3, command)
+    assert (found.result, found.disk_used_share) == (result, disk)
     assert found.detail
 
 
 def test_the_command_is_told_which_node() -> None:
-    found = machine.ask(N3, ["echo", "running", "{address}", "{host_id}"])
+    found = machine.probe(N3, ["echo", "running", "{address}", "{host_id}"])
     assert found.detail == f"running 10.0.0.3 {N3.host_id}"
 
 
@@ -146,4 +148,4 @@ def test_a_port_that_takes_connections_proves_nothing_and_one_that_does_not_is_b
 
 
 def _seen(observation: Observation) -> tuple[ProbeResult, str]:
-    return observation.sign, observation.detail
+    return observation.result, observation.detail

@@ -23,20 +23,20 @@ CASES = load()
 @pytest.mark.parametrize("case", [case for _id, case in CASES], ids=[name for name, _case in CASES])
 def test_case(case: Case) -> None:
     policies = case.policies()
-    looks: dict[str, list[ServiceCheck]] = defaultdict(list)
+    checks: dict[str, list[ServiceCheck]] = defaultdict(list)
     found: list[Now] = []
     last: dict[str, tuple[HealingAction, ServiceRule]] = {}
-    for minute, seen in case.looks():
-        for look in seen:
-            looks[look.service].append(look)
-        others = {name: assess_service(each, 3) for name, each in looks.items()}
+    for minute, seen in case.checks():
+        for check in seen:
+            checks[check.service].append(check)
+        others = {name: assess_service(each, 3) for name, each in checks.items()}
         for name, health in others.items():
             decision = decide_service(
                 ServiceRuleContext(
                     health=health,
                     others=others,
                     is_cluster_well=case.is_cluster_well(minute),
-                    record=case.record(name, minute),
+                    journal_state=case.read_state(name, minute),
                     policies=policies,
                     mode=MODE,
                 )

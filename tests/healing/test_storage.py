@@ -63,8 +63,8 @@ def test_before_anything_is_written_there_is_no_journal_and_nothing_forbids(
     asked: ClusterSession, journal: Journal, keyspace_name: str
 ) -> None:
     assert not journal.exists()
-    record = journal.record(now())
-    assert (record.stopped, record.skips, record.deeds, record.is_readable) == (None, {}, (), True)
+    record = journal.read_state(now())
+    assert (record.stopped, record.skips, record.operations, record.is_readable) == (None, {}, (), True)
     assert not tables.tables_exist(asked, keyspace_name)
 
 
@@ -80,22 +80,22 @@ def test_of_many_that_make_the_tables_at_once_all_find_the_same(session: Session
         list(pool.map(make, range(4)))
     journal = Journal(ClusterSession(session, timeout_seconds=10), keyspace_name, author="ann")
     journal.stop("a test", now())
-    assert journal.record(now()).stopped is not None
+    assert journal.read_state(now()).stopped is not None
 
 
 def test_a_deed_is_under_way_until_it_ends(journal: Journal) -> None:
-    deed = journal.begin(decision(), POLICY, now())
-    journal.step(deed, "fence", "fence 10.0.0.3")
-    (found,) = journal.record(now()).deeds
-    assert (found.id, found.act, found.node, found.outcome) == (deed.id, HealingAction.REPLACE, N3, None)
+    operation = journal.begin(decision(), POLICY, now())
+    journal.step(operation, "fence", "fence 10.0.0.3")
+    (found,) = journal.read_state(now()).operations
+    assert (found.id, found.act, found.node, found.outcome) == (operation.id, HealingAction.REPLACE, N3, None)
     with pytest.raises(OperationNotStarted, match=r"a replace of 10\.0\.0\.3 is under way"):
         journal.begin(decision(N2, HealingAction.RESTART), POLICY, now())
-    journal.end(deed, OperationOutcome.DONE, "it is up")
-    record = journal.record(now())
+    journal.end(operation, OperationOutcome.DONE, "it is up")
+    record = journal.read_state(now())
     assert record.under_way is None
-    assert [each.outcome for each in record.deeds] == [OperationOutcome.DONE]
+    assert [each.outcome for each in record.operations] == [OperationOutcome.DONE]
     assert journal.begin(decision(N2, HealingAction.RESTART), POLICY, now()).node == N2
-    events = [(line.event, line.outcome, line.author) for line in journal.lines(limit=10, now=now())]
+    events = [(line.event, line.outcome, line.author) for line in journal.entries(limit=10, now=now())]
     assert events == [("begun", "", "ann"), ("ended", "done", "ann"), ("step", "", "ann"), ("begun", "", "ann")]
 
 
@@ -103,7 +103,7 @@ def test_of_rivals_one_begins(session: Session, keyspace_name: str) -> None:
     journals = [
         Journal(ClusterSession(session, timeout_seconds=10), keyspace_name, author=f"healer {n}") for n in range(4)
     ]
-    journals[0].make()
+    journals[0].create_tables()
     barrier = Barrier(4)
 
     def begin(journal: Journal) -> Operation | None:
@@ -114,9 +114,9 @@ def test_of_rivals_one_begins(session: Session, keyspace_name: str) -> None:
             return None
 
     with ThreadPoolExecutor(4) as pool:
-        begun = [deed for deed in pool.map(begin, journals) if deed is not None]
+        begun = [operation for operation in pool.map(begin, journals) if operation is not None]
     assert len(begun) == 1
-    assert [deed.id for deed in journals[0].record(now()).deeds] == [begun[0].id]
+    assert [operation.id for operation in journals[0].read_state(now()).operations] == [begun[0].id]
 
 
 def test_the_limit_of_the_day_is_counted_from_the_journal(asked: ClusterSession, keyspace_name: str) -> None:
@@ -135,7 +135,7 @@ def test_a_refused_replacement_is_no_replacement(journal: Journal) -> None:
 
 def test_a_day_later_the_limit_is_free_again(journal: Journal) -> None:
     journal.end(journal.begin(decision(N2), POLICY, now()), OperationOutcome.DONE, "")
-    assert journal.record(now() + timedelta(hours=23, minutes=59)).replacements(now() + timedelta(hours=23)) == 1
+    assert journal.read_state(now() + timedelta(hours=23, minutes=59)).replacements(now() + timedelta(hours=23)) == 1
     assert journal.begin(decision(N3), POLICY, now() + timedelta(hours=24, minutes=1))
 
 
@@ -148,7 +148,7 @@ def test_people_outrank_what_was_decided(journal: Journal) -> None:
     with pytest.raises(OperationNotStarted, match="switched off by ann: an upgrade"):
         journal.begin(decision(), POLICY, now())
     journal.stop("an upgrade, still", now())
-    stopped = journal.record(now()).stopped
+    stopped = journal.read_state(now()).stopped
     assert stopped is not None
     assert stopped.why == "an upgrade, still"
     journal.go("it is done")
@@ -165,66 +165,66 @@ def test_a_healer_that_dies_before_its_first_line_leaves_its_deed(
     def die(*_args: object, **_options: object) -> None:
         raise Killed
 
-    journal.make()
+    journal.create_tables()
     with monkeypatch.context() as patched:
         patched.setattr(journal, "_write", die)
         with pytest.raises(Killed):
             journal.begin(decision(), POLICY, now())
-    under_way = journal.record(now()).under_way
+    under_way = journal.read_state(now()).under_way
     assert under_way is not None
     assert (under_way.act, under_way.node) == (HealingAction.REPLACE, N3)
     with pytest.raises(OperationNotStarted, match="under way"):
         journal.begin(decision(N2), POLICY, now())
     journal.end(under_way, OperationOutcome.FAILED, "its healer died")
-    assert journal.record(now()).under_way is None
+    assert journal.read_state(now()).under_way is None
 
 
 def test_a_healer_that_dies_after_its_last_line_holds_nobody_up(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deed = journal.begin(decision(act=HealingAction.RESTART), POLICY, now())
+    operation = journal.begin(decision(act=HealingAction.RESTART), POLICY, now())
     with monkeypatch.context() as patched:
         patched.setattr(journal._control, "give_back", lambda _deed: None)
-        journal.end(deed, OperationOutcome.DONE, "it is up")
-    assert journal.record(now()).under_way is None
+        journal.end(operation, OperationOutcome.DONE, "it is up")
+    assert journal.read_state(now()).under_way is None
     assert journal.begin(decision(), POLICY, now()).node == N3
 
 
 def test_a_decision_is_kept_with_its_evidence(journal: Journal) -> None:
-    journal.decided(decision())
-    (line,) = journal.lines(limit=5, now=now())
+    journal.write_decision(decision())
+    (line,) = journal.entries(limit=5, now=now())
     assert (line.event, line.act, line.node, line.host_id) == ("decided", "replace", "10.0.0.3", N3.host_id)
     assert (line.rule, line.mode, line.evidence) == ("replace", "automatic", ("cql: bad", "tcp: bad"))
     assert line.detail == "it is gone. Nothing was done. It is replaced"
 
 
 def test_looks_come_back_as_they_were(asked: ClusterSession, journal: Journal, keyspace_name: str) -> None:
-    journal.make()
+    journal.create_tables()
     history = CheckHistory(asked, keyspace_name, keep_hours=1)
     moment = now().replace(microsecond=0)
-    looks = []
+    checks = []
     for minute in (-61, -1, 0):
         at = moment + timedelta(minutes=minute)
         observations = (
             Observation(
                 node=N3,
                 observer=ObserverKind.GOSSIP,
-                sign=ProbeResult.BAD,
+                result=ProbeResult.BAD,
                 by=N1,
                 detail="still: 9 s",
                 generation=7,
                 heartbeat=50 + minute,
             ),
-            Observation(node=N3, observer=ObserverKind.CQL, sign=ProbeResult.GOOD, detail="4 ms"),
-            Observation(node=N1, observer=ObserverKind.TCP, sign=ProbeResult.NEUTRAL),
+            Observation(node=N3, observer=ObserverKind.CQL, result=ProbeResult.GOOD, detail="4 ms"),
+            Observation(node=N1, observer=ObserverKind.TCP, result=ProbeResult.NEUTRAL),
         )
-        looks.append(HealthCheck(at=at, observations=observations))
-        history.write(looks[-1])
+        checks.append(HealthCheck(at=at, observations=observations))
+        history.write(checks[-1])
     found = history.read(moment - timedelta(minutes=90), moment)
-    assert [look.at for look in found] == [look.at for look in looks]
-    for one, two in zip(found, looks, strict=True):
+    assert [check.at for check in found] == [check.at for check in checks]
+    for one, two in zip(found, checks, strict=True):
         assert sorted(one.observations, key=str) == sorted(two.observations, key=str)
-    assert [look.at for look in history.read(moment - timedelta(minutes=30), moment)] == [looks[1].at, looks[2].at]
+    assert [check.at for check in history.read(moment - timedelta(minutes=30), moment)] == [checks[1].at, checks[2].at]
 
 
 def test_what_cannot_be_read_is_an_error_in_four_parts(asked: ClusterSession) -> None:

@@ -42,9 +42,9 @@ def asked(reader_server: Place) -> Iterator[ClusterSession]:
 
 def keep(asked: ClusterSession, place: Place) -> None:
     """Look as ``views cluster --keep`` does, and let the reader read what is kept."""
-    watcher = ClusterMonitor(asked, POLICY, author="ann", is_kept=True)
-    report = watcher.look()
-    watcher.close()
+    monitor = ClusterMonitor(asked, POLICY, author="ann", is_recording=True)
+    report = monitor.check()
+    monitor.close()
     assert report.notes == ()
     place.session.execute(f"GRANT SELECT ON KEYSPACE {POLICY.keyspace} TO {READER}")
 
@@ -56,13 +56,13 @@ def keep_a_death(asked: ClusterSession, place: Place) -> None:
     now = datetime.now(UTC)
     for seconds in range(110, -10, -10):
         seen = (
-            Observation(node=alive, observer=ObserverKind.CQL, sign=ProbeResult.GOOD, detail="3 ms"),
-            Observation(node=DEAD, observer=ObserverKind.CQL, sign=ProbeResult.BAD, detail="no connection"),
-            Observation(node=DEAD, observer=ObserverKind.TCP, sign=ProbeResult.BAD, detail="connection refused"),
-            Observation(node=DEAD, observer=ObserverKind.GOSSIP, sign=ProbeResult.BAD, by=alive, detail="still"),
+            Observation(node=alive, observer=ObserverKind.CQL, result=ProbeResult.GOOD, detail="3 ms"),
+            Observation(node=DEAD, observer=ObserverKind.CQL, result=ProbeResult.BAD, detail="no connection"),
+            Observation(node=DEAD, observer=ObserverKind.TCP, result=ProbeResult.BAD, detail="connection refused"),
+            Observation(node=DEAD, observer=ObserverKind.GOSSIP, result=ProbeResult.BAD, by=alive, detail="still"),
         )
-        look = HealthCheck(at=now - timedelta(seconds=seconds), observations=seen)
-        CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(look)
+        check = HealthCheck(at=now - timedelta(seconds=seconds), observations=seen)
+        CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(check)
     feed = ServiceCheck(
         service="feed", at=now, work=ProbeResult.BAD, machine=ProbeResult.BAD, seen=("no reading for 90 s",)
     )
@@ -126,15 +126,15 @@ def test_new_looks_are_taken_up(make_app: MakeApp, reader_server: Place, asked: 
     client = make_app(TESTING=True).test_client()
     assert "10.0.0.9" not in client.get("/views/cluster").text
     now = datetime.now(UTC)
-    signs = (Observation(node=DEAD, observer=ObserverKind.CQL, sign=ProbeResult.GOOD, detail="2 ms"),)
-    CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(HealthCheck(at=now, observations=signs))
+    results = (Observation(node=DEAD, observer=ObserverKind.CQL, result=ProbeResult.GOOD, detail="2 ms"),)
+    CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(HealthCheck(at=now, observations=results))
     deadline = datetime.now(UTC) + timedelta(seconds=20)
     while "10.0.0.9 up" not in plain(client.get("/views/cluster").text):
         assert datetime.now(UTC) < deadline
 
 
 def test_who_may_not_read_it_sees_the_rest(make_app: MakeApp, reader_server: Place, asked: ClusterSession) -> None:
-    Journal(asked, POLICY.keyspace, author="ann").make()
+    Journal(asked, POLICY.keyspace, author="ann").create_tables()
     client = make_app(TESTING=True).test_client()
     answer = client.get("/views/cluster")
     assert answer.status_code == 200

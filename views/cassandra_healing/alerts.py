@@ -9,7 +9,7 @@ from cassandra_healing.monitor import HealthReport
 from cassandra_healing.operation_model import HealingAction
 
 REPEAT_SECONDS = 600.0
-"""What stands is told again after so long: a run that was killed leaves its deed to the next one."""
+"""What stands is told again after so long: a run that was killed leaves its operation to the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -32,26 +32,26 @@ class AlertSchedule:
     """Says when people, or a run, must know of what a look came to: at once, and again while it stands."""
 
     def __init__(self) -> None:
-        self._rung: dict[str, float] = {}
+        self._sent_at: dict[str, float] = {}
 
-    def rings(self, report: HealthReport, now: float) -> tuple[Alert, ...]:
+    def due(self, report: HealthReport, now: float) -> tuple[Alert, ...]:
         """Return what somebody must see to now.
 
         Args:
             now: seconds of a clock that only grows.
         """
         stands = current_alerts(report)
-        deed = report.record.under_way
-        self._rung = {what: at for what, at in self._rung.items() if what in stands}
-        if deed is not None:
+        operation = report.journal_state.under_way
+        self._sent_at = {what: at for what, at in self._sent_at.items() if what in stands}
+        if operation is not None:
             # Whoever began it is at it, or a triggerer before us has told.
-            self._rung.setdefault(str(deed.id), now)
+            self._sent_at.setdefault(str(operation.id), now)
         news = {
             what: alert
             for what, alert in stands.items()
-            if what not in self._rung or now - self._rung[what] >= REPEAT_SECONDS
+            if what not in self._sent_at or now - self._sent_at[what] >= REPEAT_SECONDS
         }
-        self._rung |= dict.fromkeys(news, now)
+        self._sent_at |= dict.fromkeys(news, now)
         return tuple(sorted(news.values()))
 
 
@@ -59,18 +59,18 @@ def current_alerts(report: HealthReport) -> dict[str, Alert]:
     """Return all that is not to be waited for, by what it is about."""
     found = {}
     decision = report.decision
-    deed = report.record.under_way
-    if deed is not None:
-        found[str(deed.id)] = Alert(text=f"{deed.act} of {deed.node} is under way")
+    operation = report.journal_state.under_way
+    if operation is not None:
+        found[str(operation.id)] = Alert(text=f"{operation.act} of {operation.node} is under way")
     is_act = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
-    if is_act or (decision.act is not HealingAction.WAIT and report.is_news):
+    if is_act or (decision.act is not HealingAction.WAIT and report.is_new_decision):
         found[f"{decision.act} {decision.rule} {decision.on}"] = Alert(
             text=f"{decision.act} {decision.on}: {decision.what}", is_page=decision.act is HealingAction.PAGE
         )
     for each in report.services:
         service = each.decision
         is_act = service.act in (HealingAction.RESTART, HealingAction.REPLACE) and service.mode is not Mode.DRY_RUN
-        if is_act or (service.act is not HealingAction.WAIT and each.is_news):
+        if is_act or (service.act is not HealingAction.WAIT and each.is_new_decision):
             key = f"service {service.service} {service.act} {service.rule}"
             found[key] = Alert(
                 text=f"{service.act} {service.service}: {service.what}", is_page=service.act is HealingAction.PAGE

@@ -1,4 +1,4 @@
-"""What can go wrong while a cluster is watched or a deed is begun.
+"""What can go wrong while a cluster is watched or an operation is begun.
 
 Each text has four parts: what failed, on what, what state remains, what to do next.
 """
@@ -37,7 +37,7 @@ class JournalError(HealingError):
 
 
 class OperationNotStarted(HealingError):
-    """A deed was not begun: another one is under way, the limit is reached, or a person said stop."""
+    """An operation was not begun: another one is under way, the limit is reached, or a person said stop."""
 
 
 class NodeNotFound(HealingError):
@@ -57,4 +57,4 @@ class OperatorRequired(HealingError):
 
 
 class StepOutOfOrder(HealingError):
-    """Another step of the deed comes next, or there is no such deed under way."""
+    """Another step of the operation comes next, or there is no such operation under way."""

@@ -66,7 +66,7 @@ class Observation:
 
     node: NodeId
     observer: ObserverKind
-    sign: ProbeResult
+    result: ProbeResult
     by: NodeId | None = None
     detail: str = ""
     seconds: float | None = None
@@ -81,7 +81,7 @@ class Observation:
         return f"{self.observer} of {self.by}" if self.by else str(self.observer)
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.sign}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.source}: {self.result}" + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class HealthCheck:
         return tuple(sorted({each.node for each in self.observations}, key=lambda node: node.address))
 
 
-class HealthState(StrEnum):
+class HealthVerdict(StrEnum):
     """What is made of a node's signs over time."""
 
     UP = "up"
@@ -182,33 +182,33 @@ class NodeAssessment:
     """
 
     node: RingMember
-    verdict: HealthState
+    verdict: HealthVerdict
     since: datetime
-    looks: int
+    checks: int
     is_settled: bool = True
     observations: tuple[Observation, ...] = ()
 
     @property
     def is_sick(self) -> bool:
         """Tell whether something is wrong with it."""
-        return self.verdict in (HealthState.SLOW, HealthState.FLAPPING, HealthState.DOWN, HealthState.GONE)
+        return self.verdict in (HealthVerdict.SLOW, HealthVerdict.FLAPPING, HealthVerdict.DOWN, HealthVerdict.GONE)
 
     @property
     def is_away(self) -> bool:
         """Tell whether it must be taken for not serving, or only cannot be relied on."""
-        return self.verdict not in (HealthState.UP, HealthState.SLOW) or not self.is_settled
+        return self.verdict not in (HealthVerdict.UP, HealthVerdict.SLOW) or not self.is_settled
 
     @property
     def peers(self) -> str:
         """Say how many peers hear the node, of those that said anything; empty where none did."""
-        signs = [each.sign for each in self.observations if each.observer is ObserverKind.GOSSIP]
-        said = [sign for sign in signs if sign is not ProbeResult.NEUTRAL]
+        results = [each.result for each in self.observations if each.observer is ObserverKind.GOSSIP]
+        said = [result for result in results if result is not ProbeResult.NEUTRAL]
         return f"{said.count(ProbeResult.GOOD)} of {len(said)} hear it" if said else ""
 
-    def told_by(self, observer: str) -> str:
+    def detail_of(self, observer: str) -> str:
         """Return what an observer of ours saw of it, in words; empty where it did not look."""
         found = next((each for each in self.observations if each.observer == observer), None)
-        return "" if found is None else found.detail or found.sign.value
+        return "" if found is None else found.detail or found.result.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +225,7 @@ class CutOff:
     of: int
     since: datetime
     is_confirmed: bool
-    looks: int
+    checks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

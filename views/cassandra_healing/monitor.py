@@ -35,12 +35,12 @@ class HealthReport:
         notes: what could not be read or kept, in sentences.
     """
 
-    look: HealthCheck
-    judgement: Assessment
+    check: HealthCheck
+    assessment: Assessment
     decision: Decision
-    record: JournalState
-    is_fresh: bool
-    is_news: bool
+    journal_state: JournalState
+    is_first_check: bool
+    is_new_decision: bool
     services: tuple[ServiceReport, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -65,71 +65,73 @@ class ClusterMonitor:
         policy: Policy,
         *,
         author: str,
-        is_kept: bool,
+        is_recording: bool,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._policy = policy
-        self._is_kept = is_kept
+        self._is_recording = is_recording
         self._clock = clock
-        self._lookout = ClusterProber(session, policy, clock=clock)
+        self._prober = ClusterProber(session, policy, clock=clock)
         self._history = CheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         self.journal = Journal(session, policy.keyspace, author=author)
-        self.services = ServiceMonitor(session, policy, self.journal, author=author, is_kept=is_kept, clock=clock)
-        self._looks: list[HealthCheck] = []
+        self.services = ServiceMonitor(
+            session, policy, self.journal, author=author, is_recording=is_recording, clock=clock
+        )
+        self._checks: list[HealthCheck] = []
         self._is_restored = False
         self._alerts = AlertLog()
 
     def close(self) -> None:
         """End what was begun; the session is left open."""
-        self._lookout.close()
+        self._prober.close()
         self.services.close()
 
-    def look(self) -> HealthReport:
+    def check(self) -> HealthReport:
         """Look once, and say what is to be done.
 
         Nothing that the cluster does raises: what cannot be read or kept is a note.
         """
         notes: list[str] = []
         self._restore(notes)
-        is_fresh = not self._looks
-        look = self._lookout.look()
-        self._looks.append(look)
-        oldest = look.at - self._policy.memory
-        first = next((number for number, each in enumerate(self._looks) if each.at >= oldest), len(self._looks) - 1)
+        is_first_check = not self._checks
+        check = self._prober.check()
+        self._checks.append(check)
+        oldest = check.at - self._policy.memory
+        first = next((number for number, each in enumerate(self._checks) if each.at >= oldest), len(self._checks) - 1)
         # One more, so that seldom looks, too, reach as far back as page_minutes.
-        self._looks = [each for each in self._looks[max(0, first - 1) :]]
-        record = JournalState()
+        self._checks = [each for each in self._checks[max(0, first - 1) :]]
+        journal_state = JournalState()
         try:
-            if self._is_kept:
-                self.journal.make()
-            record = self.journal.record(look.at)
-            if self._is_kept:
-                self._history.write(look)
+            if self._is_recording:
+                self.journal.create_tables()
+            journal_state = self.journal.read_state(check.at)
+            if self._is_recording:
+                self._history.write(check)
         except HealingError as error:
-            record = replace(record, is_readable=False)
+            journal_state = replace(journal_state, is_readable=False)
             notes.append(str(error))
-        judgement = assess(self._looks, self._policy)
-        decision = decide(judgement, record, self._policy)
-        is_news = self._is_news(judgement, decision, notes)
-        services = self.services.look(is_cluster_well=judgement.cut_off is None)
+        assessment = assess(self._checks, self._policy)
+        decision = decide(assessment, journal_state, self._policy)
+        is_new_decision = self._is_new_decision(assessment, decision, notes)
+        services = self.services.check(is_cluster_well=assessment.cut_off is None)
         return HealthReport(
-            look=look,
-            judgement=judgement,
+            check=check,
+            assessment=assessment,
             decision=decision,
-            record=record,
-            is_fresh=is_fresh,
-            is_news=is_news,
+            journal_state=journal_state,
+            is_first_check=is_first_check,
+            is_new_decision=is_new_decision,
             services=tuple(services),
             notes=(*notes, *self.services.notes),
         )
 
     def progress(self, report: HealthReport) -> OperationProgress | None:
-        """Return how far the deed is that was under way at a look; None where none was, or it cannot be read."""
-        deed = report.record.under_way
-        if deed is None:
+        """Return how far the operation is that was under way at a look; None where none was, or it cannot be read."""
+        operation = report.journal_state.under_way
+        if operation is None:
             return None
         with suppress(HealingError):
-            return read_progress(self.journal.lines_of(deed, report.look.at))
+            return read_progress(self.journal.operation_entries(operation, report.check.at))
         return None
 
     def _restore(self, notes: list[str]) -> None:
@@ -140,53 +142,53 @@ class ClusterMonitor:
             if self.journal.exists():
                 now = self._clock()
                 before = self._history.read(now - self._policy.memory, now)
-                self._lookout.restore(before)
-                self._looks = sorted([*before, *self._looks], key=lambda look: look.at)
+                self._prober.restore(before)
+                self._checks = sorted([*before, *self._checks], key=lambda check: check.at)
             self._is_restored = True
         except HealingError as error:
             notes.append(str(error))
 
-    def _is_news(self, judgement: Assessment, decision: Decision, notes: list[str]) -> bool:
+    def _is_new_decision(self, assessment: Assessment, decision: Decision, notes: list[str]) -> bool:
         """Tell whether a decision is new; write it down where looks are kept."""
         if decision.act is HealingAction.WAIT:
             return False
-        since = _trouble_start(judgement, decision)
-        about = _about(judgement, decision)
-        if not self._alerts.is_new((decision.act, decision.rule, about), since=since, at=judgement.at):
+        since = _trouble_start(assessment, decision)
+        about = _about(assessment, decision)
+        if not self._alerts.is_new((decision.act, decision.rule, about), since=since, at=assessment.at):
             return False
         try:
-            if self._was_told(judgement, decision, since):
+            if self._is_recorded(assessment, decision, since):
                 return False
-            if self._is_kept:
-                self.journal.decided(decision)
+            if self._is_recording:
+                self.journal.write_decision(decision)
         except HealingError as error:
             notes.append(str(error))
         return True
 
-    def _was_told(self, judgement: Assessment, decision: Decision, since: datetime) -> bool:
+    def _is_recorded(self, assessment: Assessment, decision: Decision, since: datetime) -> bool:
         """Tell whether another process has written this very decision down since the trouble began."""
-        lines = self.journal.lines(limit=20, now=judgement.at) if self.journal.exists() else []
-        about = _about(judgement, decision)
+        entries = self.journal.entries(limit=20, now=assessment.at) if self.journal.exists() else []
+        about = _about(assessment, decision)
         return any(
-            (line.event, line.act, line.rule) == ("decided", decision.act, decision.rule)
-            and about in ("", line.node)
-            and line.at >= since
-            for line in lines
+            (entry.event, entry.act, entry.rule) == ("decided", decision.act, decision.rule)
+            and about in ("", entry.node)
+            and entry.at >= since
+            for entry in entries
         )
 
 
-def _about(judgement: Assessment, decision: Decision) -> str:
+def _about(assessment: Assessment, decision: Decision) -> str:
     """Return which nodes an alert is about; nothing where it is about the whole cluster.
 
     Which of its nodes answer may change at each look then, and nobody is called again for that.
     """
-    return "" if decision.is_overdue or judgement.cut_off is not None else decision.on
+    return "" if decision.is_overdue or assessment.cut_off is not None else decision.on
 
 
-def _trouble_start(judgement: Assessment, decision: Decision) -> datetime:
+def _trouble_start(assessment: Assessment, decision: Decision) -> datetime:
     """Return when what a decision is about began: the last of its nodes counts."""
-    if decision.is_overdue and judgement.trouble_since is not None:
-        return judgement.trouble_since
-    if judgement.cut_off is not None:
-        return judgement.cut_off.since
-    return max((each.since for each in judgement.nodes if each.node.id in decision.nodes), default=judgement.at)
+    if decision.is_overdue and assessment.trouble_since is not None:
+        return assessment.trouble_since
+    if assessment.cut_off is not None:
+        return assessment.cut_off.since
+    return max((each.since for each in assessment.nodes if each.node.id in decision.nodes), default=assessment.at)

@@ -1,4 +1,4 @@
-"""What the journal says that a decision depends on: deeds, the kill switch, skipped nodes."""
+"""What the journal says that a decision depends on: operations, the kill switch, skipped nodes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class HealingAction(StrEnum):
 
 
 class OperationOutcome(StrEnum):
-    """How a deed ended."""
+    """How an operation ended."""
 
     DONE = "done"
     FAILED = "failed"
@@ -68,28 +68,28 @@ class JournalState:
     Args:
         stopped: the kill switch; None where healing is on.
         skips: nodes that are left alone, by host id.
-        deeds: those that are under way, and those of the last days.
+        operations: those that are under way, and those of the last days.
         is_readable: false where the journal could not be read: then nothing is done to a node.
     """
 
     stopped: OperatorNote | None = None
     skips: Mapping[uuid.UUID, OperatorNote] = field(default_factory=dict)
-    deeds: tuple[Operation, ...] = ()
+    operations: tuple[Operation, ...] = ()
     is_readable: bool = True
 
     @property
     def under_way(self) -> Operation | None:
-        """Return the deed that has begun and not ended."""
-        return next((each for each in self.deeds if each.outcome is None), None)
+        """Return the operation that has begun and not ended."""
+        return next((each for each in self.operations if each.outcome is None), None)
 
     def last(self, act: HealingAction, node: NodeId, since: datetime) -> Operation | None:
-        """Return the newest deed of a kind on a node that was begun since a moment, and not withdrawn."""
+        """Return the newest operation of a kind on a node that was begun since a moment, and not withdrawn."""
         found = [
             each
             for each in self._of(act, node)
             if each.begun_at >= since and each.outcome is not OperationOutcome.WITHDRAWN
         ]
-        return max(found, key=lambda deed: deed.begun_at, default=None)
+        return max(found, key=lambda operation: operation.begun_at, default=None)
 
     def restarts(self, node: NodeId, now: datetime) -> int:
         """Return how often a node was restarted within the last 24 hours."""
@@ -97,11 +97,11 @@ class JournalState:
 
     def replacements(self, now: datetime) -> int:
         """Return how many nodes were replaced within the last 24 hours, or begun to be."""
-        return sum(each.act is HealingAction.REPLACE and _counts(each, now) for each in self.deeds)
+        return sum(each.act is HealingAction.REPLACE and _counts(each, now) for each in self.operations)
 
     def _of(self, act: HealingAction, node: NodeId) -> tuple[Operation, ...]:
-        return tuple(each for each in self.deeds if each.act is act and each.node.host_id == node.host_id)
+        return tuple(each for each in self.operations if each.act is act and each.node.host_id == node.host_id)
 
 
-def _counts(deed: Operation, now: datetime) -> bool:
-    return not (deed.outcome and deed.outcome.is_idle) and now - deed.begun_at < timedelta(hours=24)
+def _counts(operation: Operation, now: datetime) -> bool:
+    return not (operation.outcome and operation.outcome.is_idle) and now - operation.begun_at < timedelta(hours=24)

@@ -1,4 +1,4 @@
-"""How far a deed is, by the journal's word. Pure."""
+"""How far an operation is, by the journal's answer. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cassandra_healing.storage.journal_entry import JournalEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationProgress:
-    """How far one deed is.
+    """How far one operation is.
 
     Attributes:
         what: why it was begun.
@@ -26,7 +26,7 @@ class OperationProgress:
         begun: the steps that were begun, ended or not.
         plan: the last plan that was kept, as (file, address, actions, digest); empty before there is one.
         failures: how often the next step failed since a person last said to go on.
-        approved, refused: the last word of a person; None where nobody said it, or the other one since.
+        approved, refused: the last answer of a person; None where nobody said it, or the other one since.
         outcome: None while it is under way.
     """
 
@@ -47,7 +47,7 @@ class OperationProgress:
 
     @property
     def next(self) -> OperationStep | None:
-        """Return the step that comes next; None when the deed has ended."""
+        """Return the step that comes next; None when the operation has ended."""
         if self.outcome is not None:
             return None
         return next(step for step in steps_of(self.act, self.mode) if step not in self.done)
@@ -68,21 +68,21 @@ class OperationProgress:
         return str(self.id)[:8]
 
 
-def read_progress(lines: Sequence[JournalEntry]) -> OperationProgress | None:
-    """Read a deed's lines, the oldest first; None where its first one is missing."""
-    first = next((line for line in lines if line.event == "begun"), None)
-    if first is None or first.deed is None or first.host_id is None:
+def read_progress(entries: Sequence[JournalEntry]) -> OperationProgress | None:
+    """Read an operation's entries, the oldest first; None where its first one is missing."""
+    first = next((entry for entry in entries if entry.event == "begun"), None)
+    if first is None or first.operation is None or first.host_id is None:
         return None
-    steps = [line for line in lines if line.event == "step" and line.rule in set(OperationStep)]
-    done = {OperationStep(line.rule) for line in steps if line.outcome == OperationOutcome.DONE}
+    steps = [entry for entry in entries if entry.event == "step" and entry.rule in set(OperationStep)]
+    done = {OperationStep(entry.rule) for entry in steps if entry.outcome == OperationOutcome.DONE}
     act, mode = HealingAction(first.act), Mode(first.mode or Mode.APPROVE)
     following = next((step for step in steps_of(act, mode) if step not in done), None)
-    words = [line for line in lines if line.event in ("approved", "refused")]
-    word = words[-1] if words else None
-    ended = next((line for line in lines if line.event == "ended"), None)
-    plans = [line.evidence for line in steps if len(line.evidence) == 4]
+    answers = [entry for entry in entries if entry.event in ("approved", "refused")]
+    answer = answers[-1] if answers else None
+    ended = next((entry for entry in entries if entry.event == "ended"), None)
+    plans = [entry.evidence for entry in steps if len(entry.evidence) == 4]
     return OperationProgress(
-        id=first.deed,
+        id=first.operation,
         act=act,
         node=NodeId(host_id=first.host_id, address=first.node),
         begun_at=first.at,
@@ -90,13 +90,15 @@ def read_progress(lines: Sequence[JournalEntry]) -> OperationProgress | None:
         what=first.detail,
         evidence=first.evidence,
         done=frozenset(done),
-        begun=frozenset(OperationStep(line.rule) for line in steps),
+        begun=frozenset(OperationStep(entry.rule) for entry in steps),
         plan=plans[-1] if plans else (),
         failures=sum(
-            line.rule == following and line.outcome == OperationOutcome.FAILED and (word is None or line.at > word.at)
-            for line in steps
+            entry.rule == following
+            and entry.outcome == OperationOutcome.FAILED
+            and (answer is None or entry.at > answer.at)
+            for entry in steps
         ),
-        approved=word if word is not None and word.event == "approved" else None,
-        refused=word if word is not None and word.event == "refused" else None,
+        approved=answer if answer is not None and answer.event == "approved" else None,
+        refused=answer if answer is not None and answer.event == "refused" else None,
         outcome=OperationOutcome(ended.outcome) if ended else None,
     )

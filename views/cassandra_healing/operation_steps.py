@@ -1,4 +1,4 @@
-"""The steps of a deed, in their order. Pure."""
+"""The steps of an operation, in their order. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cassandra_healing.policy import Mode
 
 
 class OperationStep(StrEnum):
-    """One step of a deed; each may be done again after a kill anywhere in it."""
+    """One step of an operation; each may be done again after a kill anywhere in it."""
 
     PLAN = "plan"
     """A plan that replaces this one node is made, checked and kept. Changes nothing."""
@@ -30,7 +30,7 @@ class OperationStep(StrEnum):
     AUDIT = "audit"
     """What the cluster serves is looked at."""
     CLOSE = "close"
-    """The deed is ended: others may begin."""
+    """The operation is ended: others may begin."""
 
 
 _STEPS = {
@@ -53,5 +53,5 @@ FIRST_EFFECT = {HealingAction.RESTART: OperationStep.RESTART, HealingAction.REPL
 
 
 def steps_of(act: HealingAction, mode: Mode) -> tuple[OperationStep, ...]:
-    """Return the steps of a deed in their order."""
+    """Return the steps of an operation in their order."""
     return tuple(step for step in _STEPS[act] if step is not OperationStep.APPROVE or mode is not Mode.AUTOMATIC)

@@ -22,7 +22,7 @@ class Policy(BaseModel):
 
     mode: Mode = Mode.APPROVE
     """What becomes of a decision to restart or replace: dry-run, approve, automatic."""
-    look_seconds: Number = Field(default=10.0, ge=1, le=3600)
+    check_seconds: Number = Field(default=10.0, ge=1, le=3600)
     """How often the cluster is looked at."""
     timeout_seconds: Number = Field(default=2.0, gt=0, le=300)
     """How long an observer waits for an answer."""
@@ -32,7 +32,7 @@ class Policy(BaseModel):
     """An answer that takes longer is slow."""
     observers: Whole = Field(default=3, ge=2, le=100)
     """So many must call a node dead, none may say that it lives."""
-    grace_looks: Whole = Field(default=10, ge=1, le=10000)
+    grace_checks: Whole = Field(default=10, ge=1, le=10000)
     """A node is left alone until it was down for so many looks in a row,"""
     grace_minutes: Number = Field(default=15.0, gt=0, le=10080)
     """and for so long. Longer than a restart takes."""
@@ -40,7 +40,7 @@ class Policy(BaseModel):
     """A node whose process is younger is left alone, whatever is seen of it."""
     restart_minutes: Number = Field(default=10.0, gt=0, le=10080)
     """How long a node may take to come back after a restart of ours."""
-    settle_looks: Whole = Field(default=5, ge=1, le=10000)
+    settle_checks: Whole = Field(default=5, ge=1, le=10000)
     """A node that came back counts as away until it was up for so many looks in a row."""
     gap_minutes: Number = Field(default=3.0, gt=0, le=10080)
     """Where nobody looked for longer, all graces begin again."""

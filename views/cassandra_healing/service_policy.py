@@ -69,7 +69,7 @@ class ServicePolicy(BaseModel):
     """Other services, or "cluster": while one of them is not well, nothing is done to this one."""
     timeout_seconds: Number = Field(default=5.0, gt=0, le=300)
     """How long an observer waits for an answer."""
-    grace_looks: Whole = Field(default=3, ge=1, le=10000)
+    grace_checks: Whole = Field(default=3, ge=1, le=10000)
     """It is left alone until it was down for so many looks in a row,"""
     grace_minutes: Number = Field(default=2.0, ge=0, le=10080)
     """and for so long."""

@@ -49,22 +49,22 @@ def healing(
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
     patient = asked.patient(max(5.0, policy.timeout_seconds))
     journal = Journal(patient, policy.keyspace, author=author)
-    watcher = ClusterMonitor(asked, policy, author=author, is_kept=True, clock=clock)
-    hands = NodeActions(policy.machines, connect=node_connector(settings), on_progress=on_progress)
+    monitor = ClusterMonitor(asked, policy, author=author, is_recording=True, clock=clock)
+    node_actions = NodeActions(policy.machines, connect=node_connector(settings), on_progress=on_progress)
     try:
-        healer = OperationExecutor(
+        executor = OperationExecutor(
             patient,
             policy,
-            watcher,
-            hands,
+            monitor,
+            node_actions,
             journal=journal,
             author=author,
             clock=clock,
             on_progress=on_progress,
         )
-        yield healer, watcher
+        yield executor, monitor
     finally:
-        watcher.close()
+        monitor.close()
 
 
 def node_connector(settings: Settings) -> NodeConnector:

@@ -40,15 +40,15 @@ VIEWS = Path(sys.executable).parent / "views"
 
 POLICY: dict[str, Any] = {
     "mode": "automatic",
-    "look_seconds": 1.0,
+    "check_seconds": 1.0,
     "timeout_seconds": 3.0,
     "still_seconds": 4.0,
     "slow_seconds": 2.9,
-    "grace_looks": 3,
+    "grace_checks": 3,
     "grace_minutes": 0.1,
     "startup_minutes": 0,
     "restart_minutes": 1.5,
-    "settle_looks": 2,
+    "settle_checks": 2,
     "flaps": 50,
     "restarts_per_day": 50,
     "replacements_per_day": 50,
@@ -228,17 +228,17 @@ class Ground:
         until = time.monotonic() + 60
         while True:
             try:
-                return self._journal.lines(limit=1000, now=datetime.now(UTC))[::-1]
+                return self._journal.entries(limit=1000, now=datetime.now(UTC))[::-1]
             except ClusterAway:  # for a moment, where a node has just died on a busy machine
                 assert time.monotonic() < until
                 time.sleep(1)
 
-    def deeds(self) -> list[tuple[str, str, str]]:
-        """Return act, node and outcome of each deed, in their order."""
+    def operations(self) -> list[tuple[str, str, str]]:
+        """Return act, node and outcome of each operation, in their order."""
         lines = self.lines()
-        ends = {line.deed: line.outcome for line in lines if line.event == "ended"}
+        ends = {line.operation: line.outcome for line in lines if line.event == "ended"}
         names = {where: name for name, where in self.addresses.items()}
-        return [(each.act, names[each.node], ends.get(each.deed, "")) for each in lines if each.event == "begun"]
+        return [(each.act, names[each.node], ends.get(each.operation, "")) for each in lines if each.event == "begun"]
 
     def told(self) -> str:
         """Return the journal as people read it."""

@@ -1,4 +1,4 @@
-"""How far a deed is, by the journal's word."""
+"""How far an operation is, by the journal's word."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _line(
         at=BEGUN + timedelta(seconds=number),
         event=event,
         author="ann",
-        deed=DEED,
+        operation=DEED,
         act=act,
         node="10.0.0.3",
         host_id=NODE,

@@ -64,7 +64,7 @@ def watch(session: ClusterSession) -> Iterator[Callable[[Policy], ClusterMonitor
     made: list[ClusterMonitor] = []
 
     def make(policy: Policy) -> ClusterMonitor:
-        made.append(ClusterMonitor(session, policy, author="tests", is_kept=True))
+        made.append(ClusterMonitor(session, policy, author="tests", is_recording=True))
         return made[-1]
 
     yield make

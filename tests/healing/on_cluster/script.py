@@ -31,7 +31,7 @@ def scaled(policy: Policy) -> Policy:
             "gap_minutes": 0.4,  # looks take their time while nodes hang
             "still_seconds": 4.0,
             "timeout_seconds": 1.0,
-            "look_seconds": PACE_SECONDS,
+            "check_seconds": PACE_SECONDS,
             "slow_seconds": 0.9,
         }
     )
@@ -45,11 +45,11 @@ class Script:
         reports: every look.
     """
 
-    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, watcher: ClusterMonitor) -> None:
+    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, monitor: ClusterMonitor) -> None:
         self._case = case
         self._server = server
         self._ways = ways
-        self._watcher = watcher
+        self._monitor = monitor
         self._fates = dict.fromkeys(("n1", "n2", "n3"), Fate.UP)
         self.told: list[tuple[str, str, str]] = []
         self.reports: list[HealthReport] = []
@@ -78,13 +78,13 @@ class Script:
                     self._fault_at = self._fault_at or time.monotonic() - self._begun
                     self._meanwhile(self._change(name, self._fates[name], fate))
                     self._fates[name] = fate
-            self._look()
+            self._check()
         self._look_until(lambda: self.told[-1] == self._expected[-1])
 
     def _look_until(self, is_so: Callable[[], bool]) -> None:
         until = time.monotonic() + 60
         while not is_so() and time.monotonic() < until:
-            self._look()
+            self._check()
 
     def _change(self, name: str, before: Fate, after: Fate) -> Callable[[], None]:
         number = int(name[1:])
@@ -114,11 +114,11 @@ class Script:
         thread.start()
         thread.join(0.2)
         while thread.is_alive():
-            self._look()
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         begun = time.monotonic()
-        report = self._watcher.look()
+        report = self._monitor.check()
         self.reports.append(report)
         now = self._named(report.decision)
         if not self.told or self.told[-1] != now:

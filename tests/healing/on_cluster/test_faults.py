@@ -73,27 +73,27 @@ def _most_away(case: Case) -> int:
 def test_another_process_goes_on_where_this_one_stopped(
     sick_cluster: EmbeddedCassandra, watch: Callable[[Policy], ClusterMonitor]
 ) -> None:
-    policy = scaled(Policy(grace_looks=3, grace_minutes=10)).model_copy(update={"keyspace": "health_handed_on"})
+    policy = scaled(Policy(grace_checks=3, grace_minutes=10)).model_copy(update={"keyspace": "health_handed_on"})
     first = watch(policy)
     for _ in range(2):
-        assert first.look().decision.act is HealingAction.WAIT
+        assert first.check().decision.act is HealingAction.WAIT
         time.sleep(1)
     sick_cluster.kill_node(3)
     reports = []
     until = time.monotonic() + 90
     while not reports or reports[-1].decision.act is not HealingAction.RESTART:
         assert time.monotonic() < until, [each.decision for each in reports]
-        reports.append(first.look())
+        reports.append(first.check())
         time.sleep(1)
-    assert [each.is_news for each in reports if each.decision.act is HealingAction.RESTART] == [True]
+    assert [each.is_new_decision for each in reports if each.decision.act is HealingAction.RESTART] == [True]
     assert reports[-1].decision.mode is Mode.APPROVE
     second = watch(policy)
-    report = second.look()
+    report = second.check()
     assert (report.decision.act, report.decision.nodes) == (HealingAction.RESTART, reports[-1].decision.nodes)
-    assert not report.is_news, "it was told already"
-    dead = {each.node.id: each.since for each in report.judgement.nodes}[report.decision.nodes[0]]
-    assert abs((dead - reports[-1].judgement.nodes[2].since).total_seconds()) < 0.01
-    lines = second.journal.lines(limit=10, now=report.look.at)
+    assert not report.is_new_decision, "it was told already"
+    dead = {each.node.id: each.since for each in report.assessment.nodes}[report.decision.nodes[0]]
+    assert abs((dead - reports[-1].assessment.nodes[2].since).total_seconds()) < 0.01
+    lines = second.journal.entries(limit=10, now=report.check.at)
     assert [(line.event, line.act, line.rule) for line in lines] == [("decided", "restart", "restart")]
     assert any("stands still" in each for each in lines[0].evidence)
 

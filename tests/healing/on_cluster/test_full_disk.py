@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
 
 POLICY = Policy(
     mode=Mode.AUTOMATIC,
-    grace_looks=5,
+    grace_checks=5,
     grace_minutes=0.2,
     startup_minutes=0,
     gap_minutes=0.5,
@@ -68,8 +68,8 @@ def test_a_full_disk_calls_a_person(small: EmbeddedCassandra) -> None:
     say = f"echo running disk=$(df --output=pcent {folder} | awk 'END {{ printf \"%.2f\", $1 / 100 }}')"
     policy = POLICY.model_copy(update={"machine_command": ("sh", "-c", say)})
     with connect(small.contact_points, small.port) as cluster, cluster.connect() as session:
-        watcher = ClusterMonitor(ClusterSession(session, timeout_seconds=1), policy, author="tests", is_kept=True)
-        assert watcher.look().decision.act is HealingAction.WAIT
+        monitor = ClusterMonitor(ClusterSession(session, timeout_seconds=1), policy, author="tests", is_recording=True)
+        assert monitor.check().decision.act is HealingAction.WAIT
         fill(folder)
         acknowledged = write(cluster, 800)
         assert acknowledged, "two of three replicas still write"
@@ -78,7 +78,7 @@ def test_a_full_disk_calls_a_person(small: EmbeddedCassandra) -> None:
         while HealingAction.PAGE not in acts:
             assert time.monotonic() < until, acts
             time.sleep(1)
-            report = watcher.look()
+            report = monitor.check()
             acts.append(report.decision.act)
         assert report.decision.rule in ("goodbye", "disk")
         assert [node.address for node in report.decision.nodes] == [small.contact_points[2]]
@@ -90,7 +90,7 @@ def test_a_full_disk_calls_a_person(small: EmbeddedCassandra) -> None:
             )
         }
         assert set(acknowledged) <= rows
-        watcher.close()
+        monitor.close()
 
 
 def write(cluster: Cluster, count: int) -> list[int]:

@@ -91,16 +91,16 @@ def test_a_feed_that_was_killed_is_started_again(
     kill(first.pid, signal.SIGKILL)
     found = watched.until(lambda found: found["feed"].decision.act is HealingAction.RESTART)
     assert "it wrote last" in found["feed"].decision.evidence[0]
-    (waits,) = watched.watcher.look(is_cluster_well=False)
+    (waits,) = watched.monitor.check(is_cluster_well=False)
     assert waits.decision.rule is ServiceRule.NEEDS, "without the cluster it cannot write"
-    execute_service_operation(found["feed"].decision, watched.watcher.journal, watched.policy)
+    execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
     watched.until(lambda found: found["feed"].health.verdict == "up")
     assert feed.process.pid != first.pid
     with pytest.raises(OperationNotStarted, match="saw to it"):
         execute_service_operation(
-            found["feed"].decision, watched.watcher.journal, watched.policy
+            found["feed"].decision, watched.monitor.journal, watched.policy
         )  # another healer decided likewise
-    assert [line.outcome for line in watched.journal.lines(limit=1, now=datetime.now(UTC))] == ["done"]
+    assert [line.outcome for line in watched.journal.entries(limit=1, now=datetime.now(UTC))] == ["done"]
 
 
 def test_a_restart_that_fails_is_shown_to_a_person(
@@ -111,7 +111,7 @@ def test_a_restart_that_fails_is_shown_to_a_person(
     feed.process.suspend()
     found = watched.until(lambda found: found["feed"].decision.act is HealingAction.RESTART)
     with pytest.raises(HookFailed, match=r"code 5: no such unit"):
-        execute_service_operation(found["feed"].decision, watched.watcher.journal, watched.policy)
-    found = watched.look()
+        execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
+    found = watched.check()
     assert (found["feed"].decision.act, found["feed"].decision.rule) == (HealingAction.PAGE, ServiceRule.HELPLESS)
     assert "its restart did not help" in found["feed"].decision.what

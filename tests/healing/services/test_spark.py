@@ -90,7 +90,7 @@ def _decided(name: str, act: HealingAction) -> Callable[[Reports], bool]:
 
 
 def _events(services: Watch) -> list[tuple[str, str, str, str]]:
-    lines = services.journal.lines(limit=20, now=datetime.now(UTC))
+    lines = services.journal.entries(limit=20, now=datetime.now(UTC))
     return [(line.event, line.act, line.node, line.outcome) for line in reversed(lines)]
 
 
@@ -98,11 +98,11 @@ def test_a_worker_that_was_killed_is_restarted(local: LocalCluster, services: Wa
     keeper = LocalNode(local.run_folder, "w1")
     kill(keeper.status().pid, signal.SIGKILL)
     found = services.until(_decided("w1", HealingAction.RESTART))
-    assert found["w1"].is_news
+    assert found["w1"].is_new_decision
     assert any(each.startswith("machine: bad (stopped") for each in found["w1"].decision.evidence)
     assert any(each.startswith("tcp: bad") for each in found["w1"].decision.evidence)
     assert {each.decision.act for name, each in found.items() if name != "w1"} == {HealingAction.WAIT}
-    execute_service_operation(found["w1"].decision, services.watcher.journal, services.policy)
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
     assert keeper.status().state is MachineState.RUNNING
     services.until(lambda found: found["w1"].health.verdict == "up")
     assert keeper.status().life == 1, "restarted, not replaced"
@@ -121,13 +121,13 @@ def test_a_worker_that_hangs_is_restarted_and_replaced_where_that_does_not_help(
     kill(keeper.status().pid, signal.SIGSTOP)
     found = services.until(_decided("w1", HealingAction.RESTART))
     assert any("dead to its master" in each or "does not know it" in each for each in found["w1"].decision.evidence)
-    execute_service_operation(found["w1"].decision, services.watcher.journal, services.policy)
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
     first = keeper.status().pid
     kill(first, signal.SIGSTOP)  # as if the machine were broken: what was started hangs again
     services.until(lambda found: found["w1"].decision.rule is ServiceRule.BACK)
     found = services.until(_decided("w1", HealingAction.REPLACE))
     assert found["w1"].decision.what == "its restart did not help"
-    execute_service_operation(found["w1"].decision, services.watcher.journal, services.policy)
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
     assert not lives(first)
     assert (keeper.status().life, keeper.status().state) == (2, MachineState.RUNNING)
     services.until(lambda found: found["w1"].health.verdict == "up")

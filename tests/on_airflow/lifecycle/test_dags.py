@@ -183,6 +183,6 @@ def test_each_step_waits_for_the_one_before_it(
     assert seen.errors == {}
     assert "cluster_services" not in seen.dags, "no services are set"
     upstream = seen.dags["cluster_health"]["upstream"]
-    # Those that a deed does not need are skipped at once, so nothing may wait for them alone.
+    # Those that an operation does not need are skipped at once, so nothing may wait for them alone.
     for before, step in pairwise(steps_of(act, mode)):
         assert before in upstream[step]

@@ -20,7 +20,7 @@ import cassandra_embedded
 import cassandra_views
 from cassandra_healing.decision import Rule
 from cassandra_healing.machine_settings import MachineSettings
-from cassandra_healing.model import HealthState
+from cassandra_healing.model import HealthVerdict
 from cassandra_healing.policy import Policy
 from cassandra_healing.service_policy import ServiceKind, ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
@@ -198,7 +198,7 @@ def test_every_column_of_the_registry_is_described(table: str, cql: str) -> None
     assert [column for column in columns if not is_named(column, section)] == []
 
 
-@pytest.mark.parametrize("table", ["looks", "services", "journal", "control"])
+@pytest.mark.parametrize("table", ["checks", "services", "journal", "control"])
 def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> None:
     all_made = (*health_tables.statements("k", Counter(dc1=3)), *health_tables.service_statements("k"))
     made = next(each for each in all_made if f" k.{table} " in each)
@@ -210,7 +210,7 @@ def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> Non
 
 def test_every_rule_and_verdict_of_healing_is_described() -> None:
     text = page_text("guides/self-healing.md")
-    assert [each for each in (*Rule, *HealthState) if f"| `{each}` |" not in text] == []
+    assert [each for each in (*Rule, *HealthVerdict) if f"| `{each}` |" not in text] == []
 
 
 def test_every_rule_of_services_is_described() -> None:

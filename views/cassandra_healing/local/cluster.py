@@ -81,7 +81,7 @@ class LocalCluster:
 
         A node answers before it has met its peers; until then it counts them as down, and none of them may be replaced.
 
-        Raises: NotNormal: says what a node still lacks.
+        Raises: NodeNotReady: says what a node still lacks.
         """
         self.terraform.init()
         self.terraform.recover(lambda: False, on_progress=_print_progress)

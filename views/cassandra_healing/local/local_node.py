@@ -43,7 +43,7 @@ class LocalNode:
     def __init__(self, run_folder: Path, name: str, on_progress: Callable[[str], None] = lambda _: None) -> None:
         self._folder = NodeFolder(run_folder, name)
         self._name = name
-        self._tell = on_progress
+        self._on_progress = on_progress
 
     def start(self, kind: str, address: str, settings: dict[str, Any]) -> LocalNodeStatus:
         """Start the node and wait until it does its work; one that does already is left alone.
@@ -61,10 +61,10 @@ class LocalNode:
             program = get_program(kind)
             if (living := find_process(program, self._folder, record)) is not None:
                 if record.is_up or program.answers(record):
-                    self._tell(f"{self._name} already runs on {record.address} (pid {living.pid})")
+                    self._on_progress(f"{self._name} already runs on {record.address} (pid {living.pid})")
                     self._folder.write(replace(record, process=living, is_up=True, replaces="", fence=None))
                     return self.status()
-                self._tell(f"Ending a start of {self._name} that was cut off (pid {living.pid})")
+                self._on_progress(f"Ending a start of {self._name} that was cut off (pid {living.pid})")
                 self._end(program, record)
             elif program.answers(replace(record, kind=kind, address=address, settings=settings)):
                 raise NodeNotStarted(
@@ -76,13 +76,13 @@ class LocalNode:
             record = replace(record, kind=kind, address=address, settings=settings, process=None, is_up=False)
             self._folder.write(record)
             instead = f", in the place of {record.replaces}" if record.replaces else ""
-            self._tell(f"Starting {kind} {self._name} on {address}{instead}")
+            self._on_progress(f"Starting {kind} {self._name} on {address}{instead}")
             process = program.spawn(record, self._folder.life(record.life))
             self._folder.write(replace(record, process=process))
             self._await(program, replace(record, process=process), process)
             # The fence goes last: it was for the life before, and that one is now replaced.
             self._folder.write(replace(record, process=process, is_up=True, replaces="", fence=None))
-            self._tell(f"{self._name} is up on {address} (pid {process.pid})")
+            self._on_progress(f"{self._name} is up on {address} (pid {process.pid})")
             return self.status()
 
     def restart(self) -> LocalNodeStatus:
@@ -119,7 +119,7 @@ class LocalNode:
                 record = replace(record, fence=fence)
                 self._folder.write(record)
             self._end(program, record)
-            self._tell(f"{self._name} is fenced ({purpose}): {why}")
+            self._on_progress(f"{self._name} is fenced ({purpose}): {why}")
             return self.status()
 
     def stop(self) -> None:
@@ -135,7 +135,7 @@ class LocalNode:
         with self._folder.locked():
             record = self._folder.find()
             if record is None:
-                self._tell(f"{self._name} is not here; nothing to end")
+                self._on_progress(f"{self._name} is not here; nothing to end")
                 return
             program = get_program(record.kind)
             if record.fence is None and not program.needs_fence:
@@ -160,13 +160,13 @@ class LocalNode:
                 for life in self._folder.lives():
                     shutil.rmtree(self._folder.life(life))
                 self._folder.remove_record()
-                self._tell(f"{self._name} is gone, with its data")
+                self._on_progress(f"{self._name} is gone, with its data")
                 return
             # A holder of no data takes nobody's place.
             instead = record.address if program.needs_fence else ""
             following = replace(record, life=record.fence.life + 1, process=None, is_up=False, replaces=instead)
             self._folder.write(following if program.needs_fence else replace(following, fence=None))
-            self._tell(f"{self._name} has ended; life {following.life} may begin")
+            self._on_progress(f"{self._name} has ended; life {following.life} may begin")
 
     def terminate(self) -> tuple[int, ...]:
         """Remove the data of former lives, and return which. For when the node of now is up and repaired.
@@ -178,7 +178,7 @@ class LocalNode:
             old = tuple(life for life in self._folder.lives() if life < record.life)
             for life in old:
                 shutil.rmtree(self._folder.life(life))
-                self._tell(f"Removed the data of life {life} of {self._name}")
+                self._on_progress(f"Removed the data of life {life} of {self._name}")
             return old
 
     def repair(self) -> str:

@@ -52,7 +52,7 @@ class Hooks:
 def run_hook(
     step: str,
     command: tuple[str, ...],
-    words: Mapping[str, str],
+    values: Mapping[str, str],
     timeout_seconds: float,
     folder: Path | None = None,
 ) -> None:
@@ -63,8 +63,8 @@ def run_hook(
 
     Raises: HookFailed: it ended with another code than 0, or not in time, or cannot be run.
     """
-    filled = [_fill(part, words) for part in command]
-    on = f"{words.get('name', '')} ({' '.join(filled)})"
+    filled = [_fill(part, values) for part in command]
+    on = f"{values.get('name', '')} ({' '.join(filled)})"
     next_step = "Do by hand what it should do, or mend the command; then go on"
     with tempfile.TemporaryFile() as output:
         try:
@@ -92,21 +92,21 @@ def run_hook(
                 next=next_step,
             ) from error
         output.seek(0)
-        said = " ".join(output.read().decode("utf-8", "replace").split())[-_TAIL:]
+        output_text = " ".join(output.read().decode("utf-8", "replace").split())[-_TAIL:]
     if code != 0:
         raise HookFailed(
-            f"the command for {step} ended with code {code}: {said or 'it said nothing'}",
+            f"the command for {step} ended with code {code}: {output_text or 'it said nothing'}",
             on=on,
             remains="What it did by then is unknown",
             next=next_step,
         )
 
 
-def _fill(part: str, words: Mapping[str, str]) -> str:
+def _fill(part: str, values: Mapping[str, str]) -> str:
     # Not str.format: a command may hold braces of its own, and what is filled in is not filled in again.
-    for key in words:
+    for key in values:
         if part == f"{{{key}}}":
-            return words[key]
+            return values[key]
     for key in ("name", "address"):
-        part = part.replace(f"{{{key}}}", words.get(key, ""))
+        part = part.replace(f"{{{key}}}", values.get(key, ""))
     return part

@@ -34,13 +34,13 @@ class NodeActions:
     ) -> None:
         self._machines = machines
         self._connect = connect
-        self._tell = on_progress
+        self._on_progress = on_progress
         self._terraform: Terraform | None = None
 
     def check(self, act: HealingAction) -> None:
-        """See that all is set that a deed takes.
+        """See that all is set that an operation takes.
 
-        Raises: NotSet: names what is missing.
+        Raises: MissingSetting: names what is missing.
         """
         machines = self._machines
         if act is HealingAction.RESTART and not (machines.restart or machines.local):
@@ -67,7 +67,7 @@ class NodeActions:
 
         Raises: HookFailed: the command says that it did not.
         """
-        self._tell(f"Restarting {node}")
+        self._on_progress(f"Restarting {node}")
         command = self._machines.restart
         if not command:
             command = (*self._script("restart"), "--why", "{why}")
@@ -80,16 +80,16 @@ class NodeActions:
 
     def await_ready(self, node: NodeId, timeout_seconds: float) -> float:
         """Wait until a node is up and in its place; as ``readiness.await_ready``."""
-        return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._tell)
+        return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._on_progress)
 
     def audit(self, node: NodeId) -> str:
-        """Look at what the cluster serves; return in words what was done.
+        """Look at what the cluster serves; return in values what was done.
 
         Raises: HookFailed: something is not as it should be.
         """
         if not self._machines.audit:
             return "no command is set for it"
-        self._tell("Auditing what the cluster serves")
+        self._on_progress("Auditing what the cluster serves")
         self._run("audit", self._machines.audit, node, "", self._machines.repair_minutes)
         return "what the cluster serves is as it should be"
 
@@ -102,7 +102,7 @@ class NodeActions:
             terraform=self._driver(),
             hooks=self._hooks(),
             connect=self._connect,
-            on_progress=self._tell,
+            on_progress=self._on_progress,
         )
 
     @property
@@ -150,7 +150,7 @@ class NodeActions:
                 run_folder = run_folder / "terraform"
             self._terraform = Terraform(
                 machines.terraform,
-                get_binary(self._tell),
+                get_binary(self._on_progress),
                 run_folder,
                 variables=variables,
                 backend=machines.backend,
@@ -160,5 +160,5 @@ class NodeActions:
         return self._terraform
 
     def _run(self, step: str, command: tuple[str, ...], node: NodeId, why: str, minutes: float) -> None:
-        words = {"name": self._name(node), "address": node.address, "why": why}
-        run_hook(step, command, words, minutes * 60, self._machines.folder)
+        values = {"name": self._name(node), "address": node.address, "why": why}
+        run_hook(step, command, values, minutes * 60, self._machines.folder)

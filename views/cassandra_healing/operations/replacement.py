@@ -54,14 +54,14 @@ class Replacement:
         self._terraform = terraform
         self._hooks = hooks
         self._connect = connect
-        self._tell = on_progress
+        self._on_progress = on_progress
 
     def fence(self, why: str) -> None:
         """Make sure that the old node has ended and cannot come back with the tokens of its successor.
 
         Raises: HookFailed: that is not sure; nothing may be replaced then.
         """
-        self._tell(f"Fencing {self.target.name} ({self.target.address})")
+        self._on_progress(f"Fencing {self.target.name} ({self.target.address})")
         self._hook("fence", self._hooks.fence, why)
 
     def plan(self, *, missing_ok: bool = False) -> SavedPlan:
@@ -70,7 +70,7 @@ class Replacement:
 
     def apply(self, plan: SavedPlan) -> None:
         """Apply the plan: ends the old node, starts the new one; errors as ``Terraform.apply``."""
-        self._tell(f"Replacing {self.target.name}: applying {plan.path.name}")
+        self._on_progress(f"Replacing {self.target.name}: applying {plan.path.name}")
         self._terraform.apply(plan)
 
     @property
@@ -84,19 +84,23 @@ class Replacement:
 
         ``PLAN_ANEW`` asks for ``plan(missing_ok=True)`` and ``apply``, unless the node is normal by then.
         """
-        return self._terraform.recover(lambda: not self.trouble(), on_progress=self._tell)
+        return self._terraform.recover(lambda: not self.unready_reason(), on_progress=self._on_progress)
 
-    def trouble(self) -> str:
+    def unready_reason(self) -> str:
         """Look at the node once; return what is wrong with it, or nothing where it is up and in its place."""
         return find_unready_reason(self.target.address, self._connect)
 
-    def await_ready(self, timeout_seconds: float, look_seconds: float = 1.0) -> float:
+    def await_ready(self, timeout_seconds: float, poll_seconds: float = 1.0) -> float:
         """Wait until the node is up and in its place, by its own word and that of its peers; return the seconds.
 
-        Raises: NotNormal: says what it still lacks.
+        Raises: NodeNotReady: says what it still lacks.
         """
         return await_ready(
-            self.target.address, self._connect, timeout_seconds, look_seconds=look_seconds, on_progress=self._tell
+            self.target.address,
+            self._connect,
+            timeout_seconds,
+            poll_seconds=poll_seconds,
+            on_progress=self._on_progress,
         )
 
     def repair(self) -> None:
@@ -104,7 +108,7 @@ class Replacement:
 
         Raises: HookFailed: it is not repaired.
         """
-        self._tell(f"Repairing {self.target.name}")
+        self._on_progress(f"Repairing {self.target.name}")
         self._hook("repair", self._hooks.repair, "")
 
     def terminate(self) -> None:
@@ -113,9 +117,9 @@ class Replacement:
         Raises: HookFailed: it is still there.
         """
         if self._hooks.terminate:
-            self._tell(f"Removing what is left of the former {self.target.name}")
+            self._on_progress(f"Removing what is left of the former {self.target.name}")
             self._hook("terminate", self._hooks.terminate, "")
 
     def _hook(self, step: str, command: tuple[str, ...], why: str) -> None:
-        words = {"name": self.target.name, "address": self.target.address, "why": why}
-        run_hook(step, command, words, self._hooks.seconds(step), self._hooks.folder)
+        values = {"name": self.target.name, "address": self.target.address, "why": why}
+        run_hook(step, command, values, self._hooks.seconds(step), self._hooks.folder)

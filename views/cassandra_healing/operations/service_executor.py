@@ -26,19 +26,19 @@ def execute_service_operation(
         detail: who allowed it, for the journal.
 
     Raises:
-        NotBegun: somebody else is at it, or a person said stop.
+        OperationNotStarted: somebody else is at it, or a person said stop.
         JournalError: it could not be written down; nothing was done.
         HookFailed: the command failed, which the journal says, too.
     """
     service = policy.services[decision.service]
     command = service.restart_command if decision.act is HealingAction.RESTART else service.replace_command
-    deed = journal.begin(decision, clock())
-    journal.step(decision, deed, " ".join(filter(None, (f"running {' '.join(command)}", detail))))
-    words = {"name": decision.service, "address": service.host, "why": decision.what}
+    operation = journal.begin(decision, clock())
+    journal.step(decision, operation, " ".join(filter(None, (f"running {' '.join(command)}", detail))))
+    values = {"name": decision.service, "address": service.host, "why": decision.what}
     try:
-        run_hook(decision.act, command, words, service.command_seconds)
+        run_hook(decision.act, command, values, service.command_seconds)
     except HookFailed as error:
-        journal.end(decision, deed, OperationOutcome.FAILED, str(error))
+        journal.end(decision, operation, OperationOutcome.FAILED, str(error))
         raise
-    journal.end(decision, deed, OperationOutcome.DONE, f"the command for {decision.act} ended well")
+    journal.end(decision, operation, OperationOutcome.DONE, f"the command for {decision.act} ended well")
     return OperationOutcome.DONE

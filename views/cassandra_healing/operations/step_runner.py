@@ -20,55 +20,55 @@ StepResult = tuple[str, tuple[str, ...]]
 
 
 class StepRunner:
-    """Does the steps of deeds. Each may have been done before, in part or whole, by a process that was killed."""
+    """Does the steps of operations. Each may have been done before, in part or whole, by a process that was killed."""
 
-    def __init__(self, hands: NodeActions, journal: Journal, policy: Policy) -> None:
-        self._hands = hands
+    def __init__(self, node_actions: NodeActions, journal: Journal, policy: Policy) -> None:
+        self._node_actions = node_actions
         self._journal = journal
         self._policy = policy
 
-    def do(self, step: OperationStep, deed: Operation, progress: OperationProgress) -> StepResult:
+    def run(self, step: OperationStep, operation: Operation, progress: OperationProgress) -> StepResult:
         """Do a step.
 
         Raises: HealingError: it is not done.
         """
-        node = deed.node
+        node = operation.node
         match step:
             case OperationStep.RESTART:
-                self._hands.restart(node, progress.what)
+                self._node_actions.restart(node, progress.what)
                 return "its service was restarted", ()
             case OperationStep.NORMAL:
-                return self._await(deed), ()
+                return self._await(operation), ()
             case OperationStep.PLAN:
-                plan = self._hands.replacement(node).plan()
+                plan = self._node_actions.replacement(node).plan()
                 return f"{plan.path.name} replaces {plan.address} and nothing else", _plan_evidence(plan)
             case OperationStep.FENCE:
-                self._hands.replacement(node).fence(progress.what)
+                self._node_actions.replacement(node).fence(progress.what)
                 return "the old node has ended and cannot come back", ()
             case OperationStep.APPLY:
-                return self._apply(self._hands.replacement(node), deed, progress)
+                return self._apply(self._node_actions.replacement(node), operation, progress)
             case OperationStep.REPAIR:
-                self._hands.replacement(node).repair()
+                self._node_actions.replacement(node).repair()
                 return "all that it holds is repaired", ()
             case OperationStep.TERMINATE:
-                self._hands.replacement(node).terminate()
+                self._node_actions.replacement(node).terminate()
                 return "nothing is left of the old node", ()
             case OperationStep.AUDIT:
-                return self._hands.audit(node), ()
+                return self._node_actions.audit(node), ()
         raise AssertionError(step)
 
-    def _await(self, deed: Operation) -> str:
-        is_new = deed.act is HealingAction.REPLACE
-        allowed = self._hands.normal_seconds if is_new else self._policy.restart_minutes * 60
-        seconds = self._hands.await_ready(deed.node, allowed)
+    def _await(self, operation: Operation) -> str:
+        is_new = operation.act is HealingAction.REPLACE
+        allowed = self._node_actions.normal_seconds if is_new else self._policy.restart_minutes * 60
+        seconds = self._node_actions.await_ready(operation.node, allowed)
         return f"it is up and in its place, after {seconds:.0f} s"
 
-    def _apply(self, steps: Replacement, deed: Operation, progress: OperationProgress) -> StepResult:
+    def _apply(self, steps: Replacement, operation: Operation, progress: OperationProgress) -> StepResult:
         is_again = OperationStep.APPLY in progress.begun
         if is_again:
             if steps.is_cut_off and steps.recover() in (Recovery.APPLIED, Recovery.SETTLED):
                 return "the plan was begun before, and is applied now", ()
-            if not steps.trouble():
+            if not steps.unready_reason():
                 return "the new node is up: the plan was applied before", ()
         if progress.plan:
             path, address, actions, digest = progress.plan
@@ -79,7 +79,9 @@ class StepRunner:
             except StaleSavedPlan:
                 pass  # the state has changed since, and nothing of it was done: the same single change is planned anew
         plan = steps.plan(missing_ok=is_again)
-        self._journal.step(deed, OperationStep.APPLY, f"planned anew: {plan.path.name}", evidence=_plan_evidence(plan))
+        self._journal.step(
+            operation, OperationStep.APPLY, f"planned anew: {plan.path.name}", evidence=_plan_evidence(plan)
+        )
         steps.apply(plan)
         return f"{plan.path.name} is applied", ()
 

@@ -43,28 +43,30 @@ class HeartbeatTracker:
     _highest: dict[uuid.UUID, _Beat] = field(default_factory=dict)
     _heard: dict[tuple[uuid.UUID, uuid.UUID], tuple[_Beat, datetime]] = field(default_factory=dict)
 
-    def restore(self, looks: Iterable[HealthCheck]) -> None:
+    def restore(self, checks: Iterable[HealthCheck]) -> None:
         """Take up what earlier looks heard, the oldest first: another process may have made them."""
-        for look in looks:
-            for each in look.observations:
+        for check in checks:
+            for each in check.observations:
                 if each.by is None or each.heartbeat is None or each.generation is None:
                     continue
                 beat = (each.generation, each.heartbeat)
                 known = self._heard.get((each.by.host_id, each.node.host_id))
                 if known is None or known[0] != beat:
-                    self._heard[each.by.host_id, each.node.host_id] = (beat, look.at)
+                    self._heard[each.by.host_id, each.node.host_id] = (beat, check.at)
                 self._highest[each.node.host_id] = max(beat, self._highest.get(each.node.host_id, beat))
 
-    def hear(self, at: datetime, told: Mapping[NodeId, Sequence[Row]], nodes: Sequence[NodeId]) -> list[Observation]:
+    def observe(
+        self, at: datetime, gossip_rows: Mapping[NodeId, Sequence[Row]], nodes: Sequence[NodeId]
+    ) -> list[Observation]:
         """Return the signs of every node by every peer that answered.
 
         Args:
-            told: the rows of ``GOSSIP_QUERY``, by the peer that answered them.
+            gossip_rows: the rows of ``GOSSIP_QUERY``, by the peer that answered them.
             nodes: all nodes; of one that a peer does not know it says nothing.
         """
         found = []
-        news: dict[uuid.UUID, _Beat] = {}
-        for peer, rows in told.items():
+        newest_beats: dict[uuid.UUID, _Beat] = {}
+        for peer, rows in gossip_rows.items():
             beats = {str(row["host_id"]): (row["generation"] or 0, row["heartbeat"] or 0) for row in rows}
             for node in nodes:
                 if node.host_id == peer.host_id:
@@ -73,53 +75,53 @@ class HeartbeatTracker:
                 if beat is None:
                     found.append(_neutral(node, peer, "does not know it"))
                     continue
-                found.append(self._sign(at, node, peer, beat))
-                news[node.host_id] = max(beat, news.get(node.host_id, beat))
-        for host_id, beat in news.items():
+                found.append(self._observe_node(at, node, peer, beat))
+                newest_beats[node.host_id] = max(beat, newest_beats.get(node.host_id, beat))
+        for host_id, beat in newest_beats.items():
             self._highest[host_id] = max(beat, self._highest.get(host_id, beat))
         return found
 
-    def deaf(self, peer: NodeId, why: str, nodes: Sequence[NodeId]) -> list[Observation]:
+    def observe_unreadable(self, peer: NodeId, why: str, nodes: Sequence[NodeId]) -> list[Observation]:
         """Return the signs by a peer that answers queries, and this one not."""
         return [_neutral(node, peer, f"its gossip cannot be read: {why}") for node in nodes if node != peer]
 
-    def _sign(self, at: datetime, node: NodeId, peer: NodeId, beat: _Beat) -> Observation:
+    def _observe_node(self, at: datetime, node: NodeId, peer: NodeId, beat: _Beat) -> Observation:
         key = (peer.host_id, node.host_id)
         last = self._heard.get(key)
         if last is None or last[0] != beat:
             self._heard[key] = (beat, at)
         highest = self._highest.get(node.host_id)
-        still = (at - last[1]).total_seconds() if last is not None and last[0] == beat else 0.0
+        still_for = (at - last[1]).total_seconds() if last is not None and last[0] == beat else 0.0
         if highest is not None and beat > highest:
-            sign, detail = ProbeResult.GOOD, f"heartbeat {beat[1]}"
+            result, detail = ProbeResult.GOOD, f"heartbeat {beat[1]}"
         elif last is None or highest is None:
-            sign, detail = ProbeResult.NEUTRAL, f"first look, heartbeat {beat[1]}"
-        elif still >= self.still_seconds:
-            sign, detail = ProbeResult.BAD, f"heartbeat {beat[1]} stands still for {still:.0f} s"
+            result, detail = ProbeResult.NEUTRAL, f"first look, heartbeat {beat[1]}"
+        elif still_for >= self.still_seconds:
+            result, detail = ProbeResult.BAD, f"heartbeat {beat[1]} stands still for {still_for:.0f} s"
         elif last[0] == beat or beat < highest:
-            sign, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]}, no news yet"
+            result, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]}, no newest_beats yet"
         else:
-            sign, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]} was heard before"
+            result, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]} was heard before"
         return Observation(
             node=node,
             observer=ObserverKind.GOSSIP,
             by=peer,
-            sign=sign,
+            result=result,
             detail=detail,
             generation=beat[0],
             heartbeat=beat[1],
-            still_seconds=still,
+            still_seconds=still_for,
         )
 
 
-def status_of(node: NodeId, told: Mapping[NodeId, Sequence[Row]]) -> tuple[str, int]:
+def status_of(node: NodeId, gossip_rows: Mapping[NodeId, Sequence[Row]]) -> tuple[str, int]:
     """Return the word that gossip has for a node, and when its process was started (seconds since the epoch; 0).
 
     Of peers that disagree, one that saw a move outweighs the others, then the one with the newest heartbeat.
     """
     newest: tuple[int, int, str] = (0, -1, "")
     moving = ""
-    for rows in told.values():
+    for rows in gossip_rows.values():
         for row in rows:
             if str(row["host_id"]) != str(node.host_id):
                 continue
@@ -137,4 +139,4 @@ def started_at(generation: int) -> datetime | None:
 
 
 def _neutral(node: NodeId, peer: NodeId, detail: str) -> Observation:
-    return Observation(node=node, observer=ObserverKind.GOSSIP, by=peer, sign=ProbeResult.NEUTRAL, detail=detail)
+    return Observation(node=node, observer=ObserverKind.GOSSIP, by=peer, result=ProbeResult.NEUTRAL, detail=detail)

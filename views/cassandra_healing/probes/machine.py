@@ -17,20 +17,20 @@ _SIGNS = {
 _SECONDS = 10.0
 
 
-def ask(node: NodeId, command: Sequence[str]) -> Observation:
+def probe(node: NodeId, command: Sequence[str]) -> Observation:
     """Run the command, ``{address}`` and ``{host_id}`` filled in; as ``run``."""
-    sign, detail, disk = run(command, {"address": node.address, "host_id": str(node.host_id)})
-    return Observation(node=node, observer=ObserverKind.MACHINE, sign=sign, detail=detail, disk_used_share=disk)
+    result, detail, disk = run(command, {"address": node.address, "host_id": str(node.host_id)})
+    return Observation(node=node, observer=ObserverKind.MACHINE, result=result, detail=detail, disk_used_share=disk)
 
 
-def run(command: Sequence[str], words: Mapping[str, str]) -> tuple[ProbeResult, str, float | None]:
+def run(command: Sequence[str], values: Mapping[str, str]) -> tuple[ProbeResult, str, float | None]:
     """Run a command and read its first line: the sign, what it said, and how full the disk is.
 
     It prints ``running``, ``stopped``, ``gone`` or ``unknown``, and where it knows ``disk=0.97``. A process that
     runs is no sign of life: it may hang. A command that fails says nothing.
     """
     filled = list(command)
-    for key, word in words.items():
+    for key, word in values.items():
         filled = [part.replace(f"{{{key}}}", word) for part in filled]
     try:
         done = subprocess.run(filled, capture_output=True, text=True, timeout=_SECONDS, check=False)

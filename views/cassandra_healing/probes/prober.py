@@ -59,11 +59,11 @@ class ClusterProber:
         """End the threads; the session is left open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def restore(self, looks: Iterable[HealthCheck]) -> None:
+    def restore(self, checks: Iterable[HealthCheck]) -> None:
         """Take up earlier looks, the oldest first, so that the next one need not begin anew."""
-        self._heartbeats.restore(looks)
+        self._heartbeats.restore(checks)
 
-    def look(self) -> HealthCheck:
+    def check(self) -> HealthCheck:
         """Look once; takes as long as the slowest answer, at most twice the time-out.
 
         Nothing that a node does raises: an error is a sign.
@@ -78,28 +78,34 @@ class ClusterProber:
         probes = dict(zip(nodes, self._session.ask(_PROBE, hosts.values()), strict=True))
         answering = [node for node in nodes if probes[node].error is None]
         heard = self._session.ask(gossip.GOSSIP_QUERY, [hosts[node] for node in answering])
-        told = {node: answer.rows for node, answer in zip(answering, heard, strict=True) if answer.error is None}
-        deaf = {node: short(answer.error) for node, answer in zip(answering, heard, strict=True) if answer.error}
-        silent = [node for node in nodes if node not in answering]
-        asked = [self._pool.submit(machine.ask, node, self._policy.machine_command) for node in silent]
+        gossip_rows = {node: answer.rows for node, answer in zip(answering, heard, strict=True) if answer.error is None}
+        unreadable = {node: short(answer.error) for node, answer in zip(answering, heard, strict=True) if answer.error}
+        unanswering = [node for node in nodes if node not in answering]
+        machine_probes = [self._pool.submit(machine.probe, node, self._policy.machine_command) for node in unanswering]
         observations = [
-            *self._heartbeats.hear(at, told, nodes),
-            *(each for peer, why in deaf.items() for each in self._heartbeats.deaf(peer, why, nodes)),
+            *self._heartbeats.observe(at, gossip_rows, nodes),
+            *(
+                each
+                for peer, why in unreadable.items()
+                for each in self._heartbeats.observe_unreadable(peer, why, nodes)
+            ),
             *(self._cql(node, probes[node]) for node in nodes),
             *(each.result() for each in connections),
-            *((each.result() for each in asked) if self._policy.machine_command else ()),
+            *((each.result() for each in machine_probes) if self._policy.machine_command else ()),
         ]
-        cluster = self._facts(nodes, answering, hosts, probes, told, is_well=not silent) if told else None
+        cluster = (
+            self._facts(nodes, answering, hosts, probes, gossip_rows, is_well=not unanswering) if gossip_rows else None
+        )
         return HealthCheck(at=at, observations=tuple(observations), cluster=cluster)
 
     def _cql(self, node: NodeId, answer: Answer) -> Observation:
         if answer.error is not None:
-            return Observation(node=node, observer=ObserverKind.CQL, sign=ProbeResult.BAD, detail=short(answer.error))
+            return Observation(node=node, observer=ObserverKind.CQL, result=ProbeResult.BAD, detail=short(answer.error))
         is_slow = answer.seconds > self._policy.slow_seconds
         return Observation(
             node=node,
             observer=ObserverKind.CQL,
-            sign=ProbeResult.SLOW if is_slow else ProbeResult.GOOD,
+            result=ProbeResult.SLOW if is_slow else ProbeResult.GOOD,
             detail=f"{answer.seconds * 1000:.0f} ms",
             seconds=answer.seconds,
         )
@@ -110,12 +116,12 @@ class ClusterProber:
         answering: Sequence[NodeId],
         hosts: Mapping[NodeId, Host],
         probes: Mapping[NodeId, Answer],
-        told: Mapping[NodeId, Sequence[Row]],
+        gossip_rows: Mapping[NodeId, Sequence[Row]],
         *,
         is_well: bool,
     ) -> ClusterTopology:
         """Put together what the nodes that answer say; seeds and work only where something may be done."""
-        first = next(node for node in answering if node in told)
+        first = next(node for node in answering if node in gossip_rows)
         unread: list[str] = []
         peers, keyspaces = (self._read(query, hosts[first], unread) for query in (_PEERS, _KEYSPACES))
         rows = {row["host_id"]: row for row in peers}
@@ -128,13 +134,15 @@ class ClusterProber:
             found = self._read(_SETTINGS, hosts[first], unread)
             settings = {row["name"]: row["value"] or "" for row in found}
             work = self._work({node: hosts[node] for node in answering}, unread)
-        addresses = {str(row[key]): str(row["host_id"]) for row in told[first] for key in ("hostname", "address")}
+        addresses = {
+            str(row[key]): str(row["host_id"]) for row in gossip_rows[first] for key in ("hostname", "address")
+        }
         return ClusterTopology(
             name=self._session.cluster_name,
-            nodes=tuple(_node(node, rows.get(node.host_id), told) for node in nodes),
+            nodes=tuple(_node(node, rows.get(node.host_id), gossip_rows) for node in nodes),
             keyspaces=tuple(self._keyspaces(keyspaces, settings)),
             schema_versions=tuple(
-                sorted({str(row["schema"]) for row in told[first] if row["host_id"] in live and row["schema"]})
+                sorted({str(row["schema"]) for row in gossip_rows[first] if row["host_id"] in live and row["schema"]})
             ),
             seeds=find_seeds(settings, addresses, nodes),
             work=work,
@@ -174,8 +182,8 @@ def _id(host: Host) -> NodeId:
     return NodeId(host_id=host.host_id, address=str(host.endpoint.address))
 
 
-def _node(node: NodeId, row: Row | None, told: Mapping[NodeId, Sequence[Row]]) -> RingMember:
-    status, generation = gossip.status_of(node, told)
+def _node(node: NodeId, row: Row | None, gossip_rows: Mapping[NodeId, Sequence[Row]]) -> RingMember:
+    status, generation = gossip.status_of(node, gossip_rows)
     return RingMember(
         id=node,
         data_center=row["data_center"] or "" if row else "",

@@ -102,8 +102,8 @@ def find_unready_reason(address: str, connect: NodeConnector, *, knows: Collecti
         return f"it has not joined ({str(own['bootstrapped']).lower()})"
     # A peer that is down or has left cannot say anything.
     peers = sorted(str(row["address"]) for row in ring if str(row["address"]) != address)
-    if strangers := sorted({*knows} - {*peers, address}):
-        return f"it has not heard of {', '.join(strangers)}"
+    if unknown_peers := sorted({*knows} - {*peers, address}):
+        return f"it has not heard of {', '.join(unknown_peers)}"
     heard = 0
     for peer in peers:
         if heard == min(_PEERS, len(peers)):
@@ -114,8 +114,8 @@ def find_unready_reason(address: str, connect: NodeConnector, *, knows: Collecti
         except _UNREACHABLE:
             continue
         heard += 1
-        if trouble := _peer_doubt(row, own, peer):
-            return trouble
+        if reason := _peer_doubt(row, own, peer):
+            return reason
     if peers and not heard:
         return "none of its peers answers"
     return ""
@@ -127,27 +127,27 @@ def await_ready(
     timeout_seconds: float,
     *,
     knows: Collection[str] = (),
-    look_seconds: float = 1.0,
+    poll_seconds: float = 1.0,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> float:
     """Wait until a node is up and in its place (see ``find_unready_reason``); return the seconds.
 
-    Raises: NotNormal: says what it still lacks.
+    Raises: NodeNotReady: says what it still lacks.
     """
     begun = time.monotonic()
-    told = ""
-    while trouble := find_unready_reason(address, connect, knows=knows):
-        if trouble != told:
-            on_progress(f"{address}: {trouble}")
-            told = trouble
+    reported = ""
+    while reason := find_unready_reason(address, connect, knows=knows):
+        if reason != reported:
+            on_progress(f"{address}: {reason}")
+            reported = reason
         if time.monotonic() - begun >= timeout_seconds:
             raise NodeNotReady(
-                f"it is not in its place after {timeout_seconds:g} s: {trouble}",
+                f"it is not in its place after {timeout_seconds:g} s: {reason}",
                 on=address,
                 remains="It is left as it is",
                 next="See its log; then go on, or fence it and replace it",
             )
-        time.sleep(look_seconds)
+        time.sleep(poll_seconds)
     return time.monotonic() - begun
 
 

@@ -14,13 +14,13 @@ _SEEDS = re.compile(r"\bseeds=|\"seeds\":")
 def find_seeds(settings: Mapping[str, str], addresses: Mapping[str, str], nodes: Sequence[NodeId]) -> frozenset[str]:
     """Return the seeds among the nodes, by the addresses that clients use; nodes listen to peers on others.
 
-    Where the names of seeds cannot be told from each other (an alias of several) each node counts as one.
+    Where the names of seeds cannot be providers from each other (an alias of several) each node counts as one.
 
     Args:
         addresses: the host id of each address and name that peers use.
     """
-    told = [value for key, value in settings.items() if key.startswith("seed_provider")]
-    text = next((_SEEDS.split(value, maxsplit=1)[1] for value in told if _SEEDS.search(value)), "")
+    providers = [value for key, value in settings.items() if key.startswith("seed_provider")]
+    text = next((_SEEDS.split(value, maxsplit=1)[1] for value in providers if _SEEDS.search(value)), "")
     named = re.findall(r"[\w.:\-\[\]]+", text)
     hosts = {each.rpartition(":")[0] if each.count(":") == 1 else each for each in named}
     by_host = {str(node.host_id): node.address for node in nodes}

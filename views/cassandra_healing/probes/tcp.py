@@ -12,8 +12,8 @@ from cassandra_healing.model import NodeId, Observation, ObserverKind, ProbeResu
 
 def probe(node: NodeId, port: int, timeout_seconds: float) -> Observation:
     """Connect, and hang up."""
-    sign, detail = connect(node.address, port, timeout_seconds)
-    return Observation(node=node, observer=ObserverKind.TCP, sign=sign, detail=detail)
+    result, detail = connect(node.address, port, timeout_seconds)
+    return Observation(node=node, observer=ObserverKind.TCP, result=result, detail=detail)
 
 
 def connect(address: str, port: int, timeout_seconds: float) -> tuple[ProbeResult, str]:

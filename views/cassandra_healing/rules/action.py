@@ -8,22 +8,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import HealthState
+from cassandra_healing.model import HealthVerdict
 from cassandra_healing.operation_model import HealingAction, OperationOutcome
 from cassandra_healing.quorum import find_quorum_risks
 from cassandra_healing.rules.context import RuleContext, duration_text, is_joining, make_decision
 
 
-def restart(case: RuleContext) -> Decision | None:
+def restart(context: RuleContext) -> Decision | None:
     """Restart it first, and give that its time."""
-    node, policy = case.node, case.policy
-    if not policy.restart or node.verdict is HealthState.GONE:
+    node, policy = context.node, context.policy
+    if not policy.restart or node.verdict is HealthVerdict.GONE:
         return None
-    deed = case.record.last(HealingAction.RESTART, node.node.id, node.since)
-    if deed is None:
-        if case.record.restarts(node.node.id, case.judgement.at) >= policy.restarts_per_day:
+    operation = context.journal_state.last(HealingAction.RESTART, node.node.id, node.since)
+    if operation is None:
+        if context.journal_state.restarts(node.node.id, context.assessment.at) >= policy.restarts_per_day:
             return make_decision(
-                case,
+                context,
                 HealingAction.PAGE,
                 Rule.RESTARTS,
                 f"it is down again, after {policy.restarts_per_day} restarts within 24 hours",
@@ -31,18 +31,18 @@ def restart(case: RuleContext) -> Decision | None:
                 next="See the end of its log",
             )
         return make_decision(
-            case,
+            context,
             HealingAction.RESTART,
             Rule.RESTART,
-            f"it is down for {duration_text(case.waited(node))}, and all who looked agree",
+            f"it is down for {duration_text(context.waited(node))}, and all who looked agree",
             remains="The other replicas serve its data",
             next="Its service is restarted; a replacement only if that fails",
         )
-    if deed.outcome is OperationOutcome.DONE and deed.ended_at is not None:
-        back = case.judgement.at - deed.ended_at
+    if operation.outcome is OperationOutcome.DONE and operation.ended_at is not None:
+        back = context.assessment.at - operation.ended_at
         if back < timedelta(minutes=policy.restart_minutes):
             return make_decision(
-                case,
+                context,
                 HealingAction.WAIT,
                 Rule.RESTARTED,
                 f"it was restarted {duration_text(back)} ago",
@@ -52,13 +52,13 @@ def restart(case: RuleContext) -> Decision | None:
     return None
 
 
-def seed(case: RuleContext) -> Decision | None:
+def seed(context: RuleContext) -> Decision | None:
     """Do not replace the only seed."""
-    seeds = case.judgement.cluster.seeds
-    if case.node.node.id.address not in seeds or _other_seeds(case):
+    seeds = context.assessment.cluster.seeds
+    if context.node.node.id.address not in seeds or _other_seeds(context):
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.SEED,
         "it is the only seed that could be up, and a replacement needs another one to join by",
@@ -66,20 +66,20 @@ def seed(case: RuleContext) -> Decision | None:
     )
 
 
-def _other_seeds(case: RuleContext) -> tuple[str, ...]:
-    up = {each.node.id.address for each in case.judgement.nodes if not each.is_away}
-    return tuple(sorted(case.judgement.cluster.seeds & up))
+def _other_seeds(context: RuleContext) -> tuple[str, ...]:
+    up = {each.node.id.address for each in context.assessment.nodes if not each.is_away}
+    return tuple(sorted(context.assessment.cluster.seeds & up))
 
 
-def quorum(case: RuleContext) -> Decision | None:
+def quorum(context: RuleContext) -> Decision | None:
     """Do not replace it where a quorum would be at stake."""
-    away = {each.node.id.host_id for each in case.judgement.nodes if each.is_away and not is_joining(each)}
-    members = [each.node for each in case.judgement.nodes if not is_joining(each)]
-    stakes = find_quorum_risks(members, case.judgement.cluster.keyspaces, away | {case.node.node.id.host_id})
+    away = {each.node.id.host_id for each in context.assessment.nodes if each.is_away and not is_joining(each)}
+    members = [each.node for each in context.assessment.nodes if not is_joining(each)]
+    stakes = find_quorum_risks(members, context.assessment.cluster.keyspaces, away | {context.node.node.id.host_id})
     if not stakes:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.QUORUM,
         f"without it a quorum is at stake: {'; '.join(map(str, stakes))}",
@@ -88,35 +88,35 @@ def quorum(case: RuleContext) -> Decision | None:
     )
 
 
-def limit(case: RuleContext) -> Decision | None:
+def limit(context: RuleContext) -> Decision | None:
     """Replace no more nodes than are allowed in a day."""
-    done = case.record.replacements(case.judgement.at)
-    if done < case.policy.replacements_per_day:
+    done = context.journal_state.replacements(context.assessment.at)
+    if done < context.policy.replacements_per_day:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.LIMIT,
-        f"{done} replacement{'s' if done != 1 else ''} within 24 hours, and {case.policy.replacements_per_day} "
+        f"{done} replacement{'s' if done != 1 else ''} within 24 hours, and {context.policy.replacements_per_day} "
         "may be begun by itself",
         remains="It is not replaced",
         next="See why nodes die before another one is replaced",
     )
 
 
-def replace(case: RuleContext) -> Decision:
+def replace(context: RuleContext) -> Decision:
     """Replace it: nothing speaks against it."""
-    node = case.node
-    why = "its machine is gone" if node.verdict is HealthState.GONE else "a restart did not bring it back"
-    if node.verdict is not HealthState.GONE and not case.policy.restart:
+    node = context.node
+    why = "its machine is gone" if node.verdict is HealthVerdict.GONE else "a restart did not bring it back"
+    if node.verdict is not HealthVerdict.GONE and not context.policy.restart:
         why = "restarts are left to its machine"
-    seeds = _other_seeds(case) if node.node.id.address in case.judgement.cluster.seeds else ()
+    seeds = _other_seeds(context) if node.node.id.address in context.assessment.cluster.seeds else ()
     joins = f"; it was a seed: the replacement joins by {', '.join(seeds)} and is no seed itself" if seeds else ""
     return make_decision(
-        case,
+        context,
         HealingAction.REPLACE,
         Rule.REPLACE,
-        f"it is {node.verdict} for {duration_text(case.waited(node))}, and {why}",
+        f"it is {node.verdict} for {duration_text(context.waited(node))}, and {why}",
         remains="Every token range has its quorum without it",
         next=f"It is fenced, a new node takes its tokens, and the keyspaces are repaired{joins}",
         seeds=seeds,

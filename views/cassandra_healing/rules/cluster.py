@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import TOPOLOGY_CHANGES, HealthState
+from cassandra_healing.model import TOPOLOGY_CHANGES, HealthVerdict
 from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.rules.context import (
     RuleContext,
@@ -20,30 +20,30 @@ from cassandra_healing.rules.context import (
 )
 
 
-def stopped(case: RuleContext) -> Decision | None:
+def stopped(context: RuleContext) -> Decision | None:
     """Do nothing while healing is switched off."""
-    word = case.record.stopped
-    if word is None:
+    note = context.journal_state.stopped
+    if note is None:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.WAIT,
         Rule.STOPPED,
-        f"healing is switched off by {word.by}: {word.why}",
+        f"healing is switched off by {note.by}: {note.why}",
         next="'views cluster go' switches it on again",
     )
 
 
-def cut_off(case: RuleContext) -> Decision | None:
+def cut_off(context: RuleContext) -> Decision | None:
     """Do nothing while we reach no majority of the nodes."""
-    cut = case.judgement.cut_off
+    cut = context.assessment.cut_off
     if cut is None:
         return None
-    away = [each for each in case.judgement.nodes if each.node.id not in cut.reached]
+    away = [each for each in context.assessment.nodes if each.node.id not in cut.reached]
     what = f"we reach {len(cut.reached)} of {cut.of} nodes ourselves, which is no majority"
-    if cut.is_confirmed and cut.looks >= case.policy.grace_looks:
+    if cut.is_confirmed and cut.checks >= context.policy.grace_checks:
         return make_decision(
-            case,
+            context,
             HealingAction.PAGE,
             Rule.SEVERAL,
             f"{what}; those that answer do not hear the others either",
@@ -52,7 +52,7 @@ def cut_off(case: RuleContext) -> Decision | None:
             next="See to the machines and the network between them, then start the nodes again",
         )
     return make_decision(
-        case,
+        context,
         HealingAction.WAIT,
         Rule.CUT_OFF,
         what,
@@ -62,23 +62,23 @@ def cut_off(case: RuleContext) -> Decision | None:
     )
 
 
-def several(case: RuleContext) -> Decision | None:
+def several(context: RuleContext) -> Decision | None:
     """Do nothing while more than one node is sick; call a person."""
-    if len(case.sick) < 2:
+    if len(context.sick) < 2:
         return None
-    lasting = [each for each in case.sick if each.looks >= case.policy.grace_looks]
-    names = ", ".join(f"{each.node.id} is {each.verdict}" for each in case.sick)
+    lasting = [each for each in context.sick if each.checks >= context.policy.grace_checks]
+    names = ", ".join(f"{each.node.id} is {each.verdict}" for each in context.sick)
     if len(lasting) < 2:
         return make_decision(
-            case,
+            context,
             HealingAction.WAIT,
             Rule.SEVERAL,
             f"more than one node is not well: {names}",
             remains="Nothing is done by itself while it is so",
-            next=f"A person is called when it has lasted for {case.policy.grace_looks} looks",
+            next=f"A person is called when it has lasted for {context.policy.grace_checks} looks",
         )
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.SEVERAL,
         f"more than one node is not well: {names}",
@@ -87,56 +87,59 @@ def several(case: RuleContext) -> Decision | None:
     )
 
 
-def under_way(case: RuleContext) -> Decision | None:
+def under_way(context: RuleContext) -> Decision | None:
     """Begin nothing before what is under way has ended."""
-    deed = case.record.under_way
-    if deed is None:
+    operation = context.journal_state.under_way
+    if operation is None:
         return None
     others = [
         each
-        for each in case.sick
-        if each.node.id.host_id != deed.node.host_id and each.node.id.address != deed.node.address
+        for each in context.sick
+        if each.node.id.host_id != operation.node.host_id and each.node.id.address != operation.node.address
     ]
-    if others and case.is_grace_over(others[0]):
+    if others and context.is_grace_over(others[0]):
         return make_decision(
-            case,
+            context,
             HealingAction.PAGE,
             Rule.SEVERAL,
-            f"{others[0].node.id} is {others[0].verdict} while {operation_text(deed)} of {deed.node} is under way",
+            f"{others[0].node.id} is {others[0].verdict} while "
+            f"{operation_text(operation)} of {operation.node} is under way",
             remains="What is under way goes on; nothing else is done by itself",
             next="See to it by hand, or wait for the end of what is under way",
             about=others,
         )
     decision = make_decision(
-        case,
+        context,
         HealingAction.WAIT,
         Rule.UNDER_WAY,
-        f"{operation_text(deed)} of {deed.node} is under way since {start_text(deed)}",
+        f"{operation_text(operation)} of {operation.node} is under way since {start_text(operation)}",
         next="It is gone on with, and ended before anything else is begun",
-        on=str(deed.node),
+        on=str(operation.node),
     )
-    return replace(decision, nodes=(deed.node,))
+    return replace(decision, nodes=(operation.node,))
 
 
-def well(case: RuleContext) -> Decision | None:
+def well(context: RuleContext) -> Decision | None:
     """Say that nothing is wrong, or not yet known."""
-    if case.sick:
+    if context.sick:
         return None
-    unseen = [each for each in case.judgement.nodes if each.verdict is HealthState.UNSEEN and not is_joining(each)]
+    unseen = [
+        each for each in context.assessment.nodes if each.verdict is HealthVerdict.UNSEEN and not is_joining(each)
+    ]
     if unseen:
         return make_decision(
-            case,
+            context,
             HealingAction.WAIT,
             Rule.UNSEEN,
-            f"too few observers could look at {len(unseen)} of {len(case.judgement.nodes)} nodes",
+            f"too few observers could look at {len(unseen)} of {len(context.assessment.nodes)} nodes",
             about=unseen,
             next="The next look judges again",
         )
-    busy = [each for each in case.judgement.nodes if each.node.status in TOPOLOGY_CHANGES]
+    busy = [each for each in context.assessment.nodes if each.node.status in TOPOLOGY_CHANGES]
     if busy:
         return make_decision(
-            case, HealingAction.WAIT, Rule.BUSY, topology_change_text(busy), about=busy, next="Nothing is wrong"
+            context, HealingAction.WAIT, Rule.BUSY, topology_change_text(busy), about=busy, next="Nothing is wrong"
         )
-    count = len(case.judgement.nodes)
+    count = len(context.assessment.nodes)
     what = f"all {count} nodes are up" if count > 1 else "the one node is up"
-    return make_decision(case, HealingAction.WAIT, Rule.WELL, what, next="Nothing")
+    return make_decision(context, HealingAction.WAIT, Rule.WELL, what, next="Nothing")

@@ -9,7 +9,7 @@ from datetime import timedelta
 from cassandra_healing.assessment import is_grace_over
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import JOINING, Assessment, HealthState, NodeAssessment
+from cassandra_healing.model import JOINING, Assessment, HealthVerdict, NodeAssessment
 from cassandra_healing.operation_model import HealingAction, JournalState, Operation
 from cassandra_healing.policy import Policy
 
@@ -18,8 +18,8 @@ from cassandra_healing.policy import Policy
 class RuleContext:
     """What the rules look at; ``sick`` are the nodes that something is wrong with, the longest so first."""
 
-    judgement: Assessment
-    record: JournalState
+    assessment: Assessment
+    journal_state: JournalState
     policy: Policy
     sick: tuple[NodeAssessment, ...]
 
@@ -30,11 +30,11 @@ class RuleContext:
 
     def waited(self, health: NodeAssessment) -> timedelta:
         """Return for how long a node is as it is."""
-        return self.judgement.at - health.since
+        return self.assessment.at - health.since
 
     def is_grace_over(self, health: NodeAssessment) -> bool:
         """Tell whether the grace of a node is over."""
-        return is_grace_over(self.waited(health), health.looks, self.policy)
+        return is_grace_over(self.waited(health), health.checks, self.policy)
 
     def is_too_long(self) -> bool:
         """Tell whether a person must know that waiting goes on."""
@@ -47,7 +47,7 @@ def is_joining(health: NodeAssessment) -> bool:
 
 
 def make_decision(
-    case: RuleContext,
+    context: RuleContext,
     act: HealingAction,
     rule: Rule,
     what: str,
@@ -59,7 +59,7 @@ def make_decision(
     seeds: Sequence[str] = (),
 ) -> Decision:
     """Return a decision about nodes; without ``about`` those that are sick."""
-    nodes = case.sick if about is None else tuple(about)
+    nodes = context.sick if about is None else tuple(about)
     return Decision(
         act=act,
         rule=rule,
@@ -69,27 +69,27 @@ def make_decision(
         next=next,
         nodes=tuple(each.node.id for each in nodes),
         evidence=tuple(f"{each.node.id}: {seen}" for each in nodes for seen in each.observations),
-        mode=case.policy.mode if act in (HealingAction.RESTART, HealingAction.REPLACE) else None,
+        mode=context.policy.mode if act in (HealingAction.RESTART, HealingAction.REPLACE) else None,
         seeds=tuple(seeds),
     )
 
 
-def escalate_overdue(case: RuleContext, decision: Decision) -> Decision:
+def escalate_overdue(context: RuleContext, decision: Decision) -> Decision:
     """Call a person instead of waiting on where the cluster was not well for ``page_minutes``.
 
     Nothing else changes: neither what is left alone, nor what is under way.
     """
-    since = case.judgement.trouble_since
+    since = context.assessment.trouble_since
     is_idle = decision.act is HealingAction.WAIT or decision.mode is Mode.DRY_RUN
-    if since is None or not is_idle or case.judgement.at - since < timedelta(minutes=case.policy.page_minutes):
+    if since is None or not is_idle or context.assessment.at - since < timedelta(minutes=context.policy.page_minutes):
         return decision
-    span = duration_text(case.judgement.at - since)
+    span = duration_text(context.assessment.at - since)
     acts = (
         f"; a {decision.act} is due and not done, as the mode is dry-run"
         if decision.act is not HealingAction.WAIT
         else ""
     )
-    troubled = [each for each in case.judgement.nodes if each.verdict is not HealthState.UP]
+    troubled = [each for each in context.assessment.nodes if each.verdict is not HealthVerdict.UP]
     return replace(
         decision,
         act=HealingAction.PAGE,
@@ -108,14 +108,14 @@ def topology_change_text(nodes: Sequence[NodeAssessment]) -> str:
     return "; ".join(f"{each.node.id} {words[each.node.status]}" for each in nodes)
 
 
-def operation_text(deed: Operation) -> str:
-    """Name a deed in a sentence."""
-    return "a restart" if deed.act is HealingAction.RESTART else "the replacement"
+def operation_text(operation: Operation) -> str:
+    """Name an operation in a sentence."""
+    return "a restart" if operation.act is HealingAction.RESTART else "the replacement"
 
 
-def start_text(deed: Operation) -> str:
-    """Say when a deed was begun."""
-    return f"{deed.begun_at:%Y-%m-%d %H:%M:%S} UTC"
+def start_text(operation: Operation) -> str:
+    """Say when an operation was begun."""
+    return f"{operation.begun_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def duration_text(span: timedelta) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import SHUTDOWN, TOPOLOGY_CHANGES, HealthState
+from cassandra_healing.model import SHUTDOWN, TOPOLOGY_CHANGES, HealthVerdict
 from cassandra_healing.operation_model import HealingAction, OperationOutcome
 from cassandra_healing.quorum import find_few_replicas
 from cassandra_healing.rules.context import (
@@ -21,27 +21,27 @@ from cassandra_healing.rules.context import (
 )
 
 
-def skipped(case: RuleContext) -> Decision | None:
+def skipped(context: RuleContext) -> Decision | None:
     """Leave alone what a person said to leave alone."""
-    word = case.record.skips.get(case.node.node.id.host_id)
-    if word is None:
+    note = context.journal_state.skips.get(context.node.node.id.host_id)
+    if note is None:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.WAIT,
         Rule.SKIPPED,
-        f"it is {case.node.verdict}, and {word.by} said to leave it alone: {word.why}",
-        next=f"'views cluster unskip {case.node.node.id}' ends that",
+        f"it is {context.node.verdict}, and {note.by} said to leave it alone: {note.why}",
+        next=f"'views cluster unskip {context.node.node.id}' ends that",
     )
 
 
-def flapping(case: RuleContext) -> Decision | None:
+def flapping(context: RuleContext) -> Decision | None:
     """Show a flapping node to a person."""
-    if case.node.verdict is not HealthState.FLAPPING:
+    if context.node.verdict is not HealthVerdict.FLAPPING:
         return None
-    policy = case.policy
+    policy = context.policy
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.FLAPPING,
         f"it went away {policy.flaps} times or more within {policy.flap_minutes:g} minutes",
@@ -50,82 +50,82 @@ def flapping(case: RuleContext) -> Decision | None:
     )
 
 
-def slow(case: RuleContext) -> Decision | None:
+def slow(context: RuleContext) -> Decision | None:
     """Wait for a slow node, then show it to a person."""
-    if case.node.verdict is not HealthState.SLOW:
+    if context.node.verdict is not HealthVerdict.SLOW:
         return None
-    if not case.is_grace_over(case.node):
+    if not context.is_grace_over(context.node):
         return make_decision(
-            case, HealingAction.WAIT, Rule.SLOW, "it lives, and answers us late or not at all", next=_left(case)
+            context, HealingAction.WAIT, Rule.SLOW, "it lives, and answers us late or not at all", next=_left(context)
         )
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.SLOW,
-        f"it lives, and answers us late or not at all for {duration_text(case.waited(case.node))}",
+        f"it lives, and answers us late or not at all for {duration_text(context.waited(context.node))}",
         remains="It is neither restarted nor replaced: it still serves its peers",
         next="See its load, its disk and the network between it and this host",
     )
 
 
-def starting(case: RuleContext) -> Decision | None:
+def starting(context: RuleContext) -> Decision | None:
     """Leave a node alone that was started only now."""
-    started = case.node.node.started_at
-    if started is None or case.judgement.at - started >= timedelta(minutes=case.policy.startup_minutes):
+    started = context.node.node.started_at
+    if started is None or context.assessment.at - started >= timedelta(minutes=context.policy.startup_minutes):
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.WAIT,
         Rule.STARTING,
-        f"it is {case.node.verdict}, and was started {duration_text(case.judgement.at - started)} ago",
-        next=f"A node is left alone for {case.policy.startup_minutes:g} minutes after its start",
+        f"it is {context.node.verdict}, and was started {duration_text(context.assessment.at - started)} ago",
+        next=f"A node is left alone for {context.policy.startup_minutes:g} minutes after its start",
     )
 
 
-def grace(case: RuleContext) -> Decision | None:
+def grace(context: RuleContext) -> Decision | None:
     """Wait until it was down in enough looks and for long enough."""
-    if case.is_grace_over(case.node):
+    if context.is_grace_over(context.node):
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.WAIT,
         Rule.GRACE,
-        f"it is {case.node.verdict} for {duration_text(case.waited(case.node))}",
+        f"it is {context.node.verdict} for {duration_text(context.waited(context.node))}",
         remains="It may come back by itself",
-        next=_left(case),
+        next=_left(context),
     )
 
 
-def _left(case: RuleContext) -> str:
-    node, policy = case.node, case.policy
-    minutes = case.waited(node).total_seconds() / 60
+def _left(context: RuleContext) -> str:
+    node, policy = context.node, context.policy
+    minutes = context.waited(node).total_seconds() / 60
     return (
-        f"It is left alone for {policy.grace_looks} looks and {policy.grace_minutes:g} minutes; "
-        f"so far it was {node.looks} and {minutes:.1f}"
+        f"It is left alone for {policy.grace_checks} looks and {policy.grace_minutes:g} minutes; "
+        f"so far it was {node.checks} and {minutes:.1f}"
     )
 
 
-def goodbye(case: RuleContext) -> Decision | None:
+def goodbye(context: RuleContext) -> Decision | None:
     """Show a node to a person that was stopped in order."""
-    if case.node.node.status != SHUTDOWN or case.node.verdict is HealthState.GONE:
+    if context.node.node.status != SHUTDOWN or context.node.verdict is HealthVerdict.GONE:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.GOODBYE,
-        f"it told its peers that it stops, {duration_text(case.waited(case.node))} ago, and did not come back",
+        f"it told its peers that it stops, {duration_text(context.waited(context.node))} ago, and did not come back",
         remains="Somebody stopped it, or it stopped itself (a disk that failed or is full)",
         next="See the end of its log; then start it, or 'views cluster skip' it with a reason",
     )
 
 
-def disk(case: RuleContext) -> Decision | None:
+def disk(context: RuleContext) -> Decision | None:
     """Show a node to a person whose disk is full."""
-    shares = [each.disk_used_share for each in case.node.observations if each.disk_used_share is not None]
-    if not shares or max(shares) < case.policy.disk_full_share:
+    shares = [each.disk_used_share for each in context.node.observations if each.disk_used_share is not None]
+    if not shares or max(shares) < context.policy.disk_full_share:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.DISK,
         f"its data disk is {max(shares):.0%} full",
@@ -134,66 +134,66 @@ def disk(case: RuleContext) -> Decision | None:
     )
 
 
-def unread(case: RuleContext) -> Decision | None:
+def unread(context: RuleContext) -> Decision | None:
     """Do nothing where it is not known what is at stake."""
-    missing = case.judgement.cluster.unread
+    missing = context.assessment.cluster.unread
     if not missing:
         return None
     return _disturbed(
-        case,
+        context,
         Rule.UNREAD,
         f"what is at stake could not be read: {'; '.join(missing)}",
         "See that the role may read system, system_schema and system_views; the next look reads again",
     )
 
 
-def replicas(case: RuleContext) -> Decision | None:
+def replicas(context: RuleContext) -> Decision | None:
     """Do nothing by itself where there are one or two replicas."""
-    few = find_few_replicas(case.node.node, case.judgement.cluster.keyspaces)
+    few = find_few_replicas(context.node.node, context.assessment.cluster.keyspaces)
     if not few:
         return None
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE,
         Rule.REPLICAS,
-        f"it is {case.node.verdict}, and holds data of keyspaces with fewer than 3 replicas: {', '.join(few)}",
+        f"it is {context.node.verdict}, and holds data of keyspaces with fewer than 3 replicas: {', '.join(few)}",
         remains="With 1 or 2 replicas nothing is done by itself: what it holds may be nowhere else",
         next="Bring this very node back if it can be; raise the replication and repair before the next time",
     )
 
 
-def journal(case: RuleContext) -> Decision | None:
+def journal(context: RuleContext) -> Decision | None:
     """Do nothing that cannot be written down."""
-    if case.record.is_readable:
+    if context.journal_state.is_readable:
         return None
     return _disturbed(
-        case,
+        context,
         Rule.JOURNAL,
         "the journal cannot be read, so nobody knows what was done or forbidden",
-        f"See that a quorum of the replicas of {case.policy.keyspace} is up",
+        f"See that a quorum of the replicas of {context.policy.keyspace} is up",
     )
 
 
-def refused(case: RuleContext) -> Decision | None:
+def refused(context: RuleContext) -> Decision | None:
     """Do not ask again for the same outage."""
     for act in (HealingAction.REPLACE, HealingAction.RESTART):
-        deed = case.record.last(act, case.node.node.id, case.node.since)
-        if deed is not None and deed.outcome is OperationOutcome.REFUSED:
+        operation = context.journal_state.last(act, context.node.node.id, context.node.since)
+        if operation is not None and operation.outcome is OperationOutcome.REFUSED:
             return make_decision(
-                case,
+                context,
                 HealingAction.WAIT,
                 Rule.REFUSED,
-                f"a person refused {operation_text(deed)}, or nobody answered, at {start_text(deed)}",
+                f"a person refused {operation_text(operation)}, or nobody answered, at {start_text(operation)}",
                 next="It is asked again when the node has been up between",
             )
     return None
 
 
-def _disturbed(case: RuleContext, rule: Rule, what: str, then: str) -> Decision:
-    is_late = case.is_too_long()
-    late = f"; it is {case.node.verdict} for {duration_text(case.waited(case.node))}" if is_late else ""
+def _disturbed(context: RuleContext, rule: Rule, what: str, then: str) -> Decision:
+    is_late = context.is_too_long()
+    late = f"; it is {context.node.verdict} for {duration_text(context.waited(context.node))}" if is_late else ""
     return make_decision(
-        case,
+        context,
         HealingAction.PAGE if is_late else HealingAction.WAIT,
         rule,
         f"{what}{late}",
@@ -202,40 +202,40 @@ def _disturbed(case: RuleContext, rule: Rule, what: str, then: str) -> Decision:
     )
 
 
-def busy(case: RuleContext) -> Decision | None:
+def busy(context: RuleContext) -> Decision | None:
     """Wait for nodes that join, leave or move, for repairs and streams."""
-    moving = [each for each in case.judgement.nodes if each.node.status in TOPOLOGY_CHANGES]
-    work = [*([topology_change_text(moving)] if moving else []), *case.judgement.cluster.work]
+    moving = [each for each in context.assessment.nodes if each.node.status in TOPOLOGY_CHANGES]
+    work = [*([topology_change_text(moving)] if moving else []), *context.assessment.cluster.work]
     if not work:
         return None
-    return _disturbed(case, Rule.BUSY, f"the cluster is busy: {'; '.join(work)}", "Wait for that to end, or end it")
+    return _disturbed(context, Rule.BUSY, f"the cluster is busy: {'; '.join(work)}", "Wait for that to end, or end it")
 
 
-def disagreement(case: RuleContext) -> Decision | None:
+def disagreement(context: RuleContext) -> Decision | None:
     """Wait for agreement on the schema."""
-    versions = case.judgement.cluster.schema_versions
+    versions = context.assessment.cluster.schema_versions
     if len(set(versions)) < 2:
         return None
     return _disturbed(
-        case,
+        context,
         Rule.DISAGREEMENT,
         f"the nodes disagree on the schema: {len(set(versions))} versions",
         "Wait until they agree ('nodetool describecluster'), or restart the node that differs",
     )
 
 
-def settling(case: RuleContext) -> Decision | None:
+def settling(context: RuleContext) -> Decision | None:
     """Wait for others that came back only now."""
     others = [
         each
-        for each in case.judgement.nodes
-        if not each.is_sick and not each.is_settled and each.verdict is HealthState.UP
+        for each in context.assessment.nodes
+        if not each.is_sick and not each.is_settled and each.verdict is HealthVerdict.UP
     ]
     if not others:
         return None
     return _disturbed(
-        case,
+        context,
         Rule.SETTLING,
         f"{', '.join(each.node.id.address for each in others)} came back only now",
-        f"A node counts again when it was up for {case.policy.settle_looks} looks",
+        f"A node counts again when it was up for {context.policy.settle_checks} looks",
     )

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from cassandra_healing.model import HealthState, ProbeResult
+from cassandra_healing.model import HealthVerdict, ProbeResult
 from cassandra_healing.services.model import ServiceAssessment, ServiceCheck
 
 _VERDICTS = {
-    ProbeResult.BAD: HealthState.DOWN,
-    ProbeResult.GONE: HealthState.GONE,
-    ProbeResult.NEUTRAL: HealthState.UNSEEN,
+    ProbeResult.BAD: HealthVerdict.DOWN,
+    ProbeResult.GONE: HealthVerdict.GONE,
+    ProbeResult.NEUTRAL: HealthVerdict.UNSEEN,
 }
 
 
-def assess_service(looks: Sequence[ServiceCheck], gap_minutes: float) -> ServiceAssessment:
+def assess_service(checks: Sequence[ServiceCheck], gap_minutes: float) -> ServiceAssessment:
     """Judge a service by its looks, the oldest first; at least one.
 
     One good sign ends a trouble. A look that could not tell neither ends nor prolongs one; a clock that was set back,
@@ -28,34 +28,34 @@ def assess_service(looks: Sequence[ServiceCheck], gap_minutes: float) -> Service
     count = 0
     before: datetime | None = None
     trouble: timedelta | None = None
-    for look in looks:
-        if look.sign in (ProbeResult.GOOD, ProbeResult.SLOW):
+    for check in checks:
+        if check.result in (ProbeResult.GOOD, ProbeResult.SLOW):
             trouble = None
         elif trouble is None:
             trouble = timedelta()
         elif before is not None:
-            trouble += max(timedelta(), look.at - before)  # a clock that was set back takes nothing away
-        if before is not None and not timedelta() <= look.at - before <= gap:
+            trouble += max(timedelta(), check.at - before)  # a clock that was set back takes nothing away
+        if before is not None and not timedelta() <= check.at - before <= gap:
             is_bad, since, unseen_since, count = None, None, None, 0
-        before = look.at
-        if look.sign is ProbeResult.NEUTRAL:
-            unseen_since = unseen_since or look.at
+        before = check.at
+        if check.result is ProbeResult.NEUTRAL:
+            unseen_since = unseen_since or check.at
             continue
         unseen_since = None
-        bad = look.sign in (ProbeResult.BAD, ProbeResult.GONE)
+        bad = check.result in (ProbeResult.BAD, ProbeResult.GONE)
         if bad is not is_bad:
-            is_bad, since, count = bad, look.at, 0
+            is_bad, since, count = bad, check.at, 0
         count += 1
-    last = looks[-1]
-    verdict = _VERDICTS.get(last.sign, HealthState.UP)
-    if verdict is HealthState.UNSEEN and is_bad:
-        verdict, unseen_since = HealthState.DOWN, None
+    last = checks[-1]
+    verdict = _VERDICTS.get(last.result, HealthVerdict.UP)
+    if verdict is HealthVerdict.UNSEEN and is_bad:
+        verdict, unseen_since = HealthVerdict.DOWN, None
     return ServiceAssessment(
         service=last.service,
         at=last.at,
         verdict=verdict,
         since=unseen_since or since or last.at,
-        looks=count,
+        checks=count,
         seen=last.seen,
         trouble_since=None if trouble is None else last.at - trouble,
     )

@@ -6,13 +6,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from cassandra_healing.model import HealthState, NodeId, ProbeResult
+from cassandra_healing.model import HealthVerdict, NodeId, ProbeResult
 
 _NAMESPACE = uuid.UUID("0c1b5c3e-7f0e-5d2a-9a53-6c1f5d1f7e21")
 
 
 def service_id(name: str) -> NodeId:
-    """Return a service's id in deeds: made of its name, as it has no host id."""
+    """Return a service's id in operations: made of its name, as it has no host id."""
     return NodeId(host_id=uuid.uuid5(_NAMESPACE, f"service {name}"), address=name)
 
 
@@ -33,7 +33,7 @@ class ServiceCheck:
     seen: tuple[str, ...] = ()
 
     @property
-    def sign(self) -> ProbeResult:
+    def result(self) -> ProbeResult:
         """Return what the signs come to: GOOD, BAD, GONE, or NEUTRAL where it cannot be told."""
         if self.work is ProbeResult.GOOD or self.machine is ProbeResult.NEUTRAL:
             return self.work
@@ -55,13 +55,13 @@ class ServiceAssessment:
 
     service: str
     at: datetime
-    verdict: HealthState
+    verdict: HealthVerdict
     since: datetime
-    looks: int
+    checks: int
     seen: tuple[str, ...] = ()
     trouble_since: datetime | None = None
 
     @property
     def is_sick(self) -> bool:
         """Tell whether something is wrong with it."""
-        return self.verdict in (HealthState.DOWN, HealthState.GONE)
+        return self.verdict in (HealthVerdict.DOWN, HealthVerdict.GONE)

@@ -32,7 +32,7 @@ class ServiceReport:
 
     health: ServiceAssessment
     decision: ServiceDecision
-    is_news: bool
+    is_new_decision: bool
 
 
 class ServiceMonitor:
@@ -52,16 +52,16 @@ class ServiceMonitor:
         journal: Journal,
         *,
         author: str,
-        is_kept: bool,
+        is_recording: bool,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._policy = policy
-        self._is_kept = is_kept
+        self._is_recording = is_recording
         self._clock = clock
-        self._lookout = ServiceProber(session, policy.services, clock=clock)
+        self._prober = ServiceProber(session, policy.services, clock=clock)
         self._history = ServiceCheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         self.journal = ServiceJournal(session, policy.keyspace, journal, author=author)
-        self._looks: dict[str, list[ServiceCheck]] = defaultdict(list)
+        self._checks: dict[str, list[ServiceCheck]] = defaultdict(list)
         self._is_restored = False
         self._alerts = AlertLog()
         self.notes: list[str] = []
@@ -69,43 +69,47 @@ class ServiceMonitor:
 
     def close(self) -> None:
         """End what was begun; the session is left open."""
-        self._lookout.close()
+        self._prober.close()
 
-    def look(self, *, is_cluster_well: bool) -> list[ServiceReport]:
+    def check(self, *, is_cluster_well: bool) -> list[ServiceReport]:
         """Look once, and say what is to be done about each service. Nothing that a service does raises."""
         self.notes = []
         names = tuple(self._policy.services)
         if not names:
             return []
         self._restore()
-        looks = self._lookout.look()
-        oldest = looks[0].at - self._window
-        for look in looks:
-            kept = self._looks[look.service]
+        checks = self._prober.check()
+        oldest = checks[0].at - self._window
+        for check in checks:
+            kept = self._checks[check.service]
             first = next((number for number, each in enumerate(kept) if each.at >= oldest), len(kept))
             # One more, so that seldom looks, too, reach as far back as page_minutes.
-            self._looks[look.service] = [*kept[max(0, first - 1) :], look]
+            self._checks[check.service] = [*kept[max(0, first - 1) :], check]
         records = {name: JournalState(is_readable=False) for name in names}
         try:
-            records = self.journal.records(names, looks[0].at)
-            if self._is_kept:
-                self._history.write(looks)
+            records = self.journal.read_states(names, checks[0].at)
+            if self._is_recording:
+                self._history.write(checks)
         except HealingError as error:
             self.notes.append(str(error))
-        others = {name: assess_service(self._looks[name], self._policy.gap_minutes) for name in names}
+        others = {name: assess_service(self._checks[name], self._policy.gap_minutes) for name in names}
         found = []
         for name in names:
-            case = ServiceRuleContext(
+            context = ServiceRuleContext(
                 health=others[name],
                 others=others,
                 is_cluster_well=is_cluster_well,
-                record=records[name],
+                journal_state=records[name],
                 policies=self._policy.services,
                 mode=self._policy.mode,
             )
-            decision = decide_service(case)
+            decision = decide_service(context)
             found.append(
-                ServiceReport(health=others[name], decision=decision, is_news=self._is_news(others[name], decision))
+                ServiceReport(
+                    health=others[name],
+                    decision=decision,
+                    is_new_decision=self._is_new_decision(others[name], decision),
+                )
             )
         return found
 
@@ -120,13 +124,13 @@ class ServiceMonitor:
             return
         now = self._clock()
         try:
-            for name, looks in self._history.read(now - self._window, now).items():
-                self._looks[name] = sorted([*looks, *self._looks[name]], key=lambda look: look.at)
+            for name, checks in self._history.read(now - self._window, now).items():
+                self._checks[name] = sorted([*checks, *self._checks[name]], key=lambda check: check.at)
             self._is_restored = True
         except HealingError as error:
             self.notes.append(str(error))
 
-    def _is_news(self, health: ServiceAssessment, decision: ServiceDecision) -> bool:
+    def _is_new_decision(self, health: ServiceAssessment, decision: ServiceDecision) -> bool:
         """Tell whether a decision is new; write it down where looks are kept."""
         if decision.act is HealingAction.WAIT:
             return False
@@ -136,10 +140,10 @@ class ServiceMonitor:
         if not self._alerts.is_new((decision.service, decision.act, decision.rule), since=since, at=health.at):
             return False
         try:
-            if self.journal.was_told(decision, since, health.at):
+            if self.journal.is_recorded(decision, since, health.at):
                 return False
-            if self._is_kept:
-                self.journal.decided(decision)
+            if self._is_recording:
+                self.journal.write_decision(decision)
         except HealingError as error:
             self.notes.append(str(error))
         return True

@@ -51,15 +51,15 @@ class ServiceProber:
         """End the threads; the session is left open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def look(self) -> list[ServiceCheck]:
+    def check(self) -> list[ServiceCheck]:
         """Look once; takes as long as the slowest answer. Nothing that a service does raises: an error is a sign."""
         at = self._clock()
         timeouts = {each.page: each.timeout_seconds for each in self._services.values() if each.page}
         pages = {url: self._pool.submit(read_page, url, seconds) for url, seconds in timeouts.items()}
-        looks = {name: self._pool.submit(self._look, name, at, pages) for name in self._services}
-        return [each.result() for each in looks.values()]
+        checks = {name: self._pool.submit(self._check, name, at, pages) for name in self._services}
+        return [each.result() for each in checks.values()]
 
-    def _look(self, name: str, at: datetime, pages: Mapping[str, Future[MasterPage]]) -> ServiceCheck:
+    def _check(self, name: str, at: datetime, pages: Mapping[str, Future[MasterPage]]) -> ServiceCheck:
         policy = self._services[name]
         match policy.kind:
             case ServiceKind.SPARK_MASTER:
@@ -73,8 +73,8 @@ class ServiceProber:
         seen = [f"{policy.kind}: {work} ({detail})"]
         port = policy.port or (_SPARK_PORTS.get(policy.kind) if policy.address else None)
         if port is not None:
-            sign, detail = tcp.connect(policy.host, port, policy.timeout_seconds)
-            seen.append(f"tcp: {sign} ({detail})")
+            result, detail = tcp.connect(policy.host, port, policy.timeout_seconds)
+            seen.append(f"tcp: {result} ({detail})")
         state = ProbeResult.NEUTRAL
         if policy.machine_command and work is not ProbeResult.GOOD:
             state, detail, _disk = machine.run(policy.machine_command, {"name": name, "address": policy.host})

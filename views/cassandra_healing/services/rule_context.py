@@ -19,7 +19,7 @@ class ServiceRuleContext:
     Args:
         others: the health of all services, by name.
         is_cluster_well: whether the nodes of Cassandra serve.
-        record: the kill switch, and this service's own skip and deeds.
+        record: the kill switch, and this service's own skip and operations.
         policies: of all services, by name.
         mode: of the cluster, for services without their own.
     """
@@ -27,7 +27,7 @@ class ServiceRuleContext:
     health: ServiceAssessment
     others: Mapping[str, ServiceAssessment]
     is_cluster_well: bool
-    record: JournalState
+    journal_state: JournalState
     policies: Mapping[str, ServicePolicy]
     mode: Mode
 
@@ -43,18 +43,19 @@ class ServiceRuleContext:
 
     @property
     def last(self) -> Operation | None:
-        """Return the newest deed of this trouble that was carried out."""
+        """Return the newest operation of this trouble that was carried out."""
         node = service_id(self.health.service)
         found = [
-            deed
+            operation
             for act in (HealingAction.RESTART, HealingAction.REPLACE)
-            if (deed := self.record.last(act, node, self.health.since)) and deed.outcome is not OperationOutcome.REFUSED
+            if (operation := self.journal_state.last(act, node, self.health.since))
+            and operation.outcome is not OperationOutcome.REFUSED
         ]
-        return max(found, key=lambda deed: deed.begun_at, default=None)
+        return max(found, key=lambda operation: operation.begun_at, default=None)
 
     def has(self, act: HealingAction, outcome: OperationOutcome | None = None) -> bool:
         """Tell whether something was done, or refused, in this trouble."""
-        found = self.record.last(act, service_id(self.health.service), self.health.since)
+        found = self.journal_state.last(act, service_id(self.health.service), self.health.since)
         return found is not None and (outcome is None or found.outcome is outcome)
 
 
@@ -70,5 +71,5 @@ def needs_of(name: str, policies: Mapping[str, ServicePolicy]) -> tuple[str, ...
 
 
 def longest_duration(policy: ServicePolicy) -> timedelta:
-    """Return after how long whoever carries a deed out is surely no longer at it."""
+    """Return after how long whoever carries an operation out is surely no longer at it."""
     return timedelta(seconds=policy.command_seconds + 60)

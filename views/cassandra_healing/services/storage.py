@@ -1,4 +1,4 @@
-"""What is kept of services: looks for some days, and lines in the same journal as those of nodes, without a host id."""
+"""Service checks of the last days, and journal entries about services, which have no host id."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _RECENT = timedelta(hours=48)
 
 
 class ServiceJournal:
-    """Reads and writes what was decided about services, and done. One deed at a time for each of them.
+    """Reads and writes what was decided about services, and done. One operation at a time for each of them.
 
     Args:
-        journal: of the cluster; its lines and its kill switch hold for services, too.
+        journal: of the cluster; its entries and its kill switch hold for services, too.
     """
 
     def __init__(self, session: ClusterSession, keyspace: str, journal: Journal, *, author: str) -> None:
@@ -36,25 +36,25 @@ class ServiceJournal:
         self._journal = journal
         self._control = ControlTable(session, keyspace, author=author)
 
-    def record(self, name: str, now: datetime) -> JournalState:
+    def read_state(self, name: str, now: datetime) -> JournalState:
         """Return what a decision about a service depends on; errors as ``ClusterSession.rows``."""
-        return self.records((name,), now)[name]
+        return self.read_states((name,), now)[name]
 
-    def records(self, names: Sequence[str], now: datetime) -> dict[str, JournalState]:
+    def read_states(self, names: Sequence[str], now: datetime) -> dict[str, JournalState]:
         """Return the records of several services; errors as ``ClusterSession.rows``."""
         if not self._journal.exists():
             return {name: JournalState() for name in names}
-        lines = self._lines(now)
+        entries = self._entries(now)
         found = {}
         for name in names:
             stopped, skips, held = self._control.read_service(service_id(name))
-            deeds = {deed.id: deed for deed in _operations(lines, name)}
-            if held is not None and (held.id not in deeds or deeds[held.id].outcome is None):
-                deeds[held.id] = held  # its time is that of whoever is at it now
-            found[name] = JournalState(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
+            operations = {operation.id: operation for operation in _operations(entries, name)}
+            if held is not None and (held.id not in operations or operations[held.id].outcome is None):
+                operations[held.id] = held  # its time is that of whoever is at it now
+            found[name] = JournalState(stopped=stopped, skips=skips, operations=tuple(operations.values()))
         return found
 
-    def was_told(self, decision: ServiceDecision, since: datetime, now: datetime) -> bool:
+    def is_recorded(self, decision: ServiceDecision, since: datetime, now: datetime) -> bool:
         """Tell whether this was written down since a moment, by whomever; errors as ``ClusterSession.rows``."""
         if not self._journal.exists():
             return False
@@ -62,10 +62,10 @@ class ServiceJournal:
             (row["event"], row["act"], row["rule"], row["node"])
             == ("decided", decision.act.value, decision.rule.value, decision.service)
             and _moment(row) >= since
-            for row in self._lines(now)
+            for row in self._entries(now)
         )
 
-    def decided(self, decision: ServiceDecision) -> None:
+    def write_decision(self, decision: ServiceDecision) -> None:
         """Write a decision down; errors as ``ClusterSession.write``."""
         text = f"{decision.what}. {decision.remains}. {decision.next}"
         self._write("decided", text, decision)
@@ -74,29 +74,29 @@ class ServiceJournal:
         """Begin what was decided, or take over what was cut off; nobody else is at it then.
 
         Raises:
-            NotBegun: another one is at it, or a person said stop.
+            OperationNotStarted: another one is at it, or a person said stop.
             JournalError: it could not be written down.
         """
         name = decision.service
         try:
-            self._journal.make()
-            record = self.record(name, now)
-            if record.stopped is not None or service_id(name).host_id in record.skips:
+            self._journal.create_tables()
+            journal_state = self.read_state(name, now)
+            if journal_state.stopped is not None or service_id(name).host_id in journal_state.skips:
                 raise OperationNotStarted(
                     "a person said to leave it alone", on=name, next="See 'views cluster history'"
                 )
-            if any(deed.begun_at > decision.at for deed in record.deeds):
+            if any(operation.begun_at > decision.at for operation in journal_state.operations):
                 raise OperationNotStarted("somebody saw to it since it was looked at", on=name, next="Look again")
             if decision.rule is ServiceRule.CUT_OFF:
-                return self._take_over(decision, record, now)
-            deed = Operation(id=uuid.uuid4(), act=decision.act, node=service_id(name), begun_at=now)
-            self._sweep(name, record)
-            if not self._control.take(deed, service_operation_key(name)):
+                return self._take_over(decision, journal_state, now)
+            operation = Operation(id=uuid.uuid4(), act=decision.act, node=service_id(name), begun_at=now)
+            self._release_ended(name, journal_state)
+            if not self._control.acquire(operation, service_operation_key(name)):
                 raise OperationNotStarted("somebody else is at it", on=name, next="Wait for its end, then look again")
             try:
-                self._write("begun", decision.what, decision, deed)
+                self._write("begun", decision.what, decision, operation)
             except HealingError:
-                self._control.give_back(deed, service_operation_key(name))
+                self._control.release(operation, service_operation_key(name))
                 raise
         except OperationNotStarted:
             raise
@@ -107,14 +107,14 @@ class ServiceJournal:
                 remains="Nothing was done to it",
                 next=error.next,
             ) from error
-        return deed
+        return operation
 
     def refuse(self, decision: ServiceDecision, detail: str) -> None:
         """Write down that a person said no, or nobody answered; errors as ``ClusterSession.write``."""
-        # Together: a deed that has begun and not ended would be done by the next healer.
-        deed = uuid.uuid4()
-        about = {"deed_id": deed, "act": decision.act, "rule": decision.rule, "mode": decision.mode or ""}
-        self._journal.service_together(
+        # Together: an operation that has begun and not ended would be done by the next healer.
+        operation = uuid.uuid4()
+        about = {"operation_id": operation, "act": decision.act, "rule": decision.rule, "mode": decision.mode or ""}
+        self._journal.write_service_entries(
             decision.service,
             (
                 {"event": "begun", "detail": decision.what, "evidence": decision.evidence, **about},
@@ -122,22 +122,22 @@ class ServiceJournal:
             ),
         )
 
-    def step(self, decision: ServiceDecision, deed: Operation, detail: str) -> None:
+    def step(self, decision: ServiceDecision, operation: Operation, detail: str) -> None:
         """Write down what is done next, before it is done; errors as ``ClusterSession.write``."""
-        self._write("step", detail, decision, deed)
+        self._write("step", detail, decision, operation)
 
-    def end(self, decision: ServiceDecision, deed: Operation, outcome: OperationOutcome, detail: str) -> None:
-        """End a deed; errors as ``ClusterSession.write``. Can be called again."""
-        self._write("ended", detail, decision, deed, outcome=outcome)
-        self._control.give_back(deed, service_operation_key(decision.service))
+    def end(self, decision: ServiceDecision, operation: Operation, outcome: OperationOutcome, detail: str) -> None:
+        """End an operation; errors as ``ClusterSession.write``. Can be called again."""
+        self._write("ended", detail, decision, operation, outcome=outcome)
+        self._control.release(operation, service_operation_key(decision.service))
 
-    def _take_over(self, decision: ServiceDecision, record: JournalState, now: datetime) -> Operation:
-        deed = record.under_way
-        if deed is None:
+    def _take_over(self, decision: ServiceDecision, journal_state: JournalState, now: datetime) -> Operation:
+        operation = journal_state.under_way
+        if operation is None:
             raise OperationNotStarted("it has ended meanwhile", on=decision.service, next="Look again")
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the server keeps it
         try:
-            is_ours = self._control.renew(deed, now, service_operation_key(decision.service))
+            is_ours = self._control.take_over(operation, now, service_operation_key(decision.service))
         except DRIVER_ERRORS as error:
             raise JournalError(
                 f"it could not be taken over: {short(error)}", on=decision.service, next="The next look decides again"
@@ -146,32 +146,34 @@ class ServiceJournal:
             raise OperationNotStarted(
                 "somebody else took it over", on=decision.service, next="Wait for its end, then look again"
             )
-        deed = replace(deed, begun_at=now)
-        if not any(each.id == deed.id for each in _operations(self._lines(now), decision.service)):
+        operation = replace(operation, begun_at=now)
+        if not any(each.id == operation.id for each in _operations(self._entries(now), decision.service)):
             # Who began it died before its first line; without one, this restart would not count.
-            self._write("begun", decision.what, decision, deed)
-        return deed
+            self._write("begun", decision.what, decision, operation)
+        return operation
 
-    def _sweep(self, name: str, record: JournalState) -> None:
-        """Remove the row of a deed whose end was written and whose healer died then."""
+    def _release_ended(self, name: str, journal_state: JournalState) -> None:
+        """Remove the row of an operation whose end was written and whose healer died then."""
         held = self._control.read_service(service_id(name))[2]
-        if held is not None and any(deed.id == held.id and deed.outcome for deed in record.deeds):
-            self._control.give_back(held, service_operation_key(name))
+        if held is not None and any(
+            operation.id == held.id and operation.outcome for operation in journal_state.operations
+        ):
+            self._control.release(held, service_operation_key(name))
 
     def _write(
         self,
         event: str,
         detail: str,
         decision: ServiceDecision,
-        deed: Operation | None = None,
+        operation: Operation | None = None,
         *,
         outcome: str = "",
     ) -> None:
-        self._journal.service(
+        self._journal.write_service_entry(
             event,
             decision.service,
             detail,
-            deed=deed.id if deed else None,
+            operation=operation.id if operation else None,
             act=decision.act,
             rule=decision.rule,
             mode=decision.mode or "",
@@ -179,14 +181,14 @@ class ServiceJournal:
             evidence=decision.evidence if event in ("decided", "begun") else (),
         )
 
-    def _lines(self, now: datetime) -> list[Row]:
+    def _entries(self, now: datetime) -> list[Row]:
         since = now - _RECENT
         months = dict.fromkeys((f"{since:%Y-%m}", f"{now:%Y-%m}"))
         return [
             row
             for month in months
             for row in self._session.rows(
-                f"SELECT at, event, deed, act, node, host_id, rule, outcome FROM {self._keyspace}.journal "
+                f"SELECT at, event, operation, act, node, host_id, rule, outcome FROM {self._keyspace}.journal "
                 "WHERE month = %s AND at > %s",
                 (month, min_uuid_from_time(since.timestamp())),
             )
@@ -201,13 +203,13 @@ class ServiceCheckHistory:
         self._session = session
         self._keyspace = keyspace
         self._ttl = int(keep_hours * 3600)
-        self._is_made = False
+        self._is_created = False
 
-    def write(self, looks: Sequence[ServiceCheck]) -> None:
+    def write(self, checks: Sequence[ServiceCheck]) -> None:
         """Keep a look at all services; errors as ``ClusterSession.write``."""
-        if not self._is_made:
+        if not self._is_created:
             create_service_tables(self._session, self._keyspace)
-            self._is_made = True
+            self._is_created = True
         insert = (
             f"INSERT INTO {self._keyspace}.services (hour, at, service, work, machine, seen) "
             f"VALUES (%s, %s, %s, %s, %s, %s) USING TTL {self._ttl}"
@@ -215,7 +217,7 @@ class ServiceCheckHistory:
         self._session.write_together(
             [
                 (insert, (_hour(each.at), each.at, each.service, each.work.value, each.machine.value, list(each.seen)))
-                for each in looks
+                for each in checks
             ]
         )
 
@@ -253,17 +255,17 @@ def _moment(row: Row) -> datetime:
     return found.replace(tzinfo=UTC)
 
 
-def _operations(lines: Sequence[Row], name: str) -> list[Operation]:
-    ends = {row["deed"]: row for row in lines if row["event"] == "ended"}
+def _operations(entries: Sequence[Row], name: str) -> list[Operation]:
+    ends = {row["operation"]: row for row in entries if row["event"] == "ended"}
     return [
         Operation(
-            id=row["deed"],
+            id=row["operation"],
             act=HealingAction(row["act"]),
             node=service_id(name),
             begun_at=_moment(row),
-            ended_at=_moment(ends[row["deed"]]) if row["deed"] in ends else None,
-            outcome=OperationOutcome(ends[row["deed"]]["outcome"]) if row["deed"] in ends else None,
+            ended_at=_moment(ends[row["operation"]]) if row["operation"] in ends else None,
+            outcome=OperationOutcome(ends[row["operation"]]["outcome"]) if row["operation"] in ends else None,
         )
-        for row in lines
+        for row in entries
         if row["event"] == "begun" and row["node"] == name
     ]

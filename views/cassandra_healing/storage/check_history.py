@@ -12,31 +12,31 @@ from cassandra_healing.session import ClusterSession, Row
 
 
 class CheckHistory:
-    """Reads and writes the table ``looks``. A quorum of its replicas knows each look, or it does not count."""
+    """Reads and writes the table ``checks``. A quorum of its replicas knows each look, or it does not count."""
 
     def __init__(self, session: ClusterSession, keyspace: str, *, keep_hours: float) -> None:
         self._session = session
-        self._table = f"{keyspace}.looks"
+        self._table = f"{keyspace}.checks"
         self._ttl = int(keep_hours * 3600)
 
-    def write(self, look: HealthCheck) -> None:
+    def write(self, check: HealthCheck) -> None:
         """Keep a look; errors as ``ClusterSession.write``."""
-        statuses = {node.id.host_id: node.status for node in look.cluster.nodes} if look.cluster else {}
+        statuses = {node.id.host_id: node.status for node in check.cluster.nodes} if check.cluster else {}
         insert = (
-            f"INSERT INTO {self._table} (hour, at, host_id, node, status, signs, heartbeats) "
+            f"INSERT INTO {self._table} (hour, at, host_id, node, status, results, heartbeats) "
             f"VALUES (%s, %s, %s, %s, %s, %s, %s) USING TTL {self._ttl}"
         )
         rows = []
-        for node in look.nodes():
-            seen = look.of(node)
-            signs = {each.source: f"{each.sign}: {each.detail}" for each in seen}
+        for node in check.nodes():
+            seen = check.of(node)
+            results = {each.source: f"{each.result}: {each.detail}" for each in seen}
             beats = {
                 str(each.by.host_id): f"{each.generation}:{each.heartbeat}"
                 for each in seen
                 if each.by is not None and each.heartbeat is not None
             }
             status = statuses.get(node.host_id)
-            rows.append((insert, (_hour(look.at), look.at, node.host_id, node.address, status, signs, beats)))
+            rows.append((insert, (_hour(check.at), check.at, node.host_id, node.address, status, results, beats)))
         self._session.write_together(rows)
 
     def read(self, since: datetime, until: datetime) -> list[HealthCheck]:
@@ -45,7 +45,7 @@ class CheckHistory:
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour <= until:
             rows = self._session.rows(
-                f"SELECT at, host_id, node, signs, heartbeats FROM {self._table} WHERE hour = %s AND at >= %s",
+                f"SELECT at, host_id, node, results, heartbeats FROM {self._table} WHERE hour = %s AND at >= %s",
                 (_hour(hour), since),
             )
             for row in rows:
@@ -63,15 +63,15 @@ def _observations(rows: list[Row]) -> Iterable[Observation]:
     for row in rows:
         node = NodeId(host_id=row["host_id"], address=row["node"])
         beats = {uuid.UUID(key): value for key, value in (row["heartbeats"] or {}).items()}
-        for source, text in (row["signs"] or {}).items():
+        for source, text in (row["results"] or {}).items():
             observer, _of, address = source.partition(" of ")
-            sign, _colon, detail = text.partition(": ")
+            result, _colon, detail = text.partition(": ")
             by = by_address.get(address) if address else None
             generation, _colon, heartbeat = beats.get(by.host_id, "").partition(":") if by else ("", "", "")
             yield Observation(
                 node=node,
                 observer=ObserverKind(observer),
-                sign=ProbeResult(sign),
+                result=ProbeResult(result),
                 by=by,
                 detail=detail,
                 generation=int(generation) if generation else None,

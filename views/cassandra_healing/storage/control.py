@@ -1,6 +1,6 @@
-"""What holds now: the kill switch, skipped nodes, the deed that is under way; by lightweight transactions alone.
+"""What holds now: the kill switch, skipped nodes, the operation that is under way; by lightweight transactions alone.
 
-The row of the deed is the lock of the whole cluster: one restart or replacement at a time, whoever heals.
+The row of the operation is the lock of the whole cluster: one restart or replacement at a time, whoever heals.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from cassandra_healing.session import DRIVER_ERRORS, ClusterSession, Row, short
 
 _SCOPE = "cluster"
 _SWITCH = ("switch", "stopped")
-_OPERATION = ("deed", "cluster")
+_OPERATION = ("operation", "cluster")
 
 
 def service_operation_key(name: str) -> tuple[str, str]:
-    """Return the key of the row that holds the deed of one service."""
-    return ("deed", f"service {name}")
+    """Return the key of the row that holds the operation of one service."""
+    return ("operation", f"service {name}")
 
 
 class ControlTable:
@@ -36,7 +36,7 @@ class ControlTable:
         self._author = author
 
     def read(self) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
-        """Return the kill switch, the skipped nodes by host id, and the deed that holds the lock.
+        """Return the kill switch, the skipped nodes by host id, and the operation that holds the lock.
 
         Errors as ``ClusterSession.rows``.
         """
@@ -45,101 +45,108 @@ class ControlTable:
     def read_service(
         self, service: NodeId
     ) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
-        """Return the same for one service: the deed is its own."""
+        """Return the same for one service: the operation is its own."""
         return self._read(service_operation_key(service.address))
 
     def _read(
-        self, deed: tuple[str, str]
+        self, operation: tuple[str, str]
     ) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
         rows = self._session.rows(
-            f"SELECT kind, name, deed, act, node, host_id, author, why, at FROM {self._table} WHERE scope = %s",
+            f"SELECT kind, name, operation, act, node, host_id, author, why, at FROM {self._table} WHERE scope = %s",
             (_SCOPE,),
             consistency=ConsistencyLevel.SERIAL,
         )
         found = {(row["kind"], row["name"]): row for row in rows}
-        held = found.get(deed)
+        holder = found.get(operation)
         return (
             _note_of(found[_SWITCH]) if _SWITCH in found else None,
             {uuid.UUID(name): _note_of(row) for (kind, name), row in found.items() if kind == "skip"},
-            _operation_of(held) if held else None,
+            _operation_of(holder) if holder else None,
         )
 
-    def take(self, deed: Operation, key: tuple[str, str] = _OPERATION) -> bool:
-        """Take the lock for a deed, of the whole cluster or of one service; tell whether it was free.
+    def acquire(self, operation: Operation, key: tuple[str, str] = _OPERATION) -> bool:
+        """Take the lock for an operation, of the whole cluster or of one service; tell whether it was free.
 
         Raises:
             JournalError: it could not be taken, and nobody has it.
         """
         insert = (
-            f"INSERT INTO {self._table} (scope, kind, name, deed, act, node, host_id, author, at) "
+            f"INSERT INTO {self._table} (scope, kind, name, operation, act, node, host_id, author, at) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) IF NOT EXISTS"
         )
-        about = (deed.id, deed.act, deed.node.address, deed.node.host_id, self._author, deed.begun_at)
+        about = (
+            operation.id,
+            operation.act,
+            operation.node.address,
+            operation.node.host_id,
+            self._author,
+            operation.begun_at,
+        )
         try:
             return self._session.conditional(insert, (_SCOPE, *key, *about))
         except DRIVER_ERRORS as error:  # unknown: what stands is read
-            held = self._read(key)[2]
-            if held is None:
+            holder = self._read(key)[2]
+            if holder is None:
                 raise JournalError(
                     f"the lock of the cluster could not be taken: {short(error)}",
-                    on=deed.node.address,
+                    on=operation.node.address,
                     remains="Nothing was done to the node",
                     next="The next look decides again",
                 ) from error
-            return held.id == deed.id
+            return holder.id == operation.id
 
-    def renew(self, deed: Operation, now: datetime, key: tuple[str, str]) -> bool:
-        """Take a deed over that was cut off: of two who try, one does. Errors as the driver's."""
+    def take_over(self, operation: Operation, now: datetime, key: tuple[str, str]) -> bool:
+        """Take an operation over that was cut off: of two who try, one does. Errors as the driver's."""
         return self._session.conditional(
             f"UPDATE {self._table} SET at = %s, author = %s WHERE scope = %s AND kind = %s AND name = %s "
-            "IF deed = %s AND at = %s",
-            (now, self._author, _SCOPE, *key, deed.id, deed.begun_at),
+            "IF operation = %s AND at = %s",
+            (now, self._author, _SCOPE, *key, operation.id, operation.begun_at),
         )
 
-    def give_back(self, deed: Operation, key: tuple[str, str] = _OPERATION) -> None:
-        """Give the lock back, where the deed has it."""
-        # Unknown: the next one to begin sees that the deed has ended, and sweeps it.
+    def release(self, operation: Operation, key: tuple[str, str] = _OPERATION) -> None:
+        """Give the lock back, where the operation has it."""
+        # Unknown: the next one to begin sees that the operation has ended, and sweeps it.
         with suppress(*DRIVER_ERRORS):
             self._session.conditional(
-                f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF deed = %s",
-                (_SCOPE, *key, deed.id),
+                f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF operation = %s",
+                (_SCOPE, *key, operation.id),
             )
 
     def stop(self, why: str, now: datetime) -> None:
         """Throw the kill switch."""
-        self._say(*_SWITCH, why, now)
+        self._write_note(*_SWITCH, why, now)
 
     def go(self) -> None:
         """Take the kill switch back."""
-        self._unsay(*_SWITCH)
+        self._delete_note(*_SWITCH)
 
     def skip(self, node: NodeId, why: str, now: datetime) -> None:
         """Leave a node alone."""
-        self._say("skip", str(node.host_id), why, now, node)
+        self._write_note("skip", str(node.host_id), why, now, node)
 
     def unskip(self, node: NodeId) -> None:
         """Leave it alone no longer."""
-        self._unsay("skip", str(node.host_id))
+        self._delete_note("skip", str(node.host_id))
 
-    def _say(self, kind: str, name: str, why: str, now: datetime, node: NodeId | None = None) -> None:
+    def _write_note(self, kind: str, name: str, why: str, now: datetime, node: NodeId | None = None) -> None:
         """Write a row down, or over what it said before, in one statement: at no moment is it away.
 
         An UPDATE makes a row that is not there. These rows have no act, so the condition always holds; it makes the
         statement a lightweight transaction, as all of this table are.
         """
         about = (node.address if node else None, node.host_id if node else None, self._author, why, now)
-        self._settle(
+        self._send_until_known(
             f"UPDATE {self._table} SET node = %s, host_id = %s, author = %s, why = %s, at = %s "
             "WHERE scope = %s AND kind = %s AND name = %s IF act = null",
             (*about, _SCOPE, kind, name),
         )
 
-    def _unsay(self, kind: str, name: str) -> None:
-        self._settle(
+    def _delete_note(self, kind: str, name: str) -> None:
+        self._send_until_known(
             f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF EXISTS", (_SCOPE, kind, name)
         )
 
-    def _settle(self, query: str, values: Sequence[object]) -> None:
+    def _send_until_known(self, query: str, values: Sequence[object]) -> None:
         """Send a conditional write that can be sent twice, until its outcome is known."""
         is_unknown = False
         for attempt in (1, 2, 3):
@@ -163,7 +170,7 @@ def _note_of(row: Row) -> OperatorNote:
 
 def _operation_of(row: Row) -> Operation:
     return Operation(
-        id=row["deed"],
+        id=row["operation"],
         act=HealingAction(row["act"]),
         node=NodeId(host_id=row["host_id"], address=row["node"]),
         begun_at=row["at"].replace(tzinfo=UTC),

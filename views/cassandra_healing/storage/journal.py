@@ -1,6 +1,6 @@
 """The journal: what was decided, begun and ended, by whom. What cannot be written here is not done.
 
-The lines of a deed are written before what they tell is done.
+The entries of an operation are written before what they tell is done.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ class Journal:
         self._keyspace = keyspace
         self._author = author
         self._control = ControlTable(session, keyspace, author=author)
-        self._is_made = False
+        self._is_created = False
 
-    def make(self) -> None:
+    def create_tables(self) -> None:
         """Make the tables where they are missing; errors as ``ClusterSession.ddl``."""
-        if not self._is_made:
+        if not self._is_created:
             tables.create_tables(self._session, self._keyspace)
-            self._is_made = True
+            self._is_created = True
 
     def exists(self) -> bool:
         """Tell whether there is a journal; errors as ``ClusterSession.rows``."""
-        self._is_made = self._is_made or tables.tables_exist(self._session, self._keyspace)
-        return self._is_made
+        self._is_created = self._is_created or tables.tables_exist(self._session, self._keyspace)
+        return self._is_created
 
-    def record(self, now: datetime) -> JournalState:
+    def read_state(self, now: datetime) -> JournalState:
         """Return what a decision depends on; errors as ``ClusterSession.rows``."""
         if not self.exists():
             return JournalState()
         stopped, skips, held = self._control.read()
-        deeds = {deed.id: deed for deed in self._deeds(now)}
+        operations = {operation.id: operation for operation in self._deeds(now)}
         if held is not None:
-            deeds.setdefault(held.id, held)  # whose first line was not written, or long ago
-        return JournalState(stopped=stopped, skips=skips, deeds=tuple(deeds.values()))
+            operations.setdefault(held.id, held)  # whose first entry was not written, or long ago
+        return JournalState(stopped=stopped, skips=skips, operations=tuple(operations.values()))
 
-    def lines(self, *, limit: int, now: datetime) -> list[JournalEntry]:
-        """Return the last lines, newest first, of a year at most; errors as ``ClusterSession.rows``."""
+    def entries(self, *, limit: int, now: datetime) -> list[JournalEntry]:
+        """Return the last entries, newest first, of a year at most; errors as ``ClusterSession.rows``."""
         found: list[JournalEntry] = []
         month = now.astimezone(UTC).replace(day=1)
         for _ in range(12):
@@ -76,7 +76,7 @@ class Journal:
             month = (month - timedelta(days=1)).replace(day=1)
         return found
 
-    def decided(self, decision: Decision) -> None:
+    def write_decision(self, decision: Decision) -> None:
         """Write a decision down; errors as ``ClusterSession.write``."""
         text = f"{decision.what}. {decision.remains}. {decision.next}"
         node = decision.nodes[0] if decision.nodes else None
@@ -95,27 +95,36 @@ class Journal:
         """Begin what was decided: nobody else may begin anything until it has ended.
 
         Raises:
-            NotBegun: another deed is under way, the day's limit is reached, or a person said stop.
+            OperationNotStarted: another operation is under way, the day's limit is reached, or a person said stop.
             JournalError: it could not be written down.
         """
         node = decision.nodes[0]
-        deed = Operation(id=uuid.uuid4(), act=decision.act, node=node, begun_at=now)
+        operation = Operation(id=uuid.uuid4(), act=decision.act, node=node, begun_at=now)
         try:
-            self.make()
-            self._sweep(now)
-            check_preconditions(deed, self.record(now), policy, now)
-            if not self._control.take(deed):
+            self.create_tables()
+            self._release_ended(now)
+            check_preconditions(operation, self.read_state(now), policy, now)
+            if not self._control.acquire(operation):
                 raise OperationNotStarted(
-                    "another deed was begun at the same moment", on=str(node), next="Wait for its end, then look again"
+                    "another operation was begun at the same moment",
+                    on=str(node),
+                    next="Wait for its end, then look again",
                 )
             try:
-                check_preconditions(deed, self.record(now), policy, now)  # what ended between the two looks counts, too
+                check_preconditions(
+                    operation, self.read_state(now), policy, now
+                )  # what ended between the two looks counts, too
                 evidence = decision.evidence
                 self._write(
-                    "begun", decision.what, deed=deed, rule=decision.rule, mode=decision.mode or "", evidence=evidence
+                    "begun",
+                    decision.what,
+                    operation=operation,
+                    rule=decision.rule,
+                    mode=decision.mode or "",
+                    evidence=evidence,
                 )
             except HealingError:
-                self._control.give_back(deed)
+                self._control.release(operation)
                 raise
         except OperationNotStarted:
             raise
@@ -126,11 +135,11 @@ class Journal:
                 remains="Nothing was done to the node",
                 next=error.next,
             ) from error
-        return deed
+        return operation
 
-    def lines_of(self, deed: Operation, now: datetime) -> list[JournalEntry]:
-        """Return all lines of a deed, the oldest first; errors as ``ClusterSession.rows``."""
-        since = deed.begun_at - timedelta(minutes=5)  # the clocks of two hosts
+    def operation_entries(self, operation: Operation, now: datetime) -> list[JournalEntry]:
+        """Return all entries of an operation, the oldest first; errors as ``ClusterSession.rows``."""
+        since = operation.begun_at - timedelta(minutes=5)  # the clocks of two hosts
         month, months = since.astimezone(UTC).replace(day=1), []
         while month <= now:
             months.append(f"{month:%Y-%m}")
@@ -142,13 +151,13 @@ class Journal:
                 f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
                 (each, min_uuid_from_time(since.timestamp())),
             )
-            if row["deed"] == deed.id
+            if row["operation"] == operation.id
         ]
-        return sorted((entry_of(row) for row in rows), key=lambda line: line.at)
+        return sorted((entry_of(row) for row in rows), key=lambda entry: entry.at)
 
     def step(
         self,
-        deed: Operation,
+        operation: Operation,
         name: str,
         detail: str,
         *,
@@ -160,85 +169,93 @@ class Journal:
         Args:
             outcome: None before it is done.
         """
-        self._write("step", detail, deed=deed, rule=name, outcome=outcome or "", evidence=evidence)
+        self._write("step", detail, operation=operation, rule=name, outcome=outcome or "", evidence=evidence)
 
-    def word(self, deed: Operation, *, is_yes: bool, why: str, by: str = "") -> None:
-        """Write down that a person approved or refused a deed; errors as ``ClusterSession.write``.
+    def write_answer(self, operation: Operation, *, is_yes: bool, why: str, by: str = "") -> None:
+        """Write down that a person approved or refused an operation; errors as ``ClusterSession.write``.
 
         Args:
             by: who, where it is not the author.
         """
-        self._write("approved" if is_yes else "refused", why, deed=deed, author=by)
+        self._write("approved" if is_yes else "refused", why, operation=operation, author=by)
 
-    def end(self, deed: Operation, outcome: OperationOutcome, detail: str) -> None:
-        """End a deed; errors as ``ClusterSession.write``. Can be called again."""
-        self._write("ended", detail, deed=deed, outcome=outcome)
-        self._control.give_back(deed)
+    def end(self, operation: Operation, outcome: OperationOutcome, detail: str) -> None:
+        """End an operation; errors as ``ClusterSession.write``. Can be called again."""
+        self._write("ended", detail, operation=operation, outcome=outcome)
+        self._control.release(operation)
 
     def stop(self, why: str, now: datetime) -> None:
         """Throw the kill switch: nothing is begun any more."""
-        self.make()
+        self.create_tables()
         self._control.stop(why, now)
-        self._note("stop", why, holds="Healing is switched off")
+        self._write_note("stop", why, holds="Healing is switched off")
 
     def go(self, why: str) -> None:
         """Take the kill switch back."""
-        self.make()
+        self.create_tables()
         self._control.go()
-        self._note("go", why, holds="Healing is switched on")
+        self._write_note("go", why, holds="Healing is switched on")
 
     def skip(self, node: NodeId, why: str, now: datetime) -> None:
         """Leave a node alone from now on."""
-        self.make()
+        self.create_tables()
         self._control.skip(node, why, now)
-        self._note("skip", why, node=node, holds="It is left alone")
+        self._write_note("skip", why, node=node, holds="It is left alone")
 
     def unskip(self, node: NodeId, why: str) -> None:
         """Leave it alone no longer."""
-        self.make()
+        self.create_tables()
         self._control.unskip(node)
-        self._note("unskip", why, node=node, holds="It is no longer left alone")
+        self._write_note("unskip", why, node=node, holds="It is no longer left alone")
 
-    def service(
+    def write_service_entry(
         self,
         event: str,
         name: str,
         detail: str,
         *,
-        deed: uuid.UUID | None = None,
+        operation: uuid.UUID | None = None,
         act: str = "",
         rule: str = "",
         mode: str = "",
         outcome: str = "",
         evidence: Sequence[str] = (),
     ) -> None:
-        """Write a line about a service, which has a name and no host id; errors as ``ClusterSession.write``."""
+        """Write an entry about a service, which has a name and no host id; errors as ``ClusterSession.write``."""
         self._write(
-            event, detail, deed_id=deed, act=act, on=name, rule=rule, mode=mode, outcome=outcome, evidence=evidence
+            event,
+            detail,
+            operation_id=operation,
+            act=act,
+            on=name,
+            rule=rule,
+            mode=mode,
+            outcome=outcome,
+            evidence=evidence,
         )
 
-    def service_together(self, name: str, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Write several lines about a service, all or none; as ``service``.
+    def write_service_entries(self, name: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Write several entries about a service, all or none; as ``write_service_entry``.
 
         Args:
-            lines: ``event`` and ``detail`` of each, and what else ``service`` takes.
+            entries: ``event`` and ``detail`` of each, and what else ``write_service_entry`` takes.
         """
-        self.make()
+        self.create_tables()
         at = uuid.uuid1()
-        month = f"{datetime_from_uuid1(at):%Y-%m}"  # one partition, also where the month ends between two lines
+        month = f"{datetime_from_uuid1(at):%Y-%m}"  # one partition, also where the month ends between two entries
         statements = [
-            self._statement(at if not number else uuid.uuid1(), month, on=name, **line)
-            for number, line in enumerate(lines)
+            self._statement(at if not number else uuid.uuid1(), month, on=name, **entry)
+            for number, entry in enumerate(entries)
         ]
         self._session.write_together(statements)
 
-    def _note(self, event: str, why: str, *, holds: str, node: NodeId | None = None) -> None:
+    def _write_note(self, event: str, why: str, *, holds: str, node: NodeId | None = None) -> None:
         """Write down what a person said, after it holds already."""
         try:
             self._write(event, why, node=node)
         except HealingError as error:
             raise JournalError(
-                f"the journal has no line of it: {error.what}",
+                f"the journal has no entry of it: {error.what}",
                 on=node.address if node else "",
                 remains=holds,
                 next="Run it again, so that the history tells it",
@@ -255,18 +272,18 @@ class Journal:
                 (month, min_uuid_from_time(since.timestamp())),
             )
         ]
-        ends = {row["deed"]: row for row in rows if row["event"] == "ended"}
+        ends = {row["operation"]: row for row in rows if row["event"] == "ended"}
         begun = [row for row in rows if row["event"] == "begun" and row["host_id"]]  # without one it is a service's
-        return [operation_of(row, ends.get(row["deed"])) for row in begun]
+        return [operation_of(row, ends.get(row["operation"])) for row in begun]
 
-    def _sweep(self, now: datetime) -> None:
-        """Remove the row of a deed whose end was written and whose healer died then."""
+    def _release_ended(self, now: datetime) -> None:
+        """Remove the row of an operation whose end was written and whose healer died then."""
         held = self._control.read()[2]
-        if held is not None and any(deed.id == held.id and deed.outcome for deed in self._deeds(now)):
-            self._control.give_back(held)
+        if held is not None and any(operation.id == held.id and operation.outcome for operation in self._deeds(now)):
+            self._control.release(held)
 
     def _write(self, event: str, detail: str, **about: Any) -> None:
-        self.make()
+        self.create_tables()
         at = uuid.uuid1()
         self._session.write(*self._statement(at, f"{datetime_from_uuid1(at):%Y-%m}", event, detail, **about))
 
@@ -277,8 +294,8 @@ class Journal:
         event: str,
         detail: str,
         *,
-        deed: Operation | None = None,
-        deed_id: uuid.UUID | None = None,
+        operation: Operation | None = None,
+        operation_id: uuid.UUID | None = None,
         act: str = "",
         node: NodeId | None = None,
         rule: str = "",
@@ -288,7 +305,7 @@ class Journal:
         on: str = "",
         author: str = "",
     ) -> tuple[str, tuple[Any, ...]]:
-        about = deed.node if deed is not None else node
+        about = operation.node if operation is not None else node
         return (
             f"INSERT INTO {self._keyspace}.journal (month, at, {COLUMNS}) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -296,8 +313,8 @@ class Journal:
                 month,
                 at,
                 event,
-                deed.id if deed else deed_id,
-                deed.act if deed else act,
+                operation.id if operation else operation_id,
+                operation.act if operation else act,
                 on or (about.address if about else None),
                 about.host_id if about else None,
                 rule,

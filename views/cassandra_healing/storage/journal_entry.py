@@ -1,4 +1,4 @@
-"""A line of the journal, and what the rows of its table mean."""
+"""An entry of the journal, and what the rows of its table mean."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cassandra_healing.model import NodeId
 from cassandra_healing.operation_model import HealingAction, Operation, OperationOutcome
 from cassandra_healing.session import Row
 
-COLUMNS = "event, deed, act, node, host_id, rule, mode, author, outcome, detail, evidence"
+COLUMNS = "event, operation, act, node, host_id, rule, mode, author, outcome, detail, evidence"
 """All but the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One line of the journal.
+    """One entry of the journal.
 
     Args:
         event: ``decided``, ``begun``, ``step``, ``approved``, ``refused``, ``ended``, ``stop``, ``go``, ``skip`` or
             ``unskip``.
         rule: why; of a step, which.
-        outcome: of what has ended: the deed, or a step.
+        outcome: of what has ended: the operation, or a step.
         evidence: what was seen; of a step that keeps a plan: its file, address, actions and digest.
     """
 
@@ -32,7 +32,7 @@ class JournalEntry:
     event: str
     author: str
     detail: str = ""
-    deed: uuid.UUID | None = None
+    operation: uuid.UUID | None = None
     act: str = ""
     node: str = ""
     host_id: uuid.UUID | None = None
@@ -43,15 +43,15 @@ class JournalEntry:
 
 
 def moment_of(row: Row) -> datetime:
-    """Return when a line was written."""
+    """Return when an entry was written."""
     found: datetime = datetime_from_uuid1(row["at"])
     return found.replace(tzinfo=UTC)
 
 
 def operation_of(begin: Row, end: Row | None) -> Operation:
-    """Return a deed by its first line, and its last one if it has ended."""
+    """Return an operation by its first entry, and its last one if it has ended."""
     return Operation(
-        id=begin["deed"],
+        id=begin["operation"],
         act=HealingAction(begin["act"]),
         node=NodeId(host_id=begin["host_id"], address=begin["node"]),
         begun_at=moment_of(begin),
@@ -61,13 +61,13 @@ def operation_of(begin: Row, end: Row | None) -> Operation:
 
 
 def entry_of(row: Row) -> JournalEntry:
-    """Return a line as it is kept."""
+    """Return an entry as it is kept."""
     return JournalEntry(
         at=moment_of(row),
         event=row["event"],
         author=row["author"] or "",
         detail=row["detail"] or "",
-        deed=row["deed"],
+        operation=row["operation"],
         act=row["act"] or "",
         node=row["node"] or "",
         host_id=row["host_id"],

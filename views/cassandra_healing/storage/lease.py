@@ -32,7 +32,7 @@ class ExecutorLease:
         self._key = uuid.uuid4()
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
+    def acquired(self) -> Iterator[None]:
         """Hold it for the length of a block.
 
         Raises:
@@ -50,13 +50,13 @@ class ExecutorLease:
             renewing.join()
             with suppress(*DRIVER_ERRORS):  # it goes by itself
                 self._session.conditional(
-                    f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF deed = %s",
+                    f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF operation = %s",
                     (*_ROW, self._key),
                 )
 
     def _take(self) -> None:
         insert = (
-            f"INSERT INTO {self._table} (scope, kind, name, deed, author, at) "
+            f"INSERT INTO {self._table} (scope, kind, name, operation, author, at) "
             f"VALUES (%s, %s, %s, %s, %s, %s) IF NOT EXISTS USING TTL {self._ttl}"
         )
         try:
@@ -81,17 +81,17 @@ class ExecutorLease:
 
     def _holder(self) -> tuple[uuid.UUID, str] | None:
         rows = self._session.rows(
-            f"SELECT deed, author FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s",
+            f"SELECT operation, author FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s",
             _ROW,
             consistency=ConsistencyLevel.SERIAL,
         )
-        return (rows[0]["deed"], rows[0]["author"]) if rows and rows[0]["deed"] else None
+        return (rows[0]["operation"], rows[0]["author"]) if rows and rows[0]["operation"] else None
 
     def _renew(self, ended: threading.Event) -> None:
         while not ended.wait(self._seconds / 4):
             with suppress(*DRIVER_ERRORS):  # the next time; steps may be done twice
                 self._session.conditional(
-                    f"UPDATE {self._table} USING TTL {self._ttl} SET deed = %s, author = %s, at = %s "
-                    "WHERE scope = %s AND kind = %s AND name = %s IF deed = %s",
+                    f"UPDATE {self._table} USING TTL {self._ttl} SET operation = %s, author = %s, at = %s "
+                    "WHERE scope = %s AND kind = %s AND name = %s IF operation = %s",
                     (self._key, self._author, datetime.now(UTC), *_ROW, self._key),
                 )

@@ -31,14 +31,14 @@ _SERVICES = {
 _NAMESPACE = uuid.UUID("0c1b5c3e-7f0e-5d2a-9a53-6c1f5d1f7e21")
 
 _TABLES = {
-    "looks": (
+    "checks": (
         """
         hour text,
         at timestamp,
         host_id uuid,
         node text,
         status text,
-        signs map<text, text>,
+        results map<text, text>,
         heartbeats map<text, text>,
         PRIMARY KEY (hour, at, host_id)
         """,
@@ -51,7 +51,7 @@ _TABLES = {
         month text,
         at timeuuid,
         event text,
-        deed uuid,
+        operation uuid,
         act text,
         node text,
         host_id uuid,
@@ -71,7 +71,7 @@ _TABLES = {
         scope text,
         kind text,
         name text,
-        deed uuid,
+        operation uuid,
         act text,
         node text,
         host_id uuid,
@@ -81,7 +81,7 @@ _TABLES = {
         PRIMARY KEY (scope, kind, name)
         """,
         "CLUSTERING ORDER BY (kind ASC, name ASC)",
-        "cluster health: kill switch, skipped nodes, the deed that is under way",
+        "cluster health: kill switch, skipped nodes, the operation that is under way",
     ),
 }
 

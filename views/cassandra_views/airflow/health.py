@@ -100,9 +100,10 @@ def _nodes_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
         f"{deployment.dag_id_prefix}cluster_health",
         description="Restarts and replaces nodes of Cassandra that are down",
         doc_md=(
-            f"The triggerer looks each {policy.look_seconds:g} s; a run begins where a restart, a replacement or a "
-            f"page is decided. The mode is **{policy.mode}**. Each task does one step of the deed in the cluster's "
-            "journal; the others are skipped. `views cluster history` shows all. `views cluster stop` ends everything."
+            f"The triggerer checks the cluster every {policy.check_seconds:g} s; a run begins where a restart, a "
+            f"replacement or a page is decided. The mode is **{policy.mode}**. Each task does one step of the "
+            "operation in the cluster's journal; the others are skipped. `views cluster history` shows all. "
+            "`views cluster stop` ends everything."
         ),
         schedule=[watched],
         start_date=START,

@@ -1,4 +1,4 @@
-"""The tasks of ``cluster_health``: each does one step of the deed that the journal says is under way.
+"""The tasks of ``cluster_health``: each does one step of the operation that the journal says is under way.
 
 What a task does follows from the journal alone, never from what a task before it said: so any process of Airflow may be
 killed between any two of them, and people may run ``views cluster heal`` meanwhile.
@@ -69,7 +69,7 @@ class HealthTask(BaseOperator):
                 raise AirflowException(str(error)) from error
 
     @contextmanager
-    def healer(
+    def healing_executor(
         self, context: Context, *, is_patient: bool = True
     ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
         """Open a healer; errors as ``opened``.
@@ -83,14 +83,14 @@ class HealthTask(BaseOperator):
             with healing(session, settings, author=AUTHOR, on_progress=self.log.info) as found:
                 yield found
 
-    def find(self, healer: OperationExecutor, step: OperationStep) -> OperationProgress:
-        """Return the deed whose next step this is.
+    def find(self, executor: OperationExecutor, step: OperationStep) -> OperationProgress:
+        """Return the operation whose next step this is.
 
         Raises:
             AirflowSkipException: there is none, or it needs no such step, or that was done.
             AirflowException: a step before it is not done.
         """
-        progress = healer.under_way()
+        progress = executor.under_way()
         if progress is None:
             raise AirflowSkipException("Nothing is under way")
         if step not in steps_of(progress.act, progress.mode) or step in progress.done:
@@ -127,17 +127,17 @@ class DecideTask(HealthTask, SkipMixin):
     """Looks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the deed in a few words, or nothing; what a person must see goes to the task ``page``."""
-        with paging_on_failure(context), self.healer(context) as (healer, watcher):
-            report = check_cluster(watcher, healer.policy)
+        """Return the operation in a few words, or nothing; what a person must see goes to the task ``page``."""
+        with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
+            report = check_cluster(monitor, executor.policy)
             log_report(self.log, report)
             page = page_text(report.decision)
-            if not page and report.judgement.trouble_since is not None:
+            if not page and report.assessment.trouble_since is not None:
                 # The triggerer has seen it for longer than this process, which knows no more than the cluster keeps.
                 page = " ".join(pages_of(context))
             if page:
                 context["ti"].xcom_push(key=PAGE_KEY, value=page)
-            progress = healer.consider(report)
+            progress = executor.begin_or_resume(report)
         needed = () if progress is None else steps_of(progress.act, progress.mode)
         tasks = [task for task in context["task"].get_flat_relatives(upstream=False) if task.task_id != "page"]
         idle = [each for each in tasks if each.task_id not in needed or (progress and each.task_id in progress.done)]
@@ -145,7 +145,7 @@ class DecideTask(HealthTask, SkipMixin):
         if progress is None:
             return {}
         return {
-            "deed": str(progress.id),
+            "operation": str(progress.id),
             "act": progress.act.value,
             "node": str(progress.node),
             "next": str(progress.next),
@@ -167,7 +167,7 @@ class PageTask(BaseOperator):
 
 
 class ApproveOperationTask(HealthTask, HITLOperator):
-    """Asks a person whether a deed may be carried out; nobody's answer is a no."""
+    """Asks a person whether an operation may be carried out; nobody's answer is a no."""
 
     template_fields = ("subject", "body")
 
@@ -176,31 +176,31 @@ class ApproveOperationTask(HealthTask, HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask; where somebody answered on the command line already, go on at once."""
-        with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, OperationStep.APPROVE)
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = self.find(executor, OperationStep.APPROVE)
             if not progress.is_waiting:
-                return _result(healer.carry_out(progress, OperationStep.APPROVE))
+                return _result(executor.execute_step(progress, OperationStep.APPROVE))
         self.subject = f"{str(progress.act).capitalize()} {progress.node}?"
         self.body = approval_text(progress)
-        context["ti"].xcom_push(key="deed", value=str(progress.id))
+        context["ti"].xcom_push(key="operation", value=str(progress.id))
         return HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Write the answer down, and do what it says."""
         answer = HITLOperator.execute_complete(self, context, event)
         user = (answer.get("responded_by_user") or {}).get("name", "")
-        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="deed")
-        with self.healer(context) as (healer, _watcher):
-            progress = healer.under_way()
+        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="operation")
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = executor.under_way()
             if progress is None or (asked and str(progress.id) != asked) or progress.next is not OperationStep.APPROVE:
                 raise AirflowSkipException("It was settled meanwhile")
             if progress.is_waiting:
                 by = f"{AUTHOR}:{user}" if user else AUTHOR
                 if answer["chosen_options"] == [YES]:
-                    healer.approve(progress, "said so in Airflow", by=by)
+                    executor.approve(progress, "said so in Airflow", by=by)
                 else:
-                    healer.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
-            return _result(healer.carry_out(progress, OperationStep.APPROVE))
+                    executor.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
+            return _result(executor.execute_step(progress, OperationStep.APPROVE))
 
 
 class OperationStepTask(HealthTask):
@@ -216,8 +216,10 @@ class OperationStepTask(HealthTask):
 
     def execute(self, context: Context) -> Any:
         """Do it, once it is its turn."""
-        with self.healer(context) as (healer, _watcher):
-            return _result(healer.carry_out(self.find(healer, OperationStep(self.step)), OperationStep(self.step)))
+        with self.healing_executor(context) as (executor, _monitor):
+            return _result(
+                executor.execute_step(self.find(executor, OperationStep(self.step)), OperationStep(self.step))
+            )
 
 
 class AwaitNodeTask(OperationStepTask):
@@ -225,9 +227,9 @@ class AwaitNodeTask(OperationStepTask):
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, where there is something to wait for."""
-        with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, OperationStep.NORMAL)
-            policy = healer.policy
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = self.find(executor, OperationStep.NORMAL)
+            policy = executor.policy
         minutes = policy.machines.normal_minutes if progress.act is HealingAction.REPLACE else policy.restart_minutes
         trigger = NodeReadyTrigger(
             **self.deployment.to_dict(), address=progress.node.address, timeout_seconds=minutes * 60
@@ -238,8 +240,8 @@ class AwaitNodeTask(OperationStepTask):
         """Look a last time and write it down; what it still lacks is an error there."""
         if event.get("trouble"):
             self.log.warning("It is not in its place: %s", event["trouble"])
-        with self.healer(context, is_patient=False) as (healer, _watcher):
-            return _result(healer.carry_out(self.find(healer, OperationStep.NORMAL), OperationStep.NORMAL))
+        with self.healing_executor(context, is_patient=False) as (executor, _monitor):
+            return _result(executor.execute_step(self.find(executor, OperationStep.NORMAL), OperationStep.NORMAL))
 
 
 class AuditClusterTask(OperationStepTask):
@@ -247,11 +249,11 @@ class AuditClusterTask(OperationStepTask):
 
     def execute(self, context: Context) -> Any:
         """Audit; a view that differs fails this task and is built anew by ``views_reconcile``."""
-        with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, OperationStep.AUDIT)
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = self.find(executor, OperationStep.AUDIT)
         errors = self._audit(context)
-        with self.healer(context) as (healer, _watcher):
-            found = _result(healer.carry_out(progress, OperationStep.AUDIT))
+        with self.healing_executor(context) as (executor, _monitor):
+            found = _result(executor.execute_step(progress, OperationStep.AUDIT))
         if errors:
             differ = "differs" if len(errors) == 1 else "differ"
             raise refused(f"The node is replaced, and {counted(len(errors), 'view')} {differ}: {'; '.join(errors)}")
@@ -276,18 +278,18 @@ def without_waiting(settings: Settings) -> Settings:
     return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
 
 
-def check_cluster(watcher: ClusterMonitor, policy: Policy) -> HealthReport:
+def check_cluster(monitor: ClusterMonitor, policy: Policy) -> HealthReport:
     """Look once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
-    report = watcher.look()
-    if report.is_fresh and not report.decision.is_well:
+    report = monitor.check()
+    if report.is_first_check and not report.decision.is_well:
         time.sleep(policy.still_seconds + 1)
-        report = watcher.look()
+        report = monitor.check()
     return report
 
 
 def log_report(log: Any, report: HealthReport) -> None:
     """Write what a look came to into a log."""
-    for health in report.judgement.nodes:
+    for health in report.assessment.nodes:
         log.info("%s is %s: %s", health.node.id, health.verdict, "; ".join(map(str, health.observations)))
     decision = report.decision
     log.info("%s (%s): %s. %s. %s.", decision.act, decision.rule, decision.what, decision.remains, decision.next)
@@ -309,7 +311,7 @@ def approval_text(progress: OperationProgress) -> str:
     if progress.plan:
         path, address, actions, digest = progress.plan
         lines += ["", f"The plan: {actions} `{address}`, and nothing else ({path}, SHA-256 {digest})"]
-    lines += ["", f"Deed {progress.short_id}. On the command line: `views cluster approve {progress.short_id}`."]
+    lines += ["", f"Operation {progress.short_id}. On the command line: `views cluster approve {progress.short_id}`."]
     return "\n".join(lines)
 
 

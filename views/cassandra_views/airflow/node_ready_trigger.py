@@ -40,17 +40,17 @@ class NodeReadyTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until it is; the event's ``trouble`` is what it lacked at the end of the time."""
         begun = time.monotonic()
-        told = ""
+        reported = ""
         try:
             access = access_of(await ViewsHook.aget_connection(self.deployment.conn_id))
             connect = node_connector(await asyncio.to_thread(self.deployment.reached, access))
-            while trouble := await asyncio.to_thread(find_unready_reason, self.address, connect):
-                if trouble != told:
-                    told = trouble
-                    self.log.info("%s: %s", self.address, trouble)
+            while reason := await asyncio.to_thread(find_unready_reason, self.address, connect):
+                if reason != reported:
+                    reported = reason
+                    self.log.info("%s: %s", self.address, reason)
                 if time.monotonic() - begun >= self.timeout_seconds:
                     break
                 await asyncio.sleep(POLL_SECONDS)
         except ViewsError as error:
-            trouble = str(error)
-        yield TriggerEvent({"trouble": trouble})  # type: ignore[no-untyped-call]
+            reason = str(error)
+        yield TriggerEvent({"trouble": reason})  # type: ignore[no-untyped-call]

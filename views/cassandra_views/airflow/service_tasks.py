@@ -36,14 +36,14 @@ class ServiceTask(HealthTask):
         with self.opened(context) as (session, settings):
             policy = settings.env.healing
             asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
-            watcher = ClusterMonitor(asked, policy, author=AUTHOR, is_kept=True)
+            monitor = ClusterMonitor(asked, policy, author=AUTHOR, is_recording=True)
             try:
-                report = watcher.look()
+                report = monitor.check()
                 for note in report.notes:
                     self.log.warning("%s", note)
-                yield watcher.services, {each.decision.service: each.decision for each in report.services}, policy
+                yield monitor.services, {each.decision.service: each.decision for each in report.services}, policy
             finally:
-                watcher.close()
+                monitor.close()
 
 
 class DecideServicesTask(ServiceTask):
@@ -54,7 +54,7 @@ class DecideServicesTask(ServiceTask):
 
         Raises: AirflowSkipException: nothing is to be done.
         """
-        with paging_on_failure(context), self.services(context) as (_watcher, decisions, _policy):
+        with paging_on_failure(context), self.services(context) as (_monitor, decisions, _policy):
             for each in decisions.values():
                 self.log.info("%s: %s (%s): %s. %s.", each.service, each.act, each.rule, each.what, each.next)
         pages = [
@@ -85,10 +85,10 @@ class HealServiceTask(ServiceTask, HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Do it, or ask first; what is decided no longer is not done."""
-        with self.services(context) as (watcher, decisions, policy):
+        with self.services(context) as (monitor, decisions, policy):
             decision = self._find(decisions)
             if decision.mode is Mode.AUTOMATIC:
-                return self._do(decision, watcher, policy, "")
+                return self._do(decision, monitor, policy, "")
         self.subject = f"{str(decision.act).capitalize()} {decision.service}?"
         seen = [f"- {each}" for each in decision.evidence]
         self.body = "\n".join([f"{decision.service}: {decision.what}", "", *seen])
@@ -98,12 +98,12 @@ class HealServiceTask(ServiceTask, HITLOperator):
         """Do what the answer says, where it is still decided."""
         answer = HITLOperator.execute_complete(self, context, event)
         user = (answer.get("responded_by_user") or {}).get("name", "")
-        with self.services(context) as (watcher, decisions, policy):
+        with self.services(context) as (monitor, decisions, policy):
             decision = self._find(decisions)
             if answer["chosen_options"] != [YES]:
-                watcher.journal.refuse(decision, f"{user} said no in Airflow" if user else "nobody answered in Airflow")
+                monitor.journal.refuse(decision, f"{user} said no in Airflow" if user else "nobody answered in Airflow")
                 raise AirflowSkipException(f"Nobody allowed the {decision.act} of {self.service}")
-            return self._do(decision, watcher, policy, f"allowed by {user}" if user else "allowed in Airflow")
+            return self._do(decision, monitor, policy, f"allowed by {user}" if user else "allowed in Airflow")
 
     def _find(self, decisions: dict[str, ServiceDecision]) -> ServiceDecision:
         decision = decisions.get(self.service)
@@ -111,9 +111,9 @@ class HealServiceTask(ServiceTask, HITLOperator):
             raise AirflowSkipException(f"{self.service}: {decision.what if decision else 'it is not watched any more'}")
         return decision
 
-    def _do(self, decision: ServiceDecision, watcher: ServiceMonitor, policy: Policy, detail: str) -> dict[str, Any]:
+    def _do(self, decision: ServiceDecision, monitor: ServiceMonitor, policy: Policy, detail: str) -> dict[str, Any]:
         try:
-            outcome = execute_service_operation(decision, watcher.journal, policy, detail=detail)
+            outcome = execute_service_operation(decision, monitor.journal, policy, detail=detail)
         except OperationNotStarted as error:
             raise AirflowSkipException(str(error)) from error
         except OSError as error:

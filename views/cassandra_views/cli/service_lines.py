@@ -31,7 +31,7 @@ def show_services(reports: Sequence[ServiceReport], *, is_wide: bool = False) ->
         rows.add_row(
             escape(health.service),
             f"[{colour}]{health.verdict.value}[/{colour}]",
-            age_text(health.since, health.at) if health.looks > 1 else "-",
+            age_text(health.since, health.at) if health.checks > 1 else "-",
             escape("; ".join(health.seen)),
         )
     out.print(rows)
@@ -51,7 +51,7 @@ def plain_services(reports: Sequence[ServiceReport]) -> list[dict[str, Any]]:
             "service": each.health.service,
             "verdict": each.health.verdict,
             "since": each.health.since,
-            "looks": each.health.looks,
+            "checks": each.health.checks,
             "seen": each.health.seen,
             "decision": each.decision,
         }
@@ -60,7 +60,7 @@ def plain_services(reports: Sequence[ServiceReport]) -> list[dict[str, Any]]:
 
 
 def heal_services(
-    reports: Sequence[ServiceReport], watcher: ServiceMonitor, policy: Policy, *, yes: bool, is_text: bool
+    reports: Sequence[ServiceReport], monitor: ServiceMonitor, policy: Policy, *, yes: bool, is_text: bool
 ) -> bool:
     """Restart or replace what is decided to be, as far as its mode allows; tell whether all are well then.
 
@@ -80,10 +80,10 @@ def heal_services(
                 err.print(f"  [yellow]note[/yellow] {escape(decision.service)} waits: run 'views cluster heal --yes'")
                 continue
             if not typer.confirm(f"Carry out the {decision.act} of {decision.service}?", err=True):
-                watcher.journal.refuse(decision, "said no to 'views cluster heal'")
+                monitor.journal.refuse(decision, "said no to 'views cluster heal'")
                 continue
         try:
-            execute_service_operation(decision, watcher.journal, policy)
+            execute_service_operation(decision, monitor.journal, policy)
         except HealingError as error:
             failed = error
     if failed is not None:

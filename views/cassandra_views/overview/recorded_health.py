@@ -25,7 +25,7 @@ from cassandra_views.model.errors import ClusterError
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
 
 JOURNAL_ENTRIES = 10
-"""How many of the journal's last lines are shown."""
+"""How many of the journal's last entries are shown."""
 
 _AGAIN = timedelta(minutes=1)
 """Looks of so long ago are read once more: of two who watch, one may write later than the other."""
@@ -39,26 +39,26 @@ class RecordedHealth:
         judgement: what the looks come to; None where none is kept any more.
         services: what the looks at services come to, those first that are not well.
         record: the kill switch, skipped nodes, and what is under way.
-        lines: the journal's last lines, newest first.
+        entries: the journal's last entries, newest first.
     """
 
     at: datetime
     policy: Policy
-    judgement: Assessment | None
+    assessment: Assessment | None
     services: tuple[ServiceAssessment, ...]
-    record: JournalState
-    lines: tuple[JournalEntry, ...]
+    journal_state: JournalState
+    entries: tuple[JournalEntry, ...]
 
     @property
     def nodes(self) -> tuple[NodeAssessment, ...]:
         """The nodes, those first that are not well."""
-        found = self.judgement.nodes if self.judgement else ()
+        found = self.assessment.nodes if self.assessment else ()
         return tuple(sorted(found, key=lambda each: (not each.is_sick, each.node.id)))
 
     @property
     def is_old(self) -> bool:
         """Tell whether nobody looks any more: all graces would begin anew."""
-        return self.judgement is None or self.at - self.judgement.at > timedelta(minutes=self.policy.gap_minutes)
+        return self.assessment is None or self.at - self.assessment.at > timedelta(minutes=self.policy.gap_minutes)
 
 
 class RecordedHealthQuery:
@@ -71,7 +71,7 @@ class RecordedHealthQuery:
     def __init__(self, find_policy: Callable[[], Policy]) -> None:
         self._find_policy = find_policy
         self._lock = threading.Lock()
-        self._looks: dict[datetime, HealthCheck] = {}
+        self._checks: dict[datetime, HealthCheck] = {}
         self._services: dict[tuple[str, datetime], ServiceCheck] = {}
 
     def __call__(self, database: Database, _registry: Registry) -> RecordedHealth | None:
@@ -83,14 +83,14 @@ class RecordedHealthQuery:
         try:
             if not journal.exists():
                 return None
-            looks, services = self._read(session, policy, now)
+            checks, services = self._read(session, policy, now)
             return RecordedHealth(
                 at=now,
                 policy=policy,
-                judgement=assess(looks, policy) if looks else None,
+                assessment=assess(checks, policy) if checks else None,
                 services=tuple(sorted(services, key=lambda each: (not each.is_sick, each.service))),
-                record=journal.record(now),
-                lines=tuple(journal.lines(limit=JOURNAL_ENTRIES, now=now)),
+                journal_state=journal.read_state(now),
+                entries=tuple(journal.entries(limit=JOURNAL_ENTRIES, now=now)),
             )
         except HealingError as error:
             raise ClusterError(
@@ -105,15 +105,15 @@ class RecordedHealthQuery:
         of_services = ServiceCheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         with self._lock:
             oldest = now - policy.memory
-            self._looks = {at: look for at, look in self._looks.items() if at >= oldest}
-            self._services = {key: look for key, look in self._services.items() if look.at >= oldest}
-            last = max(self._looks, default=None)
+            self._checks = {at: check for at, check in self._checks.items() if at >= oldest}
+            self._services = {key: check for key, check in self._services.items() if check.at >= oldest}
+            last = max(self._checks, default=None)
             since = oldest if last is None else max(oldest, last - _AGAIN)
-            self._looks |= {look.at: look for look in history.read(since, now)}
-            for looks in of_services.read(since, now).values():
-                self._services |= {(look.service, look.at): look for look in looks}
+            self._checks |= {check.at: check for check in history.read(since, now)}
+            for checks in of_services.read(since, now).values():
+                self._services |= {(check.service, check.at): check for check in checks}
             by_service: dict[str, list[ServiceCheck]] = {}
-            for _key, look in sorted(self._services.items()):
-                by_service.setdefault(look.service, []).append(look)
+            for _key, check in sorted(self._services.items()):
+                by_service.setdefault(check.service, []).append(check)
             services = [assess_service(each, policy.gap_minutes) for each in by_service.values()]
-            return [look for _at, look in sorted(self._looks.items())], services
+            return [check for _at, check in sorted(self._checks.items())], services

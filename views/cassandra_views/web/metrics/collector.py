@@ -166,11 +166,11 @@ def _of_nodes(kept: RecordedHealth) -> Iterator[GaugeMetricFamily]:
         found["node_verdict_age_seconds"].add_metric((node,), max(0.0, (kept.at - each.since).total_seconds()))
     for service in kept.services:
         found["service_verdict"].add_metric((service.service, service.verdict.value), 1.0)
-    if kept.judgement is not None:
-        found["node_look_age_seconds"].add_metric((), max(0.0, (kept.at - kept.judgement.at).total_seconds()))
-    found["healing_stopped"].add_metric((), float(kept.record.stopped is not None))
-    if deed := kept.record.under_way:
-        found["healing_under_way"].add_metric((str(deed.node), deed.act.value), 1.0)
+    if kept.assessment is not None:
+        found["node_look_age_seconds"].add_metric((), max(0.0, (kept.at - kept.assessment.at).total_seconds()))
+    found["healing_stopped"].add_metric((), float(kept.journal_state.stopped is not None))
+    if operation := kept.journal_state.under_way:
+        found["healing_under_way"].add_metric((str(operation.node), operation.act.value), 1.0)
     yield from found.values()
 
 
