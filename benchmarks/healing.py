@@ -126,7 +126,7 @@ def measure_replacing(ground: Ground, names: tuple[str, ...], *, grace_seconds: 
         ),
         how="Three nodes of terraform/local with three replicas, a view on the table that is written, and "
         "`views cluster heal --watch` in the mode automatic beside them. A node's process is killed by SIGKILL and its "
-        f"data removed, so that its machine is gone and no restart is tried; a look each {LOOK_SECONDS:.0f} s. Every "
+        f"data removed, so that its machine is gone and no restart is tried; a check each {LOOK_SECONDS:.0f} s. Every "
         "later step is at its time in the journal. About 25 writes and 25 reads a second at QUORUM, with one more try "
         "on another coordinator after 0.3 s, as idempotent statements have; the nodes hold a few megabytes, and a node "
         "with more data streams longer.",
@@ -174,7 +174,7 @@ def measure_watching(ground: Ground, tell: Tell) -> Section:
             Figure(
                 name="watching three nodes: queries a second",
                 measured=f"{queries:.1f}",
-                reference=f"a look each {found['check_seconds']:.0f} s",
+                reference=f"a check each {found['check_seconds']:.0f} s",
                 target=f"<= {MOST_QUERIES:.0f}",
                 verdict=judged(queries <= MOST_QUERIES),
             ),
@@ -186,8 +186,8 @@ def measure_watching(ground: Ground, tell: Tell) -> Section:
                 verdict=judged(cpu < MOST_CPU),
             ),
         ),
-        how="Processor time of the process that looks, keeps its looks and judges two hours of them, with the driver's "
-        "own; what its queries cost the nodes is not in it.",
+        how="Processor time of the process that monitors, records its checks and assesses two hours of them, with the "
+        "driver's own; what its queries cost the nodes is not in it.",
     )
 
 

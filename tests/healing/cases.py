@@ -1,4 +1,4 @@
-"""The decision table: what a case in decisions/*.yaml may say, and its looks."""
+"""The decision table: what a case in decisions/*.yaml may say, and its checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision table of services: what a case in decisions/services/*.yaml may say, and its looks."""
+"""The decision table of services: what a case in decisions/services/*.yaml may say, and its checks."""
 
 from __future__ import annotations
 

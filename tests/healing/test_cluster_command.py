@@ -58,12 +58,12 @@ def views(
 
 def test_a_cluster_that_is_well(views: Views, server: Server, health: str, session: Session) -> None:
     lines = views("--detailed-exitcode").splitlines()
-    assert lines[0].split() == ["NODE", "VERDICT", "SINCE", "STATUS", "PLACE", "PEERS", "CQL", "TCP", "MACHINE"]
+    assert lines[0].split() == ["NODE", "VERDICT", "SINCE", "STATUS", "LOCATION", "PEERS", "CQL", "TCP", "MACHINE"]
     assert lines[1].split()[:2] == [server.contact_points[0], "up"]
     assert lines[2] == "wait: the one node is up."
     assert len(lines) == 3
     names = [row[0] for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
-    assert health not in names, "a look alone writes nothing"
+    assert health not in names, "a check alone writes nothing"
 
 
 def test_everything_is_told_to_programs(views: Views, server: Server) -> None:
@@ -89,7 +89,7 @@ def test_the_kill_switch_and_skips_hold_until_they_are_taken_back(views: Views, 
     node = server.contact_points[0]
     assert views("stop", "--reason", "an upgrade") == "Healing is switched off: an upgrade.\n"
     assert "wait: healing is switched off by ann: an upgrade." in views("--detailed-exitcode", code=2)
-    assert views("skip", node, "--reason", "its mainboard") == f"{node} is left alone: its mainboard.\n"
+    assert views("skip", node, "--reason", "its mainboard") == f"{node} is skipped: its mainboard.\n"
     found = json.loads(views("--format", "json"))
     (skip,) = found["skips"].values()
     assert (skip["by"], skip["why"], found["stopped"]["why"]) == ("ann", "its mainboard", "an upgrade")
@@ -137,7 +137,7 @@ def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, ser
 
 
 def test_an_empty_journal_and_an_unknown_node(views: Views, server: Server) -> None:
-    assert views("history") == "The journal is empty: nothing was decided or said yet.\n"
+    assert views("history") == "The journal is empty.\n"
     told = views("skip", "10.9.9.9", "--reason", "gone", code=1)
     assert told.splitlines() == [
         "Error: there is no such node.",
@@ -177,10 +177,10 @@ def test_services_are_shown_and_healed(views: Views, tmp_path: Path, health: str
     )
     told = views("--detailed-exitcode", code=2)
     assert "feed" in told
-    assert "restart (approve) feed: it is down" in told
-    assert not mark.exists(), "a look does nothing"
+    assert "restart (approve) feed: it has been down" in told
+    assert not mark.exists(), "a check does nothing"
     views("skip", "feed", "--reason", "it is moved")
-    assert "and ann said to leave it alone: it is moved" in views()
+    assert "and ann skipped it: it is moved" in views()
     views("unskip", "feed", "--reason", "it is there")
     views("heal")
     assert not mark.exists(), "nobody said yes"

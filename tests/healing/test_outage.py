@@ -73,4 +73,4 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
     told = calls.pop(PAGE_MINUTES + 1)
     assert [each.partition(":")[0] for each in told] == ["page 127.0.77.1", "page feed"]
     assert "the cluster has not been well for 60 s" in told[0]
-    assert not any(calls.values()), "neither before, nor again at each look"
+    assert not any(calls.values()), "neither before, nor again at each check"

@@ -29,7 +29,7 @@ def row(node: NodeId, heartbeat: int, generation: int = 100, status: str = "NORM
 
 
 def hear(heard: HeartbeatTracker, seconds: float, **told: Row) -> dict[str, ProbeResult]:
-    """Let peers tell of n3; return their signs."""
+    """Let peers tell of n3; return their results."""
     peers = {"n1": N1, "n2": N2}
     found = heard.observe(
         START + timedelta(seconds=seconds), {peers[name]: [each] for name, each in told.items()}, [N3]

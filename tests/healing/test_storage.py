@@ -141,7 +141,7 @@ def test_a_day_later_the_limit_is_free_again(journal: Journal) -> None:
 
 def test_people_outrank_what_was_decided(journal: Journal) -> None:
     journal.skip(N3, "its mainboard is changed", now())
-    with pytest.raises(OperationNotStarted, match="ann said to leave it alone: its mainboard is changed"):
+    with pytest.raises(OperationNotStarted, match="ann skipped it: its mainboard is changed"):
         journal.begin(decision(), POLICY, now())
     journal.unskip(N3, "it is back")
     journal.stop("an upgrade", now())

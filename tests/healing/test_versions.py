@@ -1,4 +1,4 @@
-"""What a look reads, on each version of Cassandra: virtual tables and settings differ between them."""
+"""What a check reads, on each version of Cassandra: virtual tables and settings differ between them."""
 
 from __future__ import annotations
 

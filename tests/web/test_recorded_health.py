@@ -50,7 +50,7 @@ def keep(asked: ClusterSession, place: Place) -> None:
 
 
 def keep_a_death(asked: ClusterSession, place: Place) -> None:
-    """Keep two minutes of looks that find one more node dead, a restart of it that failed, and what people said."""
+    """Keep two minutes of checks that find one more node dead, a restart of it that failed, and what people said."""
     (host,) = asked.hosts()
     alive = NodeId(host_id=host.host_id, address=str(host.endpoint.address))
     now = datetime.now(UTC)
@@ -79,7 +79,7 @@ def keep_a_death(asked: ClusterSession, place: Place) -> None:
 
 def test_what_is_kept_is_shown(make_app: MakeApp, reader_server: Place, asked: ClusterSession) -> None:
     client = make_app(TESTING=True).test_client()
-    assert "Nothing of it is kept" in client.get("/views/cluster").text
+    assert "Nothing is recorded yet" in client.get("/views/cluster").text
     assert not [name for name, _labels in metrics(client) if name.startswith(("node_", "healing_"))]
 
     keep(asked, reader_server)
@@ -88,7 +88,7 @@ def test_what_is_kept_is_shown(make_app: MakeApp, reader_server: Place, asked: C
     said = plain(client.get("/views/cluster").text)
     assert re.search(rf"{address} up \d s ago", said), said
     assert "Healing approve" in said
-    assert "Nothing was decided or said yet" in said
+    assert "The journal is empty" in said
     found = metrics(client)
     assert value(found, "node_verdict", node=address, verdict="up") == 1
     assert value(found, "healing_stopped") == 0
@@ -99,7 +99,7 @@ def test_what_is_kept_is_shown(make_app: MakeApp, reader_server: Place, asked: C
     said = plain(text)
     row = rf"{DEAD} down (1\d\d s|2 min) ago 0 of 1 hear it no connection connection refused"
     assert re.search(row, said), said
-    assert "Cut off who looked reached 1 of 2 nodes" in said
+    assert "Cut off the last check reached 1 of 2 nodes" in said
     assert said.index(f"{DEAD} down") < said.index(f"{address} up", said.index("Health over time"))
     assert re.search(r"switched off by ann \d s ago : the network is rebuilt", said)
     assert re.search(r"feed down \d s ago no reading for 90 s", said)
@@ -138,7 +138,7 @@ def test_who_may_not_read_it_sees_the_rest(make_app: MakeApp, reader_server: Pla
     client = make_app(TESTING=True).test_client()
     answer = client.get("/views/cluster")
     assert answer.status_code == 200
-    assert "What is kept of it cannot be read" in answer.text
+    assert "The recorded health cannot be read" in answer.text
     assert reader_server.contact_points[0] in answer.text
     found = metrics(client)
     assert value(found, "registry_up") == 1

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 class AlertLog:
-    """Tells new alerts from those that stand since the last look, without the journal."""
+    """Tells new alerts from those that were raised before, without the journal."""
 
     def __init__(self) -> None:
         self._standing: dict[Hashable, datetime] = {}

@@ -1,4 +1,4 @@
-"""When somebody must be called to what a look came to: at once, and again while it stands. Pure."""
+"""Which alerts are due after a check: at once, and repeated while the trouble lasts. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ REPEAT_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Alert:
-    """What somebody must see to.
+    """Something that needs an operator or a run.
 
     Args:
         text: what it is, in words.
-        is_page: a person must look; nothing is done by itself.
+        is_page: a person must look; nothing is done automatically.
     """
 
     text: str
@@ -29,7 +29,7 @@ class Alert:
 
 
 class AlertSchedule:
-    """Says when people, or a run, must know of what a look came to: at once, and again while it stands."""
+    """Returns each alert at once, and again every ten minutes while it lasts."""
 
     def __init__(self) -> None:
         self._sent_at: dict[str, float] = {}

@@ -1,8 +1,8 @@
-"""Looks over time in, the health of each node out. Pure: the same looks always come to the same.
+"""Assess the health of each node by its checks over time. Pure: the same checks give the same result.
 
 A node is dead at a moment where enough observers say so, some of its peers among them, and nobody says that it
-lives. Any good sign ends that at once. Looks are taken in the order in which they were made: a clock that was set
-back, and a long time without a look, begin everything anew.
+lives. Any good result ends that at once. Checks are taken in the order in which they were made: a clock that was set
+back, and a long time without a check, start everything over.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from cassandra_healing.policy import Policy
 
 
 class _NodeResult(Enum):
-    """All signs of one node in one look, put together."""
+    """All results of one node in one check, put together."""
 
     GOOD = auto()
     SLOW = auto()
@@ -42,10 +42,10 @@ class _NodeResult(Enum):
 
 
 def assess(checks: Sequence[HealthCheck], policy: Policy) -> Assessment:
-    """Judge a cluster by its looks, the oldest first.
+    """Assess a cluster by its checks, oldest first.
 
     Raises:
-        ValueError: there is no look, or none that says which nodes there are.
+        ValueError: there is no check, or none that says which nodes there are.
     """
     last = checks[-1]
     cluster = next((check.cluster for check in reversed(checks) if check.cluster is not None), None)
@@ -66,14 +66,14 @@ def assess(checks: Sequence[HealthCheck], policy: Policy) -> Assessment:
 def _all_nodes(checks: Sequence[HealthCheck]) -> tuple[NodeId, ...]:
     found = next((check.nodes() for check in reversed(checks) if check.observations), ())
     if not found:
-        raise ValueError("no look says which nodes there are")
+        raise ValueError("no check says which nodes there are")
     return found
 
 
 def _results_by_check(
     checks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Policy
 ) -> list[dict[NodeId, _NodeResult]]:
-    """Return what each look saw of each member; nothing where a node was no member yet."""
+    """Return what each check saw of each member; nothing where a node was no member yet."""
     known: set[NodeId] = set()
     found = []
     for check in checks:
@@ -132,7 +132,7 @@ def _is_all_slow(check: HealthCheck) -> bool:
 
 @dataclass(slots=True)
 class _NodeHistory:
-    """How one node fared, look by look."""
+    """The history of one node, check by check."""
 
     kind: _NodeResult | None = None
     """GOOD, SLOW, or BAD (GONE too), since ``since``."""
@@ -162,7 +162,7 @@ class _NodeHistory:
         self.was_bad = self.was_bad or kind is _NodeResult.BAD
 
     def forget(self) -> None:
-        """Begin anew: nobody knows what was in between."""
+        """Start over: nobody knows what happened in between."""
         self.kind, self.since, self.checks, self.good_looks = None, None, 0, 0
 
 
@@ -212,9 +212,9 @@ def _assess_node(
 def _trouble_since(
     checks: Sequence[HealthCheck], results: Sequence[Mapping[NodeId, _NodeResult]], cluster: ClusterTopology
 ) -> datetime | None:
-    """Return since when no look found all nodes well.
+    """Return since when no check found all nodes well.
 
-    Backward jumps of the clock count as no time, so the moment is that far before the last look.
+    Backward jumps of the clock count as no time, so the moment is that far before the last check.
     """
     members = {node.id.host_id for node in cluster.nodes}
     span: timedelta | None = None
@@ -240,7 +240,7 @@ def _is_well(node: RingMember, result: _NodeResult) -> bool:
 
 
 def is_grace_over(span: timedelta, checks: int, policy: Policy) -> bool:
-    """Tell whether the grace is over: in looks and in minutes."""
+    """Tell whether the grace is over: in checks and in minutes."""
     return checks >= policy.grace_checks and span >= timedelta(minutes=policy.grace_minutes)
 
 

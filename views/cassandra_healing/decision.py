@@ -52,7 +52,7 @@ class Decision:
         on: which nodes or keyspaces.
         remains: what holds as long as nothing else is done.
         next: what is done, or what a person should do.
-        evidence: what was seen, sign by sign.
+        evidence: what was seen, result by result.
         mode: what becomes of a restart or replacement; None for the other acts.
         seeds: the seeds that a replacement is started with, where the node is one itself.
         is_overdue: a person is called only because waiting has taken ``page_minutes``.

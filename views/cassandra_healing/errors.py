@@ -1,4 +1,4 @@
-"""What can go wrong while a cluster is watched or an operation is begun.
+"""Errors of monitoring and healing.
 
 Each text has four parts: what failed, on what, what state remains, what to do next.
 """
@@ -45,11 +45,11 @@ class NodeNotFound(HealingError):
 
 
 class ExecutorBusy(HealingError):
-    """Another healer carries out what is under way."""
+    """Another process executes the operation under way."""
 
 
 class MissingSetting(HealingError):
-    """What it takes is not set: no configuration of the machines, or no command for a step."""
+    """A setting is missing: the configuration of the machines, or the command of a step."""
 
 
 class OperatorRequired(HealingError):

@@ -44,7 +44,7 @@ class MachineSettings(BaseModel):
     apply_minutes: Number = Field(default=240.0, gt=0, le=10080)
     """How long applying a plan may take: longer than a node's data streams."""
     normal_minutes: Number = Field(default=60.0, gt=0, le=10080)
-    """How long a new node may take to be in its place after that."""
+    """How long a new node may take to join the ring after that."""
     repair_minutes: Number = Field(default=1440.0, gt=0, le=43200)
     """How long repair and audit may each take."""
     folder: Path | None = None

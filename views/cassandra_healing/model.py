@@ -1,4 +1,4 @@
-"""What is seen of a cluster: nodes, signs of life, looks. Plain values; knows no driver, clock or file."""
+"""What the probes see of a cluster: nodes, observations, health checks. Plain values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NodeId:
 
 
 class ObserverKind(StrEnum):
-    """Who looks at a node."""
+    """Which kind of observer probes a node."""
 
     GOSSIP = "gossip"
     """Another node, by the heartbeats it hears."""
@@ -139,7 +139,7 @@ class HealthCheck:
     """All observers at one moment.
 
     Args:
-        cluster: what the nodes said of the cluster; None where none answered, and in kept looks.
+        cluster: what the nodes said of the cluster; None where none answered, and in kept checks.
     """
 
     at: datetime
@@ -156,7 +156,7 @@ class HealthCheck:
 
 
 class HealthVerdict(StrEnum):
-    """What is made of a node's signs over time."""
+    """The health of a node or service, by its check results over time."""
 
     UP = "up"
     SLOW = "slow"
@@ -167,7 +167,7 @@ class HealthVerdict(StrEnum):
     GONE = "gone"
     """It is down, and its machine no longer exists."""
     UNSEEN = "unseen"
-    """Too few could look at it."""
+    """Too few observers could reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +176,8 @@ class NodeAssessment:
 
     Args:
         since: since when it is so, as far back as was looked.
-        looks: how many looks in a row said so.
-        is_settled: it was not down lately, or has been up again for some looks.
+        checks: how many checks in a row said so.
+        is_settled: it was not down lately, or has been up again for some checks.
         observations: what was seen of it last.
     """
 
@@ -206,7 +206,7 @@ class NodeAssessment:
         return f"{said.count(ProbeResult.GOOD)} of {len(said)} hear it" if said else ""
 
     def detail_of(self, observer: str) -> str:
-        """Return what an observer of ours saw of it, in words; empty where it did not look."""
+        """Return the detail that an observer of ours reported; empty where it did not probe the node."""
         found = next((each for each in self.observations if each.observer == observer), None)
         return "" if found is None else found.detail or found.result.value
 
@@ -218,7 +218,7 @@ class CutOff:
     Args:
         reached: the nodes that answered us.
         is_confirmed: those that answered agree that the others are away, so it may not be us.
-        looks: how many looks in a row found it so, and confirmed.
+        checks: how many checks in a row found it so, and confirmed it.
     """
 
     reached: tuple[NodeId, ...]
@@ -233,8 +233,8 @@ class Assessment:
     """The health of a cluster at one moment.
 
     Args:
-        trouble_since: since when no look found every node well; None where the last one did. Only a look that finds all
-            well ends it: neither another kind of trouble, nor a time without looks, nor a change of the clock.
+        trouble_since: since when no check has found every node well; None where the last one did. Only a check that
+            finds all nodes well ends it, not another kind of trouble, a time without checks or a change of the clock.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""Watching a cluster: look, keep, judge, decide. Does nothing to a node."""
+"""Monitor a cluster: check, record, assess, decide. Does nothing to a node."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from cassandra_healing.storage.journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """What one look came to.
+    """What one check found.
 
     Args:
-        is_fresh: nobody has looked before: of gossip nothing can be said yet.
-        is_news: it is decided to do more than wait, and was not for this trouble before, by whomever.
-        services: what the look came to for each service.
+        is_first_check: no check came before it, so gossip proves nothing yet.
+        is_new_decision: the decision is more than to wait, and no process has made it for this trouble before.
+        services: what the check found for each service.
         notes: what could not be read or kept, in sentences.
     """
 
@@ -51,11 +51,11 @@ class HealthReport:
 
 
 class ClusterMonitor:
-    """Looks at a cluster again and again, and goes on from what others have seen.
+    """Checks a cluster repeatedly, and continues from the checks of other processes.
 
     Args:
-        is_kept: looks and decisions are written to the cluster, whose tables are made where they are missing;
-            without it nothing is written.
+        is_recording: write checks and decisions to the cluster, and create missing tables; without it nothing is
+            written.
         clock: what time it is, aware UTC.
     """
 
@@ -87,9 +87,9 @@ class ClusterMonitor:
         self.services.close()
 
     def check(self) -> HealthReport:
-        """Look once, and say what is to be done.
+        """Check once, and decide what to do.
 
-        Nothing that the cluster does raises: what cannot be read or kept is a note.
+        Nothing that the cluster does raises: what cannot be read or recorded becomes a note.
         """
         notes: list[str] = []
         self._restore(notes)
@@ -98,7 +98,7 @@ class ClusterMonitor:
         self._checks.append(check)
         oldest = check.at - self._policy.memory
         first = next((number for number, each in enumerate(self._checks) if each.at >= oldest), len(self._checks) - 1)
-        # One more, so that seldom looks, too, reach as far back as page_minutes.
+        # One more, so that seldom checks, too, reach as far back as page_minutes.
         self._checks = [each for each in self._checks[max(0, first - 1) :]]
         journal_state = JournalState()
         try:
@@ -126,7 +126,7 @@ class ClusterMonitor:
         )
 
     def progress(self, report: HealthReport) -> OperationProgress | None:
-        """Return how far the operation is that was under way at a look; None where none was, or it cannot be read."""
+        """Return how far the operation is that was under way at a check; None where none was, or it cannot be read."""
         operation = report.journal_state.under_way
         if operation is None:
             return None
@@ -149,7 +149,7 @@ class ClusterMonitor:
             notes.append(str(error))
 
     def _is_new_decision(self, assessment: Assessment, decision: Decision, notes: list[str]) -> bool:
-        """Tell whether a decision is new; write it down where looks are kept."""
+        """Tell whether a decision is new; write it down where checks are kept."""
         if decision.act is HealingAction.WAIT:
             return False
         since = _trouble_start(assessment, decision)
@@ -180,7 +180,7 @@ class ClusterMonitor:
 def _about(assessment: Assessment, decision: Decision) -> str:
     """Return which nodes an alert is about; nothing where it is about the whole cluster.
 
-    Which of its nodes answer may change at each look then, and nobody is called again for that.
+    Which of its nodes answer may change at each check then, and nobody is called again for that.
     """
     return "" if decision.is_overdue or assessment.cut_off is not None else decision.on
 

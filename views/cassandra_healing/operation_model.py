@@ -1,4 +1,4 @@
-"""What the journal says that a decision depends on: operations, the kill switch, skipped nodes."""
+"""Operations and the journal's state, as far as a decision depends on it: kill switch, skipped nodes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorNote:
-    """What a person said: the kill switch, a node to be left alone."""
+    """The note of an operator on the kill switch or a skipped node."""
 
     by: str
     why: str

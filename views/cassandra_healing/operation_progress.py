@@ -1,4 +1,4 @@
-"""How far an operation is, by the journal's answer. Pure."""
+"""The progress of an operation, read from its journal entries. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OperationProgress:
 
     Attributes:
         what: why it was begun.
-        evidence: what was seen then, sign by sign.
+        evidence: what was seen then, result by result.
         mode: what was set when it was begun.
         done: the steps that were seen to end well.
         begun: the steps that were begun, ended or not.

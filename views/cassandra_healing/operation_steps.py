@@ -22,7 +22,7 @@ class OperationStep(StrEnum):
     APPLY = "apply"
     """The plan is applied: the new node takes the tokens of the old one."""
     NORMAL = "normal"
-    """It is waited for until the node is up and in its place."""
+    """Wait until the node is up and in the ring."""
     REPAIR = "repair"
     """It fetches what was written meanwhile."""
     TERMINATE = "terminate"

@@ -27,13 +27,13 @@ class Policy(BaseModel):
     timeout_seconds: Number = Field(default=2.0, gt=0, le=300)
     """How long an observer waits for an answer."""
     still_seconds: Number = Field(default=8.0, ge=2, le=600)
-    """A heartbeat that has not grown for so long is a bad sign. Gossip brings one each second."""
+    """A heartbeat that has not grown for so long is a bad result. Gossip brings one each second."""
     slow_seconds: Number = Field(default=1.0, gt=0, le=300)
     """An answer that takes longer is slow."""
     observers: Whole = Field(default=3, ge=2, le=100)
     """So many must call a node dead, none may say that it lives."""
     grace_checks: Whole = Field(default=10, ge=1, le=10000)
-    """A node is left alone until it was down for so many looks in a row,"""
+    """A node is left alone until it was down for so many checks in a row,"""
     grace_minutes: Number = Field(default=15.0, gt=0, le=10080)
     """and for so long. Longer than a restart takes."""
     startup_minutes: Number = Field(default=10.0, ge=0, le=10080)
@@ -41,7 +41,7 @@ class Policy(BaseModel):
     restart_minutes: Number = Field(default=10.0, gt=0, le=10080)
     """How long a node may take to come back after a restart of ours."""
     settle_checks: Whole = Field(default=5, ge=1, le=10000)
-    """A node that came back counts as away until it was up for so many looks in a row."""
+    """A node that came back counts as away until it was up for so many checks in a row."""
     gap_minutes: Number = Field(default=3.0, gt=0, le=10080)
     """Where nobody looked for longer, all graces begin again."""
     flaps: Whole = Field(default=3, ge=2, le=1000)
@@ -69,9 +69,9 @@ class Policy(BaseModel):
     ignored_keyspaces: tuple[str, ...] = ("system_traces",)
     """Keyspaces whose replicas may be lost."""
     keyspace: str = Field(default="cluster_health", pattern=r"^[a-z][a-z0-9_]{0,47}$")
-    """Where looks and the journal are kept, in the cluster itself."""
+    """Where checks and the journal are kept, in the cluster itself."""
     history_hours: Number = Field(default=72.0, gt=0, le=87600)
-    """How long looks are kept. The journal is kept for good."""
+    """How long checks are kept. The journal is kept for good."""
     machines: MachineSettings = MachineSettings()
     """How its machines are made, started and ended."""
     services: Mapping[str, ServicePolicy] = Field(default_factory=dict)

@@ -54,7 +54,7 @@ class ServicePolicy(BaseModel):
     time_format: str = ""
     """heartbeat: how that is written where it is a text, as strptime has it; else a timestamp or a WRITETIME."""
     max_age_seconds: Number = Field(default=60.0, gt=0, le=604800)
-    """heartbeat: what is older is a bad sign."""
+    """heartbeat: what is older is a bad result."""
     probe_command: tuple[str, ...] = ()
     """probe: a command that ends with 0 where it works, with 75 where that cannot be told, else with any other."""
     machine_command: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class ServicePolicy(BaseModel):
     timeout_seconds: Number = Field(default=5.0, gt=0, le=300)
     """How long an observer waits for an answer."""
     grace_checks: Whole = Field(default=3, ge=1, le=10000)
-    """It is left alone until it was down for so many looks in a row,"""
+    """It is left alone until it was down for so many checks in a row,"""
     grace_minutes: Number = Field(default=2.0, ge=0, le=10080)
     """and for so long."""
     back_minutes: Number = Field(default=3.0, gt=0, le=10080)

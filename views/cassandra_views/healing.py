@@ -43,9 +43,9 @@ def healing(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-    """Return a healer, and the watcher that it looks through; looks and decisions are kept in the cluster."""
+    """Return a healer, and the watcher that it looks through; checks and decisions are kept in the cluster."""
     policy = settings.env.healing
-    # A look waits only so long for a node; what is written down must not fail for that.
+    # A check waits only so long for a node; what is written down must not fail for that.
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
     patient = asked.patient(max(5.0, policy.timeout_seconds))
     journal = Journal(patient, policy.keyspace, author=author)

@@ -354,21 +354,21 @@ def test_two_healers_do_not_meet(place: Place, session: Session) -> None:
     asked = ClusterSession(session, timeout_seconds=10)
     other = ExecutorLease(asked, place.policy.keyspace, author="another", seconds=3)
     with other.acquired():
-        with pytest.raises(ExecutorBusy, match="another is at work on it"):
+        with pytest.raises(ExecutorBusy, match="another is working on it"):
             executor.execute_step(progress, OperationStep.PLAN)
         with pytest.raises(ExecutorBusy):
             executor.begin_or_resume(seen.check())
     # One that dies leaves it to itself.
     ExecutorLease(asked, place.policy.keyspace, author="dead", seconds=3)._take()
-    with pytest.raises(ExecutorBusy, match="dead is at work on it"):
+    with pytest.raises(ExecutorBusy, match="dead is working on it"):
         executor.execute_step(progress, OperationStep.PLAN)
 
 
 def test_what_is_not_set_is_told_before_anything_is_begun(place: Place) -> None:
-    with pytest.raises(MissingSetting, match="it is not set how a node is replaced") as told:
+    with pytest.raises(MissingSetting, match="the settings for replacing a node are incomplete") as told:
         place.heal(fence=(), repair=())
     assert told.value.on == "fence, repair"
-    with pytest.raises(MissingSetting, match="no command is set that restarts a node"):
+    with pytest.raises(MissingSetting, match="no restart command is set"):
         place.heal(case=DEAD, restart=())
     _healer, seen = place.executor()
     assert seen.journal.read_state(datetime.now(UTC)).operations == ()

@@ -30,7 +30,7 @@ def main() -> None:
             begun = time.monotonic()
             monitor.check()
             longest = max(longest, time.monotonic() - begun)
-            time.sleep(1)  # a tenth of the time between looks; what the driver does meanwhile counts, too
+            time.sleep(1)  # a tenth of the time between checks; what the driver does meanwhile counts, too
         found = {
             "queries_per_look": (asked.queries - queries) / LOOKS,
             "cpu_seconds_per_look": (time.process_time() - cpu) / LOOKS,

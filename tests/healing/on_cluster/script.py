@@ -42,7 +42,7 @@ class Script:
 
     Attributes:
         told: the decisions, each once, in order: act, rule, nodes by number.
-        reports: every look.
+        reports: every check.
     """
 
     def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, monitor: ClusterMonitor) -> None:

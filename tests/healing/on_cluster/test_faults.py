@@ -41,7 +41,7 @@ def test_case(
         script.play()
         script.check()
     if any(each.act is HealingAction.RESTART for each in case.decisions):
-        # Heartbeats must be seen to stand still (4 s here), and a look come by.
+        # Heartbeats must be seen to stand still (4 s here), and a check come by.
         print(f"\n{case.name}: decided {script.seconds_beside_grace:.1f} s beside the grace")
         assert script.seconds_beside_grace < 20
     assert ledger.lost == []
@@ -95,7 +95,7 @@ def test_another_process_goes_on_where_this_one_stopped(
     assert abs((dead - reports[-1].assessment.nodes[2].since).total_seconds()) < 0.01
     lines = second.journal.entries(limit=10, now=report.check.at)
     assert [(line.event, line.act, line.rule) for line in lines] == [("decided", "restart", "restart")]
-    assert any("stands still" in each for each in lines[0].evidence)
+    assert any("has not grown" in each for each in lines[0].evidence)
 
 
 def test_nothing_acknowledged_is_lost(ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""A real Spark master and two workers of the local form, and a watcher of them that keeps its looks in Cassandra."""
+"""A real Spark master and two workers of the local form, and a watcher of them that keeps its checks in Cassandra."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def test_a_feed_that_was_killed_is_started_again(
     execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
     watched.until(lambda found: found["feed"].health.verdict == "up")
     assert feed.process.pid != first.pid
-    with pytest.raises(OperationNotStarted, match="saw to it"):
+    with pytest.raises(OperationNotStarted, match="after this check"):
         execute_service_operation(
             found["feed"].decision, watched.monitor.journal, watched.policy
         )  # another healer decided likewise

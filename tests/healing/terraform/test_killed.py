@@ -40,8 +40,8 @@ def go_on(driver: Terraform, told: list[str] | None = None) -> None:
     """Recover, and plan anew where the plan was overtaken: Terraform writes its state between end and start."""
     told = [] if told is None else told
     outcome = driver.recover(lambda: False, on_progress=told.append)
-    assert outcome in (Recovery.APPLIED, Recovery.PLAN_ANEW)
-    if outcome is Recovery.PLAN_ANEW:
+    assert outcome in (Recovery.APPLIED, Recovery.REPLAN)
+    if outcome is Recovery.REPLAN:
         driver.apply(driver.plan_replace(N2, missing_ok=True))
 
 
@@ -126,7 +126,7 @@ def test_the_driver_killed_while_opentofu_goes_on_and_nobody_can_tell_whether_th
     wait_until(lambda: began(form, verb))
     other.kill()
     other.wait()
-    assert driver.recover(lambda: False) is Recovery.PLAN_ANEW
+    assert driver.recover(lambda: False) is Recovery.REPLAN
     assert form.calls().count("start n2") == 1
     assert driver.plan_replace(N2).actions == REPLACE
 
@@ -173,7 +173,7 @@ def test_killed_between_the_end_of_opentofu_and_the_journal(form: Form) -> None:
     # The last line is cut off in its middle, as a full disk or a dying machine does.
     (form.run / "run" / "terraform.jsonl").write_text("".join(lines[:-1]) + lines[-1][:20])
     after = form.pids()
-    assert driver.recover(lambda: False) is Recovery.PLAN_ANEW
+    assert driver.recover(lambda: False) is Recovery.REPLAN
     assert driver.recover(lambda: False) is Recovery.NOTHING
     assert form.pids() == after
 
@@ -227,7 +227,7 @@ def test_the_first_creation_killed(form: Form) -> None:
     if form.binary.product == "tofu":  # Terraform has written what it knew by then
         assert form.state.stat().st_size == 0
     form.fast("start", "n2")
-    if driver.recover(lambda: False) is Recovery.PLAN_ANEW:
+    if driver.recover(lambda: False) is Recovery.REPLAN:
         rest = driver.plan_create()
         if rest is None:  # Terraform may have written that the node is made before its script began
             assert form.binary.product == "terraform"

@@ -269,8 +269,8 @@ def test_a_replacement_killed_while_it_joins_is_gone_on_with(local: LocalCluster
         kill(half.pid, signal.SIGKILL)
     assert trouble(local, "n3") != ""
     outcome = steps.recover()
-    assert outcome in (Recovery.APPLIED, Recovery.PLAN_ANEW)
-    if outcome is Recovery.PLAN_ANEW:
+    assert outcome in (Recovery.APPLIED, Recovery.REPLAN)
+    if outcome is Recovery.REPLAN:
         apply_anew(steps)
     steps.await_ready(60)
     found = status(local, "n3")

@@ -1,1 +1,1 @@
-"""Carries out what was decided about a node: step by step, each written down before it is done."""
+"""Restarts and replacements: executed step by step, each recorded in the journal before it is done."""

@@ -1,4 +1,4 @@
-"""Carries out what was decided, one step a call: killed anywhere, the next call goes on from the journal."""
+"""Executes what was decided, one step a call. After a kill anywhere, the next call resumes from the journal."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from cassandra_healing.storage.lease import ExecutorLease
 
 
 class OperationExecutor:
-    """Begins operations, carries their steps out, and ends them.
+    """Begins operations, executes their steps, and ends them.
 
     Args:
         policy: an attribute, too.
-        watcher: looks at the cluster and keeps what it sees.
+        monitor: checks the cluster and records the checks.
         journal: where every step is written down.
-        hands: what does things to machines.
+        node_actions: restarts and replaces nodes.
         author: who acts.
         clock: what time it is, aware UTC.
         on_progress: told in a short sentence what is being done now.
@@ -84,7 +84,9 @@ class OperationExecutor:
         with self._lease.acquired():
             progress = self._read(operation)  # what the one before us did
             if progress is None:
-                self._end(operation, OperationOutcome.WITHDRAWN, "who began it died before it was written down")
+                self._end(
+                    operation, OperationOutcome.WITHDRAWN, "the process that began it died before it was recorded"
+                )
                 return None
             if progress.outcome is not None:
                 return None
@@ -108,7 +110,7 @@ class OperationExecutor:
         Raises:
             StepOutOfOrder: another step comes next, or the operation has ended.
             OperatorRequired: healing was switched off, or the step failed too often.
-            Held: another healer is at work on it.
+            Held: another healer is working on it.
             HealingError: the step failed, which the journal says too; try again, up to ``step_failures`` times. A
                 restart that failed has ended; so has a replacement whose audit failed.
         """
@@ -118,7 +120,7 @@ class OperationExecutor:
             if now is None or now.next is not step:
                 comes = f"its next step is {now.next}" if now and now.next else "it has ended"
                 raise StepOutOfOrder(
-                    f"{step} cannot be done now: {comes}", on=str(operation.node), next="Go on from there"
+                    f"{step} cannot be done now: {comes}", on=str(operation.node), next="Continue with that step"
                 )
             if now.refused is not None:
                 words = f"{now.refused.author}: {now.refused.detail}"
@@ -130,7 +132,7 @@ class OperationExecutor:
                     by = f"{now.approved.author}: {now.approved.detail}"
                     self._journal.step(operation, step, by, outcome=OperationOutcome.DONE)
             elif step is OperationStep.CLOSE:
-                self._end(operation, OperationOutcome.DONE, "the node is up and in its place")
+                self._end(operation, OperationOutcome.DONE, "the node is up and in the ring")
             elif step is not FIRST_EFFECT[operation.act] or now.is_committed or self._still_holds(operation):
                 self._run_step(operation, now, step)
             return self._reread(operation)
@@ -171,7 +173,7 @@ class OperationExecutor:
             raise OperatorRequired(
                 f"{step} failed {now.failures} times",
                 on=str(operation.node),
-                remains=f"The {operation.act} is under way and stays so; nothing else is begun",
+                remains=f"The {operation.act} stays under way; nothing else begins",
                 next=f"See why ('views cluster history'), then 'views cluster approve {now.short_id}' to go on, or "
                 "'refuse' to give it up as it is",
             )
@@ -184,12 +186,12 @@ class OperationExecutor:
             if operation.act is HealingAction.RESTART:
                 self._end(operation, OperationOutcome.FAILED, str(error))
             elif step is OperationStep.AUDIT:
-                self._end(operation, OperationOutcome.DONE, f"the node is up and in its place; but {error}")
+                self._end(operation, OperationOutcome.DONE, f"the node is up and in the ring; but {error}")
             raise
         self._journal.step(operation, step, detail, outcome=OperationOutcome.DONE, evidence=evidence)
 
     def _still_holds(self, operation: Operation) -> bool:
-        """Look again before anything is done to the node: a person may have taken an hour to say yes.
+        """Check again before anything is done to the node: an approval may have taken an hour.
 
         The grace was over when it was decided and is not waited for again; all else must hold.
         """
@@ -203,7 +205,7 @@ class OperationExecutor:
             if decision.act is operation.act and decision.nodes[0].host_id == operation.node.host_id:
                 return True
             if decision.is_well or time.monotonic() >= until:
-                self._end(operation, OperationOutcome.WITHDRAWN, f"it no longer holds: {decision.what}")
+                self._end(operation, OperationOutcome.WITHDRAWN, f"the reason no longer holds: {decision.what}")
                 return False
             time.sleep(min(1.0, self.policy.check_seconds))
 
@@ -223,14 +225,14 @@ class OperationExecutor:
             raise OperatorRequired(
                 f"{note.by} said to stop: {note.why}",
                 on=str(operation.node),
-                remains=f"The {operation.act} is under way and stays so",
-                next=f"'views cluster {ends}' ends that, and it is gone on with",
+                remains=f"The {operation.act} stays under way",
+                next=f"'views cluster {ends}' ends that, and the next run resumes it",
             )
         if self.policy.mode is Mode.DRY_RUN:
             raise OperatorRequired(
                 "the mode is dry-run",
                 on=str(operation.node),
-                remains=f"The {operation.act} is under way and stays so",
+                remains=f"The {operation.act} stays under way",
                 next="Set another mode to go on with it, or 'views cluster refuse' to give it up as it is",
             )
 

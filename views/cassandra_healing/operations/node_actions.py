@@ -1,4 +1,4 @@
-"""What does things to machines: built from what is set, for one node at a time."""
+"""Restart and replace nodes, as the machine settings say."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class NodeActions:
         machines = self._machines
         if act is HealingAction.RESTART and not (machines.restart or machines.local):
             raise MissingSetting(
-                "no command is set that restarts a node",
+                "no restart command is set",
                 on="restart",
                 remains="Nothing was done",
                 next=f"Set restart in {_WHERE}, or restart = false where machines restart their service themselves",
@@ -56,7 +56,7 @@ class NodeActions:
                 needed |= {"fence": machines.fence or None, "repair": machines.repair or None}  # type: ignore[dict-item]
             if missing := [key for key, value in needed.items() if value is None]:
                 raise MissingSetting(
-                    "it is not set how a node is replaced",
+                    "the settings for replacing a node are incomplete",
                     on=", ".join(missing),
                     remains="Nothing was done",
                     next=f"Set {' and '.join(missing)} in {_WHERE}, or replace the node by hand",
@@ -79,11 +79,11 @@ class NodeActions:
         return self._machines.normal_minutes * 60
 
     def await_ready(self, node: NodeId, timeout_seconds: float) -> float:
-        """Wait until a node is up and in its place; as ``readiness.await_ready``."""
+        """Wait until a node is up and in the ring; as ``readiness.await_ready``."""
         return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._on_progress)
 
     def audit(self, node: NodeId) -> str:
-        """Look at what the cluster serves; return in values what was done.
+        """Look at what the cluster serves; return in words what was done.
 
         Raises: HookFailed: something is not as it should be.
         """

@@ -82,16 +82,16 @@ class Replacement:
     def recover(self) -> Recovery:
         """Go on with an apply that was cut off; errors as ``Terraform.recover``.
 
-        ``PLAN_ANEW`` asks for ``plan(missing_ok=True)`` and ``apply``, unless the node is normal by then.
+        ``REPLAN`` asks for ``plan(missing_ok=True)`` and ``apply``, unless the node is normal by then.
         """
         return self._terraform.recover(lambda: not self.unready_reason(), on_progress=self._on_progress)
 
     def unready_reason(self) -> str:
-        """Look at the node once; return what is wrong with it, or nothing where it is up and in its place."""
+        """Return why the node is not ready; nothing where it is up and in the ring."""
         return find_unready_reason(self.target.address, self._connect)
 
     def await_ready(self, timeout_seconds: float, poll_seconds: float = 1.0) -> float:
-        """Wait until the node is up and in its place, by its own word and that of its peers; return the seconds.
+        """Wait until the node is up and in the ring, by its own word and that of its peers; return the seconds.
 
         Raises: NodeNotReady: says what it still lacks.
         """

@@ -1,4 +1,4 @@
-"""What each step does. Keeps no record: the healer writes before and after."""
+"""Runs the steps of operations. Writes no journal: the executor does, before and after each step."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class StepRunner:
         is_new = operation.act is HealingAction.REPLACE
         allowed = self._node_actions.normal_seconds if is_new else self._policy.restart_minutes * 60
         seconds = self._node_actions.await_ready(operation.node, allowed)
-        return f"it is up and in its place, after {seconds:.0f} s"
+        return f"it is up and in the ring, after {seconds:.0f} s"
 
     def _apply(self, steps: Replacement, operation: Operation, progress: OperationProgress) -> StepResult:
         is_again = OperationStep.APPLY in progress.begun
@@ -77,10 +77,10 @@ class StepRunner:
                 steps.apply(plan)
                 return f"{plan.path.name} is applied", ()
             except StaleSavedPlan:
-                pass  # the state has changed since, and nothing of it was done: the same single change is planned anew
+                pass  # the state has changed since, and nothing of it was done: the same single change is planned again
         plan = steps.plan(missing_ok=is_again)
         self._journal.step(
-            operation, OperationStep.APPLY, f"planned anew: {plan.path.name}", evidence=_plan_evidence(plan)
+            operation, OperationStep.APPLY, f"planned again: {plan.path.name}", evidence=_plan_evidence(plan)
         )
         steps.apply(plan)
         return f"{plan.path.name} is applied", ()

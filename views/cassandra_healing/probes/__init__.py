@@ -1,1 +1,1 @@
-"""Those who look at nodes: peers by gossip, we by CQL and TCP, and whoever runs the machine."""
+"""Probes of a node: gossip of its peers, CQL, TCP, and the machine provider's view of it."""

@@ -33,10 +33,10 @@ _Beat = tuple[int, int]
 
 @dataclass(slots=True)
 class HeartbeatTracker:
-    """What was heard until now; makes signs of what is heard next.
+    """What was heard until now; makes results of what is heard next.
 
     Args:
-        still_seconds: after so long without growth a heartbeat is a bad sign.
+        still_seconds: after so long without growth a heartbeat is a bad result.
     """
 
     still_seconds: float
@@ -44,7 +44,7 @@ class HeartbeatTracker:
     _heard: dict[tuple[uuid.UUID, uuid.UUID], tuple[_Beat, datetime]] = field(default_factory=dict)
 
     def restore(self, checks: Iterable[HealthCheck]) -> None:
-        """Take up what earlier looks heard, the oldest first: another process may have made them."""
+        """Take up what earlier checks heard, the oldest first: another process may have made them."""
         for check in checks:
             for each in check.observations:
                 if each.by is None or each.heartbeat is None or each.generation is None:
@@ -58,7 +58,7 @@ class HeartbeatTracker:
     def observe(
         self, at: datetime, gossip_rows: Mapping[NodeId, Sequence[Row]], nodes: Sequence[NodeId]
     ) -> list[Observation]:
-        """Return the signs of every node by every peer that answered.
+        """Return the results of every node by every peer that answered.
 
         Args:
             gossip_rows: the rows of ``GOSSIP_QUERY``, by the peer that answered them.
@@ -82,7 +82,7 @@ class HeartbeatTracker:
         return found
 
     def observe_unreadable(self, peer: NodeId, why: str, nodes: Sequence[NodeId]) -> list[Observation]:
-        """Return the signs by a peer that answers queries, and this one not."""
+        """Return the results by a peer that answers queries, and this one not."""
         return [_neutral(node, peer, f"its gossip cannot be read: {why}") for node in nodes if node != peer]
 
     def _observe_node(self, at: datetime, node: NodeId, peer: NodeId, beat: _Beat) -> Observation:
@@ -95,9 +95,9 @@ class HeartbeatTracker:
         if highest is not None and beat > highest:
             result, detail = ProbeResult.GOOD, f"heartbeat {beat[1]}"
         elif last is None or highest is None:
-            result, detail = ProbeResult.NEUTRAL, f"first look, heartbeat {beat[1]}"
+            result, detail = ProbeResult.NEUTRAL, f"first check, heartbeat {beat[1]}"
         elif still_for >= self.still_seconds:
-            result, detail = ProbeResult.BAD, f"heartbeat {beat[1]} stands still for {still_for:.0f} s"
+            result, detail = ProbeResult.BAD, f"heartbeat {beat[1]} has not grown for {still_for:.0f} s"
         elif last[0] == beat or beat < highest:
             result, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]}, no newest_beats yet"
         else:

@@ -1,4 +1,4 @@
-"""What whoever runs the machine says of it: a command of the operator's, asked only about nodes that do not answer."""
+"""The machine provider's view of a node: a command of the operator, run only for nodes that do not answer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def probe(node: NodeId, command: Sequence[str]) -> Observation:
 
 
 def run(command: Sequence[str], values: Mapping[str, str]) -> tuple[ProbeResult, str, float | None]:
-    """Run a command and read its first line: the sign, what it said, and how full the disk is.
+    """Run a command and read its first line: the result, what it said, and how full the disk is.
 
     It prints ``running``, ``stopped``, ``gone`` or ``unknown``, and where it knows ``disk=0.97``. A process that
-    runs is no sign of life: it may hang. A command that fails says nothing.
+    runs is no proof of life: it may hang. A command that fails says nothing.
     """
     filled = list(command)
     for key, word in values.items():

@@ -1,4 +1,4 @@
-"""One look: all observers at once, put together with what the nodes say of the cluster."""
+"""One health check: all observers at once, with the cluster's topology as the nodes describe it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ENDED = ("success", "failed", "failure", "completed")
 
 
 class ClusterProber:
-    """Looks at a cluster through a session.
+    """Probes a cluster through a session.
 
     Sends two queries to each node and two more to one of them; three more where a node does not answer.
 
@@ -60,13 +60,13 @@ class ClusterProber:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def restore(self, checks: Iterable[HealthCheck]) -> None:
-        """Take up earlier looks, the oldest first, so that the next one need not begin anew."""
+        """Take over earlier checks, oldest first, so that the next one does not start over."""
         self._heartbeats.restore(checks)
 
     def check(self) -> HealthCheck:
-        """Look once; takes as long as the slowest answer, at most twice the time-out.
+        """Check once; takes as long as the slowest answer, at most twice the time-out.
 
-        Nothing that a node does raises: an error is a sign.
+        Nothing that a node does raises: an error is a result.
         """
         at = self._clock()
         hosts = {_id(host): host for host in self._session.hosts() if host.host_id is not None}

@@ -1,4 +1,4 @@
-"""Whether a node is up and in its place in the ring: by its own word, and by that of its peers."""
+"""Whether a node is up and in the ring, as it and its peers report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cassandra_healing.session import short
 
 
 class NodeNotReady(HealingError):
-    """The node is not in its place in the ring, after all the time that was given."""
+    """The node did not join the ring in time."""
 
 
 NodeConnector = Callable[[str], AbstractContextManager[Session]]
@@ -74,7 +74,7 @@ def _node_session(
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=timeout_seconds,
         control_connection_timeout=timeout_seconds,
-        # It lives for one look; the rest of the cluster does not matter to it.
+        # It lives for one check; the rest of the cluster does not matter to it.
         schema_metadata_enabled=False,
         token_metadata_enabled=False,
     )
@@ -130,7 +130,7 @@ def await_ready(
     poll_seconds: float = 1.0,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> float:
-    """Wait until a node is up and in its place (see ``find_unready_reason``); return the seconds.
+    """Wait until a node is up and in the ring (see ``find_unready_reason``); return the seconds.
 
     Raises: NodeNotReady: says what it still lacks.
     """
@@ -142,10 +142,10 @@ def await_ready(
             reported = reason
         if time.monotonic() - begun >= timeout_seconds:
             raise NodeNotReady(
-                f"it is not in its place after {timeout_seconds:g} s: {reason}",
+                f"it is not in the ring after {timeout_seconds:g} s: {reason}",
                 on=address,
                 remains="It is left as it is",
-                next="See its log; then go on, or fence it and replace it",
+                next="See its log; then try again, or fence and replace it",
             )
         time.sleep(poll_seconds)
     return time.monotonic() - begun

@@ -17,7 +17,7 @@ def probe(node: NodeId, port: int, timeout_seconds: float) -> Observation:
 
 
 def connect(address: str, port: int, timeout_seconds: float) -> tuple[ProbeResult, str]:
-    """Connect, and hang up; return the sign, and what was seen."""
+    """Connect, and hang up; return the result, and what was seen."""
     try:
         with socket.create_connection((address, port), timeout=timeout_seconds):
             return ProbeResult.NEUTRAL, "takes connections"

@@ -34,7 +34,7 @@ def restart(context: RuleContext) -> Decision | None:
             context,
             HealingAction.RESTART,
             Rule.RESTART,
-            f"it is down for {duration_text(context.waited(node))}, and all who looked agree",
+            f"it has been down for {duration_text(context.waited(node))}, and all observers agree",
             remains="The other replicas serve its data",
             next="Its service is restarted; a replacement only if that fails",
         )
@@ -61,7 +61,7 @@ def seed(context: RuleContext) -> Decision | None:
         context,
         HealingAction.PAGE,
         Rule.SEED,
-        "it is the only seed that could be up, and a replacement needs another one to join by",
+        "it is the only seed that may be up, and a replacement needs another seed to join",
         next="Make another node a seed in every node's cassandra.yaml, then decide again",
     )
 
@@ -82,7 +82,7 @@ def quorum(context: RuleContext) -> Decision | None:
         context,
         HealingAction.PAGE,
         Rule.QUORUM,
-        f"without it a quorum is at stake: {'; '.join(map(str, stakes))}",
+        f"without it a quorum is at risk: {'; '.join(map(str, stakes))}",
         remains="It is not replaced: a mistake would lose data",
         next="Bring the other nodes back first, or this one",
     )
@@ -111,12 +111,12 @@ def replace(context: RuleContext) -> Decision:
     if node.verdict is not HealthVerdict.GONE and not context.policy.restart:
         why = "restarts are left to its machine"
     seeds = _other_seeds(context) if node.node.id.address in context.assessment.cluster.seeds else ()
-    joins = f"; it was a seed: the replacement joins by {', '.join(seeds)} and is no seed itself" if seeds else ""
+    joins = f"; it was a seed: the replacement joins through {', '.join(seeds)} and is no seed itself" if seeds else ""
     return make_decision(
         context,
         HealingAction.REPLACE,
         Rule.REPLACE,
-        f"it is {node.verdict} for {duration_text(context.waited(node))}, and {why}",
+        f"it has been {node.verdict} for {duration_text(context.waited(node))}, and {why}",
         remains="Every token range has its quorum without it",
         next=f"It is fenced, a new node takes its tokens, and the keyspaces are repaired{joins}",
         seeds=seeds,

@@ -40,15 +40,15 @@ def cut_off(context: RuleContext) -> Decision | None:
     if cut is None:
         return None
     away = [each for each in context.assessment.nodes if each.node.id not in cut.reached]
-    what = f"we reach {len(cut.reached)} of {cut.of} nodes ourselves, which is no majority"
+    what = f"this host reaches {len(cut.reached)} of {cut.of} nodes, which is no majority"
     if cut.is_confirmed and cut.checks >= context.policy.grace_checks:
         return make_decision(
             context,
             HealingAction.PAGE,
             Rule.SEVERAL,
-            f"{what}; those that answer do not hear the others either",
+            f"{what}; the nodes that answer do not hear the others either",
             about=away,
-            remains="Nothing is done by itself while more than one node is away",
+            remains="Nothing is done automatically while more than one node is away",
             next="See to the machines and the network between them, then start the nodes again",
         )
     return make_decision(
@@ -57,8 +57,8 @@ def cut_off(context: RuleContext) -> Decision | None:
         Rule.CUT_OFF,
         what,
         about=away,
-        remains="Nothing is done: it may be our own network",
-        next="See that this host reaches the nodes; the next look judges again",
+        remains="Nothing is done: the fault may be in the network of this host",
+        next="See that this host reaches the nodes; the next check decides again",
     )
 
 
@@ -74,15 +74,15 @@ def several(context: RuleContext) -> Decision | None:
             HealingAction.WAIT,
             Rule.SEVERAL,
             f"more than one node is not well: {names}",
-            remains="Nothing is done by itself while it is so",
-            next=f"A person is called when it has lasted for {context.policy.grace_checks} looks",
+            remains="Nothing is done automatically until only one node is unwell",
+            next=f"A person is called when it has lasted for {context.policy.grace_checks} checks",
         )
     return make_decision(
         context,
         HealingAction.PAGE,
         Rule.SEVERAL,
         f"more than one node is not well: {names}",
-        remains="Nothing is done by itself while it is so",
+        remains="Nothing is done automatically until only one node is unwell",
         next="Look for what they have in common (network, rack, disk, load) before any of them is replaced",
     )
 
@@ -104,8 +104,8 @@ def under_way(context: RuleContext) -> Decision | None:
             Rule.SEVERAL,
             f"{others[0].node.id} is {others[0].verdict} while "
             f"{operation_text(operation)} of {operation.node} is under way",
-            remains="What is under way goes on; nothing else is done by itself",
-            next="See to it by hand, or wait for the end of what is under way",
+            remains="The operation under way continues; nothing else is done automatically",
+            next="Repair the node by hand, or wait for the operation to finish",
             about=others,
         )
     decision = make_decision(
@@ -113,7 +113,7 @@ def under_way(context: RuleContext) -> Decision | None:
         HealingAction.WAIT,
         Rule.UNDER_WAY,
         f"{operation_text(operation)} of {operation.node} is under way since {start_text(operation)}",
-        next="It is gone on with, and ended before anything else is begun",
+        next="It is finished before anything else begins",
         on=str(operation.node),
     )
     return replace(decision, nodes=(operation.node,))
@@ -133,7 +133,7 @@ def well(context: RuleContext) -> Decision | None:
             Rule.UNSEEN,
             f"too few observers could look at {len(unseen)} of {len(context.assessment.nodes)} nodes",
             about=unseen,
-            next="The next look judges again",
+            next="The next check decides again",
         )
     busy = [each for each in context.assessment.nodes if each.node.status in TOPOLOGY_CHANGES]
     if busy:

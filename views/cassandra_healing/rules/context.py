@@ -1,4 +1,4 @@
-"""What every rule of a decision looks at, and how it words what it decides."""
+"""The facts that rules use, and the wording of their decisions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cassandra_healing.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """What the rules look at; ``sick`` are the nodes that something is wrong with, the longest so first."""
+    """The facts that rules use; ``sick`` are the nodes that are not well, the longest so first."""
 
     assessment: Assessment
     journal_state: JournalState

@@ -30,7 +30,7 @@ def skipped(context: RuleContext) -> Decision | None:
         context,
         HealingAction.WAIT,
         Rule.SKIPPED,
-        f"it is {context.node.verdict}, and {note.by} said to leave it alone: {note.why}",
+        f"it is {context.node.verdict}, and {note.by} skipped it: {note.why}",
         next=f"'views cluster unskip {context.node.node.id}' ends that",
     )
 
@@ -56,13 +56,17 @@ def slow(context: RuleContext) -> Decision | None:
         return None
     if not context.is_grace_over(context.node):
         return make_decision(
-            context, HealingAction.WAIT, Rule.SLOW, "it lives, and answers us late or not at all", next=_left(context)
+            context,
+            HealingAction.WAIT,
+            Rule.SLOW,
+            "it is alive, but answers this host late or not at all",
+            next=_left(context),
         )
     return make_decision(
         context,
         HealingAction.PAGE,
         Rule.SLOW,
-        f"it lives, and answers us late or not at all for {duration_text(context.waited(context.node))}",
+        f"it is alive, but answers this host late or not at all for {duration_text(context.waited(context.node))}",
         remains="It is neither restarted nor replaced: it still serves its peers",
         next="See its load, its disk and the network between it and this host",
     )
@@ -83,14 +87,14 @@ def starting(context: RuleContext) -> Decision | None:
 
 
 def grace(context: RuleContext) -> Decision | None:
-    """Wait until it was down in enough looks and for long enough."""
+    """Wait until it was down in enough checks and for long enough."""
     if context.is_grace_over(context.node):
         return None
     return make_decision(
         context,
         HealingAction.WAIT,
         Rule.GRACE,
-        f"it is {context.node.verdict} for {duration_text(context.waited(context.node))}",
+        f"it has been {context.node.verdict} for {duration_text(context.waited(context.node))}",
         remains="It may come back by itself",
         next=_left(context),
     )
@@ -100,7 +104,7 @@ def _left(context: RuleContext) -> str:
     node, policy = context.node, context.policy
     minutes = context.waited(node).total_seconds() / 60
     return (
-        f"It is left alone for {policy.grace_checks} looks and {policy.grace_minutes:g} minutes; "
+        f"It is left alone for {policy.grace_checks} checks and {policy.grace_minutes:g} minutes; "
         f"so far it was {node.checks} and {minutes:.1f}"
     )
 
@@ -113,7 +117,7 @@ def goodbye(context: RuleContext) -> Decision | None:
         context,
         HealingAction.PAGE,
         Rule.GOODBYE,
-        f"it told its peers that it stops, {duration_text(context.waited(context.node))} ago, and did not come back",
+        f"it told its peers {duration_text(context.waited(context.node))} ago that it was stopping, and did not return",
         remains="Somebody stopped it, or it stopped itself (a disk that failed or is full)",
         next="See the end of its log; then start it, or 'views cluster skip' it with a reason",
     )
@@ -135,15 +139,15 @@ def disk(context: RuleContext) -> Decision | None:
 
 
 def unread(context: RuleContext) -> Decision | None:
-    """Do nothing where it is not known what is at stake."""
+    """Do nothing where facts for the decision are missing."""
     missing = context.assessment.cluster.unread
     if not missing:
         return None
     return _disturbed(
         context,
         Rule.UNREAD,
-        f"what is at stake could not be read: {'; '.join(missing)}",
-        "See that the role may read system, system_schema and system_views; the next look reads again",
+        f"some of the facts that a decision needs could not be read: {'; '.join(missing)}",
+        "See that the role may read system, system_schema and system_views; the next check reads them again",
     )
 
 
@@ -157,7 +161,7 @@ def replicas(context: RuleContext) -> Decision | None:
         HealingAction.PAGE,
         Rule.REPLICAS,
         f"it is {context.node.verdict}, and holds data of keyspaces with fewer than 3 replicas: {', '.join(few)}",
-        remains="With 1 or 2 replicas nothing is done by itself: what it holds may be nowhere else",
+        remains="With 1 or 2 replicas nothing is done automatically: its data may exist nowhere else",
         next="Bring this very node back if it can be; raise the replication and repair before the next time",
     )
 
@@ -184,14 +188,14 @@ def refused(context: RuleContext) -> Decision | None:
                 HealingAction.WAIT,
                 Rule.REFUSED,
                 f"a person refused {operation_text(operation)}, or nobody answered, at {start_text(operation)}",
-                next="It is asked again when the node has been up between",
+                next="It is proposed again after the node has been up in between",
             )
     return None
 
 
 def _disturbed(context: RuleContext, rule: Rule, what: str, then: str) -> Decision:
     is_late = context.is_too_long()
-    late = f"; it is {context.node.verdict} for {duration_text(context.waited(context.node))}" if is_late else ""
+    late = f"; it has been {context.node.verdict} for {duration_text(context.waited(context.node))}" if is_late else ""
     return make_decision(
         context,
         HealingAction.PAGE if is_late else HealingAction.WAIT,
@@ -237,5 +241,5 @@ def settling(context: RuleContext) -> Decision | None:
         context,
         Rule.SETTLING,
         f"{', '.join(each.node.id.address for each in others)} came back only now",
-        f"A node counts again when it was up for {context.policy.settle_checks} looks",
+        f"A node counts as up again after {context.policy.settle_checks} checks in a row",
     )

@@ -1,4 +1,4 @@
-"""Looks over time in, the health of one service out. Pure: as for nodes, by one sign."""
+"""Assess the health of a service by its checks over time. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _VERDICTS = {
 
 
 def assess_service(checks: Sequence[ServiceCheck], gap_minutes: float) -> ServiceAssessment:
-    """Judge a service by its looks, the oldest first; at least one.
+    """Assess a service by its checks, oldest first; at least one.
 
-    One good sign ends a trouble. A look that could not tell neither ends nor prolongs one; a clock that was set back,
-    or more than ``gap_minutes`` without a look, begins everything anew.
+    One good result ends a trouble. A check that could not tell neither ends nor prolongs one. A clock that was set
+    back, or more than ``gap_minutes`` without a check, starts everything over.
     """
     gap = timedelta(minutes=gap_minutes)
     is_bad: bool | None = None

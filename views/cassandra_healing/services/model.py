@@ -18,10 +18,10 @@ def service_id(name: str) -> NodeId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceCheck:
-    """All signs of one service at one moment.
+    """All results of one service at one moment.
 
     Args:
-        work: whether it does its work, the sign that counts.
+        work: whether it does its work, the result that counts.
         machine: what whoever runs its machine says.
         seen: all that was seen, in words, observer by observer.
     """
@@ -34,7 +34,7 @@ class ServiceCheck:
 
     @property
     def result(self) -> ProbeResult:
-        """Return what the signs come to: GOOD, BAD, GONE, or NEUTRAL where it cannot be told."""
+        """Return what the results come to: GOOD, BAD, GONE, or NEUTRAL where it cannot be told."""
         if self.work is ProbeResult.GOOD or self.machine is ProbeResult.NEUTRAL:
             return self.work
         return self.machine
@@ -47,9 +47,9 @@ class ServiceAssessment:
     Args:
         verdict: up, down, gone or unseen.
         since: since when it is so, as far back as was looked.
-        looks: how many looks in a row said so.
+        checks: how many checks in a row said so.
         seen: what was seen last.
-        trouble_since: since when no look found it at work; None where the last one did. Only a look that finds it at
+        trouble_since: since when no check found it at work; None where the last one did. Only a check that finds it at
             work ends it.
     """
 

@@ -1,4 +1,4 @@
-"""Watching services: look, keep, judge, decide."""
+"""Monitor services: check, record, assess, decide."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from cassandra_healing.storage.journal import Journal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceReport:
-    """What one look came to for one service.
+    """What one check found for one service.
 
     Args:
-        is_news: it is decided to do more than wait, and was not for this trouble before, by whomever.
+        is_new_decision: the decision is more than to wait, and no process has made it for this trouble before.
     """
 
     health: ServiceAssessment
@@ -36,12 +36,12 @@ class ServiceReport:
 
 
 class ServiceMonitor:
-    """Looks at services again and again, and goes on from what others have seen.
+    """Checks services repeatedly, and continues from the checks of other processes.
 
     Args:
         journal: of the cluster.
         author: who acts: a person, or the program that watches.
-        is_kept: looks and decisions are written to the cluster; without it nothing is written.
+        is_recording: write checks and decisions to the cluster; without it nothing is written.
         clock: what time it is, aware UTC.
     """
 
@@ -65,14 +65,14 @@ class ServiceMonitor:
         self._is_restored = False
         self._alerts = AlertLog()
         self.notes: list[str] = []
-        """What could not be read or kept at the last look, in sentences."""
+        """What could not be read or kept at the last check, in sentences."""
 
     def close(self) -> None:
         """End what was begun; the session is left open."""
         self._prober.close()
 
     def check(self, *, is_cluster_well: bool) -> list[ServiceReport]:
-        """Look once, and say what is to be done about each service. Nothing that a service does raises."""
+        """Check once, and say what is to be done about each service. Nothing that a service does raises."""
         self.notes = []
         names = tuple(self._policy.services)
         if not names:
@@ -83,7 +83,7 @@ class ServiceMonitor:
         for check in checks:
             kept = self._checks[check.service]
             first = next((number for number, each in enumerate(kept) if each.at >= oldest), len(kept))
-            # One more, so that seldom looks, too, reach as far back as page_minutes.
+            # One more, so that seldom checks, too, reach as far back as page_minutes.
             self._checks[check.service] = [*kept[max(0, first - 1) :], check]
         records = {name: JournalState(is_readable=False) for name in names}
         try:
@@ -131,7 +131,7 @@ class ServiceMonitor:
             self.notes.append(str(error))
 
     def _is_new_decision(self, health: ServiceAssessment, decision: ServiceDecision) -> bool:
-        """Tell whether a decision is new; write it down where looks are kept."""
+        """Tell whether a decision is new; write it down where checks are kept."""
         if decision.act is HealingAction.WAIT:
             return False
         since = health.since

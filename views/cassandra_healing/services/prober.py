@@ -1,4 +1,4 @@
-"""One look at all services: their signs of work, their ports, their machines."""
+"""Probe all services: whether they work, their ports, their machines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MasterPage = Mapping[str, Any] | str
 
 
 class ServiceProber:
-    """Looks at services. Reads each master's page once a look; asks machines only about those that do not work.
+    """Probes services. Reads each master's page once a check; asks for the machines only of those that do not work.
 
     Args:
         session: for what services write into the cluster.
@@ -52,7 +52,7 @@ class ServiceProber:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def check(self) -> list[ServiceCheck]:
-        """Look once; takes as long as the slowest answer. Nothing that a service does raises: an error is a sign."""
+        """Check once; takes as long as the slowest answer. Nothing that a service does raises: an error is a result."""
         at = self._clock()
         timeouts = {each.page: each.timeout_seconds for each in self._services.values() if each.page}
         pages = {url: self._pool.submit(read_page, url, seconds) for url, seconds in timeouts.items()}
@@ -92,7 +92,7 @@ class ServiceProber:
         try:
             newest = _moment(values[0], policy.time_format)
         except ValueError as error:
-            return ProbeResult.NEUTRAL, f"what it wrote is no time: {error}"
+            return ProbeResult.NEUTRAL, f"its value is not a time: {error}"
         age = at - newest
         is_young = age <= timedelta(seconds=policy.max_age_seconds)
         return ProbeResult.GOOD if is_young else ProbeResult.BAD, f"it wrote last {age.total_seconds():.0f} s ago"
@@ -106,7 +106,7 @@ def read_page(url: str, timeout_seconds: float) -> MasterPage:
     except (OSError, ValueError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
         return (getattr(reason, "strerror", None) or str(reason) or type(reason).__name__).lower()
-    return found if isinstance(found, dict) else "it is no page of a Spark master"
+    return found if isinstance(found, dict) else "it is not the page of a Spark master"
 
 
 def assess_master(page: MasterPage) -> tuple[ProbeResult, str]:
@@ -146,7 +146,7 @@ def _probe(command: tuple[str, ...], timeout_seconds: float) -> tuple[ProbeResul
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds, check=False)
     except subprocess.TimeoutExpired:
-        return ProbeResult.BAD, f"the probe did not end in {timeout_seconds:g} s"
+        return ProbeResult.BAD, f"the probe did not finish within {timeout_seconds:g} s"
     except OSError as error:
         return ProbeResult.NEUTRAL, f"the probe cannot be run: {error.strerror}"
     said = " ".join((done.stdout or done.stderr).split())[:80]

@@ -1,4 +1,4 @@
-"""What the rules about a service look at. Pure."""
+"""The facts that the rules about a service use. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cassandra_healing.services.model import ServiceAssessment, service_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceRuleContext:
-    """What the rules look at.
+    """The facts about one service that the rules use.
 
     Args:
         others: the health of all services, by name.
         is_cluster_well: whether the nodes of Cassandra serve.
-        record: the kill switch, and this service's own skip and operations.
+        journal_state: the kill switch, and this service's own skip and operations.
         policies: of all services, by name.
         mode: of the cluster, for services without their own.
     """

@@ -81,9 +81,9 @@ def _under_way(context: ServiceRuleContext) -> ServiceDecision | None:
         return None
     if context.health.at - operation.begun_at <= longest_duration(context.policy):
         what = f"{operation_text(operation)} is under way since {start_text(operation)}"
-        return _make_decision(context, HealingAction.WAIT, ServiceRule.UNDER_WAY, what, next="Its end is waited for")
-    what = f"{operation_text(operation)} of {start_text(operation)} was cut off: nobody saw its end"
-    return _make_decision(context, operation.act, ServiceRule.CUT_OFF, what, next="It is done again, and ended")
+        return _make_decision(context, HealingAction.WAIT, ServiceRule.UNDER_WAY, what, next="Wait for it to finish")
+    what = f"{operation_text(operation)} of {start_text(operation)} was interrupted before it finished"
+    return _make_decision(context, operation.act, ServiceRule.CUT_OFF, what, next="It is run again")
 
 
 def _well(context: ServiceRuleContext) -> ServiceDecision | None:
@@ -96,7 +96,7 @@ def _skipped(context: ServiceRuleContext) -> ServiceDecision | None:
     note = context.journal_state.skips.get(service_id(context.health.service).host_id)
     if note is None:
         return None
-    what = f"it is {context.health.verdict}, and {note.by} said to leave it alone: {note.why}"
+    what = f"it is {context.health.verdict}, and {note.by} skipped it: {note.why}"
     ends = f"'views cluster unskip {context.health.service}' ends that"
     return _make_decision(context, HealingAction.WAIT, ServiceRule.SKIPPED, what, next=ends)
 
@@ -110,16 +110,18 @@ def _needs(context: ServiceRuleContext) -> ServiceDecision | None:
     if not away:
         return None
     what = f"it is {context.health.verdict}, and what it needs is not well: {', '.join(away)}"
-    return _make_decision(context, HealingAction.WAIT, ServiceRule.NEEDS, what, next="That is seen to first")
+    return _make_decision(context, HealingAction.WAIT, ServiceRule.NEEDS, what, next="What it needs is healed first")
 
 
 def _unseen(context: ServiceRuleContext) -> ServiceDecision | None:
     if context.health.verdict is not HealthVerdict.UNSEEN:
         return None
-    what = f"it cannot be told whether it works, for {duration_text(context.waited)}"
+    what = f"its state has been unknown for {duration_text(context.waited)}"
     if context.waited < timedelta(minutes=context.policy.page_minutes):
-        return _make_decision(context, HealingAction.WAIT, ServiceRule.UNSEEN, what, next="The next look judges again")
-    see = "See why it cannot be looked at: its page, its query or its command"
+        return _make_decision(
+            context, HealingAction.WAIT, ServiceRule.UNSEEN, what, next="The next check decides again"
+        )
+    see = "Find out why its page, its query or its command gives no answer"
     return _make_decision(context, HealingAction.PAGE, ServiceRule.UNSEEN, what, next=see)
 
 
@@ -131,9 +133,9 @@ def _grace(context: ServiceRuleContext) -> ServiceDecision | None:
         context,
         HealingAction.WAIT,
         ServiceRule.GRACE,
-        f"it is {health.verdict} for {duration_text(context.waited)}",
+        f"it has been {health.verdict} for {duration_text(context.waited)}",
         remains="It may come back by itself",
-        next=f"It is left alone for {policy.grace_checks} looks and {policy.grace_minutes:g} minutes",
+        next=f"It is left alone for {policy.grace_checks} checks and {policy.grace_minutes:g} minutes",
     )
 
 
@@ -142,7 +144,7 @@ def _journal(context: ServiceRuleContext) -> ServiceDecision | None:
         return None
     what = f"it is {context.health.verdict}, and the journal cannot be read, so nobody knows what was forbidden"
     wait = context.waited < timedelta(minutes=context.policy.page_minutes)
-    see = "See that a quorum of the nodes is up; the next look judges again"
+    see = "See that a quorum of the nodes is up; the next check decides again"
     return _make_decision(
         context, HealingAction.WAIT if wait else HealingAction.PAGE, ServiceRule.JOURNAL, what, next=see
     )
@@ -152,7 +154,7 @@ def _refused(context: ServiceRuleContext) -> ServiceDecision | None:
     for act in (HealingAction.RESTART, HealingAction.REPLACE):
         if context.has(act, OperationOutcome.REFUSED):
             what = f"it is {context.health.verdict}, and a person refused its {_noun(act)}"
-            see = "It is not asked again in this outage; see to it by hand"
+            see = "It is not proposed again in this outage; fix it by hand"
             return _make_decision(context, HealingAction.WAIT, ServiceRule.REFUSED, what, next=see)
     return None
 
@@ -187,7 +189,7 @@ def _restart(context: ServiceRuleContext) -> ServiceDecision | None:
         return _make_decision(
             context, HealingAction.PAGE, ServiceRule.RESTARTS, what, next="See its log: a restart does not mend it"
         )
-    what = f"it is {context.health.verdict} for {duration_text(context.waited)}"
+    what = f"it has been {context.health.verdict} for {duration_text(context.waited)}"
     return _make_decision(context, HealingAction.RESTART, ServiceRule.RESTART, what, next="It is restarted")
 
 
@@ -196,7 +198,9 @@ def _helpless(context: ServiceRuleContext) -> ServiceDecision | None:
         return None
     tried = context.has(HealingAction.RESTART)
     what = (
-        "its restart did not help" if tried else f"it is {context.health.verdict} for {duration_text(context.waited)}"
+        "its restart did not help"
+        if tried
+        else f"it has been {context.health.verdict} for {duration_text(context.waited)}"
     )
     rest = "no replace_command" if context.policy.restart_command else "neither a restart_command nor a replace_command"
     return _make_decision(
@@ -239,7 +243,7 @@ def _replace(context: ServiceRuleContext) -> ServiceDecision:
         if context.health.verdict is HealthVerdict.GONE
         else "its restart did not help"
         if context.has(HealingAction.RESTART)
-        else f"it is {context.health.verdict} for {duration_text(context.waited)}"
+        else f"it has been {context.health.verdict} for {duration_text(context.waited)}"
     )
     return _make_decision(context, HealingAction.REPLACE, ServiceRule.REPLACE, why, next="A new one takes its place")
 

@@ -83,16 +83,20 @@ class ServiceJournal:
             journal_state = self.read_state(name, now)
             if journal_state.stopped is not None or service_id(name).host_id in journal_state.skips:
                 raise OperationNotStarted(
-                    "a person said to leave it alone", on=name, next="See 'views cluster history'"
+                    "it is skipped, or healing is switched off", on=name, next="See 'views cluster history'"
                 )
             if any(operation.begun_at > decision.at for operation in journal_state.operations):
-                raise OperationNotStarted("somebody saw to it since it was looked at", on=name, next="Look again")
+                raise OperationNotStarted(
+                    "another process restarted or replaced it after this check", on=name, next="Check again"
+                )
             if decision.rule is ServiceRule.CUT_OFF:
                 return self._take_over(decision, journal_state, now)
             operation = Operation(id=uuid.uuid4(), act=decision.act, node=service_id(name), begun_at=now)
             self._release_ended(name, journal_state)
             if not self._control.acquire(operation, service_operation_key(name)):
-                raise OperationNotStarted("somebody else is at it", on=name, next="Wait for its end, then look again")
+                raise OperationNotStarted(
+                    "another process is working on it", on=name, next="Wait for it to finish, then check again"
+                )
             try:
                 self._write("begun", decision.what, decision, operation)
             except HealingError:
@@ -102,7 +106,7 @@ class ServiceJournal:
             raise
         except HealingError as error:
             raise JournalError(
-                f"it could not be written down: {error.what}",
+                f"it could not be recorded: {error.what}",
                 on=name,
                 remains="Nothing was done to it",
                 next=error.next,
@@ -134,17 +138,17 @@ class ServiceJournal:
     def _take_over(self, decision: ServiceDecision, journal_state: JournalState, now: datetime) -> Operation:
         operation = journal_state.under_way
         if operation is None:
-            raise OperationNotStarted("it has ended meanwhile", on=decision.service, next="Look again")
+            raise OperationNotStarted("it has ended meanwhile", on=decision.service, next="Check again")
         now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as the server keeps it
         try:
             is_ours = self._control.take_over(operation, now, service_operation_key(decision.service))
         except DRIVER_ERRORS as error:
             raise JournalError(
-                f"it could not be taken over: {short(error)}", on=decision.service, next="The next look decides again"
+                f"it could not be taken over: {short(error)}", on=decision.service, next="The next check decides again"
             ) from error
         if not is_ours:
             raise OperationNotStarted(
-                "somebody else took it over", on=decision.service, next="Wait for its end, then look again"
+                "another process took it over", on=decision.service, next="Wait for it to finish, then check again"
             )
         operation = replace(operation, begun_at=now)
         if not any(each.id == operation.id for each in _operations(self._entries(now), decision.service)):
@@ -206,7 +210,7 @@ class ServiceCheckHistory:
         self._is_created = False
 
     def write(self, checks: Sequence[ServiceCheck]) -> None:
-        """Keep a look at all services; errors as ``ClusterSession.write``."""
+        """Keep a check at all services; errors as ``ClusterSession.write``."""
         if not self._is_created:
             create_service_tables(self._session, self._keyspace)
             self._is_created = True
@@ -222,7 +226,7 @@ class ServiceCheckHistory:
         )
 
     def read(self, since: datetime, until: datetime) -> dict[str, list[ServiceCheck]]:
-        """Return the looks of a time by service, the oldest first; errors as ``ClusterSession.rows``."""
+        """Return the checks of a time by service, the oldest first; errors as ``ClusterSession.rows``."""
         found: dict[str, list[ServiceCheck]] = defaultdict(list)
         if not service_tables_exist(self._session, self._keyspace):
             return found

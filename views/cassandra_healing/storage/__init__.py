@@ -1,1 +1,1 @@
-"""What is kept in the cluster itself: looks for some days, the journal for good."""
+"""What is stored in the cluster itself: checks for some days, the journal for good."""

@@ -1,4 +1,4 @@
-"""Looks, kept for some days: so that another process judges on from where this one stopped."""
+"""Stored checks of the last days: another process continues its assessment from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cassandra_healing.session import ClusterSession, Row
 
 
 class CheckHistory:
-    """Reads and writes the table ``checks``. A quorum of its replicas knows each look, or it does not count."""
+    """Reads and writes the table ``checks``. A quorum of its replicas knows each check, or it does not count."""
 
     def __init__(self, session: ClusterSession, keyspace: str, *, keep_hours: float) -> None:
         self._session = session
@@ -20,7 +20,7 @@ class CheckHistory:
         self._ttl = int(keep_hours * 3600)
 
     def write(self, check: HealthCheck) -> None:
-        """Keep a look; errors as ``ClusterSession.write``."""
+        """Store a check; errors as ``ClusterSession.write``."""
         statuses = {node.id.host_id: node.status for node in check.cluster.nodes} if check.cluster else {}
         insert = (
             f"INSERT INTO {self._table} (hour, at, host_id, node, status, results, heartbeats) "
@@ -40,7 +40,7 @@ class CheckHistory:
         self._session.write_together(rows)
 
     def read(self, since: datetime, until: datetime) -> list[HealthCheck]:
-        """Return the looks of a time, the oldest first; errors as ``ClusterSession.rows``."""
+        """Return the checks of a time, the oldest first; errors as ``ClusterSession.rows``."""
         found: dict[datetime, list[Row]] = defaultdict(list)
         hour = since.replace(minute=0, second=0, microsecond=0)
         while hour <= until:

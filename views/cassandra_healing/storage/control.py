@@ -1,4 +1,4 @@
-"""What holds now: the kill switch, skipped nodes, the operation that is under way; by lightweight transactions alone.
+"""The kill switch, skipped nodes and the operation under way; written by lightweight transactions alone.
 
 The row of the operation is the lock of the whole cluster: one restart or replacement at a time, whoever heals.
 """
@@ -91,7 +91,7 @@ class ControlTable:
                     f"the lock of the cluster could not be taken: {short(error)}",
                     on=operation.node.address,
                     remains="Nothing was done to the node",
-                    next="The next look decides again",
+                    next="The next check decides again",
                 ) from error
             return holder.id == operation.id
 
@@ -113,11 +113,11 @@ class ControlTable:
             )
 
     def stop(self, why: str, now: datetime) -> None:
-        """Throw the kill switch."""
+        """Set the kill switch."""
         self._write_note(*_SWITCH, why, now)
 
     def go(self) -> None:
-        """Take the kill switch back."""
+        """Clear the kill switch."""
         self._delete_note(*_SWITCH)
 
     def skip(self, node: NodeId, why: str, now: datetime) -> None:
@@ -158,8 +158,8 @@ class ControlTable:
                 is_unknown = is_unknown or not is_refused
                 if attempt == 3 or is_refused:
                     raise JournalError(
-                        f"it could not be written down: {short(error)}",
-                        remains="Whether it holds is not known" if is_unknown else "Nothing was changed",
+                        f"it could not be recorded: {short(error)}",
+                        remains="It is unknown whether it was recorded" if is_unknown else "Nothing was changed",
                         next="See that a quorum of the nodes is up, then run it again",
                     ) from error
 

@@ -106,14 +106,14 @@ class Journal:
             check_preconditions(operation, self.read_state(now), policy, now)
             if not self._control.acquire(operation):
                 raise OperationNotStarted(
-                    "another operation was begun at the same moment",
+                    "another operation began at the same moment",
                     on=str(node),
-                    next="Wait for its end, then look again",
+                    next="Wait for it to finish, then check again",
                 )
             try:
                 check_preconditions(
                     operation, self.read_state(now), policy, now
-                )  # what ended between the two looks counts, too
+                )  # what ended between the two checks counts, too
                 evidence = decision.evidence
                 self._write(
                     "begun",
@@ -130,7 +130,7 @@ class Journal:
             raise
         except HealingError as error:
             raise JournalError(
-                f"it could not be written down: {error.what}",
+                f"it could not be recorded: {error.what}",
                 on=str(node),
                 remains="Nothing was done to the node",
                 next=error.next,
@@ -185,13 +185,13 @@ class Journal:
         self._control.release(operation)
 
     def stop(self, why: str, now: datetime) -> None:
-        """Throw the kill switch: nothing is begun any more."""
+        """Set the kill switch: nothing is begun any more."""
         self.create_tables()
         self._control.stop(why, now)
         self._write_note("stop", why, holds="Healing is switched off")
 
     def go(self, why: str) -> None:
-        """Take the kill switch back."""
+        """Clear the kill switch."""
         self.create_tables()
         self._control.go()
         self._write_note("go", why, holds="Healing is switched on")
@@ -200,13 +200,13 @@ class Journal:
         """Leave a node alone from now on."""
         self.create_tables()
         self._control.skip(node, why, now)
-        self._write_note("skip", why, node=node, holds="It is left alone")
+        self._write_note("skip", why, node=node, holds="It is skipped")
 
     def unskip(self, node: NodeId, why: str) -> None:
         """Leave it alone no longer."""
         self.create_tables()
         self._control.unskip(node)
-        self._write_note("unskip", why, node=node, holds="It is no longer left alone")
+        self._write_note("unskip", why, node=node, holds="It is no longer skipped")
 
     def write_service_entry(
         self,
@@ -255,10 +255,10 @@ class Journal:
             self._write(event, why, node=node)
         except HealingError as error:
             raise JournalError(
-                f"the journal has no entry of it: {error.what}",
+                f"the journal has no entry for it: {error.what}",
                 on=node.address if node else "",
                 remains=holds,
-                next="Run it again, so that the history tells it",
+                next="Run it again, so that the history shows it",
             ) from error
 
     def _deeds(self, now: datetime) -> list[Operation]:

@@ -1,4 +1,4 @@
-"""Who carries out what is under way: one healer at a time, and after its death another one."""
+"""The lease of the process that executes an operation: one at a time, and another one after its death."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROW = ("cluster", "healer", "cluster")
 
 
 class ExecutorLease:
-    """A row of ``control`` that goes by itself when its holder dies: it is renewed while work is done.
+    """A row of ``control`` that expires when its holder dies, and is renewed while it works.
 
     Who lost it in the middle of a step goes on with that step: steps may be done twice, and OpenTofu has a lock of
     its own.
@@ -67,16 +67,16 @@ class ExecutorLease:
             holder = self._holder()
             if holder is None:
                 raise JournalError(
-                    f"it could not be written down who heals: {short(error)}",
+                    f"the lease could not be acquired: {short(error)}",
                     remains="Nothing was done",
                     next="Try again",
                 ) from error
         if holder is None or holder[0] != self._key:
             by = holder[1] if holder else "another healer"
             raise ExecutorBusy(
-                f"{by} is at work on it",
-                remains="That one goes on",
-                next=f"Wait for it; if it died, another one goes on after {self._seconds:g} s",
+                f"{by} is working on it",
+                remains="It continues there",
+                next=f"Wait for it; if it died, the next run resumes the operation after {self._seconds:g} s",
             )
 
     def _holder(self) -> tuple[uuid.UUID, str] | None:

@@ -1,4 +1,4 @@
-"""What forbids that an operation is begun, as the journal has it at that moment. Pure."""
+"""Preconditions of an operation, by the state of the journal. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cassandra_healing.policy import Policy
 
 
 def check_preconditions(operation: Operation, journal_state: JournalState, policy: Policy, now: datetime) -> None:
-    """Raise where an operation may not be begun; its own lines do not count.
+    """Raise where an operation may not begin; its own journal entries do not count.
 
     Raises:
         OperationNotStarted: another operation is under way, the day's limit is reached, or a person said stop.
@@ -25,7 +25,7 @@ def check_preconditions(operation: Operation, journal_state: JournalState, polic
     if operation.node.host_id in journal_state.skips:
         note = journal_state.skips[operation.node.host_id]
         raise OperationNotStarted(
-            f"{note.by} said to leave it alone: {note.why}",
+            f"{note.by} skipped it: {note.why}",
             on=str(operation.node),
             next="'views cluster unskip' ends that",
         )
@@ -33,7 +33,7 @@ def check_preconditions(operation: Operation, journal_state: JournalState, polic
         raise OperationNotStarted(
             f"a {under_way.act} of {under_way.node} is under way",
             on=str(operation.node),
-            next="Wait for its end, then look again",
+            next="Wait for it to finish, then check again",
         )
     if operation.act is HealingAction.REPLACE:
         others = [each for each in journal_state.operations if each.id != operation.id]

@@ -94,7 +94,7 @@ class HealthTask(BaseOperator):
         if progress is None:
             raise AirflowSkipException("Nothing is under way")
         if step not in steps_of(progress.act, progress.mode) or step in progress.done:
-            raise AirflowSkipException(f"The {progress.act} of {progress.node} needs no {step}, or has it")
+            raise AirflowSkipException(f"The {progress.act} of {progress.node} has no step {step} to do")
         if progress.next is not step:
             raise AirflowException(f"The {progress.act} of {progress.node} is at {progress.next}, not at {step}")
         return progress
@@ -124,7 +124,7 @@ def paging_on_failure(context: Context) -> Iterator[None]:
 
 
 class DecideTask(HealthTask, SkipMixin):
-    """Looks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
+    """Checks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the operation in a few words, or nothing; what a person must see goes to the task ``page``."""
@@ -163,7 +163,7 @@ class PageTask(BaseOperator):
         text = context["ti"].xcom_pull(task_ids="decide", key=PAGE_KEY)
         if text:
             raise refused(text)
-        raise AirflowSkipException("Nobody must look")
+        raise AirflowSkipException("No action is needed")
 
 
 class ApproveOperationTask(HealthTask, HITLOperator):
@@ -193,7 +193,7 @@ class ApproveOperationTask(HealthTask, HITLOperator):
         with self.healing_executor(context) as (executor, _monitor):
             progress = executor.under_way()
             if progress is None or (asked and str(progress.id) != asked) or progress.next is not OperationStep.APPROVE:
-                raise AirflowSkipException("It was settled meanwhile")
+                raise AirflowSkipException("The operation has been answered or has ended since")
             if progress.is_waiting:
                 by = f"{AUTHOR}:{user}" if user else AUTHOR
                 if answer["chosen_options"] == [YES]:
@@ -223,7 +223,7 @@ class OperationStepTask(HealthTask):
 
 
 class AwaitNodeTask(OperationStepTask):
-    """Waits until the node is up and in its place, without a worker slot; then writes that down."""
+    """Waits until the node is up and in the ring, without a worker slot; then writes that down."""
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, where there is something to wait for."""
@@ -239,7 +239,7 @@ class AwaitNodeTask(OperationStepTask):
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Look a last time and write it down; what it still lacks is an error there."""
         if event.get("trouble"):
-            self.log.warning("It is not in its place: %s", event["trouble"])
+            self.log.warning("It is not in the ring: %s", event["trouble"])
         with self.healing_executor(context, is_patient=False) as (executor, _monitor):
             return _result(executor.execute_step(self.find(executor, OperationStep.NORMAL), OperationStep.NORMAL))
 
@@ -248,7 +248,7 @@ class AuditClusterTask(OperationStepTask):
     """Audits the views that serve, and what the audit command looks at."""
 
     def execute(self, context: Context) -> Any:
-        """Audit; a view that differs fails this task and is built anew by ``views_reconcile``."""
+        """Audit; a view that differs fails this task and is built again by ``views_reconcile``."""
         with self.healing_executor(context) as (executor, _monitor):
             progress = self.find(executor, OperationStep.AUDIT)
         errors = self._audit(context)
@@ -279,7 +279,7 @@ def without_waiting(settings: Settings) -> Settings:
 
 
 def check_cluster(monitor: ClusterMonitor, policy: Policy) -> HealthReport:
-    """Look once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
+    """Check once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
     report = monitor.check()
     if report.is_first_check and not report.decision.is_well:
         time.sleep(policy.still_seconds + 1)
@@ -288,7 +288,7 @@ def check_cluster(monitor: ClusterMonitor, policy: Policy) -> HealthReport:
 
 
 def log_report(log: Any, report: HealthReport) -> None:
-    """Write what a look came to into a log."""
+    """Write what a check found into a log."""
     for health in report.assessment.nodes:
         log.info("%s is %s: %s", health.node.id, health.verdict, "; ".join(map(str, health.observations)))
     decision = report.decision

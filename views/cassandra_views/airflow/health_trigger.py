@@ -1,7 +1,7 @@
 """Watching a cluster in Airflow's triggerer, without a task and without a run: an event where something is to be done.
 
-Looks and decisions are kept in the cluster, so a triggerer may be killed and started again at any time; and what a
-run finds is judged by the same looks.
+Checks and decisions are kept in the cluster, so a triggerer may be killed and started again at any time; and what a
+run finds is judged by the same checks.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class HealthTrigger(BaseEventTrigger):
     async def _watch(
         self, monitor: ClusterMonitor, policy: Policy, access: Access, schedule: AlertSchedule
     ) -> AsyncIterator[dict[str, Any]]:
-        """Look until views.toml says something else; what it says is read at each look."""
+        """Look until views.toml says something else; what it says is read at each check."""
         reported: tuple[str, ...] = ()
         while (await asyncio.to_thread(self.deployment.reached, access)).env.healing == policy:
             begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""Waiting in Airflow's triggerer until a node is up and in its place."""
+"""Waiting in Airflow's triggerer until a node is up and in the ring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLL_SECONDS = 2.0
 
 
 class NodeReadyTrigger(BaseTrigger):
-    """Fires when a node is up and in its place, or after a time; only reads.
+    """Fires when a node is up and in the ring, or after a time; only reads.
 
     Args:
         address: the node's; the others as ``Deployment``.

@@ -32,7 +32,7 @@ class ServiceTask(HealthTask):
 
     @contextmanager
     def services(self, context: Context) -> Iterator[tuple[ServiceMonitor, dict[str, ServiceDecision], Policy]]:
-        """Look once, and return what is decided by service; errors as ``opened``."""
+        """Check once, and return what is decided by service; errors as ``opened``."""
         with self.opened(context) as (session, settings):
             policy = settings.env.healing
             asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
@@ -50,7 +50,7 @@ class DecideServicesTask(ServiceTask):
     """Returns the services that are to be restarted or replaced."""
 
     def execute(self, context: Context) -> list[str]:
-        """Look once; what a person must see goes to the task ``page``.
+        """Check once; what a person must see goes to the task ``page``.
 
         Raises: AirflowSkipException: nothing is to be done.
         """
@@ -108,7 +108,7 @@ class HealServiceTask(ServiceTask, HITLOperator):
     def _find(self, decisions: dict[str, ServiceDecision]) -> ServiceDecision:
         decision = decisions.get(self.service)
         if decision is None or not _is_due(decision):
-            raise AirflowSkipException(f"{self.service}: {decision.what if decision else 'it is not watched any more'}")
+            raise AirflowSkipException(f"{self.service}: {decision.what if decision else 'it is no longer monitored'}")
         return decision
 
     def _do(self, decision: ServiceDecision, monitor: ServiceMonitor, policy: Policy, detail: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def skip(
     with _journal(options) as (journal, session, clock):
         found = _find(session, node, options.settings().env.healing)
         journal.skip(found, reason, clock())
-    said(format, f"{found} is left alone: {reason}", node=found, skipped=True, reason=reason)
+    said(format, f"{found} is skipped: {reason}", node=found, skipped=True, reason=reason)
 
 
 def unskip(
@@ -108,7 +108,7 @@ def unskip(
     with _journal(options) as (journal, session, _clock):
         found = _find(session, node, options.settings().env.healing)
         journal.unskip(found, reason)
-    said(format, f"{found} is no longer left alone: {reason}", node=found, skipped=False, reason=reason)
+    said(format, f"{found} is no longer skipped: {reason}", node=found, skipped=False, reason=reason)
 
 
 def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
@@ -141,7 +141,7 @@ def history(
         print_json({"journal": entries})
         return
     if not entries:
-        out.print("The journal is empty: nothing was decided or said yet.")
+        out.print("The journal is empty.")
         return
     rows = table_of("journal", is_wide=wide)
     for entry in entries:
@@ -252,7 +252,7 @@ def show(report: HealthReport, format: Format, progress: OperationProgress | Non
     out.print(rows)
     if assessment.cut_off is not None:
         cut = assessment.cut_off
-        out.print(f"[red]We reach {len(cut.reached)} of {cut.of} nodes.[/red]")
+        out.print(f"[red]This host reaches {len(cut.reached)} of {cut.of} nodes.[/red]")
     mode = f" ({decision.mode.value})" if decision.mode else ""
     out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode}: {escape(ended(decision.what))}")
     if not decision.is_well:

@@ -115,7 +115,10 @@ def _round(executor: OperationExecutor, monitor: ClusterMonitor, *, yes: bool, f
             progress = executor.approve(progress, "said yes to 'views cluster heal'")
         progress = executor.run(progress)
     if progress.is_waiting:
-        err.print(f"  [yellow]note[/yellow] it waits: 'views cluster approve {progress.short_id}', or refuse it")
+        err.print(
+            f"  [yellow]note[/yellow] waiting for approval: run 'views cluster approve {progress.short_id}', "
+            "or 'views cluster refuse'"
+        )
     return progress.outcome is not None and progress.outcome.value == "done" and are_well
 
 

@@ -77,7 +77,10 @@ def heal_services(
             continue
         if decision.mode.value == "approve" and not yes:
             if not (is_text and sys.stdin.isatty()):
-                err.print(f"  [yellow]note[/yellow] {escape(decision.service)} waits: run 'views cluster heal --yes'")
+                err.print(
+                    f"  [yellow]note[/yellow] {escape(decision.service)} is waiting for approval: "
+                    "run 'views cluster heal --yes'"
+                )
                 continue
             if not typer.confirm(f"Carry out the {decision.act} of {decision.service}?", err=True):
                 monitor.journal.refuse(decision, "said no to 'views cluster heal'")

@@ -36,9 +36,9 @@ class RecordedHealth:
     """What is kept of the nodes.
 
     Args:
-        judgement: what the looks come to; None where none is kept any more.
-        services: what the looks at services come to, those first that are not well.
-        record: the kill switch, skipped nodes, and what is under way.
+        assessment: of the nodes, by their checks; None where no check is recorded any more.
+        services: the assessments of services, those first that are not well.
+        journal_state: the kill switch, skipped nodes, and what is under way.
         entries: the journal's last entries, newest first.
     """
 
@@ -57,7 +57,7 @@ class RecordedHealth:
 
     @property
     def is_old(self) -> bool:
-        """Tell whether nobody looks any more: all graces would begin anew."""
+        """Tell whether checks have stopped: all graces would start over."""
         return self.assessment is None or self.at - self.assessment.at > timedelta(minutes=self.policy.gap_minutes)
 
 
@@ -100,7 +100,7 @@ class RecordedHealthQuery:
     def _read(
         self, session: ClusterSession, policy: Policy, now: datetime
     ) -> tuple[list[HealthCheck], list[ServiceAssessment]]:
-        """Return the looks at the nodes, and what those at services come to."""
+        """Return the checks of the nodes, and the assessments of services."""
         history = CheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         of_services = ServiceCheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         with self._lock:

@@ -1,4 +1,4 @@
-"""OpenTofu (or Terraform) driven from Python: one node replaced by one checked plan, killed anywhere and gone on with.
+"""OpenTofu (or Terraform) driven from Python: one node replaced by one checked plan, resumed after a kill anywhere.
 
     tofu = Terraform(folder, get_binary(print), run_folder)
     tofu.apply(tofu.plan_replace('module.cassandra.terraform_data.node["n3"]'))

@@ -90,7 +90,7 @@ def get_binary(
         raise BinaryNotFound(
             "what was built does not tell its version",
             on=str(target),
-            remains="The file is left for a look",
+            remains="The file is left for inspection",
             next="Remove it and try again, or install OpenTofu by your package manager",
         )
     return built

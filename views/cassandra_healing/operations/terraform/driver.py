@@ -44,7 +44,7 @@ class Recovery(StrEnum):
     """The node is as the plan wanted it."""
     APPLIED = "applied"
     """The same plan was applied again, to its end."""
-    PLAN_ANEW = "plan anew"
+    REPLAN = "replan"
     """The plan does not fit any more, and nothing of it was done now: look at the node, then plan again."""
 
 
@@ -180,7 +180,7 @@ class Terraform:
         is not as it should be, the same plan is applied again: its scripts are made to be run twice.
 
         Args:
-            is_settled: looks at the node that the plan was for, and says whether it is up and in its place.
+            is_settled: looks at the node that the plan was for, and says whether it is up and in the ring.
 
         Raises: ApplyFailed: the plan was applied again, and failed.
         """
@@ -200,12 +200,12 @@ class Terraform:
                 _check_file(found.plan, found.digest, on)
             except StaleSavedPlan:
                 self.journal.write("ended", how="stale", plan=str(found.plan))
-                return Recovery.PLAN_ANEW
+                return Recovery.REPLAN
             on_progress(f"{on}: applying the same plan again")
             try:
                 self._apply(found.plan, found.address)
             except StaleSavedPlan:
-                return Recovery.PLAN_ANEW
+                return Recovery.REPLAN
             return Recovery.APPLIED
 
     def _apply(self, plan: Path, address: str) -> None:

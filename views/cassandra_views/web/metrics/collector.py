@@ -44,7 +44,7 @@ GAUGES = {
 
 
 NODE_GAUGES = {
-    "node_verdict": ("1 for the verdict on the node, by what is kept of its health", ("verdict",)),
+    "node_verdict": ("1 for the verdict on the node, by its recorded health", ("verdict",)),
     "node_verdict_age_seconds": ("For how long it has been so", ()),
     "node_look_age_seconds": ("How long ago somebody looked at the nodes last", None),
     "service_verdict": ("1 for the verdict on what works beside the nodes", ("verdict",)),
