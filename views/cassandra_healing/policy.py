@@ -23,7 +23,7 @@ class Policy(BaseModel):
     mode: Mode = Mode.APPROVE
     """What becomes of a decision to restart or replace: dry-run, approve, automatic."""
     check_seconds: Number = Field(default=10.0, ge=1, le=3600)
-    """How often the cluster is looked at."""
+    """The time between two checks of the cluster."""
     timeout_seconds: Number = Field(default=2.0, gt=0, le=300)
     """How long an observer waits for an answer."""
     still_seconds: Number = Field(default=8.0, ge=2, le=600)
@@ -43,7 +43,7 @@ class Policy(BaseModel):
     settle_checks: Whole = Field(default=5, ge=1, le=10000)
     """A node that came back counts as away until it was up for so many checks in a row."""
     gap_minutes: Number = Field(default=3.0, gt=0, le=10080)
-    """Where nobody looked for longer, all graces begin again."""
+    """Where there was no check for longer, all graces start over."""
     flaps: Whole = Field(default=3, ge=2, le=1000)
     """A node that went away so often is flapping,"""
     flap_minutes: Number = Field(default=60.0, gt=0, le=10080)
@@ -57,11 +57,11 @@ class Policy(BaseModel):
     replacements_per_day: Whole = Field(default=1, ge=0, le=1000)
     """Of the whole cluster, within 24 hours."""
     approve_minutes: Number = Field(default=60.0, gt=0, le=10080)
-    """How long a person may take to approve; nobody's answer is a no."""
+    """How long a person may take to approve; no answer is a no."""
     step_failures: Whole = Field(default=3, ge=1, le=1000)
     """A step of a replacement that failed so often is tried again only when a person has said so."""
     hold_seconds: Number = Field(default=60.0, ge=3, le=3600)
-    """So long after its death another healer goes on with what one was doing."""
+    """So long after the death of one process another one resumes its operation."""
     disk_full_share: Number = Field(default=0.95, gt=0, le=1)
     """A data disk that is fuller helps no restart and no replacement."""
     machine_command: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Policy(BaseModel):
     ignored_keyspaces: tuple[str, ...] = ("system_traces",)
     """Keyspaces whose replicas may be lost."""
     keyspace: str = Field(default="cluster_health", pattern=r"^[a-z][a-z0-9_]{0,47}$")
-    """Where checks and the journal are kept, in the cluster itself."""
+    """Where checks and the journal are stored, in the cluster itself."""
     history_hours: Number = Field(default=72.0, gt=0, le=87600)
     """How long checks are kept. The journal is kept for good."""
     machines: MachineSettings = MachineSettings()
