@@ -9,7 +9,7 @@ from cassandra_healing.monitor import HealthReport
 from cassandra_healing.operation_model import HealingAction
 
 REPEAT_SECONDS = 600.0
-"""What stands is told again after so long: a run that was killed leaves its operation to the next one."""
+"""Alerts repeat after so long: the next run resumes the operation of a run that was killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -35,7 +35,7 @@ class AlertSchedule:
         self._sent_at: dict[str, float] = {}
 
     def due(self, report: HealthReport, now: float) -> tuple[Alert, ...]:
-        """Return what somebody must see to now.
+        """Return the alerts that are due now.
 
         Args:
             now: seconds of a clock that only grows.
@@ -44,7 +44,7 @@ class AlertSchedule:
         operation = report.journal_state.under_way
         self._sent_at = {what: at for what, at in self._sent_at.items() if what in stands}
         if operation is not None:
-            # Whoever began it is at it, or a triggerer before us has told.
+            # The process that began it is working on it, or a triggerer before this one has raised the alert.
             self._sent_at.setdefault(str(operation.id), now)
         news = {
             what: alert
@@ -56,7 +56,7 @@ class AlertSchedule:
 
 
 def current_alerts(report: HealthReport) -> dict[str, Alert]:
-    """Return all that is not to be waited for, by what it is about."""
+    """Return all alerts that apply now, by what they are about."""
     found = {}
     decision = report.decision
     operation = report.journal_state.under_way

@@ -121,7 +121,7 @@ def _reached(check: HealthCheck) -> tuple[NodeId, ...]:
 
 
 def _is_all_slow(check: HealthCheck) -> bool:
-    """Tell whether every node that answers is slow: then it is us, or the way there."""
+    """Tell whether every node that answers is slow: then the cause is this host or its network."""
     results = [
         each.result
         for each in check.observations

@@ -37,7 +37,7 @@ class JournalError(HealingError):
 
 
 class OperationNotStarted(HealingError):
-    """An operation was not begun: another one is under way, the limit is reached, or a person said stop."""
+    """An operation was not begun: another one is under way, the limit is reached, or a person stopped healing."""
 
 
 class NodeNotFound(HealingError):
@@ -53,7 +53,7 @@ class MissingSetting(HealingError):
 
 
 class OperatorRequired(HealingError):
-    """A step failed too often, or healing was switched off meanwhile: nothing goes on before a person says so."""
+    """A step failed too often, or healing was switched off meanwhile: nothing continues until a person approves."""
 
 
 class StepOutOfOrder(HealingError):

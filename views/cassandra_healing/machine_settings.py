@@ -18,7 +18,7 @@ class MachineSettings(BaseModel):
     terraform: Path | None = None
     """The folder of the configuration of OpenTofu or Terraform, relative to views.toml."""
     run_folder: Path | None = None
-    """Where plans, logs and the journal of applies are kept, relative to views.toml: one for all who heal."""
+    """Where plans, logs and the journal of applies are kept, relative to views.toml: one for all hosts that heal."""
     local: bool = False
     """The configuration is terraform/local, and run_folder that of cluster.sh: all else is known then."""
     backend: dict[str, str] | None = None

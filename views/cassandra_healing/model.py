@@ -89,7 +89,7 @@ class RingMember:
     """A member of the ring as its peers describe it.
 
     Args:
-        status: the word gossip has for it: ``NORMAL``, ``BOOT``, ``LEAVING``, ``MOVING``, ``shutdown``.
+        status: its status in gossip: ``NORMAL``, ``BOOT``, ``LEAVING``, ``MOVING``, ``shutdown``.
         tokens: what it owns; text as the server prints it.
         started_at: when its process was started, as it told its peers; None where nobody knows.
     """
@@ -151,7 +151,7 @@ class HealthCheck:
         return tuple(each for each in self.observations if each.node.host_id == node.host_id)
 
     def nodes(self) -> tuple[NodeId, ...]:
-        """Return the nodes that were looked at, by address."""
+        """Return the nodes that were probed, by address."""
         return tuple(sorted({each.node for each in self.observations}, key=lambda node: node.address))
 
 
@@ -175,7 +175,7 @@ class NodeAssessment:
     """What is made of one node.
 
     Args:
-        since: since when it is so, as far back as was looked.
+        since: since when it is so, as far back as checks reach.
         checks: how many checks in a row said so.
         is_settled: it was not down lately, or has been up again for some checks.
         observations: what was seen of it last.
@@ -202,8 +202,8 @@ class NodeAssessment:
     def peers(self) -> str:
         """Say how many peers hear the node, of those that said anything; empty where none did."""
         results = [each.result for each in self.observations if each.observer is ObserverKind.GOSSIP]
-        said = [result for result in results if result is not ProbeResult.NEUTRAL]
-        return f"{said.count(ProbeResult.GOOD)} of {len(said)} hear it" if said else ""
+        known = [result for result in results if result is not ProbeResult.NEUTRAL]
+        return f"{known.count(ProbeResult.GOOD)} of {len(known)} hear it" if known else ""
 
     def detail_of(self, observer: str) -> str:
         """Return the detail that an observer of ours reported; empty where it did not probe the node."""

@@ -32,7 +32,7 @@ class HealthReport:
         is_first_check: no check came before it, so gossip proves nothing yet.
         is_new_decision: the decision is more than to wait, and no process has made it for this trouble before.
         services: what the check found for each service.
-        notes: what could not be read or kept, in sentences.
+        notes: what could not be read or recorded, in sentences.
     """
 
     check: HealthCheck

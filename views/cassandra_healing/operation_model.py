@@ -26,7 +26,7 @@ class OperationOutcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"
-    """A person said no, or nobody answered."""
+    """A person refused it, or nobody answered."""
     WITHDRAWN = "withdrawn"
     """What it was for no longer held before anything was done."""
 

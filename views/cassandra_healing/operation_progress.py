@@ -22,11 +22,11 @@ class OperationProgress:
         what: why it was begun.
         evidence: what was seen then, result by result.
         mode: what was set when it was begun.
-        done: the steps that were seen to end well.
-        begun: the steps that were begun, ended or not.
-        plan: the last plan that was kept, as (file, address, actions, digest); empty before there is one.
-        failures: how often the next step failed since a person last said to go on.
-        approved, refused: the last answer of a person; None where nobody said it, or the other one since.
+        done: the steps that completed.
+        begun: the steps that have started, completed or not.
+        plan: the last plan that was saved, as (file, address, actions, digest); empty before there is one.
+        failures: how often the next step failed since a person last approved.
+        approved, refused: the last answer of a person; None where there is none, or the other one came later.
         outcome: None while it is under way.
     """
 

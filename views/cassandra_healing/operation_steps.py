@@ -12,7 +12,7 @@ class OperationStep(StrEnum):
     """One step of an operation; each may be done again after a kill anywhere in it."""
 
     PLAN = "plan"
-    """A plan that replaces this one node is made, checked and kept. Changes nothing."""
+    """A plan that replaces this one node is made, checked and saved. Changes nothing."""
     APPROVE = "approve"
     """A person says yes, or no."""
     RESTART = "restart"
@@ -28,7 +28,7 @@ class OperationStep(StrEnum):
     TERMINATE = "terminate"
     """What is left of the old node goes."""
     AUDIT = "audit"
-    """What the cluster serves is looked at."""
+    """What the cluster serves is audited."""
     CLOSE = "close"
     """The operation is ended: others may begin."""
 

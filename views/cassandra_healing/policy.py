@@ -59,7 +59,7 @@ class Policy(BaseModel):
     approve_minutes: Number = Field(default=60.0, gt=0, le=10080)
     """How long a person may take to approve; no answer is a no."""
     step_failures: Whole = Field(default=3, ge=1, le=1000)
-    """A step of a replacement that failed so often is tried again only when a person has said so."""
+    """A step of a replacement that failed so often is tried again only after a person approves."""
     hold_seconds: Number = Field(default=60.0, ge=3, le=3600)
     """So long after the death of one process another one resumes its operation."""
     disk_full_share: Number = Field(default=0.95, gt=0, le=1)

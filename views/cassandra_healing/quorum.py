@@ -38,9 +38,9 @@ class QuorumRisk:
     needed: int
 
     def __str__(self) -> str:
-        place = f" in {self.data_center}" if self.data_center else ""
+        location = f" in {self.data_center}" if self.data_center else ""
         return (
-            f"{self.keyspace}{place}: {self.ranges} of {self.of} token ranges keep {self.replicas} of the "
+            f"{self.keyspace}{location}: {self.ranges} of {self.of} token ranges keep {self.replicas} of the "
             f"{self.needed} replicas that a quorum needs"
         )
 

@@ -1,4 +1,4 @@
-"""What a service's people set: how it is looked at, how it is restarted and replaced, and how soon."""
+"""Settings of a service: how it is probed, restarted and replaced, and how soon."""
 
 from __future__ import annotations
 

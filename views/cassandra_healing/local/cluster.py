@@ -52,12 +52,12 @@ class LocalCluster:
     ) -> None:
         self._folder = folder.absolute()
         self.run_folder = run_folder.absolute()
-        kept = self.run_folder / "variables.json"
+        variables_file = self.run_folder / "variables.json"
         if variables is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(variables, indent=1), encoding="utf-8")
-        elif kept.exists():
-            variables = dict(json.loads(kept.read_text(encoding="utf-8")))
+            variables_file.parent.mkdir(parents=True, exist_ok=True)
+            variables_file.write_text(json.dumps(variables, indent=1), encoding="utf-8")
+        elif variables_file.exists():
+            variables = dict(json.loads(variables_file.read_text(encoding="utf-8")))
         self.terraform = Terraform(
             folder,
             binary,
@@ -101,10 +101,10 @@ class LocalCluster:
         """End all nodes, with their data."""
         self.terraform.init()
         for record in self.nodes():
-            keeper = LocalNode(self.run_folder, record.name, _print_progress)
-            keeper.fence(Purpose.END, "the cluster is taken down")
+            local_node = LocalNode(self.run_folder, record.name, _print_progress)
+            local_node.fence(Purpose.END, "the cluster is taken down")
             # OpenTofu leaves that away for a node whose creation failed.
-            keeper.stop()
+            local_node.stop()
         self.terraform.recover(lambda: False, on_progress=_print_progress)
         if (plan := self.terraform.plan_destroy()) is not None:
             self.terraform.apply(plan)
@@ -172,9 +172,9 @@ class LocalCluster:
 
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    begun = time.monotonic()
+    started = time.monotonic()
     yield
-    seconds[step] = round(time.monotonic() - begun, 1)
+    seconds[step] = round(time.monotonic() - started, 1)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -184,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", help="replace: which node")
     parser.add_argument("--run", type=Path, required=True, help="the folder for all that it writes")
     parser.add_argument("--variables", type=Path, help="up: values of the variables, as JSON")
-    parser.add_argument("--why", default="by hand", help="replace: the reason, kept with it")
+    parser.add_argument("--why", default="by hand", help="replace: the reason, variables_file with it")
     parser.add_argument("--folder", type=Path, required=True, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if (chosen.verb == "replace") != (chosen.name is not None):
@@ -224,9 +224,9 @@ def _show(cluster: LocalCluster) -> int:
             code = 1
             continue
         trouble = find_unready_reason(record.address, cluster.connect(record)) if record.kind == "cassandra" else ""
-        told = f"fenced: {status.fenced}" if status.fenced else trouble or ("up" if status.pid else "")
-        code = code or int(told != "up")
-        print(f"{record.name} {record.kind} {record.address} life {record.life} {status.state} {told}".rstrip())
+        state = f"fenced: {status.fenced}" if status.fenced else trouble or ("up" if status.pid else "")
+        code = code or int(state != "up")
+        print(f"{record.name} {record.kind} {record.address} life {record.life} {status.state} {state}".rstrip())
     return code
 
 

@@ -37,7 +37,7 @@ class LocalNode:
     Args:
         run_folder: the folder of the whole cluster.
         name: the node's name.
-        on_progress: told in a short sentence what is being done now.
+        on_progress: called with a short sentence about the current work.
     """
 
     def __init__(self, run_folder: Path, name: str, on_progress: Callable[[str], None] = lambda _: None) -> None:
@@ -48,7 +48,7 @@ class LocalNode:
     def start(self, kind: str, address: str, settings: dict[str, Any]) -> LocalNodeStatus:
         """Start the node and wait until it does its work; one that does already is left alone.
 
-        A start that was cut off is ended first and done again, on the data it had: Cassandra goes on with it.
+        A start that was cut off is ended first and done again, on the data it had: Cassandra continues with it.
 
         Raises:
             Fenced: this life of the node is over.
@@ -152,7 +152,7 @@ class LocalNode:
                 raise ReplacementServing(
                     f"its life {record.life} is up already, and the fence was for life {record.fence.life}",
                     on=self._name,
-                    remains="It goes on",
+                    remains="It keeps running",
                     next="Look at the node; fence it again where it has to go",
                 )
             self._end(program, record)
@@ -248,7 +248,7 @@ class LocalNode:
         return NodeNotStarted(
             f"{what}\n{tail}\n",
             on=f"{self._name} ({record.address})",
-            remains="What it wrote is kept, and a start goes on with it",
+            remains="What it wrote is kept, and a new start continues with it",
             next=f"See the last lines of its log above, and {folder}",
         )
 

@@ -34,7 +34,7 @@ class Fence:
 
     Attributes:
         life: which.
-        why: the words of whoever fenced it.
+        why: the reason, in words.
         at: when, ISO 8601 in UTC.
     """
 

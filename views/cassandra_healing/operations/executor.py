@@ -33,7 +33,7 @@ class OperationExecutor:
         node_actions: restarts and replaces nodes.
         author: who acts.
         clock: what time it is, aware UTC.
-        on_progress: told in a short sentence what is being done now.
+        on_progress: called with a short sentence about the current work.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class OperationExecutor:
     def execute_step(self, progress: OperationProgress, step: OperationStep) -> OperationProgress:
         """Carry out one step, the next one; return how far the operation is then.
 
-        That it is begun is in the journal before, and how it ended after. While a person has not yet said yes or no,
+        The journal has its start before it is done, and its end after. While a person has not yet said yes or no,
         ``APPROVE`` changes nothing, and ``is_waiting`` stays true.
 
         Raises:
@@ -148,14 +148,14 @@ class OperationExecutor:
         return self._answer(progress, True, why, by)
 
     def refuse(self, progress: OperationProgress, why: str, *, by: str = "") -> OperationProgress:
-        """Say that an operation may not be carried out; or, where it has begun, that it is given up as it is."""
+        """Say that an operation may not be carried out; or, where it has begun, that it is abandoned."""
         return self._answer(progress, False, why, by)
 
     def _answer(self, progress: OperationProgress, is_yes: bool, why: str, by: str) -> OperationProgress:
         operation = self._deed(progress)
         now = self._read(operation)
         if now is None or now.outcome is not None:
-            raise StepOutOfOrder("it has ended", on=str(operation.node), next="'views cluster history' tells how")
+            raise StepOutOfOrder("it has ended", on=str(operation.node), next="'views cluster history' shows how")
         self._journal.write_answer(operation, is_yes=is_yes, why=why, by=by)
         return self._reread(operation)
 
@@ -174,8 +174,8 @@ class OperationExecutor:
                 f"{step} failed {now.failures} times",
                 on=str(operation.node),
                 remains=f"The {operation.act} stays under way; nothing else begins",
-                next=f"See why ('views cluster history'), then 'views cluster approve {now.short_id}' to go on, or "
-                "'refuse' to give it up as it is",
+                next=f"See why ('views cluster history'), then 'views cluster approve {now.short_id}' to try again, or "
+                "'refuse' to abandon it",
             )
         # What cannot be written down is not done.
         self._journal.step(operation, step, now.what)
@@ -233,7 +233,7 @@ class OperationExecutor:
                 "the mode is dry-run",
                 on=str(operation.node),
                 remains=f"The {operation.act} stays under way",
-                next="Set another mode to go on with it, or 'views cluster refuse' to give it up as it is",
+                next="Set another mode to resume it, or 'views cluster refuse' to abandon it",
             )
 
     def _end(self, operation: Operation, outcome: OperationOutcome, detail: str) -> None:

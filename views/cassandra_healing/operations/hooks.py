@@ -1,4 +1,4 @@
-"""The commands of whoever runs the machines: how a node is fenced, repaired, and ended for good."""
+"""The operator's commands that fence, repair and terminate a node."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAIL: Final = 600
 
 
 class HookFailed(HealingError):
-    """A command said that it did not do what it was asked for, or said nothing in time."""
+    """A command failed, or did not finish in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def run_hook(
     """
     filled = [_fill(part, values) for part in command]
     on = f"{values.get('name', '')} ({' '.join(filled)})"
-    next_step = "Do by hand what it should do, or mend the command; then go on"
+    next_step = "Do its work by hand or fix the command, then continue"
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
@@ -95,7 +95,7 @@ def run_hook(
         output_text = " ".join(output.read().decode("utf-8", "replace").split())[-_TAIL:]
     if code != 0:
         raise HookFailed(
-            f"the command for {step} ended with code {code}: {output_text or 'it said nothing'}",
+            f"the command for {step} ended with code {code}: {output_text or 'no output'}",
             on=on,
             remains="What it did by then is unknown",
             next=next_step,

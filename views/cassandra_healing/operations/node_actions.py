@@ -26,7 +26,7 @@ class NodeActions:
     Args:
         machines: what is set; its paths are absolute.
         connect: opens a session on one node alone.
-        on_progress: told in a short sentence what is being done now.
+        on_progress: called with a short sentence about the current work.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class NodeActions:
 
     @property
     def normal_seconds(self) -> float:
-        """Return how long a new node may take to be in its place."""
+        """Return how long a new node may take to join the ring."""
         return self._machines.normal_minutes * 60
 
     def await_ready(self, node: NodeId, timeout_seconds: float) -> float:
@@ -83,7 +83,7 @@ class NodeActions:
         return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._on_progress)
 
     def audit(self, node: NodeId) -> str:
-        """Look at what the cluster serves; return in words what was done.
+        """Run the audit command; return in words what was done.
 
         Raises: HookFailed: something is not as it should be.
         """
@@ -144,8 +144,8 @@ class NodeActions:
             run_folder, variables = machines.run_folder, dict(machines.variables)
             if machines.local:
                 # As `cluster.sh` keeps it.
-                kept = run_folder / "variables.json"
-                known = dict(json.loads(kept.read_text(encoding="utf-8"))) if kept.exists() else {}
+                variables_file = run_folder / "variables.json"
+                known = dict(json.loads(variables_file.read_text(encoding="utf-8"))) if variables_file.exists() else {}
                 variables = {**known, **variables, "run_folder": str(run_folder)}
                 run_folder = run_folder / "terraform"
             self._terraform = Terraform(

@@ -1,6 +1,6 @@
-"""The steps by which one node takes the place of another. Each may be done again after a kill anywhere in it.
+"""The steps that replace one node by another. Each may be done again after a kill anywhere in it.
 
-Knows neither when nor whether to replace, and keeps no record: a runner writes each step down before it is done.
+Knows neither when nor whether to replace, and keeps no record: the executor records each step before it is done.
 The order: fence, plan, apply, wait until it is normal, repair, terminate.
 """
 
@@ -36,9 +36,9 @@ class Replacement:
     Args:
         target: which; an attribute, too.
         terraform: what makes and ends machines.
-        hooks: the commands of whoever runs them.
+        hooks: the commands of the machine provider.
         connect: opens a session on one node alone.
-        on_progress: told in a short sentence what is being done now.
+        on_progress: called with a short sentence about the current work.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Replacement:
 
     @property
     def is_cut_off(self) -> bool:
-        """Tell whether an apply for this very node was begun, and not seen to end."""
+        """Tell whether an apply for this very node was interrupted."""
         found = self._terraform.journal.find_open()
         return found is not None and found.address == self.target.resource
 
@@ -91,7 +91,7 @@ class Replacement:
         return find_unready_reason(self.target.address, self._connect)
 
     def await_ready(self, timeout_seconds: float, poll_seconds: float = 1.0) -> float:
-        """Wait until the node is up and in the ring, by its own word and that of its peers; return the seconds.
+        """Wait until the node is up and in the ring, as it and its peers report; return the seconds.
 
         Raises: NodeNotReady: says what it still lacks.
         """

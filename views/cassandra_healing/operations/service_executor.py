@@ -26,7 +26,7 @@ def execute_service_operation(
         detail: who allowed it, for the journal.
 
     Raises:
-        OperationNotStarted: somebody else is at it, or a person said stop.
+        OperationNotStarted: another process is working on it, or a person stopped healing.
         JournalError: it could not be written down; nothing was done.
         HookFailed: the command failed, which the journal says, too.
     """

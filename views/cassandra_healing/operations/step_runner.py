@@ -16,7 +16,7 @@ from cassandra_healing.policy import Policy
 from cassandra_healing.storage.journal import Journal
 
 StepResult = tuple[str, tuple[str, ...]]
-"""What was done, in words, and the plan that was kept, as ``OperationProgress.plan``."""
+"""What was done, in words, and the plan that was saved, as ``OperationProgress.plan``."""
 
 
 class StepRunner:
@@ -67,7 +67,7 @@ class StepRunner:
         is_again = OperationStep.APPLY in progress.begun
         if is_again:
             if steps.is_cut_off and steps.recover() in (Recovery.APPLIED, Recovery.SETTLED):
-                return "the plan was begun before, and is applied now", ()
+                return "an interrupted apply of the plan is finished now", ()
             if not steps.unready_reason():
                 return "the new node is up: the plan was applied before", ()
         if progress.plan:

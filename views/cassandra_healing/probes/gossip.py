@@ -1,7 +1,7 @@
 """What a node's peers hear of it, from ``system_views.gossip_info`` on each of them.
 
-A heartbeat grows once a second while a node lives, and each peer keeps the highest it has heard: the same number
-everywhere. So a peer proves that a node lives only by a number that nobody has told us before. A peer that merely
+A heartbeat grows once a second while a node lives, and each peer keeps the highest that it has heard: the same number
+everywhere. So a peer proves that a node lives only by a number higher than all before. A peer that merely
 catches up (it was restarted itself) proves nothing.
 """
 
@@ -115,7 +115,7 @@ class HeartbeatTracker:
 
 
 def status_of(node: NodeId, gossip_rows: Mapping[NodeId, Sequence[Row]]) -> tuple[str, int]:
-    """Return the word that gossip has for a node, and when its process was started (seconds since the epoch; 0).
+    """Return the status of a node in gossip, and when its process was started (seconds since the epoch; 0).
 
     Of peers that disagree, one that saw a move outweighs the others, then the one with the newest heartbeat.
     """

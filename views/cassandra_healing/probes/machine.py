@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from cassandra_healing.model import NodeId, Observation, ObserverKind, ProbeResult
 
-_SIGNS = {
+_RESULTS = {
     "running": ProbeResult.NEUTRAL,
     "stopped": ProbeResult.BAD,
     "gone": ProbeResult.GONE,
@@ -40,7 +40,7 @@ def run(command: Sequence[str], values: Mapping[str, str]) -> tuple[ProbeResult,
         return ProbeResult.NEUTRAL, f"the command cannot be run: {error.strerror}", None
     line = (done.stdout.strip().splitlines() or [""])[0]
     word = line.split()[0].lower() if line else ""
-    if word not in _SIGNS:
+    if word not in _RESULTS:
         return ProbeResult.NEUTRAL, f"the command said {line or 'nothing'!r} (exit code {done.returncode})", None
     disk = re.search(r"\bdisk=(0?\.\d+|[01](?:\.0+)?)\b", line)
-    return _SIGNS[word], line, float(disk[1]) if disk else None
+    return _RESULTS[word], line, float(disk[1]) if disk else None

@@ -134,13 +134,13 @@ def await_ready(
 
     Raises: NodeNotReady: says what it still lacks.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     reported = ""
     while reason := find_unready_reason(address, connect, knows=knows):
         if reason != reported:
             on_progress(f"{address}: {reason}")
             reported = reason
-        if time.monotonic() - begun >= timeout_seconds:
+        if time.monotonic() - started >= timeout_seconds:
             raise NodeNotReady(
                 f"it is not in the ring after {timeout_seconds:g} s: {reason}",
                 on=address,
@@ -148,7 +148,7 @@ def await_ready(
                 next="See its log; then try again, or fence and replace it",
             )
         time.sleep(poll_seconds)
-    return time.monotonic() - begun
+    return time.monotonic() - started
 
 
 _PEER_VIEW: Final = (

@@ -98,7 +98,7 @@ def limit(context: RuleContext) -> Decision | None:
         HealingAction.PAGE,
         Rule.LIMIT,
         f"{done} replacement{'s' if done != 1 else ''} within 24 hours, and {context.policy.replacements_per_day} "
-        "may be begun by itself",
+        "may begin automatically",
         remains="It is not replaced",
         next="See why nodes die before another one is replaced",
     )

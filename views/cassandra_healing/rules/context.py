@@ -37,7 +37,7 @@ class RuleContext:
         return is_grace_over(self.waited(health), health.checks, self.policy)
 
     def is_too_long(self) -> bool:
-        """Tell whether a person must know that waiting goes on."""
+        """Tell whether waiting has taken too long."""
         return self.waited(self.node) >= timedelta(minutes=self.policy.page_minutes)
 
 

@@ -22,7 +22,7 @@ from cassandra_healing.rules.context import (
 
 
 def skipped(context: RuleContext) -> Decision | None:
-    """Leave alone what a person said to leave alone."""
+    """Wait for a node that a person skipped."""
     note = context.journal_state.skips.get(context.node.node.id.host_id)
     if note is None:
         return None

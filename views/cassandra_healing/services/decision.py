@@ -37,7 +37,7 @@ class ServiceDecision:
     """What is to be done about a service now, in words of four parts.
 
     Args:
-        at: when it was looked at.
+        at: when it was checked.
         mode: what becomes of a restart or replacement; None for the other acts.
         evidence: what was seen.
         is_overdue: a person is called only because waiting has taken ``page_minutes``.

@@ -22,7 +22,7 @@ class ServiceCheck:
 
     Args:
         work: whether it does its work, the result that counts.
-        machine: what whoever runs its machine says.
+        machine: the machine provider's view.
         seen: all that was seen, in words, observer by observer.
     """
 
@@ -46,7 +46,7 @@ class ServiceAssessment:
 
     Args:
         verdict: up, down, gone or unseen.
-        since: since when it is so, as far back as was looked.
+        since: since when it is so, as far back as checks reach.
         checks: how many checks in a row said so.
         seen: what was seen last.
         trouble_since: since when no check found it at work; None where the last one did. Only a check that finds it at

@@ -65,7 +65,7 @@ class ServiceMonitor:
         self._is_restored = False
         self._alerts = AlertLog()
         self.notes: list[str] = []
-        """What could not be read or kept at the last check, in sentences."""
+        """What could not be read or recorded at the last check, in sentences."""
 
     def close(self) -> None:
         """End what was begun; the session is left open."""

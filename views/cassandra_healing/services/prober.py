@@ -149,11 +149,11 @@ def _probe(command: tuple[str, ...], timeout_seconds: float) -> tuple[ProbeResul
         return ProbeResult.BAD, f"the probe did not finish within {timeout_seconds:g} s"
     except OSError as error:
         return ProbeResult.NEUTRAL, f"the probe cannot be run: {error.strerror}"
-    said = " ".join((done.stdout or done.stderr).split())[:80]
-    told = f"exit code {done.returncode}" + (f": {said}" if said else "")
+    output = " ".join((done.stdout or done.stderr).split())[:80]
+    detail = f"exit code {done.returncode}" + (f": {output}" if output else "")
     if done.returncode == _CANNOT_TELL:
-        return ProbeResult.NEUTRAL, told
-    return ProbeResult.GOOD if done.returncode == 0 else ProbeResult.BAD, told
+        return ProbeResult.NEUTRAL, detail
+    return ProbeResult.GOOD if done.returncode == 0 else ProbeResult.BAD, detail
 
 
 def _filled(command: tuple[str, ...], name: str, policy: ServicePolicy) -> tuple[str, ...]:

@@ -71,5 +71,5 @@ def needs_of(name: str, policies: Mapping[str, ServicePolicy]) -> tuple[str, ...
 
 
 def longest_duration(policy: ServicePolicy) -> timedelta:
-    """Return after how long whoever carries an operation out is surely no longer at it."""
+    """Return the longest time that a process can take for an operation."""
     return timedelta(seconds=policy.command_seconds + 60)

@@ -50,7 +50,7 @@ class ServiceJournal:
             stopped, skips, held = self._control.read_service(service_id(name))
             operations = {operation.id: operation for operation in _operations(entries, name)}
             if held is not None and (held.id not in operations or operations[held.id].outcome is None):
-                operations[held.id] = held  # its time is that of whoever is at it now
+                operations[held.id] = held  # its time is that of the process that works on it now
             found[name] = JournalState(stopped=stopped, skips=skips, operations=tuple(operations.values()))
         return found
 
@@ -74,7 +74,7 @@ class ServiceJournal:
         """Begin what was decided, or take over what was cut off; nobody else is at it then.
 
         Raises:
-            OperationNotStarted: another one is at it, or a person said stop.
+            OperationNotStarted: another process is working on it, or a person stopped healing.
             JournalError: it could not be written down.
         """
         name = decision.service
@@ -115,7 +115,7 @@ class ServiceJournal:
 
     def refuse(self, decision: ServiceDecision, detail: str) -> None:
         """Write down that a person said no, or nobody answered; errors as ``ClusterSession.write``."""
-        # Together: an operation that has begun and not ended would be done by the next healer.
+        # Together: an operation that has begun and not ended would be run by the next process.
         operation = uuid.uuid4()
         about = {"operation_id": operation, "act": decision.act, "rule": decision.rule, "mode": decision.mode or ""}
         self._journal.write_service_entries(

@@ -1,6 +1,6 @@
 """The kill switch, skipped nodes and the operation under way; written by lightweight transactions alone.
 
-The row of the operation is the lock of the whole cluster: one restart or replacement at a time, whoever heals.
+The row of the operation is the lock of the whole cluster: one restart or replacement at a time.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class ControlTable:
         self._delete_note("skip", str(node.host_id))
 
     def _write_note(self, kind: str, name: str, why: str, now: datetime, node: NodeId | None = None) -> None:
-        """Write a row down, or over what it said before, in one statement: at no moment is it away.
+        """Insert or overwrite a row in one statement, so that it is never missing.
 
         An UPDATE makes a row that is not there. These rows have no act, so the condition always holds; it makes the
         statement a lightweight transaction, as all of this table are.

@@ -1,6 +1,6 @@
-"""The journal: what was decided, begun and ended, by whom. What cannot be written here is not done.
+"""The journal of decisions and operations. What cannot be recorded here is not done.
 
-The entries of an operation are written before what they tell is done.
+The entries of an operation are written before the work that they describe.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Journal:
         """Begin what was decided: nobody else may begin anything until it has ended.
 
         Raises:
-            OperationNotStarted: another operation is under way, the day's limit is reached, or a person said stop.
+            OperationNotStarted: another operation is under way, the day's limit is reached, or a person stopped it.
             JournalError: it could not be written down.
         """
         node = decision.nodes[0]
@@ -185,7 +185,7 @@ class Journal:
         self._control.release(operation)
 
     def stop(self, why: str, now: datetime) -> None:
-        """Set the kill switch: nothing is begun any more."""
+        """Set the kill switch: nothing begins any more."""
         self.create_tables()
         self._control.stop(why, now)
         self._write_note("stop", why, holds="Healing is switched off")
@@ -250,7 +250,7 @@ class Journal:
         self._session.write_together(statements)
 
     def _write_note(self, event: str, why: str, *, holds: str, node: NodeId | None = None) -> None:
-        """Write down what a person said, after it holds already."""
+        """Write down a command of a person, after it has taken effect."""
         try:
             self._write(event, why, node=node)
         except HealingError as error:

@@ -61,7 +61,7 @@ def operation_of(begin: Row, end: Row | None) -> Operation:
 
 
 def entry_of(row: Row) -> JournalEntry:
-    """Return an entry as it is kept."""
+    """Return an entry from its row."""
     return JournalEntry(
         at=moment_of(row),
         event=row["event"],

@@ -19,8 +19,8 @@ _ROW = ("cluster", "healer", "cluster")
 class ExecutorLease:
     """A row of ``control`` that expires when its holder dies, and is renewed while it works.
 
-    Who lost it in the middle of a step goes on with that step: steps may be done twice, and OpenTofu has a lock of
-    its own.
+    A process that loses it in the middle of a step finishes that step: steps may be done twice, and OpenTofu has
+    a lock of its own.
     """
 
     def __init__(self, session: ClusterSession, keyspace: str, *, author: str, seconds: float) -> None:

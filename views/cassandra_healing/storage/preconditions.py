@@ -13,7 +13,7 @@ def check_preconditions(operation: Operation, journal_state: JournalState, polic
     """Raise where an operation may not begin; its own journal entries do not count.
 
     Raises:
-        OperationNotStarted: another operation is under way, the day's limit is reached, or a person said stop.
+        OperationNotStarted: another operation is under way, the day's limit is reached, or a person stopped healing.
     """
     under_way = journal_state.under_way
     if journal_state.stopped is not None:

@@ -1,4 +1,4 @@
-"""The tables that cluster health is kept in, and making them. Readable in cqlsh; additive changes only.
+"""The tables of cluster health, and their creation. Readable in cqlsh; additive changes only.
 
 Rows of ``control`` are written by lightweight transactions alone.
 """

@@ -45,7 +45,7 @@ class TerraformBinary:
     Attributes:
         path: where it is.
         product: ``tofu`` or ``terraform``.
-        version: as it tells itself.
+        version: as the program prints it.
     """
 
     path: Path
@@ -88,7 +88,7 @@ def get_binary(
     built = inspect_binary(target)
     if built is None:
         raise BinaryNotFound(
-            "what was built does not tell its version",
+            "the built program does not print its version",
             on=str(target),
             remains="The file is left for inspection",
             next="Remove it and try again, or install OpenTofu by your package manager",
@@ -97,9 +97,9 @@ def get_binary(
 
 
 def inspect_binary(path: Path) -> TerraformBinary | None:
-    """Return what a program tells of itself; nothing where it is missing, something else, or too old."""
+    """Return the version of a program; nothing where it is missing, something else, or too old."""
     try:
-        told = subprocess.run(
+        done = subprocess.run(
             [path, "version", "-json"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -109,7 +109,7 @@ def inspect_binary(path: Path) -> TerraformBinary | None:
             # Terraform otherwise asks its maker for a newer version.
             env=os.environ | {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull},
         )
-        version = str(json.loads(told.stdout)["terraform_version"])
+        version = str(json.loads(done.stdout)["terraform_version"])
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
         return None
     # Both tell their version under the same key; only the name of the file, or its help, tells them apart.
@@ -133,12 +133,12 @@ def _get_go() -> str:
     go = shutil.which("go")
     if go is None:
         raise BinaryNotFound(f"{missing}, and no Go to build one with", next=install)
-    told = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
-    numbers = tuple(int(part) for part in re.findall(r"\d+", told)[:3])
+    go_version = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
+    numbers = tuple(int(part) for part in re.findall(r"\d+", go_version)[:3])
     if numbers < _GO_NEEDED:
         needed = ".".join(map(str, _GO_NEEDED))
         raise BinaryNotFound(
-            f"{missing}, and {told or 'this Go'} is too old to build one (it takes {needed})", on=go, next=install
+            f"{missing}, and {go_version or 'this Go'} is too old to build one (it takes {needed})", on=go, next=install
         )
     return go
 
@@ -182,7 +182,7 @@ def _go(command: list[str], folder: Path, log: Path) -> None:
     if ended != 0:
         last = " ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:])[-400:]
         raise BinaryNotFound(
-            f"`go {command[1]}` ended with code {ended} ({last or 'it said nothing'})",
+            f"`go {command[1]}` ended with code {ended} ({last or 'no output'})",
             on=f"OpenTofu {BUILT_VERSION}",
             remains="Nothing was installed",
             next="See that the Go module proxy can be reached and that 2 GB of memory and 3 GB of disk are free, then "

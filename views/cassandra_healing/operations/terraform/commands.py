@@ -68,7 +68,7 @@ class TerraformCommands:
         outcome = self._call("init", ["init", "-reconfigure", "-no-color", *settings])
         if outcome.code != 0:
             raise TerraformError(
-                f"the configuration could not be made ready: {outcome.told()}",
+                f"terraform init failed: {outcome.error_text()}",
                 on=str(self.folder),
                 next="See the message; a provider is downloaded at the first time",
             )
@@ -86,28 +86,28 @@ class TerraformCommands:
         path = plans / f"{number:04d}-{name}.plan"
         variables = self._run_folder / "variables.tfvars.json"
         variables.write_text(json.dumps(dict(self._variables), indent=1), encoding="utf-8")
-        words = ["plan", "-json", "-no-color", "-detailed-exitcode", self._lock]
-        outcome = self._call(path.stem, [*words, f"-out={path}", f"-var-file={variables}", *options])
+        arguments = ["plan", "-json", "-no-color", "-detailed-exitcode", self._lock]
+        outcome = self._call(path.stem, [*arguments, f"-out={path}", f"-var-file={variables}", *options])
         if outcome.code not in (0, 2) or outcome.timed_out:
             # The file of a plan that failed is written all the same.
             path.unlink(missing_ok=True)
             refuse_locked(outcome, str(self.folder))
-            raise TerraformError(f"planning failed: {outcome.told()}", on=str(self.folder), next=_LOOK)
+            raise TerraformError(f"planning failed: {outcome.error_text()}", on=str(self.folder), next=_LOOK)
         shown = self._call(f"{path.stem}-show", ["show", "-json", "-no-color", str(path)])
         try:
-            told = json.loads(shown.output) if shown.code == 0 else {}
+            plan_json = json.loads(shown.output) if shown.code == 0 else {}
         except ValueError:
-            told = {}
-        if str(told.get("format_version", "")).partition(".")[0] != "1":
+            plan_json = {}
+        if str(plan_json.get("format_version", "")).partition(".")[0] != "1":
             path.unlink(missing_ok=True)
-            raise TerraformError(f"the plan could not be read: {shown.told()}", on=str(path), next=_LOOK)
-        check_errored(told, str(self.folder))
-        return path, changes(told)
+            raise TerraformError(f"the plan could not be read: {shown.error_text()}", on=str(path), next=_LOOK)
+        check_errored(plan_json, str(self.folder))
+        return path, changes(plan_json)
 
     def apply(self, plan: Path, on_start: Callable[[int], None]) -> CommandResult:
         """Apply a saved plan, and return how that ended."""
-        words = ["apply", "-json", "-no-color", self._lock, str(plan)]
-        return self._call("apply", words, timeout_seconds=self._times.apply_seconds, on_start=on_start)
+        arguments = ["apply", "-json", "-no-color", self._lock, str(plan)]
+        return self._call("apply", arguments, timeout_seconds=self._times.apply_seconds, on_start=on_start)
 
     def untaint(self, address: str) -> None:
         """Let a resource count as whole again, so that the script that ends it is run.
@@ -116,7 +116,7 @@ class TerraformCommands:
         """
         outcome = self._call("untaint", ["untaint", "-no-color", self._lock, address])
         if outcome.code != 0:
-            raise TerraformError(f"it could not be untainted: {outcome.told()}", on=address, next=_LOOK)
+            raise TerraformError(f"it could not be untainted: {outcome.error_text()}", on=address, next=_LOOK)
 
     def addresses(self) -> tuple[str, ...]:
         """Return what the state knows.
@@ -125,13 +125,15 @@ class TerraformCommands:
         """
         outcome = self._call("state", ["state", "list"])
         if outcome.code != 0 and "No state file was found" not in outcome.errors:
-            raise TerraformError(f"the state could not be read: {outcome.told()}", on=str(self._run_folder), next=_LOOK)
+            raise TerraformError(
+                f"the state could not be read: {outcome.error_text()}", on=str(self._run_folder), next=_LOOK
+            )
         return tuple(outcome.output.split("\n")[:-1]) if outcome.code == 0 else ()
 
     def _call(
         self,
         name: str,
-        words: Sequence[str],
+        arguments: Sequence[str],
         *,
         timeout_seconds: float = _SHORT_SECONDS,
         on_start: Callable[[int], None] | None = None,
@@ -140,7 +142,7 @@ class TerraformCommands:
         numbers = (path.name.partition("-")[0] for path in logs.glob("*-*.out"))
         number = 1 + max((int(each) for each in numbers if each.isdigit()), default=0)
         return call(
-            [str(self._binary.path), *words],
+            [str(self._binary.path), *arguments],
             folder=self.folder,
             environment=clean_environment(self._run_folder / ".terraform"),
             log=logs / f"{number:04d}-{name}",
@@ -160,11 +162,11 @@ def refuse_locked(outcome: CommandResult, on: str) -> None:
     Raises: StateLocked: names the other run.
     """
     for each in outcome.diagnostics:
-        # A state that cannot be read fails under the same words, and names no holder.
+        # A state that cannot be read fails under the same arguments, and names no holder.
         if each.get("summary") == _LOCKED and _HOLDER in str(each.get("detail")):
             raise StateLocked(
                 f"another run holds the state ({' '.join(str(each['detail']).split())[:300]})",
                 on=on,
-                remains="Nothing was done, and that run goes on",
+                remains="Nothing was done, and the other run continues",
                 next=f"Wait for it, then try again (this is process {os.getpid()})",
             )

@@ -109,7 +109,7 @@ class Terraform:
             missing_ok: where the state does not know the node (a creation was cut off), plan its creation.
 
         Raises:
-            BadPlan: the plan would do anything else; it is not kept.
+            BadPlan: the plan would do anything else; it is deleted.
             StateLocked: another run holds the state.
             TerraformError: an apply is open, or planning failed.
         """
@@ -153,7 +153,7 @@ class Terraform:
             return SavedPlan(path=path, address="", actions=("delete",), digest=digest(path))
 
     def apply(self, plan: SavedPlan) -> None:
-        """Apply a saved plan, once: that it is begun is on disk before, and how it ended after.
+        """Apply a saved plan, once: its start is on disk before, and its end after.
 
         Whatever this says, look at the node afterwards.
 
@@ -174,10 +174,10 @@ class Terraform:
     def recover(
         self, is_settled: Callable[[], bool], *, on_progress: Callable[[str], None] = lambda _: None
     ) -> Recovery:
-        """Go on after a kill, wherever it was. Nothing is done where no apply is open.
+        """Continue after a kill, wherever it was. Does nothing where no apply is open.
 
-        An apply that still runs (it outlives whoever began it) is waited for. Then the node is looked at, and where it
-        is not as it should be, the same plan is applied again: its scripts are made to be run twice.
+        Waits for an apply that still runs (it outlives the process that began it). Then the node is checked, and where
+        it is not as it should be, the same plan is applied again: its scripts are made to be run twice.
 
         Args:
             is_settled: looks at the node that the plan was for, and says whether it is up and in the ring.
@@ -189,7 +189,7 @@ class Terraform:
             if found is None:
                 return Recovery.NOTHING
             on = found.address or str(found.plan)
-            on_progress(f"{on}: an apply of {found.since:%H:%M:%S} was begun and not seen to end")
+            on_progress(f"{on}: an apply of {found.since:%H:%M:%S} was interrupted")
             orphans.end_orphans(found, self._times.apply_seconds, on_progress)
             if is_settled():
                 # Untainting is left to the next plan: the state's word changes nothing now.
@@ -224,7 +224,7 @@ class Terraform:
             )
         if outcome.code in (0, 1):
             how = "stale" if is_stale(outcome) else "failed"
-            self.journal.write("ended", how=how, plan=str(plan), told=outcome.told())
+            self.journal.write("ended", how=how, plan=str(plan), error=outcome.error_text())
             if is_stale(outcome):
                 raise StaleSavedPlan(
                     "the state has changed since the plan was made, or the plan was applied before",
@@ -233,7 +233,7 @@ class Terraform:
                 )
             refuse_locked(outcome, on)
             raise ApplyFailed(
-                f"applying failed: {outcome.told()}",
+                f"applying failed: {outcome.error_text()}",
                 on=on,
                 remains="The state is saved; what was done before the failure stays done",
                 next="See the node's log and look at the node, then plan again",
@@ -258,7 +258,7 @@ class Terraform:
                 raise StateLocked(
                     "another process plans or applies there",
                     on=str(self._run_folder),
-                    remains="Nothing was done, and that one goes on",
+                    remains="Nothing was done, and the other process continues",
                     next="Wait for it, then try again",
                 ) from None
             yield

@@ -26,7 +26,7 @@ class StaleSavedPlan(TerraformError):
 
 
 class ApplyFailed(TerraformError):
-    """An apply ended with an error, or was killed; what it did is unknown until the node is looked at."""
+    """An apply ended with an error, or was killed; what it did is unknown until the node is checked."""
 
 
 class ApplyTimedOut(ApplyFailed):

@@ -1,4 +1,4 @@
-"""What was applied, and what was begun and not seen to end: one line of JSON an event, each on disk before we go on."""
+"""The journal of applies: one line of JSON an event, each on disk before the work continues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILE: Final = "terraform.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenApply:
-    """An apply that was begun and whose end nobody wrote down.
+    """An apply whose end is not in the journal.
 
     Attributes:
         pid: the process that carried it out; 0 where we died before that was known.
@@ -75,7 +75,7 @@ class ApplyJournal:
         return tuple(lines)
 
     def find_open(self) -> OpenApply | None:
-        """Return the apply that was begun and not seen to end, the oldest first."""
+        """Return the apply that was interrupted, the oldest first."""
         found: dict[str, OpenApply] = {}
         for line in self.read():
             plan = str(line.get("plan", ""))
@@ -96,13 +96,13 @@ class ApplyJournal:
         return next(iter(found.values()), None)
 
     def refuse_open(self) -> None:
-        """Refuse to go on while an apply is open.
+        """Refuse to continue while an apply is open.
 
         Raises: TerraformError: names it.
         """
         if (found := self.find_open()) is not None:
             raise TerraformError(
-                f"an apply of {found.since:%Y-%m-%d %H:%M:%S} was begun, and nobody saw its end",
+                f"an apply of {found.since:%Y-%m-%d %H:%M:%S} was interrupted",
                 on=found.address or str(found.plan),
                 remains="What it did is unknown",
                 next="Recover first",

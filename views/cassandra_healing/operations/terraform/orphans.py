@@ -1,4 +1,4 @@
-"""What an apply leaves behind when whoever began it is killed: itself, and scripts that outlive it."""
+"""Processes that an interrupted apply leaves behind: itself, and scripts that outlive it."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def check_errored(shown: Mapping[str, Any], folder: str) -> None:
     Raises: BadPlan: it says of itself that it is not whole.
     """
     if shown.get("errored") is not False:
-        raise BadPlan("the plan is not whole: planning failed on its way", on=folder, next="See the errors of the plan")
+        raise BadPlan("the plan is not whole: planning failed halfway", on=folder, next="See the errors of the plan")
 
 
 def is_tainted(rows: tuple[PlannedChange, ...], address: str) -> bool:

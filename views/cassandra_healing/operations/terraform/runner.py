@@ -48,17 +48,17 @@ class CommandResult:
         """Return the first line of each error."""
         return tuple(str(each.get("summary", "")) for each in self.diagnostics)
 
-    def told(self) -> str:
+    def error_text(self) -> str:
         """Return its errors in one line, cut at 600 characters."""
         texts = [f"{each.get('summary', '')}: {each.get('detail', '')}" for each in self.diagnostics]
         text = "; ".join(texts) or self.errors or self.output
-        return " ".join(text.split())[:600] or "it said nothing"
+        return " ".join(text.split())[:600] or "no output"
 
 
 def clean_environment(data_folder: Path) -> dict[str, str]:
     """Return the environment of a call: ours without what would change what OpenTofu does."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "TOFU_"))}
-    return kept | {
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "TOFU_"))}
+    return variables | {
         # A missing file named here would be warned of on stdout, before the JSON.
         "TF_CLI_CONFIG_FILE": os.devnull,
         "TF_DATA_DIR": str(data_folder),
