@@ -21,8 +21,8 @@ from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
 from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
-from cassandra_healing.keeping.line import Line
 from cassandra_healing.policy import Policy
+from cassandra_healing.storage.journal_entry import JournalEntry
 from tests.healing.healer.ground import Ground
 
 GRACE_SECONDS, REPLACE_SECONDS = 60.0, 90.0
@@ -51,11 +51,11 @@ def replace_one(ground: Ground, name: str, *, grace_seconds: float, tell: Tell) 
     """Kill a node whose data is gone, too; wait until it is replaced."""
     ground.configure(
         f"health_{name}",
-        look_seconds=LOOK_SECONDS,
+        check_seconds=LOOK_SECONDS,
         still_seconds=Policy().still_seconds,
         timeout_seconds=Policy().timeout_seconds,
         slow_seconds=Policy().slow_seconds,
-        grace_looks=Policy().grace_looks if grace_seconds >= GRACE_SECONDS else 2,
+        grace_checks=Policy().grace_checks if grace_seconds >= GRACE_SECONDS else 2,
         grace_minutes=grace_seconds / 60,
     )
     ledger = ground.ledger
@@ -66,10 +66,12 @@ def replace_one(ground: Ground, name: str, *, grace_seconds: float, tell: Tell) 
         tell(f"{name} is killed, and its data is gone")
         killed = datetime.now(UTC)
         ground.lose(name)
-        healing.wait_until(lambda: any(each[2] for each in ground.deeds()), 600)
+        healing.wait_until(lambda: any(each[2] for each in ground.operations()), 600)
         lines = ground.lines()
-    if ground.deeds() != [("replace", name, "done")]:
-        raise HealingError(f"{ground.deeds()} was done", on=name, next=f"See what the healer said: {healing.said()}")
+    if ground.operations() != [("replace", name, "done")]:
+        raise HealingError(
+            f"{ground.operations()} was done", on=name, next=f"See what the healer said: {healing.said()}"
+        )
     after = {
         **{line.event: (line.at - killed).total_seconds() for line in lines},
         **{line.rule: (line.at - killed).total_seconds() for line in lines if _is_end_of_step(line)},
@@ -88,7 +90,7 @@ def replace_one(ground: Ground, name: str, *, grace_seconds: float, tell: Tell) 
     )
 
 
-def _is_end_of_step(line: Line) -> bool:
+def _is_end_of_step(line: JournalEntry) -> bool:
     return line.event == "step" and line.outcome == "done"
 
 
@@ -124,7 +126,7 @@ def measure_replacing(ground: Ground, names: tuple[str, ...], *, grace_seconds: 
         ),
         how="Three nodes of terraform/local with three replicas, a view on the table that is written, and "
         "`views cluster heal --watch` in the mode automatic beside them. A node's process is killed by SIGKILL and its "
-        f"data removed, so that its machine is gone and no restart is tried; a look each {LOOK_SECONDS:.0f} s. Every "
+        f"data removed, so that its machine is gone and no restart is tried; a check each {LOOK_SECONDS:.0f} s. Every "
         "later step is at its time in the journal. About 25 writes and 25 reads a second at QUORUM, with one more try "
         "on another coordinator after 0.3 s, as idempotent statements have; the nodes hold a few megabytes, and a node "
         "with more data streams longer.",
@@ -164,15 +166,15 @@ def measure_watching(ground: Ground, tell: Tell) -> Section:
         [*command, *ground.addresses.values()], capture_output=True, text=True, cwd=ROOT, timeout=120, check=True
     )
     found = json.loads(done.stdout)
-    queries = found["queries_per_look"] / found["look_seconds"]
-    cpu = found["cpu_seconds_per_look"] / found["look_seconds"]
+    queries = found["queries_per_look"] / found["check_seconds"]
+    cpu = found["cpu_seconds_per_look"] / found["check_seconds"]
     return Section(
         title="Watching",
         figures=(
             Figure(
                 name="watching three nodes: queries a second",
                 measured=f"{queries:.1f}",
-                reference=f"a look each {found['look_seconds']:.0f} s",
+                reference=f"a check each {found['check_seconds']:.0f} s",
                 target=f"<= {MOST_QUERIES:.0f}",
                 verdict=judged(queries <= MOST_QUERIES),
             ),
@@ -184,8 +186,8 @@ def measure_watching(ground: Ground, tell: Tell) -> Section:
                 verdict=judged(cpu < MOST_CPU),
             ),
         ),
-        how="Processor time of the process that looks, keeps its looks and judges two hours of them, with the driver's "
-        "own; what its queries cost the nodes is not in it.",
+        how="Processor time of the process that monitors, records its checks and assesses two hours of them, with the "
+        "driver's own; what its queries cost the nodes is not in it.",
     )
 
 

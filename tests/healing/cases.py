@@ -1,4 +1,4 @@
-"""The decision table: what a case in decisions/*.yaml may say, and its looks."""
+"""The decision table: what a case in decisions/*.yaml may say, and its checks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from cassandra_healing.decision import Rule
 from cassandra_healing.model import (
-    ClusterFacts,
-    Keyspace,
-    Look,
-    Node,
+    ClusterTopology,
+    HealthCheck,
     NodeId,
     Observation,
-    Observer,
-    Sign,
+    ObserverKind,
+    ProbeResult,
+    ReplicatedKeyspace,
+    RingMember,
 )
+from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome, OperatorNote
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Deed, Outcome, Record, Word
 
 FOLDER = Path(__file__).parent / "decisions"
 
@@ -75,7 +75,7 @@ class Now(Strict):
     """What becomes different at one moment, and since then."""
 
     minute: int
-    act: Act
+    act: HealingAction
     rule: Rule
     node: str = ""
 
@@ -84,11 +84,11 @@ class Now(Strict):
 
 
 class Done(Strict):
-    act: Act
+    act: HealingAction
     node: str
     begun: int
     ended: int | None = None
-    outcome: Outcome | None = None
+    outcome: OperationOutcome | None = None
 
 
 class Said(Strict):
@@ -165,18 +165,18 @@ class Case(Strict):
         wrong = max((begin for begin in self.clock if begin <= minute), default=None)
         return self.start + timedelta(minutes=minute + (self.clock[wrong] if wrong is not None else 0))
 
-    def looks(self) -> Iterator[tuple[int, Look]]:
+    def checks(self) -> Iterator[tuple[int, HealthCheck]]:
         """Yield each minute at which somebody looks, and what is seen."""
         for minute in range(self.length):
             if not any(each.holds(minute) for each in self.nobody_looks):
-                yield minute, self._look(minute)
+                yield minute, self._check(minute)
 
-    def _look(self, minute: int) -> Look:
+    def _check(self, minute: int) -> HealthCheck:
         at = self.at(minute)
         members = [name for name in self.nodes if self.fate(name, minute) is not Fate.AWAY]
-        observations = [each for name in members for each in self._signs(name, members, minute)]
+        observations = [each for name in members for each in self._results(name, members, minute)]
         nodes = tuple(
-            Node(
+            RingMember(
                 id=self.node(name),
                 data_center=self.nodes[name].dc,
                 rack=self.nodes[name].rack,
@@ -187,13 +187,13 @@ class Case(Strict):
             for name in members
         )
         disagrees = any(each.holds(minute) for each in self.disagreement)
-        return Look(
+        return HealthCheck(
             at=at,
             observations=tuple(observations),
-            cluster=ClusterFacts(
+            cluster=ClusterTopology(
                 name="shop",
                 nodes=nodes,
-                keyspaces=tuple(Keyspace(name=name, replication=how) for name, how in self.keyspaces.items()),
+                keyspaces=tuple(ReplicatedKeyspace(name=name, replication=how) for name, how in self.keyspaces.items()),
                 schema_versions=("a", "b") if disagrees else ("a",),
                 seeds=frozenset(self.node(name).address for name in self.seeds),
                 work=tuple(each.why for each in self.work if each.holds(minute)),
@@ -206,37 +206,39 @@ class Case(Strict):
     def _answers(self, name: str, minute: int) -> bool:
         return self.fate(name, minute) in _ANSWERING
 
-    def _signs(self, name: str, members: list[str], minute: int) -> Iterator[Observation]:
+    def _results(self, name: str, members: list[str], minute: int) -> Iterator[Observation]:
         node, fate = self.node(name), self.fate(name, minute)
         doubting = True
         for peer in members:
             if peer == name:
                 continue
             # A peer tells us what it hears only where it answers us.
-            sign = _HEARD[fate] if self._answers(peer, minute) else Sign.NEUTRAL
-            if fate is Fate.DOUBTED and doubting and sign is Sign.GOOD:
-                sign, doubting = Sign.BAD, False
-            yield Observation(node=node, observer=Observer.GOSSIP, sign=sign, by=self.node(peer))
-        yield Observation(node=node, observer=Observer.CQL, sign=_ASKED[fate])
-        yield Observation(node=node, observer=Observer.TCP, sign=_CONNECTED[fate])
-        machine = {Fate.GONE: Sign.GONE, Fate.DEAD: Sign.BAD, Fate.STOPPED: Sign.BAD}.get(fate, Sign.NEUTRAL)
+            result = _HEARD[fate] if self._answers(peer, minute) else ProbeResult.NEUTRAL
+            if fate is Fate.DOUBTED and doubting and result is ProbeResult.GOOD:
+                result, doubting = ProbeResult.BAD, False
+            yield Observation(node=node, observer=ObserverKind.GOSSIP, result=result, by=self.node(peer))
+        yield Observation(node=node, observer=ObserverKind.CQL, result=_ASKED[fate])
+        yield Observation(node=node, observer=ObserverKind.TCP, result=_CONNECTED[fate])
+        machine = {Fate.GONE: ProbeResult.GONE, Fate.DEAD: ProbeResult.BAD, Fate.STOPPED: ProbeResult.BAD}.get(
+            fate, ProbeResult.NEUTRAL
+        )
         yield Observation(
             node=node,
-            observer=Observer.MACHINE,
-            sign=machine,
+            observer=ObserverKind.MACHINE,
+            result=machine,
             disk_used_share=0.99 if fate is Fate.FULL else None,
         )
 
-    def record(self, minute: int) -> Record:
+    def read_state(self, minute: int) -> JournalState:
         """Return what the journal says at a minute."""
         if any(each.holds(minute) for each in self.journal_away):
-            return Record(is_readable=False)
-        deeds = []
+            return JournalState(is_readable=False)
+        operations = []
         for number, each in enumerate(self.journal):
             if each.begun <= minute:
                 is_ended = each.ended is not None and each.ended <= minute
-                deeds.append(
-                    Deed(
+                operations.append(
+                    Operation(
                         id=uuid.UUID(int=number),
                         act=each.act,
                         node=self.node(each.node),
@@ -246,13 +248,13 @@ class Case(Strict):
                     )
                 )
 
-        def word(said: Said) -> Word:
-            return Word(by="ann", why=said.why, at=self.at(said.begin))
+        def word(said: Said) -> OperatorNote:
+            return OperatorNote(by="ann", why=said.why, at=self.at(said.begin))
 
-        return Record(
+        return JournalState(
             stopped=next((word(each) for each in self.stop if each.holds(minute)), None),
             skips={self.node(each.node).host_id: word(each) for each in self.skip if each.holds(minute)},
-            deeds=tuple(deeds),
+            operations=tuple(operations),
         )
 
 
@@ -279,20 +281,24 @@ _STATUS = {
 _DEAD = (Fate.DEAD, Fate.GONE, Fate.STOPPED, Fate.FULL, Fate.STARTED)
 _ANSWERING = (Fate.UP, Fate.SLOW, Fate.DOUBTED, Fate.JOINING, Fate.LEAVING, Fate.MOVING)
 _HEARD = {
-    fate: Sign.BAD if fate in (*_DEAD, Fate.HUNG) else Sign.NEUTRAL if fate is Fate.UNSEEN else Sign.GOOD
+    fate: ProbeResult.BAD
+    if fate in (*_DEAD, Fate.HUNG)
+    else ProbeResult.NEUTRAL
+    if fate is Fate.UNSEEN
+    else ProbeResult.GOOD
     for fate in Fate
 }
 _ASKED = {
-    fate: Sign.SLOW
+    fate: ProbeResult.SLOW
     if fate is Fate.SLOW
-    else Sign.GOOD
+    else ProbeResult.GOOD
     if fate in _ANSWERING
-    else Sign.NEUTRAL
+    else ProbeResult.NEUTRAL
     if fate is Fate.UNSEEN
-    else Sign.BAD
+    else ProbeResult.BAD
     for fate in Fate
 }
-_CONNECTED = {fate: Sign.BAD if fate in (*_DEAD, Fate.UNREACHED) else Sign.NEUTRAL for fate in Fate}
+_CONNECTED = {fate: ProbeResult.BAD if fate in (*_DEAD, Fate.UNREACHED) else ProbeResult.NEUTRAL for fate in Fate}
 
 
 def load() -> list[tuple[str, Case]]:

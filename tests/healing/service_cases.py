@@ -1,4 +1,4 @@
-"""The decision table of services: what a case in decisions/services/*.yaml may say, and its looks."""
+"""The decision table of services: what a case in decisions/services/*.yaml may say, and its checks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import yaml
 from pydantic import Field
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import Sign
-from cassandra_healing.record import Act, Deed, Outcome, Record, Word
-from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.model import ProbeResult
+from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome, OperatorNote
+from cassandra_healing.service_policy import ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.model import ServiceLook, service_id
+from cassandra_healing.services.model import ServiceCheck, service_id
 from tests.healing.cases import Said, Strict, fates_of
 
 FOLDER = Path(__file__).parent / "decisions" / "services"
@@ -40,11 +40,11 @@ class Fate(StrEnum):
 
 
 _SIGNS = {
-    Fate.UP: (Sign.GOOD, Sign.NEUTRAL),
-    Fate.DOWN: (Sign.BAD, Sign.NEUTRAL),
-    Fate.STOPPED: (Sign.NEUTRAL, Sign.BAD),
-    Fate.GONE: (Sign.BAD, Sign.GONE),
-    Fate.UNSEEN: (Sign.NEUTRAL, Sign.NEUTRAL),
+    Fate.UP: (ProbeResult.GOOD, ProbeResult.NEUTRAL),
+    Fate.DOWN: (ProbeResult.BAD, ProbeResult.NEUTRAL),
+    Fate.STOPPED: (ProbeResult.NEUTRAL, ProbeResult.BAD),
+    Fate.GONE: (ProbeResult.BAD, ProbeResult.GONE),
+    Fate.UNSEEN: (ProbeResult.NEUTRAL, ProbeResult.NEUTRAL),
 }
 
 
@@ -53,7 +53,7 @@ class Now(Strict):
 
     minute: int
     service: str
-    act: Act
+    act: HealingAction
     rule: ServiceRule
 
     def __str__(self) -> str:
@@ -61,11 +61,11 @@ class Now(Strict):
 
 
 class Done(Strict):
-    act: Act
+    act: HealingAction
     service: str
     begun: int
     ended: int | None = None
-    outcome: Outcome | None = None
+    outcome: OperationOutcome | None = None
 
 
 class Case(Strict):
@@ -119,29 +119,29 @@ class Case(Strict):
                 break
         return fate
 
-    def looks(self) -> Iterator[tuple[int, list[ServiceLook]]]:
+    def checks(self) -> Iterator[tuple[int, list[ServiceCheck]]]:
         for minute in range(self.length):
             if any(each.holds(minute) for each in self.nobody_looks):
                 continue
             found = []
             for name in self.services:
                 work, machine = _SIGNS[self.fate(name, minute)]
-                found.append(ServiceLook(service=name, at=self.at(minute), work=work, machine=machine, seen=("seen",)))
+                found.append(ServiceCheck(service=name, at=self.at(minute), work=work, machine=machine, seen=("seen",)))
             yield minute, found
 
-    def record(self, name: str, minute: int) -> Record:
+    def read_state(self, name: str, minute: int) -> JournalState:
         if any(each.holds(minute) for each in self.journal_away):
-            return Record(is_readable=False)
+            return JournalState(is_readable=False)
 
-        def word(said: Said) -> Word:
-            return Word(by="ann", why=said.why, at=self.at(said.begin))
+        def word(said: Said) -> OperatorNote:
+            return OperatorNote(by="ann", why=said.why, at=self.at(said.begin))
 
-        deeds = []
+        operations = []
         for number, each in enumerate(self.journal):
             if each.service == name and each.begun <= minute:
                 is_ended = each.ended is not None and each.ended <= minute
-                deeds.append(
-                    Deed(
+                operations.append(
+                    Operation(
                         id=uuid.UUID(int=number),
                         act=each.act,
                         node=service_id(name),
@@ -150,10 +150,10 @@ class Case(Strict):
                         outcome=each.outcome if is_ended else None,
                     )
                 )
-        return Record(
+        return JournalState(
             stopped=next((word(each) for each in self.stop if each.holds(minute)), None),
             skips={service_id(each.node).host_id: word(each) for each in self.skip if each.holds(minute)},
-            deeds=tuple(deeds),
+            operations=tuple(operations),
         )
 
     def is_cluster_well(self, minute: int) -> bool:

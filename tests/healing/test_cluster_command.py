@@ -12,11 +12,11 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
 from cassandra_views.cli.main import main
 from tests.servers import Server, connect
 
@@ -58,12 +58,12 @@ def views(
 
 def test_a_cluster_that_is_well(views: Views, server: Server, health: str, session: Session) -> None:
     lines = views("--detailed-exitcode").splitlines()
-    assert lines[0].split() == ["NODE", "VERDICT", "SINCE", "STATUS", "PLACE", "PEERS", "CQL", "TCP", "MACHINE"]
+    assert lines[0].split() == ["NODE", "VERDICT", "SINCE", "STATUS", "LOCATION", "PEERS", "CQL", "TCP", "MACHINE"]
     assert lines[1].split()[:2] == [server.contact_points[0], "up"]
     assert lines[2] == "wait: the one node is up."
     assert len(lines) == 3
     names = [row[0] for row in session.execute("SELECT keyspace_name FROM system_schema.keyspaces")]
-    assert health not in names, "a look alone writes nothing"
+    assert health not in names, "a check alone writes nothing"
 
 
 def test_everything_is_told_to_programs(views: Views, server: Server) -> None:
@@ -71,17 +71,17 @@ def test_everything_is_told_to_programs(views: Views, server: Server) -> None:
     assert (found["format_version"], found["cut_off"], found["stopped"], found["notes"]) == (1, None, None, [])
     (node,) = found["nodes"]
     assert (node["address"], node["verdict"], node["status"]) == (server.contact_points[0], "up", "NORMAL")
-    assert {each["observer"]: each["sign"] for each in node["observations"]} == {"cql": "good", "tcp": "neutral"}
+    assert {each["observer"]: each["result"] for each in node["observations"]} == {"cql": "good", "tcp": "neutral"}
     assert (found["decision"]["act"], found["decision"]["rule"]) == ("wait", "well")
 
 
 def test_looks_that_are_kept_are_gone_on_from(views: Views, health: str, session: Session) -> None:
     views("--keep")
     views("--keep")
-    assert len(session.execute(f"SELECT at FROM {health}.looks").all()) == 2
+    assert len(session.execute(f"SELECT at FROM {health}.checks").all()) == 2
     found = json.loads(views("--format", "json"))
-    assert found["nodes"][0]["looks"] == 3
-    assert len(session.execute(f"SELECT at FROM {health}.looks").all()) == 2
+    assert found["nodes"][0]["checks"] == 3
+    assert len(session.execute(f"SELECT at FROM {health}.checks").all()) == 2
     assert json.loads(views("history", "--format", "json"))["journal"] == [], "nothing was decided"
 
 
@@ -89,7 +89,7 @@ def test_the_kill_switch_and_skips_hold_until_they_are_taken_back(views: Views, 
     node = server.contact_points[0]
     assert views("stop", "--reason", "an upgrade") == "Healing is switched off: an upgrade.\n"
     assert "wait: healing is switched off by ann: an upgrade." in views("--detailed-exitcode", code=2)
-    assert views("skip", node, "--reason", "its mainboard") == f"{node} is left alone: its mainboard.\n"
+    assert views("skip", node, "--reason", "its mainboard") == f"{node} is skipped: its mainboard.\n"
     found = json.loads(views("--format", "json"))
     (skip,) = found["skips"].values()
     assert (skip["by"], skip["why"], found["stopped"]["why"]) == ("ann", "its mainboard", "an upgrade")
@@ -106,25 +106,27 @@ def test_healing_a_cluster_that_is_well_does_nothing_and_keeps_its_look(
     views: Views, health: str, session: Session
 ) -> None:
     assert views("heal", "--detailed-exitcode").splitlines()[-1] == "wait: the one node is up."
-    assert len(session.execute(f"SELECT at FROM {health}.looks").all()) == 1
+    assert len(session.execute(f"SELECT at FROM {health}.checks").all()) == 1
     assert json.loads(views("history", "--format", "json"))["journal"] == []
     told = json.loads(views("heal", "--format", "json"))
-    assert (told["decision"]["rule"], told["deed"]) == ("well", None)
+    assert (told["decision"]["rule"], told["operation"]) == ("well", None)
 
 
 def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, server: Server, health: str) -> None:
     host = json.loads(views("--format", "json"))["nodes"][0]
     node = NodeId(host_id=uuid.UUID(host["host_id"]), address=host["address"])
     decision = Decision(
-        act=Act.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", nodes=(node,), mode=Mode.AUTOMATIC
+        act=HealingAction.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", nodes=(node,), mode=Mode.AUTOMATIC
     )
     with connect(server.contact_points, server.port) as cluster:
         journal = Journal(ClusterSession(cluster.connect(), timeout_seconds=10), health, author="airflow")
-        deed = journal.begin(decision, Policy(), datetime.now(UTC))
+        operation = journal.begin(decision, Policy(), datetime.now(UTC))
     told = views("--detailed-exitcode", code=2)
-    assert f"Deed: {str(deed.id)[:8]}, replace of {node}: its next step is plan." in told
+    assert f"Operation: {str(operation.id)[:8]}, replace of {node}: its next step is plan." in told
     assert "that one is not under way" in views("refuse", "ffffffff-1", "--reason", "no", code=1)
-    assert views("refuse", str(deed.id)[:6], "--reason", "we move it").startswith(f"The replace of {node} is refused")
+    assert views("refuse", str(operation.id)[:6], "--reason", "we move it").startswith(
+        f"The replace of {node} is refused"
+    )
     assert "waits" not in views("heal"), "all is well, so what was under way ends"
     lines = json.loads(views("history", "--format", "json"))["journal"]
     assert [(line["event"], line["outcome"], line["author"]) for line in lines] == [
@@ -135,7 +137,7 @@ def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, ser
 
 
 def test_an_empty_journal_and_an_unknown_node(views: Views, server: Server) -> None:
-    assert views("history") == "The journal is empty: nothing was decided or said yet.\n"
+    assert views("history") == "The journal is empty.\n"
     told = views("skip", "10.9.9.9", "--reason", "gone", code=1)
     assert told.splitlines() == [
         "Error: there is no such node.",
@@ -168,17 +170,17 @@ def test_services_are_shown_and_healed(views: Views, tmp_path: Path, health: str
         kind = "probe"
         probe_command = ["test", "-e", "{mark}"]
         restart_command = ["touch", "{mark}"]
-        grace_looks = 1
+        grace_checks = 1
         grace_minutes = 0
         """,
         encoding="utf-8",
     )
     told = views("--detailed-exitcode", code=2)
     assert "feed" in told
-    assert "restart (approve) feed: it is down" in told
-    assert not mark.exists(), "a look does nothing"
+    assert "restart (approve) feed: it has been down" in told
+    assert not mark.exists(), "a check does nothing"
     views("skip", "feed", "--reason", "it is moved")
-    assert "and ann said to leave it alone: it is moved" in views()
+    assert "and ann skipped it: it is moved" in views()
     views("unskip", "feed", "--reason", "it is there")
     views("heal")
     assert not mark.exists(), "nobody said yes"

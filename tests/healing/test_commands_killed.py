@@ -13,18 +13,18 @@ from cassandra.cluster import Session
 
 from cassandra_client.errors import ViewsError
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.keeping.services import ServiceJournal
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import NodeId, Verdict
+from cassandra_healing.model import HealthVerdict, NodeId
+from cassandra_healing.operation_model import HealingAction, JournalState, OperationOutcome
+from cassandra_healing.operations.service_executor import execute_service_operation
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Outcome, Record
-from cassandra_healing.services.case import ServiceCase
-from cassandra_healing.services.decide import decide
 from cassandra_healing.services.decision import ServiceDecision, ServiceRule
-from cassandra_healing.services.model import ServiceHealth, service_id
-from cassandra_healing.services.watcher import carry_out
+from cassandra_healing.services.model import ServiceAssessment, service_id
+from cassandra_healing.services.rule_context import ServiceRuleContext
+from cassandra_healing.services.rules import decide_service
+from cassandra_healing.services.storage import ServiceJournal
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
 from tests.healing.failing import FailingSession, Failure, Killed
 
 N3 = NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, "n3"), address="10.0.0.3")
@@ -35,7 +35,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def said(record: Record) -> tuple[str | None, dict[str, str]]:
+def said(record: JournalState) -> tuple[str | None, dict[str, str]]:
     """Return what holds: why healing is stopped, and which nodes are left alone."""
     stopped = record.stopped.why if record.stopped else None
     return stopped, {str(host_id): word.why for host_id, word in record.skips.items()}
@@ -48,7 +48,7 @@ class Ground:
         self._session = session
         self._keyspace = keyspace
         self.journal = self.opened(session)
-        self.journal.make()
+        self.journal.create_tables()
 
     def opened(self, session: object, author: str = "ann") -> Journal:
         asked = ClusterSession(session, timeout_seconds=10)  # type: ignore[arg-type]
@@ -61,8 +61,8 @@ class Ground:
     def failing(self, failure: Failure, at: int) -> FailingSession:
         return FailingSession(self._session, failure, at)
 
-    def record(self) -> Record:
-        return self.journal.record(now())
+    def read_state(self) -> JournalState:
+        return self.journal.read_state(now())
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +108,20 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
     undo(ground.journal)
     prepare(ground.journal)
     command(ground.journal)
-    after = said(ground.record())
+    after = said(ground.read_state())
     for at in range(1, 20):
         undo(ground.journal)
         prepare(ground.journal)
-        before = said(ground.record())
+        before = said(ground.read_state())
         session, remains = ground.failing(failure, at), ""
         try:
             command(ground.opened(session))
-            found = said(ground.record())
+            found = said(ground.read_state())
             assert found == after, "it said that it was done"
         except Killed:
-            found = said(ground.record())
+            found = said(ground.read_state())
         except ViewsError as error:
-            found = said(ground.record())
+            found = said(ground.read_state())
             remains = error.remains
         assert found in (before, after)
         if remains == "Nothing was changed":
@@ -131,7 +131,7 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
         if not session.is_over:
             break
         command(ground.journal)
-        assert said(ground.record()) == after, "run again, it is done"
+        assert said(ground.read_state()) == after, "run again, it is done"
     else:
         raise AssertionError("it never ended")
     assert at > 2
@@ -139,30 +139,40 @@ def test_a_word_of_a_person_holds_before_or_after_and_never_neither(
 
 def replacement() -> Decision:
     return Decision(
-        act=Act.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", on="n3", nodes=(N3,), mode=Mode.APPROVE
+        act=HealingAction.REPLACE,
+        rule=Rule.REPLACE,
+        what="it is gone",
+        next="-",
+        on="n3",
+        nodes=(N3,),
+        mode=Mode.APPROVE,
     )
 
 
 @pytest.mark.parametrize("is_yes", [True, False])
 @EACH_FAILURE
 def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bool, failure: Failure) -> None:
-    deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
+    operation = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
 
     def answers() -> list[str]:
-        return [line.event for line in ground.journal.lines_of(deed, now()) if line.event in ("approved", "refused")]
+        return [
+            line.event
+            for line in ground.journal.operation_entries(operation, now())
+            if line.event in ("approved", "refused")
+        ]
 
     session, remains = ground.failing(failure, 1), ""
     try:
-        ground.opened(session).word(deed, is_yes=is_yes, why="because")
+        ground.opened(session).write_answer(operation, is_yes=is_yes, why="because")
     except Killed:
         pass
     except ViewsError as error:
         remains = error.remains
     assert session.is_over
     assert remains != "Nothing was changed" or answers() == []
-    ground.journal.word(deed, is_yes=is_yes, why="because")
+    ground.journal.write_answer(operation, is_yes=is_yes, why="because")
     assert set(answers()) == {"approved" if is_yes else "refused"}
-    ground.journal.end(deed, Outcome.REFUSED, "-")
+    ground.journal.end(operation, OperationOutcome.REFUSED, "-")
 
 
 @EACH_FAILURE
@@ -173,16 +183,18 @@ def test_a_deed_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Fa
         with suppress(Killed, ViewsError):
             journal = ground.opened(session)
             journal.end(
-                journal.begin(replacement(), Policy(replacements_per_day=1000), now()), Outcome.DONE, "it is up"
+                journal.begin(replacement(), Policy(replacements_per_day=1000), now()),
+                OperationOutcome.DONE,
+                "it is up",
             )
         if not session.is_over:
             break
-        left = ground.record().under_way
+        left = ground.read_state().under_way
         if left is not None:
-            ground.journal.end(left, Outcome.WITHDRAWN, "who began it died")
-        deed = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
-        ground.journal.end(deed, Outcome.DONE, "it is up")
-        assert ground.record().under_way is None
+            ground.journal.end(left, OperationOutcome.WITHDRAWN, "who began it died")
+        operation = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
+        ground.journal.end(operation, OperationOutcome.DONE, "it is up")
+        assert ground.read_state().under_way is None
     assert at > 3
 
 
@@ -196,7 +208,7 @@ def restart(feed: str) -> ServiceDecision:
     return ServiceDecision(
         service=feed,
         at=now(),
-        act=Act.RESTART,
+        act=HealingAction.RESTART,
         rule=ServiceRule.RESTART,
         what="it is down",
         next="-",
@@ -210,8 +222,10 @@ def test_a_refused_service_is_refused_whole_or_not_at_all(ground: Ground, feed: 
         session = ground.failing(failure, at)
         with suppress(Killed, ViewsError):
             ground.services(session).refuse(restart(feed), "ann said no")
-        deeds = ground.services().record(feed, now()).deeds
-        assert all(deed.outcome is Outcome.REFUSED for deed in deeds), "a refused restart is never carried out later"
+        operations = ground.services().read_state(feed, now()).operations
+        assert all(operation.outcome is OperationOutcome.REFUSED for operation in operations), (
+            "a refused restart is never carried out later"
+        )
         if not session.is_over:
             break
     assert at > 1
@@ -231,7 +245,7 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
                     "restart_command": ["sh", "-c", f"echo once >> {mark}"],
                     "restarts_per_day": 99,
                     "command_seconds": 1,
-                    "grace_looks": 1,
+                    "grace_checks": 1,
                     "grace_minutes": 0.01,
                     "back_minutes": 0.01,
                     "page_minutes": 10_000,
@@ -244,18 +258,20 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
         """Do what is decided, as often as something is; by a clock that is ahead."""
         at = now() + ahead
         since = at - timedelta(minutes=2)
-        health = ServiceHealth(service=feed, at=at, verdict=Verdict.DOWN, since=since, looks=9, trouble_since=since)
-        case = ServiceCase(
+        health = ServiceAssessment(
+            service=feed, at=at, verdict=HealthVerdict.DOWN, since=since, checks=9, trouble_since=since
+        )
+        case = ServiceRuleContext(
             health=health,
             others={feed: health},
             is_cluster_well=True,
-            record=journal.record(feed, at),
+            journal_state=journal.read_state(feed, at),
             policies=policy.services,
             mode=Mode.AUTOMATIC,
         )
-        decision = decide(case)
-        if decision.act is Act.RESTART:
-            carry_out(decision, journal, policy, clock=lambda: at)
+        decision = decide_service(case)
+        if decision.act is HealingAction.RESTART:
+            execute_service_operation(decision, journal, policy, clock=lambda: at)
 
     ahead = timedelta()
     for at in range(1, 20):
@@ -267,9 +283,9 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
             break
         ahead += timedelta(minutes=3)  # its command's time is over
         heal(ground.services(), ahead)
-        record = ground.services().record(feed, now() + ahead)
+        record = ground.services().read_state(feed, now() + ahead)
         assert record.under_way is None
-        assert record.last(Act.RESTART, service_id(feed), now() - timedelta(minutes=1)) is not None
+        assert record.last(HealingAction.RESTART, service_id(feed), now() - timedelta(minutes=1)) is not None
         assert len(mark.read_text().splitlines()) > done
         ahead += timedelta(minutes=3)
     assert at > 4

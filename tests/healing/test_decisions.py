@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from cassandra_healing.decide import decide
+from cassandra_healing.assessment import assess
 from cassandra_healing.decision import Rule
-from cassandra_healing.judge import judge
-from cassandra_healing.model import Look
+from cassandra_healing.model import HealthCheck
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode
-from cassandra_healing.record import Act
+from cassandra_healing.rules.engine import decide
 from tests.healing.cases import FOLDER, Case, Now, load
 
 CASES = load()
@@ -19,15 +19,15 @@ CASES = load()
 
 @pytest.mark.parametrize("case", [case for _id, case in CASES], ids=[name for name, _case in CASES])
 def test_case(case: Case) -> None:
-    looks: list[Look] = []
+    checks: list[HealthCheck] = []
     found: list[Now] = []
-    for minute, look in case.looks():
-        looks.append(look)
-        decision = decide(judge(looks, case.policy), case.record(minute), case.policy)
+    for minute, check in case.checks():
+        checks.append(check)
+        decision = decide(assess(checks, case.policy), case.read_state(minute), case.policy)
         assert decision.what
         assert decision.remains
         assert decision.next
-        assert (decision.mode is None) == (decision.act in (Act.WAIT, Act.PAGE))
+        assert (decision.mode is None) == (decision.act in (HealingAction.WAIT, HealingAction.PAGE))
         assert decision.rule is Rule.WELL or decision.on or decision.rule is Rule.STOPPED
         node = ", ".join(case.name_of(each) for each in decision.nodes)
         now = Now(minute=minute, act=decision.act, rule=decision.rule, node=node)
@@ -47,13 +47,13 @@ def test_names_tell_cases_apart() -> None:
 
 
 def test_the_mode_is_what_the_policy_says_and_asks_by_default() -> None:
-    case = next(case for _id, case in CASES if case.decisions[-1].act is Act.REPLACE)
+    case = next(case for _id, case in CASES if case.decisions[-1].act is HealingAction.REPLACE)
     assert type(case.policy)().mode is Mode.APPROVE
-    looks = [look for _minute, look in case.looks()]
+    checks = [check for _minute, check in case.checks()]
     for mode in Mode:
         policy = case.policy.model_copy(update={"mode": mode})
-        decision = decide(judge(looks, policy), case.record(case.length - 1), policy)
-        assert (decision.act, decision.mode) == (Act.REPLACE, mode)
+        decision = decide(assess(checks, policy), case.read_state(case.length - 1), policy)
+        assert (decision.act, decision.mode) == (HealingAction.REPLACE, mode)
 
 
 def test_the_schema_of_cases_is_current() -> None:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.bell import Bell
+from cassandra_healing.alerts import AlertSchedule
 from cassandra_healing.decision import Rule
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from tests.healing.on_cluster.proxy import Ways
 from tests.servers import Server, connect
 
@@ -48,29 +48,29 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
     begin = datetime.now(UTC)
     calls: dict[int, list[str]] = {}
     with connect(ways.contact_points, server.port) as cluster, cluster.connect() as proxied:
-        watcher = Watcher(
+        monitor = ClusterMonitor(
             ClusterSession(proxied, timeout_seconds=policy.timeout_seconds),
             policy,
             author="a test",
-            is_kept=True,
+            is_recording=True,
             clock=lambda: begin + timedelta(minutes=minute),
         )
-        bell = Bell()
+        schedule = AlertSchedule()
         try:
-            watcher.journal.make()
-            assert watcher.look().decision.is_well
+            monitor.journal.create_tables()
+            assert monitor.check().decision.is_well
             ways.cut(server.contact_points[0])
             for minute in range(1, PAGE_MINUTES + 3):
-                report = watcher.look()
-                assert (report.decision.rule, report.judgement.nodes[0].verdict) == (Rule.CUT_OFF, "unseen")
-                assert report.decision.act is (Act.PAGE if minute > PAGE_MINUTES else Act.WAIT)
+                report = monitor.check()
+                assert (report.decision.rule, report.assessment.nodes[0].verdict) == (Rule.CUT_OFF, "unseen")
+                assert report.decision.act is (HealingAction.PAGE if minute > PAGE_MINUTES else HealingAction.WAIT)
                 assert report.notes, "the journal is away"
-                calls[minute] = [each.text for each in bell.rings(report, 60.0 * minute) if each.is_page]
+                calls[minute] = [each.text for each in schedule.due(report, 60.0 * minute) if each.is_page]
             ways.mend(server.contact_points[0])
         finally:
-            watcher.close()
+            monitor.close()
             session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=60)
     told = calls.pop(PAGE_MINUTES + 1)
     assert [each.partition(":")[0] for each in told] == ["page 127.0.77.1", "page feed"]
     assert "the cluster has not been well for 60 s" in told[0]
-    assert not any(calls.values()), "neither before, nor again at each look"
+    assert not any(calls.values()), "neither before, nor again at each check"

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cassandra_healing.alert_log import AlertLog
-from cassandra_healing.decide import decide
-from cassandra_healing.judge import judge
+from cassandra_healing.assessment import assess
 from cassandra_healing.mode import Mode
-from cassandra_healing.model import Look
+from cassandra_healing.model import HealthCheck
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act, Outcome
-from cassandra_healing.services.case import ServiceCase
-from cassandra_healing.services.decide import decide as decide_service
-from cassandra_healing.services.judge import judge as judge_service
-from cassandra_healing.services.model import ServiceLook
+from cassandra_healing.rules.engine import decide
+from cassandra_healing.services.assessment import assess_service
+from cassandra_healing.services.model import ServiceCheck
+from cassandra_healing.services.rule_context import ServiceRuleContext
+from cassandra_healing.services.rules import decide_service
 from tests.healing import cases, service_cases
 from tests.healing.cases import Case, Fate, Said
 
@@ -41,11 +41,11 @@ def troubled(draw: st.DrawFn) -> Case:
     said = st.builds(Said, node=st.sampled_from(_NODES), why=st.just("because"))
     done = st.builds(
         cases.Done,
-        act=st.sampled_from([Act.RESTART, Act.REPLACE]),
+        act=st.sampled_from([HealingAction.RESTART, HealingAction.REPLACE]),
         node=st.sampled_from(_NODES),
         begun=st.integers(-3, PAGE_MINUTES),
         ended=st.one_of(st.none(), st.integers(PAGE_MINUTES, PAGE_MINUTES + 2)),
-        outcome=st.sampled_from(list(Outcome)),
+        outcome=st.sampled_from(list(OperationOutcome)),
     )
     few = {"max_size": 1}
     return Case(
@@ -55,9 +55,9 @@ def troubled(draw: st.DrawFn) -> Case:
         policy=Policy(
             mode=draw(st.sampled_from(list(Mode))),
             page_minutes=PAGE_MINUTES,
-            grace_looks=draw(st.sampled_from([1, 100])),
+            grace_checks=draw(st.sampled_from([1, 100])),
             grace_minutes=draw(st.sampled_from([0.5, 100.0])),
-            settle_looks=2,
+            settle_checks=2,
             restart=draw(st.booleans()),
         ),
         journal=tuple(draw(st.lists(done, **few))),
@@ -76,17 +76,17 @@ def troubled(draw: st.DrawFn) -> Case:
 @settings(max_examples=80)
 @given(troubled())
 def test_a_person_is_called_after_page_minutes_in_every_state_that_is_not_well(case: Case) -> None:
-    looks: list[Look] = [look for _minute, look in case.looks()]
-    judgement = judge(looks, case.policy)
-    decision = decide(judgement, case.record(case.length - 1), case.policy)
+    checks: list[HealthCheck] = [check for _minute, check in case.checks()]
+    assessment = assess(checks, case.policy)
+    decision = decide(assessment, case.read_state(case.length - 1), case.policy)
     # A clock that was set back makes the wait longer, never endless; here its minutes are missing from it.
     if not any(wrong < 0 for wrong in case.clock.values()):
-        is_done = decision.act in (Act.RESTART, Act.REPLACE) and decision.mode is not Mode.DRY_RUN
-        assert decision.act is Act.PAGE or is_done, decision
-    assert judgement.trouble_since is not None
-    if judgement.cut_off is not None or case.stop or case.journal_away:
-        assert decision.act not in (Act.RESTART, Act.REPLACE), "calling is all that is done"
-    assert decision.on or decision.act is not Act.PAGE
+        is_done = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
+        assert decision.act is HealingAction.PAGE or is_done, decision
+    assert assessment.trouble_since is not None
+    if assessment.cut_off is not None or case.stop or case.journal_away:
+        assert decision.act not in (HealingAction.RESTART, HealingAction.REPLACE), "calling is all that is done"
+    assert decision.on or decision.act is not HealingAction.PAGE
 
 
 @settings(max_examples=80)
@@ -111,8 +111,8 @@ def test_a_person_is_called_after_page_minutes_in_every_state_that_is_not_well(c
                 lambda act, outcome: [
                     {"act": act, "service": "w1", "begun": 2, "ended": 6 if outcome else None, "outcome": outcome}
                 ],
-                st.sampled_from([Act.RESTART, Act.REPLACE]),
-                st.sampled_from([None, *Outcome]),
+                st.sampled_from([HealingAction.RESTART, HealingAction.REPLACE]),
+                st.sampled_from([None, *OperationOutcome]),
             ),
         },
     ),
@@ -128,40 +128,40 @@ def test_a_person_is_called_to_a_service_after_its_page_minutes(
     case = service_cases.Case.model_validate(
         {
             "name": "any",
-            "policy": {"page_minutes": PAGE_MINUTES, "grace_looks": grace, "needs": ["cluster"]},
+            "policy": {"page_minutes": PAGE_MINUTES, "grace_checks": grace, "needs": ["cluster"]},
             "fates": {"w1": "up 1, " + ", ".join(f"{fate} 1" for fate in fates), "spark": f"{others} 1"},
             "minutes": 1 + len(fates),
             "decisions": (),
             **more,
         }
     )
-    looks: dict[str, list[ServiceLook]] = {name: [] for name in case.services}
-    for _minute, seen in case.looks():
+    checks: dict[str, list[ServiceCheck]] = {name: [] for name in case.services}
+    for _minute, seen in case.checks():
         for each in seen:
-            looks[each.service].append(each)
-    found = {name: judge_service(each, 3) for name, each in looks.items()}
+            checks[each.service].append(each)
+    found = {name: assess_service(each, 3) for name, each in checks.items()}
     decision = decide_service(
-        ServiceCase(
+        ServiceRuleContext(
             health=found["w1"],
             others=found,
             is_cluster_well=is_cluster_well,
-            record=case.record("w1", case.length - 1),
+            journal_state=case.read_state("w1", case.length - 1),
             policies=case.policies(),
             mode=mode,
         )
     )
-    is_done = decision.act in (Act.RESTART, Act.REPLACE) and decision.mode is not Mode.DRY_RUN
-    assert decision.act is Act.PAGE or is_done, decision
+    is_done = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
+    assert decision.act is HealingAction.PAGE or is_done, decision
 
 
 @pytest.mark.parametrize("fate", [Fate.UP, Fate.DOUBTED, Fate.LEAVING, Fate.MOVING, Fate.JOINING, Fate.SLOW])
 def test_nobody_is_called_while_all_is_well_or_a_node_joins(fate: Fate) -> None:
     fates = {"n3": f"{fate} 20"} if fate is not Fate.SLOW else {name: "slow 20" for name in _NODES}
     case = Case(name="well", fates=fates, minutes=20, policy=Policy(page_minutes=5), decisions=())
-    looks = [look for _minute, look in case.looks()]
-    judgement = judge(looks, case.policy)
-    assert judgement.trouble_since is None
-    assert decide(judgement, case.record(19), case.policy).act is Act.WAIT
+    checks = [check for _minute, check in case.checks()]
+    assessment = assess(checks, case.policy)
+    assert assessment.trouble_since is None
+    assert decide(assessment, case.read_state(19), case.policy).act is HealingAction.WAIT
 
 
 def test_one_alert_is_raised_for_one_trouble() -> None:

@@ -8,13 +8,13 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as some
 
-from cassandra_healing.model import Keyspace, Node, NodeId
-from cassandra_healing.quorum import find_at_stake, find_few_replicas
+from cassandra_healing.model import NodeId, ReplicatedKeyspace, RingMember
+from cassandra_healing.quorum import find_few_replicas, find_quorum_risks
 
 
-def ring(places: list[tuple[str, str]], tokens: int = 1) -> list[Node]:
+def ring(places: list[tuple[str, str]], tokens: int = 1) -> list[RingMember]:
     return [
-        Node(
+        RingMember(
             id=NodeId(host_id=uuid.UUID(int=number), address=f"10.0.0.{number}"),
             data_center=data_center,
             rack=rack,
@@ -24,16 +24,16 @@ def ring(places: list[tuple[str, str]], tokens: int = 1) -> list[Node]:
     ]
 
 
-def topology(**factors: int) -> Keyspace:
+def topology(**factors: int) -> ReplicatedKeyspace:
     options = {key: str(value) for key, value in factors.items()}
-    return Keyspace(name="shop", replication={"class": "NetworkTopologyStrategy", **options})
+    return ReplicatedKeyspace(name="shop", replication={"class": "NetworkTopologyStrategy", **options})
 
 
 def test_three_racks_may_lose_one_whole_rack_and_no_node_of_another() -> None:
     nodes = ring([("dc1", rack) for rack in "abcabcabc"])
     rack = {node.id.host_id for node in nodes if node.rack == "a"}
-    assert find_at_stake(nodes, [topology(dc1=3)], rack) == ()
-    (stake,) = find_at_stake(nodes, [topology(dc1=3)], rack | {nodes[1].id.host_id})
+    assert find_quorum_risks(nodes, [topology(dc1=3)], rack) == ()
+    (stake,) = find_quorum_risks(nodes, [topology(dc1=3)], rack | {nodes[1].id.host_id})
     assert (stake.keyspace, stake.data_center, stake.replicas, stake.needed) == ("shop", "dc1", 1, 2)
     assert 0 < stake.ranges < stake.of == 9
 
@@ -55,12 +55,12 @@ def test_without_racks_a_range_lives_on_its_owner_and_those_that_follow(
         replicas = list(following)[:factor]
         short += sum(number not in away for number in replicas) < factor // 2 + 1
     gone = {uuid.UUID(int=number) for number in away}
-    simple = Keyspace(
+    simple = ReplicatedKeyspace(
         name="s",
         replication={"class": "org.apache.cassandra.locator.SimpleStrategy", "replication_factor": str(factor)},
     )
     for keyspace in (topology(dc1=factor), simple):
-        found = find_at_stake(nodes, [keyspace], gone)
+        found = find_quorum_risks(nodes, [keyspace], gone)
         assert sum(each.ranges for each in found) == short, keyspace
 
 
@@ -68,7 +68,7 @@ def test_each_data_centre_needs_its_own_quorum() -> None:
     nodes = ring([("dc1", "a"), ("dc1", "b"), ("dc1", "c"), ("dc2", "a"), ("dc2", "b"), ("dc2", "c")])
     for one, two in product(range(6), range(6)):
         away = {nodes[one].id.host_id, nodes[two].id.host_id}
-        found = find_at_stake(nodes, [topology(dc1=3, dc2=3)], away)
+        found = find_quorum_risks(nodes, [topology(dc1=3, dc2=3)], away)
         is_same = one != two and one // 3 == two // 3
         assert [each.data_center for each in found] == ([f"dc{one // 3 + 1}"] if is_same else [])
 
@@ -77,5 +77,5 @@ def test_few_replicas_count_where_the_node_is() -> None:
     (here, _there) = ring([("dc1", "a"), ("dc2", "a")])
     keyspaces = [topology(dc1=1, dc2=3), topology(dc1=3, dc2=1), topology(dc2=2)]
     assert find_few_replicas(here, keyspaces) == ("shop (1 replica)",)
-    transient = Keyspace(name="t", replication={"class": "NetworkTopologyStrategy", "dc1": "3/1"})
+    transient = ReplicatedKeyspace(name="t", replication={"class": "NetworkTopologyStrategy", "dc1": "3/1"})
     assert find_few_replicas(here, [transient]) == ("t (2 replicas)",)

@@ -8,13 +8,13 @@ from collections import defaultdict
 import pytest
 from pydantic import ValidationError
 
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
-from cassandra_healing.services.case import ServiceCase
-from cassandra_healing.services.decide import decide
+from cassandra_healing.services.assessment import assess_service
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.judge import judge
-from cassandra_healing.services.model import ServiceLook
+from cassandra_healing.services.model import ServiceCheck
+from cassandra_healing.services.rule_context import ServiceRuleContext
+from cassandra_healing.services.rules import decide_service
 from tests.healing.service_cases import FOLDER, MODE, Case, Now, load
 
 CASES = load()
@@ -23,29 +23,29 @@ CASES = load()
 @pytest.mark.parametrize("case", [case for _id, case in CASES], ids=[name for name, _case in CASES])
 def test_case(case: Case) -> None:
     policies = case.policies()
-    looks: dict[str, list[ServiceLook]] = defaultdict(list)
+    checks: dict[str, list[ServiceCheck]] = defaultdict(list)
     found: list[Now] = []
-    last: dict[str, tuple[Act, ServiceRule]] = {}
-    for minute, seen in case.looks():
-        for look in seen:
-            looks[look.service].append(look)
-        others = {name: judge(each, 3) for name, each in looks.items()}
+    last: dict[str, tuple[HealingAction, ServiceRule]] = {}
+    for minute, seen in case.checks():
+        for check in seen:
+            checks[check.service].append(check)
+        others = {name: assess_service(each, 3) for name, each in checks.items()}
         for name, health in others.items():
-            decision = decide(
-                ServiceCase(
+            decision = decide_service(
+                ServiceRuleContext(
                     health=health,
                     others=others,
                     is_cluster_well=case.is_cluster_well(minute),
-                    record=case.record(name, minute),
+                    journal_state=case.read_state(name, minute),
                     policies=policies,
                     mode=MODE,
                 )
             )
             assert decision.what
             assert decision.next
-            assert (decision.mode is None) == (decision.act in (Act.WAIT, Act.PAGE))
+            assert (decision.mode is None) == (decision.act in (HealingAction.WAIT, HealingAction.PAGE))
             if name not in case.fates:
-                assert decision.act is Act.WAIT, "nothing is done to the others"
+                assert decision.act is HealingAction.WAIT, "nothing is done to the others"
             elif (decision.act, decision.rule) != last.get(name):
                 last[name] = (decision.act, decision.rule)
                 found.append(Now(minute=minute, service=name, act=decision.act, rule=decision.rule))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 
 class AlertLog:
-    """Tells new alerts from those that stand since the last look, without the journal."""
+    """Tells new alerts from those that were raised before, without the journal."""
 
     def __init__(self) -> None:
         self._standing: dict[Hashable, datetime] = {}
@@ -18,7 +18,7 @@ class AlertLog:
         Args:
             key: what the alert is about.
             since: when this trouble began.
-            at: when it was looked at.
+            at: when it was checked.
         """
         # A clock that was set back would otherwise hide the next trouble.
         self._standing = {each: moment for each, moment in self._standing.items() if moment <= at}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cassandra_healing.model import NodeId
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode
-from cassandra_healing.record import Act
 
 
 class Rule(StrEnum):
@@ -52,13 +52,13 @@ class Decision:
         on: which nodes or keyspaces.
         remains: what holds as long as nothing else is done.
         next: what is done, or what a person should do.
-        evidence: what was seen, sign by sign.
+        evidence: what was seen, result by result.
         mode: what becomes of a restart or replacement; None for the other acts.
         seeds: the seeds that a replacement is started with, where the node is one itself.
         is_overdue: a person is called only because waiting has taken ``page_minutes``.
     """
 
-    act: Act
+    act: HealingAction
     rule: Rule
     what: str
     next: str

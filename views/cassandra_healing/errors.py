@@ -1,4 +1,7 @@
-"""What can go wrong while a cluster is watched or a deed is begun."""
+"""Errors of monitoring and healing.
+
+Each text has four parts: what failed, on what, what state remains, what to do next.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +16,25 @@ class JournalError(HealingError):
     """The journal could not be read or written; without it nothing is done to a node."""
 
 
-class NotBegun(HealingError):
-    """A deed was not begun: another one is under way, the limit is reached, or a person said stop."""
+class OperationNotStarted(HealingError):
+    """An operation was not begun: another one is under way, the limit is reached, or a person stopped healing."""
 
 
-class UnknownNode(HealingError):
+class NodeNotFound(HealingError):
     """No node has that address or host id."""
 
 
-class Held(HealingError):
-    """Another healer carries out what is under way."""
+class ExecutorBusy(HealingError):
+    """Another process executes the operation under way."""
 
 
-class NotSet(HealingError):
-    """What it takes is not set: no configuration of the machines, or no command for a step."""
+class MissingSetting(HealingError):
+    """A setting is missing: the configuration of the machines, or the command of a step."""
 
 
-class NeedsPerson(HealingError):
-    """A step failed too often, or healing was switched off meanwhile: nothing goes on before a person says so."""
+class OperatorRequired(HealingError):
+    """A step failed too often, or healing was switched off meanwhile: nothing continues until a person approves."""
 
 
-class NotItsTurn(HealingError):
-    """Another step of the deed comes next, or there is no such deed under way."""
+class StepOutOfOrder(HealingError):
+    """Another step of the operation comes next, or there is no such operation under way."""

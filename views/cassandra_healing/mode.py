@@ -9,7 +9,7 @@ class Mode(StrEnum):
     """What becomes of a decision to act."""
 
     DRY_RUN = "dry-run"
-    """It is told, and nothing is done."""
+    """It is only shown."""
     APPROVE = "approve"
     """A person is asked first."""
     AUTOMATIC = "automatic"

@@ -1,4 +1,4 @@
-"""What is seen of a cluster: nodes, signs of life, looks. Plain values; knows no driver, clock or file."""
+"""What the probes see of a cluster: nodes, observations, health checks. Plain values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 JOINING = ("BOOT", "BOOT_REPLACE")
-BUSY = (*JOINING, "LEAVING", "MOVING")
-GOODBYE = "shutdown"
+TOPOLOGY_CHANGES = (*JOINING, "LEAVING", "MOVING")
+SHUTDOWN = "shutdown"
 """What gossip says of a node that was stopped in order, or that stopped itself (a disk failure, a full disk)."""
 
 
@@ -25,8 +25,8 @@ class NodeId:
         return self.address
 
 
-class Observer(StrEnum):
-    """Who looks at a node."""
+class ObserverKind(StrEnum):
+    """Which kind of observer probes a node."""
 
     GOSSIP = "gossip"
     """Another node, by the heartbeats it hears."""
@@ -38,7 +38,7 @@ class Observer(StrEnum):
     """Whoever runs the machine: the provider, the service manager."""
 
 
-class Sign(StrEnum):
+class ProbeResult(StrEnum):
     """What an observer makes of a node at one moment."""
 
     GOOD = "good"
@@ -65,8 +65,8 @@ class Observation:
     """
 
     node: NodeId
-    observer: Observer
-    sign: Sign
+    observer: ObserverKind
+    result: ProbeResult
     by: NodeId | None = None
     detail: str = ""
     seconds: float | None = None
@@ -81,15 +81,15 @@ class Observation:
         return f"{self.observer} of {self.by}" if self.by else str(self.observer)
 
     def __str__(self) -> str:
-        return f"{self.source}: {self.sign}" + (f" ({self.detail})" if self.detail else "")
+        return f"{self.source}: {self.result}" + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class RingMember:
     """A member of the ring as its peers describe it.
 
     Args:
-        status: the word gossip has for it: ``NORMAL``, ``BOOT``, ``LEAVING``, ``MOVING``, ``shutdown``.
+        status: its status in gossip: ``NORMAL``, ``BOOT``, ``LEAVING``, ``MOVING``, ``shutdown``.
         tokens: what it owns; text as the server prints it.
         started_at: when its process was started, as it told its peers; None where nobody knows.
     """
@@ -103,7 +103,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keyspace:
+class ReplicatedKeyspace:
     """A keyspace that holds data, and how it is replicated.
 
     Args:
@@ -115,7 +115,7 @@ class Keyspace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterFacts:
+class ClusterTopology:
     """The cluster at one moment.
 
     Args:
@@ -126,8 +126,8 @@ class ClusterFacts:
     """
 
     name: str = ""
-    nodes: tuple[Node, ...]
-    keyspaces: tuple[Keyspace, ...] = ()
+    nodes: tuple[RingMember, ...]
+    keyspaces: tuple[ReplicatedKeyspace, ...] = ()
     schema_versions: tuple[str, ...] = ()
     seeds: frozenset[str] = frozenset()
     work: tuple[str, ...] = ()
@@ -135,28 +135,28 @@ class ClusterFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class HealthCheck:
     """All observers at one moment.
 
     Args:
-        cluster: what the nodes said of the cluster; None where none answered, and in kept looks.
+        cluster: what the nodes said of the cluster; None where none answered, and in kept checks.
     """
 
     at: datetime
     observations: tuple[Observation, ...]
-    cluster: ClusterFacts | None = None
+    cluster: ClusterTopology | None = None
 
     def of(self, node: NodeId) -> tuple[Observation, ...]:
         """Return what was seen of one node."""
         return tuple(each for each in self.observations if each.node.host_id == node.host_id)
 
     def nodes(self) -> tuple[NodeId, ...]:
-        """Return the nodes that were looked at, by address."""
+        """Return the nodes that were probed, by address."""
         return tuple(sorted({each.node for each in self.observations}, key=lambda node: node.address))
 
 
-class Verdict(StrEnum):
-    """What is made of a node's signs over time."""
+class HealthVerdict(StrEnum):
+    """The health of a node or service, by its check results over time."""
 
     UP = "up"
     SLOW = "slow"
@@ -167,48 +167,48 @@ class Verdict(StrEnum):
     GONE = "gone"
     """It is down, and its machine no longer exists."""
     UNSEEN = "unseen"
-    """Too few could look at it."""
+    """Too few observers could reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeHealth:
+class NodeAssessment:
     """What is made of one node.
 
     Args:
-        since: since when it is so, as far back as was looked.
-        looks: how many looks in a row said so.
-        is_settled: it was not down lately, or has been up again for some looks.
+        since: since when it is so, as far back as checks reach.
+        checks: how many checks in a row said so.
+        is_settled: it was not down lately, or has been up again for some checks.
         observations: what was seen of it last.
     """
 
-    node: Node
-    verdict: Verdict
+    node: RingMember
+    verdict: HealthVerdict
     since: datetime
-    looks: int
+    checks: int
     is_settled: bool = True
     observations: tuple[Observation, ...] = ()
 
     @property
     def is_sick(self) -> bool:
         """Tell whether something is wrong with it."""
-        return self.verdict in (Verdict.SLOW, Verdict.FLAPPING, Verdict.DOWN, Verdict.GONE)
+        return self.verdict in (HealthVerdict.SLOW, HealthVerdict.FLAPPING, HealthVerdict.DOWN, HealthVerdict.GONE)
 
     @property
     def is_away(self) -> bool:
         """Tell whether it must be taken for not serving, or only cannot be relied on."""
-        return self.verdict not in (Verdict.UP, Verdict.SLOW) or not self.is_settled
+        return self.verdict not in (HealthVerdict.UP, HealthVerdict.SLOW) or not self.is_settled
 
     @property
     def peers(self) -> str:
         """Say how many peers hear the node, of those that said anything; empty where none did."""
-        signs = [each.sign for each in self.observations if each.observer is Observer.GOSSIP]
-        said = [sign for sign in signs if sign is not Sign.NEUTRAL]
-        return f"{said.count(Sign.GOOD)} of {len(said)} hear it" if said else ""
+        results = [each.result for each in self.observations if each.observer is ObserverKind.GOSSIP]
+        known = [result for result in results if result is not ProbeResult.NEUTRAL]
+        return f"{known.count(ProbeResult.GOOD)} of {len(known)} hear it" if known else ""
 
-    def told_by(self, observer: str) -> str:
-        """Return what an observer of ours saw of it, in words; empty where it did not look."""
+    def detail_of(self, observer: str) -> str:
+        """Return the detail that an observer of ours reported; empty where it did not probe the node."""
         found = next((each for each in self.observations if each.observer == observer), None)
-        return "" if found is None else found.detail or found.sign.value
+        return "" if found is None else found.detail or found.result.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,27 +218,27 @@ class CutOff:
     Args:
         reached: the nodes that answered us.
         is_confirmed: those that answered agree that the others are away, so it may not be us.
-        looks: how many looks in a row found it so, and confirmed.
+        checks: how many checks in a row found it so, and confirmed it.
     """
 
     reached: tuple[NodeId, ...]
     of: int
     since: datetime
     is_confirmed: bool
-    looks: int
+    checks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Assessment:
     """The health of a cluster at one moment.
 
     Args:
-        trouble_since: since when no look found every node well; None where the last one did. Only a look that finds all
-            well ends it: neither another kind of trouble, nor a time without looks, nor a change of the clock.
+        trouble_since: since when no check has found every node well; None where the last one did. Only a check that
+            finds all nodes well ends it, not another kind of trouble, a time without checks or a change of the clock.
     """
 
     at: datetime
-    nodes: tuple[NodeHealth, ...]
-    cluster: ClusterFacts
+    nodes: tuple[NodeAssessment, ...]
+    cluster: ClusterTopology
     cut_off: CutOff | None = None
     trouble_since: datetime | None = None

@@ -9,9 +9,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.mode import Mode as Mode
-from cassandra_healing.services.config import ServicePolicy, check_needs
+from cassandra_healing.service_policy import ServicePolicy, check_needs
 from cassandra_healing.setting_types import Number, Whole
 
 
@@ -22,28 +22,28 @@ class Policy(BaseModel):
 
     mode: Mode = Mode.APPROVE
     """What becomes of a decision to restart or replace: dry-run, approve, automatic."""
-    look_seconds: Number = Field(default=10.0, ge=1, le=3600)
-    """How often the cluster is looked at."""
+    check_seconds: Number = Field(default=10.0, ge=1, le=3600)
+    """The time between two checks of the cluster."""
     timeout_seconds: Number = Field(default=2.0, gt=0, le=300)
     """How long an observer waits for an answer."""
     still_seconds: Number = Field(default=8.0, ge=2, le=600)
-    """A heartbeat that has not grown for so long is a bad sign. Gossip brings one each second."""
+    """A heartbeat that has not grown for so long is a bad result. Gossip brings one each second."""
     slow_seconds: Number = Field(default=1.0, gt=0, le=300)
     """An answer that takes longer is slow."""
     observers: Whole = Field(default=3, ge=2, le=100)
     """So many must call a node dead, none may say that it lives."""
-    grace_looks: Whole = Field(default=10, ge=1, le=10000)
-    """A node is left alone until it was down for so many looks in a row,"""
+    grace_checks: Whole = Field(default=10, ge=1, le=10000)
+    """A node is left alone until it was down for so many checks in a row,"""
     grace_minutes: Number = Field(default=15.0, gt=0, le=10080)
     """and for so long. Longer than a restart takes."""
     startup_minutes: Number = Field(default=10.0, ge=0, le=10080)
     """A node whose process is younger is left alone, whatever is seen of it."""
     restart_minutes: Number = Field(default=10.0, gt=0, le=10080)
     """How long a node may take to come back after a restart of ours."""
-    settle_looks: Whole = Field(default=5, ge=1, le=10000)
-    """A node that came back counts as away until it was up for so many looks in a row."""
+    settle_checks: Whole = Field(default=5, ge=1, le=10000)
+    """A node that came back counts as away until it was up for so many checks in a row."""
     gap_minutes: Number = Field(default=3.0, gt=0, le=10080)
-    """Where nobody looked for longer, all graces begin again."""
+    """Where there was no check for longer, all graces start over."""
     flaps: Whole = Field(default=3, ge=2, le=1000)
     """A node that went away so often is flapping,"""
     flap_minutes: Number = Field(default=60.0, gt=0, le=10080)
@@ -57,11 +57,11 @@ class Policy(BaseModel):
     replacements_per_day: Whole = Field(default=1, ge=0, le=1000)
     """Of the whole cluster, within 24 hours."""
     approve_minutes: Number = Field(default=60.0, gt=0, le=10080)
-    """How long a person may take to approve; nobody's answer is a no."""
+    """How long a person may take to approve; no answer is a no."""
     step_failures: Whole = Field(default=3, ge=1, le=1000)
-    """A step of a replacement that failed so often is tried again only when a person has said so."""
+    """A step of a replacement that failed so often is tried again only after a person approves."""
     hold_seconds: Number = Field(default=60.0, ge=3, le=3600)
-    """So long after its death another healer goes on with what one was doing."""
+    """So long after the death of one process another one resumes its operation."""
     disk_full_share: Number = Field(default=0.95, gt=0, le=1)
     """A data disk that is fuller helps no restart and no replacement."""
     machine_command: tuple[str, ...] = ()
@@ -69,10 +69,10 @@ class Policy(BaseModel):
     ignored_keyspaces: tuple[str, ...] = ("system_traces",)
     """Keyspaces whose replicas may be lost."""
     keyspace: str = Field(default="cluster_health", pattern=r"^[a-z][a-z0-9_]{0,47}$")
-    """Where looks and the journal are kept, in the cluster itself."""
+    """Where checks and the journal are stored, in the cluster itself."""
     history_hours: Number = Field(default=72.0, gt=0, le=87600)
-    """How long looks are kept. The journal is kept for good."""
-    machines: Machines = Machines()
+    """How long checks are kept. The journal is kept for good."""
+    machines: MachineSettings = MachineSettings()
     """How its machines are made, started and ended."""
     services: Mapping[str, ServicePolicy] = Field(default_factory=dict)
     """What works beside the nodes and is watched, too, by name."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cassandra.metadata import ReplicationFactor, ReplicationStrategy
 
-from cassandra_healing.model import Keyspace, Node
+from cassandra_healing.model import ReplicatedKeyspace, RingMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class _Host:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AtStake:
+class QuorumRisk:
     """A keyspace in which ranges would lose their quorum.
 
     Args:
@@ -38,16 +38,16 @@ class AtStake:
     needed: int
 
     def __str__(self) -> str:
-        place = f" in {self.data_center}" if self.data_center else ""
+        location = f" in {self.data_center}" if self.data_center else ""
         return (
-            f"{self.keyspace}{place}: {self.ranges} of {self.of} token ranges keep {self.replicas} of the "
+            f"{self.keyspace}{location}: {self.ranges} of {self.of} token ranges keep {self.replicas} of the "
             f"{self.needed} replicas that a quorum needs"
         )
 
 
-def find_at_stake(
-    nodes: Sequence[Node], keyspaces: Iterable[Keyspace], away: Collection[uuid.UUID]
-) -> tuple[AtStake, ...]:
+def find_quorum_risks(
+    nodes: Sequence[RingMember], keyspaces: Iterable[ReplicatedKeyspace], away: Collection[uuid.UUID]
+) -> tuple[QuorumRisk, ...]:
     """Return the keyspaces in which some range has no LOCAL_QUORUM without the nodes that are away.
 
     A keyspace whose strategy is not known counts as one in which every range is at stake.
@@ -61,12 +61,12 @@ def find_at_stake(
         for token in map(_number, node.tokens)
     }
     ring = sorted(owners)
-    found: list[AtStake] = []
+    found: list[QuorumRisk] = []
     for keyspace in keyspaces:
         strategy, factors = _strategy(keyspace)
         placed = strategy.make_token_replica_map(owners, ring) if strategy is not None else {}
         if not placed:
-            found.append(AtStake(keyspace=keyspace.name, data_center="", ranges=1, of=1, replicas=0, needed=1))
+            found.append(QuorumRisk(keyspace=keyspace.name, data_center="", ranges=1, of=1, replicas=0, needed=1))
             continue
         for data_center, factor in factors.items():
             needed = factor // 2 + 1
@@ -80,7 +80,7 @@ def find_at_stake(
             short = [count for count in left if count < needed]
             if short:
                 found.append(
-                    AtStake(
+                    QuorumRisk(
                         keyspace=keyspace.name,
                         data_center=data_center,
                         ranges=len(short),
@@ -92,7 +92,7 @@ def find_at_stake(
     return tuple(found)
 
 
-def find_few_replicas(node: Node, keyspaces: Iterable[Keyspace], *, fewest: int = 3) -> tuple[str, ...]:
+def find_few_replicas(node: RingMember, keyspaces: Iterable[ReplicatedKeyspace], *, fewest: int = 3) -> tuple[str, ...]:
     """Return the keyspaces of which a node may hold data with fewer replicas, as ``name (1 replica)``."""
     found = []
     for keyspace in keyspaces:
@@ -107,7 +107,7 @@ def _number(token: str) -> int:
     return int(token)
 
 
-def _strategy(keyspace: Keyspace) -> tuple[ReplicationStrategy | None, Mapping[str, int]]:
+def _strategy(keyspace: ReplicatedKeyspace) -> tuple[ReplicationStrategy | None, Mapping[str, int]]:
     """Return the strategy and how many full replicas it keeps by data centre ("" for all of them)."""
     options = {key: value for key, value in keyspace.replication.items() if key != "class"}
     name = keyspace.replication.get("class", "")

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from cassandra.cluster import Session
 
-from cassandra_healing.healer.hands import Hands
-from cassandra_healing.healer.healer import Healer
-from cassandra_healing.keeping.journal import Journal
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operations.executor import OperationExecutor
+from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
+from cassandra_healing.storage.journal import Journal
 from cassandra_views.project.config import Settings
 from cassandra_views.project.session import connect_of
 
@@ -25,26 +25,26 @@ def healing(
     author: str,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[str], None] = lambda _: None,
-) -> Iterator[tuple[Healer, Watcher]]:
-    """Return a healer, and the watcher that it looks through; looks and decisions are kept in the cluster."""
+) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
+    """Return a healer, and the watcher that it looks through; checks and decisions are kept in the cluster."""
     policy = settings.env.healing
-    # A look waits only so long for a node; what is written down must not fail for that.
+    # A check waits only so long for a node; what is written down must not fail for that.
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
     patient = asked.patient(max(5.0, policy.timeout_seconds))
     journal = Journal(patient, policy.keyspace, author=author)
-    watcher = Watcher(asked, policy, author=author, is_kept=True, clock=clock)
-    hands = Hands(policy.machines, connect=connect_of(settings), on_progress=on_progress)
+    monitor = ClusterMonitor(asked, policy, author=author, is_recording=True, clock=clock)
+    node_actions = NodeActions(policy.machines, connect=connect_of(settings), on_progress=on_progress)
     try:
-        healer = Healer(
+        executor = OperationExecutor(
             patient,
             policy,
-            watcher,
-            hands,
+            monitor,
+            node_actions,
             journal=journal,
             author=author,
             clock=clock,
             on_progress=on_progress,
         )
-        yield healer, watcher
+        yield executor, monitor
     finally:
-        watcher.close()
+        monitor.close()

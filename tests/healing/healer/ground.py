@@ -21,14 +21,14 @@ from cassandra.cluster import Session
 
 from cassandra_client.connect import connect_alone
 from cassandra_client.errors import ClusterError
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.keeping.line import Line
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import NodeFolder
-from cassandra_healing.local.sight import Status
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_record import NodeFolder
+from cassandra_healing.local.node_status import LocalNodeStatus
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.storage.journal import Journal
+from cassandra_healing.storage.journal_entry import JournalEntry
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.signals import kill
 from tests.servers import connect
@@ -40,15 +40,15 @@ VIEWS = Path(sys.executable).parent / "views"
 
 POLICY: dict[str, Any] = {
     "mode": "automatic",
-    "look_seconds": 1.0,
+    "check_seconds": 1.0,
     "timeout_seconds": 3.0,
     "still_seconds": 4.0,
     "slow_seconds": 2.9,
-    "grace_looks": 3,
+    "grace_checks": 3,
     "grace_minutes": 0.1,
     "startup_minutes": 0,
     "restart_minutes": 1.5,
-    "settle_looks": 2,
+    "settle_checks": 2,
     "flaps": 50,
     "restarts_per_day": 50,
     "replacements_per_day": 50,
@@ -195,8 +195,8 @@ class Ground:
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "VIEWS_AUTHOR": "healer"}
 
-    def status(self, name: str) -> Status:
-        return Keeper(self.local.run_folder, name).status()
+    def status(self, name: str) -> LocalNodeStatus:
+        return LocalNode(self.local.run_folder, name).status()
 
     def lives(self, name: str) -> int:
         return self.status(name).life
@@ -215,12 +215,12 @@ class Ground:
         Its peers owe it that by hints, which they bring within half a minute. Until then a second fault is one of two
         at a time: of what was acknowledged then, the node that is lost next may hold one of two copies.
         """
-        Keeper(self.local.run_folder, name).repair()
+        LocalNode(self.local.run_folder, name).repair()
 
     def data(self, name: str) -> Path:
         return NodeFolder(self.local.run_folder, name).life(self.lives(name))
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[JournalEntry]:
         """Return the journal, the oldest line first."""
         assert self._journal is not None
         if not self._journal.exists():
@@ -228,17 +228,17 @@ class Ground:
         until = time.monotonic() + 60
         while True:
             try:
-                return self._journal.lines(limit=1000, now=datetime.now(UTC))[::-1]
+                return self._journal.entries(limit=1000, now=datetime.now(UTC))[::-1]
             except ClusterError:  # for a moment, where a node has just died on a busy machine
                 assert time.monotonic() < until
                 time.sleep(1)
 
-    def deeds(self) -> list[tuple[str, str, str]]:
-        """Return act, node and outcome of each deed, in their order."""
+    def operations(self) -> list[tuple[str, str, str]]:
+        """Return act, node and outcome of each operation, in their order."""
         lines = self.lines()
-        ends = {line.deed: line.outcome for line in lines if line.event == "ended"}
+        ends = {line.operation: line.outcome for line in lines if line.event == "ended"}
         names = {where: name for name, where in self.addresses.items()}
-        return [(each.act, names[each.node], ends.get(each.deed, "")) for each in lines if each.event == "begun"]
+        return [(each.act, names[each.node], ends.get(each.operation, "")) for each in lines if each.event == "begun"]
 
     def told(self) -> str:
         """Return the journal as people read it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cassandra_healing.local.sight import MachineState
+from cassandra_healing.local.node_status import MachineState
 from tests.healing.healer.ground import TERRAFORM, Ground
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(600)]
@@ -21,7 +21,7 @@ def _checked(ground: Ground) -> Iterator[None]:
 
 
 def ended(ground: Ground, count: int) -> Callable[[], bool]:
-    return lambda: [each[2] for each in ground.deeds()][count - 1 : count] not in ([], [""])
+    return lambda: [each[2] for each in ground.operations()][count - 1 : count] not in ([], [""])
 
 
 def test_a_node_that_hangs_is_restarted_and_not_replaced(ground: Ground) -> None:
@@ -31,7 +31,7 @@ def test_a_node_that_hangs_is_restarted_and_not_replaced(ground: Ground) -> None
         healing.wait_until(lambda: "all 3 nodes are up" in healing.said())
         ground.kill("n2", signal.SIGSTOP)
         healing.wait_until(ended(ground, 1))
-        assert ground.deeds() == [("restart", "n2", "done")]
+        assert ground.operations() == [("restart", "n2", "done")]
     after = ground.status("n2")
     assert (after.life, after.pid != pid, after.is_paused) == (1, True, False)
     assert steps(ground) == [("restart", ""), ("restart", "done"), ("normal", ""), ("normal", "done")]
@@ -48,7 +48,7 @@ def test_a_killed_node_whose_restart_fails_is_replaced(ground: Ground) -> None:
         for path in ground.data("n3").rglob("*-Data.db"):  # its disk has died under it
             path.write_bytes(b"\0" * path.stat().st_size)
         healing.wait_until(ended(ground, 2), 240)
-    assert ground.deeds() == [("restart", "n3", "failed"), ("replace", "n3", "done")]
+    assert ground.operations() == [("restart", "n3", "failed"), ("replace", "n3", "done")]
     found = ground.status("n3")
     assert (found.life, found.state, found.old_lives) == (life + 1, MachineState.RUNNING, ())
     assert {name: ground.status(name).pid for name in others} == others
@@ -83,7 +83,7 @@ def test_a_machine_that_is_gone_is_replaced_by_healers_that_are_killed_at_each_s
                 ground.views("cluster", "approve", "--reason", "its machine is gone")
             healing.start()
         healing.wait_until(ended(ground, 1))
-    assert ground.deeds() == [("replace", "n1", "done")]
+    assert ground.operations() == [("replace", "n1", "done")]
     # In their very middle, but for those that take no time.
     assert {step for step, is_cut_off in killed if is_cut_off} >= {"fence", "apply", "repair", "terminate", "audit"}
     found = ground.status("n1")

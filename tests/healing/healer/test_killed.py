@@ -12,21 +12,28 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.decide import decide
-from cassandra_healing.errors import HealingError, Held, NeedsPerson, NotBegun, NotItsTurn, NotSet
-from cassandra_healing.healer.hands import Hands
-from cassandra_healing.healer.healer import Healer
-from cassandra_healing.healer.progress import Progress
-from cassandra_healing.healer.steps import Step
-from cassandra_healing.judge import judge
-from cassandra_healing.keeping.hold import Hold
-from cassandra_healing.keeping.journal import Journal
-from cassandra_healing.machines import Machines
+from cassandra_healing.assessment import assess
+from cassandra_healing.errors import (
+    ExecutorBusy,
+    HealingError,
+    MissingSetting,
+    OperationNotStarted,
+    OperatorRequired,
+    StepOutOfOrder,
+)
+from cassandra_healing.machine_settings import MachineSettings
+from cassandra_healing.monitor import HealthReport
+from cassandra_healing.operation_model import HealingAction, OperationOutcome
+from cassandra_healing.operation_progress import OperationProgress
+from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.operations.executor import OperationExecutor
+from cassandra_healing.operations.node_actions import NodeActions
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act, Outcome
+from cassandra_healing.rules.engine import decide
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.terraform.binary import find_binary, get_binary
-from cassandra_healing.watcher import Report
+from cassandra_healing.storage.journal import Journal
+from cassandra_healing.storage.lease import ExecutorLease
 from tests.healing.cases import Case
 from tests.healing.terraform.conftest import FORM, Form
 
@@ -66,15 +73,20 @@ class Seen:
     policy: Policy
     case: Case
 
-    def look(self) -> Report:
-        looks = [look for _minute, look in self.case.looks()]
-        ago = datetime.now(UTC) - looks[-1].at
-        looks = [replace(look, at=look.at + ago) for look in looks]
-        judgement = judge(looks, self.policy)
-        record = self.journal.record(looks[-1].at)
-        decision = decide(judgement, record, self.policy)
-        return Report(
-            look=looks[-1], judgement=judgement, decision=decision, record=record, is_fresh=False, is_news=False
+    def check(self) -> HealthReport:
+        checks = [check for _minute, check in self.case.checks()]
+        ago = datetime.now(UTC) - checks[-1].at
+        checks = [replace(check, at=check.at + ago) for check in checks]
+        assessment = assess(checks, self.policy)
+        record = self.journal.read_state(checks[-1].at)
+        decision = decide(assessment, record, self.policy)
+        return HealthReport(
+            check=checks[-1],
+            assessment=assessment,
+            decision=decision,
+            journal_state=record,
+            is_first_check=False,
+            is_new_decision=False,
         )
 
 
@@ -94,16 +106,16 @@ class Place:
             keyspace=keyspace,
             still_seconds=2,
             timeout_seconds=0.1,
-            look_seconds=1,
+            check_seconds=1,
             hold_seconds=3,
             step_failures=2,
         )
 
-    def machines(self, **over: Any) -> Machines:
+    def machines(self, **over: Any) -> MachineSettings:
         done = ["sh", "-c", 'echo "$0 $1" >> "$2"']
         log = str(self.form.run / "commands")
         fence = 'touch "$3/fence-$1"; ' + done[2]
-        return Machines.model_validate(
+        return MachineSettings.model_validate(
             {
                 "terraform": FORM,
                 "run_folder": self.form.run / "run",
@@ -122,7 +134,7 @@ class Place:
         path = self.form.run / "commands"
         return path.read_text().splitlines() if path.exists() else []
 
-    def healer(
+    def executor(
         self,
         *,
         at: float = -1,
@@ -130,12 +142,17 @@ class Place:
         policy: Policy | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         **machines: Any,
-    ) -> tuple[Healer, Seen]:
+    ) -> tuple[OperationExecutor, Seen]:
         policy = policy or self.policy
         asked = ClusterSession(self._session, timeout_seconds=10)
         seen = Seen(Mortal(asked, self._keyspace, author="healer", at=at), policy, case)
-        hands = Hands(self.machines(**machines), connect=self._connect)
-        return Healer(asked, policy, seen, hands, journal=seen.journal, author="healer", clock=clock), seen  # type: ignore[arg-type]
+        node_actions = NodeActions(self.machines(**machines), connect=self._connect)
+        monitor: Any = seen
+        journal = seen.journal
+        executor = OperationExecutor(
+            asked, policy, monitor, node_actions, journal=journal, author="healer", clock=clock
+        )
+        return executor, seen
 
     @contextmanager
     def _connect(self, _address: str) -> Iterator[Any]:
@@ -152,17 +169,19 @@ class Place:
 
     def told(self) -> str:
         asked = ClusterSession(self._session, timeout_seconds=10)
-        lines = Journal(asked, self._keyspace, author="t").lines(limit=200, now=datetime.now(UTC))
+        lines = Journal(asked, self._keyspace, author="t").entries(limit=200, now=datetime.now(UTC))
         return "\n".join(f"{line.event} {line.rule} {line.outcome} {line.detail[:80]}" for line in lines[::-1])
 
-    def outcomes(self) -> list[Outcome | None]:
+    def outcomes(self) -> list[OperationOutcome | None]:
         asked = ClusterSession(self._session, timeout_seconds=10)
-        return [each.outcome for each in Journal(asked, self._keyspace, author="t").record(datetime.now(UTC)).deeds]
+        return [
+            each.outcome for each in Journal(asked, self._keyspace, author="t").read_state(datetime.now(UTC)).operations
+        ]
 
-    def heal(self, **options: Any) -> Progress | None:
-        healer, seen = self.healer(**options)
-        progress = healer.consider(seen.look())
-        return healer.run(progress) if progress is not None else None
+    def heal(self, **options: Any) -> OperationProgress | None:
+        executor, seen = self.executor(**options)
+        progress = executor.begin_or_resume(seen.check())
+        return executor.run(progress) if progress is not None else None
 
 
 @pytest.fixture(scope="module")
@@ -183,15 +202,15 @@ def place(form: Form, session: Session) -> Iterator[Place]:
 def test_killed_at_any_write_the_next_one_goes_on(place: Place) -> None:
     """Each healer gets a little further than the one before it: it dies before its first write, after it, and so on."""
     lives = 0
-    while Outcome.DONE not in place.outcomes():
+    while OperationOutcome.DONE not in place.outcomes():
         assert lives < 60, place.told()
         # The first write of a life goes on with what was cut off, so each life is killed at its second, too.
         with suppress(Killed):
             place.heal(at=(0.5, 1, 1.5, 2)[lives % 4])
         lives += 1
-    healer, _seen = place.healer(case=WELL)
-    assert healer.under_way() is None
-    assert place.outcomes() == [Outcome.DONE]
+    executor, _seen = place.executor(case=WELL)
+    assert executor.under_way() is None
+    assert place.outcomes() == [OperationOutcome.DONE]
     assert lives > 12
     # The node was ended and started once, and the others not at all.
     assert place.form.calls() == ["stop n3", "stop n3 done", "start n3", "start n3 done"]
@@ -205,46 +224,46 @@ def test_nothing_is_done_before_a_person_says_yes(place: Place) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
     progress = place.heal(policy=policy)
     assert progress is not None
-    assert (progress.next, progress.is_waiting, progress.done) == (Step.APPROVE, True, {Step.PLAN})
+    assert (progress.next, progress.is_waiting, progress.done) == (OperationStep.APPROVE, True, {OperationStep.PLAN})
     assert (place.form.pids(), place.commands()) == (place.before, [])
-    healer, seen = place.healer(policy=policy)
-    again = healer.consider(seen.look())
+    executor, seen = place.executor(policy=policy)
+    again = executor.begin_or_resume(seen.check())
     assert again is not None
-    assert again.id == progress.id, "the same deed waits"
-    assert healer.carry_out(again, Step.APPROVE).is_waiting
-    healer.approve(again, "its disk is dead", by="ann")
-    with pytest.raises(NotItsTurn, match="its next step is approve"):
-        healer.carry_out(again, Step.FENCE)
-    done = healer.run(again)
+    assert again.id == progress.id, "the same operation waits"
+    assert executor.execute_step(again, OperationStep.APPROVE).is_waiting
+    executor.approve(again, "its disk is dead", by="ann")
+    with pytest.raises(StepOutOfOrder, match="its next step is approve"):
+        executor.execute_step(again, OperationStep.FENCE)
+    done = executor.run(again)
     assert done.outcome is None, "what was waiting when it was read waits"
-    done = healer.run(healer.under_way() or again)
-    assert done.outcome is Outcome.DONE
-    lines = {line.event: line for line in seen.journal.lines_of(healer._deed(done), datetime.now(UTC))}
+    done = executor.run(executor.under_way() or again)
+    assert done.outcome is OperationOutcome.DONE
+    lines = {line.event: line for line in seen.journal.operation_entries(executor._deed(done), datetime.now(UTC))}
     assert (lines["approved"].author, lines["approved"].detail) == ("ann", "its disk is dead")
     assert lines["begun"].evidence, "what was seen is kept"
 
 
 def test_a_no_and_no_answer_are_a_no(place: Place) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
-    healer, seen = place.healer(policy=policy)
-    progress = healer.consider(seen.look())
+    executor, seen = place.executor(policy=policy)
+    progress = executor.begin_or_resume(seen.check())
     assert progress is not None
-    healer.refuse(progress, "we move it", by="ann")
-    refused = healer.run(healer.under_way() or progress)
-    assert refused.outcome is Outcome.REFUSED
-    report = seen.look()
+    executor.refuse(progress, "we move it", by="ann")
+    refused = executor.run(executor.under_way() or progress)
+    assert refused.outcome is OperationOutcome.REFUSED
+    report = seen.check()
     assert report.decision.rule == "refused", "it is not asked again"
-    assert healer.consider(report) is None
+    assert executor.begin_or_resume(report) is None
     assert place.form.pids() == place.before
 
 
 def test_nobody_answers(place: Place) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
     place.heal(policy=policy)
-    healer, seen = place.healer(policy=policy, clock=lambda: datetime.now(UTC) + timedelta(minutes=61))
-    assert healer.consider(seen.look()) is None
-    (deed,) = seen.journal.record(datetime.now(UTC)).deeds
-    assert deed.outcome is Outcome.REFUSED
+    executor, seen = place.executor(policy=policy, clock=lambda: datetime.now(UTC) + timedelta(minutes=61))
+    assert executor.begin_or_resume(seen.check()) is None
+    (operation,) = seen.journal.read_state(datetime.now(UTC)).operations
+    assert operation.outcome is OperationOutcome.REFUSED
 
 
 @pytest.mark.parametrize(("case", "words"), [(WELL, "all nodes are up"), (TWO, "it no longer holds")])
@@ -252,28 +271,28 @@ def test_what_no_longer_holds_is_withdrawn(place: Place, case: Case, words: str)
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
     progress = place.heal(policy=policy)
     assert progress is not None
-    healer, seen = place.healer(policy=policy, case=case)
-    healer.approve(progress, "go")
-    found = healer.consider(seen.look())
+    executor, seen = place.executor(policy=policy, case=case)
+    executor.approve(progress, "go")
+    found = executor.begin_or_resume(seen.check())
     if found is not None:
-        found = healer.run(found)
-    (deed,) = seen.journal.record(datetime.now(UTC)).deeds
-    assert deed.outcome is Outcome.WITHDRAWN
-    assert words in seen.journal.lines(limit=1, now=datetime.now(UTC))[0].detail
+        found = executor.run(found)
+    (operation,) = seen.journal.read_state(datetime.now(UTC)).operations
+    assert operation.outcome is OperationOutcome.WITHDRAWN
+    assert words in seen.journal.entries(limit=1, now=datetime.now(UTC))[0].detail
     assert (place.form.pids(), place.commands()) == (place.before, [])
 
 
 def test_a_kill_switch_thrown_meanwhile_stops_before_the_next_step(place: Place) -> None:
-    healer, seen = place.healer()
-    progress = healer.consider(seen.look())
+    executor, seen = place.executor()
+    progress = executor.begin_or_resume(seen.check())
     assert progress is not None
-    progress = healer.carry_out(healer.carry_out(progress, Step.PLAN), Step.FENCE)
+    progress = executor.execute_step(executor.execute_step(progress, OperationStep.PLAN), OperationStep.FENCE)
     seen.journal.stop("an upgrade", datetime.now(UTC))
-    with pytest.raises(NeedsPerson, match="healer said to stop: an upgrade"):
-        healer.carry_out(progress, Step.APPLY)
+    with pytest.raises(OperatorRequired, match="healer said to stop: an upgrade"):
+        executor.execute_step(progress, OperationStep.APPLY)
     assert place.form.pids() == place.before
     seen.journal.go("it is over")
-    assert healer.run(progress).outcome is Outcome.DONE
+    assert executor.run(progress).outcome is OperationOutcome.DONE
 
 
 def test_a_step_that_fails_is_tried_again_and_then_left_to_a_person(place: Place) -> None:
@@ -281,85 +300,85 @@ def test_a_step_that_fails_is_tried_again_and_then_left_to_a_person(place: Place
     for _ in range(2):
         with pytest.raises(HealingError, match="the command for repair ended with code 3: no route"):
             place.heal(**wrong)
-    with pytest.raises(NeedsPerson, match="repair failed 2 times"):
+    with pytest.raises(OperatorRequired, match="repair failed 2 times"):
         place.heal()
-    healer, _seen = place.healer()
-    progress = healer.under_way()
+    executor, _seen = place.executor()
+    progress = executor.under_way()
     assert progress is not None
-    healer.approve(progress, "the route is back")
+    executor.approve(progress, "the route is back")
     ended = place.heal()
     assert ended is not None
-    assert ended.outcome is Outcome.DONE
+    assert ended.outcome is OperationOutcome.DONE
     assert place.form.calls().count("start n3") == 1
 
 
 def test_one_that_has_begun_can_be_given_up(place: Place) -> None:
     with pytest.raises(HealingError):
         place.heal(repair=["false"])
-    healer, seen = place.healer()
-    progress = healer.under_way()
+    executor, seen = place.executor()
+    progress = executor.under_way()
     assert progress is not None
-    given_up = healer.run(healer.refuse(progress, "by hand"))
-    assert given_up.outcome is Outcome.FAILED
-    assert seen.look().decision.rule == "limit", "it counts"
+    given_up = executor.run(executor.refuse(progress, "by hand"))
+    assert given_up.outcome is OperationOutcome.FAILED
+    assert seen.check().decision.rule == "limit", "it counts"
 
 
 def test_an_audit_that_finds_something_is_told_and_the_deed_has_ended(place: Place) -> None:
     with pytest.raises(HealingError, match="the command for audit ended with code 1"):
         place.heal(audit=["false"])
-    healer, seen = place.healer()
-    assert healer.under_way() is None
-    assert [each.outcome for each in seen.journal.record(datetime.now(UTC)).deeds] == [Outcome.DONE]
+    executor, seen = place.executor()
+    assert executor.under_way() is None
+    assert [each.outcome for each in seen.journal.read_state(datetime.now(UTC)).operations] == [OperationOutcome.DONE]
 
 
 def test_a_restart_that_fails_has_ended_and_a_replacement_is_next(place: Place) -> None:
     with pytest.raises(HealingError, match="the command for restart ended with code 1"):
         place.heal(case=DEAD, restart=["false"])
-    _healer, seen = place.healer(case=DEAD)
-    assert seen.look().decision.act is Act.REPLACE
+    _healer, seen = place.executor(case=DEAD)
+    assert seen.check().decision.act is HealingAction.REPLACE
 
 
 def test_a_dry_run_does_nothing(place: Place) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.DRY_RUN})
-    healer, seen = place.healer(policy=policy)
-    report = seen.look()
-    assert report.decision.act is Act.REPLACE
-    assert healer.consider(report) is None
-    assert seen.journal.record(datetime.now(UTC)).deeds == ()
+    executor, seen = place.executor(policy=policy)
+    report = seen.check()
+    assert report.decision.act is HealingAction.REPLACE
+    assert executor.begin_or_resume(report) is None
+    assert seen.journal.read_state(datetime.now(UTC)).operations == ()
 
 
 def test_two_healers_do_not_meet(place: Place, session: Session) -> None:
-    healer, seen = place.healer()
-    progress = healer.consider(seen.look())
+    executor, seen = place.executor()
+    progress = executor.begin_or_resume(seen.check())
     assert progress is not None
     asked = ClusterSession(session, timeout_seconds=10)
-    other = Hold(asked, place.policy.keyspace, author="another", seconds=3)
-    with other.taken():
-        with pytest.raises(Held, match="another is at work on it"):
-            healer.carry_out(progress, Step.PLAN)
-        with pytest.raises(Held):
-            healer.consider(seen.look())
+    other = ExecutorLease(asked, place.policy.keyspace, author="another", seconds=3)
+    with other.acquired():
+        with pytest.raises(ExecutorBusy, match="another is working on it"):
+            executor.execute_step(progress, OperationStep.PLAN)
+        with pytest.raises(ExecutorBusy):
+            executor.begin_or_resume(seen.check())
     # One that dies leaves it to itself.
-    Hold(asked, place.policy.keyspace, author="dead", seconds=3)._take()
-    with pytest.raises(Held, match="dead is at work on it"):
-        healer.carry_out(progress, Step.PLAN)
+    ExecutorLease(asked, place.policy.keyspace, author="dead", seconds=3)._take()
+    with pytest.raises(ExecutorBusy, match="dead is working on it"):
+        executor.execute_step(progress, OperationStep.PLAN)
 
 
 def test_what_is_not_set_is_told_before_anything_is_begun(place: Place) -> None:
-    with pytest.raises(NotSet, match="it is not set how a node is replaced") as told:
+    with pytest.raises(MissingSetting, match="the settings for replacing a node are incomplete") as told:
         place.heal(fence=(), repair=())
     assert told.value.on == "fence, repair"
-    with pytest.raises(NotSet, match="no command is set that restarts a node"):
+    with pytest.raises(MissingSetting, match="no restart command is set"):
         place.heal(case=DEAD, restart=())
-    _healer, seen = place.healer()
-    assert seen.journal.record(datetime.now(UTC)).deeds == ()
+    _healer, seen = place.executor()
+    assert seen.journal.read_state(datetime.now(UTC)).operations == ()
     seen.journal.stop("no", datetime.now(UTC))
     assert place.heal() is None
 
 
 def test_what_is_begun_by_another_meanwhile_is_not_begun_again(place: Place) -> None:
-    healer, seen = place.healer()
-    report = seen.look()
+    executor, seen = place.executor()
+    report = seen.check()
     place.heal()
-    with pytest.raises(NotBegun, match="1 replacement"):
-        healer.consider(report)
+    with pytest.raises(OperationNotStarted, match="1 replacement"):
+        executor.begin_or_resume(report)

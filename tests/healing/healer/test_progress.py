@@ -1,4 +1,4 @@
-"""How far a deed is, by the journal's word."""
+"""How far an operation is, by the journal's word."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_healing.healer.progress import Progress, progress_of
-from cassandra_healing.healer.steps import Step
-from cassandra_healing.keeping.line import Line
-from cassandra_healing.record import Outcome
+from cassandra_healing.operation_model import OperationOutcome
+from cassandra_healing.operation_progress import OperationProgress, read_progress
+from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.storage.journal_entry import JournalEntry
 
 DEED, NODE = uuid.UUID(int=1), uuid.UUID(int=3)
 BEGUN = datetime(2026, 11, 24, 1, tzinfo=UTC)
 
 
-def read(*events: str, act: str = "replace", mode: str = "approve") -> Progress:
+def read(*events: str, act: str = "replace", mode: str = "approve") -> OperationProgress:
     """Read ``begun`` and lines such as ``fence``, ``fence done``, ``approved``, ``ended failed``."""
     lines = [_line(0, "begun", act=act, mode=mode, detail="it is gone", evidence=("cql: bad",))]
     for number, text in enumerate(events, start=1):
         word, _space, outcome = text.partition(" ")
-        if word in set(Step):
+        if word in set(OperationStep):
             lines.append(_line(number, "step", rule=word, outcome=outcome))
         else:
             lines.append(_line(number, word, outcome=outcome, detail="because"))
-    found = progress_of(lines)
+    found = read_progress(lines)
     assert found is not None
     return found
 
@@ -41,12 +41,12 @@ def _line(
     outcome: str = "",
     detail: str = "",
     evidence: Sequence[str] = (),
-) -> Line:
-    return Line(
+) -> JournalEntry:
+    return JournalEntry(
         at=BEGUN + timedelta(seconds=number),
         event=event,
         author="ann",
-        deed=DEED,
+        operation=DEED,
         act=act,
         node="10.0.0.3",
         host_id=NODE,
@@ -101,6 +101,6 @@ def test_failures_of_the_next_step_count_since_the_last_word() -> None:
 
 
 def test_how_it_ended() -> None:
-    assert read("ended withdrawn").outcome is Outcome.WITHDRAWN
+    assert read("ended withdrawn").outcome is OperationOutcome.WITHDRAWN
     assert read("plan done", "ended refused").next is None
-    assert progress_of([_line(1, "step", rule="plan")]) is None, "its first line is missing"
+    assert read_progress([_line(1, "step", rule="plan")]) is None, "its first line is missing"

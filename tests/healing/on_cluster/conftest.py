@@ -9,9 +9,9 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import ConstantReconnectionPolicy, RoundRobinPolicy
 
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.on_cluster.proxy import Ways
 
@@ -60,11 +60,11 @@ def session(healer_cluster: Cluster) -> Iterator[ClusterSession]:
 
 
 @pytest.fixture
-def watch(session: ClusterSession) -> Iterator[Callable[[Policy], Watcher]]:
-    made: list[Watcher] = []
+def watch(session: ClusterSession) -> Iterator[Callable[[Policy], ClusterMonitor]]:
+    made: list[ClusterMonitor] = []
 
-    def make(policy: Policy) -> Watcher:
-        made.append(Watcher(session, policy, author="tests", is_kept=True))
+    def make(policy: Policy) -> ClusterMonitor:
+        made.append(ClusterMonitor(session, policy, author="tests", is_recording=True))
         return made[-1]
 
     yield make

@@ -7,9 +7,9 @@ import sys
 import time
 
 from cassandra_client.connect import connected
+from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 
 LOOKS = 12
 
@@ -19,25 +19,25 @@ def main() -> None:
     policy = Policy(keyspace=keyspace)
     with connected(tuple(points), port=int(port)) as session:
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
-        watcher = Watcher(asked, policy, author="cost", is_kept=True)
+        monitor = ClusterMonitor(asked, policy, author="cost", is_recording=True)
         for _ in range(3):  # connections, tables, first statements
-            watcher.look()
+            monitor.check()
             time.sleep(1)
         # As after two hours: judging goes through all that is remembered.
-        watcher._looks *= int(130 * 60 / policy.look_seconds / len(watcher._looks))
+        monitor._checks *= int(130 * 60 / policy.check_seconds / len(monitor._checks))
         queries, cpu, longest = asked.queries, time.process_time(), 0.0
         for _ in range(LOOKS):
             begun = time.monotonic()
-            watcher.look()
+            monitor.check()
             longest = max(longest, time.monotonic() - begun)
-            time.sleep(1)  # a tenth of the time between looks; what the driver does meanwhile counts, too
+            time.sleep(1)  # a tenth of the time between checks; what the driver does meanwhile counts, too
         found = {
             "queries_per_look": (asked.queries - queries) / LOOKS,
             "cpu_seconds_per_look": (time.process_time() - cpu) / LOOKS,
             "longest_look_seconds": longest,
-            "look_seconds": policy.look_seconds,
+            "check_seconds": policy.check_seconds,
         }
-        watcher.close()
+        monitor.close()
     print(json.dumps(found))
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_healing.decision import Decision, Rule
+from cassandra_healing.monitor import ClusterMonitor, HealthReport
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
-from cassandra_healing.watcher import Report, Watcher
 from tests.healing.cases import Case, Fate
 from tests.healing.on_cluster.proxy import Ways
 
@@ -31,7 +31,7 @@ def scaled(policy: Policy) -> Policy:
             "gap_minutes": 0.4,  # looks take their time while nodes hang
             "still_seconds": 4.0,
             "timeout_seconds": 1.0,
-            "look_seconds": PACE_SECONDS,
+            "check_seconds": PACE_SECONDS,
             "slow_seconds": 0.9,
         }
     )
@@ -42,17 +42,17 @@ class Script:
 
     Attributes:
         told: the decisions, each once, in order: act, rule, nodes by number.
-        reports: every look.
+        reports: every check.
     """
 
-    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, watcher: Watcher) -> None:
+    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, monitor: ClusterMonitor) -> None:
         self._case = case
         self._server = server
         self._ways = ways
-        self._watcher = watcher
+        self._monitor = monitor
         self._fates = dict.fromkeys(("n1", "n2", "n3"), Fate.UP)
         self.told: list[tuple[str, str, str]] = []
-        self.reports: list[Report] = []
+        self.reports: list[HealthReport] = []
         self.seconds: dict[tuple[str, str, str], float] = {}
         self._begun = time.monotonic()
         self._fault_at = 0.0
@@ -60,7 +60,7 @@ class Script:
     @property
     def seconds_beside_grace(self) -> float:
         """Return how long it took from the first fault to the restart, less the grace that is set."""
-        at = next(seconds for now, seconds in self.seconds.items() if now[0] == Act.RESTART)
+        at = next(seconds for now, seconds in self.seconds.items() if now[0] == HealingAction.RESTART)
         return at - self._fault_at - self._case.policy.grace_minutes * PACE_SECONDS
 
     def play(self) -> None:
@@ -78,13 +78,13 @@ class Script:
                     self._fault_at = self._fault_at or time.monotonic() - self._begun
                     self._meanwhile(self._change(name, self._fates[name], fate))
                     self._fates[name] = fate
-            self._look()
+            self._check()
         self._look_until(lambda: self.told[-1] == self._expected[-1])
 
     def _look_until(self, is_so: Callable[[], bool]) -> None:
         until = time.monotonic() + 60
         while not is_so() and time.monotonic() < until:
-            self._look()
+            self._check()
 
     def _change(self, name: str, before: Fate, after: Fate) -> Callable[[], None]:
         number = int(name[1:])
@@ -114,11 +114,11 @@ class Script:
         thread.start()
         thread.join(0.2)
         while thread.is_alive():
-            self._look()
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         begun = time.monotonic()
-        report = self._watcher.look()
+        report = self._monitor.check()
         self.reports.append(report)
         now = self._named(report.decision)
         if not self.told or self.told[-1] != now:
@@ -149,8 +149,10 @@ class Script:
             if left and now == left[0]:
                 left.pop(0)
             else:
-                assert now[0] == Act.WAIT or now in expected, (now, self.told)
+                assert now[0] == HealingAction.WAIT or now in expected, (now, self.told)
         assert left == [], (left, self.told)
         assert self.told[-1] == expected[-1], self.told
-        acts = {(act, node) for act, _rule, node in self.told if act in (Act.RESTART, Act.REPLACE)}
-        assert acts == {(act, node) for act, _rule, node in expected if act in (Act.RESTART, Act.REPLACE)}
+        acts = {(act, node) for act, _rule, node in self.told if act in (HealingAction.RESTART, HealingAction.REPLACE)}
+        assert acts == {
+            (act, node) for act, _rule, node in expected if act in (HealingAction.RESTART, HealingAction.REPLACE)
+        }

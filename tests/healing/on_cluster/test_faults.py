@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act
-from cassandra_healing.watcher import Watcher
 from tests.healing.cases import Case, Fate, load
 from tests.healing.on_cluster.ledger import Ledger
 from tests.healing.on_cluster.proxy import Ways
@@ -30,7 +30,7 @@ def test_case(
     sick_cluster: EmbeddedCassandra,
     ledger: Ledger,
     ways: Ways,
-    watch: Callable[[Policy], Watcher],
+    watch: Callable[[Policy], ClusterMonitor],
     request: pytest.FixtureRequest,
 ) -> None:
     # Each case has a history of its own: what the one before saw is no business of the next.
@@ -40,8 +40,8 @@ def test_case(
         script = Script(case, sick_cluster, ways, watch(scaled(case.policy).model_copy(update={"keyspace": keyspace})))
         script.play()
         script.check()
-    if any(each.act is Act.RESTART for each in case.decisions):
-        # Heartbeats must be seen to stand still (4 s here), and a look come by.
+    if any(each.act is HealingAction.RESTART for each in case.decisions):
+        # Heartbeats must be seen to stand still (4 s here), and a check come by.
         print(f"\n{case.name}: decided {script.seconds_beside_grace:.1f} s beside the grace")
         assert script.seconds_beside_grace < 20
     assert ledger.lost == []
@@ -71,31 +71,31 @@ def _most_away(case: Case) -> int:
 
 
 def test_another_process_goes_on_where_this_one_stopped(
-    sick_cluster: EmbeddedCassandra, watch: Callable[[Policy], Watcher]
+    sick_cluster: EmbeddedCassandra, watch: Callable[[Policy], ClusterMonitor]
 ) -> None:
-    policy = scaled(Policy(grace_looks=3, grace_minutes=10)).model_copy(update={"keyspace": "health_handed_on"})
+    policy = scaled(Policy(grace_checks=3, grace_minutes=10)).model_copy(update={"keyspace": "health_handed_on"})
     first = watch(policy)
     for _ in range(2):
-        assert first.look().decision.act is Act.WAIT
+        assert first.check().decision.act is HealingAction.WAIT
         time.sleep(1)
     sick_cluster.kill_node(3)
     reports = []
     until = time.monotonic() + 90
-    while not reports or reports[-1].decision.act is not Act.RESTART:
+    while not reports or reports[-1].decision.act is not HealingAction.RESTART:
         assert time.monotonic() < until, [each.decision for each in reports]
-        reports.append(first.look())
+        reports.append(first.check())
         time.sleep(1)
-    assert [each.is_news for each in reports if each.decision.act is Act.RESTART] == [True]
+    assert [each.is_new_decision for each in reports if each.decision.act is HealingAction.RESTART] == [True]
     assert reports[-1].decision.mode is Mode.APPROVE
     second = watch(policy)
-    report = second.look()
-    assert (report.decision.act, report.decision.nodes) == (Act.RESTART, reports[-1].decision.nodes)
-    assert not report.is_news, "it was told already"
-    dead = {each.node.id: each.since for each in report.judgement.nodes}[report.decision.nodes[0]]
-    assert abs((dead - reports[-1].judgement.nodes[2].since).total_seconds()) < 0.01
-    lines = second.journal.lines(limit=10, now=report.look.at)
+    report = second.check()
+    assert (report.decision.act, report.decision.nodes) == (HealingAction.RESTART, reports[-1].decision.nodes)
+    assert not report.is_new_decision, "it was told already"
+    dead = {each.node.id: each.since for each in report.assessment.nodes}[report.decision.nodes[0]]
+    assert abs((dead - reports[-1].assessment.nodes[2].since).total_seconds()) < 0.01
+    lines = second.journal.entries(limit=10, now=report.check.at)
     assert [(line.event, line.act, line.rule) for line in lines] == [("decided", "restart", "restart")]
-    assert any("stands still" in each for each in lines[0].evidence)
+    assert any("has not grown" in each for each in lines[0].evidence)
 
 
 def test_nothing_acknowledged_is_lost(ledger: Ledger) -> None:

@@ -16,17 +16,17 @@ from cassandra.query import SimpleStatement
 
 from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.monitor import ClusterMonitor
+from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.record import Act
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from tests.servers import connect
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
 
 POLICY = Policy(
     mode=Mode.AUTOMATIC,
-    grace_looks=5,
+    grace_checks=5,
     grace_minutes=0.2,
     startup_minutes=0,
     gap_minutes=0.5,
@@ -69,21 +69,21 @@ def test_a_full_disk_calls_a_person(small: EmbeddedCassandra) -> None:
     say = f"echo running disk=$(df --output=pcent {folder} | awk 'END {{ printf \"%.2f\", $1 / 100 }}')"
     policy = POLICY.model_copy(update={"machine_command": ("sh", "-c", say)})
     with connect(small.contact_points, small.port) as cluster, cluster.connect() as session:
-        watcher = Watcher(ClusterSession(session, timeout_seconds=1), policy, author="tests", is_kept=True)
-        assert watcher.look().decision.act is Act.WAIT
+        monitor = ClusterMonitor(ClusterSession(session, timeout_seconds=1), policy, author="tests", is_recording=True)
+        assert monitor.check().decision.act is HealingAction.WAIT
         fill(folder)
         acknowledged = write(cluster, 800)
         assert acknowledged, "two of three replicas still write"
-        acts: list[Act] = []
+        acts: list[HealingAction] = []
         until = time.monotonic() + 90
-        while Act.PAGE not in acts:
+        while HealingAction.PAGE not in acts:
             assert time.monotonic() < until, acts
             time.sleep(1)
-            report = watcher.look()
+            report = monitor.check()
             acts.append(report.decision.act)
         assert report.decision.rule in ("goodbye", "disk")
         assert [node.address for node in report.decision.nodes] == [small.contact_points[2]]
-        assert set(acts) == {Act.WAIT, Act.PAGE}
+        assert set(acts) == {HealingAction.WAIT, HealingAction.PAGE}
         rows = {
             row.id
             for row in session.execute(
@@ -91,7 +91,7 @@ def test_a_full_disk_calls_a_person(small: EmbeddedCassandra) -> None:
             )
         }
         assert set(acknowledged) <= rows
-        watcher.close()
+        monitor.close()
 
 
 def write(cluster: Cluster, count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A real Spark master and two workers of the local form, and a watcher of them that keeps its looks in Cassandra."""
+"""A real Spark master and two workers of the local form, and a watcher of them that keeps its checks in Cassandra."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.keeping.journal import Journal
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+from cassandra_healing.services.monitor import ServiceMonitor, ServiceReport
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.journal import Journal
 
-QUICK: dict[str, Any] = {"grace_looks": 2, "grace_minutes": 0.02, "back_minutes": 0.1, "timeout_seconds": 2.0}
+QUICK: dict[str, Any] = {"grace_checks": 2, "grace_minutes": 0.02, "back_minutes": 0.1, "timeout_seconds": 2.0}
 
 
 @dataclass
 class Watch:
     """A watcher of services, and what it looks by."""
 
-    watcher: ServiceWatcher
+    monitor: ServiceMonitor
     journal: Journal
     policy: Policy
 
-    def look(self) -> dict[str, ServiceReport]:
-        found = {each.health.service: each for each in self.watcher.look(is_cluster_well=True)}
-        assert self.watcher.notes == []
+    def check(self) -> dict[str, ServiceReport]:
+        found = {each.health.service: each for each in self.monitor.check(is_cluster_well=True)}
+        assert self.monitor.notes == []
         return found
 
     def until(self, is_so: Callable[[dict[str, ServiceReport]], bool], seconds: float = 90) -> dict[str, ServiceReport]:
         """Look on until something is so."""
         deadline = time.monotonic() + seconds
-        while not is_so(found := self.look()):
+        while not is_so(found := self.check()):
             assert time.monotonic() < deadline, found
             time.sleep(0.4)
         return found
@@ -51,11 +51,11 @@ def watch(session: Session) -> Iterator[Callable[[dict[str, Any]], Watch]]:
         policy = Policy.model_validate({"mode": "automatic", "keyspace": keyspace, "services": services})
         asked = ClusterSession(session, timeout_seconds=5)
         journal = Journal(asked, keyspace, author="tests")
-        watcher = ServiceWatcher(asked, policy, journal, author="tests", is_kept=True)
-        made.append(Watch(watcher, journal, policy))
+        monitor = ServiceMonitor(asked, policy, journal, author="tests", is_recording=True)
+        made.append(Watch(monitor, journal, policy))
         return made[-1]
 
     yield make
     for each in made:
-        each.watcher.close()
+        each.monitor.close()
     session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=60)

@@ -14,11 +14,11 @@ import psutil
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_healing.errors import NotBegun
-from cassandra_healing.hooks import HookFailed
-from cassandra_healing.record import Act
+from cassandra_healing.errors import OperationNotStarted
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operations.hooks import HookFailed
+from cassandra_healing.operations.service_executor import execute_service_operation
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.watcher import carry_out
 from followers.accounts import Platform, choose_accounts
 from tests.healing.services.conftest import QUICK, Watch
 from tests.healing.signals import kill
@@ -89,16 +89,18 @@ def test_a_feed_that_was_killed_is_started_again(
     watched.until(lambda found: found["feed"].health.verdict == "up")
     first = feed.process
     kill(first.pid, signal.SIGKILL)
-    found = watched.until(lambda found: found["feed"].decision.act is Act.RESTART)
+    found = watched.until(lambda found: found["feed"].decision.act is HealingAction.RESTART)
     assert "it wrote last" in found["feed"].decision.evidence[0]
-    (waits,) = watched.watcher.look(is_cluster_well=False)
+    (waits,) = watched.monitor.check(is_cluster_well=False)
     assert waits.decision.rule is ServiceRule.NEEDS, "without the cluster it cannot write"
-    carry_out(found["feed"].decision, watched.watcher.journal, watched.policy)
+    execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
     watched.until(lambda found: found["feed"].health.verdict == "up")
     assert feed.process.pid != first.pid
-    with pytest.raises(NotBegun, match="saw to it"):
-        carry_out(found["feed"].decision, watched.watcher.journal, watched.policy)  # another healer decided likewise
-    assert [line.outcome for line in watched.journal.lines(limit=1, now=datetime.now(UTC))] == ["done"]
+    with pytest.raises(OperationNotStarted, match="after this check"):
+        execute_service_operation(
+            found["feed"].decision, watched.monitor.journal, watched.policy
+        )  # another healer decided likewise
+    assert [line.outcome for line in watched.journal.entries(limit=1, now=datetime.now(UTC))] == ["done"]
 
 
 def test_a_restart_that_fails_is_shown_to_a_person(
@@ -107,9 +109,9 @@ def test_a_restart_that_fails_is_shown_to_a_person(
     watched = watch(_service(keyspace, feed, restart_command=["sh", "-c", "echo no such unit >&2; exit 5"]))
     watched.until(lambda found: found["feed"].health.verdict == "up")
     feed.process.suspend()
-    found = watched.until(lambda found: found["feed"].decision.act is Act.RESTART)
+    found = watched.until(lambda found: found["feed"].decision.act is HealingAction.RESTART)
     with pytest.raises(HookFailed, match=r"code 5: no such unit"):
-        carry_out(found["feed"].decision, watched.watcher.journal, watched.policy)
-    found = watched.look()
-    assert (found["feed"].decision.act, found["feed"].decision.rule) == (Act.PAGE, ServiceRule.HELPLESS)
+        execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
+    found = watched.check()
+    assert (found["feed"].decision.act, found["feed"].decision.rule) == (HealingAction.PAGE, ServiceRule.HELPLESS)
     assert "its restart did not help" in found["feed"].decision.what

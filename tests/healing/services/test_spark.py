@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.sight import MachineState
-from cassandra_healing.record import Act
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operations.service_executor import execute_service_operation
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.watcher import ServiceReport, carry_out
-from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.services.monitor import ServiceReport
 from tests.healing.services.conftest import QUICK, Watch
 from tests.healing.signals import kill
 from tests.healing.terraform.conftest import lives
@@ -43,7 +44,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     try:
         cluster.up()
         yield cluster
-        pids = [Keeper(run, each.name).status().pid for each in cluster.nodes()]
+        pids = [LocalNode(run, each.name).status().pid for each in cluster.nodes()]
     finally:
         cluster.down()
     assert [lives(pid) for pid in pids if pid] == [False] * sum(pid > 0 for pid in pids)
@@ -84,24 +85,24 @@ def _restart_script(run: Path, node: str) -> Path:
     return script
 
 
-def _decided(name: str, act: Act) -> Callable[[Reports], bool]:
+def _decided(name: str, act: HealingAction) -> Callable[[Reports], bool]:
     return lambda found: found[name].decision.act is act
 
 
 def _events(services: Watch) -> list[tuple[str, str, str, str]]:
-    lines = services.journal.lines(limit=20, now=datetime.now(UTC))
+    lines = services.journal.entries(limit=20, now=datetime.now(UTC))
     return [(line.event, line.act, line.node, line.outcome) for line in reversed(lines)]
 
 
 def test_a_worker_that_was_killed_is_restarted(local: LocalCluster, services: Watch) -> None:
-    keeper = Keeper(local.run_folder, "w1")
+    keeper = LocalNode(local.run_folder, "w1")
     kill(keeper.status().pid, signal.SIGKILL)
-    found = services.until(_decided("w1", Act.RESTART))
-    assert found["w1"].is_news
+    found = services.until(_decided("w1", HealingAction.RESTART))
+    assert found["w1"].is_new_decision
     assert any(each.startswith("machine: bad (stopped") for each in found["w1"].decision.evidence)
     assert any(each.startswith("tcp: bad") for each in found["w1"].decision.evidence)
-    assert {each.decision.act for name, each in found.items() if name != "w1"} == {Act.WAIT}
-    carry_out(found["w1"].decision, services.watcher.journal, services.policy)
+    assert {each.decision.act for name, each in found.items() if name != "w1"} == {HealingAction.WAIT}
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
     assert keeper.status().state is MachineState.RUNNING
     services.until(lambda found: found["w1"].health.verdict == "up")
     assert keeper.status().life == 1, "restarted, not replaced"
@@ -116,33 +117,33 @@ def test_a_worker_that_was_killed_is_restarted(local: LocalCluster, services: Wa
 def test_a_worker_that_hangs_is_restarted_and_replaced_where_that_does_not_help(
     local: LocalCluster, services: Watch
 ) -> None:
-    keeper = Keeper(local.run_folder, "w1")
+    keeper = LocalNode(local.run_folder, "w1")
     kill(keeper.status().pid, signal.SIGSTOP)
-    found = services.until(_decided("w1", Act.RESTART))
+    found = services.until(_decided("w1", HealingAction.RESTART))
     assert any("dead to its master" in each or "does not know it" in each for each in found["w1"].decision.evidence)
-    carry_out(found["w1"].decision, services.watcher.journal, services.policy)
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
     first = keeper.status().pid
     kill(first, signal.SIGSTOP)  # as if the machine were broken: what was started hangs again
     services.until(lambda found: found["w1"].decision.rule is ServiceRule.BACK)
-    found = services.until(_decided("w1", Act.REPLACE))
+    found = services.until(_decided("w1", HealingAction.REPLACE))
     assert found["w1"].decision.what == "its restart did not help"
-    carry_out(found["w1"].decision, services.watcher.journal, services.policy)
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
     assert not lives(first)
     assert (keeper.status().life, keeper.status().state) == (2, MachineState.RUNNING)
     services.until(lambda found: found["w1"].health.verdict == "up")
-    assert Keeper(local.run_folder, "w2").status().life == 1
+    assert LocalNode(local.run_folder, "w2").status().life == 1
 
 
 def test_while_the_master_is_away_nothing_is_done_to_its_workers(local: LocalCluster, services: Watch) -> None:
-    master = Keeper(local.run_folder, "spark")
-    workers = {name: Keeper(local.run_folder, name).status().pid for name in ("w1", "w2")}
+    master = LocalNode(local.run_folder, "spark")
+    workers = {name: LocalNode(local.run_folder, name).status().pid for name in ("w1", "w2")}
     kill(master.status().pid, signal.SIGSTOP)
-    found = services.until(_decided("spark", Act.RESTART))
+    found = services.until(_decided("spark", HealingAction.RESTART))
     for name in workers:
-        assert found[name].decision.act is Act.WAIT
+        assert found[name].decision.act is HealingAction.WAIT
         assert found[name].decision.rule is ServiceRule.NEEDS
     kill(master.status().pid, signal.SIGCONT)
     found = services.until(lambda found: all(each.health.verdict == "up" for each in found.values()))
-    assert {name: Keeper(local.run_folder, name).status().pid for name in workers} == workers
+    assert {name: LocalNode(local.run_folder, name).status().pid for name in workers} == workers
     assert [each for each in _events(services) if each[0] == "begun"] == []
     wait_until(lambda: all(lives(pid) for pid in workers.values()))

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_healing.terraform.binary import Binary, find_binary, get_binary
-from cassandra_healing.terraform.calls import Times
-from cassandra_healing.terraform.driver import Terraform
+from cassandra_healing.operations.terraform.binary import TerraformBinary, find_binary, get_binary
+from cassandra_healing.operations.terraform.commands import TerraformTimeouts
+from cassandra_healing.operations.terraform.driver import Terraform
 
 FORM = Path(__file__).parent / "form"
 _FOUND = [found for product in ("tofu", "terraform") if (found := find_binary(products=(product,)))]
@@ -24,9 +24,9 @@ def address(name: str) -> str:
 
 
 @pytest.fixture(scope="session", params=_FOUND or [None], ids=lambda each: each.product if each else "built")
-def binary(request: pytest.FixtureRequest) -> Binary:
+def binary(request: pytest.FixtureRequest) -> TerraformBinary:
     """Each that is installed; where none is, OpenTofu is built once (five minutes)."""
-    found: Binary | None = request.param
+    found: TerraformBinary | None = request.param
     return found or get_binary(lambda text: print(text, file=sys.stderr))
 
 
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Form:
     """Three light nodes in a run folder."""
 
-    def __init__(self, binary: Binary, run: Path, names: list[str] | None = None) -> None:
+    def __init__(self, binary: TerraformBinary, run: Path, names: list[str] | None = None) -> None:
         self.binary = binary
         self.run = run
         self.names = names or ["n1", "n2", "n3"]
@@ -52,7 +52,7 @@ class Form:
             self.run / own,
             variables={"run_folder": str(self.run), "names": self.names},
             backend={"path": str(self.state)},
-            times=Times(apply_seconds=apply_seconds, lock_seconds=0),
+            times=TerraformTimeouts(apply_seconds=apply_seconds, lock_seconds=0),
         )
         driver.init()
         return driver
@@ -114,7 +114,7 @@ def applying(plan: Path) -> list[psutil.Process]:
 
 
 @pytest.fixture
-def form(binary: Binary, tmp_path: Path) -> Iterator[Form]:
+def form(binary: TerraformBinary, tmp_path: Path) -> Iterator[Form]:
     made = Form(binary, tmp_path)
     yield made
     made.kill_nodes()

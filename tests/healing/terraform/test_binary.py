@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.terraform.binary import BUILT_VERSION, built_path, find_binary, get_binary, look_at
-from cassandra_healing.terraform.errors import NoBinary
+from cassandra_healing.operations.terraform.binary import (
+    BUILT_VERSION,
+    built_path,
+    find_binary,
+    get_binary,
+    inspect_binary,
+)
+from cassandra_healing.operations.terraform.errors import BinaryNotFound
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "tofu.sh"
 
@@ -68,9 +74,9 @@ def test_opentofu_comes_before_terraform(bare: Path) -> None:
 
 @pytest.mark.parametrize("text", [telling("1.3.9"), "exit 1", "echo nonsense", telling("x")])
 def test_what_is_too_old_or_something_else_is_not_taken(bare: Path, text: str) -> None:
-    assert look_at(program(bare / "terraform", text)) is None
-    assert look_at(program(bare / "tofu", text)) is None
-    assert look_at(bare / "missing") is None
+    assert inspect_binary(program(bare / "terraform", text)) is None
+    assert inspect_binary(program(bare / "tofu", text)) is None
+    assert inspect_binary(bare / "missing") is None
 
 
 def test_two_that_ask_at_once_build_once(bare: Path, tmp_path: Path) -> None:
@@ -87,15 +93,17 @@ def test_two_that_ask_at_once_build_once(bare: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_told(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NoBinary, match=r"no Go to build one with\. Nothing was changed\. Install OpenTofu"):
+    with pytest.raises(BinaryNotFound, match=r"no Go to build one with\. Nothing was changed\. Install OpenTofu"):
         get_binary(print)
     program(bare / "go", GO)
     monkeypatch.setenv("GO_TELLS", "go1.22.1")
-    with pytest.raises(NoBinary, match=r"go1\.22\.1 is too old to build one \(it takes 1\.26\.6\)"):
+    with pytest.raises(BinaryNotFound, match=r"go1\.22\.1 is too old to build one \(it takes 1\.26\.6\)"):
         get_binary(print)
     monkeypatch.setenv("GO_TELLS", "go1.26.6")
     monkeypatch.setenv("GO_FAILS", "yes")
-    with pytest.raises(NoBinary, match=r"`go get` ended with code 1 \(no route to host\)\. Nothing was installed"):
+    with pytest.raises(
+        BinaryNotFound, match=r"`go get` ended with code 1 \(no route to host\)\. Nothing was installed"
+    ):
         get_binary(print)
     assert not built_path().exists()
 

@@ -11,8 +11,8 @@ from typing import Any
 import hcl2
 import pytest
 
-from cassandra_healing.terraform.binary import Binary
-from cassandra_healing.terraform.command import clean_environment
+from cassandra_healing.operations.terraform.binary import TerraformBinary
+from cassandra_healing.operations.terraform.runner import clean_environment
 
 ROOT = Path(__file__).parents[3] / "terraform"
 FOLDERS = sorted({path.parent for path in ROOT.rglob("*.tf")})
@@ -20,7 +20,7 @@ CLOUD = ROOT / "cloud"
 each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
-def run(binary: Binary, folder: Path, data: Path, *words: str, given: str = "") -> str:
+def run(binary: TerraformBinary, folder: Path, data: Path, *words: str, given: str = "") -> str:
     done = subprocess.run(
         [binary.path, *words],
         cwd=folder,
@@ -61,11 +61,11 @@ def text_of(folder: Path) -> str:
     return "\n".join(re.sub(r"^\s*#.*$", "", path.read_text(), flags=re.MULTILINE) for path in sorted(files))
 
 
-def test_it_is_formatted(binary: Binary, tmp_path: Path) -> None:
+def test_it_is_formatted(binary: TerraformBinary, tmp_path: Path) -> None:
     assert run(binary, ROOT, tmp_path, "fmt", "-check", "-recursive", "-no-color") == ""
 
 
-def test_the_local_form_is_valid(binary: Binary, tmp_path: Path) -> None:
+def test_the_local_form_is_valid(binary: TerraformBinary, tmp_path: Path) -> None:
     folder = ROOT / "local"
     before = sorted(folder.iterdir())
     run(binary, folder, tmp_path, "init", "-no-color", f"-backend-config=path={tmp_path}/terraform.tfstate")
@@ -137,7 +137,7 @@ TEMPLATES = {
     ("template", "values"), [(name, values) for name, each in TEMPLATES.items() for values in each]
 )
 def test_what_a_machine_runs_first_is_a_sound_script(
-    binary: Binary, tmp_path: Path, template: str, values: str
+    binary: TerraformBinary, tmp_path: Path, template: str, values: str
 ) -> None:
     assert {path.name for path in CLOUD.glob("*.tftpl")} == set(TEMPLATES)
     call = f'base64encode(templatefile("{CLOUD / template}", {values}))'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.hooks import HookFailed, Hooks, run_hook
+from cassandra_healing.operations.hooks import HookFailed, Hooks, run_hook
 from tests.healing.terraform.conftest import lives
 from tests.waiting import wait_until
 
@@ -26,7 +26,7 @@ def test_a_command_that_fails_is_told_in_four_parts() -> None:
         run_hook("fence", ("sh", "-c", "echo no such instance >&2; exit 3"), WORDS, 10)
     assert "n3 (sh -c echo no such instance >&2; exit 3): the command for fence ended with code 3" in str(caught.value)
     assert "no such instance" in caught.value.what
-    assert (caught.value.remains, caught.value.next.startswith("Do by hand")) == (
+    assert (caught.value.remains, caught.value.next.startswith("Do its work by hand")) == (
         "What it did by then is unknown",
         True,
     )

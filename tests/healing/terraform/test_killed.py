@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_healing.terraform.driver import Recovery, Terraform
-from cassandra_healing.terraform.errors import ApplyFailed, TerraformError, TimedOut
-from cassandra_healing.terraform.plan import REPLACE, SavedPlan
+from cassandra_healing.operations.terraform.driver import Recovery, Terraform
+from cassandra_healing.operations.terraform.errors import ApplyFailed, ApplyTimedOut, TerraformError
+from cassandra_healing.operations.terraform.plan import REPLACE, SavedPlan
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import FORM, Form, address, applying
 from tests.waiting import wait_until
@@ -40,8 +40,8 @@ def go_on(driver: Terraform, told: list[str] | None = None) -> None:
     """Recover, and plan anew where the plan was overtaken: Terraform writes its state between end and start."""
     told = [] if told is None else told
     outcome = driver.recover(lambda: False, on_progress=told.append)
-    assert outcome in (Recovery.APPLIED, Recovery.PLAN_ANEW)
-    if outcome is Recovery.PLAN_ANEW:
+    assert outcome in (Recovery.APPLIED, Recovery.REPLAN)
+    if outcome is Recovery.REPLAN:
         driver.apply(driver.plan_replace(N2, missing_ok=True))
 
 
@@ -83,9 +83,9 @@ def apply_elsewhere(form: Form, plan: SavedPlan) -> subprocess.Popen[bytes]:
     """Apply a plan in a process of its own, as a run of Airflow does."""
     code = f"""
         from pathlib import Path
-        from cassandra_healing.terraform.binary import Binary
-        from cassandra_healing.terraform.driver import Terraform
-        from cassandra_healing.terraform.plan import SavedPlan
+        from cassandra_healing.operations.terraform.binary import Binary
+        from cassandra_healing.operations.terraform.driver import Terraform
+        from cassandra_healing.operations.terraform.plan import SavedPlan
         driver = Terraform(
             Path({str(FORM)!r}),
             Binary(path=Path({str(form.binary.path)!r}), product="", version=""),
@@ -126,7 +126,7 @@ def test_the_driver_killed_while_opentofu_goes_on_and_nobody_can_tell_whether_th
     wait_until(lambda: began(form, verb))
     other.kill()
     other.wait()
-    assert driver.recover(lambda: False) is Recovery.PLAN_ANEW
+    assert driver.recover(lambda: False) is Recovery.REPLAN
     assert form.calls().count("start n2") == 1
     assert driver.plan_replace(N2).actions == REPLACE
 
@@ -173,7 +173,7 @@ def test_killed_between_the_end_of_opentofu_and_the_journal(form: Form) -> None:
     # The last line is cut off in its middle, as a full disk or a dying machine does.
     (form.run / "run" / "terraform.jsonl").write_text("".join(lines[:-1]) + lines[-1][:20])
     after = form.pids()
-    assert driver.recover(lambda: False) is Recovery.PLAN_ANEW
+    assert driver.recover(lambda: False) is Recovery.REPLAN
     assert driver.recover(lambda: False) is Recovery.NOTHING
     assert form.pids() == after
 
@@ -197,7 +197,7 @@ def test_a_node_that_is_up_is_not_replaced_again(form: Form) -> None:
 def test_an_apply_that_takes_too_long_is_ended_with_its_scripts(form: Form, verb: str) -> None:
     _, plan = prepare(form, verb, 30)
     hasty = form.terraform(apply_seconds=2)
-    with pytest.raises(TimedOut, match="took more than 2 s"):
+    with pytest.raises(ApplyTimedOut, match="took more than 2 s"):
         hasty.apply(plan)
     assert [process for process in psutil.process_iter() if _is_light(process)] == []
     form.fast(verb, "n2")
@@ -227,7 +227,7 @@ def test_the_first_creation_killed(form: Form) -> None:
     if form.binary.product == "tofu":  # Terraform has written what it knew by then
         assert form.state.stat().st_size == 0
     form.fast("start", "n2")
-    if driver.recover(lambda: False) is Recovery.PLAN_ANEW:
+    if driver.recover(lambda: False) is Recovery.REPLAN:
         rest = driver.plan_create()
         if rest is None:  # Terraform may have written that the node is made before its script began
             assert form.binary.product == "terraform"

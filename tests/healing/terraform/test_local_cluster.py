@@ -25,15 +25,15 @@ from cassandra.query import SimpleStatement
 from cassandra_client.connect import connect_alone
 from cassandra_embedded.nodetool import NodetoolFailed, nodetool
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.errors import NotFenced, NotStarted, Serves
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import Fence, NodeFolder, Purpose
-from cassandra_healing.local.sight import MachineState, Status
-from cassandra_healing.normal import find_trouble
-from cassandra_healing.replacement import Replacement
-from cassandra_healing.terraform.binary import find_binary, get_binary
-from cassandra_healing.terraform.driver import Recovery
-from cassandra_healing.terraform.errors import ApplyFailed
+from cassandra_healing.local.errors import NodeNotFenced, NodeNotStarted, ReplacementServing
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_record import Fence, NodeFolder, Purpose
+from cassandra_healing.local.node_status import LocalNodeStatus, MachineState
+from cassandra_healing.operations.replacement import Replacement
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
+from cassandra_healing.operations.terraform.driver import Recovery
+from cassandra_healing.operations.terraform.errors import ApplyFailed
+from cassandra_healing.probes.readiness import find_unready_reason
 from tests.healing.signals import kill
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import address, applying, lives
@@ -104,12 +104,12 @@ def port(local: LocalCluster) -> int:
     return int(local.nodes()[0].settings["port"])
 
 
-def status(local: LocalCluster, name: str) -> Status:
-    return Keeper(local.run_folder, name).status()
+def status(local: LocalCluster, name: str) -> LocalNodeStatus:
+    return LocalNode(local.run_folder, name).status()
 
 
 def trouble(local: LocalCluster, name: str) -> str:
-    return find_trouble(ADDRESSES[name], partial(connect_alone, port=port(local)))
+    return find_unready_reason(ADDRESSES[name], partial(connect_alone, port=port(local)))
 
 
 def count_on(local: LocalCluster, name: str, a: int) -> int:
@@ -179,7 +179,7 @@ def test_a_node_that_was_killed_is_replaced(local: LocalCluster, session: Sessio
         plan = steps.plan()
         assert plan.address == address("n3")
         steps.apply(plan)
-        steps.await_normal(60)
+        steps.await_ready(60)
         seconds = time.monotonic() - begun
         held = count_on(local, "n3", 1)
         steps.repair()
@@ -206,7 +206,7 @@ _RING = "SELECT address, host_id FROM system_views.gossip_info"
 
 
 def test_a_fenced_node_does_not_come_back(local: LocalCluster, session: Session) -> None:
-    keeper = Keeper(local.run_folder, "n2")
+    keeper = LocalNode(local.run_folder, "n2")
     script = str(TERRAFORM / "node.sh")
     run = ["--run", str(local.run_folder)]
     # Without a fence its end is refused, and nothing happens to it.
@@ -270,10 +270,10 @@ def test_a_replacement_killed_while_it_joins_is_gone_on_with(local: LocalCluster
         kill(half.pid, signal.SIGKILL)
     assert trouble(local, "n3") != ""
     outcome = steps.recover()
-    assert outcome in (Recovery.APPLIED, Recovery.PLAN_ANEW)
-    if outcome is Recovery.PLAN_ANEW:
+    assert outcome in (Recovery.APPLIED, Recovery.REPLAN)
+    if outcome is Recovery.REPLAN:
         apply_anew(steps)
-    steps.await_normal(60)
+    steps.await_ready(60)
     found = status(local, "n3")
     assert (found.life, found.is_up, found.replaces) == (life + 1, True, "")
     steps.repair()
@@ -283,7 +283,7 @@ def test_a_replacement_killed_while_it_joins_is_gone_on_with(local: LocalCluster
 
 
 def test_repair_brings_what_a_node_missed(local: LocalCluster, session: Session) -> None:
-    keeper = Keeper(local.run_folder, "n3")
+    keeper = LocalNode(local.run_folder, "n3")
     jmx = {record.name: int(record.settings["jmx_port"]) for record in local.nodes()}
     for name in ("n1", "n2"):
         nodetool(["disablehandoff"], jmx_port=jmx[name])
@@ -306,7 +306,7 @@ def test_repair_brings_what_a_node_missed(local: LocalCluster, session: Session)
 
 
 def test_what_a_kill_between_two_lines_leaves(local: LocalCluster) -> None:
-    keeper = Keeper(local.run_folder, "n3")
+    keeper = LocalNode(local.run_folder, "n3")
     folder = NodeFolder(local.run_folder, "n3")
     record = folder.find()
     assert record is not None
@@ -315,20 +315,20 @@ def test_what_a_kill_between_two_lines_leaves(local: LocalCluster) -> None:
     former = Fence(purpose=Purpose.REPLACE, life=record.life - 1, why="the test", at="")
     folder.write(replace(record, process=None, is_up=False, fence=former))
     assert keeper.status().pid == pid
-    with pytest.raises(Serves, match="is up already"):
+    with pytest.raises(ReplacementServing, match="is up already"):
         keeper.stop()
     keeper.start(record.kind, record.address, record.settings)
     found = folder.find()
     assert found is not None
     assert (found.is_up, found.fence, keeper.status().pid) == (True, None, pid)
-    with pytest.raises(NotFenced):
+    with pytest.raises(NodeNotFenced):
         keeper.stop()
 
 
 def test_a_port_that_is_taken_is_told(local: LocalCluster, tmp_path: Path) -> None:
     record = local.nodes()[0]
-    with pytest.raises(NotStarted, match="something else listens where it would"):
-        Keeper(tmp_path, "n9").start(record.kind, record.address, record.settings)
+    with pytest.raises(NodeNotStarted, match="something else listens where it would"):
+        LocalNode(tmp_path, "n9").start(record.kind, record.address, record.settings)
 
 
 def test_nodetool_says_why_it_fails(local: LocalCluster) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.sight import MachineState
-from cassandra_healing.terraform.binary import find_binary, get_binary
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from tests.healing.signals import kill
 from tests.healing.terraform.conftest import lives
 from tests.healing.terraform.test_local_cluster import TERRAFORM, free_port
@@ -56,10 +56,10 @@ def workers(local: LocalCluster) -> list[dict[str, Any]]:
 
 
 def test_a_worker_that_was_killed_is_replaced(local: LocalCluster) -> None:
-    keeper = Keeper(local.run_folder, "w1")
+    keeper = LocalNode(local.run_folder, "w1")
     wait_until(lambda: [each["host"] for each in workers(local) if each["state"] == "ALIVE"] == [WORKER])
     first = keeper.status().pid
-    master = Keeper(local.run_folder, "spark").status().pid
+    master = LocalNode(local.run_folder, "spark").status().pid
     PIDS.extend((first, master))
     kill(first, signal.SIGKILL)
     wait_until(lambda: keeper.status().state is MachineState.STOPPED)
@@ -75,4 +75,4 @@ def test_a_worker_that_was_killed_is_replaced(local: LocalCluster) -> None:
     alive = [each for each in workers(local) if each["state"] == "ALIVE"]
     wait_until(lambda: len([each for each in workers(local) if each["state"] == "ALIVE"]) == 1)
     assert {each["host"] for each in alive} <= {WORKER}
-    assert Keeper(local.run_folder, "spark").status().pid == master
+    assert LocalNode(local.run_folder, "spark").status().pid == master

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from cassandra_healing.terraform.command import Outcome, parse_lines
-from cassandra_healing.terraform.errors import BadPlan, TerraformError
-from cassandra_healing.terraform.journal import ApplyJournal
-from cassandra_healing.terraform.plan import (
+from cassandra_healing.operations.terraform.errors import BadPlan, TerraformError
+from cassandra_healing.operations.terraform.journal import ApplyJournal
+from cassandra_healing.operations.terraform.plan import (
     CREATE,
     REPLACE,
     changes,
@@ -21,6 +20,7 @@ from cassandra_healing.terraform.plan import (
     check_replaces,
     is_tainted,
 )
+from cassandra_healing.operations.terraform.runner import CommandResult, parse_lines
 
 N2 = 'module.cassandra.terraform_data.node["n2"]'
 
@@ -96,7 +96,7 @@ def test_an_apply_is_open_until_its_own_end(tmp_path: Path) -> None:
     found = journal.find_open()
     assert found is not None
     assert (found.plan, found.pid, found.since, found.actions) == (Path("/p1"), 12, at, REPLACE)
-    with pytest.raises(TerraformError, match=r"begun, and nobody saw its end\. What it did is unknown\. Recover first"):
+    with pytest.raises(TerraformError, match=r"interrupted\. What it did is unknown\. Recover first"):
         journal.refuse_open()
     journal.write("ended", how="applied", plan="/p1")
     assert getattr(journal.find_open(), "plan", None) == Path("/p2")
@@ -123,9 +123,9 @@ def test_lines_that_are_no_messages_are_skipped() -> None:
     error = {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "S", "detail": "in\ntwo lines"}}
     warning = {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "W"}}
     lines = ["", "Warning: no JSON", '"text"', json.dumps(warning), json.dumps(error), json.dumps(error)[:30]]
-    outcome = Outcome(code=1, messages=parse_lines("\n".join(lines)), output="", errors="")
-    assert (outcome.summaries, outcome.told()) == (("S",), "S: in two lines")
-    assert Outcome(code=1, messages=(), output="", errors="").told() == "it said nothing"
+    outcome = CommandResult(code=1, messages=parse_lines("\n".join(lines)), output="", errors="")
+    assert (outcome.summaries, outcome.error_text()) == (("S",), "S: in two lines")
+    assert CommandResult(code=1, messages=(), output="", errors="").error_text() == "no output"
 
 
 def test_messages_of_a_later_format_are_not_guessed_at() -> None:

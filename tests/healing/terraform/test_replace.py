@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.terraform.driver import Recovery
-from cassandra_healing.terraform.errors import (
+from cassandra_healing.operations.terraform.driver import Recovery
+from cassandra_healing.operations.terraform.errors import (
     ApplyFailed,
     BadPlan,
     StaleSavedPlan,
     StateLocked,
     TerraformError,
 )
-from cassandra_healing.terraform.plan import CREATE, REPLACE
+from cassandra_healing.operations.terraform.plan import CREATE, REPLACE
 from tests.healing.terraform.background import in_background
 from tests.healing.terraform.conftest import FORM, Form, address
 from tests.waiting import wait_until

@@ -22,12 +22,12 @@ KEYSPACE = "celery_shop"
 FEED = """\
 [env.test.healing]
 keyspace = "{keyspace}"
-look_seconds = 1
+check_seconds = 1
 [env.test.healing.services.feed]
 kind = "probe"
 probe_command = ["test", "-e", "{mark}"]
 restart_command = ["touch", "{mark}"]
-grace_looks = 2
+grace_checks = 2
 grace_minutes = 0
 """
 HEALTH_DAGS = """\

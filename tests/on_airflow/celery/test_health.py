@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from cassandra import InvalidRequest, ReadFailure
 
-from cassandra_healing.local.sight import MachineState
+from cassandra_healing.local.node_status import MachineState
 from tests.healing.healer.ground import Ground
 from tests.on_airflow.components import Components, await_that
 from tests.on_airflow.lifecycle.shop import Shop
@@ -56,9 +56,9 @@ def states(airflow: Components, run_id: str) -> dict[str, str]:
     return {each["task_id"]: each["state"] for each in found}
 
 
-def looks(ground: Ground, keyspace: str) -> int:
+def checks(ground: Ground, keyspace: str) -> int:
     try:
-        return int(ground.session.execute(f"SELECT count(*) FROM {keyspace}.looks").one()[0])
+        return int(ground.session.execute(f"SELECT count(*) FROM {keyspace}.checks").one()[0])
     except (InvalidRequest, ReadFailure):  # the table is not there, or not on each node yet
         return 0
 
@@ -66,7 +66,7 @@ def looks(ground: Ground, keyspace: str) -> int:
 def watched(airflow: Components, ground: Ground, keyspace: str) -> None:
     """Wait until the triggerer has looked some times at each node."""
     airflow.unpause(DAG)
-    await_that(lambda: looks(ground, keyspace) >= 5 * len(ground.addresses), 240)
+    await_that(lambda: checks(ground, keyspace) >= 5 * len(ground.addresses), 240)
 
 
 def test_a_node_that_hangs_is_restarted_by_a_run(airflow: Components, ground: Ground) -> None:
@@ -76,7 +76,7 @@ def test_a_node_that_hangs_is_restarted_by_a_run(airflow: Components, ground: Gr
     ground.kill("n2", signal.SIGSTOP)
     run_id = await_that(lambda: runs(airflow), 240)[0]
     airflow.await_run(DAG, run_id)
-    assert ground.deeds() == [("restart", "n2", "done")]
+    assert ground.operations() == [("restart", "n2", "done")]
     after = ground.status("n2")
     assert (after.life, after.pid != pid, after.is_paused) == (life, True, False)
     found = states(airflow, run_id)
@@ -112,7 +112,7 @@ def test_a_lost_machine_is_replaced_by_a_run_that_a_person_allows(airflow: Compo
     airflow.kill("celery")
     airflow.start("celery")
     airflow.await_run(DAG, run_id, seconds=600)
-    assert ground.deeds() == [("replace", "n1", "done")]
+    assert ground.operations() == [("replace", "n1", "done")]
     found = ground.status("n1")
     assert (found.life, found.state, found.old_lives) == (life + 1, MachineState.RUNNING, ())
     assert {name: ground.status(name).pid for name in others} == others

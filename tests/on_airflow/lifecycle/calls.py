@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from cassandra_healing.bell import Alert
+from cassandra_healing.alerts import Alert
 
 
 def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str]:
@@ -24,7 +24,7 @@ def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str
     from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
     from cassandra_views.airflow.failures import Refused
-    from cassandra_views.airflow.health_tasks import calling, pages_of
+    from cassandra_views.airflow.health_tasks import pages_of, paging_on_failure
     from cassandra_views.airflow.health_trigger import event_of
 
     reference = AssetEventDagRunReference(
@@ -42,7 +42,7 @@ def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str
     )
     context: Any = {"triggering_asset_events": events}
     try:
-        with calling(context):
+        with paging_on_failure(context):
             if is_away:
                 raise AirflowException("no node answered.")
             return " ".join(pages_of(context)), ""

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from cassandra_healing.healer.steps import steps_of
 from cassandra_healing.mode import Mode
-from cassandra_healing.record import Act
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operation_steps import steps_of
 from cassandra_views.project.scaffold import scaffold
 from tests.on_airflow.airflow_process import DAGS, AirflowProcess
 from tests.on_airflow.lifecycle import acts
@@ -172,15 +172,17 @@ def test_a_promise_has_a_deadline(airflow: AirflowProcess, files: Shop) -> None:
     assert seen.dags["view_orders_by_day"]["deadlines"] == 1
 
 
-@pytest.mark.parametrize("act", [Act.RESTART, Act.REPLACE])
+@pytest.mark.parametrize("act", [HealingAction.RESTART, HealingAction.REPLACE])
 @pytest.mark.parametrize("mode", [Mode.APPROVE, Mode.AUTOMATIC])
-def test_each_step_waits_for_the_one_before_it(airflow: AirflowProcess, files: Shop, act: Act, mode: Mode) -> None:
+def test_each_step_waits_for_the_one_before_it(
+    airflow: AirflowProcess, files: Shop, act: HealingAction, mode: Mode
+) -> None:
     call = 'health_dags("../templates", globals(), conn_id="shop_cluster")'
     (files.dags / "health.py").write_text(f"# Airflow DAG\nfrom cassandra_views.airflow import health_dags\n\n{call}\n")
     seen = airflow.call(acts.see, files.dags)
     assert seen.errors == {}
     assert "cluster_services" not in seen.dags, "no services are set"
     upstream = seen.dags["cluster_health"]["upstream"]
-    # Those that a deed does not need are skipped at once, so nothing may wait for them alone.
+    # Those that an operation does not need are skipped at once, so nothing may wait for them alone.
     for before, step in pairwise(steps_of(act, mode)):
         assert before in upstream[step]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.bell import Alert
+from cassandra_healing.alerts import Alert
 from tests.on_airflow.airflow_process import AirflowProcess
 from tests.on_airflow.lifecycle import acts, calls
 from tests.on_airflow.lifecycle.acts import Ran
@@ -38,7 +38,7 @@ def feed(shop: Shop, mark: Path, restart: tuple[str, ...], mode: str = "automati
         f'[env.test.healing]\nkeyspace = "{shop.keyspace}_health"\nlook_seconds = 1\n'
         '[env.test.healing.services.feed]\nkind = "probe"\n'
         f'mode = "{mode}"\nprobe_command = ["test", "-e", "{mark}"]\nrestart_command = {json.dumps(restart)}\n'
-        "grace_looks = 1\ngrace_minutes = 0\n"
+        "grace_checks = 1\ngrace_minutes = 0\n"
     )
 
 
@@ -105,8 +105,8 @@ def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
     (event,) = airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 12.0)
     (told,) = event["found"]
     assert told.startswith("restart feed: it is down")
-    looks = watched.session.execute(f"SELECT at FROM {watched.keyspace}_health.services").all()
-    assert len(looks) >= 3
+    checks = watched.session.execute(f"SELECT at FROM {watched.keyspace}_health.services").all()
+    assert len(checks) >= 3
     assert not mark.exists(), "it only looks"
     mark.touch()
     assert airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 5.0) == []

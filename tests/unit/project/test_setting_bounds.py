@@ -14,15 +14,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.service_policy import ServicePolicy
 from cassandra_views.project.config_file import EnvConfig, ProjectConfig, read_config
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "env.dev": EnvConfig,
     "env.dev.healing": Policy,
-    "env.dev.healing.machines": Machines,
+    "env.dev.healing.machines": MachineSettings,
     "env.dev.healing.services.spark": ServicePolicy,
 }
 SERVICE = 'kind = "probe"\nprobe_command = ["true"]\n'

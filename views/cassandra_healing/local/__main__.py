@@ -14,8 +14,8 @@ from typing import Any
 
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.local.errors import NodeError
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import NodeFolder, Purpose, find_name
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_record import NodeFolder, Purpose, find_name
 
 _OWN = {"name", "kind", "run", "address"}
 
@@ -29,27 +29,27 @@ def main(arguments: list[str] | None = None) -> int:
         print("Which node? Give its name and --run DIR. Nothing was done.", file=sys.stderr)
         return 2
     name = find_name(Path(run), name)
-    tell = _Teller(NodeFolder(Path(run), name), is_quiet=chosen.verb == "status")
-    keeper = Keeper(Path(run), name, tell)
+    report_progress = _ProgressLog(NodeFolder(Path(run), name), is_quiet=chosen.verb == "status")
+    local_node = LocalNode(Path(run), name, report_progress)
     try:
         match chosen.verb:
             case "start":
-                _start(keeper, Path(run), name, given)
+                _start(local_node, Path(run), name, given)
             case "restart":
-                keeper.restart()
+                local_node.restart()
             case "stop":
-                keeper.stop()
+                local_node.stop()
             case "fence":
-                keeper.fence(Purpose.END if chosen.end else Purpose.REPLACE, chosen.why or "by hand")
+                local_node.fence(Purpose.END if chosen.end else Purpose.REPLACE, chosen.why or "by hand")
             case "terminate":
-                keeper.terminate()
+                local_node.terminate()
             case "repair":
-                print(keeper.repair(), end="")
+                print(local_node.repair(), end="")
             case "status":
-                status = keeper.status()
+                status = local_node.status()
                 print(json.dumps(asdict(status)) if chosen.json else f"{status.state} disk={status.disk:.2f}")
     except (NodeError, EmbeddedError) as error:
-        tell(str(error))
+        report_progress(str(error))
         return 1
     except OSError as error:  # a full disk, most of all; the log is on it
         print(f"{name}: {error}. What was done by then stays done. Mend that, then do it again.", file=sys.stderr)
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _start(keeper: Keeper, run: Path, name: str, given: dict[str, Any]) -> None:
+def _start(local_node: LocalNode, run: Path, name: str, given: dict[str, Any]) -> None:
     if not given:
         # By hand: as it was started before.
         record = NodeFolder(run, name).find()
@@ -67,13 +67,13 @@ def _start(keeper: Keeper, run: Path, name: str, given: dict[str, Any]) -> None:
                 on=name,
                 next="Start it by OpenTofu first",
             )
-        keeper.start(record.kind, record.address, record.settings)
+        local_node.start(record.kind, record.address, record.settings)
         return
     settings = {key: value for key, value in given.items() if key not in _OWN}
-    keeper.start(str(given["kind"]), str(given["address"]), settings)
+    local_node.start(str(given["kind"]), str(given["address"]), settings)
 
 
-class _Teller:
+class _ProgressLog:
     """Tells people, and the node's own log: once OpenTofu is killed nobody reads what a script prints."""
 
     def __init__(self, folder: NodeFolder, *, is_quiet: bool) -> None:
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("verb", choices=("start", "restart", "stop", "status", "fence", "repair", "terminate"))
     parser.add_argument("name", nargs="?", help="which node, by name or address; without it the one of $NODE")
     parser.add_argument("--run", type=Path, help="the folder of the cluster")
-    parser.add_argument("--why", help="fence: the reason, kept with it; restart: the reason")
+    parser.add_argument("--why", help="fence: the reason, recorded with it; restart: the reason")
     parser.add_argument(
         "--end", action="store_true", help="fence: it goes for good, with its data; nothing replaces it"
     )

@@ -15,16 +15,16 @@ from typing import Any
 from cassandra_client.connect import connect_alone
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.errors import HealingError
-from cassandra_healing.hooks import Hooks
-from cassandra_healing.local.errors import NodeError, UnknownNode
-from cassandra_healing.local.keeper import Keeper
-from cassandra_healing.local.record import NodeFolder, NodeRecord, Purpose
-from cassandra_healing.local.sight import MachineState
-from cassandra_healing.normal import Connect, await_normal, find_trouble
-from cassandra_healing.replacement import Replacement, Target
-from cassandra_healing.terraform.binary import Binary, get_binary
-from cassandra_healing.terraform.calls import Times
-from cassandra_healing.terraform.driver import Recovery, Terraform
+from cassandra_healing.local.errors import LocalNodeNotFound, NodeError
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_record import NodeFolder, NodeRecord, Purpose
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operations.hooks import Hooks
+from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
+from cassandra_healing.operations.terraform.binary import TerraformBinary, get_binary
+from cassandra_healing.operations.terraform.commands import TerraformTimeouts
+from cassandra_healing.operations.terraform.driver import Recovery, Terraform
+from cassandra_healing.probes.readiness import NodeConnector, await_ready, find_unready_reason
 
 _MODULES = {"cassandra": "cassandra", "spark-master": "spark_master", "spark-worker": "spark_workers"}
 _NORMAL_SECONDS = 120.0
@@ -46,25 +46,25 @@ class LocalCluster:
         self,
         folder: Path,
         run_folder: Path,
-        binary: Binary,
+        binary: TerraformBinary,
         *,
         variables: dict[str, Any] | None = None,
         apply_seconds: float = 3600.0,
     ) -> None:
         self._folder = folder.absolute()
         self.run_folder = run_folder.absolute()
-        kept = self.run_folder / "variables.json"
+        variables_file = self.run_folder / "variables.json"
         if variables is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(variables, indent=1), encoding="utf-8")
-        elif kept.exists():
-            variables = dict(json.loads(kept.read_text(encoding="utf-8")))
+            variables_file.parent.mkdir(parents=True, exist_ok=True)
+            variables_file.write_text(json.dumps(variables, indent=1), encoding="utf-8")
+        elif variables_file.exists():
+            variables = dict(json.loads(variables_file.read_text(encoding="utf-8")))
         self.terraform = Terraform(
             folder,
             binary,
             self.run_folder / "terraform",
             variables={**(variables or {}), "run_folder": str(self.run_folder)},
-            times=Times(apply_seconds=apply_seconds),
+            times=TerraformTimeouts(apply_seconds=apply_seconds),
         )
 
     @property
@@ -82,36 +82,36 @@ class LocalCluster:
 
         A node answers before it has met its peers; until then it counts them as down, and none of them may be replaced.
 
-        Raises: NotNormal: says what a node still lacks.
+        Raises: NodeNotReady: says what a node still lacks.
         """
         self.terraform.init()
-        self.terraform.recover(lambda: False, on_progress=_tell)
+        self.terraform.recover(lambda: False, on_progress=_print_progress)
         if (plan := self.terraform.plan_create()) is not None:
             self.terraform.apply(plan)
         ring = [record for record in self.nodes() if record.kind == "cassandra" and self._runs(record)]
         for record in ring:
-            await_normal(
+            await_ready(
                 record.address,
                 self.connect(record),
                 _NORMAL_SECONDS,
                 knows=[peer.address for peer in ring],
-                on_progress=_tell,
+                on_progress=_print_progress,
             )
 
     def down(self) -> None:
         """End all nodes, with their data."""
         self.terraform.init()
         for record in self.nodes():
-            keeper = Keeper(self.run_folder, record.name, _tell)
-            keeper.fence(Purpose.END, "the cluster is taken down")
+            local_node = LocalNode(self.run_folder, record.name, _print_progress)
+            local_node.fence(Purpose.END, "the cluster is taken down")
             # OpenTofu leaves that away for a node whose creation failed.
-            keeper.stop()
-        self.terraform.recover(lambda: False, on_progress=_tell)
+            local_node.stop()
+        self.terraform.recover(lambda: False, on_progress=_print_progress)
         if (plan := self.terraform.plan_destroy()) is not None:
             self.terraform.apply(plan)
 
     def _runs(self, record: NodeRecord) -> bool:
-        status = Keeper(self.run_folder, record.name).status()
+        status = LocalNode(self.run_folder, record.name).status()
         return status.state is MachineState.RUNNING and not status.fenced
 
     def nodes(self) -> tuple[NodeRecord, ...]:
@@ -127,17 +127,19 @@ class LocalCluster:
         """
         record = next((record for record in self.nodes() if record.name == name), None)
         if record is None:
-            raise UnknownNode("there is no such node here", on=name, next=f"See the folders in {self.run_folder}/nodes")
+            raise LocalNodeNotFound(
+                "there is no such node here", on=name, next=f"See the folders in {self.run_folder}/nodes"
+            )
         resource = f'module.{_MODULES[record.kind]}.terraform_data.node["{name}"]'
         return Replacement(
-            Target(name=name, address=record.address, resource=resource),
+            ReplacementTarget(name=name, address=record.address, resource=resource),
             terraform=self.terraform,
             hooks=self.hooks,
             connect=self.connect(record),
-            on_progress=_tell,
+            on_progress=_print_progress,
         )
 
-    def connect(self, record: NodeRecord) -> Connect:
+    def connect(self, record: NodeRecord) -> NodeConnector:
         """Return what opens a session on one of its nodes of Cassandra."""
         return partial(connect_alone, port=int(record.settings["port"]))
 
@@ -152,7 +154,7 @@ class LocalCluster:
         holds_data = next(record for record in self.nodes() if record.name == name).kind == "cassandra"
         # An apply that was cut off comes first, of this node or of another one.
         cut_off = self.terraform.journal.find_open()
-        outcome = steps.recover() if holds_data else self.terraform.recover(lambda: False, on_progress=_tell)
+        outcome = steps.recover() if holds_data else self.terraform.recover(lambda: False, on_progress=_print_progress)
         is_ours = cut_off is not None and cut_off.address == steps.target.resource
         if not (is_ours and outcome in (Recovery.APPLIED, Recovery.SETTLED)):
             with _timed(seconds, "fence"):
@@ -161,7 +163,7 @@ class LocalCluster:
                 steps.apply(steps.plan(missing_ok=is_ours))
         if holds_data:
             with _timed(seconds, "normal"):
-                steps.await_normal(_NORMAL_SECONDS)
+                steps.await_ready(_NORMAL_SECONDS)
             with _timed(seconds, "repair"):
                 steps.repair()
         with _timed(seconds, "terminate"):
@@ -171,9 +173,9 @@ class LocalCluster:
 
 @contextmanager
 def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    begun = time.monotonic()
+    started = time.monotonic()
     yield
-    seconds[step] = round(time.monotonic() - begun, 1)
+    seconds[step] = round(time.monotonic() - started, 1)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,14 +185,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", help="replace: which node")
     parser.add_argument("--run", type=Path, required=True, help="the folder for all that it writes")
     parser.add_argument("--variables", type=Path, help="up: values of the variables, as JSON")
-    parser.add_argument("--why", default="by hand", help="replace: the reason, kept with it")
+    parser.add_argument("--why", default="by hand", help="replace: the reason, variables_file with it")
     parser.add_argument("--folder", type=Path, required=True, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if (chosen.verb == "replace") != (chosen.name is not None):
         parser.error("replace takes the name of a node, and nothing else does")
     try:
         variables = json.loads(chosen.variables.read_text(encoding="utf-8")) if chosen.variables else None
-        cluster = LocalCluster(chosen.folder, chosen.run, get_binary(_tell), variables=variables)
+        cluster = LocalCluster(chosen.folder, chosen.run, get_binary(_print_progress), variables=variables)
         match chosen.verb:
             case "up":
                 cluster.up()
@@ -203,10 +205,12 @@ def main(arguments: list[str] | None = None) -> int:
             case "down":
                 cluster.down()
     except (HealingError, EmbeddedError) as error:
-        _tell(str(error))
+        _print_progress(str(error))
         return 1
     except (OSError, ValueError) as error:
-        _tell(f"{chosen.variables or chosen.run}: {error}. Nothing was changed. Mend the file or give another one.")
+        _print_progress(
+            f"{chosen.variables or chosen.run}: {error}. Nothing was changed. Mend the file or give another one."
+        )
         return 1
     return 0
 
@@ -215,19 +219,19 @@ def _show(cluster: LocalCluster) -> int:
     code = 0
     for record in cluster.nodes():
         try:
-            status = Keeper(cluster.run_folder, record.name).status()
+            status = LocalNode(cluster.run_folder, record.name).status()
         except NodeError as error:
             print(f"{record.name} {error}")
             code = 1
             continue
-        trouble = find_trouble(record.address, cluster.connect(record)) if record.kind == "cassandra" else ""
-        told = f"fenced: {status.fenced}" if status.fenced else trouble or ("up" if status.pid else "")
-        code = code or int(told != "up")
-        print(f"{record.name} {record.kind} {record.address} life {record.life} {status.state} {told}".rstrip())
+        trouble = find_unready_reason(record.address, cluster.connect(record)) if record.kind == "cassandra" else ""
+        state = f"fenced: {status.fenced}" if status.fenced else trouble or ("up" if status.pid else "")
+        code = code or int(state != "up")
+        print(f"{record.name} {record.kind} {record.address} life {record.life} {status.state} {state}".rstrip())
     return code
 
 
-def _tell(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

@@ -9,21 +9,21 @@ class NodeError(HealingError):
     """The root of all errors of this package."""
 
 
-class Fenced(NodeError):
+class NodeFenced(NodeError):
     """The node was fenced: what runs under its name must not be started again."""
 
 
-class NotFenced(NodeError):
+class NodeNotFenced(NodeError):
     """A node is not ended before it is fenced."""
 
 
-class Serves(NodeError):
+class ReplacementServing(NodeError):
     """A new life of the node is up already; the fence was for the one before."""
 
 
-class NotStarted(NodeError):
+class NodeNotStarted(NodeError):
     """The node ended while it was being started, or did not answer in time."""
 
 
-class UnknownNode(NodeError):
+class LocalNodeNotFound(NodeError):
     """There is no node of this name here."""

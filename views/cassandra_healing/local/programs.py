@@ -14,7 +14,7 @@ from cassandra_embedded.node import Node
 from cassandra_embedded.process import Identity, spawn
 from cassandra_embedded.versions import DEFAULT_VERSION, get_version
 from cassandra_healing.local.errors import NodeError
-from cassandra_healing.local.record import NodeRecord
+from cassandra_healing.local.node_record import NodeRecord
 
 # For daemons that are idle most of the time: the better compiler's work would never pay.
 _QUICK_JAVA: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -23,7 +23,7 @@ _QUICK_JAVA: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _SAFE: Final = {"commitlog_sync": "batch"}
 
 
-class Program(Protocol):
+class NodeProgram(Protocol):
     """What can run on a node."""
 
     needs_fence: bool
@@ -165,7 +165,7 @@ class SparkProgram:
         return answers(record.address, int(record.settings["web_port"]))
 
 
-def get_program(kind: str) -> Program:
+def get_program(kind: str) -> NodeProgram:
     """Return what runs on nodes of a kind.
 
     Raises: NodeError: there is no such kind.

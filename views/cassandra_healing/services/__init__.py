@@ -1,1 +1,1 @@
-"""What works beside the nodes: Spark's master and workers, the feed. Restarted, then replaced, by simpler rules."""
+"""Services beside the nodes, such as Spark and the feed: probed, assessed and decided about, by simpler rules."""

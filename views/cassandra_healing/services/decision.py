@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cassandra_healing.mode import Mode
-from cassandra_healing.record import Act
+from cassandra_healing.operation_model import HealingAction
 
 
 class ServiceRule(StrEnum):
@@ -37,7 +37,7 @@ class ServiceDecision:
     """What is to be done about a service now, in words of four parts.
 
     Args:
-        at: when it was looked at.
+        at: when it was checked.
         mode: what becomes of a restart or replacement; None for the other acts.
         evidence: what was seen.
         is_overdue: a person is called only because waiting has taken ``page_minutes``.
@@ -45,7 +45,7 @@ class ServiceDecision:
 
     service: str
     at: datetime
-    act: Act
+    act: HealingAction
     rule: ServiceRule
     what: str
     next: str

@@ -11,30 +11,46 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher
 
-from cassandra_healing.healer.steps import Step
+from cassandra_healing.operation_steps import OperationStep
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import NOT_AGAIN
-from cassandra_views.airflow.health_tasks import ApproveTask, AuditTask, DecideTask, NormalTask, PageTask, StepTask
+from cassandra_views.airflow.health_tasks import (
+    ApproveOperationTask,
+    AuditClusterTask,
+    AwaitNodeTask,
+    DecideTask,
+    OperationStepTask,
+    PageTask,
+)
 from cassandra_views.airflow.health_trigger import HealthTrigger
 from cassandra_views.airflow.service_tasks import DecideServicesTask, HealServiceTask
 from cassandra_views.airflow.view_dag import START
 
 TAG = "cluster"
-_STEPS = (Step.RESTART, Step.FENCE, Step.APPLY, Step.NORMAL, Step.REPAIR, Step.TERMINATE, Step.AUDIT, Step.CLOSE)
+_STEPS = (
+    OperationStep.RESTART,
+    OperationStep.FENCE,
+    OperationStep.APPLY,
+    OperationStep.NORMAL,
+    OperationStep.REPAIR,
+    OperationStep.TERMINATE,
+    OperationStep.AUDIT,
+    OperationStep.CLOSE,
+)
 _AFTER = {
-    Step.APPROVE: (Step.PLAN,),
-    Step.RESTART: (Step.APPROVE,),
-    Step.FENCE: (Step.PLAN, Step.APPROVE),
-    Step.APPLY: (Step.FENCE,),
-    Step.NORMAL: (Step.RESTART, Step.APPLY),
-    Step.REPAIR: (Step.NORMAL,),
-    Step.TERMINATE: (Step.REPAIR,),
-    Step.AUDIT: (Step.TERMINATE,),
-    Step.CLOSE: (Step.NORMAL, Step.AUDIT),
+    OperationStep.APPROVE: (OperationStep.PLAN,),
+    OperationStep.RESTART: (OperationStep.APPROVE,),
+    OperationStep.FENCE: (OperationStep.PLAN, OperationStep.APPROVE),
+    OperationStep.APPLY: (OperationStep.FENCE,),
+    OperationStep.NORMAL: (OperationStep.RESTART, OperationStep.APPLY),
+    OperationStep.REPAIR: (OperationStep.NORMAL,),
+    OperationStep.TERMINATE: (OperationStep.REPAIR,),
+    OperationStep.AUDIT: (OperationStep.TERMINATE,),
+    OperationStep.CLOSE: (OperationStep.NORMAL, OperationStep.AUDIT),
 }
 """Which steps each waits for: also behind one that is skipped, all that are needed before it."""
-_TASKS = {Step.NORMAL: NormalTask, Step.AUDIT: AuditTask}
+_TASKS = {OperationStep.NORMAL: AwaitNodeTask, OperationStep.AUDIT: AuditClusterTask}
 RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=70), "retry_policy": NOT_AGAIN}
 """After a kill another healer may go on once the hold of the dead one is over, ``hold_seconds``."""
 
@@ -84,9 +100,10 @@ def _nodes_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
         f"{deployment.dag_id_prefix}cluster_health",
         description="Restarts and replaces nodes of Cassandra that are down",
         doc_md=(
-            f"The triggerer looks each {policy.look_seconds:g} s; a run begins where a restart, a replacement or a "
-            f"page is decided. The mode is **{policy.mode}**. Each task does one step of the deed in the cluster's "
-            "journal; the others are skipped. `views cluster history` shows all. `views cluster stop` ends everything."
+            f"The triggerer checks the cluster every {policy.check_seconds:g} s; a run begins where a restart, a "
+            f"replacement or a page is decided. The mode is **{policy.mode}**. Each task does one step of the "
+            "operation in the cluster's journal; the others are skipped. `views cluster history` shows all. "
+            "`views cluster stop` ends everything."
         ),
         schedule=[watched],
         start_date=START,
@@ -97,20 +114,22 @@ def _nodes_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
     ) as dag:
         decide = DecideTask(task_id="decide", deployment=deployment, execution_timeout=timedelta(minutes=10))
         decide >> PageTask(task_id="page", retries=0)
-        steps: dict[Step, Any] = {
-            Step.PLAN: StepTask(task_id=Step.PLAN.value, deployment=deployment, step=Step.PLAN.value),
-            Step.APPROVE: ApproveTask(
-                task_id=Step.APPROVE.value,
+        steps: dict[OperationStep, Any] = {
+            OperationStep.PLAN: OperationStepTask(
+                task_id=OperationStep.PLAN.value, deployment=deployment, step=OperationStep.PLAN.value
+            ),
+            OperationStep.APPROVE: ApproveOperationTask(
+                task_id=OperationStep.APPROVE.value,
                 deployment=deployment,
                 response_timeout=timedelta(minutes=policy.approve_minutes),
                 trigger_rule="none_failed",
             ),
         }
         for step in _STEPS:
-            steps[step] = _TASKS.get(step, StepTask)(
+            steps[step] = _TASKS.get(step, OperationStepTask)(
                 task_id=step.value, deployment=deployment, step=step.value, trigger_rule="none_failed"
             )
-        decide >> steps[Step.PLAN]
+        decide >> steps[OperationStep.PLAN]
         for step, after in _AFTER.items():
             [steps[each] for each in after] >> steps[step]
     return dag

@@ -1,4 +1,4 @@
-"""The tasks of ``cluster_health``: each does one step of the deed that the journal says is under way.
+"""The tasks of ``cluster_health``: each does one step of the operation that the journal says is under way.
 
 What a task does follows from the journal alone, never from what a task before it said: so any process of Airflow may be
 killed between any two of them, and people may run ``views cluster heal`` meanwhile.
@@ -18,18 +18,18 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from cassandra_client.errors import ClusterError
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError, NeedsPerson, NotSet
-from cassandra_healing.healer.healer import Healer
-from cassandra_healing.healer.progress import Progress
-from cassandra_healing.healer.steps import Step, steps_of
+from cassandra_healing.errors import HealingError, MissingSetting, OperatorRequired
+from cassandra_healing.monitor import ClusterMonitor, HealthReport
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operation_progress import OperationProgress
+from cassandra_healing.operation_steps import OperationStep, steps_of
+from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.policy import Policy
-from cassandra_healing.record import Act
-from cassandra_healing.watcher import Report, Watcher
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused, told
 from cassandra_views.airflow.health_trigger import AUTHOR
 from cassandra_views.airflow.hook import ViewsHook
-from cassandra_views.airflow.normal_trigger import NormalTrigger
+from cassandra_views.airflow.node_ready_trigger import NodeReadyTrigger
 from cassandra_views.healing import healing
 from cassandra_views.model.counting import counted
 from cassandra_views.model.generation import State
@@ -64,13 +64,15 @@ class HealthTask(BaseOperator):
             try:
                 with access.opened() as session:
                     yield session, settings
-            except (NeedsPerson, NotSet) as error:
+            except (OperatorRequired, MissingSetting) as error:
                 raise refused(str(error)) from error
             except (ClusterError, HealingError) as error:
                 raise AirflowException(str(error)) from error
 
     @contextmanager
-    def healer(self, context: Context, *, is_patient: bool = True) -> Iterator[tuple[Healer, Watcher]]:
+    def healing_executor(
+        self, context: Context, *, is_patient: bool = True
+    ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
         """Open a healer; errors as ``opened``.
 
         Args:
@@ -78,22 +80,22 @@ class HealthTask(BaseOperator):
         """
         with self.opened(context) as (session, settings):
             if not is_patient:
-                settings = impatient(settings)
+                settings = without_waiting(settings)
             with healing(session, settings, author=AUTHOR, on_progress=self.log.info) as found:
                 yield found
 
-    def find(self, healer: Healer, step: Step) -> Progress:
-        """Return the deed whose next step this is.
+    def find(self, executor: OperationExecutor, step: OperationStep) -> OperationProgress:
+        """Return the operation whose next step this is.
 
         Raises:
             AirflowSkipException: there is none, or it needs no such step, or that was done.
             AirflowException: a step before it is not done.
         """
-        progress = healer.under_way()
+        progress = executor.under_way()
         if progress is None:
             raise AirflowSkipException("Nothing is under way")
         if step not in steps_of(progress.act, progress.mode) or step in progress.done:
-            raise AirflowSkipException(f"The {progress.act} of {progress.node} needs no {step}, or has it")
+            raise AirflowSkipException(f"The {progress.act} of {progress.node} has no step {step} to do")
         if progress.next is not step:
             raise AirflowException(f"The {progress.act} of {progress.node} is at {progress.next}, not at {step}")
         return progress
@@ -107,7 +109,7 @@ def pages_of(context: Context) -> list[str]:
 
 
 @contextmanager
-def calling(context: Context) -> Iterator[None]:
+def paging_on_failure(context: Context) -> Iterator[None]:
     """Call a person at once where one is to be called and the cluster cannot be asked.
 
     Raises: Refused: what the triggerer saw, and why it cannot be seen now.
@@ -123,20 +125,20 @@ def calling(context: Context) -> Iterator[None]:
 
 
 class DecideTask(HealthTask, SkipMixin):
-    """Looks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
+    """Checks once, and begins what is decided, or finds what is under way; skips the steps that it does not need."""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the deed in a few words, or nothing; what a person must see goes to the task ``page``."""
-        with calling(context), self.healer(context) as (healer, watcher):
-            report = look(watcher, healer.policy)
-            tell(self.log, report)
+        """Return the operation in a few words, or nothing; what a person must see goes to the task ``page``."""
+        with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
+            report = check_cluster(monitor, executor.policy)
+            log_report(self.log, report)
             page = page_text(report.decision)
-            if not page and report.judgement.trouble_since is not None:
+            if not page and report.assessment.trouble_since is not None:
                 # The triggerer has seen it for longer than this process, which knows no more than the cluster keeps.
                 page = " ".join(pages_of(context))
             if page:
                 context["ti"].xcom_push(key=PAGE_KEY, value=page)
-            progress = healer.consider(report)
+            progress = executor.begin_or_resume(report)
         needed = () if progress is None else steps_of(progress.act, progress.mode)
         tasks = [task for task in context["task"].get_flat_relatives(upstream=False) if task.task_id != "page"]
         idle = [each for each in tasks if each.task_id not in needed or (progress and each.task_id in progress.done)]
@@ -144,7 +146,7 @@ class DecideTask(HealthTask, SkipMixin):
         if progress is None:
             return {}
         return {
-            "deed": str(progress.id),
+            "operation": str(progress.id),
             "act": progress.act.value,
             "node": str(progress.node),
             "next": str(progress.next),
@@ -162,11 +164,11 @@ class PageTask(BaseOperator):
         text = context["ti"].xcom_pull(task_ids="decide", key=PAGE_KEY)
         if text:
             raise refused(text)
-        raise AirflowSkipException("Nobody must look")
+        raise AirflowSkipException("No action is needed")
 
 
-class ApproveTask(HealthTask, HITLOperator):
-    """Asks a person whether a deed may be carried out; nobody's answer is a no."""
+class ApproveOperationTask(HealthTask, HITLOperator):
+    """Asks a person whether an operation may be carried out; nobody's answer is a no."""
 
     template_fields = ("subject", "body")
 
@@ -175,34 +177,34 @@ class ApproveTask(HealthTask, HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask; where somebody answered on the command line already, go on at once."""
-        with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, Step.APPROVE)
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = self.find(executor, OperationStep.APPROVE)
             if not progress.is_waiting:
-                return _words(healer.carry_out(progress, Step.APPROVE))
+                return _result(executor.execute_step(progress, OperationStep.APPROVE))
         self.subject = f"{str(progress.act).capitalize()} {progress.node}?"
-        self.body = question(progress)
-        context["ti"].xcom_push(key="deed", value=str(progress.id))
+        self.body = approval_text(progress)
+        context["ti"].xcom_push(key="operation", value=str(progress.id))
         return HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Write the answer down, and do what it says."""
         answer = HITLOperator.execute_complete(self, context, event)
         user = (answer.get("responded_by_user") or {}).get("name", "")
-        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="deed")
-        with self.healer(context) as (healer, _watcher):
-            progress = healer.under_way()
-            if progress is None or (asked and str(progress.id) != asked) or progress.next is not Step.APPROVE:
-                raise AirflowSkipException("It was settled meanwhile")
+        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="operation")
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = executor.under_way()
+            if progress is None or (asked and str(progress.id) != asked) or progress.next is not OperationStep.APPROVE:
+                raise AirflowSkipException("The operation has been answered or has ended since")
             if progress.is_waiting:
                 by = f"{AUTHOR}:{user}" if user else AUTHOR
                 if answer["chosen_options"] == [YES]:
-                    healer.approve(progress, "said so in Airflow", by=by)
+                    executor.approve(progress, "said so in Airflow", by=by)
                 else:
-                    healer.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
-            return _words(healer.carry_out(progress, Step.APPROVE))
+                    executor.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
+            return _result(executor.execute_step(progress, OperationStep.APPROVE))
 
 
-class StepTask(HealthTask):
+class OperationStepTask(HealthTask):
     """Does one step.
 
     Args:
@@ -215,20 +217,22 @@ class StepTask(HealthTask):
 
     def execute(self, context: Context) -> Any:
         """Do it, once it is its turn."""
-        with self.healer(context) as (healer, _watcher):
-            return _words(healer.carry_out(self.find(healer, Step(self.step)), Step(self.step)))
+        with self.healing_executor(context) as (executor, _monitor):
+            return _result(
+                executor.execute_step(self.find(executor, OperationStep(self.step)), OperationStep(self.step))
+            )
 
 
-class NormalTask(StepTask):
-    """Waits until the node is up and in its place, without a worker slot; then writes that down."""
+class AwaitNodeTask(OperationStepTask):
+    """Waits until the node is up and in the ring, without a worker slot; then writes that down."""
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, where there is something to wait for."""
-        with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, Step.NORMAL)
-            policy = healer.policy
-        minutes = policy.machines.normal_minutes if progress.act is Act.REPLACE else policy.restart_minutes
-        trigger = NormalTrigger(
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = self.find(executor, OperationStep.NORMAL)
+            policy = executor.policy
+        minutes = policy.machines.normal_minutes if progress.act is HealingAction.REPLACE else policy.restart_minutes
+        trigger = NodeReadyTrigger(
             **self.deployment.to_dict(), address=progress.node.address, timeout_seconds=minutes * 60
         )
         self.defer(trigger=trigger, method_name="resume")
@@ -236,21 +240,21 @@ class NormalTask(StepTask):
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Look a last time and write it down; what it still lacks is an error there."""
         if event.get("trouble"):
-            self.log.warning("It is not in its place: %s", event["trouble"])
-        with self.healer(context, is_patient=False) as (healer, _watcher):
-            return _words(healer.carry_out(self.find(healer, Step.NORMAL), Step.NORMAL))
+            self.log.warning("It is not in the ring: %s", event["trouble"])
+        with self.healing_executor(context, is_patient=False) as (executor, _monitor):
+            return _result(executor.execute_step(self.find(executor, OperationStep.NORMAL), OperationStep.NORMAL))
 
 
-class AuditTask(StepTask):
+class AuditClusterTask(OperationStepTask):
     """Audits the views that serve, and what the audit command looks at."""
 
     def execute(self, context: Context) -> Any:
-        """Audit; a view that differs fails this task and is built anew by ``views_reconcile``."""
-        with self.healer(context) as (healer, _watcher):
-            progress = self.find(healer, Step.AUDIT)
+        """Audit; a view that differs fails this task and is built again by ``views_reconcile``."""
+        with self.healing_executor(context) as (executor, _monitor):
+            progress = self.find(executor, OperationStep.AUDIT)
         errors = self._audit(context)
-        with self.healer(context) as (healer, _watcher):
-            found = _words(healer.carry_out(progress, Step.AUDIT))
+        with self.healing_executor(context) as (executor, _monitor):
+            found = _result(executor.execute_step(progress, OperationStep.AUDIT))
         if errors:
             differ = "differs" if len(errors) == 1 else "differ"
             raise refused(f"The node is replaced, and {counted(len(errors), 'view')} {differ}: {'; '.join(errors)}")
@@ -267,7 +271,7 @@ class AuditTask(StepTask):
         return errors
 
 
-def impatient(settings: Settings) -> Settings:
+def without_waiting(settings: Settings) -> Settings:
     """Return settings by which a node has no time to come back: it was waited for already."""
     policy = settings.env.healing
     machines = policy.machines.model_copy(update={"normal_minutes": 0.0})
@@ -275,18 +279,18 @@ def impatient(settings: Settings) -> Settings:
     return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
 
 
-def look(watcher: Watcher, policy: Policy) -> Report:
-    """Look once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
-    report = watcher.look()
-    if report.is_fresh and not report.decision.is_well:
+def check_cluster(monitor: ClusterMonitor, policy: Policy) -> HealthReport:
+    """Check once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
+    report = monitor.check()
+    if report.is_first_check and not report.decision.is_well:
         time.sleep(policy.still_seconds + 1)
-        report = watcher.look()
+        report = monitor.check()
     return report
 
 
-def tell(log: Any, report: Report) -> None:
-    """Write what a look came to into a log."""
-    for health in report.judgement.nodes:
+def log_report(log: Any, report: HealthReport) -> None:
+    """Write what a check found into a log."""
+    for health in report.assessment.nodes:
         log.info("%s is %s: %s", health.node.id, health.verdict, "; ".join(map(str, health.observations)))
     decision = report.decision
     log.info("%s (%s): %s. %s. %s.", decision.act, decision.rule, decision.what, decision.remains, decision.next)
@@ -296,21 +300,21 @@ def tell(log: Any, report: Report) -> None:
 
 def page_text(decision: Decision) -> str:
     """Return what a person must be told, or nothing."""
-    if decision.act is not Act.PAGE:
+    if decision.act is not HealingAction.PAGE:
         return ""
     return f"{decision.on}: {decision.what}. {decision.remains}. {decision.next}."
 
 
-def question(progress: Progress) -> str:
+def approval_text(progress: OperationProgress) -> str:
     """Return what a person is asked, with all that speaks for it."""
     lines = [f"{progress.node} ({progress.node.host_id}): {progress.what}", ""]
     lines += [f"- {each}" for each in progress.evidence]
     if progress.plan:
         path, address, actions, digest = progress.plan
         lines += ["", f"The plan: {actions} `{address}`, and nothing else ({path}, SHA-256 {digest})"]
-    lines += ["", f"Deed {progress.short_id}. On the command line: `views cluster approve {progress.short_id}`."]
+    lines += ["", f"Operation {progress.short_id}. On the command line: `views cluster approve {progress.short_id}`."]
     return "\n".join(lines)
 
 
-def _words(progress: Progress) -> dict[str, Any]:
+def _result(progress: OperationProgress) -> dict[str, Any]:
     return {"next": str(progress.next), "outcome": str(progress.outcome) if progress.outcome else None}

@@ -1,7 +1,7 @@
 """Watching a cluster in Airflow's triggerer, without a task and without a run: an event where something is to be done.
 
-Looks and decisions are kept in the cluster, so a triggerer may be killed and started again at any time; and what a
-run finds is judged by the same looks.
+Checks and decisions are kept in the cluster, so a triggerer may be killed and started again at any time; and what a
+run finds is judged by the same checks.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from cassandra_client.errors import ViewsError
-from cassandra_healing.bell import Alert, Bell
+from cassandra_healing.alerts import Alert, AlertSchedule
+from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.watcher import Watcher
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
 from cassandra_views.airflow.sessions import shared
@@ -35,7 +35,7 @@ def event_of(alerts: Sequence[Alert]) -> dict[str, Any]:
 
 
 class HealthTrigger(BaseEventTrigger):
-    """Looks at nodes and services each ``look_seconds``, and fires where more than waiting is decided.
+    """Looks at nodes and services each ``check_seconds``, and fires where more than waiting is decided.
 
     Args: as ``Deployment``.
     """
@@ -52,8 +52,8 @@ class HealthTrigger(BaseEventTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look for good; a cluster that cannot be reached is tried again, and told of after ``page_minutes``."""
         away_since: float | None = None
-        is_told = False
-        bell = Bell()
+        is_reported = False
+        schedule = AlertSchedule()
         while True:
             policy = Policy()
             stack = ExitStack()
@@ -61,41 +61,41 @@ class HealthTrigger(BaseEventTrigger):
                 access = access_of(await ViewsHook.aget_connection(self.deployment.conn_id))
                 settings = await asyncio.to_thread(self.deployment.reached, access)
                 policy = settings.env.healing
-                watcher = await asyncio.to_thread(self._opened, stack, access, policy)
+                monitor = await asyncio.to_thread(self._opened, stack, access, policy)
                 self.log.info("Watching the cluster of the connection %s", self.deployment.conn_id)
-                away_since, is_told = None, False
-                async for found in self._watch(watcher, policy, access, bell):
+                away_since, is_reported = None, False
+                async for found in self._watch(monitor, policy, access, schedule):
                     yield TriggerEvent(found)  # type: ignore[no-untyped-call]
             except ViewsError as error:
                 self.log.warning("%s Trying again.", error)
                 away_since = time.monotonic() if away_since is None else away_since
-                if not is_told and time.monotonic() - away_since > policy.page_minutes * 60:
-                    is_told = True
+                if not is_reported and time.monotonic() - away_since > policy.page_minutes * 60:
+                    is_reported = True
                     yield TriggerEvent(event_of([Alert(text=str(error), is_page=True)]))  # type: ignore[no-untyped-call]
-                await asyncio.sleep(policy.look_seconds)
+                await asyncio.sleep(policy.check_seconds)
             finally:
                 await asyncio.to_thread(stack.close)
 
-    def _opened(self, stack: ExitStack, access: Access, policy: Policy) -> Watcher:
+    def _opened(self, stack: ExitStack, access: Access, policy: Policy) -> ClusterMonitor:
         session = stack.enter_context(shared(access))
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
-        watcher = Watcher(asked, policy, author=AUTHOR, is_kept=True)
-        stack.callback(watcher.close)
-        return watcher
+        monitor = ClusterMonitor(asked, policy, author=AUTHOR, is_recording=True)
+        stack.callback(monitor.close)
+        return monitor
 
     async def _watch(
-        self, watcher: Watcher, policy: Policy, access: Access, bell: Bell
+        self, monitor: ClusterMonitor, policy: Policy, access: Access, schedule: AlertSchedule
     ) -> AsyncIterator[dict[str, Any]]:
-        """Look until views.toml says something else; what it says is read at each look."""
-        told: tuple[str, ...] = ()
+        """Look until views.toml says something else; what it says is read at each check."""
+        reported: tuple[str, ...] = ()
         while (await asyncio.to_thread(self.deployment.reached, access)).env.healing == policy:
             begun = time.monotonic()
-            report = await asyncio.to_thread(watcher.look)
-            if report.notes != told:
-                told = report.notes
-                for note in told:
+            report = await asyncio.to_thread(monitor.check)
+            if report.notes != reported:
+                reported = report.notes
+                for note in reported:
                     self.log.warning("%s", note)
-            if found := bell.rings(report, time.monotonic()):
+            if found := schedule.due(report, time.monotonic()):
                 self.log.info("%s", "; ".join(map(str, found)))
                 yield event_of(found)
-            await asyncio.sleep(max(0.0, policy.look_seconds - (time.monotonic() - begun)))
+            await asyncio.sleep(max(0.0, policy.check_seconds - (time.monotonic() - begun)))

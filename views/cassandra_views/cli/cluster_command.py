@@ -18,11 +18,11 @@ from cassandra_views.cli.output import coloured, err, out, print_json, shortened
 from cassandra_views.cli.service_lines import plain_services, show_services
 
 if TYPE_CHECKING:
-    from cassandra_healing.healer.progress import Progress
-    from cassandra_healing.model import NodeHealth, NodeId
+    from cassandra_healing.model import NodeAssessment, NodeId
+    from cassandra_healing.monitor import HealthReport
+    from cassandra_healing.operation_progress import OperationProgress
     from cassandra_healing.policy import Policy
     from cassandra_healing.session import ClusterSession
-    from cassandra_healing.watcher import Report
 
 Reason = Annotated[str, typer.Option(help="Why; recorded in the journal and shown by 'views cluster'.", metavar="TEXT")]
 Node = Annotated[str, typer.Argument(help="The node: its address, or the beginning of its host id.", metavar="NODE")]
@@ -71,17 +71,17 @@ def cluster(
     if context.invoked_subcommand is not None:
         return
     is_well = True
-    with _watching(options_of(context), is_kept=keep) as (watcher, policy):
+    with _monitoring(options_of(context), is_recording=keep) as (monitor, policy):
         while True:
-            report = watcher.look()
-            if report.is_fresh and any(each.verdict != "up" for each in report.judgement.nodes):
+            report = monitor.check()
+            if report.is_first_check and any(each.verdict != "up" for each in report.assessment.nodes):
                 time.sleep(policy.still_seconds + 1)
-                report = watcher.look()
+                report = monitor.check()
             is_well = report.is_well
-            show(report, format, watcher.progress(report), is_wide=wide)
+            show(report, format, monitor.progress(report), is_wide=wide)
             if not watch:
                 break
-            time.sleep(policy.look_seconds)
+            time.sleep(policy.check_seconds)
     if detailed_exitcode and not is_well:
         raise typer.Exit(2)
 
@@ -97,7 +97,7 @@ def skip(
     with _journal(options) as (journal, session, clock):
         found = _find(session, node, options.settings().env.healing)
         journal.skip(found, reason, clock())
-    said(format, f"{found} is left alone: {reason}", node=found, skipped=True, reason=reason)
+    said(format, f"{found} is skipped: {reason}", node=found, skipped=True, reason=reason)
 
 
 def unskip(
@@ -108,7 +108,7 @@ def unskip(
     with _journal(options) as (journal, session, _clock):
         found = _find(session, node, options.settings().env.healing)
         journal.unskip(found, reason)
-    said(format, f"{found} is no longer left alone: {reason}", node=found, skipped=False, reason=reason)
+    said(format, f"{found} is no longer skipped: {reason}", node=found, skipped=False, reason=reason)
 
 
 def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
@@ -130,53 +130,53 @@ def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatO
 
 def history(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, help="How many lines, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many entries, newest first.")] = 20,
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show the journal: decisions about nodes, operations, who made them and how they ended."""
     with _journal(options_of(context)) as (journal, _session, clock):
-        lines = journal.lines(limit=limit, now=clock()) if journal.exists() else []
+        entries = journal.entries(limit=limit, now=clock()) if journal.exists() else []
     if format is Format.JSON:
-        print_json({"journal": lines})
+        print_json({"journal": entries})
         return
-    if not lines:
-        out.print("The journal is empty: nothing was decided or said yet.")
+    if not entries:
+        out.print("The journal is empty.")
         return
     rows = table_of("journal", is_wide=wide)
-    for line in lines:
+    for entry in entries:
         rows.add_row(
-            f"{line.at:%Y-%m-%d %H:%M:%S}",
-            line.event,
-            line.act + (f" ({line.rule})" if line.rule and line.rule != line.act else ""),
-            escape(line.node),
-            escape(line.author),
-            line.outcome,
-            escape(" ".join(line.detail.split()) if wide else shortened(line.detail)),
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            entry.event,
+            entry.act + (f" ({entry.rule})" if entry.rule and entry.rule != entry.act else ""),
+            escape(entry.node),
+            escape(entry.author),
+            entry.outcome,
+            escape(" ".join(entry.detail.split()) if wide else shortened(entry.detail)),
         )
     out.print(rows)
 
 
 @contextmanager
-def _watching(options: Options, *, is_kept: bool) -> Iterator[tuple[Any, Policy]]:
+def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, Policy]]:
+    from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.session import ClusterSession
-    from cassandra_healing.watcher import Watcher
     from cassandra_views.cluster.history import author
 
     with opened(options) as (session, settings):
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
-        watcher = Watcher(asked, policy, author=author(), is_kept=is_kept)
+        monitor = ClusterMonitor(asked, policy, author=author(), is_recording=is_recording)
         try:
-            yield watcher, policy
+            yield monitor, policy
         finally:
-            watcher.close()
+            monitor.close()
 
 
 @contextmanager
 def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[], datetime]]]:
-    from cassandra_healing.keeping.journal import Journal
     from cassandra_healing.session import ClusterSession
+    from cassandra_healing.storage.journal import Journal
     from cassandra_views.cluster.history import author
 
     with opened(options) as (session, settings):
@@ -210,21 +210,21 @@ def said(format: Format, text: str, **content: Any) -> None:
         out.print(f"{escape(text[:1].upper() + text[1:])}.")
 
 
-def show(report: Report, format: Format, progress: Progress | None, *, is_wide: bool = False) -> None:
-    """Show what a look came to, and how far the deed is that is under way."""
-    judgement, decision = report.judgement, report.decision
+def show(report: HealthReport, format: Format, progress: OperationProgress | None, *, is_wide: bool = False) -> None:
+    """Show what a check found, and the progress of the operation that is under way."""
+    assessment, decision = report.assessment, report.decision
     if format is Format.JSON:
         print_json(
             {
-                "cluster": judgement.cluster.name,
-                "at": judgement.at,
-                "nodes": [_plain(each) for each in judgement.nodes],
-                "cut_off": judgement.cut_off,
+                "cluster": assessment.cluster.name,
+                "at": assessment.at,
+                "nodes": [_plain(each) for each in assessment.nodes],
+                "cut_off": assessment.cut_off,
                 "decision": decision,
-                "deed": _deed(progress),
+                "operation": _plain_operation(progress),
                 "services": plain_services(report.services),
-                "stopped": report.record.stopped,
-                "skips": report.record.skips,
+                "stopped": report.journal_state.stopped,
+                "skips": report.journal_state.skips,
                 "notes": report.notes,
             }
         )
@@ -233,7 +233,7 @@ def show(report: Report, format: Format, progress: Progress | None, *, is_wide: 
     from cassandra_views.planning.words import age_text
 
     rows = table_of("cluster", is_wide=is_wide)
-    for health in judgement.nodes:
+    for health in assessment.nodes:
         node = health.node
         is_new = health.verdict == "up" and not health.is_settled
         verdict = health.verdict.value + (", not settled" if is_new else "")
@@ -241,16 +241,16 @@ def show(report: Report, format: Format, progress: Progress | None, *, is_wide: 
         rows.add_row(
             escape(node.id.address),
             f"[{colour}]{verdict}[/{colour}]",
-            age_text(health.since, judgement.at) if health.looks > 1 else "-",
+            age_text(health.since, assessment.at) if health.checks > 1 else "-",
             escape(node.status) or "-",
             escape(f"{node.data_center}/{node.rack}"),
             health.peers or "-",
-            *(_told(health.told_by(observer), is_wide) for observer in ("cql", "tcp", "machine")),
+            *(_told(health.detail_of(observer), is_wide) for observer in ("cql", "tcp", "machine")),
         )
     out.print(rows)
-    if judgement.cut_off is not None:
-        cut = judgement.cut_off
-        out.print(f"[red]We reach {len(cut.reached)} of {cut.of} nodes.[/red]")
+    if assessment.cut_off is not None:
+        cut = assessment.cut_off
+        out.print(f"[red]This host reaches {len(cut.reached)} of {cut.of} nodes.[/red]")
     mode = f" ({decision.mode.value})" if decision.mode else ""
     out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode}: {escape(ended(decision.what))}")
     if not decision.is_well:
@@ -260,13 +260,15 @@ def show(report: Report, format: Format, progress: Progress | None, *, is_wide: 
     if progress is not None:
         waits = f"waits for 'views cluster approve {progress.short_id}'"
         step = waits if progress.is_waiting else f"its next step is {progress.next}"
-        out.print(f"  [bold]Deed:[/bold] {progress.short_id}, {progress.act} of {escape(str(progress.node))}: {step}.")
+        out.print(
+            f"  [bold]Operation:[/bold] {progress.short_id}, {progress.act} of {escape(str(progress.node))}: {step}."
+        )
     show_services(report.services, is_wide=is_wide)
     for note in report.notes:
         err.print(f"  [yellow]note[/yellow] {escape(note)}")
 
 
-def _deed(progress: Progress | None) -> dict[str, Any] | None:
+def _plain_operation(progress: OperationProgress | None) -> dict[str, Any] | None:
     if progress is None:
         return None
     return {
@@ -283,20 +285,20 @@ def _deed(progress: Progress | None) -> dict[str, Any] | None:
     }
 
 
-def _plain(health: NodeHealth) -> dict[str, Any]:
+def _plain(health: NodeAssessment) -> dict[str, Any]:
     return {
         "address": health.node.id.address,
         "host_id": health.node.id.host_id,
         "verdict": health.verdict,
         "since": health.since,
-        "looks": health.looks,
+        "checks": health.checks,
         "settled": health.is_settled,
         "status": health.node.status,
         "data_center": health.node.data_center,
         "rack": health.node.rack,
         "started_at": health.node.started_at,
         "observations": [
-            {"observer": each.source, "sign": each.sign, "detail": each.detail} for each in health.observations
+            {"observer": each.source, "result": each.result, "detail": each.detail} for each in health.observations
         ],
     }
 

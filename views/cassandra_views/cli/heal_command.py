@@ -19,11 +19,11 @@ from cassandra_views.cli.output import err
 from cassandra_views.cli.service_lines import heal_services
 
 if TYPE_CHECKING:
-    from cassandra_healing.healer.healer import Healer
-    from cassandra_healing.healer.progress import Progress
-    from cassandra_healing.watcher import Report, Watcher
+    from cassandra_healing.monitor import ClusterMonitor, HealthReport
+    from cassandra_healing.operation_progress import OperationProgress
+    from cassandra_healing.operations.executor import OperationExecutor
 
-Deed = Annotated[
+OperationId = Annotated[
     str | None, typer.Argument(help="The restart or replacement: the beginning of its id; else the one under way.")
 ]
 
@@ -55,74 +55,83 @@ def heal(
     'views cluster approve' before it touches a node. If it is killed, the next run resumes the work.
     """
     is_well = True
-    with _healing(options_of(context)) as (healer, watcher):
-        look_seconds = healer.policy.look_seconds
+    with _healing(options_of(context)) as (executor, monitor):
+        check_seconds = executor.policy.check_seconds
         while True:
             try:
-                is_well = _round(healer, watcher, yes=yes, format=format)
+                is_well = _round(executor, monitor, yes=yes, format=format)
             except (ClusterError, HealingError) as error:
                 if not watch:
                     raise
                 _tell_error(error)
             if not watch:
                 break
-            time.sleep(look_seconds)
+            time.sleep(check_seconds)
     if detailed_exitcode and not is_well:
         raise typer.Exit(2)
 
 
 def approve(
-    context: typer.Context, reason: Reason, deed: Deed = None, format: Annotated[Format, FormatOption] = Format.TEXT
+    context: typer.Context,
+    reason: Reason,
+    operation: OperationId = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Approve the restart or replacement that is waiting; or, after too many failures, another attempt."""
-    with _healing(options_of(context)) as (healer, _watcher):
-        progress = healer.approve(_find(healer, deed), reason)
+    with _healing(options_of(context)) as (executor, _monitor):
+        progress = executor.approve(_find(executor, operation), reason)
     text = f"the {progress.act} of {progress.node} is approved: {reason}. The next 'views cluster heal' carries it out"
-    said(format, text, deed=progress.id, approved=True, reason=reason)
+    said(format, text, operation=progress.id, approved=True, reason=reason)
 
 
 def refuse(
-    context: typer.Context, reason: Reason, deed: Deed = None, format: Annotated[Format, FormatOption] = Format.TEXT
+    context: typer.Context,
+    reason: Reason,
+    operation: OperationId = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Refuse the restart or replacement that is waiting; one that has begun is stopped where it is.
 
     It is not proposed again in the same outage.
     """
-    with _healing(options_of(context)) as (healer, _watcher):
-        progress = healer.refuse(_find(healer, deed), reason)
+    with _healing(options_of(context)) as (executor, _monitor):
+        progress = executor.refuse(_find(executor, operation), reason)
     text = f"the {progress.act} of {progress.node} is refused: {reason}. The next 'views cluster heal' ends it"
-    said(format, text, deed=progress.id, approved=False, reason=reason)
+    said(format, text, operation=progress.id, approved=False, reason=reason)
 
 
-def _round(healer: Healer, watcher: Watcher, *, yes: bool, format: Format) -> bool:
-    report = _look(healer, watcher)
-    progress = healer.consider(report)
+def _round(executor: OperationExecutor, monitor: ClusterMonitor, *, yes: bool, format: Format) -> bool:
+    report = _check(executor, monitor)
+    progress = executor.begin_or_resume(report)
     show(report, format, progress)
-    are_well = heal_services(report.services, watcher.services, healer.policy, yes=yes, is_text=format is Format.TEXT)
+    are_well = heal_services(report.services, monitor.services, executor.policy, yes=yes, is_text=format is Format.TEXT)
     if progress is None:
         return report.decision.is_well and are_well
     if progress.is_waiting and (yes or (format is Format.TEXT and sys.stdin.isatty() and _asked(progress))):
-        progress = healer.approve(progress, "said yes to 'views cluster heal'")
-    progress = healer.run(progress)
+        progress = executor.approve(progress, "said yes to 'views cluster heal'")
+    progress = executor.run(progress)
     if progress.is_waiting:
-        err.print(f"  [yellow]note[/yellow] it waits: 'views cluster approve {progress.short_id}', or refuse it")
+        err.print(
+            f"  [yellow]note[/yellow] waiting for approval: run 'views cluster approve {progress.short_id}', "
+            "or 'views cluster refuse'"
+        )
     return progress.outcome is not None and progress.outcome.value == "done" and are_well
 
 
-def _asked(progress: Progress) -> bool:
+def _asked(progress: OperationProgress) -> bool:
     return typer.confirm(f"Carry out the {progress.act} of {progress.node}?", err=True)
 
 
-def _look(healer: Healer, watcher: Watcher) -> Report:
-    report = watcher.look()
-    if report.is_fresh and any(each.verdict != "up" for each in report.judgement.nodes):
-        time.sleep(healer.policy.still_seconds + 1)  # a heartbeat must be seen to stand still
-        report = watcher.look()
+def _check(executor: OperationExecutor, monitor: ClusterMonitor) -> HealthReport:
+    report = monitor.check()
+    if report.is_first_check and any(each.verdict != "up" for each in report.assessment.nodes):
+        time.sleep(executor.policy.still_seconds + 1)  # a heartbeat must be seen to stand still
+        report = monitor.check()
     return report
 
 
-def _find(healer: Healer, text: str | None) -> Progress:
-    found = healer.under_way()
+def _find(executor: OperationExecutor, text: str | None) -> OperationProgress:
+    found = executor.under_way()
     if found is None or (text is not None and not str(found.id).startswith(text.lower())):
         raise ViewsError(
             "nothing is waiting for approval" if found is None else "that one is not under way",
@@ -139,14 +148,14 @@ def _tell_error(error: ViewsError) -> None:
 
 
 @contextmanager
-def _healing(options: Options) -> Iterator[tuple[Healer, Watcher]]:
+def _healing(options: Options) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
     from cassandra_views.cluster.history import author
     from cassandra_views.healing import healing
 
     with opened(options) as (session, settings):
-        with healing(session, settings, author=author(), clock=options.clock(), on_progress=_tell) as found:
+        with healing(session, settings, author=author(), clock=options.clock(), on_progress=_print_progress) as found:
             yield found
 
 
-def _tell(text: str) -> None:
+def _print_progress(text: str) -> None:
     err.print(f"  {escape(ended(text))}")

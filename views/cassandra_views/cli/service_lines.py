@@ -15,7 +15,7 @@ from cassandra_views.planning.words import age_text
 
 if TYPE_CHECKING:
     from cassandra_healing.policy import Policy
-    from cassandra_healing.services.watcher import ServiceReport, ServiceWatcher
+    from cassandra_healing.services.monitor import ServiceMonitor, ServiceReport
 
 _COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
 
@@ -31,7 +31,7 @@ def show_services(reports: Sequence[ServiceReport], *, is_wide: bool = False) ->
         rows.add_row(
             escape(health.service),
             f"[{colour}]{health.verdict.value}[/{colour}]",
-            age_text(health.since, health.at) if health.looks > 1 else "-",
+            age_text(health.since, health.at) if health.checks > 1 else "-",
             escape("; ".join(health.seen)),
         )
     out.print(rows)
@@ -51,7 +51,7 @@ def plain_services(reports: Sequence[ServiceReport]) -> list[dict[str, Any]]:
             "service": each.health.service,
             "verdict": each.health.verdict,
             "since": each.health.since,
-            "looks": each.health.looks,
+            "checks": each.health.checks,
             "seen": each.health.seen,
             "decision": each.decision,
         }
@@ -60,14 +60,14 @@ def plain_services(reports: Sequence[ServiceReport]) -> list[dict[str, Any]]:
 
 
 def heal_services(
-    reports: Sequence[ServiceReport], watcher: ServiceWatcher, policy: Policy, *, yes: bool, is_text: bool
+    reports: Sequence[ServiceReport], monitor: ServiceMonitor, policy: Policy, *, yes: bool, is_text: bool
 ) -> bool:
     """Restart or replace what is decided to be, as far as its mode allows; tell whether all are well then.
 
-    Raises: ViewsError: as ``carry_out``, of the last that failed; the others were seen to.
+    Raises: ViewsError: as ``execute_service_operation``, of the last that failed; the others were seen to.
     """
     from cassandra_client.errors import ViewsError
-    from cassandra_healing.services.watcher import carry_out
+    from cassandra_healing.operations.service_executor import execute_service_operation
 
     is_well, failed = True, None
     for each in reports:
@@ -77,13 +77,16 @@ def heal_services(
             continue
         if decision.mode.value == "approve" and not yes:
             if not (is_text and sys.stdin.isatty()):
-                err.print(f"  [yellow]note[/yellow] {escape(decision.service)} waits: run 'views cluster heal --yes'")
+                err.print(
+                    f"  [yellow]note[/yellow] {escape(decision.service)} is waiting for approval: "
+                    "run 'views cluster heal --yes'"
+                )
                 continue
             if not typer.confirm(f"Carry out the {decision.act} of {decision.service}?", err=True):
-                watcher.journal.refuse(decision, "said no to 'views cluster heal'")
+                monitor.journal.refuse(decision, "said no to 'views cluster heal'")
                 continue
         try:
-            carry_out(decision, watcher.journal, policy)
+            execute_service_operation(decision, monitor.journal, policy)
         except ViewsError as error:
             failed = error
     if failed is not None:

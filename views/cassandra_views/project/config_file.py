@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from cassandra_client.errors import ConfigurationError, Place
-from cassandra_healing.machines import Machines
+from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.config import ServicePolicy
+from cassandra_healing.service_policy import ServicePolicy
 from cassandra_healing.setting_types import Number, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.names import keyspace_fault, nearest
@@ -216,7 +216,7 @@ def _model_at(parts: list[str]) -> type[BaseModel]:
         case ["env", _, "healing"]:
             kind = Policy
         case ["env", _, "healing", "machines"]:
-            kind = Machines
+            kind = MachineSettings
         case ["env", _, "healing", "services", _]:
             kind = ServicePolicy
         case _:

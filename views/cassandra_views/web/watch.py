@@ -16,9 +16,9 @@ from cassandra_views.manager import ViewManager
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import Plan
-from cassandra_views.overview.kept import KeptQuestion
 from cassandra_views.overview.lookout import KEEP_SECONDS, PATIENCE_SECONDS, STATEMENT_SECONDS, Lookout, Question
 from cassandra_views.overview.questions import Overview, overview_question
+from cassandra_views.overview.recorded_health import RecordedHealthQuery
 from cassandra_views.overview.view import Asking
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.load import Loader
@@ -36,7 +36,7 @@ class Watch:
         self._lookout = Lookout(self._find_database, lambda: of_app.registry, _retold)
         self._open: Database | None = None
         self._files = FileCache()
-        self.kept: Asking = ("kept", KeptQuestion(lambda: of_app.find_settings().env.healing))
+        self.kept: Asking = ("kept", RecordedHealthQuery(lambda: of_app.find_settings().env.healing))
         self._overview = overview_question(
             next_without_registry="where it has another name, set VIEWS_REGISTRY",
             find_project=self.find_project,

@@ -11,8 +11,8 @@ from prometheus_client.registry import Collector
 from cassandra_client.errors import ViewsError
 from cassandra_views.cluster.builds import BuildLook
 from cassandra_views.model.generation import Audit, Generation, State
-from cassandra_views.overview.kept import KeptHealth
 from cassandra_views.overview.questions import Overview, ask_build
+from cassandra_views.overview.recorded_health import RecordedHealth
 from cassandra_views.overview.row import ViewRow, rows_of
 from cassandra_views.web.watch import Watch
 
@@ -44,7 +44,7 @@ GAUGES = {
 
 
 NODE_GAUGES = {
-    "node_verdict": ("1 for the verdict on the node, by what is kept of its health", ("verdict",)),
+    "node_verdict": ("1 for the verdict on the node, by its recorded health", ("verdict",)),
     "node_verdict_age_seconds": ("For how long it has been so", ()),
     "node_look_age_seconds": ("How long ago somebody looked at the nodes last", None),
     "service_verdict": ("1 for the verdict on what works beside the nodes", ("verdict",)),
@@ -87,7 +87,7 @@ class ViewsCollector(Collector):
         """Return nothing: the registry is not looked at before Prometheus asks."""
         return ()
 
-    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], KeptHealth | None]:
+    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], RecordedHealth | None]:
         """Ask for builds and the nodes' health; what is not answered is left out."""
         building = [(row.record.name, each) for row in rows for each in row.record.in_state(State.BUILDING)]
         askings = tuple(
@@ -96,7 +96,7 @@ class ViewsCollector(Collector):
         kept, *answers = self._watch.ask_all((self._watch.kept, *askings), keep_seconds=KEEP_SECONDS)
         builds = zip(building, answers, strict=False)
         looks = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildLook)}
-        return looks, kept if isinstance(kept, KeptHealth) else None
+        return looks, kept if isinstance(kept, RecordedHealth) else None
 
 
 def _of_view(
@@ -155,7 +155,7 @@ def labels_of_nodes(name: str) -> tuple[str, ...]:
     return () if labels is None else ("service" if name.startswith("service_") else "node", *labels)
 
 
-def _of_nodes(kept: KeptHealth) -> Iterator[GaugeMetricFamily]:
+def _of_nodes(kept: RecordedHealth) -> Iterator[GaugeMetricFamily]:
     found = {
         name: GaugeMetricFamily(f"cassandra_views_{name}", text, labels=labels_of_nodes(name))
         for name, (text, _labels) in NODE_GAUGES.items()
@@ -166,11 +166,11 @@ def _of_nodes(kept: KeptHealth) -> Iterator[GaugeMetricFamily]:
         found["node_verdict_age_seconds"].add_metric((node,), max(0.0, (kept.at - each.since).total_seconds()))
     for service in kept.services:
         found["service_verdict"].add_metric((service.service, service.verdict.value), 1.0)
-    if kept.judgement is not None:
-        found["node_look_age_seconds"].add_metric((), max(0.0, (kept.at - kept.judgement.at).total_seconds()))
-    found["healing_stopped"].add_metric((), float(kept.record.stopped is not None))
-    if deed := kept.record.under_way:
-        found["healing_under_way"].add_metric((str(deed.node), deed.act.value), 1.0)
+    if kept.assessment is not None:
+        found["node_look_age_seconds"].add_metric((), max(0.0, (kept.at - kept.assessment.at).total_seconds()))
+    found["healing_stopped"].add_metric((), float(kept.journal_state.stopped is not None))
+    if operation := kept.journal_state.under_way:
+        found["healing_under_way"].add_metric((str(operation.node), operation.act.value), 1.0)
     yield from found.values()
 
 

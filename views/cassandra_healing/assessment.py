@@ -1,0 +1,284 @@
+"""Assess the health of each node by its checks over time. Pure: the same checks give the same result.
+
+A node is dead at a moment where enough observers say so, some of its peers among them, and nobody says that it
+lives. Any good result ends that at once. Checks are taken in the order in which they were made: a clock that was set
+back, and a long time without a check, start everything over.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from cassandra_healing.model import (
+    JOINING,
+    Assessment,
+    ClusterTopology,
+    CutOff,
+    HealthCheck,
+    HealthVerdict,
+    NodeAssessment,
+    NodeId,
+    Observation,
+    ObserverKind,
+    ProbeResult,
+    RingMember,
+)
+from cassandra_healing.policy import Policy
+
+
+class _NodeResult(Enum):
+    """All results of one node in one check, put together."""
+
+    GOOD = auto()
+    SLOW = auto()
+    BAD = auto()
+    GONE = auto()
+    UNSURE = auto()
+
+
+def assess(checks: Sequence[HealthCheck], policy: Policy) -> Assessment:
+    """Assess a cluster by its checks, oldest first.
+
+    Raises:
+        ValueError: there is no check, or none that says which nodes there are.
+    """
+    last = checks[-1]
+    cluster = next((check.cluster for check in reversed(checks) if check.cluster is not None), None)
+    if cluster is None:
+        cluster = ClusterTopology(
+            nodes=tuple(RingMember(id=node, data_center="", rack="", status="") for node in _all_nodes(checks))
+        )
+    results = _results_by_check(checks, cluster, policy)
+    return Assessment(
+        at=last.at,
+        nodes=tuple(_assess_node(node, checks, results, policy) for node in cluster.nodes),
+        cluster=cluster,
+        cut_off=_cut_off(checks, cluster, policy),
+        trouble_since=_trouble_since(checks, results, cluster),
+    )
+
+
+def _all_nodes(checks: Sequence[HealthCheck]) -> tuple[NodeId, ...]:
+    found = next((check.nodes() for check in reversed(checks) if check.observations), ())
+    if not found:
+        raise ValueError("no check says which nodes there are")
+    return found
+
+
+def _results_by_check(
+    checks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Policy
+) -> list[dict[NodeId, _NodeResult]]:
+    """Return what each check saw of each member; nothing where a node was no member yet."""
+    known: set[NodeId] = set()
+    found = []
+    for check in checks:
+        seen = {}
+        reached, is_all_slow = _reached(check), _is_all_slow(check)
+        by_node: dict[uuid.UUID, list[Observation]] = defaultdict(list)
+        for each in check.observations:
+            by_node[each.node.host_id].append(each)
+        for node in cluster.nodes:
+            if observations := by_node.get(node.id.host_id):
+                known.add(node.id)
+                seen[node.id] = _combine(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
+            elif node.id in known:
+                seen[node.id] = _NodeResult.UNSURE
+        found.append(seen)
+    return found
+
+
+def _combine(
+    observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool
+) -> _NodeResult:
+    cql = next((each for each in observations if each.observer is ObserverKind.CQL), None)
+    is_heard = any(each.observer is ObserverKind.GOSSIP and each.result is ProbeResult.GOOD for each in observations)
+    if cql is not None and cql.result is ProbeResult.SLOW:
+        return _NodeResult.GOOD if is_all_slow else _NodeResult.SLOW
+    if cql is not None and cql.result is ProbeResult.GOOD:
+        return _NodeResult.GOOD
+    if is_heard:  # it lives; that it does not answer us is its own doing where others do
+        return (
+            _NodeResult.SLOW if cql is not None and cql.result is ProbeResult.BAD and is_reached else _NodeResult.GOOD
+        )
+    dead = [each for each in observations if each.result in (ProbeResult.BAD, ProbeResult.GONE)]
+    if len(dead) >= policy.observers and any(each.observer is ObserverKind.GOSSIP for each in dead):
+        return _NodeResult.GONE if any(each.result is ProbeResult.GONE for each in dead) else _NodeResult.BAD
+    return _NodeResult.UNSURE
+
+
+def _reached(check: HealthCheck) -> tuple[NodeId, ...]:
+    found = (
+        each.node
+        for each in check.observations
+        if each.observer is ObserverKind.CQL and each.result in (ProbeResult.GOOD, ProbeResult.SLOW)
+    )
+    return tuple(sorted(found))
+
+
+def _is_all_slow(check: HealthCheck) -> bool:
+    """Tell whether every node that answers is slow: then the cause is this host or its network."""
+    results = [
+        each.result
+        for each in check.observations
+        if each.observer is ObserverKind.CQL and each.result is not ProbeResult.BAD
+    ]
+    return len(results) > 1 and all(result is ProbeResult.SLOW for result in results)
+
+
+@dataclass(slots=True)
+class _NodeHistory:
+    """The history of one node, check by check."""
+
+    kind: _NodeResult | None = None
+    """GOOD, SLOW, or BAD (GONE too), since ``since``."""
+    since: datetime | None = None
+    checks: int = 0
+    last_at: datetime | None = None
+    last_result: _NodeResult = _NodeResult.UNSURE
+    unsure_since: datetime | None = None
+    flaps: list[datetime] = field(default_factory=list)
+    was_bad: bool = False
+    good_looks: int = 0
+
+    def add(self, at: datetime, result: _NodeResult) -> None:
+        self.last_result = result
+        if result is _NodeResult.UNSURE:
+            self.unsure_since = self.unsure_since or at
+            return
+        self.unsure_since = None
+        kind = _NodeResult.BAD if result is _NodeResult.GONE else result
+        if kind is not self.kind:
+            if kind is _NodeResult.BAD and self.kind is not None:
+                self.flaps.append(at)
+            self.kind, self.since, self.checks = kind, at, 0
+        self.checks += 1
+        self.last_at = at
+        self.good_looks = 0 if kind is _NodeResult.BAD else self.good_looks + 1
+        self.was_bad = self.was_bad or kind is _NodeResult.BAD
+
+    def forget(self) -> None:
+        """Start over: nobody knows what happened in between."""
+        self.kind, self.since, self.checks, self.good_looks = None, None, 0, 0
+
+
+def _assess_node(
+    node: RingMember, checks: Sequence[HealthCheck], results: Sequence[Mapping[NodeId, _NodeResult]], policy: Policy
+) -> NodeAssessment:
+    history = _NodeHistory()
+    gap = timedelta(minutes=policy.gap_minutes)
+    before: datetime | None = None
+    for check, seen in zip(checks, results, strict=True):
+        if before is not None and not timedelta() <= check.at - before <= gap:
+            history.forget()
+        if history.last_at is not None and check.at - history.last_at > gap:
+            history.forget()
+        before = check.at
+        if node.id in seen:
+            history.add(check.at, seen[node.id])
+    now = checks[-1].at
+    flaps = [at for at in history.flaps if timedelta() <= now - at <= timedelta(minutes=policy.flap_minutes)]
+    is_flapping = len(flaps) >= policy.flaps
+    since = history.since or now
+    match history.kind:
+        case _NodeResult.BAD if is_flapping and not is_grace_over(now - since, history.checks, policy):
+            verdict = HealthVerdict.FLAPPING
+        case _NodeResult.BAD:
+            verdict = HealthVerdict.GONE if history.last_result is _NodeResult.GONE else HealthVerdict.DOWN
+        case None:
+            verdict = HealthVerdict.UNSEEN
+        case _ if is_flapping:
+            verdict = HealthVerdict.FLAPPING
+        case _NodeResult.SLOW:
+            verdict = HealthVerdict.SLOW
+        case _:
+            verdict = HealthVerdict.UNSEEN if history.last_result is _NodeResult.UNSURE else HealthVerdict.UP
+    if verdict is HealthVerdict.UNSEEN:
+        since = min(history.unsure_since or now, now)
+    return NodeAssessment(
+        node=node,
+        verdict=verdict,
+        since=flaps[0] if verdict is HealthVerdict.FLAPPING else since,
+        checks=history.checks,
+        is_settled=not history.was_bad or history.good_looks >= policy.settle_checks,
+        observations=checks[-1].of(node.id),
+    )
+
+
+def _trouble_since(
+    checks: Sequence[HealthCheck], results: Sequence[Mapping[NodeId, _NodeResult]], cluster: ClusterTopology
+) -> datetime | None:
+    """Return since when no check found all nodes well.
+
+    Backward jumps of the clock count as no time, so the moment is that far before the last check.
+    """
+    members = {node.id.host_id for node in cluster.nodes}
+    span: timedelta | None = None
+    before: datetime | None = None
+    for check, seen in zip(checks, results, strict=True):
+        reached = sum(node.host_id in members for node in _reached(check))
+        is_well = reached > len(members) // 2 and all(
+            _is_well(node, seen[node.id]) for node in cluster.nodes if node.id in seen
+        )
+        if is_well:
+            span = None
+        elif span is None:
+            span = timedelta()
+        elif before is not None:
+            span += max(timedelta(), check.at - before)
+        before = check.at
+    return None if span is None else checks[-1].at - span
+
+
+def _is_well(node: RingMember, result: _NodeResult) -> bool:
+    """Tell whether nothing is wrong with a node; one that joins need not answer clients yet."""
+    return result is _NodeResult.GOOD or (result is _NodeResult.SLOW and node.status in JOINING)
+
+
+def is_grace_over(span: timedelta, checks: int, policy: Policy) -> bool:
+    """Tell whether the grace is over: in checks and in minutes."""
+    return checks >= policy.grace_checks and span >= timedelta(minutes=policy.grace_minutes)
+
+
+def _cut_off(checks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Policy) -> CutOff | None:
+    members = {node.id.host_id for node in cluster.nodes}
+    found: CutOff | None = None
+    before: datetime | None = None
+    for check in checks:
+        reached = tuple(node for node in _reached(check) if node.host_id in members)
+        if len(reached) > len(members) // 2:
+            found, before = None, None
+            continue
+        is_confirmed = bool(reached) and _agree(check, reached, cluster)
+        is_continued = (
+            found is not None and before is not None and check.at - before <= timedelta(minutes=policy.gap_minutes)
+        )
+        found = CutOff(
+            reached=reached,
+            of=len(members),
+            since=found.since if found is not None and is_continued else check.at,
+            is_confirmed=is_confirmed,
+            checks=(found.checks if found is not None and is_continued and is_confirmed else 0) + 1,
+        )
+        before = check.at
+    return found
+
+
+def _agree(check: HealthCheck, reached: Sequence[NodeId], cluster: ClusterTopology) -> bool:
+    """Tell whether those that answer us call all others dead."""
+    reached_ids = {node.host_id for node in reached}
+    for node in cluster.nodes:
+        if node.id.host_id in reached_ids:
+            continue
+        heard = [
+            each
+            for each in check.of(node.id)
+            if each.observer is ObserverKind.GOSSIP and each.result is not ProbeResult.NEUTRAL
+        ]
+        if not heard or any(each.result is ProbeResult.GOOD for each in heard):
+            return False
+    return True

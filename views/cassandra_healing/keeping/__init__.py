@@ -1,1 +1,0 @@
-"""What is kept in the cluster itself: looks for some days, the journal for good."""

@@ -1,0 +1,1 @@
+"""Restarts and replacements: executed step by step, each recorded in the journal before it is done."""

@@ -1,0 +1,172 @@
+"""What OpenTofu is asked, call by call: init, plan and show, apply, untaint, state list. Decides nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cassandra_healing.operations.terraform.binary import TerraformBinary
+from cassandra_healing.operations.terraform.errors import StateLocked, TerraformError
+from cassandra_healing.operations.terraform.plan import PlannedChange, changes, check_errored
+from cassandra_healing.operations.terraform.runner import CommandResult, call, clean_environment
+
+_LOCKED: Final = "Error acquiring the state lock"
+_HOLDER: Final = "Lock Info:"
+_STALE: Final = "Saved plan is stale"
+_LOOK: Final = "See the message, and the folder logs in the run folder"
+_SHORT_SECONDS: Final = 120.0
+"""For all but apply, which takes as long as a node's start: they take tenths of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerraformTimeouts:
+    """How long things may take.
+
+    Attributes:
+        apply_seconds: a whole apply; longer than the longest stream of a node's data.
+        lock_seconds: waiting for another run that holds the state.
+    """
+
+    apply_seconds: float = 4 * 3600.0
+    lock_seconds: int = 30
+
+
+class TerraformCommands:
+    """The calls on one configuration and its state. Not for use by itself: see ``Terraform``.
+
+    Args: as ``Terraform``, with a backend.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        binary: TerraformBinary,
+        run_folder: Path,
+        *,
+        variables: Mapping[str, Any],
+        backend: Mapping[str, str],
+        times: TerraformTimeouts,
+    ) -> None:
+        self.folder = folder
+        self._binary = binary
+        self._run_folder = run_folder
+        self._variables = variables
+        self._backend = backend
+        self._times = times
+        self._lock = f"-lock-timeout={times.lock_seconds}s"
+
+    def init(self) -> None:
+        """Make the configuration ready.
+
+        Raises: TerraformError: it says why it cannot.
+        """
+        settings = [f"-backend-config={key}={value}" for key, value in sorted(self._backend.items())]
+        outcome = self._call("init", ["init", "-reconfigure", "-no-color", *settings])
+        if outcome.code != 0:
+            raise TerraformError(
+                f"terraform init failed: {outcome.error_text()}",
+                on=str(self.folder),
+                next="See the message; a provider is downloaded at the first time",
+            )
+
+    def plan(self, name: str, options: Sequence[str]) -> tuple[Path, tuple[PlannedChange, ...]]:
+        """Save a plan; return its file and what it changes.
+
+        Raises:
+            StateLocked: another run holds the state.
+            TerraformError: planning failed; no file is left.
+        """
+        plans = self._run_folder / "plans"
+        plans.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((int(path.stem.partition("-")[0]) for path in plans.glob("*-*.plan")), default=0)
+        path = plans / f"{number:04d}-{name}.plan"
+        variables = self._run_folder / "variables.tfvars.json"
+        variables.write_text(json.dumps(dict(self._variables), indent=1), encoding="utf-8")
+        arguments = ["plan", "-json", "-no-color", "-detailed-exitcode", self._lock]
+        outcome = self._call(path.stem, [*arguments, f"-out={path}", f"-var-file={variables}", *options])
+        if outcome.code not in (0, 2) or outcome.timed_out:
+            # The file of a plan that failed is written all the same.
+            path.unlink(missing_ok=True)
+            refuse_locked(outcome, str(self.folder))
+            raise TerraformError(f"planning failed: {outcome.error_text()}", on=str(self.folder), next=_LOOK)
+        shown = self._call(f"{path.stem}-show", ["show", "-json", "-no-color", str(path)])
+        try:
+            plan_json = json.loads(shown.output) if shown.code == 0 else {}
+        except ValueError:
+            plan_json = {}
+        if str(plan_json.get("format_version", "")).partition(".")[0] != "1":
+            path.unlink(missing_ok=True)
+            raise TerraformError(f"the plan could not be read: {shown.error_text()}", on=str(path), next=_LOOK)
+        check_errored(plan_json, str(self.folder))
+        return path, changes(plan_json)
+
+    def apply(self, plan: Path, on_start: Callable[[int], None]) -> CommandResult:
+        """Apply a saved plan, and return how that ended."""
+        arguments = ["apply", "-json", "-no-color", self._lock, str(plan)]
+        return self._call("apply", arguments, timeout_seconds=self._times.apply_seconds, on_start=on_start)
+
+    def untaint(self, address: str) -> None:
+        """Let a resource count as whole again, so that the script that ends it is run.
+
+        Raises: TerraformError: it says why it cannot.
+        """
+        outcome = self._call("untaint", ["untaint", "-no-color", self._lock, address])
+        if outcome.code != 0:
+            raise TerraformError(f"it could not be untainted: {outcome.error_text()}", on=address, next=_LOOK)
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return what the state knows.
+
+        Raises: TerraformError: it cannot be read.
+        """
+        outcome = self._call("state", ["state", "list"])
+        if outcome.code != 0 and "No state file was found" not in outcome.errors:
+            raise TerraformError(
+                f"the state could not be read: {outcome.error_text()}", on=str(self._run_folder), next=_LOOK
+            )
+        return tuple(outcome.output.split("\n")[:-1]) if outcome.code == 0 else ()
+
+    def _call(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        timeout_seconds: float = _SHORT_SECONDS,
+        on_start: Callable[[int], None] | None = None,
+    ) -> CommandResult:
+        logs = self._run_folder / "logs"
+        numbers = (path.name.partition("-")[0] for path in logs.glob("*-*.out"))
+        number = 1 + max((int(each) for each in numbers if each.isdigit()), default=0)
+        return call(
+            [str(self._binary.path), *arguments],
+            folder=self.folder,
+            environment=clean_environment(self._run_folder / ".terraform"),
+            log=logs / f"{number:04d}-{name}",
+            timeout_seconds=timeout_seconds + self._times.lock_seconds,
+            on_start=on_start,
+        )
+
+
+def is_stale(outcome: CommandResult) -> bool:
+    """Say whether a plan was not applied because the state has changed since."""
+    return _STALE in outcome.summaries
+
+
+def refuse_locked(outcome: CommandResult, on: str) -> None:
+    """Say so where a call failed because another run holds the state.
+
+    Raises: StateLocked: names the other run.
+    """
+    for each in outcome.diagnostics:
+        # A state that cannot be read fails under the same arguments, and names no holder.
+        if each.get("summary") == _LOCKED and _HOLDER in str(each.get("detail")):
+            raise StateLocked(
+                f"another run holds the state ({' '.join(str(each['detail']).split())[:300]})",
+                on=on,
+                remains="Nothing was done, and the other run continues",
+                next=f"Wait for it, then try again (this is process {os.getpid()})",
+            )

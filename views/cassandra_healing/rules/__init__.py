@@ -1,0 +1,1 @@
+"""The rules that decide about the nodes of a cluster. Pure."""

@@ -1,0 +1,1 @@
+"""What is stored in the cluster itself: checks for some days, the journal for good."""
