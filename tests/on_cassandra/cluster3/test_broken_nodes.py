@@ -13,10 +13,10 @@ from cassandra.cluster import ResponseFuture, Session
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.drain import find_undrained, server_time
 from cassandra_views.cluster.lease import Lease
-from cassandra_views.cluster.members import read_members
 from cassandra_views.cluster.preflight import check_cluster
 from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun
 from cassandra_views.lifecycle.waiting import BuildWait

@@ -11,8 +11,8 @@ from cassandra.cluster import Session
 
 from cassandra_client.connect import connected
 from cassandra_client.database import Database
+from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.members import read_members
 from cassandra_views.model.steps import Cause, CreateGeneration
 from tests.on_cassandra.inherited_order import check_inherited_orders
 from tests.on_cassandra.lifecycle.old_registry import columns, make_first_registry

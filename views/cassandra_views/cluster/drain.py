@@ -16,7 +16,7 @@ from cassandra.util import datetime_from_uuid1
 
 from cassandra_client.database import Answer, Database
 from cassandra_client.errors import ClusterError
-from cassandra_views.cluster.members import Member
+from cassandra_client.members import Member
 
 
 def server_time(database: Database) -> datetime:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from cassandra_client.database import Database
+from cassandra_client.members import read_members
 from cassandra_views.cluster.builds import running_builds
-from cassandra_views.cluster.members import read_members
 
 
 def find_waits(database: Database, keyspace: str, *, own: Collection[str] = ()) -> tuple[str, ...]:

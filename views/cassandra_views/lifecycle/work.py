@@ -7,10 +7,10 @@ from datetime import datetime
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ConfigurationError
+from cassandra_client.members import read_members
 from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.lease import Lease
-from cassandra_views.cluster.members import read_members
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster, check_head_room, check_permissions
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER

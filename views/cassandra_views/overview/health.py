@@ -9,10 +9,10 @@ from cassandra import ConsistencyLevel, Unauthorized
 
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import driver_text
+from cassandra_client.members import read_members
 from cassandra_client.names import quoted
 from cassandra_views.cluster.builds import running_builds
 from cassandra_views.cluster.lease import RESOURCE
-from cassandra_views.cluster.members import read_members
 from cassandra_views.cluster.registry import Registry
 
 _SETTINGS = ("materialized_views_enabled", "enable_materialized_views", "materialized_views_per_table_fail_threshold")
