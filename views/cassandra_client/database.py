@@ -9,12 +9,11 @@ from typing import Any
 
 from cassandra import ConsistencyLevel, OperationTimedOut
 from cassandra.cluster import ExecutionProfile, ResponseFuture, Session
-from cassandra.policies import FallthroughRetryPolicy, RoundRobinPolicy
+from cassandra.policies import FallthroughRetryPolicy, RetryPolicy, RoundRobinPolicy
 from cassandra.pool import Host
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
 from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, explained
-from cassandra_client.retry import ReadRetry
 
 Row = dict[str, Any]
 
@@ -23,6 +22,17 @@ NODES_PROFILE = "cassandra_client.nodes"
 _PREPARE_TRIES = 3
 _WRITE_SECONDS = 6.0
 """More than the servers' own time-outs for writes; after it the outcome is unknown, and is looked up elsewhere."""
+
+
+class ReadRetry(RetryPolicy):  # type: ignore[misc]
+    """Asks once more where replicas did not answer: one that has just died is not asked the next time.
+
+    All else is sent once (``FallthroughRetryPolicy``).
+    """
+
+    def on_read_timeout(self, *args: Any, retry_num: int, **options: Any) -> Any:
+        """Ask again, twice at most."""
+        return (self.RETRY_NEXT_HOST, None) if retry_num < 2 else (self.RETHROW, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import cassandra.protocol as wire
 from cassandra import (
@@ -48,6 +47,12 @@ _UNDECODABLE = re.compile(r'Failed decoding result column "(?P<column>.*?)" of t
 CORRECT_FILE = "Correct the file, or what the server names, then run the command again"
 
 
+def errors_of(error: BaseException) -> list[BaseException]:
+    """Return an error, and after it those of each node where it stands for what several said."""
+    inner = error.errors if isinstance(error, NoHostAvailable) else None  # without any node it is a list of addresses
+    return [error, *(inner.values() if isinstance(inner, Mapping) else ())]
+
+
 def is_refusal(error: BaseException | None) -> bool:
     """Tell whether the server said no before it changed anything: the same statement is refused again.
 
@@ -55,7 +60,7 @@ def is_refusal(error: BaseException | None) -> bool:
     already exists); a time-out, a failure, an overload or the server's own error leave the outcome unknown.
     """
     if isinstance(error, NoHostAvailable):
-        inner = list(error.errors.values()) if isinstance(error.errors, dict) else []
+        _whole, *inner = errors_of(error)
         return bool(inner) and all(is_refusal(each) for each in inner)
     return isinstance(error, _FINAL) and not isinstance(error, wire.PreparedQueryNotFound)
 
@@ -131,8 +136,8 @@ def driver_text(error: BaseException) -> str:
 def short(error: BaseException) -> str:
     """Return what the error of one node says, in a few words."""
     if isinstance(error, NoHostAvailable):
-        inner = list(error.errors.values()) if isinstance(error.errors, Mapping) else list(error.errors or ())
-        return short(inner[0]) if inner and isinstance(inner[0], Exception) else "no connection"
+        _whole, *inner = errors_of(error)
+        return short(inner[0]) if inner else "no connection"
     if isinstance(error, ConnectionException):
         return "no connection"
     text = driver_text(error)
@@ -148,10 +153,7 @@ def advice(error: BaseException, *, view: str = "NAME", again: str = "run the co
         view: the view that was read, for the commands that are named.
         again: what trying again is, where the person looks.
     """
-    inner: list[Any] = []
-    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
-        inner = list(error.errors.values())
-    each = [error, *inner]
+    each = errors_of(error)
     if any(isinstance(one, Unauthorized) for one in each):
         return "Grant the role what docs/guides/operator.md lists under Permissions"
     if any(isinstance(one, AuthenticationFailed) for one in each):

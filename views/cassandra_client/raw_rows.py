@@ -10,9 +10,8 @@ from cassandra import ConsistencyLevel
 from cassandra.cqltypes import BytesType
 from cassandra.query import BoundStatement, tuple_factory
 
-from cassandra_client.database import NODES_PROFILE, Database
+from cassandra_client.database import NODES_PROFILE, Database, ReadRetry
 from cassandra_client.decoding import DRIVER_RESULT, decoding_session
-from cassandra_client.retry import ReadRetry
 
 RawRow = tuple[bytes | None, ...]
 """One row; a null is None, and an empty value is ``b""``."""

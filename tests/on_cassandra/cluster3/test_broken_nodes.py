@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from cassandra.cluster import ResponseFuture, Session
-from cassandra_client.members import read_members
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cluster.drain import find_undrained, server_time
 from cassandra_views.cluster.lease import Lease

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
-from cassandra_client.members import read_members
 
 from cassandra_client.connect import connected
 from cassandra_client.database import Database
+from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.model.steps import Cause, CreateGeneration
 from tests.on_cassandra.inherited_order import check_inherited_orders

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cassandra import ConsistencyLevel
-from cassandra_client.members import Member, read_members
 
 from cassandra_client.database import Database, Row
 from cassandra_client.errors import ClusterError
+from cassandra_client.members import Member, read_members
 from cassandra_views.cluster.drain import find_undrained, refuse_unauthorized, server_time
 from cassandra_views.model.times import EPOCH
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 
 from cassandra import Unauthorized
 from cassandra.util import datetime_from_uuid1
-from cassandra_client.members import Member
 
 from cassandra_client.database import Answer, Database
 from cassandra_client.errors import ClusterError
+from cassandra_client.members import Member
 
 
 def server_time(database: Database) -> datetime:

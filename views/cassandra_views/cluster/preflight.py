@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cassandra import Unauthorized
-from cassandra_client.members import read_members
 
 from cassandra_client.database import Database, Row
 from cassandra_client.driver_errors import driver_text
 from cassandra_client.errors import ClusterError
+from cassandra_client.members import read_members
 from cassandra_client.names import quoted
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.errors import PreflightError

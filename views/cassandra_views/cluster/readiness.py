@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from cassandra_client.members import read_members
-
 from cassandra_client.database import Database
+from cassandra_client.members import read_members
 from cassandra_views.cluster.builds import running_builds
 
 

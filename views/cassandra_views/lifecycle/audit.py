@@ -14,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from cassandra_client.members import read_members
-
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import explained
+from cassandra_client.members import read_members
 from cassandra_client.raw_rows import RawRow
 from cassandra_views.cluster.drain import find_undrained, server_time
 from cassandra_views.lifecycle.digests import BUCKETS, Digest, RangeDigest, bucket_of

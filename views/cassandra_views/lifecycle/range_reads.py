@@ -15,8 +15,9 @@ from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
-from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import ReadTimeoutErrorMessage
+
+from cassandra_client.driver_errors import errors_of
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
 _RANGES = 64
@@ -145,6 +146,4 @@ def read_ranges(
 
 def _is_too_much(error: BaseException) -> bool:
     """Tell whether fewer partitions may be read without this error."""
-    if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict):
-        return any(isinstance(each, _TOO_MUCH) for each in error.errors.values())
-    return isinstance(error, _TOO_MUCH)
+    return any(isinstance(each, _TOO_MUCH) for each in errors_of(error))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from cassandra_client.members import read_members
-
 from cassandra_client.database import Database
 from cassandra_client.errors import ConfigurationError
+from cassandra_client.members import read_members
 from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.lease import Lease

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel, Unauthorized
-from cassandra_client.members import read_members
 
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import driver_text
+from cassandra_client.members import read_members
 from cassandra_client.names import quoted
 from cassandra_views.cluster.builds import running_builds
 from cassandra_views.cluster.lease import RESOURCE

@@ -14,6 +14,7 @@ from cassandra.protocol import ErrorMessage
 from cassandra_client.driver_errors import (
     advice,
     driver_text,
+    errors_of,
     has_too_many_tombstones,
     is_undecodable,
     is_unknown_table,
@@ -45,8 +46,7 @@ def read_failed(error: Exception, *, on: str, view: str) -> ReadError:
             on=on,
             next="See 'views why' for this view",
         )
-    each = [error, *_inner(error)]
-    if any(has_too_many_tombstones(one) or is_undecodable(one) for one in each):
+    if any(has_too_many_tombstones(each) or is_undecodable(each) for each in errors_of(error)):
         return UnreadableData(f"the read failed: {driver_text(error)}", on=on, next=advice(error, view=view))
     if isinstance(error, InvalidRequest) and not is_unknown_table(error):
         return BadRead(f"the server refuses the read: {driver_text(error)}", on=on, next="Change the read's conditions")
@@ -55,7 +55,3 @@ def read_failed(error: Exception, *, on: str, view: str) -> ReadError:
     else:
         next_step = "Read again; see that the nodes are up"
     return ReadError(f"the read failed: {driver_text(error)}", on=on, next=next_step)
-
-
-def _inner(error: Exception) -> list[Exception]:
-    return list(error.errors.values()) if isinstance(error, NoHostAvailable) and isinstance(error.errors, dict) else []
