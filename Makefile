@@ -48,7 +48,7 @@ format: ## Format the code
 	@$(UV_RUN) ruff check --fix . ; $(UV_RUN) ruff format .
 
 bench: install ## Measure the figures of docs/benchmarks.md
-	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.first_apply && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing
+	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.first_apply && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing && $(UV_RUN) python -m benchmarks.startup
 
 clean: ## Remove what make installed and what the demo left
 	rm -rf .venv .tools .views

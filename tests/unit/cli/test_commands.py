@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cassandra_views
-from cassandra_views.cli.context import view_names, view_tags
+from cassandra_views.cli.completion import view_names, view_tags
 from cassandra_views.cli.main import app, main
 from cassandra_views.model import errors
 from scripts.cli_reference import PAGE, page

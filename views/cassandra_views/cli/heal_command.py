@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_views.cli.cluster_command import Reason, said, show
-from cassandra_views.cli.context import Format, FormatOption, Options, help_of, opened, options_of
-from cassandra_views.cli.output import err
+from cassandra_views.cli.context import Format, FormatOption, Options, opened, options_of
+from cassandra_views.cli.help import help_of
+from cassandra_views.cli.output import err, escape
 from cassandra_views.cli.service_lines import heal_services
 from cassandra_views.model.errors import ClusterError, ViewsError, ended
 
