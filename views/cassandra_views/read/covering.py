@@ -91,7 +91,7 @@ def window(spans: tuple[Span, ...]) -> tuple[datetime | None, datetime | None]:
     return spans[0].entry.start, None if None in ends else max(end for end in ends if end is not None)
 
 
-def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Route:
+def find_route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Route:
     """Choose the generations for a read by what it asks of the time column.
 
     Raises:
@@ -99,7 +99,7 @@ def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -
         ReadError: the answer would have to be merged from several generations.
     """
     time = spans[0].entry.time
-    terms = [term for term in query.terms if time is not None and term.column.name == time.name]
+    terms = query.by_column.get(time.name) if time is not None else None
     if time is None or not terms:
         return _unrestricted(spans, query, on)
     first = terms[0]
@@ -113,6 +113,16 @@ def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -
             raise _not_merged(on)
         return Route(spans=used or spans[:1], by_time=by_time if len(used) > 1 else None)
     return _range(spans, {term.op[0]: _sortable(time, given[term.index]) for term in terms}, on)
+
+
+def find_span(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Span:
+    """Choose the generation for a read of one partition; errors as ``find_route``."""
+    time = spans[0].entry.time
+    terms = query.by_column.get(time.name) if time is not None else None
+    if time is not None and terms and terms[0].op == "=":
+        value = given[terms[0].index]
+        return _covering(spans, _sortable(time, value), value, on)
+    return find_route(spans, query, given, on=on).spans[0]
 
 
 def _covering(spans: tuple[Span, ...], value: Any, shown: Any, on: str) -> Span:

@@ -72,6 +72,7 @@ class PhysicalView:
         self._session = session
         self._consistency = consistency
         self._statements: dict[str, PreparedStatement] = {}
+        self._partition_statements: dict[tuple[str, bool, bool], PreparedStatement] = {}
         #: What serves, as the last answer of the registry says it and as ``checked_spans`` returns it.
         self.checked: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
         self._lock = threading.Lock()
@@ -120,6 +121,9 @@ class PhysicalView:
         self.partition = of_kind("partition_key")
         self.clustering = of_kind("clustering")
         self.key = (*self.partition, *self.clustering)
+        orders = ", ".join(f"{column.cql} {'ASC' if column.is_descending else 'DESC'}" for column in self.clustering)
+        #: The clause for rows against the view's order; empty where a partition has only one.
+        self.reverse_order = f" ORDER BY {orders}" if orders else ""
         self._key_plan = [(self.columns.index(column.name), column.serialize) for column in self.key]
         self.layout = self._layout()
 
@@ -139,6 +143,21 @@ class PhysicalView:
                     found.consistency_level = self._consistency
                     found.is_idempotent = True
                     self._statements[rest] = found
+        return found
+
+    def partition_statement(self, rest: str, *, is_reversed: bool, is_limited: bool) -> PreparedStatement:
+        """Return the statement for the rows of one partition, or of several by IN, prepared once.
+
+        Args:
+            rest: the conditions.
+            is_reversed: the rows come against the view's order.
+            is_limited: the last value that is bound is the limit.
+        """
+        key = rest, is_reversed, is_limited
+        found = self._partition_statements.get(key)
+        if found is None:
+            text = f"{rest}{self.reverse_order if is_reversed else ''}{' LIMIT ?' if is_limited else ''}"
+            found = self._partition_statements[key] = self.statement(text)
         return found
 
     def key_bytes(self, row: Any) -> tuple[bytes, ...]:

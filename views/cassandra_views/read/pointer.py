@@ -85,7 +85,7 @@ class Pointers:
             ViewNotReady: nothing serves it.
             ReadError: the registry cannot be read, and never could.
         """
-        slot = self._slot(view)
+        slot = self._slots.get(view) or self._slot(view)
         pointer = slot.pointer
         if pointer is not None:
             if self._clock() < slot.due or not slot.lock.acquire(blocking=False):
@@ -99,7 +99,7 @@ class Pointers:
         finally:
             slot.lock.release()
 
-    def again(self, view: str, *, since: float) -> Pointer:
+    def refresh(self, view: str, *, since: float) -> Pointer:
         """Return what serves the view by a look into the registry that began after ``since``.
 
         Raises:

@@ -24,8 +24,8 @@ class Statement:
     values: list[Any]
 
 
-class Course:
-    """The way of one read through generations, partitions and rows.
+class StatementSequence:
+    """The statements of one read through generations, partitions and rows.
 
     Args:
         find_view: the physical view of a serving generation.
@@ -156,10 +156,7 @@ class Course:
             yield Statement(view=view, rest=f"WHERE {' AND '.join(conditions)}{self._order(view)}", values=values)
 
     def _order(self, view: PhysicalView) -> str:
-        if not self._reverse or not view.clustering:
-            return ""
-        ways = ", ".join(f"{column.cql} {'ASC' if column.is_descending else 'DESC'}" for column in view.clustering)
-        return f" ORDER BY {ways}"
+        return view.reverse_order if self._reverse else ""
 
 
 def position_after(

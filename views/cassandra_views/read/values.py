@@ -28,6 +28,8 @@ def given_values(query: Query, values: list[Any], view: PhysicalView, time: Time
     found = values.copy()
     for term in query.terms:
         value = values[term.index]
+        if term.op != "IN" and type(value) in term.column.plain and _is_ready(term.column, value, time):
+            continue
         if term.op == "IN":
             if not isinstance(value, SEVERAL):
                 raise BadRead(f"'{term.column.name} IN' is given {_shown(value)}", on=on, next="Give a list of values")
@@ -35,6 +37,11 @@ def given_values(query: Query, values: list[Any], view: PhysicalView, time: Time
         else:
             found[term.index] = _one(term.column, value, term.op, time, on)
     return found
+
+
+def _is_ready(column: KeyColumn, value: Any, time: TimeColumn | None) -> bool:
+    """Tell whether ``time_value`` would return a value as it is."""
+    return time is None or column.name != time.name or (time.kind is TimeKind.TEXT and type(value) is str)
 
 
 def _one(column: KeyColumn, value: Any, op: str, time: TimeColumn | None, on: str) -> Any:
