@@ -21,11 +21,11 @@ from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
 from cassandra_views.read.lossless import LosslessSession, lossless
 
 if TYPE_CHECKING:
-    from cassandra_views.read.covering import Span
     from cassandra_views.read.query import Query, Shape
+    from cassandra_views.read.routing import Span
 
 
-class Missing(Exception):
+class MissingView(Exception):
     """The server's schema holds no such physical view."""
 
 
@@ -63,7 +63,7 @@ class PhysicalView:
     """A physical view, and everything that is worked out once for it.
 
     Raises:
-        Missing: the server's schema does not hold it.
+        MissingView: the server's schema does not hold it.
     """
 
     def __init__(self, session: Session, keyspace: str, name: str, *, consistency: int, timeout_seconds: float) -> None:
@@ -73,10 +73,10 @@ class PhysicalView:
         self._consistency = consistency
         self._statements: dict[str, PreparedStatement] = {}
         self._partition_statements: dict[tuple[str, bool, bool], PreparedStatement] = {}
-        #: What serves, as the last answer of the registry says it and as ``checked_spans`` returns it.
+        #: What serves, as the last answer of the registry says it and as ``resolved_spans`` returns it.
         self.checked: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
         self._lock = threading.Lock()
-        rows = plain_rows(
+        rows = dict_rows(
             session,
             "SELECT column_name, kind, position, clustering_order FROM system_schema.columns "
             "WHERE keyspace_name = %s AND table_name = %s",
@@ -84,8 +84,8 @@ class PhysicalView:
             timeout_seconds=timeout_seconds,
         )
         if not rows:
-            raise Missing(f"{keyspace}.{name}")
-        found = plain_rows(
+            raise MissingView(f"{keyspace}.{name}")
+        found = dict_rows(
             session,
             "SELECT where_clause FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
             (keyspace, name),
@@ -189,8 +189,8 @@ class PhysicalView:
         return hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()
 
 
-class PhysicalViews:
-    """The physical views that a reader knows, and the way to them; safe to use from many threads."""
+class PhysicalViewCache:
+    """The physical views that a reader knows; safe to use from many threads."""
 
     def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
@@ -200,11 +200,11 @@ class PhysicalViews:
         self._profile = execution_profile
         self._found: dict[str, dict[str, PhysicalView]] = {}
 
-    def find(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
+    def get(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
         """Return a physical view of a logical one; of those that are not serving nothing is kept.
 
         Raises:
-            Missing: the server's schema does not hold it.
+            MissingView: the server's schema does not hold it.
         """
         known = self._found.get(view)
         found = known.get(name) if known else None
@@ -231,7 +231,7 @@ class PhysicalViews:
         return session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
 
 
-def plain_rows(
+def dict_rows(
     session: Session,
     query: str,
     values: tuple[Any, ...],

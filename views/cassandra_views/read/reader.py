@@ -14,15 +14,15 @@ from cassandra_views.cluster.driver_errors import DRIVER_ERRORS
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.errors import BadRead, ReadError
 from cassandra_views.read.description import ViewDescription
-from cassandra_views.read.failures import is_column_unknown, may_be_dropped, read_failed
-from cassandra_views.read.physical import Missing, PhysicalViews
-from cassandra_views.read.pointer import Pointer, Pointers
+from cassandra_views.read.failures import is_column_unknown, may_be_dropped, read_error
+from cassandra_views.read.physical import MissingView, PhysicalViewCache
+from cassandra_views.read.pointer import Pointer, PointerCache
 from cassandra_views.read.result import Result
 from cassandra_views.read.view_read import ViewRead
 
 _LARGEST_LIMIT = 2**31 - 2
 
-_FAILURES = (*DRIVER_ERRORS, Missing)
+_FAILURES = (*DRIVER_ERRORS, MissingView)
 
 
 @checked_arguments("__init__")
@@ -55,13 +55,13 @@ class ViewReader:
     ) -> None:
         self._clock = clock
         self._described: dict[str, tuple[Pointer, ViewDescription]] = {}
-        self._views = PhysicalViews(
+        self._views = PhysicalViewCache(
             session,
             consistency=consistency,
             timeout_seconds=timeout_seconds,
             execution_profile=execution_profile,
         )
-        self._pointers = Pointers(
+        self._pointers = PointerCache(
             session,
             registry=registry,
             keyspace=keyspace,
@@ -102,7 +102,7 @@ class ViewReader:
             UnreadableData: the rows cannot be read as they stand, however often it is tried.
             ReadError: the server could not answer.
         """
-        conditions = _merged(view, where, columns)
+        conditions = _merge_conditions(view, where, columns)
         if limit is not None:
             _check_limit(view, limit)
         read = ViewRead(self._views, self._pointers.get(view), conditions, limit, page, reverse, self._clock)
@@ -120,7 +120,7 @@ class ViewReader:
             ReadError: the server could not answer.
         """
         if not isinstance(view, str):
-            raise _no_name(view)
+            raise _invalid_name(view)
         pointer = self._pointers.get(view)
         name = pointer.spans[-1].entry.name
         try:
@@ -132,22 +132,22 @@ class ViewReader:
             try:
                 return self._description(pointer, name)
             except _FAILURES as second:
-                raise read_failed(second, on=f"{pointer.on} ({name})", view=pointer.on) from error
+                raise read_error(second, on=f"{pointer.on} ({name})", view=pointer.on) from error
 
     def _description(self, pointer: Pointer, name: str) -> ViewDescription:
         known = self._described.get(pointer.on)
         if known is not None and known[0] is pointer:
             return known[1]
-        view = self._views.find(pointer.name.keyspace, pointer.on, name, pointer.serving)
+        view = self._views.get(pointer.name.keyspace, pointer.on, name, pointer.serving)
         description = ViewDescription.of(pointer, view)
         self._described[pointer.on] = pointer, description
         return description
 
     def _retry(self, view: str, failed: ViewRead, error: Exception) -> Result:
         """Read once more if what failed serves no longer, or has other columns; else raise the error."""
-        self._views.forget(failed.pointer.on, failed.reading)
+        self._views.forget(failed.pointer.on, failed.physical_name)
         if is_column_unknown(error):
-            return self._read_again(failed.by(failed.pointer))
+            return self._read_again(failed.with_pointer(failed.pointer))
         if not may_be_dropped(error):
             raise _read_error(error, failed) from error
         try:
@@ -156,9 +156,9 @@ class ViewReader:
             if type(unknown) is ReadError:  # the registry cannot be read either: the first error says more
                 raise _read_error(error, failed) from error
             raise
-        if failed.reading in pointer.serving:
+        if failed.physical_name in pointer.serving:
             raise _read_error(error, failed) from error
-        return self._read_again(failed.by(pointer))
+        return self._read_again(failed.with_pointer(pointer))
 
     @staticmethod
     def _read_again(read: ViewRead) -> Result:
@@ -169,16 +169,16 @@ class ViewReader:
 
 
 def _read_error(error: Exception, read: ViewRead) -> ReadError:
-    return read_failed(error, on=read.on, view=read.pointer.on)
+    return read_error(error, on=read.on, view=read.pointer.on)
 
 
-def _no_name(view: object) -> BadRead:
+def _invalid_name(view: object) -> BadRead:
     return BadRead(f"{view!r} names no view", on=repr(view), next="Write 'view' or 'keyspace.view'")
 
 
-def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
+def _merge_conditions(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
     if not isinstance(view, str):
-        raise _no_name(view)
+        raise _invalid_name(view)
     if where is None:
         return columns
     if not isinstance(where, Mapping):

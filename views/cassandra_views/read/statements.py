@@ -8,10 +8,10 @@ from itertools import product
 from typing import Any
 
 from cassandra_views.model.errors import BadRead
-from cassandra_views.read.covering import Route, Span
 from cassandra_views.read.pages import Position
 from cassandra_views.read.physical import PhysicalView
 from cassandra_views.read.query import Query
+from cassandra_views.read.routing import Route, Span
 from cassandra_views.read.values import WRONG_VALUE, serialized
 
 
@@ -69,8 +69,8 @@ class StatementSequence:
         view = self._find_view(spans[0])
         key = _decoded(view, self._after, self._query, self._on)
         partition = key[: len(view.partition)]
-        begun = self._begun(spans, partition)
-        for place, span in enumerate(spans[begun:]):
+        first = self._span_of_page(spans, partition)
+        for place, span in enumerate(spans[first:]):
             view = self._find_view(span)
             if place:
                 yield Statement(view=view, rest="", values=[])
@@ -80,7 +80,7 @@ class StatementSequence:
             marks = ", ".join("?" for _ in view.partition)
             yield Statement(view=view, rest=f"WHERE token({columns}) > token({marks})", values=list(partition))
 
-    def _begun(self, spans: tuple[Span, ...], partition: tuple[Any, ...]) -> int:
+    def _span_of_page(self, spans: tuple[Span, ...], partition: tuple[Any, ...]) -> int:
         """Return where the generation stands in which the last page ended: by time, its partition key."""
         if len(spans) == 1:
             return 0

@@ -10,18 +10,18 @@ from cassandra.cluster import ResponseFuture, ResultSet
 from cassandra.query import PreparedStatement
 
 from cassandra_views.model.errors import BadRead
-from cassandra_views.read.covering import Span, find_route, find_span
 from cassandra_views.read.pages import Position, from_token, query_digest, to_token
-from cassandra_views.read.physical import PhysicalView, PhysicalViews
+from cassandra_views.read.physical import PhysicalView, PhysicalViewCache
 from cassandra_views.read.pointer import Pointer
 from cassandra_views.read.query import SEVERAL, Query, Shape, compile_query
 from cassandra_views.read.result import Result
+from cassandra_views.read.routing import Span, find_route, find_span
 from cassandra_views.read.statements import Statement, StatementSequence, position_after
-from cassandra_views.read.time_column import checked_spans
-from cassandra_views.read.values import WRONG_VALUE, fingerprinted, given_values, refused_value
+from cassandra_views.read.time_column import resolved_spans
+from cassandra_views.read.values import WRONG_VALUE, condition_bytes, refused_value, values_to_bind
 
-_AHEAD = 8
-"""Statements that a read of all rows has under way at once; a read with a limit takes one by one."""
+_MAX_PENDING = 8
+"""How many statements a read of all rows sends at once; a read with a limit sends one after another."""
 
 
 class ViewRead:
@@ -33,14 +33,14 @@ class ViewRead:
         page: the token of the page before, or None for the first page.
         reverse: the rows of each partition come against the view's order.
 
-    ``reading`` is the name of the physical view that is or was being read.
+    ``physical_name`` is the name of the physical view that is or was being read.
     """
 
-    __slots__ = ("_clock", "_conditions", "_limit", "_page", "_reverse", "_views", "pointer", "reading")
+    __slots__ = ("_clock", "_conditions", "_limit", "_page", "_reverse", "_views", "physical_name", "pointer")
 
     def __init__(
         self,
-        views: PhysicalViews,
+        views: PhysicalViewCache,
         pointer: Pointer,
         conditions: Mapping[str, Any],
         limit: int | None,
@@ -55,14 +55,14 @@ class ViewRead:
         self._page = page
         self._reverse = reverse
         self._clock = clock
-        self.reading = pointer.spans[-1].entry.name
+        self.physical_name = pointer.spans[-1].entry.name
 
     @property
     def on(self) -> str:
         """The view and the physical view being read, for errors."""
-        return f"{self.pointer.on} ({self.reading})"
+        return f"{self.pointer.on} ({self.physical_name})"
 
-    def by(self, pointer: Pointer) -> ViewRead:
+    def with_pointer(self, pointer: Pointer) -> ViewRead:
         """Return the same read by another pointer."""
         return ViewRead(self._views, pointer, self._conditions, self._limit, self._page, self._reverse, self._clock)
 
@@ -73,11 +73,11 @@ class ViewRead:
 
         Raises:
             ReadError: as ``ViewReader.select`` says.
-            Missing: a physical view is not in the server's schema.
+            MissingView: a physical view is not in the server's schema.
         """
         pointer, limit, on = self.pointer, self._limit, self.pointer.on
-        view = self._find(pointer.spans[-1])
-        spans = checked_spans(pointer.spans, view, on=on)
+        view = self._physical_view(pointer.spans[-1])
+        spans = resolved_spans(pointer.spans, view, on=on)
         shape: Shape = tuple([(key, isinstance(value, SEVERAL)) for key, value in self._conditions.items()])
         query = view.queries.get(shape)
         if query is None:
@@ -88,20 +88,20 @@ class ViewRead:
                 on=on,
                 next=f"Give {', '.join(map(repr, query.partition_names))} too, or read without 'reverse'",
             )
-        given = given_values(query, list(self._conditions.values()), view, spans[-1].entry.time, on=on)
+        given = values_to_bind(query, list(self._conditions.values()), view, spans[-1].entry.time, on=on)
         after: Position | None = None
         names: tuple[str, ...]
         last: PhysicalView | None
         if self._page is None and query.binding is not None:
             span = find_span(spans, query, given, on=on)
-            last = chosen = view if span is spans[-1] else self._find(span)
+            last = chosen = view if span is spans[-1] else self._physical_view(span)
             rows, names = self._read_partition(chosen, query, query.binding, given), (chosen.name,)
         else:
             route = find_route(spans, query, given, on=on)
             if self._page is not None:
                 digest = self._digest(query, given, view)
                 after = from_token(self._page, query=digest, layout=view.layout, on=on)
-            sequence = StatementSequence(query, given, route, self._find, after, reverse=self._reverse, on=on)
+            sequence = StatementSequence(query, given, route, self._physical_view, after, reverse=self._reverse, on=on)
             rows, names, last = self._read_all(sequence.statements(), query, given)
         token = None
         if limit is not None and last is not None and len(rows) > limit:
@@ -115,9 +115,9 @@ class ViewRead:
             token=token,
         )
 
-    def _find(self, span: Span) -> PhysicalView:
-        self.reading = span.entry.name
-        return self._views.find(self.pointer.name.keyspace, self.pointer.on, self.reading, self.pointer.serving)
+    def _physical_view(self, span: Span) -> PhysicalView:
+        self.physical_name = span.entry.name
+        return self._views.get(self.pointer.name.keyspace, self.pointer.on, self.physical_name, self.pointer.serving)
 
     def _token(
         self, rows: list[Any], last: PhysicalView, query: Query, given: list[Any], after: Position | None
@@ -134,7 +134,7 @@ class ViewRead:
 
     def _digest(self, query: Query, given: list[Any], view: PhysicalView) -> bytes:
         on = self.pointer.on
-        conditions = fingerprinted(query.terms, given, view.protocol_version, on=on)
+        conditions = condition_bytes(query.terms, given, view.protocol_version, on=on)
         # Without a column's name no condition looks like this one.
         return query_digest(on, [*conditions, b"reverse"] if self._reverse else conditions)
 
@@ -169,19 +169,19 @@ class ViewRead:
         names: dict[str, None] = {}
         rows: list[Any] = []
         last: PhysicalView | None = None
-        under_way: deque[tuple[Statement, ResponseFuture]] = deque()
+        pending: deque[tuple[Statement, ResponseFuture]] = deque()
         while True:
-            while len(under_way) < (1 if limit is not None else _AHEAD):
+            while len(pending) < (1 if limit is not None else _MAX_PENDING):
                 statement = next(statements, None)
                 if statement is None:
                     break
                 wanted = None if limit is None else limit + 1 - len(rows)
-                under_way.append((statement, self._send(statement, wanted, query, given)))
-            if not under_way:
+                pending.append((statement, self._send(statement, wanted, query, given)))
+            if not pending:
                 return rows, tuple(names), last
-            statement, future = under_way.popleft()
-            self.reading = statement.view.name
-            names[self.reading] = None
+            statement, future = pending.popleft()
+            self.physical_name = statement.view.name
+            names[self.physical_name] = None
             before = len(rows)
             answer: ResultSet = future.result()
             rows += answer.current_rows

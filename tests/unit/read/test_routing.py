@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from cassandra_views.model.errors import ReadError, ViewNotReady
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind, min_timeuuid
-from cassandra_views.read.covering import find_route, in_order, window
 from cassandra_views.read.physical import KeyColumn
 from cassandra_views.read.query import Query, compile_query
+from cassandra_views.read.routing import covered_window, find_route, sorted_spans
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -43,8 +43,8 @@ def serving(name: str, start: datetime | None, end: datetime | None = None, time
     return Serving(name=name, time=time, start=start, end=end)
 
 
-ONE = in_order((serving("g1", START),))
-STEPS = in_order((serving("g3", START + 2 * DAY, START + 3 * DAY), serving("g1", START, START + DAY),
+ONE = sorted_spans((serving("g1", START),))
+STEPS = sorted_spans((serving("g3", START + 2 * DAY, START + 3 * DAY), serving("g1", START, START + DAY),
                   serving("g2", START + DAY, START + 2 * DAY)))  # fmt: skip
 
 
@@ -88,11 +88,11 @@ def test_a_range_with_both_bounds_is_ready_by_its_lower_one() -> None:
 
 def test_reads_that_do_not_restrict_time_are_served_as_they_are() -> None:
     assert names(ONE, query("s"), "x") == names(ONE, query()) == ["g1"]
-    unbounded = in_order((serving("g1", None, time=None),))
+    unbounded = sorted_spans((serving("g1", None, time=None),))
     assert names(unbounded, query("s", "t <"), "x", "0") == ["g1"]
-    open_start = in_order((serving("g1", None),))
+    open_start = sorted_spans((serving("g1", None),))
     assert names(open_start, query("s", "t"), "x", "0") == ["g1"]
-    assert window(open_start) == (None, None)
+    assert covered_window(open_start) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_reads_that_do_not_restrict_time_are_served_as_they_are() -> None:
     ],
 )
 def test_every_kind_of_time(kind: TimeKind, inside: Any, outside: Any) -> None:
-    spans = in_order((serving("g1", START, time=TimeColumn(name="t", kind=kind)),))
+    spans = sorted_spans((serving("g1", START, time=TimeColumn(name="t", kind=kind)),))
     assert names(spans, query("s", "t"), "x", inside) == ["g1"]
     with pytest.raises(ViewNotReady):
         find_route(spans, query("s", "t"), ["x", outside], on="ks.v")
@@ -115,7 +115,7 @@ def test_every_kind_of_time(kind: TimeKind, inside: Any, outside: Any) -> None:
 
 def test_of_several_generations_each_time_has_its_own() -> None:
     assert [span.entry.name for span in STEPS] == ["g1", "g2", "g3"]
-    assert window(STEPS) == (START, START + 3 * DAY)
+    assert covered_window(STEPS) == (START, START + 3 * DAY)
     asked = query("t", partition="t", clustering="s")
     assert names(STEPS, asked, "2026-01-06_23") == ["g2"]
     assert names(STEPS, asked, "2026-01-07_00") == ["g3"]
