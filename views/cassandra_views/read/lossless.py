@@ -7,11 +7,12 @@ threads have under way there. So rows that hold these two types are read by type
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar
 
 from cassandra import DriverException
 from cassandra import cqltypes as cql
-from cassandra.cluster import ResponseFuture, Session
+from cassandra.cluster import Session
 from cassandra.protocol import ProtocolHandler, ResultMessage
 from cassandra.util import Time
 
@@ -99,23 +100,21 @@ class _Handler(ProtocolHandler):  # type: ignore[misc]
     }
 
 
-class LosslessSession:
-    """An application's session, whose answers to us are read without loss; nothing of it is changed."""
+def lossless_session(session: Session) -> Session:
+    """Return a session that shares everything with an application's, and whose answers are read without loss.
 
-    client_protocol_handler = _Handler
+    The application's session stays as it is; it is returned itself where it has a protocol handler of its own.
+    """
+    if getattr(session, "client_protocol_handler", None) is not ProtocolHandler:
+        return session
+    kind: Any = type(session)
+    found: Session = object.__new__(_lossless_class(kind))
+    found.__dict__ = session.__dict__
+    return found
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    @classmethod
-    def of(cls, session: Session) -> Any:
-        """Return a session to send statements by; the application's own where it has a protocol handler of its own."""
-        is_plain = getattr(session, "client_protocol_handler", None) is ProtocolHandler
-        return cls(session) if is_plain else session
-
-    def execute_async(self, *arguments: Any, **options: Any) -> ResponseFuture:
-        """Send a statement, as the session does."""
-        return type(self._session).execute_async(self, *arguments, **options)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+@cache
+def _lossless_class(kind: Any) -> Any:
+    # Not a wrapper that passes each attribute on: the driver asks for some thirty of them to send one statement.
+    attributes = {"client_protocol_handler": property(lambda _: _Handler), "__del__": lambda _: None}
+    return type(f"Lossless{kind.__name__}", (kind,), attributes)

@@ -18,7 +18,7 @@ from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, 
 from cassandra_views.model.names import quoted
 from cassandra_views.read.canonical import canonical_bytes
 from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
-from cassandra_views.read.lossless import LosslessSession, lossless
+from cassandra_views.read.lossless import lossless, lossless_session
 
 if TYPE_CHECKING:
     from cassandra_views.read.query import Query, Shape
@@ -194,7 +194,7 @@ class PhysicalViewCache:
 
     def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
-        self._lossless_session = LosslessSession.of(session)
+        self._lossless_session = lossless_session(session)
         self._consistency = consistency
         self._timeout_seconds = timeout_seconds
         self._profile = execution_profile
