@@ -157,10 +157,10 @@ def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
 @contextmanager
 def opened_planner(context: typer.Context) -> Iterator[Planner]:
     """Open a planner, which changes nothing, for the length of a command; wrong files are noted at its end."""
-    from cassandra_views.planner import Planner
-
     options = options_of(context)
     with opened(options) as (session, settings):
+        from cassandra_views.planner import Planner
+
         planner = Planner(session, settings=settings, clock=options.clock())
         try:
             yield planner
@@ -178,11 +178,11 @@ def managed(
         tells_wrong_files: note on standard error which files were left out; a command that treats them as errors
             says so itself.
     """
-    from cassandra_views.lifecycle.reports import silent
-    from cassandra_views.manager import ViewManager
-
     options = options_of(context)
     with opened(options) as (session, settings):
+        from cassandra_views.lifecycle.reports import silent
+        from cassandra_views.manager import ViewManager
+
         manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
         try:
             yield manager

@@ -10,7 +10,7 @@ from typing import Any
 def import_driver_without_numpy() -> None:
     """Import what decides whether the driver uses numpy, so that it does not: numpy takes 0.1 s, and we read no arrays.
 
-    Does nothing where the driver or numpy is there already.
+    To be called before the first import of the driver; does nothing where that or numpy is there already.
     """
     modules: dict[str, Any] = sys.modules
     if "numpy" in modules or "cassandra.cython_deps" in modules:
