@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import re
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import typer.main
 
+from cassandra_views.cli.help import UNWRAPPED
 from cassandra_views.cli.main import app
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
@@ -85,7 +85,7 @@ def page() -> str:
     parts = [HEAD, "## Global options\n\n" + _options(command)]
     panels: dict[str, list[str]] = {}
     for name, each in command.commands.items():
-        panel = panels.setdefault(each.rich_help_panel or "Server", [])
+        panel = panels.setdefault(each.rich_help_panel, [])
         panel.append(_section(name, each))
         panel += [_section(f"{name} {below}", one) for below, one in getattr(each, "commands", {}).items()]
     for panel, sections in panels.items():
@@ -94,9 +94,8 @@ def page() -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    text = _plain(inspect.cleandoc(command.help or ""))
-    text, _word, examples = text.partition("\nExamples")
-    lines = [line for line in examples.splitlines() if line.strip() and line.strip() != ":"]
+    text, _word, examples = inspect.cleandoc(command.help or "").partition("\nExamples:\n")
+    lines = [line for line in examples.splitlines() if line.strip(f" {UNWRAPPED}")]
     shown = "```\n" + "\n".join(line.removeprefix("  ") for line in lines) + "\n```"
     arguments = " ".join(_argument(each) for each in command.params if each.param_type_name == "argument")
     usage = f"`views {name} [OPTIONS]{f' {arguments}' if arguments else ''}`"
@@ -115,7 +114,7 @@ def _options(command: Any) -> str:
             continue
         names = ", ".join(each.opts) if each.param_type_name == "option" else _argument(each)
         value = "" if getattr(each, "is_flag", False) or each.param_type_name != "option" else f" {_value(each)}"
-        help_text = _plain(getattr(each, "help", "") or "").replace("|", "\\|")
+        help_text = (getattr(each, "help", "") or "").replace("|", "\\|")
         rows.append(f"| `{names}{value}` | {help_text} |")
     return "\n".join(rows) if len(rows) > 2 else "No options."
 
@@ -125,10 +124,6 @@ def _value(parameter: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, Enum):
         return "{" + ",".join(str(each.value) for each in kind) + "}"
     return str(parameter.metavar or ("N" if kind is int else parameter.name.upper()))
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"(?<!\\)\[/?(bold|dim)\]", "", text).replace("\\[", "[")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from cassandra.cluster import Session
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from cassandra_views.model.times import TimeKind
-from cassandra_views.read.covering import Span
-from cassandra_views.read.pointer import Pointers
+from cassandra_views.read.pointer import PointerCache
+from cassandra_views.read.routing import Span
 from spark_jobs.freshness import NOTHING, Digest
 from spark_jobs.levels import Level, Table
 from spark_jobs.requests import Reads
@@ -75,7 +75,7 @@ class Source:
         self._behind: set[tuple[str, str]] = set()
         self._pointers = None
         if registry is not None:
-            self._pointers = Pointers(
+            self._pointers = PointerCache(
                 session,
                 registry=registry,
                 keyspace=keyspace,

@@ -6,10 +6,8 @@ Starts an embedded Cassandra, runs the commands below in this process, and recor
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import os
-import pkgutil
 import re
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -17,9 +15,8 @@ from pathlib import Path
 
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views import cli
-from cassandra_views.cli import main
-from cassandra_views.cli.output import Output
+from cassandra_views.cli import main, output
+from cassandra_views.cli.console import Output
 
 PICTURE = Path(__file__).with_suffix(".svg")
 WIDTH = 140
@@ -29,11 +26,7 @@ def record() -> Output:
     """Return an output that keeps what the commands print on it, standard output and error in their order."""
     console = Output(io.StringIO(), width=WIDTH)
     console.file, console.record = io.StringIO(), True
-    for each in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}."):
-        module = importlib.import_module(each.name)
-        for name in ("out", "err"):
-            if isinstance(getattr(module, name, None), Output):
-                setattr(module, name, console)
+    output.out.console = output.err.console = console
     return console
 
 

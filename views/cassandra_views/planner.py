@@ -224,6 +224,7 @@ class Planner:
         project = self._observer.project_of_registry()
         observed = self._observer.observe(project)
         named = {record.name for record in observed.records} if with_gone else only or ()
+        self._observer.files.save()
         found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=named)
         return tuple(each for each in found if only is None or each.name in only)
 

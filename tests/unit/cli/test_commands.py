@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import cassandra_views
 from cassandra_client import errors as client_errors
-from cassandra_views.cli.context import view_names, view_tags
+from cassandra_views.cli.completion import view_names, view_tags
 from cassandra_views.cli.main import app, main
 from cassandra_views.model import errors
 from scripts.cli_reference import PAGE, page

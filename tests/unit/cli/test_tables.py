@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markup import escape
 
-from cassandra_views.cli.output import Output, shortened, table, table_of
+from cassandra_views.cli.console import Output
+from cassandra_views.cli.output import shortened, table, table_of
 from cassandra_views.cli.table_layout import LAYOUTS, Column, TextTable
 
 WIDTHS = st.integers(min_value=60, max_value=200)

@@ -6,11 +6,12 @@ import re
 
 import pytest
 
+from cassandra_views.model.conditions import CONDITIONS
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning import status
 from cassandra_views.planning.selection import Selection, select
-from cassandra_views.planning.status import CONDITIONS, ViewStatus
+from cassandra_views.planning.status import ViewStatus
 
 
 def view(name: str, **facts: object) -> ViewStatus:

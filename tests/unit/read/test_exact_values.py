@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from cassandra_views.model.errors import BadRead
 from cassandra_views.read.lossless import NanosecondTime
 from cassandra_views.read.physical import KeyColumn
-from cassandra_views.read.values import given_values
+from cassandra_views.read.values import values_to_bind
 
 DECIMALS = cql.ListType.apply_parameters([cql.DecimalType])
 TAGS = cql.SetType.apply_parameters([cql.UTF8Type])
@@ -49,7 +49,7 @@ def bound(kind: Any, value: Any, op: str = "=") -> bytes:
     view: Any = SimpleNamespace(partition=(), clustering=(column,), key=(column,), columns=("k",), protocol_version=5)
     term = SimpleNamespace(column=column, op=op, index=0)
     query: Any = SimpleNamespace(terms=(term,))
-    found = given_values(query, [value], view, None, on="ks.v")[0]
+    found = values_to_bind(query, [value], view, None, on="ks.v")[0]
     data: bytes = kind.serialize(found, 5)
     return data
 

@@ -9,7 +9,7 @@ from cassandra import DriverException, OperationTimedOut, ReadFailure
 from cassandra.cluster import NoHostAvailable
 
 from cassandra_views.model.errors import ReadError, UnreadableData
-from cassandra_views.read.failures import read_failed
+from cassandra_views.read.failures import read_error
 from cassandra_views.web.api.problem import problem_of
 from cassandra_views.web.gate import is_silence
 
@@ -18,7 +18,7 @@ UNDECODABLE = DriverException('Failed decoding result column "c" of type timesta
 
 
 def told(error: Exception) -> ReadError:
-    found = read_failed(error, on="shop.jobs (jobs__g1)", view="shop.jobs")
+    found = read_error(error, on="shop.jobs (jobs__g1)", view="shop.jobs")
     found.__cause__ = error
     return found
 

@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from cassandra import cqltypes as cql
+from cassandra.cluster import Session
 from cassandra.deserializers import find_deserializer
+from cassandra.protocol import ProtocolHandler
 from cassandra.util import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.read.exact_values import exact_maker
 from cassandra_views.read.json_values import to_json
-from cassandra_views.read.lossless import lossless
+from cassandra_views.read.lossless import lossless, lossless_session
 from cassandra_views.read.text_values import from_text
 
 LONG = st.integers(-(2**63), 2**63 - 1)
@@ -75,3 +77,24 @@ def test_types_that_need_nothing_stay_and_the_drivers_own_are_not_changed() -> N
     for value in ({moment: [(5, "a")]}, {1795737600000000: []}):
         read = find_deserializer(found) and found.from_binary(nested.serialize(value, 5), 5)
         assert list(read) == list(value)
+
+
+def test_the_session_of_an_application_is_shared_and_stays_as_it_is() -> None:
+    session = object.__new__(Session)  # connected to nothing
+    session.is_shutdown = False
+    found = lossless_session(session)
+    assert isinstance(found, Session)
+    assert session.client_protocol_handler is ProtocolHandler
+    assert found.client_protocol_handler is not ProtocolHandler
+    session.keyspace = "shop"
+    assert found.keyspace == "shop"
+    del found
+    assert session.is_shutdown is False
+    session.is_shutdown = True  # it has no connections that its end could close
+
+
+def test_a_protocol_handler_of_an_application_is_used() -> None:
+    session = object.__new__(Session)
+    session.is_shutdown = True
+    session.client_protocol_handler = type("Own", (ProtocolHandler,), {})
+    assert lossless_session(session) is session

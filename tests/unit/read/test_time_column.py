@@ -11,8 +11,8 @@ import pytest
 from cassandra_views.model.errors import ReadError
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind
-from cassandra_views.read.covering import Span, in_order
-from cassandra_views.read.time_column import checked_spans
+from cassandra_views.read.routing import Span, sorted_spans
+from cassandra_views.read.time_column import resolved_spans
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = TimeColumn(name="day", kind=TimeKind.TEXT, format="%Y-%m-%d")
@@ -31,11 +31,11 @@ class View:
 
 
 def spans(time: TimeColumn | None = DAY, **bounds: Any) -> tuple[Span, ...]:
-    return in_order((Serving(name="top__g1", time=time, **({"start": START} | bounds)),))
+    return sorted_spans((Serving(name="top__g1", time=time, **({"start": START} | bounds)),))
 
 
 def found(view: View, time: TimeColumn = DAY) -> str:
-    column = checked_spans(spans(time), view, on="insight.top")[-1].entry.time
+    column = resolved_spans(spans(time), view, on="insight.top")[-1].entry.time
     assert column is not None
     assert (column.kind, column.format) == (time.kind, time.format)
     return column.name
@@ -43,7 +43,7 @@ def found(view: View, time: TimeColumn = DAY) -> str:
 
 def test_a_column_that_is_there_is_it_and_nothing_is_made_for_it() -> None:
     serving, view = spans(), View(KEY, CLAUSE)
-    assert checked_spans(serving, view, on="insight.top") is serving
+    assert resolved_spans(serving, view, on="insight.top") is serving
     assert view.checked == (serving, serving)
 
 
@@ -75,14 +75,14 @@ def test_a_renamed_column_is_found_by_the_clause(key: dict[str, str], clause: st
 )
 def test_a_read_that_could_miss_the_window_is_an_error(view: View) -> None:
     with pytest.raises(ReadError, match="its time column is 'day', and top__g1 has no such column") as caught:
-        checked_spans(spans(), view, on="insight.top")
+        resolved_spans(spans(), view, on="insight.top")
     assert type(caught.value) is ReadError
     assert caught.value.on == "insight.top"
 
 
 def test_a_view_without_a_window_needs_no_column() -> None:
     for serving in (spans(None), spans(start=None)):
-        assert checked_spans(serving, View({"x": "int"}), on="insight.top") is serving
+        assert resolved_spans(serving, View({"x": "int"}), on="insight.top") is serving
 
 
 def test_each_answer_of_the_registry_is_looked_at_once() -> None:
@@ -90,8 +90,8 @@ def test_each_answer_of_the_registry_is_looked_at_once() -> None:
         View({"order_day": "date"}, "order_day >= '2026-11-01'"),
         spans(TimeColumn(name="day", kind=TimeKind.DATE)),
     )
-    first = checked_spans(serving, view, on="insight.top")
+    first = resolved_spans(serving, view, on="insight.top")
     view.where = ""
-    assert checked_spans(serving, view, on="insight.top") is first
+    assert resolved_spans(serving, view, on="insight.top") is first
     with pytest.raises(ReadError):
-        checked_spans(spans(), view, on="insight.top")
+        resolved_spans(spans(), view, on="insight.top")

@@ -10,14 +10,14 @@ from cassandra_views.model.errors import BadRead
 from cassandra_views.model.times import TimeColumn, TimeKind
 from cassandra_views.read.physical import KeyColumn
 from cassandra_views.read.query import compile_query
-from cassandra_views.read.values import given_values, time_value
+from cassandra_views.read.values import time_value, values_to_bind
 
 
 def values(type_: Any, key: str, value: Any, time: TimeColumn | None = None) -> Any:
     column = KeyColumn(name="k", cql="k", type=type_, is_descending=False, is_nested=False)
     view: Any = SimpleNamespace(partition=(column,), clustering=(), key=(column,), columns=("k",), protocol_version=5)
     query = compile_query(view, ((key, isinstance(value, list | set | tuple | frozenset)),), on="ks.v")
-    return given_values(query, [value], view, time, on="ks.v")[0]
+    return values_to_bind(query, [value], view, time, on="ks.v")[0]
 
 
 def test_doubles_of_an_in_are_read_once_in_the_order_given() -> None:

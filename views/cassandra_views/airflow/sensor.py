@@ -13,7 +13,7 @@ from cassandra_views.airflow.failures import told
 from cassandra_views.airflow.hook import ViewsHook
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from cassandra_views.model.times import parse_instant
-from cassandra_views.read.pointer import Pointers
+from cassandra_views.read.pointer import PointerCache
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -54,7 +54,7 @@ class ViewServingSensor(BaseSensorOperator):
             Refused: the connection, or the time, is wrong.
         """
         with told(context["ti"]), ViewsHook(self.cassandra_conn_id).session() as session:
-            pointers = Pointers(
+            pointers = PointerCache(
                 session,
                 registry=self.registry,
                 keyspace=None,

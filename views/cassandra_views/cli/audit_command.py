@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from cassandra_views.cli.context import Format, FormatOption, Tags, Wide, help_of, managed, view_names
-from cassandra_views.cli.output import coloured, out, print_json, table_of
+from cassandra_views.cli.completion import view_names
+from cassandra_views.cli.context import Format, FormatOption, Tags, Wide, managed
+from cassandra_views.cli.help import help_of
+from cassandra_views.cli.output import coloured, escape, out, print_json, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import AuditFailed
 

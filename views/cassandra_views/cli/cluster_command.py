@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_client.errors import ViewsError, ended
-from cassandra_views.cli.context import Format, FormatOption, Options, Wide, help_of, opened, options_of
-from cassandra_views.cli.output import coloured, err, out, print_json, shortened, table_of
+from cassandra_views.cli.context import Format, FormatOption, Options, Wide, opened, options_of
+from cassandra_views.cli.help import PanelGroup, help_of
+from cassandra_views.cli.output import coloured, err, escape, out, print_json, shortened, table_of
 from cassandra_views.cli.service_lines import plain_services, show_services
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ _COLOURS = {"up": "green", "slow": "yellow", "flapping": "yellow", "down": "red"
 
 def register(app: typer.Typer) -> None:
     """Add the command and those below it."""
-    group = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+    group = typer.Typer(
+        cls=PanelGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    )
     text = help_of(cluster, "views cluster", "views cluster --watch --keep", "views cluster --detailed-exitcode")
     group.callback(help=text)(cluster)
     below: dict[Callable[..., Any], tuple[str, ...]] = {

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from cassandra_client.errors import ConfigurationError, ended
-from cassandra_views.cli.output import err
+from cassandra_views.cli.completion import view_names, view_tags
+from cassandra_views.cli.output import err, escape
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.times import parse_instant
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from cassandra_views.lifecycle.reports import Listener
     from cassandra_views.manager import ViewManager
+    from cassandra_views.planner import Planner
     from cassandra_views.project.config import Settings
-    from cassandra_views.project.matter import ViewMatter
 
 
 class Format(StrEnum):
@@ -68,6 +66,8 @@ def parse_now(text: str | None) -> datetime | None:
     """Return the moment that ``--now`` names."""
     if text is None:
         return None
+    from cassandra_views.model.times import parse_instant
+
     try:
         found = parse_instant(text)
         if not 1970 <= found.year < 3000:
@@ -113,6 +113,9 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
         ConfigurationError: there is none.
         ClusterError: it does not answer, or the credentials are wrong.
     """
+    from cassandra_views.cli.driver import import_driver_without_numpy
+
+    import_driver_without_numpy()
     from cassandra_views.project.session import session_of
 
     settings = targeted(options)
@@ -137,6 +140,20 @@ def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
+def opened_planner(context: typer.Context) -> Iterator[Planner]:
+    """Open a planner, which changes nothing, for the length of a command; wrong files are noted at its end."""
+    options = options_of(context)
+    with opened(options) as (session, settings):
+        from cassandra_views.planner import Planner
+
+        planner = Planner(session, settings=settings, clock=options.clock())
+        try:
+            yield planner
+        finally:
+            note_wrong_files(planner.wrong_files)
+
+
+@contextmanager
 def managed(
     context: typer.Context, listener: Listener | None = None, *, tells_wrong_files: bool = True
 ) -> Iterator[ViewManager]:
@@ -146,11 +163,11 @@ def managed(
         tells_wrong_files: note on standard error which files were left out; a command that treats them as errors
             says so itself.
     """
-    from cassandra_views.lifecycle.reports import silent
-    from cassandra_views.manager import ViewManager
-
     options = options_of(context)
     with opened(options) as (session, settings):
+        from cassandra_views.lifecycle.reports import silent
+        from cassandra_views.manager import ViewManager
+
         manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
         try:
             yield manager
@@ -164,45 +181,6 @@ def note_wrong_files(errors: Iterable[ProjectError]) -> None:
     for error in errors:
         place = f"{error.place}: " if error.place else ""
         err.print(f"[yellow]Note:[/yellow] left out {escape(f'{place}{ended(error.what)}')}")
-
-
-def view_names(incomplete: str) -> list[str]:
-    """Return the names of view files for shell completion; nothing where the project cannot be read."""
-    from cassandra_client.errors import ViewsError
-    from cassandra_views.project.frontmatter import SUFFIX
-
-    try:
-        templates = Options().settings().templates
-    except ViewsError:
-        return []
-    names = {path.name.removesuffix(SUFFIX) for path in (templates / "views").rglob(f"*{SUFFIX}")}
-    return sorted(name for name in names if name.startswith(incomplete))
-
-
-def view_tags(incomplete: str) -> list[str]:
-    """Return the tags of view files for shell completion; files that cannot be read have none."""
-    return sorted({tag for matter in view_matters() for tag in matter.tags if tag.startswith(incomplete)})
-
-
-def view_matters() -> Iterator[ViewMatter]:
-    """Yield the front matter of each view file that can be read."""
-    from cassandra_client.errors import ViewsError
-    from cassandra_views.project.frontmatter import SUFFIX, read_matter, split
-    from cassandra_views.project.matter import ViewMatter
-
-    try:
-        templates = Options().settings().templates
-    except ViewsError:
-        return
-    for path in (templates / "views").rglob(f"*{SUFFIX}"):
-        with suppress(ViewsError, OSError, UnicodeDecodeError):
-            yield read_matter(split(path.read_text(encoding="utf-8-sig"), path.name), ViewMatter)
-
-
-def help_of(command: Callable[..., Any], *examples: str) -> str:
-    """Return a command's help: its docstring, then examples, each on a line of its own."""
-    text = inspect.getdoc(command) or ""
-    return "\n".join([text, "", "[bold]Examples[/bold]", *(f"  {escape(example)}" for example in examples)])
 
 
 Names = Annotated[

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import signal
-import ssl
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -18,32 +16,28 @@ import typer
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.cli.context import options_of, targeted
 from cassandra_views.cli.embedded import missing_extra
+from cassandra_views.cli.help import with_examples
 
 if TYPE_CHECKING:
     from cassandra_views.project.config import Settings
     from cassandra_views.project.config_file import TlsConfig
 
-_CQLSH_HELP = """Open cqlsh on the project's cluster; further options are passed to cqlsh.
+_CQLSH_HELP = with_examples(
+    """Open cqlsh on the project's cluster; further options are passed to cqlsh.
 
 It connects like every other command: to the first contact point of the
-environment (--env), with its user and encryption, or to the server of `views up`.
-
-Examples:
-
-  views cqlsh
-
-  views cqlsh -k insight
-
-  views --env prod cqlsh -e "SELECT view_name, read_from FROM views_registry.views"
-
-  views cqlsh -- --help           # the options of cqlsh itself
-"""
+environment (--env), with its user and encryption, or to the server of `views up`.""",
+    "views cqlsh",
+    "views cqlsh -k insight",
+    'views --env prod cqlsh -e "SELECT view_name, read_from FROM views_registry.views"',
+    "views cqlsh -- --help           # the options of cqlsh itself",
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
     passing_on = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command("cqlsh", help=_CQLSH_HELP, context_settings=passing_on)(cqlsh)
+    app.command("cqlsh", help=_CQLSH_HELP, context_settings=passing_on, rich_help_panel="Server")(cqlsh)
 
 
 def cqlsh(context: typer.Context) -> None:
@@ -74,6 +68,8 @@ def _target(settings: Settings) -> tuple[str, str]:
 @contextmanager
 def _login(settings: Settings) -> Iterator[list[str]]:
     """Provide cqlsh's arguments for user and encryption; the password goes into no command line."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="views-cqlsh-") as scratch:
         arguments: list[str] = []
         if settings.env.username:
@@ -92,6 +88,8 @@ def _login(settings: Settings) -> Iterator[list[str]]:
 
 def _tls_lines(tls: TlsConfig) -> list[str]:
     """Return cqlsh's settings of encryption, and ``check_hostname`` for ``cqlsh_checked``."""
+    import ssl
+
     authority = tls.ca or ssl.get_default_verify_paths().cafile
     if authority is None:
         raise ConfigurationError(

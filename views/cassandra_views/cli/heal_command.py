@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_client.errors import ClusterError, ViewsError, ended
 from cassandra_healing.errors import HealingError
 from cassandra_views.cli.cluster_command import Reason, said, show
-from cassandra_views.cli.context import Format, FormatOption, Options, help_of, opened, options_of
-from cassandra_views.cli.output import err
+from cassandra_views.cli.context import Format, FormatOption, Options, opened, options_of
+from cassandra_views.cli.help import help_of
+from cassandra_views.cli.output import err, escape
 from cassandra_views.cli.service_lines import heal_services
 
 if TYPE_CHECKING:

@@ -16,13 +16,12 @@ from cassandra_views.cli.context import (
     Name,
     Names,
     Tags,
-    help_of,
     managed,
     note_wrong_files,
     options_of,
 )
+from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import err, out, plain, print_json, raise_last
-from cassandra_views.cli.plans import read_plan, show_plan
 from cassandra_views.cli.selection_options import (
     Bases,
     Excluded,
@@ -34,12 +33,12 @@ from cassandra_views.cli.selection_options import (
 )
 from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ApprovalNeeded, ProjectError
-from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import DropGeneration, Plan
-from cassandra_views.planning.selection import Selection
 
 if TYPE_CHECKING:
     from cassandra_views.manager import ViewManager
+    from cassandra_views.model.names import ViewName
+    from cassandra_views.model.steps import Plan
+    from cassandra_views.planning.selection import Selection
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
@@ -108,6 +107,7 @@ def plan(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
+    from cassandra_views.cli.plans import show_plan
     from cassandra_views.planning.plan_json import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
@@ -159,6 +159,9 @@ def apply(
     A run that was stopped at any point is resumed by the next one. Readers switch to a generation only when
     it is built on every node and agrees with its base.
     """
+    from cassandra_views.cli.plans import read_plan
+    from cassandra_views.model.steps import DropGeneration
+
     selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
@@ -169,7 +172,7 @@ def apply(
             raise ApprovalNeeded("the plan drops whole views", on=str(plan_file), next="Add --allow-drop")
         return found
 
-    if plan_file is not None and selection != Selection():
+    if plan_file is not None and not selection.is_everything:
         raise ConfigurationError(
             "views and --plan are both given",
             on="views apply",
@@ -298,6 +301,7 @@ def _carry_out(
     Args:
         make_rest: plans some views anew, for what has no room on its base table at first.
     """
+    from cassandra_views.cli.plans import show_plan
     from cassandra_views.cli.progress import ProgressLine
     from cassandra_views.lifecycle.batches import next_batches
     from cassandra_views.lifecycle.runner import Outcome
@@ -367,4 +371,4 @@ def _ask(format: Format) -> None:
         raise ApprovalNeeded("it was not approved", next="Run it again and answer yes, or add --yes")
 
 
-__all__ = ["register", "show_plan"]
+__all__ = ["register"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import quoted
@@ -20,20 +18,21 @@ from cassandra_views.cli.context import (
     Names,
     Tags,
     Wide,
-    help_of,
-    managed,
     opened,
+    opened_planner,
     options_of,
 )
-from cassandra_views.cli.output import cell, coloured, out, print_json, shortened, table, table_of
+from cassandra_views.cli.help import help_of
+from cassandra_views.cli.output import cell, coloured, escape, out, print_json, shortened, table, table_of
 from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
 from cassandra_views.model.errors import ViewNotReady
-from cassandra_views.model.times import instant_text
-from cassandra_views.planning.selection import Selection
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from cassandra.cluster import Session
 
+    from cassandra_views.planning.selection import Selection
     from cassandra_views.project.config import Settings
 
 
@@ -76,6 +75,8 @@ def status(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show each view on a line: what serves, its window, its last audit, its next slide."""
+    from datetime import timedelta
+
     from cassandra_views.model.verdict import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
@@ -89,10 +90,10 @@ def status(
     )
 
     selection = selection_of(names, tag, base, owner, state, exclude)
-    with managed(context) as manager:
-        found = find_selected(manager, selection)
+    with opened_planner(context) as planner:
+        found = find_selected(planner, selection)
         now = options_of(context).clock()()
-        facts = manager.facts()
+        facts = planner.facts()
     if format is Format.JSON:
         print_json({"cluster": facts.name, "views": found})
         return
@@ -162,9 +163,9 @@ def list_views(
     'views status' tells more of each.
     """
     selection = selection_of(names, tag, base, owner, state, exclude)
-    with managed(context) as manager:
-        found = find_selected(manager, selection)
-        cluster = manager.facts().name if format is Format.JSON else ""
+    with opened_planner(context) as planner:
+        found = find_selected(planner, selection)
+        cluster = planner.facts().name if format is Format.JSON else ""
     if format is Format.JSON:
         print_json({"cluster": cluster, "views": found})
     elif quiet:
@@ -181,7 +182,7 @@ def list_views(
 
 
 def _no_views(selection: Selection) -> str:
-    if selection == Selection():
+    if selection.is_everything:
         return "No views: no file names one and the registry holds none. 'views init' writes a first project."
     return "No view matches."
 
@@ -190,10 +191,11 @@ def show(
     context: typer.Context, name: Name, wide: Wide = False, format: Annotated[Format, FormatOption] = Format.TEXT
 ) -> None:
     """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
+    from cassandra_views.model.times import instant_text
     from cassandra_views.planning.words import failures_text
 
-    with managed(context) as manager:
-        record = manager.record(name)
+    with opened_planner(context) as planner:
+        record = planner.record(name)
     if format is Format.JSON:
         print_json({"view": record})
         return
@@ -229,11 +231,11 @@ def show(
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Explain a view's condition: file, override, generations, last events, and what is next."""
-    with managed(context) as manager:
-        (view,) = manager.status([name])
-        record = manager.record(name)
-        events = manager.history(name, limit=8)
-        plan = manager.plan([name]) if view.file else None
+    with opened_planner(context) as planner:
+        (view,) = planner.status([name])
+        record = planner.record(name)
+        events = planner.history(name, limit=8)
+        plan = planner.plan([name]) if view.file else None
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
@@ -279,8 +281,8 @@ def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
 
     Both are shown in one canonical form, so that layout and comments are no difference.
     """
-    with managed(context) as manager:
-        found = manager.diff(name)
+    with opened_planner(context) as planner:
+        found = planner.diff(name)
     if format is Format.JSON:
         print_json({"diff": found})
         return
@@ -302,8 +304,8 @@ def history(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
-    with managed(context) as manager:
-        events = manager.history(name, limit=limit)
+    with opened_planner(context) as planner:
+        events = planner.history(name, limit=limit)
     if format is Format.JSON:
         print_json({"events": events})
         return
@@ -325,8 +327,8 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
 
     It is good until the view's next slide plus its grace; programs should read with ViewReader.
     """
-    with managed(context) as manager:
-        record = manager.record(name)
+    with opened_planner(context) as planner:
+        record = planner.record(name)
     if not record.read_from:
         absence = record.absence()
         raise ViewNotReady(
@@ -401,10 +403,10 @@ def query(
 
 def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
     """Put into the error what became of a view that nothing serves; a reader may read less than that."""
-    from cassandra_views.manager import ViewManager
+    from cassandra_views.planner import Planner
 
     with suppress(ViewsError):
-        absence = ViewManager(session, settings=settings).record(name).absence()
+        absence = Planner(session, settings=settings).record(name).absence()
         if absence:
             error.what = f"nothing serves this view: {absence}"
 

@@ -22,20 +22,24 @@ from cassandra_views.cli import (
     project_commands,
     server_commands,
 )
+from cassandra_views.cli.completion import VARIABLE, prepare_completion
 from cassandra_views.cli.context import Options, parse_now
+from cassandra_views.cli.help import PanelGroup
 from cassandra_views.cli.output import print_error
 
 app = typer.Typer(
     name="views",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    cls=PanelGroup,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     help="""Make Apache Cassandra materialized views safe to use.
 
-Views are files. [bold]plan[/bold] shows what would change, [bold]apply[/bold] changes it: the next generation
+Views are files. plan shows what would change, apply changes it: the next generation
 is built beside the one that serves, checked against its base table, and only then served.
 
+\b
   views init FOLDER          # a first project: one table file, one view file
   views up --detach          # a Cassandra of this project's own, if you have none
   views plan                 # what would change
@@ -89,11 +93,16 @@ cqlsh_command.register(app)
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with exit code 1 and no traceback."""
     sys.excepthook = _tell_bug
+    # Looking for pydantic's plugins among everything that is installed takes longer than building our models.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     given = sys.argv[1:] if arguments is None else arguments
     command = f"views {_find_command(given)}".strip()
+    program: Any = get_command(app)
+    if VARIABLE in os.environ:
+        prepare_completion(program)
     try:
         # Calling the app itself would put typer's own hook in the place of ours.
-        code = get_command(app)(args=arguments, standalone_mode=False)
+        code = program(args=arguments, standalone_mode=False)
         sys.stdout.flush()
     except ViewsError as error:
         print_error(error, command)
@@ -102,7 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
         print_error(_INTERRUPTED if isinstance(abort.__cause__, KeyboardInterrupt) else _UNANSWERED, command)
         code = 1
     except _CLICK_ERROR as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.message)
             sys.exit(0)
         print_error(_usage_error(error, _find_command(given)))
         code = 1

@@ -8,54 +8,38 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import Enum
-from typing import Any, TextIO
-
-from rich.console import Console
-from rich.markup import escape
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from cassandra_client.errors import ViewsError, ended
-from cassandra_views.cli.table_layout import LAYOUTS, Column, TextTable, wrapped
-from cassandra_views.model.times import instant_text
+
+if TYPE_CHECKING:
+    from cassandra_views.cli.console import Output
+    from cassandra_views.cli.table_layout import Column, TextTable
 
 FORMAT_VERSION = 1
 
 
-class Output(Console):
-    """A stream of answers or notes: on a terminal lines are broken between words, elsewhere not at all."""
+class LazyConsole:
+    """A console that is made, and rich imported, when something is first printed: many commands print nothing."""
 
-    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
-        self._is_folded = width is not None or stream.isatty()
-        # Piped output is for other programs and logs: no line of it is folded at 80 columns.
-        super().__init__(
-            stderr=stream is sys.stderr,
-            soft_wrap=True,
-            highlight=False,
-            emoji=False,
-            width=width if self._is_folded else _UNFOLDED,
-        )
+    def __init__(self, stream: Literal["stdout", "stderr"]) -> None:
+        self._stream = stream
+
+    @cached_property
+    def console(self) -> Output:
+        """The console itself."""
+        from cassandra_views.cli.console import Output
+
+        return Output(getattr(sys, self._stream))
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print as rich does; a text that is too long goes on below its own beginning."""
-        if (
-            self._is_folded
-            and len(objects) == 1
-            and isinstance(objects[0], str)
-            and not {"end", "soft_wrap"} & options.keys()
-        ):
-            text = Text.from_markup(objects[0], emoji=False)
-            if text.cell_len > self.width or "\n" in text.plain:
-                for line in text.split("\n", allow_blank=True):
-                    indent = len(line.plain) - len(line.plain.lstrip()) + 2
-                    for part in wrapped(line, self.width, indent=indent):
-                        super().print(part, **options)
-                return
-        super().print(*objects, **options)
+        """Print as ``Output.print``."""
+        self.console.print(*objects, **options)
 
 
-_UNFOLDED = 100_000
-out = Output(sys.stdout)
-err = Output(sys.stderr)
+out = LazyConsole("stdout")
+err = LazyConsole("stderr")
 
 COLOURS = {
     "serving": "green",
@@ -81,6 +65,7 @@ COLOURS = {
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it: times in ISO 8601 UTC, names as ``keyspace.view``."""
     from cassandra_views.model.names import ViewName
+    from cassandra_views.model.times import instant_text
 
     match value:
         case None | bool() | int() | float() | str() if not isinstance(value, Enum):
@@ -123,12 +108,23 @@ def cell(value: Any) -> str:
 
 def table(*columns: str | Column, is_wide: bool = False) -> TextTable:
     """Return an empty table of these columns, which never give way where only their names are given."""
+    from cassandra_views.cli.table_layout import Column, TextTable
+
     return TextTable([Column(header=each) if isinstance(each, str) else each for each in columns], is_wide=is_wide)
 
 
 def table_of(*layouts: str, is_wide: bool = False) -> TextTable:
     """Return an empty table of the columns that ``table_layout.LAYOUTS`` holds under these names."""
+    from cassandra_views.cli.table_layout import LAYOUTS, TextTable
+
     return TextTable([column for name in layouts for column in LAYOUTS[name]], is_wide=is_wide)
+
+
+def escape(text: str) -> str:
+    """Return a text whose square brackets are no markup."""
+    from rich.markup import escape
+
+    return escape(text)
 
 
 def shortened(text: str, length: int = 90) -> str:
@@ -168,6 +164,7 @@ __all__ = [
     "cell",
     "coloured",
     "err",
+    "escape",
     "out",
     "plain",
     "print_error",

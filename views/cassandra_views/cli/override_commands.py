@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from cassandra_views.cli.context import Chosen, Format, FormatOption, Tags, help_of, managed, parse_now
-from cassandra_views.cli.output import coloured, out, print_json, table_of
-from cassandra_views.model.generation import OverrideKind
-from cassandra_views.model.times import instant_text
+from cassandra_views.cli.context import Chosen, Format, FormatOption, Tags, managed, parse_now
+from cassandra_views.cli.help import help_of
+from cassandra_views.cli.output import coloured, escape, out, print_json, table_of
+
+if TYPE_CHECKING:
+    from cassandra_views.model.generation import OverrideKind
 
 Reason = Annotated[str, typer.Option(help="Why; every plan and status shows it.", metavar="TEXT")]
 Until = Annotated[str | None, typer.Option(help="When it ends by itself: ISO 8601, UTC.", metavar="TIME")]
@@ -40,6 +41,8 @@ def freeze(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Keep views as they are, until 'views on': no change is applied, and no window slides."""
+    from cassandra_views.model.generation import OverrideKind
+
     _decide(context, OverrideKind.FROZEN, names, tag, reason, until, format)
 
 
@@ -55,6 +58,8 @@ def off(
 
     'views apply --allow-drop' drops their generations when their grace is over.
     """
+    from cassandra_views.model.generation import OverrideKind
+
     _decide(context, OverrideKind.OFF, names, tag, reason, until, format)
 
 
@@ -78,6 +83,8 @@ def _decide(
     until: str | None,
     format: Format,
 ) -> None:
+    from cassandra_views.model.times import instant_text
+
     with managed(context) as manager:
         records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
         project = manager.project()

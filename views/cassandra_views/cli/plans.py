@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.markup import escape
-
-from cassandra_views.cli.output import out
+from cassandra_views.cli.output import escape, out
 from cassandra_views.model.errors import ProjectError, StalePlan
 from cassandra_views.model.steps import Plan
 

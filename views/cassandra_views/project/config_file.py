@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +18,8 @@ from cassandra_healing.setting_types import Number, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.replication import Keyspace
+from cassandra_views.project.locations import DEFAULT_TEMPLATES, read_toml
 
-FILE_NAME = "views.toml"
 Replicas = Annotated[Whole, Field(ge=0, le=1000)]
 """How many replicas a data centre has."""
 
@@ -122,18 +121,10 @@ class ProjectConfig(Strict):
 
     project: str | None = None
     """The project's name: the registry keeps which project a view belongs to."""
-    templates: Path = Path("cql_templates")
+    templates: Path = DEFAULT_TEMPLATES
     """The folder of table and view files, relative to views.toml."""
     default_env: str = "dev"
     env: dict[str, EnvConfig] = Field(default_factory=dict)
-
-
-def find_config(start: Path) -> Path | None:
-    """Return the nearest views.toml, from a folder upwards."""
-    for folder in (start, *start.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
-    return None
 
 
 def read_config(path: Path) -> ProjectConfig:
@@ -142,18 +133,7 @@ def read_config(path: Path) -> ProjectConfig:
     Raises:
         ConfigurationError: it is no TOML, or holds an unknown key or a wrong value.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+), column (\d+)", str(error))
-        place = Place(file=path.name, line=int(line[1]), column=int(line[2])) if line else Place(file=path.name)
-        reason = str(error).partition(" (at")[0]
-        raise ConfigurationError(f"it is not TOML: {reason}", place=place, next="Correct the file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"it cannot be read: {error}", place=Place(file=path.name), next="Save it as UTF-8 text"
-        ) from error
+    text, found = read_toml(path)
     try:
         return ProjectConfig.model_validate(found)
     except ValidationError as error:

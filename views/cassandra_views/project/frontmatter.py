@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cassandra_client.errors import Place
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
-from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
 
-SUFFIX = ".cql.j2"
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+    from cassandra_views.project.matter import TableMatter, ViewMatter
+
 _FENCE = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-Matter = TypeVar("Matter", ViewMatter, TableMatter)
+Matter = TypeVar("Matter", "ViewMatter", "TableMatter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +60,10 @@ def read_matter(split_file: SplitFile, kind: type[Matter]) -> Matter:
     Raises:
         ProjectError: with file, line and the nearest known name.
     """
-    try:
-        node = yaml.compose(split_file.yaml, Loader=_Loader)
-        _refuse_double_keys(node, split_file.file)
-        found = yaml.load(split_file.yaml, Loader=_Loader)
-        found = {} if found is None else found
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise ProjectError(
-            f"the front matter is not YAML: {problem}",
-            place=Place(file=split_file.file, line=line, column=mark.column + 1 if mark else 0),
-            next="Write it as 'key: value' lines",
-        ) from error
+    from pydantic import ValidationError
+
+    found = load_yaml(split_file)
+    found = {} if found is None else found
     if not isinstance(found, dict):
         raise ProjectError(
             "the front matter is not a mapping",
@@ -87,8 +76,41 @@ def read_matter(split_file: SplitFile, kind: type[Matter]) -> Matter:
         raise _explained(error, split_file, kind) from error
 
 
+def load_yaml(split_file: SplitFile) -> object:
+    """Return what a file's front matter says; only that it is YAML, and gives each key once, is checked.
+
+    Raises:
+        ProjectError: with file and line.
+    """
+    import yaml
+
+    try:
+        node = yaml.compose(split_file.yaml, Loader=_loader())
+        _refuse_double_keys(node, split_file.file)
+        found: object = yaml.load(split_file.yaml, Loader=_loader())
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark else 1
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise ProjectError(
+            f"the front matter is not YAML: {problem}",
+            place=Place(file=split_file.file, line=line, column=mark.column + 1 if mark else 0),
+            next="Write it as 'key: value' lines",
+        ) from error
+    return found
+
+
+def _loader() -> Any:
+    """Return the class that reads YAML; PyYAML is imported where a file has changed since the last run."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
 def _refuse_double_keys(node: Any, file: str) -> None:
     """Refuse a key given twice: YAML would take the last one silently."""
+    import yaml
+
     if not isinstance(node, yaml.MappingNode):
         return
     seen: dict[str, int] = {}
@@ -134,13 +156,17 @@ def _described(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]
 
 
 def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
+    from cassandra_views.project.matter import TimeMatter, WindowMatter
+
     nested: dict[str, type[BaseModel]] = {"window": WindowMatter, "time": TimeMatter}
     return list((nested[path[0]] if path and path[0] in nested else kind).model_fields)
 
 
 def _line_of(text: str, path: list[str]) -> int:
     """Return the file's line of a key, or of the nearest key above it that is there."""
-    node, line = yaml.compose(text, Loader=_Loader), 2
+    import yaml
+
+    node, line = yaml.compose(text, Loader=_loader()), 2
     for part in path:
         if not isinstance(node, yaml.MappingNode):
             break

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cassandra_client.errors import Place
 from cassandra_client.names import quoted
@@ -22,11 +23,14 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName, keyspace_fault
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
 from cassandra_views.project.config import Settings
-from cassandra_views.project.frontmatter import SUFFIX, SplitFile, read_matter, split
+from cassandra_views.project.frontmatter import SplitFile, read_matter, split
+from cassandra_views.project.locations import FILE_SUFFIX
 from cassandra_views.project.matter import TableMatter, ViewMatter
 from cassandra_views.project.table_file import read_table
-from cassandra_views.project.templates import Templates
 from cassandra_views.project.view_file import Used, check_name, read_view
+
+if TYPE_CHECKING:
+    from cassandra_views.project.templates import Templates
 
 _NEAR = frozenset({".cql", ".j2", ".jinja", ".jinja2"})
 """How names end that were meant to be those of view files and table files, right or nearly so."""
@@ -65,7 +69,13 @@ class Loader:
         self._reader_cache = timedelta(seconds=reader_cache_seconds)
         self._min_rows_percent = min_rows_percent
         self._cache = FileCache() if cache is None else cache
-        self._templates = Templates(root)
+
+    @cached_property
+    def _templates(self) -> Templates:
+        # Where every file is as it was the last time none is rendered, and Jinja is not imported.
+        from cassandra_views.project.templates import Templates
+
+        return Templates(self.root)
 
     @classmethod
     def of(cls, settings: Settings, cache: FileCache | None = None) -> Loader:
@@ -109,7 +119,7 @@ class Loader:
             raise broken_tables[0].error if broken_tables else broken[0].error
         if not views and not tables and not broken and not broken_tables:
             raise ProjectError(
-                f"the folder holds no views/*{SUFFIX} and no tables/*{SUFFIX}",
+                f"the folder holds no views/*{FILE_SUFFIX} and no tables/*{FILE_SUFFIX}",
                 on=str(self.root),
                 next="Name the right folder with --templates DIR, or add a view file",
             )
@@ -142,11 +152,11 @@ class Loader:
 
         Raises: ProjectError: it is named nearly right. To pass over it could retire a view whose file was renamed.
         """
-        if not path.name.endswith(SUFFIX):
+        if not path.name.endswith(FILE_SUFFIX):
             raise ProjectError(
-                f"the name of a view file or table file ends in {SUFFIX}",
+                f"the name of a view file or table file ends in {FILE_SUFFIX}",
                 place=Place(file=self._shown(path)),
-                next=f"Rename it to {_stem(path)}{SUFFIX}, or move it out of this folder",
+                next=f"Rename it to {_stem(path)}{FILE_SUFFIX}, or move it out of this folder",
             )
         return _stem(path)
 
@@ -371,4 +381,4 @@ def _of_table(table: BrokenTable, path: Path, shown: str) -> ProjectError:
 
 
 def _stem(path: Path) -> str:
-    return path.name.removesuffix(SUFFIX) if path.name.endswith(SUFFIX) else path.name.partition(".")[0]
+    return path.name.removesuffix(FILE_SUFFIX) if path.name.endswith(FILE_SUFFIX) else path.name.partition(".")[0]

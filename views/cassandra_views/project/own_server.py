@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cassandra_client.errors import ClusterError
+from cassandra_views.project.locations import find_config
 
 if TYPE_CHECKING:
     from cassandra_embedded import Running
 
-_PROJECT_FILE = "views.toml"
 _OWN_FOLDER = ".views"
 _POINTER = "server-data"
 
@@ -22,10 +22,8 @@ _POINTER = "server-data"
 def project_folder(start: Path) -> Path:
     """Return the nearest folder from ``start`` upwards that holds a views.toml, else ``start`` itself."""
     absolute = start.absolute()
-    for folder in (absolute, *absolute.parents):
-        if (folder / _PROJECT_FILE).is_file():
-            return folder
-    return absolute
+    found = find_config(absolute)
+    return found.parent if found else absolute
 
 
 def running_server(start: Path) -> Running | None:

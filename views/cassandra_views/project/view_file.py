@@ -16,7 +16,8 @@ from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.times import duration_text
-from cassandra_views.project.frontmatter import SUFFIX, SplitFile
+from cassandra_views.project.frontmatter import SplitFile
+from cassandra_views.project.locations import FILE_SUFFIX
 from cassandra_views.project.matter import ViewMatter
 
 
@@ -52,7 +53,7 @@ class Used:
             hint = nearest(self._base, known) if table is None else ""
             raise ValueError(
                 f"in_window() needs the time column of {self._base}: name it under 'time:' in "
-                f"tables/{self._base}{SUFFIX}{hint}"
+                f"tables/{self._base}{FILE_SUFFIX}{hint}"
             )
         self.is_windowed = True
         return f"{quoted(table.time.name)} >= :window_start"

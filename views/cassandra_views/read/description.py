@@ -10,7 +10,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.read.physical import PhysicalView
 from cassandra_views.read.pointer import Pointer
-from cassandra_views.read.time_column import checked_spans
+from cassandra_views.read.time_column import resolved_spans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class ViewDescription:
                 )
                 for name in view.columns
             ),
-            time=checked_spans(pointer.spans, view, on=pointer.on)[-1].entry.time,
+            time=resolved_spans(pointer.spans, view, on=pointer.on)[-1].entry.time,
             window=pointer.window,
             generations=tuple(span.entry.name for span in pointer.spans),
         )

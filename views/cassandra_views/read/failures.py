@@ -20,12 +20,12 @@ from cassandra_client.driver_errors import (
     is_unknown_table,
 )
 from cassandra_views.model.errors import BadRead, ReadError, UnreadableData
-from cassandra_views.read.physical import Missing
+from cassandra_views.read.physical import MissingView
 
 
 def may_be_dropped(error: Exception) -> bool:
     """Tell whether the error may come of a view that is gone, so that the pointer is worth reading again."""
-    return is_unknown_table(error) or isinstance(error, Missing | NoHostAvailable | ReadFailure | ErrorMessage)
+    return is_unknown_table(error) or isinstance(error, MissingView | NoHostAvailable | ReadFailure | ErrorMessage)
 
 
 def is_column_unknown(error: Exception) -> bool:
@@ -33,14 +33,14 @@ def is_column_unknown(error: Exception) -> bool:
     return isinstance(error, InvalidRequest) and "Undefined column name" in str(error)
 
 
-def read_failed(error: Exception, *, on: str, view: str) -> ReadError:
+def read_error(error: Exception, *, on: str, view: str) -> ReadError:
     """Return our error for one of the driver's.
 
     Args:
         on: the view and the physical view, for people.
         view: the view alone, for the commands that are named.
     """
-    if isinstance(error, Missing):
+    if isinstance(error, MissingView):
         return ReadError(
             "the registry says that it serves, and the server has no such view",
             on=on,

@@ -22,11 +22,11 @@ from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
 from cassandra_views.read.lossless import lossless, lossless_session
 
 if TYPE_CHECKING:
-    from cassandra_views.read.covering import Span
     from cassandra_views.read.query import Query, Shape
+    from cassandra_views.read.routing import Span
 
 
-class Missing(Exception):
+class MissingView(Exception):
     """The server's schema holds no such physical view."""
 
 
@@ -64,7 +64,7 @@ class PhysicalView:
     """A physical view, and everything that is worked out once for it.
 
     Raises:
-        Missing: the server's schema does not hold it.
+        MissingView: the server's schema does not hold it.
     """
 
     def __init__(self, session: Session, keyspace: str, name: str, *, consistency: int, timeout_seconds: float) -> None:
@@ -73,10 +73,11 @@ class PhysicalView:
         self._session = session
         self._consistency = consistency
         self._statements: dict[str, PreparedStatement] = {}
-        #: What serves, as the last answer of the registry says it and as ``checked_spans`` returns it.
+        self._partition_statements: dict[tuple[str, bool, bool], PreparedStatement] = {}
+        #: What serves, as the last answer of the registry says it and as ``resolved_spans`` returns it.
         self.checked: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
         self._lock = threading.Lock()
-        rows = plain_rows(
+        rows = read_rows(
             session,
             "SELECT column_name, kind, position, clustering_order FROM system_schema.columns "
             "WHERE keyspace_name = %s AND table_name = %s",
@@ -84,8 +85,8 @@ class PhysicalView:
             timeout_seconds=timeout_seconds,
         )
         if not rows:
-            raise Missing(f"{keyspace}.{name}")
-        found = plain_rows(
+            raise MissingView(f"{keyspace}.{name}")
+        found = read_rows(
             session,
             "SELECT where_clause FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
             (keyspace, name),
@@ -121,6 +122,9 @@ class PhysicalView:
         self.partition = of_kind("partition_key")
         self.clustering = of_kind("clustering")
         self.key = (*self.partition, *self.clustering)
+        orders = ", ".join(f"{column.cql} {'ASC' if column.is_descending else 'DESC'}" for column in self.clustering)
+        #: The clause for rows against the view's order; empty where a partition has only one.
+        self.reverse_order = f" ORDER BY {orders}" if orders else ""
         self._key_plan = [(self.columns.index(column.name), column.serialize) for column in self.key]
         self.layout = self._layout()
 
@@ -140,6 +144,21 @@ class PhysicalView:
                     found.consistency_level = self._consistency
                     found.is_idempotent = True
                     self._statements[rest] = found
+        return found
+
+    def partition_statement(self, rest: str, *, is_reversed: bool, is_limited: bool) -> PreparedStatement:
+        """Return the statement for the rows of one partition, or of several by IN, prepared once.
+
+        Args:
+            rest: the conditions.
+            is_reversed: the rows come against the view's order.
+            is_limited: the last value that is bound is the limit.
+        """
+        key = rest, is_reversed, is_limited
+        found = self._partition_statements.get(key)
+        if found is None:
+            text = f"{rest}{self.reverse_order if is_reversed else ''}{' LIMIT ?' if is_limited else ''}"
+            found = self._partition_statements[key] = self.statement(text)
         return found
 
     def key_bytes(self, row: Any) -> tuple[bytes, ...]:
@@ -171,8 +190,8 @@ class PhysicalView:
         return hashlib.blake2b(repr(parts).encode(), digest_size=4).digest()
 
 
-class PhysicalViews:
-    """The physical views that a reader knows, and the way to them; safe to use from many threads."""
+class PhysicalViewCache:
+    """The physical views that a reader knows; safe to use from many threads."""
 
     def __init__(self, session: Session, *, consistency: int, timeout_seconds: float, execution_profile: Any) -> None:
         self._session = session
@@ -182,11 +201,11 @@ class PhysicalViews:
         self._profile = execution_profile
         self._found: dict[str, dict[str, PhysicalView]] = {}
 
-    def find(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
+    def get(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
         """Return a physical view of a logical one; of those that are not serving nothing is kept.
 
         Raises:
-            Missing: the server's schema does not hold it.
+            MissingView: the server's schema does not hold it.
         """
         known = self._found.get(view)
         found = known.get(name) if known else None
@@ -213,7 +232,7 @@ class PhysicalViews:
         return session.execute_async(bound, timeout=self._timeout_seconds, execution_profile=self._profile)
 
 
-def plain_rows(
+def read_rows(
     session: Session,
     query: str,
     values: tuple[Any, ...],

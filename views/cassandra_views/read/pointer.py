@@ -16,8 +16,8 @@ from cassandra_client.names import quoted
 from cassandra_views.model.errors import BadRead, ReadError, ViewNotFound, ViewNotReady
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.names import ViewName, nearest
-from cassandra_views.read.covering import Span, in_order, window
-from cassandra_views.read.physical import plain_rows
+from cassandra_views.read.physical import read_rows
+from cassandra_views.read.routing import Span, covered_window, sorted_spans
 
 log = logging.getLogger("cassandra_views.read")
 
@@ -46,17 +46,17 @@ class Pointer:
 
 
 @dataclass(slots=True)
-class _Slot:
+class _CacheEntry:
     """The cached pointer of one view; ``due`` is when the registry is asked next."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     pointer: Pointer | None = None
     name: ViewName | None = None
     due: float = 0.0
-    is_away: bool = False
+    is_unreachable: bool = False
 
 
-class Pointers:
+class PointerCache:
     """The pointers of all views that are read; safe to use from many threads."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Pointers:
         self._cache_seconds = cache_seconds
         self._timeout_seconds = timeout_seconds
         self._clock = clock
-        self._slots: dict[str, _Slot] = {}
+        self._cache: dict[str, _CacheEntry] = {}
 
     def get(self, view: str) -> Pointer:
         """Return what serves the view, not older than the cache time where the registry can be read.
@@ -86,94 +86,94 @@ class Pointers:
             ViewNotReady: nothing serves it.
             ReadError: the registry cannot be read, and never could.
         """
-        slot = self._slot(view)
-        pointer = slot.pointer
+        cached = self._cache.get(view) or self._cache_entry(view)
+        pointer = cached.pointer
         if pointer is not None:
-            if self._clock() < slot.due or not slot.lock.acquire(blocking=False):
+            if self._clock() < cached.due or not cached.lock.acquire(blocking=False):
                 return pointer  # another thread is asking already: the old answer is good for its grace
         else:
-            slot.lock.acquire()
+            cached.lock.acquire()
         try:
-            if slot.pointer is not None and self._clock() < slot.due:
-                return slot.pointer
-            return self._read(view, slot)
+            if cached.pointer is not None and self._clock() < cached.due:
+                return cached.pointer
+            return self._read(view, cached)
         finally:
-            slot.lock.release()
+            cached.lock.release()
 
-    def again(self, view: str, *, since: float) -> Pointer:
+    def refresh(self, view: str, *, since: float) -> Pointer:
         """Return what serves the view by a look into the registry that began after ``since``.
 
         Raises:
             ReadError: the registry cannot be read; or as ``get``.
         """
-        slot = self._slot(view)  # a new one, where another thread has met an unknown view meanwhile
-        with slot.lock:
-            if slot.pointer is not None and slot.pointer.read_at > since:
-                return slot.pointer  # another thread has asked meanwhile
-            pointer = self._read(view, slot)
-            if slot.is_away:
-                raise self._away(view, "what serves now is not known")
+        cached = self._cache_entry(view)  # a new one, where another thread has met an unknown view meanwhile
+        with cached.lock:
+            if cached.pointer is not None and cached.pointer.read_at > since:
+                return cached.pointer  # another thread has asked meanwhile
+            pointer = self._read(view, cached)
+            if cached.is_unreachable:
+                raise self._unreachable_error(view, "what serves now is not known")
             return pointer
 
-    def _slot(self, view: str) -> _Slot:
-        return self._slots.get(view) or self._slots.setdefault(view, _Slot())
+    def _cache_entry(self, view: str) -> _CacheEntry:
+        return self._cache.get(view) or self._cache.setdefault(view, _CacheEntry())
 
-    def _read(self, view: str, slot: _Slot) -> Pointer:
+    def _read(self, view: str, cached: _CacheEntry) -> Pointer:
         began = self._clock()
-        slot.due = began + self._cache_seconds
+        cached.due = began + self._cache_seconds
         try:
-            name, entries = self._look(view, slot)
+            name, entries = self._query_registry(view, cached)
         except (*DRIVER_ERRORS, KeyError, ValueError) as error:
             text = driver_text(error) if isinstance(error, DRIVER_ERRORS) else f"it holds what is not known: {error!r}"
-            if slot.pointer is None:
-                raise self._away(view, text) from error
+            if cached.pointer is None:
+                raise self._unreachable_error(view, text) from error
             # From now on: the look may have taken as long as an answer is used.
-            slot.due = self._clock() + self._cache_seconds
-            if not slot.is_away:
-                slot.is_away = True
+            cached.due = self._clock() + self._cache_seconds
+            if not cached.is_unreachable:
+                cached.is_unreachable = True
                 log.warning(
                     "%s: the registry %s cannot be read, its last answer is kept: %s", view, self._registry, text
                 )
-            return slot.pointer
+            return cached.pointer
         except (ViewNotFound, BadRead):
-            # Names that clients make up would fill the memory. Threads that hold this slot go on without it.
-            if self._slots.get(view) is slot:
-                del self._slots[view]
-            slot.pointer = None
+            # Names that clients make up would fill the memory. Threads that hold this entry go on without it.
+            if self._cache.get(view) is cached:
+                del self._cache[view]
+            cached.pointer = None
             raise
         except ViewNotReady:
-            slot.pointer = None
+            cached.pointer = None
             raise
-        if slot.is_away:
-            slot.is_away = False
+        if cached.is_unreachable:
+            cached.is_unreachable = False
             log.info("%s: the registry %s can be read again", view, self._registry)
-        slot.name = name
-        old = slot.pointer
+        cached.name = name
+        old = cached.pointer
         if old is not None and tuple(span.entry for span in old.spans) == entries:
             spans = old.spans
         else:
-            spans = in_order(entries)
-        slot.pointer = Pointer(
+            spans = sorted_spans(entries)
+        cached.pointer = Pointer(
             name=name,
             on=str(name),
             spans=spans,
-            window=window(spans),
+            window=covered_window(spans),
             serving=frozenset(span.entry.name for span in spans),
             read_at=began,
         )
-        return slot.pointer
+        return cached.pointer
 
-    def _away(self, view: str, text: str) -> ReadError:
+    def _unreachable_error(self, view: str, text: str) -> ReadError:
         return ReadError(
             f"the registry '{self._registry}' cannot be read: {text}",
             on=view,
             next="See that its nodes are up and that the reader is given the right 'registry', then read again",
         )
 
-    def _look(self, view: str, slot: _Slot) -> tuple[ViewName, tuple[Serving, ...]]:
-        seconds = self._timeout_seconds if slot.pointer is None else min(self._timeout_seconds, _REGISTRY_SECONDS)
-        for name in self._candidates(view, slot):
-            found = plain_rows(
+    def _query_registry(self, view: str, cached: _CacheEntry) -> tuple[ViewName, tuple[Serving, ...]]:
+        seconds = self._timeout_seconds if cached.pointer is None else min(self._timeout_seconds, _REGISTRY_SECONDS)
+        for name in self._possible_names(view, cached):
+            found = read_rows(
                 self._session,
                 f"SELECT DISTINCT keyspace_name, view_name, read_from FROM {self._table} "
                 "WHERE keyspace_name = %s AND view_name = %s",
@@ -183,21 +183,21 @@ class Pointers:
             )
             if found:
                 return name, self._entries(name, found[0]["read_from"])
-        return self._search(view)
+        return self._find_by_view_name(view)
 
-    def _candidates(self, view: str, slot: _Slot) -> list[ViewName]:
-        if slot.name is not None:
-            return [slot.name]
+    def _possible_names(self, view: str, cached: _CacheEntry) -> list[ViewName]:
+        if cached.name is not None:
+            return [cached.name]
         keyspace, dot, name = view.rpartition(".")
         if not name or (dot and not keyspace):
             raise BadRead(f"{view!r} names no view", on=repr(view), next="Write 'view' or 'keyspace.view'")
         known = keyspace or self._keyspace or self._session.keyspace
         return [ViewName(keyspace=known, view=name)] if known else []
 
-    def _search(self, view: str) -> tuple[ViewName, tuple[Serving, ...]]:
+    def _find_by_view_name(self, view: str) -> tuple[ViewName, tuple[Serving, ...]]:
         """Find a view by its name alone, which is unique in a registry; or the nearest name there is."""
         keyspace, _dot, name = view.rpartition(".")
-        rows = plain_rows(
+        rows = read_rows(
             self._session,
             f"SELECT DISTINCT keyspace_name, view_name, read_from FROM {self._table}",
             (),

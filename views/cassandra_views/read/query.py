@@ -57,6 +57,9 @@ class Query:
         partition_names: the columns of the partition key, also where none is given.
         flat: the terms of ``clustering``, one after another.
         rest: what follows ``SELECT ... FROM view`` for one partition, or for the whole view.
+        by_column: the terms of each column.
+        binding: of a read of one partition, where each value to bind stands among those of the ``where``; None for
+            any other read.
     """
 
     partition: tuple[Term, ...]
@@ -66,6 +69,8 @@ class Query:
     flat: tuple[Term, ...]
     has_inner_in: bool
     partition_names: tuple[str, ...]
+    by_column: dict[str, tuple[Term, ...]]
+    binding: tuple[int, ...] | None
 
     @property
     def is_whole(self) -> bool:
@@ -111,6 +116,8 @@ def compile_query(view: PhysicalView, shape: Shape, *, on: str) -> Query:
     flat = tuple(term for each in clustering for term in each)
     conditions = [f"{term.column.cql} = ?" for term in partition] + [str(term) for term in flat]
     rest = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    is_one_partition = bool(partition) and all(term.op == "=" for term in partition)
+    binding = tuple(term.index for term in (*partition, *flat)) if is_one_partition else None
     return Query(
         partition=partition,
         clustering=clustering,
@@ -119,6 +126,8 @@ def compile_query(view: PhysicalView, shape: Shape, *, on: str) -> Query:
         flat=flat,
         has_inner_in=any(term.op == "IN" for term in flat),
         partition_names=tuple(column.name for column in view.partition),
+        by_column={name: tuple(several) for name, several in found.items()},
+        binding=binding,
     )
 
 

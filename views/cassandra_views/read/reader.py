@@ -13,16 +13,16 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.errors import BadRead, ReadError
-from cassandra_views.read.attempt import Ask, Attempt
 from cassandra_views.read.description import ViewDescription
-from cassandra_views.read.failures import is_column_unknown, may_be_dropped, read_failed
-from cassandra_views.read.physical import Missing, PhysicalViews
-from cassandra_views.read.pointer import Pointer, Pointers
+from cassandra_views.read.failures import is_column_unknown, may_be_dropped, read_error
+from cassandra_views.read.physical import MissingView, PhysicalViewCache
+from cassandra_views.read.pointer import Pointer, PointerCache
 from cassandra_views.read.result import Result
+from cassandra_views.read.view_read import ViewRead
 
 _LARGEST_LIMIT = 2**31 - 2
 
-_FAILURES = (*DRIVER_ERRORS, Missing)
+_FAILURES = (*DRIVER_ERRORS, MissingView)
 
 
 @checked_arguments("__init__")
@@ -55,13 +55,13 @@ class ViewReader:
     ) -> None:
         self._clock = clock
         self._described: dict[str, tuple[Pointer, ViewDescription]] = {}
-        self._views = PhysicalViews(
+        self._views = PhysicalViewCache(
             session,
             consistency=consistency,
             timeout_seconds=timeout_seconds,
             execution_profile=execution_profile,
         )
-        self._pointers = Pointers(
+        self._pointers = PointerCache(
             session,
             registry=registry,
             keyspace=keyspace,
@@ -102,14 +102,14 @@ class ViewReader:
             UnreadableData: the rows cannot be read as they stand, however often it is tried.
             ReadError: the server could not answer.
         """
-        ask = Ask(
-            conditions=_merged(view, where, columns), limit=_checked_limit(view, limit), page=page, reverse=reverse
-        )
-        attempt = Attempt(self._views, self._pointers.get(view), ask, self._clock)
+        conditions = _merge_conditions(view, where, columns)
+        if limit is not None:
+            _check_limit(view, limit)
+        read = ViewRead(self._views, self._pointers.get(view), conditions, limit, page, reverse, self._clock)
         try:
-            return attempt.run()
+            return read.run()
         except _FAILURES as error:
-            return self._retried(view, attempt, ask, error)
+            return self._retry(view, read, error)
 
     def describe(self, view: str) -> ViewDescription:
         """Return the view's columns, key and window, as what serves has them.
@@ -120,65 +120,65 @@ class ViewReader:
             ReadError: the server could not answer.
         """
         if not isinstance(view, str):
-            raise _no_name(view)
+            raise _invalid_name(view)
         pointer = self._pointers.get(view)
         name = pointer.spans[-1].entry.name
         try:
             return self._description(pointer, name)
         except _FAILURES as error:
             self._views.forget(pointer.on, name)
-            pointer = self._pointers.again(view, since=self._clock())
+            pointer = self._pointers.refresh(view, since=self._clock())
             name = pointer.spans[-1].entry.name
             try:
                 return self._description(pointer, name)
             except _FAILURES as second:
-                raise read_failed(second, on=f"{pointer.on} ({name})", view=pointer.on) from error
+                raise read_error(second, on=f"{pointer.on} ({name})", view=pointer.on) from error
 
     def _description(self, pointer: Pointer, name: str) -> ViewDescription:
         known = self._described.get(pointer.on)
         if known is not None and known[0] is pointer:
             return known[1]
-        view = self._views.find(pointer.name.keyspace, pointer.on, name, pointer.serving)
+        view = self._views.get(pointer.name.keyspace, pointer.on, name, pointer.serving)
         description = ViewDescription.of(pointer, view)
         self._described[pointer.on] = pointer, description
         return description
 
-    def _retried(self, view: str, failed: Attempt, ask: Ask, error: Exception) -> Result:
-        """Read once more if what failed serves no longer, or has other columns; else tell the error."""
-        self._views.forget(failed.pointer.on, failed.reading)
+    def _retry(self, view: str, failed: ViewRead, error: Exception) -> Result:
+        """Read once more if what failed serves no longer, or has other columns; else raise the error."""
+        self._views.forget(failed.pointer.on, failed.physical_name)
         if is_column_unknown(error):
-            return self._last_try(failed.pointer, ask)
+            return self._read_again(failed.with_pointer(failed.pointer))
         if not may_be_dropped(error):
-            raise self._told(error, failed) from error
+            raise _read_error(error, failed) from error
         try:
-            pointer = self._pointers.again(view, since=self._clock())
+            pointer = self._pointers.refresh(view, since=self._clock())
         except ReadError as unknown:
-            if type(unknown) is ReadError:  # the registry is away too: the first error is the one to tell
-                raise self._told(error, failed) from error
+            if type(unknown) is ReadError:  # the registry cannot be read either: the first error says more
+                raise _read_error(error, failed) from error
             raise
-        if failed.reading in pointer.serving:
-            raise self._told(error, failed) from error
-        return self._last_try(pointer, ask)
-
-    def _last_try(self, pointer: Pointer, ask: Ask) -> Result:
-        attempt = Attempt(self._views, pointer, ask, self._clock)
-        try:
-            return replace(attempt.run(), is_retried=True)
-        except _FAILURES as error:
-            raise self._told(error, attempt) from error
+        if failed.physical_name in pointer.serving:
+            raise _read_error(error, failed) from error
+        return self._read_again(failed.with_pointer(pointer))
 
     @staticmethod
-    def _told(error: Exception, attempt: Attempt) -> ReadError:
-        return read_failed(error, on=attempt.on, view=attempt.pointer.on)
+    def _read_again(read: ViewRead) -> Result:
+        try:
+            return replace(read.run(), is_retried=True)
+        except _FAILURES as error:
+            raise _read_error(error, read) from error
 
 
-def _no_name(view: object) -> BadRead:
+def _read_error(error: Exception, read: ViewRead) -> ReadError:
+    return read_error(error, on=read.on, view=read.pointer.on)
+
+
+def _invalid_name(view: object) -> BadRead:
     return BadRead(f"{view!r} names no view", on=repr(view), next="Write 'view' or 'keyspace.view'")
 
 
-def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
+def _merge_conditions(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any]) -> Mapping[str, Any]:
     if not isinstance(view, str):
-        raise _no_name(view)
+        raise _invalid_name(view)
     if where is None:
         return columns
     if not isinstance(where, Mapping):
@@ -191,9 +191,8 @@ def _merged(view: str, where: Mapping[str, Any] | None, columns: dict[str, Any])
     return {**where, **columns}
 
 
-def _checked_limit(view: str, limit: Any) -> int | None:
-    if limit is not None and (type(limit) is not int or not 0 < limit <= _LARGEST_LIMIT):
+def _check_limit(view: str, limit: object) -> None:
+    if type(limit) is not int or not 0 < limit <= _LARGEST_LIMIT:
         raise BadRead(
             f"the limit {limit!r} is no whole number from 1 on", on=view, next="Give 1 or more, or None for all rows"
         )
-    return limit

@@ -8,10 +8,10 @@ from itertools import product
 from typing import Any
 
 from cassandra_views.model.errors import BadRead
-from cassandra_views.read.covering import Route, Span
 from cassandra_views.read.pages import Position
 from cassandra_views.read.physical import PhysicalView
 from cassandra_views.read.query import Query
+from cassandra_views.read.routing import Route, Span
 from cassandra_views.read.values import WRONG_VALUE, serialized
 
 
@@ -24,8 +24,8 @@ class Statement:
     values: list[Any]
 
 
-class Course:
-    """The way of one read through generations, partitions and rows.
+class StatementSequence:
+    """The statements of one read through generations, partitions and rows.
 
     Args:
         find_view: the physical view of a serving generation.
@@ -69,8 +69,8 @@ class Course:
         view = self._find_view(spans[0])
         key = _decoded(view, self._after, self._query, self._on)
         partition = key[: len(view.partition)]
-        begun = self._begun(spans, partition)
-        for place, span in enumerate(spans[begun:]):
+        first = self._span_of_page(spans, partition)
+        for place, span in enumerate(spans[first:]):
             view = self._find_view(span)
             if place:
                 yield Statement(view=view, rest="", values=[])
@@ -80,7 +80,7 @@ class Course:
             marks = ", ".join("?" for _ in view.partition)
             yield Statement(view=view, rest=f"WHERE token({columns}) > token({marks})", values=list(partition))
 
-    def _begun(self, spans: tuple[Span, ...], partition: tuple[Any, ...]) -> int:
+    def _span_of_page(self, spans: tuple[Span, ...], partition: tuple[Any, ...]) -> int:
         """Return where the generation stands in which the last page ended: by time, its partition key."""
         if len(spans) == 1:
             return 0
@@ -156,10 +156,7 @@ class Course:
             yield Statement(view=view, rest=f"WHERE {' AND '.join(conditions)}{self._order(view)}", values=values)
 
     def _order(self, view: PhysicalView) -> str:
-        if not self._reverse or not view.clustering:
-            return ""
-        ways = ", ".join(f"{column.cql} {'ASC' if column.is_descending else 'DESC'}" for column in view.clustering)
-        return f" ORDER BY {ways}"
+        return view.reverse_order if self._reverse else ""
 
 
 def position_after(

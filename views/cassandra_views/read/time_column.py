@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cassandra_views.model.errors import ReadError
 from cassandra_views.model.times import TimeColumn
-from cassandra_views.read.covering import Span
+from cassandra_views.read.routing import Span
 
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _RESTRICTED = re.compile(r'(?:"((?:[^"]|"")+)"|(\w+))\s*(?:>=|<=|>|<|=|IN\b)', re.IGNORECASE)
@@ -32,19 +32,19 @@ class KeyTypes(Protocol):
         """The columns of the key and their types."""
 
 
-def checked_spans(spans: tuple[Span, ...], view: KeyTypes, *, on: str) -> tuple[Span, ...]:
-    """Return what serves as ``find_spans`` does, which is worked out once for each answer of the registry.
+def resolved_spans(spans: tuple[Span, ...], view: KeyTypes, *, on: str) -> tuple[Span, ...]:
+    """Return what serves as ``resolve_spans`` does, which is worked out once for each answer of the registry.
 
     Raises:
-        ReadError: as ``find_spans``.
+        ReadError: as ``resolve_spans``.
     """
     known = view.checked
     if known is None or known[0] is not spans:
-        known = view.checked = spans, find_spans(spans, view, on=on)
+        known = view.checked = spans, resolve_spans(spans, view, on=on)
     return known[1]
 
 
-def find_spans(spans: tuple[Span, ...], view: KeyTypes, *, on: str) -> tuple[Span, ...]:
+def resolve_spans(spans: tuple[Span, ...], view: KeyTypes, *, on: str) -> tuple[Span, ...]:
     """Return what serves with its time column by the name that it has in the physical view.
 
     The registry keeps the name of the time that a generation was made. A server carries a rename of a base's column

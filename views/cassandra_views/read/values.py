@@ -10,16 +10,18 @@ from cassandra.query import UNSET_VALUE
 
 from cassandra_views.model.errors import BadRead
 from cassandra_views.model.times import TimeColumn, TimeKind
-from cassandra_views.read.covering import is_beyond_calendar
 from cassandra_views.read.exact_values import NotExact
 from cassandra_views.read.physical import KeyColumn, PhysicalView
 from cassandra_views.read.query import SEVERAL, Query, Term
+from cassandra_views.read.routing import is_beyond_calendar
 
 WRONG_VALUE = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError, OSError, struct.error)
 """What the driver's types raise for a value that is not theirs."""
 
 
-def given_values(query: Query, values: list[Any], view: PhysicalView, time: TimeColumn | None, *, on: str) -> list[Any]:
+def values_to_bind(
+    query: Query, values: list[Any], view: PhysicalView, time: TimeColumn | None, *, on: str
+) -> list[Any]:
     """Return the values as they are bound, in the order of the ``where``; those of IN as tuples without doubles.
 
     Raises:
@@ -28,16 +30,25 @@ def given_values(query: Query, values: list[Any], view: PhysicalView, time: Time
     found = values.copy()
     for term in query.terms:
         value = values[term.index]
+        if term.op != "IN" and type(value) in term.column.plain and _is_ready(term.column, value, time):
+            continue
         if term.op == "IN":
             if not isinstance(value, SEVERAL):
-                raise BadRead(f"'{term.column.name} IN' is given {_shown(value)}", on=on, next="Give a list of values")
-            found[term.index] = _several(term.column, value, view.protocol_version, time, on)
+                raise BadRead(
+                    f"'{term.column.name} IN' is given {_value_text(value)}", on=on, next="Give a list of values"
+                )
+            found[term.index] = _in_values(term.column, value, view.protocol_version, time, on)
         else:
-            found[term.index] = _one(term.column, value, term.op, time, on)
+            found[term.index] = _value_to_bind(term.column, value, term.op, time, on)
     return found
 
 
-def _one(column: KeyColumn, value: Any, op: str, time: TimeColumn | None, on: str) -> Any:
+def _is_ready(column: KeyColumn, value: Any, time: TimeColumn | None) -> bool:
+    """Tell whether ``time_value`` would return a value as it is."""
+    return time is None or column.name != time.name or (time.kind is TimeKind.TEXT and type(value) is str)
+
+
+def _value_to_bind(column: KeyColumn, value: Any, op: str, time: TimeColumn | None, on: str) -> Any:
     if value is None or value is UNSET_VALUE:
         raise BadRead(
             f"'{column.name}' is given no value (None), and a key is never null",
@@ -57,12 +68,12 @@ def _one(column: KeyColumn, value: Any, op: str, time: TimeColumn | None, on: st
         raise bad_value(column, value, on, error) from error
 
 
-def _several(
+def _in_values(
     column: KeyColumn, values: Any, protocol_version: int, time: TimeColumn | None, on: str
 ) -> tuple[Any, ...]:
     by_bytes: dict[bytes, Any] = {}
     for value in values:
-        bound = _one(column, value, "=", time, on)
+        bound = _value_to_bind(column, value, "=", time, on)
         by_bytes.setdefault(serialized(column, bound, protocol_version, on=on), bound)
     if isinstance(values, set | frozenset):  # sets of texts have another order in each process
         return tuple(by_bytes[each] for each in sorted(by_bytes))
@@ -113,18 +124,18 @@ def bad_value(column: KeyColumn, value: Any, on: str, reason: Exception) -> BadR
     """Return the error for a value that is not of its column's type."""
     named = column.type.cql_parameterized_type().replace("varchar", "text")
     return BadRead(
-        f"'{column.name}' is {named} and is given {_shown(value)}",
+        f"'{column.name}' is {named} and is given {_value_text(value)}",
         on=on,
         next=str(reason) if isinstance(reason, NotExact) else "Give a value of that type",
     )
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
 
 
-def fingerprinted(terms: tuple[Term, ...], given: list[Any], protocol_version: int, *, on: str) -> list[bytes]:
+def condition_bytes(terms: tuple[Term, ...], given: list[Any], protocol_version: int, *, on: str) -> list[bytes]:
     """Return columns, operators and values as bytes, in an order that does not depend on how they were written."""
     parts = []
     for term in terms:

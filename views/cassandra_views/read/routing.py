@@ -79,19 +79,19 @@ class Route:
     by_time: dict[Any, Span] | None = None
 
 
-def in_order(entries: tuple[Serving, ...]) -> tuple[Span, ...]:
+def sorted_spans(entries: tuple[Serving, ...]) -> tuple[Span, ...]:
     """Return the serving generations in the order of their times."""
     spans = [Span.of(entry) for entry in entries]
     return tuple(sorted(spans, key=lambda span: (span.entry.start is not None, span.entry.start)))
 
 
-def window(spans: tuple[Span, ...]) -> tuple[datetime | None, datetime | None]:
+def covered_window(spans: tuple[Span, ...]) -> tuple[datetime | None, datetime | None]:
     """Return what of time all of them cover together."""
     ends = [span.entry.end for span in spans]
     return spans[0].entry.start, None if None in ends else max(end for end in ends if end is not None)
 
 
-def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Route:
+def find_route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Route:
     """Choose the generations for a read by what it asks of the time column.
 
     Raises:
@@ -99,7 +99,7 @@ def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -
         ReadError: the answer would have to be merged from several generations.
     """
     time = spans[0].entry.time
-    terms = [term for term in query.terms if time is not None and term.column.name == time.name]
+    terms = query.by_column.get(time.name) if time is not None else None
     if time is None or not terms:
         return _unrestricted(spans, query, on)
     first = terms[0]
@@ -110,9 +110,19 @@ def route(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -
         by_time = {value: _covering(spans, _sortable(time, value), value, on) for value in given[first.index]}
         used = tuple(span for span in spans if span in by_time.values())
         if len(used) > 1 and first not in query.partition:
-            raise _not_merged(on)
+            raise _merge_unsupported(on)
         return Route(spans=used or spans[:1], by_time=by_time if len(used) > 1 else None)
     return _range(spans, {term.op[0]: _sortable(time, given[term.index]) for term in terms}, on)
+
+
+def find_span(spans: tuple[Span, ...], query: Query, given: list[Any], *, on: str) -> Span:
+    """Choose the generation for a read of one partition; errors as ``find_route``."""
+    time = spans[0].entry.time
+    terms = query.by_column.get(time.name) if time is not None else None
+    if time is not None and terms and terms[0].op == "=":
+        value = given[terms[0].index]
+        return _covering(spans, _sortable(time, value), value, on)
+    return find_route(spans, query, given, on=on).spans[0]
 
 
 def _covering(spans: tuple[Span, ...], value: Any, shown: Any, on: str) -> Span:
@@ -124,7 +134,7 @@ def _covering(spans: tuple[Span, ...], value: Any, shown: Any, on: str) -> Span:
 
 def _unrestricted(spans: tuple[Span, ...], query: Query, on: str) -> Route:
     if len(spans) > 1 and not (query.is_whole and _time_is_partition(spans, query)):
-        raise _not_merged(on)
+        raise _merge_unsupported(on)
     return Route(spans=spans)
 
 
@@ -141,19 +151,19 @@ def _range(spans: tuple[Span, ...], bounds: dict[str, Any], on: str) -> Route:
             raise _not_ready(spans, f"before {high}", on)
     elif (start is not None and low < start) or (end is not None and low >= end):
         raise _not_ready(spans, f"from {low}", on)
-    met = tuple(
+    touched = tuple(
         span
         for span in spans
         if (low is None or span.high is None or low < span.high)
         and (high is None or span.low is None or high >= span.low)
     )
-    if len(met) > 1:
-        raise _not_merged(on)
-    return Route(spans=met or spans[-1:])
+    if len(touched) > 1:
+        raise _merge_unsupported(on)
+    return Route(spans=touched or spans[-1:])
 
 
 def _not_ready(spans: tuple[Span, ...], asked: str, on: str) -> NotCovered:
-    start, end = window(spans)
+    start, end = covered_window(spans)
     served = f"from {instant_text(start)}" if start else "from its base's first row"
     if end is not None:
         served += f" to {instant_text(end)}"
@@ -165,7 +175,7 @@ def _not_ready(spans: tuple[Span, ...], asked: str, on: str) -> NotCovered:
     )
 
 
-def _not_merged(on: str) -> ReadError:
+def _merge_unsupported(on: str) -> ReadError:
     return ReadError(
         "the read would have to be merged from several generations, which is not supported yet",
         on=on,
