@@ -25,7 +25,7 @@ class Rule(StrEnum):
     SLOW = "slow"
     STARTING = "starting"
     GRACE = "grace"
-    GOODBYE = "goodbye"
+    SHUTDOWN = "shutdown"
     DISK = "disk"
     UNREAD = "unread"
     REPLICAS = "replicas"

@@ -113,5 +113,5 @@ def test_a_restart_that_fails_is_shown_to_a_person(
     with pytest.raises(HookFailed, match=r"code 5: no such unit"):
         execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
     found = watched.check()
-    assert (found["feed"].decision.act, found["feed"].decision.rule) == (HealingAction.PAGE, ServiceRule.HELPLESS)
+    assert (found["feed"].decision.act, found["feed"].decision.rule) == (HealingAction.PAGE, ServiceRule.NO_REPLACEMENT)
     assert "its restart did not help" in found["feed"].decision.what

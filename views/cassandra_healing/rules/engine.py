@@ -25,7 +25,7 @@ _RULES: tuple[Callable[[RuleContext], Decision | None], ...] = (
     node.slow,
     node.grace,
     node.starting,
-    node.goodbye,
+    node.shutdown,
     node.disk,
     node.unread,
     node.replicas,

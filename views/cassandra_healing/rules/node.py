@@ -109,14 +109,14 @@ def _left(context: RuleContext) -> str:
     )
 
 
-def goodbye(context: RuleContext) -> Decision | None:
+def shutdown(context: RuleContext) -> Decision | None:
     """Show a node to a person that was stopped in order."""
     if context.node.node.status != SHUTDOWN or context.node.verdict is HealthVerdict.GONE:
         return None
     return make_decision(
         context,
         HealingAction.PAGE,
-        Rule.GOODBYE,
+        Rule.SHUTDOWN,
         f"it told its peers {duration_text(context.waited(context.node))} ago that it was stopping, and did not return",
         remains="Somebody stopped it, or it stopped itself (a disk that failed or is full)",
         next="See the end of its log; then start it, or 'views cluster skip' it with a reason",

@@ -26,7 +26,7 @@ class ServiceRule(StrEnum):
     BACK = "back"
     RESTART = "restart"
     RESTARTS = "restarts"
-    HELPLESS = "helpless"
+    NO_REPLACEMENT = "no replacement"
     SEVERAL = "several"
     LIMIT = "limit"
     REPLACE = "replace"

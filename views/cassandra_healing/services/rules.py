@@ -193,7 +193,7 @@ def _restart(context: ServiceRuleContext) -> ServiceDecision | None:
     return _make_decision(context, HealingAction.RESTART, ServiceRule.RESTART, what, next="It is restarted")
 
 
-def _helpless(context: ServiceRuleContext) -> ServiceDecision | None:
+def _no_replacement(context: ServiceRuleContext) -> ServiceDecision | None:
     if context.policy.replace_command:
         return None
     tried = context.has(HealingAction.RESTART)
@@ -204,7 +204,7 @@ def _helpless(context: ServiceRuleContext) -> ServiceDecision | None:
     )
     rest = "no replace_command" if context.policy.restart_command else "neither a restart_command nor a replace_command"
     return _make_decision(
-        context, HealingAction.PAGE, ServiceRule.HELPLESS, f"{what}, and it has {rest}", next="See its log"
+        context, HealingAction.PAGE, ServiceRule.NO_REPLACEMENT, f"{what}, and it has {rest}", next="See its log"
     )
 
 
@@ -264,7 +264,7 @@ _RULES: tuple[Callable[[ServiceRuleContext], ServiceDecision | None], ...] = (
     _refused,
     _back,
     _restart,
-    _helpless,
+    _no_replacement,
     _several,
     _limit,
 )
