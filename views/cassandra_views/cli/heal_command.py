@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cassandra_client.errors import ClusterError, ViewsError, ended
-from cassandra_healing.errors import HealingError
 from cassandra_views.cli.cluster_command import Reason, said, show
 from cassandra_views.cli.context import Format, FormatOption, Options, opened, options_of
 from cassandra_views.cli.help import help_of
@@ -54,6 +53,8 @@ def heal(
     Checks are recorded in the cluster, so run it each minute, or with --watch. In the mode 'approve' it waits for
     'views cluster approve' before it touches a node. If it is killed, the next run resumes the work.
     """
+    from cassandra_healing.errors import HealingError
+
     is_well = True
     with _healing(options_of(context)) as (executor, monitor):
         check_seconds = executor.policy.check_seconds
