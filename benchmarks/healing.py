@@ -23,7 +23,7 @@ from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
 from cassandra_healing.policy import Policy
 from cassandra_healing.storage.journal_entry import JournalEntry
-from tests.healing.healer.ground import Ground
+from tests.nightly.replacement.ground import Ground
 
 GRACE_SECONDS, REPLACE_SECONDS = 60.0, 90.0
 LOOK_SECONDS = 5.0
@@ -161,7 +161,7 @@ def measure_replacing(ground: Ground, names: tuple[str, ...], *, grace_seconds: 
 def measure_watching(ground: Ground, tell: Tell) -> Section:
     """Watch three nodes that are well, from a process that does nothing else."""
     tell("watching")
-    command = [sys.executable, "-m", "tests.healing.on_cluster.cost", str(ground.port), "health_cost"]
+    command = [sys.executable, "-m", "tests.nightly.healing_cluster.cost", str(ground.port), "health_cost"]
     done = subprocess.run(
         [*command, *ground.addresses.values()], capture_output=True, text=True, cwd=ROOT, timeout=120, check=True
     )

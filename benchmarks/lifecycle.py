@@ -25,9 +25,9 @@ from benchmarks.plans import CREATE_SECONDS
 from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import Tell
 from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra
-from tests.on_airflow.airflow_process import make_home, settings
-from tests.on_airflow.components import Components, components
-from tests.on_airflow.lifecycle.shop import Shop
+from tests.integration.airflow.airflow_process import make_home, settings
+from tests.integration.airflow.components import Components, components
+from tests.integration.airflow.lifecycle.shop import Shop
 from tests.servers import connect
 
 VIEWS = 1000

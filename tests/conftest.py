@@ -68,18 +68,17 @@ def _heal_cluster3(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 _TOGETHER = {
-    "tests/on_cassandra/cluster3": "cluster3",
-    "tests/embedded/test_nodes.py": "cluster3",
+    "tests/scenarios/cluster": "cluster3",
+    "tests/integration/embedded/test_nodes.py": "cluster3",
     # Each of these fills the machine by itself; two at once would leave no time to either.
-    "tests/on_airflow/celery": "large",
-    "tests/on_airflow/lifecycle/test_processes.py": "large",
-    "tests/healing/healer": "large",
-    "tests/healing/on_cluster": "large",
-    "tests/e2e/test_demo": "large",
-    "tests/on_airflow": "on_airflow",
-    "tests/on_spark": "on_spark",
-    "tests/scripts": "scripts",
-    "tests/web": "web",
+    "tests/nightly/airflow": "large",
+    "tests/nightly/replacement": "large",
+    "tests/nightly/healing_cluster": "large",
+    "tests/nightly/test_demo": "large",
+    "tests/integration/airflow": "airflow",
+    "tests/integration/spark": "spark",
+    "tests/integration/scripts": "scripts",
+    "tests/integration/web": "web",
 }
 """Tests that are not to run beside each other, mostly for what they share: one process gets them all of two."""
 

@@ -1,6 +1,6 @@
 """Decide what to do about a cluster: the first rule that returns a decision wins. Pure.
 
-The specification is the table of cases under tests/healing/decisions.
+The specification is the table of cases under tests/unit/healing/decisions.
 """
 
 from __future__ import annotations

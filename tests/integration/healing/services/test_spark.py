@@ -1,0 +1,149 @@
+"""Services on a real Spark of the local form: a worker is killed, and hangs in spite of a restart; the master hangs."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cassandra_healing.local.cluster import LocalCluster
+from cassandra_healing.local.local_node import LocalNode
+from cassandra_healing.local.node_status import MachineState
+from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.operations.service_executor import execute_service_operation
+from cassandra_healing.operations.terraform.binary import find_binary, get_binary
+from cassandra_healing.services.decision import ServiceRule
+from cassandra_healing.services.monitor import ServiceReport
+from tests.integration.healing.services.conftest import QUICK, Watch
+from tests.integration.healing.signals import kill
+from tests.integration.healing.terraform.conftest import lives
+from tests.nightly.terraform.test_local_cluster import TERRAFORM, free_port
+from tests.waiting import wait_until
+
+MASTER, WORKER, OTHER = "127.0.36.1", "127.0.36.2", "127.0.36.3"
+pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(300)]
+
+Reports = dict[str, ServiceReport]
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    variables = {
+        "cassandra_nodes": {},
+        "spark_master": {"spark": {"address": MASTER}},
+        "spark_workers": {"w1": {"address": WORKER}, "w2": {"address": OTHER}},
+        # A master that forgets a worker after 4 s instead of a minute: workers tell four times as often.
+        "spark": {"port": free_port(MASTER), "web_port": free_port(WORKER), "conf": {"spark.worker.timeout": "4"}},
+    }
+    run = tmp_path_factory.mktemp("spark")
+    cluster = LocalCluster(TERRAFORM, run, find_binary() or get_binary(print), variables=variables)
+    try:
+        cluster.up()
+        yield cluster
+        pids = [LocalNode(run, each.name).status().pid for each in cluster.nodes()]
+    finally:
+        cluster.down()
+    assert [lives(pid) for pid in pids if pid] == [False] * sum(pid > 0 for pid in pids)
+
+
+@pytest.fixture
+def services(local: LocalCluster, watch: Callable[[dict[str, Any]], Watch]) -> Watch:
+    run, port = str(local.run_folder), local.nodes()[0].settings["web_port"]
+    node, cluster = str(TERRAFORM / "node.sh"), str(TERRAFORM / "cluster.sh")
+    shared = {
+        **QUICK,
+        # Its master takes 4 s to find a worker dead, and the grace comes on top: all that is to be seen in this time.
+        "back_minutes": 0.4,
+        "page": f"http://{MASTER}:{port}",
+        "machine_command": [node, "status", "{name}", "--run", run],
+        "restart_command": ["sh", str(_restart_script(local.run_folder, node)), "{name}"],
+        "replace_command": [cluster, "replace", "{name}", "--run", run, "--why", "{why}"],
+    }
+    made = watch(
+        {
+            "spark": {**shared, "kind": "spark-master"},
+            "w1": {**shared, "kind": "spark-worker", "address": f"{WORKER}:{port}"},
+            "w2": {**shared, "kind": "spark-worker", "address": f"{OTHER}:{port}"},
+        }
+    )
+    made.until(lambda found: all(each.health.verdict == "up" for each in found.values()))
+    return made
+
+
+def _restart_script(run: Path, node: str) -> Path:
+    """Write what a service manager would do: end the process, also one that hangs, and start it."""
+    script = run / "restart.sh"
+    script.write_text(
+        f'pid=$({node} status "$1" --json --run {run} | sed -n \'s/.*"pid": \\([0-9]*\\).*/\\1/p\')\n'
+        'if [ "$pid" != 0 ]; then kill -KILL "$pid"; while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done; fi\n'
+        f'{node} start "$1" --run {run}\n'
+    )
+    return script
+
+
+def _decided(name: str, act: HealingAction) -> Callable[[Reports], bool]:
+    return lambda found: found[name].decision.act is act
+
+
+def _events(services: Watch) -> list[tuple[str, str, str, str]]:
+    lines = services.journal.entries(limit=20, now=datetime.now(UTC))
+    return [(line.event, line.act, line.node, line.outcome) for line in reversed(lines)]
+
+
+def test_a_worker_that_was_killed_is_restarted(local: LocalCluster, services: Watch) -> None:
+    keeper = LocalNode(local.run_folder, "w1")
+    kill(keeper.status().pid, signal.SIGKILL)
+    found = services.until(_decided("w1", HealingAction.RESTART))
+    assert found["w1"].is_new_decision
+    assert any(each.startswith("machine: bad (stopped") for each in found["w1"].decision.evidence)
+    assert any(each.startswith("tcp: bad") for each in found["w1"].decision.evidence)
+    assert {each.decision.act for name, each in found.items() if name != "w1"} == {HealingAction.WAIT}
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
+    assert keeper.status().state is MachineState.RUNNING
+    services.until(lambda found: found["w1"].health.verdict == "up")
+    assert keeper.status().life == 1, "restarted, not replaced"
+    assert _events(services) == [
+        ("decided", "restart", "w1", ""),
+        ("begun", "restart", "w1", ""),
+        ("step", "restart", "w1", ""),
+        ("ended", "restart", "w1", "done"),
+    ]
+
+
+def test_a_worker_that_hangs_is_restarted_and_replaced_where_that_does_not_help(
+    local: LocalCluster, services: Watch
+) -> None:
+    keeper = LocalNode(local.run_folder, "w1")
+    kill(keeper.status().pid, signal.SIGSTOP)
+    found = services.until(_decided("w1", HealingAction.RESTART))
+    assert any("dead to its master" in each or "does not know it" in each for each in found["w1"].decision.evidence)
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
+    first = keeper.status().pid
+    kill(first, signal.SIGSTOP)  # as if the machine were broken: what was started hangs again
+    services.until(lambda found: found["w1"].decision.rule is ServiceRule.BACK)
+    found = services.until(_decided("w1", HealingAction.REPLACE))
+    assert found["w1"].decision.what == "its restart did not help"
+    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
+    assert not lives(first)
+    assert (keeper.status().life, keeper.status().state) == (2, MachineState.RUNNING)
+    services.until(lambda found: found["w1"].health.verdict == "up")
+    assert LocalNode(local.run_folder, "w2").status().life == 1
+
+
+def test_while_the_master_is_away_nothing_is_done_to_its_workers(local: LocalCluster, services: Watch) -> None:
+    master = LocalNode(local.run_folder, "spark")
+    workers = {name: LocalNode(local.run_folder, name).status().pid for name in ("w1", "w2")}
+    kill(master.status().pid, signal.SIGSTOP)
+    found = services.until(_decided("spark", HealingAction.RESTART))
+    for name in workers:
+        assert found[name].decision.act is HealingAction.WAIT
+        assert found[name].decision.rule is ServiceRule.NEEDS
+    kill(master.status().pid, signal.SIGCONT)
+    found = services.until(lambda found: all(each.health.verdict == "up" for each in found.values()))
+    assert {name: LocalNode(local.run_folder, name).status().pid for name in workers} == workers
+    assert [each for each in _events(services) if each[0] == "begun"] == []
+    wait_until(lambda: all(lives(pid) for pid in workers.values()))

@@ -1,0 +1,129 @@
+"""A server that asks who reads, apps that read it as the reader, and browsers that look at them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from cassandra_client.connect import connected
+from cassandra_embedded import EmbeddedCassandra
+from cassandra_views.web import CassandraViews
+from tests.browser import chromium
+from tests.integration.web.midnight import rest
+from tests.integration.web.place import Place
+from tests.wire import Wire
+
+SETTINGS = {
+    "authenticator": "PasswordAuthenticator",
+    "authorizer": "CassandraAuthorizer",
+    "permissions_validity": "0ms",
+    "roles_validity": "0ms",
+}
+
+HERE = Path(__file__).parent
+_ready: list[bool] = []
+
+MakeApp = Callable[..., Flask]
+Serving = Callable[[Flask], AbstractContextManager[str]]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Wait for midnight to be over before the first test here; outside of any test's time limit."""
+    if not _ready and item.path.is_relative_to(HERE):
+        _ready.append(True)
+        time.sleep(rest(datetime.now(UTC)).total_seconds())
+    return (yield)
+
+
+@pytest.fixture(scope="package")
+def reader_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A server with passwords and grants, and views on it that a superuser's manager has made."""
+    folder = tmp_path_factory.mktemp("web") / "parks"
+    with EmbeddedCassandra(address="127.0.14.1", port=0, settings=SETTINGS) as server:
+        points = tuple(server.contact_points)
+        with connected(points, port=server.port, username="cassandra", password="cassandra") as session:
+            place = Place(session=session, server=server, folder=folder)
+            place.make()
+            yield place
+
+
+@pytest.fixture
+def make_app(reader_server: Place) -> Iterator[MakeApp]:
+    """Make apps that read as the reader: ``make_app(VIEWS_TIMEOUT_SECONDS=1)``; their sessions end with the test."""
+    made: list[CassandraViews] = []
+
+    def make(**config: Any) -> Flask:
+        app = Flask("parks")
+        app.config.update(reader_server.config | config)
+        made.append(CassandraViews(app))
+        return app
+
+    yield make
+    for each in made:
+        each.of_app.connection.close()
+
+
+@pytest.fixture
+def client(make_app: MakeApp) -> FlaskClient:
+    """A client of an app with nothing special; what an app raises and does not answer is raised here."""
+    app = make_app(TESTING=True)
+    return app.test_client()
+
+
+@pytest.fixture
+def serving() -> Serving:
+    """Serve an app on a port of its own while a block runs: ``with serving(app) as url``."""
+
+    @contextmanager
+    def serve(app: Flask) -> Iterator[str]:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, name="serving")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    return serve
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page, 1280 by 800, with nothing kept from other tests."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def wire(reader_server: Place) -> Iterator[Wire]:
+    """What an app may reach the server by, to be cut or held: ``make_app(**by_wire(wire))``."""
+    made = Wire(reader_server.contact_points[0], reader_server.port)
+    yield made
+    made.mend()
+    made.close()
+
+
+def by_wire(wire: Wire) -> dict[str, Any]:
+    """Return the configuration of an app that reaches its server by a wire."""
+    return {"VIEWS_CONTACT_POINTS": "127.0.0.1", "VIEWS_PORT": wire.port}

@@ -1,0 +1,58 @@
+"""One registry for all of these tests; a keyspace and a folder for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cassandra.cluster import Session
+
+from cassandra_client.connect import connected
+from cassandra_views.cluster.lease import Lease
+from cassandra_views.cluster.registry_schema import table_statements
+from tests.scenarios.lifecycle.workshop import Workshop
+from tests.servers import Server
+
+REGISTRY = "lifecycle_registry"
+
+
+@pytest.fixture(scope="session")
+def session(server: Server) -> Iterator[Session]:
+    """A session as the command line opens it: without the driver's own copy of the schema."""
+    with connected(tuple(server.contact_points), port=server.port) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def registry(session: Session) -> Iterator[str]:
+    session.execute(f"DROP KEYSPACE IF EXISTS {REGISTRY}")
+    yield REGISTRY
+    session.execute(f"DROP KEYSPACE IF EXISTS {REGISTRY}")
+
+
+@pytest.fixture
+def workshop(session: Session, keyspace: str, registry: str, tmp_path: Path) -> Workshop:
+    return Workshop(session=session, keyspace=keyspace, folder=tmp_path, registry=registry)
+
+
+@pytest.fixture(scope="session")
+def registry_tables(session: Session) -> Iterator[str]:
+    """A keyspace with the registry's tables, for tests that look at single rows of it."""
+    keyspace = "registry_tables"
+    session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
+    for _table, cql in table_statements(keyspace):
+        session.execute(cql)
+    yield keyspace
+    session.execute(f"DROP KEYSPACE {keyspace}")
+
+
+@pytest.fixture
+def _short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Lease.__init__.__kwdefaults__
+    assert defaults is not None
+    # No rivals here, so the lease may be shorter than a DDL: three seconds.
+    monkeypatch.setitem(defaults, "margin_seconds", -12.0)
+    monkeypatch.setitem(defaults, "quiet_seconds", 0.5)

@@ -1,0 +1,88 @@
+"""Several views are awaited, audited and served at the same time: they overlap, and end together when interrupted."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from cassandra_client.errors import ViewsError
+from cassandra_views.lifecycle.reports import Report, StepBegun, StepDone
+from cassandra_views.model.generation import State
+from cassandra_views.model.steps import AuditGeneration, AwaitBuild, ServeGeneration
+from tests.scenarios.lifecycle.workshop import Workshop
+
+NAMES = [*"abcdef"]
+
+
+@pytest.fixture
+def planned(workshop: Workshop) -> Workshop:
+    workshop.session.execute(f"CREATE TABLE {workshop.keyspace}.small (k int PRIMARY KEY, v int)")
+    workshop.session.execute(f"INSERT INTO {workshop.keyspace}.small (k, v) VALUES (1, 1)")
+    for name in NAMES:
+        workshop.write_view(
+            name,
+            "CREATE MATERIALIZED VIEW {{ view }} AS SELECT v, k FROM {{ base('small') }} "
+            "WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k)",
+        )
+    return workshop
+
+
+def serving(workshop: Workshop) -> list[str]:
+    return [name for name in NAMES if workshop.record(name).in_state(State.SERVING)]
+
+
+def test_steps_of_views_overlap_and_those_of_one_view_keep_their_order(planned: Workshop) -> None:
+    planned.apply()
+    begun = [report for report in planned.reports if isinstance(report, StepBegun)]
+    kinds = (AwaitBuild, AuditGeneration, ServeGeneration)
+    for name in NAMES:
+        own = [type(each.step) for each in begun if getattr(each.step, "view", None) and each.step.view.view == name]
+        assert own[-3:] == [*kinds]
+    first_served = next(
+        number
+        for number, report in enumerate(planned.reports)
+        if isinstance(report, StepDone) and isinstance(report.step, ServeGeneration)
+    )
+    awaited = {each.step.view for each in planned.reports[:first_served] if _begins(each, AwaitBuild)}
+    assert len(awaited) > 1
+    assert serving(planned) == NAMES
+
+
+@pytest.mark.parametrize("kind", [AwaitBuild, AuditGeneration, ServeGeneration])
+def test_an_interrupt_ends_all_of_them_and_the_next_run_goes_on(planned: Workshop, kind: type) -> None:
+    told: list[Report] = []
+
+    def listen(report: Report) -> None:
+        told.append(report)
+        if _begins(report, kind) and sum(_begins(each, kind) for each in told) == 2:
+            raise KeyboardInterrupt
+
+    manager = planned.manager(listener=listen)
+    with pytest.raises(KeyboardInterrupt):
+        manager.apply()
+    assert not [each for each in threading.enumerate() if each.name.startswith("finish")]
+    assert len(serving(planned)) < len(NAMES)
+    after = len(told)
+    planned.apply()
+    assert serving(planned) == NAMES
+    assert len(told) == after, "nothing of the ended run goes on"
+
+
+def test_a_view_that_fails_stops_no_other_and_failures_come_in_the_order_of_the_plan(planned: Workshop) -> None:
+    def listen(report: Report) -> None:
+        if _begins(report, AwaitBuild) and report.step.view.view in "be":
+            planned.session.execute(
+                f"DROP MATERIALIZED VIEW {planned.keyspace}.{report.step.view.physical(report.step.number)}"
+            )
+
+    manager = planned.manager(listener=listen)
+    outcome = manager.carry_out(manager.plan())
+    assert [view.view for view, _error in outcome.failures] == ["b", "e"]
+    assert all(isinstance(error, ViewsError) for error in outcome.errors)
+    assert serving(planned) == ["a", "c", "d", "f"]
+
+
+def _begins(report: Any, kind: type) -> bool:
+    return isinstance(report, StepBegun) and isinstance(report.step, kind)
