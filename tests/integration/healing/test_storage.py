@@ -185,7 +185,7 @@ def test_a_healer_that_dies_after_its_last_line_holds_nobody_up(
 ) -> None:
     operation = journal.begin(decision(act=HealingAction.RESTART), POLICY, now())
     with monkeypatch.context() as patched:
-        patched.setattr(journal._control, "give_back", lambda _deed: None)
+        patched.setattr(journal._control, "release", lambda _deed: None)
         journal.end(operation, OperationOutcome.DONE, "it is up")
     assert journal.read_state(now()).under_way is None
     assert journal.begin(decision(), POLICY, now()).node == N3

@@ -123,7 +123,7 @@ class LocalCluster:
     def replacement(self, name: str) -> Replacement:
         """Return the steps by which this node is replaced.
 
-        Raises: UnknownNode: there is no such node.
+        Raises: LocalNodeNotFound: there is no such node.
         """
         record = next((record for record in self.nodes() if record.name == name), None)
         if record is None:
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", help="replace: which node")
     parser.add_argument("--run", type=Path, required=True, help="the folder for all that it writes")
     parser.add_argument("--variables", type=Path, help="up: values of the variables, as JSON")
-    parser.add_argument("--why", default="by hand", help="replace: the reason, variables_file with it")
+    parser.add_argument("--why", default="by hand", help="replace: the reason, recorded with it")
     parser.add_argument("--folder", type=Path, required=True, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if (chosen.verb == "replace") != (chosen.name is not None):

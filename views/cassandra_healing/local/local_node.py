@@ -51,8 +51,8 @@ class LocalNode:
         A start that was cut off is ended first and done again, on the data it had: Cassandra continues with it.
 
         Raises:
-            Fenced: this life of the node is over.
-            NotStarted: it ended, or did not answer in the settings' ``start_seconds``.
+            NodeFenced: this life of the node is over.
+            NodeNotStarted: it ended, or did not answer in the settings' ``start_seconds``.
         """
         with self._folder.locked():
             record = self._folder.find() or NodeRecord(name=self._name, kind=kind, address=address)
@@ -88,7 +88,7 @@ class LocalNode:
     def restart(self) -> LocalNodeStatus:
         """End the node's process, one that hangs, too, and start it again as it was started before.
 
-        Raises: UnknownNode, and as ``start``.
+        Raises: LocalNodeNotFound, and as ``start``.
         """
         with self._folder.locked():
             record = self._known()
@@ -106,7 +106,7 @@ class LocalNode:
         """End this life of the node for good: its process is killed, seen to be gone, and not started again.
 
         Raises:
-            UnknownNode: there is no such node.
+            LocalNodeNotFound: there is no such node.
             NodeError: its process does not end.
         """
         with self._folder.locked():
@@ -129,8 +129,8 @@ class LocalNode:
         ended, it goes with its data.
 
         Raises:
-            NotFenced: it was not; nothing was done.
-            Serves: the fence was for the life before, and the one after it is up.
+            NodeNotFenced: it was not; nothing was done.
+            ReplacementServing: the fence was for the life before, and the one after it is up.
         """
         with self._folder.locked():
             record = self._folder.find()
@@ -171,7 +171,7 @@ class LocalNode:
     def terminate(self) -> tuple[int, ...]:
         """Remove the data of former lives, and return which. For when the node of now is up and repaired.
 
-        Raises: UnknownNode: there is no such node.
+        Raises: LocalNodeNotFound: there is no such node.
         """
         with self._folder.locked():
             record = self._known()
@@ -185,7 +185,7 @@ class LocalNode:
         """Repair all that this node holds, with all other replicas; return what nodetool said.
 
         Raises:
-            UnknownNode: there is no such node, or it is none of Cassandra.
+            LocalNodeNotFound: there is no such node, or it is none of Cassandra.
             NodetoolFailed: it failed, or took more than the settings' ``repair_seconds``.
         """
         record = self._known()

@@ -73,7 +73,7 @@ class OperationExecutor:
         Raises:
             MissingSetting: it is not set how that is done.
             OperationNotStarted: a person said stop, or the limit is reached.
-            Held: another healer is at work.
+            ExecutorBusy: another healer is at work.
             JournalError: it could not be written down.
         """
         operation = report.journal_state.under_way
@@ -111,7 +111,7 @@ class OperationExecutor:
         Raises:
             StepOutOfOrder: another step comes next, or the operation has ended.
             OperatorRequired: healing was switched off, or the step failed too often.
-            Held: another healer is working on it.
+            ExecutorBusy: another healer is working on it.
             HealingError: the step failed, which the journal says too; try again, up to ``step_failures`` times. A
                 restart that failed has ended; so has a replacement whose audit failed.
         """

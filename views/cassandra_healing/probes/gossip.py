@@ -99,7 +99,7 @@ class HeartbeatTracker:
         elif still_for >= self.still_seconds:
             result, detail = ProbeResult.BAD, f"heartbeat {beat[1]} has not grown for {still_for:.0f} s"
         elif last[0] == beat or beat < highest:
-            result, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]}, no newest_beats yet"
+            result, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]}, no news yet"
         else:
             result, detail = ProbeResult.NEUTRAL, f"heartbeat {beat[1]} was heard before"
         return Observation(

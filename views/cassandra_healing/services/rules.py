@@ -1,6 +1,6 @@
 """What is to be done about one service: by the first rule that speaks. Pure.
 
-The specification is the table of cases under tests/integration/healing/services/decisions.
+The specification is the table of cases under tests/unit/healing/decisions/services.
 """
 
 from __future__ import annotations

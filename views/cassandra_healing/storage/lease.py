@@ -37,7 +37,7 @@ class ExecutorLease:
         """Hold it for the length of a block.
 
         Raises:
-            Held: another healer has it.
+            ExecutorBusy: another healer has it.
             JournalError: it could not be taken.
         """
         self._take()

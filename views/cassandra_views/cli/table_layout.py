@@ -93,7 +93,7 @@ LAYOUTS: dict[str, tuple[Column, ...]] = {
         _column("VERDICT"),
         _column("SINCE", 7),
         _column("STATUS", 5),
-        _column("PLACE", 4),
+        _column("LOCATION", 4),
         _column("PEERS", 6),
         _column("CQL", 3, is_prose=True),
         _column("TCP", 1, is_prose=True),

@@ -35,7 +35,7 @@ def watched(shop: Shop) -> Iterator[Shop]:
 def feed(shop: Shop, mark: Path, restart: tuple[str, ...], mode: str = "automatic") -> None:
     """Watch a feed that works where a file is, and is restarted by a command."""
     shop.write_settings(
-        f'[env.test.healing]\nkeyspace = "{shop.keyspace}_health"\nlook_seconds = 1\n'
+        f'[env.test.healing]\nkeyspace = "{shop.keyspace}_health"\ncheck_seconds = 1\n'
         '[env.test.healing.services.feed]\nkind = "probe"\n'
         f'mode = "{mode}"\nprobe_command = ["test", "-e", "{mark}"]\nrestart_command = {json.dumps(restart)}\n'
         "grace_checks = 1\ngrace_minutes = 0\n"
@@ -72,7 +72,7 @@ def test_a_dry_run_only_tells(watched: Shop, run: Run, tmp_path: Path) -> None:
     feed(watched, mark, ("touch", str(mark)), mode="dry-run")
     ran = run("cluster_services")
     assert (ran.state, ran.tasks["decide"]) == ("success", "skipped")
-    assert "feed: restart (restart): it is down" in ran.log
+    assert "feed: restart (restart): it has been down" in ran.log
     assert not mark.exists()
 
 
@@ -85,7 +85,7 @@ def test_a_person_is_asked(
     ran, question = airflow.call(
         acts.carry_out_answered, watched.dags, "cluster_services", watched.variables, "heal", 0, choice
     )
-    assert question.startswith("feed: it is down")
+    assert question.startswith("feed: it has been down")
     assert "- probe: bad (exit code 1)" in question
     assert ran.state == "success", ran.log
     assert mark.exists() is is_done
@@ -104,7 +104,7 @@ def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
     variables = watched.variables
     (event,) = airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 12.0)
     (told,) = event["found"]
-    assert told.startswith("restart feed: it is down")
+    assert told.startswith("restart feed: it has been down")
     checks = watched.session.execute(f"SELECT at FROM {watched.keyspace}_health.services").all()
     assert len(checks) >= 3
     assert not mark.exists(), "it only looks"

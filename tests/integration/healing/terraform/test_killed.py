@@ -83,12 +83,12 @@ def apply_elsewhere(form: Form, plan: SavedPlan) -> subprocess.Popen[bytes]:
     """Apply a plan in a process of its own, as a run of Airflow does."""
     code = f"""
         from pathlib import Path
-        from cassandra_healing.operations.terraform.binary import Binary
+        from cassandra_healing.operations.terraform.binary import TerraformBinary
         from cassandra_healing.operations.terraform.driver import Terraform
         from cassandra_healing.operations.terraform.plan import SavedPlan
         driver = Terraform(
             Path({str(FORM)!r}),
-            Binary(path=Path({str(form.binary.path)!r}), product="", version=""),
+            TerraformBinary(path=Path({str(form.binary.path)!r}), product="", version=""),
             Path({str(form.run / "run")!r}),
         )
         driver.apply(SavedPlan(path=Path({str(plan.path)!r}), address={plan.address!r},

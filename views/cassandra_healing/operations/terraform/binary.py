@@ -75,7 +75,7 @@ def get_binary(
 
     Two processes that ask at once build once. A build that is cut off leaves nothing behind but Go's caches.
 
-    Raises: NoBinary: says what is missing, or how the build ended.
+    Raises: BinaryNotFound: says what is missing, or how the build ended.
     """
     if (found := find_binary(products=products)) is not None:
         return found

@@ -160,7 +160,7 @@ class Terraform:
         Raises:
             StaleSavedPlan: the state has changed since; nothing was done.
             StateLocked: another run holds the state; nothing was done.
-            TimedOut: it took too long and was ended.
+            ApplyTimedOut: it took too long and was ended.
             ApplyFailed: it failed, or was killed; in that case ``recover``.
         """
         with self._alone():
