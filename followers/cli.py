@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from cassandra_client.connect import connected
-from cassandra_client.errors import ClusterError
+from cassandra_client.errors import ClusterError, ConfigurationError
 from followers.feed import Feed, utc_now
 from followers.history import Span
 from followers.load import LoadError, load_history
@@ -164,7 +164,7 @@ def connect(contact_points: str, port: int) -> Iterator[Session]:
         try:
             local_dc = os.environ.get("CASSANDRA_LOCAL_DC") or None
             session = stack.enter_context(connected(tuple(hosts), port=port, local_dc=local_dc))
-        except ClusterError as error:
+        except (ClusterError, ConfigurationError) as error:
             fail(
                 f"At {where}: {error.what}. Nothing was written. "
                 "Check that it is up, or name other hosts with --contact-points."

@@ -52,6 +52,26 @@ def test_rivals_hold_it_one_after_the_other_under_numbers_of_their_own(session: 
     assert len(numbers) == 24
 
 
+def test_who_waits_for_it_can_be_ended(session: Session, tables: str) -> None:
+    ended = threading.Event()
+
+    def end() -> None:
+        if ended.is_set():
+            raise Died
+
+    waiter = Lease(
+        Database(session),
+        tables,
+        owner="waiter",
+        ddl_timeout_seconds=1.0,
+        margin_seconds=2.0,
+        on_wait=lambda _told: ended.set(),
+        on_pause=end,
+    )
+    with lease(session, tables, owner="holder").held(), pytest.raises(Died), waiter.held():
+        pytest.fail("it waits for the holder")
+
+
 def test_a_dead_holders_lease_ends_by_itself_and_the_next_stays_quiet(session: Session, tables: str) -> None:
     held: list[Held] = []
 

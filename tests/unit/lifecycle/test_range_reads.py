@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -70,6 +71,22 @@ def test_a_small_table_is_read_in_few_ranges(rows: int, ranges: int) -> None:
     spans = sorted(asked, key=lambda span: span.first)
     assert (spans[0].first, spans[-1].last) == (FIRST_TOKEN, LAST_TOKEN)
     assert all(after.first == before.last + 1 for before, after in pairwise(spans))
+
+
+def test_a_rest_that_takes_long_is_read_in_ranges_after_all() -> None:
+    """Few partitions of many rows: the first range is empty, and the rest is no small one."""
+    asked: list[TokenRange] = []
+
+    def pages(span: TokenRange) -> Iterator[list[int]]:
+        asked.append(span)
+        for _page in range(100):
+            if span.share > 0.5:
+                time.sleep(0.05)
+            yield [span.last] if _page == 0 and span.first <= 0 <= span.last else []
+
+    found = [row for part in read_ranges(pages, Rows) for row in part]
+    assert len(found) == 1, "what was read of the whole rest is thrown away"
+    assert len(asked) == 1 + 1 + 63
 
 
 def test_a_range_that_is_too_much_however_small_ends_it() -> None:

@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     command = f"views {_find_command(given)}".strip()
     program: Any = get_command(app)
-    if VARIABLE in os.environ:
+    if os.environ.get(VARIABLE):
         prepare_completion(program)
     try:
         # Calling the app itself would put typer's own hook in the place of ours.

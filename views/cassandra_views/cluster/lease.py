@@ -48,6 +48,8 @@ class Lease:
             follows an expired one (whose last statement may still be under way) stays quiet as long.
         margin_seconds: at least 2.
         quiet_seconds: how long to stay quiet, where not for as long as a DDL may take.
+        on_wait: is told for whom it waits.
+        on_pause: called again and again while it waits; what it raises ends the wait.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Lease:
         margin_seconds: float = 5.0,
         quiet_seconds: float | None = None,
         on_wait: Callable[[str], None] = lambda text: None,
+        on_pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._table = f"{quoted(keyspace)}.lease"
         self._owner = f"{owner} {uuid.uuid4().hex[:8]}"
         self._quiet = ddl_timeout_seconds if quiet_seconds is None else quiet_seconds
         self._on_wait = on_wait
+        self._on_pause = on_pause
         self._given_back: int | None = None
         self._lock = threading.Lock()
         self.ttl_seconds = int(ddl_timeout_seconds + margin_seconds)
@@ -79,6 +83,7 @@ class Lease:
             LeaseHeld: others kept it for longer than three of its lifetimes and a minute.
         """
         with self._lock:  # threads of one run come one after another, and wait here rather than for the cluster
+            self._on_pause()
             lease = self._take()
             try:
                 yield lease
@@ -125,6 +130,7 @@ class Lease:
                     on=self._table,
                     next=f"Wait for that run to end; a dead one's lease ends by itself in {self.ttl_seconds} s",
                 )
+            self._on_pause()
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
 

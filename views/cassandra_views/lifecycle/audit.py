@@ -195,6 +195,7 @@ class Audit:
             for start in range(0, len(rows), _CHUNK):
                 left = list(rows[start : start + _CHUNK])
                 for pause in self._pauses(began, is_quick=is_quick):
+                    self._on_progress("audit: looking again at what differs", 0.9)
                     time.sleep(pause)
                     found = pool.map(lambda each: each[1](each[0]), left)
                     left = [each for each, is_so in zip(left, found, strict=True) if is_so]

@@ -23,6 +23,8 @@ FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
 _RANGES = 64
 _FEW_ROWS, _SOON_SECONDS = 50, 0.05
 """A first range with no more rows, read within this time, is that of a small table: the rest is read as one range."""
+_REST_SECONDS = 1.0
+"""A rest that takes longer is that of no small table after all: few of many partitions are in the first range."""
 _READERS = 4
 _PARTS = 8
 _SPLITS = 5
@@ -31,6 +33,10 @@ _TOLD_SECONDS = 1.0
 
 _TOO_MUCH = (ReadTimeout, ReadFailure, OperationTimedOut, ReadTimeoutErrorMessage)
 """What a read of fewer partitions may not end in."""
+
+
+class _RestTooLong(Exception):
+    """The rest of a table that looked small is to be read in ranges."""
 
 
 class Sink(Protocol):
@@ -103,12 +109,15 @@ def read_ranges(
                 break
             sink.add(rows)
             rows_of[number] = rows_of.get(number, 0) + len(rows)
+            if span == rest and time.monotonic() - begun > _REST_SECONDS:
+                raise _RestTooLong
         return sink, time.monotonic() - begun
 
     # One range tells how much there is, so that a small table is not asked for dozens of empty ranges.
     first, *others = WHOLE_RING.split(_RANGES) if is_split else [WHOLE_RING]
     todo = deque([first])
-    rest = TokenRange(first=others[0].first, last=LAST_TOKEN, splits=-1) if others else None
+    rest = TokenRange(first=others[0].first, last=LAST_TOKEN) if others else None
+    is_first = True
     running: dict[Future[tuple[AnySink, float]], tuple[int, TokenRange]] = {}
     done, number = 0.0, 0
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="audit") as pool:
@@ -124,17 +133,19 @@ def read_ranges(
                     error = future.exception()
                     if error is None:
                         sink, seconds = future.result()
-                        if rest is not None:
+                        if is_first:
                             is_small = rows_of.get(key, 0) <= _FEW_ROWS and seconds <= _SOON_SECONDS
-                            todo.extend(rest.split(1 if is_small else len(others)))
-                            rest = None
+                            todo.extend([rest] if rest and is_small else others)
+                            is_first = False
                         done += span.share
                         yield sink
                         continue
-                    if rest is not None:
-                        todo.extend(others)
-                        rest = None
                     rows_of.pop(key, None)
+                    if is_first or isinstance(error, _RestTooLong):
+                        todo.extend(others)
+                        is_first = False
+                    if isinstance(error, _RestTooLong):
+                        continue
                     if not (is_split and _is_too_much(error) and 0 <= span.splits < _SPLITS):
                         raise error
                     todo.extendleft(span.split(_PARTS))

@@ -69,7 +69,7 @@ class Halted(BaseException):
 class SharedListener:
     """A listener that several threads of a run tell, one at a time.
 
-    Once it is halted, each thread ends at its next report: an interrupted run waits for no build and no audit.
+    Once it is halted, each thread ends at its next report or check: an interrupted run waits for no build and no audit.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -84,9 +84,17 @@ class SharedListener:
             Halted: the run is being ended.
         """
         with self._lock:
-            if self._is_halted:
-                raise Halted
+            self.check()
             self._listener(report)
+
+    def check(self) -> None:
+        """Report nothing; for whoever waits and has nothing to tell.
+
+        Raises:
+            Halted: the run is being ended.
+        """
+        if self._is_halted:
+            raise Halted
 
     def halt(self) -> None:
         """Let every thread end at its next report."""

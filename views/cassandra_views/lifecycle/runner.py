@@ -167,8 +167,8 @@ class Runner:
             self._run_steps(found, *by_view.values())
             return
         with ThreadPoolExecutor(max_workers=VIEWS_AT_ONCE, thread_name_prefix="finish") as pool:
-            futures = [pool.submit(self._run_steps, found, each) for each in by_view.values()]
             try:
+                futures = [pool.submit(self._run_steps, found, each) for each in by_view.values()]
                 for future in as_completed(futures):
                     future.result()
             except BaseException:

@@ -136,9 +136,11 @@ class BuildWait:
             try:
                 found = look(self._database, name.keyspace, name.physical(number), cutoff=cutoff, without=self._without)
                 cutoff = found.cutoff
-            except ClusterError:
+            except ClusterError as error:
                 if watch.is_silent(time.monotonic()):
                     raise
+                text = f"building; the cluster does not answer: {error.what}"
+                self._listener(Progress(view=name, number=number, text=text))
                 time.sleep(1.0)
                 continue
             if found.is_built:

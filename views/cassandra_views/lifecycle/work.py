@@ -87,7 +87,7 @@ class Work:
         """
         number = self._registry.schema_number()
         if number is not None and number < SCHEMA_NUMBER:
-            upgrade_registry(self._database, self._ddl(self._listener), self._registry.keyspace, number)
+            upgrade_registry(self._database, self._ddl(SharedListener(self._listener)), self._registry.keyspace, number)
             text = f"the registry {self._registry.keyspace} had schema {number} and has {SCHEMA_NUMBER} now"
             self._listener(Notice(text=text))
 
@@ -112,7 +112,7 @@ class Work:
                     f"{address} is no member of the ring", next=f"The members are {', '.join(members)}"
                 )
 
-    def _ddl(self, listener: Listener) -> Ddl:
+    def _ddl(self, listener: SharedListener) -> Ddl:
         def tell(text: str) -> None:
             listener(Notice(text=text))
 
@@ -122,6 +122,7 @@ class Work:
             owner=self._registry.author,
             ddl_timeout_seconds=self._ddl_timeout,
             on_wait=tell,
+            on_pause=listener.check,
         )
         return Ddl(self._database, lease, timeout_seconds=self._ddl_timeout, on_warning=tell)
 

@@ -108,10 +108,13 @@ def mark_of(*parts: str | bytes) -> str:
 @lru_cache(maxsize=1)
 def program_mark() -> str:
     """Return a mark of this program's own files, so that no entry outlives the code that made it."""
+    import cassandra_client
     import cassandra_views
 
     root = Path(cassandra_views.__file__).parent
-    files = sorted(path for part in ("cql", "model", "project", "planning") for path in (root / part).iterdir())
+    folders = [root / part for part in ("cql", "model", "project", "planning")]
+    folders.append(Path(cassandra_client.__file__).parent)
+    files = sorted(path for folder in folders for path in folder.iterdir())
     found = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files if path.is_file()]
     return mark_of(cassandra_views.__version__, json.dumps(found))
 
