@@ -15,7 +15,7 @@ variable "names" {
 }
 
 module "cassandra" {
-  source     = "../../../../terraform/modules/node"
+  source     = "../../../../../terraform/modules/node"
   kind       = "cassandra"
   nodes      = { for name in var.names : name => { address = "127.0.0.1" } }
   run_folder = var.run_folder
