@@ -19,6 +19,7 @@ from cassandra_healing.operations.terraform.errors import (
 from cassandra_healing.operations.terraform.plan import CREATE, REPLACE
 from tests.integration.healing.terraform.background import in_background
 from tests.integration.healing.terraform.conftest import FORM, Form, address
+from tests.paths import ROOT
 from tests.waiting import wait_until
 
 
@@ -71,11 +72,11 @@ def test_a_configuration_that_starts_the_new_node_first_is_refused(form: Form, t
     folder = tmp_path / "terraform" / "form"
     shutil.copytree(FORM, folder)
     module = tmp_path / "terraform" / "module"
-    shutil.copytree(FORM.parents[3] / "terraform" / "modules" / "node", module)
+    shutil.copytree(ROOT / "terraform" / "modules" / "node", module)
     main = module / "main.tf"
     main.write_text(main.read_text().replace("  for_each = var.nodes\n", _BEFORE_DESTROY))
     text = (folder / "main.tf").read_text()
-    (folder / "main.tf").write_text(text.replace("../../../../terraform/modules/node", "../module"))
+    (folder / "main.tf").write_text(text.replace("../../../../../terraform/modules/node", "../module"))
     driver = form.terraform(folder=folder)
     plan = driver.plan_create()
     assert plan is not None
