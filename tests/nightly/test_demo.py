@@ -216,7 +216,7 @@ def test_each_killed_process_of_the_whole_demo_is_restarted_and_a_second_death_e
     assert code == 1, demo.text()
     assert "for the second time" in demo.text()
     assert demo.left() == []
-    assert not DATA.exists()
+    assert (DATA / "log" / "pages.log").is_file(), "the logs of a demo that failed stay"
 
 
 def test_a_term_in_the_middle_ends_it_too(tmp_path: Path) -> None:
