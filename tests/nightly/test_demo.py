@@ -74,6 +74,14 @@ def is_alive(process: psutil.Process) -> bool:
     return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
 
 
+def words_of(process: psutil.Process) -> str:
+    """Return a process's command line, empty where it has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 @contextmanager
 def running(out: Path, *options: str) -> Iterator[Demo]:
     """Run a demo and leave nothing of it behind."""
@@ -204,8 +212,7 @@ def test_each_killed_process_of_the_whole_demo_is_restarted_and_a_second_death_e
         ended = re.findall(
             r"^(\S+) (?:was killed by SIGKILL|on \S+ ended)\. Its last lines:", demo.text(), re.MULTILINE
         )
-        now = demo.process.children()
-        twice = next(each for each in now if "gunicorn" in " ".join(each.cmdline()))
+        twice = next(each for each in demo.process.children() if is_alive(each) and "gunicorn" in words_of(each))
         demo.note_family()
         twice.kill()
         code = demo.process.wait(END_SECONDS)
