@@ -7,7 +7,6 @@ be made stops only the views that stand on it.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -79,14 +78,8 @@ class _Found:
     """What has come of a run so far; several threads add to it."""
 
     count: int
-    done: int = 0
     failures: dict[ViewName, ViewsError] = field(default_factory=dict)
     base_failures: dict[str, ViewsError] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add_done(self) -> None:
-        with self._lock:
-            self.done += 1
 
 
 class Runner:
@@ -145,38 +138,37 @@ class Runner:
                 # A build that is dropped anyway is nothing to wait for.
                 self._quiet.ignore(step.view.keyspace, step.view.physical(step.number))
         found = _Found(count=len(plan.steps))
+        done = 0
         numbered = enumerate(plan.steps, start=1)
         for is_finishing, steps in groupby(numbered, key=lambda each: isinstance(each[1], FINISHING)):
-            if is_finishing:
-                self._finish(found, steps)
-            else:
-                self._run_steps(found, steps)
+            run = self._finish if is_finishing else self._run_steps
+            done += run(found, steps)
         return Outcome(
-            done=found.done,
+            done=done,
             failures=tuple((view, found.failures[view]) for view in plan.views if view in found.failures),
             seconds=time.monotonic() - begun,
             base_failures=tuple(found.base_failures.items()),
         )
 
-    def _finish(self, found: _Found, steps: Iterable[tuple[int, Step]]) -> None:
-        """Await, audit and serve views side by side, each view's steps in their order."""
+    def _finish(self, found: _Found, steps: Iterable[tuple[int, Step]]) -> int:
+        """Await, audit and serve views side by side, each view's steps in their order; return how many were done."""
         by_view: dict[ViewName | None, list[tuple[int, Step]]] = {}
         for index, step in steps:
             by_view.setdefault(_view(step), []).append((index, step))
         if len(by_view) == 1:
-            self._run_steps(found, *by_view.values())
-            return
+            return self._run_steps(found, *by_view.values())
         with ThreadPoolExecutor(max_workers=VIEWS_AT_ONCE, thread_name_prefix="finish") as pool:
             try:
                 futures = [pool.submit(self._run_steps, found, each) for each in by_view.values()]
-                for future in as_completed(futures):
-                    future.result()
+                return sum(future.result() for future in as_completed(futures))
             except BaseException:
                 self._listener.halt()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _run_steps(self, found: _Found, steps: Iterable[tuple[int, Step]]) -> None:
+    def _run_steps(self, found: _Found, steps: Iterable[tuple[int, Step]]) -> int:
+        """Carry out one step after another; return how many were done."""
+        done = 0
         for index, step in steps:
             view = _view(step)
             if view is not None and view in found.failures:
@@ -187,7 +179,7 @@ class Runner:
             try:
                 _refuse_without_base(step, found.base_failures)
                 text = self._carry_out(step)
-                found.add_done()
+                done += 1
             except ViewsError as error:
                 text, failed = error.what, True
                 if view is not None:
@@ -207,6 +199,7 @@ class Runner:
                     is_failed=failed,
                 )
             )
+        return done
 
     def _carry_out(self, step: Step) -> str:
         match step:

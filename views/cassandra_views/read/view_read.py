@@ -151,13 +151,7 @@ class ViewRead:
         if limit is not None:
             values.append(limit + 1)
         prepared = view.partition_statement(query.rest, is_reversed=self._reverse, is_limited=limit is not None)
-        future = self._execute(prepared, values, view, query, given)
-        answer: ResultSet = future.result()
-        rows = list(answer.current_rows)
-        while answer.has_more_pages:
-            answer.fetch_next_page()
-            rows += answer.current_rows
-        return rows
+        return _all_rows(self._execute(prepared, values, view, query, given))
 
     def _read_all(
         self, statements: Iterator[Statement], query: Query, given: list[Any]
@@ -183,11 +177,7 @@ class ViewRead:
             self.physical_name = statement.view.name
             names[self.physical_name] = None
             before = len(rows)
-            answer: ResultSet = future.result()
-            rows += answer.current_rows
-            while answer.has_more_pages:
-                answer.fetch_next_page()
-                rows += answer.current_rows
+            rows += _all_rows(future)
             if limit is not None:
                 if before < limit <= len(rows):
                     last = statement.view
@@ -208,3 +198,13 @@ class ViewRead:
         except WRONG_VALUE as error:
             raise refused_value(query, given, view, error, on=self.pointer.on) from error
         return self._views.send(bound, view)
+
+
+def _all_rows(future: ResponseFuture) -> list[Any]:
+    """Wait for a statement's rows, all pages."""
+    answer: ResultSet = future.result()
+    rows = list(answer.current_rows)
+    while answer.has_more_pages:
+        answer.fetch_next_page()
+        rows += answer.current_rows
+    return rows
