@@ -20,6 +20,7 @@ from cassandra_views.cli import (
     look_commands,
     override_commands,
     project_commands,
+    read_commands,
     server_commands,
 )
 from cassandra_views.cli.completion import VARIABLE, prepare_completion
@@ -83,6 +84,7 @@ def _globals(
 lifecycle_commands.register(app)
 override_commands.register(app)
 look_commands.register(app)
+read_commands.register(app)
 audit_command.register(app)
 cluster_command.register(app)
 project_commands.register(app)
