@@ -26,13 +26,13 @@ def test_a_look_reads_all_it_needs(version: str) -> None:
         connect(server.contact_points, server.port) as cluster,
         cluster.connect() as session,
     ):
-        lookout = ClusterProber(ClusterSession(session, timeout_seconds=1), POLICY)
+        prober = ClusterProber(ClusterSession(session, timeout_seconds=1), POLICY)
         checks: list[HealthCheck] = []
 
         def check(times: int) -> HealthCheck:
             for _ in range(times):
                 time.sleep(1)
-                checks.append(lookout.check())
+                checks.append(prober.check())
             return checks[-1]
 
         last = check(3)
@@ -53,4 +53,4 @@ def test_a_look_reads_all_it_needs(version: str) -> None:
         assert [each.verdict for each in health.nodes] == [HealthVerdict.UP, HealthVerdict.DOWN]
         assert health.cut_off is not None
         assert health.cut_off.is_confirmed
-        lookout.close()
+        prober.close()

@@ -138,7 +138,7 @@ def connect_alone(
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         connect_timeout=timeout_seconds,
         control_connection_timeout=timeout_seconds,
-        # It lives for one look; the rest of the cluster does not matter to it.
+        # It lives for one check; the rest of the cluster does not matter to it.
         schema_metadata_enabled=False,
         token_metadata_enabled=False,
     )

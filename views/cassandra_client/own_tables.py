@@ -1,4 +1,4 @@
-"""Tables that these packages keep for themselves: made by whoever comes first, and by any number at once."""
+"""Tables that these packages keep for themselves; several programs may create them at the same time."""
 
 from __future__ import annotations
 

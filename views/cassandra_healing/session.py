@@ -23,7 +23,7 @@ _TRIES = 3
 class ClusterSession:
     """Asks through a session that somebody else opened, and closes. Threads may share it.
 
-    Nothing is prepared: a node that hangs would hold that up for longer than a look may take.
+    Nothing is prepared: a node that hangs would hold that up for longer than a check may take.
 
     Attributes:
         queries: how many statements were sent; watching has a bound.

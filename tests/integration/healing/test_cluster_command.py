@@ -112,7 +112,7 @@ def test_healing_a_cluster_that_is_well_does_nothing_and_keeps_its_look(
     assert (told["decision"]["rule"], told["operation"]) == ("well", None)
 
 
-def test_a_word_about_a_deed_goes_to_the_one_that_is_under_way(views: Views, server: Server, health: str) -> None:
+def test_a_word_about_an_operation_goes_to_the_one_that_is_under_way(views: Views, server: Server, health: str) -> None:
     host = json.loads(views("--format", "json"))["nodes"][0]
     node = NodeId(host_id=uuid.UUID(host["host_id"]), address=host["address"])
     decision = Decision(

@@ -84,7 +84,7 @@ def test_of_many_that_make_the_tables_at_once_all_find_the_same(session: Session
     assert journal.read_state(now()).stopped is not None
 
 
-def test_a_deed_is_under_way_until_it_ends(journal: Journal) -> None:
+def test_an_operation_is_under_way_until_it_ends(journal: Journal) -> None:
     operation = journal.begin(decision(), POLICY, now())
     journal.step(operation, "fence", "fence 10.0.0.3")
     (found,) = journal.read_state(now()).operations
@@ -157,7 +157,7 @@ def test_people_outrank_what_was_decided(journal: Journal) -> None:
     assert journal.begin(decision(), POLICY, now())
 
 
-def test_a_healer_that_dies_before_its_first_line_leaves_its_deed(
+def test_a_healer_that_dies_before_its_first_line_leaves_its_operation(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -185,7 +185,7 @@ def test_a_healer_that_dies_after_its_last_line_holds_nobody_up(
 ) -> None:
     operation = journal.begin(decision(act=HealingAction.RESTART), POLICY, now())
     with monkeypatch.context() as patched:
-        patched.setattr(journal._control, "release", lambda _deed: None)
+        patched.setattr(journal._control, "release", lambda _operation: None)
         journal.end(operation, OperationOutcome.DONE, "it is up")
     assert journal.read_state(now()).under_way is None
     assert journal.begin(decision(), POLICY, now()).node == N3

@@ -151,7 +151,7 @@ def replacement() -> Decision:
 
 @pytest.mark.parametrize("is_yes", [True, False])
 @EACH_FAILURE
-def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bool, failure: Failure) -> None:
+def test_an_answer_to_an_operation_is_in_the_journal_or_not(ground: Ground, is_yes: bool, failure: Failure) -> None:
     operation = ground.journal.begin(replacement(), Policy(replacements_per_day=1000), now())
 
     def answers() -> list[str]:
@@ -176,7 +176,7 @@ def test_an_answer_to_a_deed_is_in_the_journal_or_not(ground: Ground, is_yes: bo
 
 
 @EACH_FAILURE
-def test_a_deed_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Failure) -> None:
+def test_an_operation_that_could_not_begin_holds_nobody_up(ground: Ground, failure: Failure) -> None:
     """After the lock, the first line, the last line and the lock's end the next healer ends it or begins."""
     for at in range(1, 20):
         session = ground.failing(failure, at)

@@ -238,7 +238,9 @@ def test_nothing_is_done_before_a_person_says_yes(place: Place) -> None:
     assert done.outcome is None, "what was waiting when it was read waits"
     done = executor.run(executor.under_way() or again)
     assert done.outcome is OperationOutcome.DONE
-    lines = {line.event: line for line in seen.journal.operation_entries(executor._deed(done), datetime.now(UTC))}
+    lines = {
+        line.event: line for line in seen.journal.operation_entries(executor._operation_of(done), datetime.now(UTC))
+    }
     assert (lines["approved"].author, lines["approved"].detail) == ("ann", "its disk is dead")
     assert lines["begun"].evidence, "what was seen is kept"
 
@@ -323,7 +325,7 @@ def test_one_that_has_begun_can_be_given_up(place: Place) -> None:
     assert seen.check().decision.rule == "limit", "it counts"
 
 
-def test_an_audit_that_finds_something_is_told_and_the_deed_has_ended(place: Place) -> None:
+def test_an_audit_that_finds_something_is_told_and_the_operation_has_ended(place: Place) -> None:
     with pytest.raises(HealingError, match="the command for audit ended with code 1"):
         place.heal(audit=["false"])
     executor, seen = place.executor()

@@ -70,7 +70,7 @@ def test_a_page_and_a_dry_run_ring_once_whoever_looks(told: HealthReport) -> Non
     assert schedule.due(told, 10 + REPEAT_SECONDS) == ()
 
 
-def test_a_deed_is_left_to_whoever_began_it_for_a_while() -> None:
+def test_an_operation_is_left_for_a_while_to_the_process_that_began_it() -> None:
     operation = Operation(id=uuid.UUID(int=1), act=HealingAction.REPLACE, node=NODE, begun_at=AT)
     schedule, waiting = AlertSchedule(), report(HealingAction.WAIT, operation=operation)
     assert schedule.due(waiting, 0) == ()

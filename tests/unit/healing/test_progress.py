@@ -13,7 +13,7 @@ from cassandra_healing.operation_progress import OperationProgress, read_progres
 from cassandra_healing.operation_steps import OperationStep
 from cassandra_healing.storage.journal_entry import JournalEntry
 
-DEED, NODE = uuid.UUID(int=1), uuid.UUID(int=3)
+OPERATION, NODE = uuid.UUID(int=1), uuid.UUID(int=3)
 BEGUN = datetime(2026, 11, 24, 1, tzinfo=UTC)
 
 
@@ -46,7 +46,7 @@ def _line(
         at=BEGUN + timedelta(seconds=number),
         event=event,
         author="ann",
-        operation=DEED,
+        operation=OPERATION,
         act=act,
         node="10.0.0.3",
         host_id=NODE,

@@ -116,7 +116,7 @@ class OperationExecutor:
                 restart that failed has ended; so has a replacement whose audit failed.
         """
         with self._lease.acquired():
-            operation = self._deed(progress)
+            operation = self._operation_of(progress)
             now = self._read(operation)
             if now is None or now.next is not step:
                 comes = f"its next step is {now.next}" if now and now.next else "it has ended"
@@ -153,7 +153,7 @@ class OperationExecutor:
         return self._answer(progress, False, why, by)
 
     def _answer(self, progress: OperationProgress, is_yes: bool, why: str, by: str) -> OperationProgress:
-        operation = self._deed(progress)
+        operation = self._operation_of(progress)
         now = self._read(operation)
         if now is None or now.outcome is not None:
             raise StepOutOfOrder("it has ended", on=str(operation.node), next="'views cluster history' shows how")
@@ -250,5 +250,5 @@ class OperationExecutor:
         return found
 
     @staticmethod
-    def _deed(progress: OperationProgress) -> Operation:
+    def _operation_of(progress: OperationProgress) -> Operation:
         return Operation(id=progress.id, act=progress.act, node=progress.node, begun_at=progress.begun_at)

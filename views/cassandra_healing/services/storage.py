@@ -58,7 +58,7 @@ class ServiceJournal:
         return found
 
     def is_recorded(self, decision: ServiceDecision, since: datetime, now: datetime) -> bool:
-        """Tell whether this was written down since a moment, by whomever; errors as ``ClusterSession.rows``."""
+        """Tell whether this was written down since a moment, by any process; errors as ``ClusterSession.rows``."""
         if not self._journal.exists():
             return False
         return any(

@@ -57,7 +57,7 @@ class Journal:
         if not self.exists():
             return JournalState()
         stopped, skips, held = self._control.read()
-        operations = {operation.id: operation for operation in self._deeds(now)}
+        operations = {operation.id: operation for operation in self._operations(now)}
         if held is not None:
             operations.setdefault(held.id, held)  # whose first entry was not written, or long ago
         return JournalState(stopped=stopped, skips=skips, operations=tuple(operations.values()))
@@ -262,7 +262,7 @@ class Journal:
                 next="Run it again, so that the history shows it",
             ) from error
 
-    def _deeds(self, now: datetime) -> list[Operation]:
+    def _operations(self, now: datetime) -> list[Operation]:
         since = now - _RECENT
         months = dict.fromkeys((f"{since:%Y-%m}", f"{now:%Y-%m}"))
         rows = [
@@ -280,7 +280,9 @@ class Journal:
     def _release_ended(self, now: datetime) -> None:
         """Remove the row of an operation whose end was written and whose healer died then."""
         held = self._control.read()[2]
-        if held is not None and any(operation.id == held.id and operation.outcome for operation in self._deeds(now)):
+        if held is not None and any(
+            operation.id == held.id and operation.outcome for operation in self._operations(now)
+        ):
             self._control.release(held)
 
     def _write(self, event: str, detail: str, **about: Any) -> None:

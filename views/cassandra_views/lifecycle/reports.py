@@ -63,7 +63,7 @@ def silent(report: Report) -> None:
 
 
 class Halted(BaseException):
-    """The run is being ended; the thread that gets this goes on with nothing."""
+    """The run was interrupted; the thread that gets this ends."""
 
 
 class SharedListener:
