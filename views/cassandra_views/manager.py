@@ -8,16 +8,19 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
-from cassandra_views.lifecycle.audit import RECHECK_SECONDS
-from cassandra_views.lifecycle.decisions import Decisions
-from cassandra_views.lifecycle.reports import Listener, Notice, silent
-from cassandra_views.lifecycle.runner import Outcome
-from cassandra_views.lifecycle.work import Work
+from cassandra_views.apply.audit import RECHECK_SECONDS
+from cassandra_views.apply.builds import BuildLook, look
+from cassandra_views.apply.executor import Outcome
+from cassandra_views.apply.overrides import Decisions
+from cassandra_views.apply.readiness import find_waits
+from cassandra_views.apply.reports import Listener, Notice, silent
+from cassandra_views.apply.work import Work
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.generation import OverrideKind, ViewRecord
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
-from cassandra_views.planner import Planner
-from cassandra_views.planning.files import file_marks, refuse_changed_files
+from cassandra_views.plan.files import file_marks, refuse_changed_files
+from cassandra_views.plan.planner import Planner
 from cassandra_views.project.config import Settings
 
 
@@ -80,6 +83,14 @@ class ViewManager(Planner):
         self._decisions = Decisions(
             self._registry, self._work, clock=self._clock, listener=listener, freeze_after=env.freeze_after
         )
+
+    def waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return what a CREATE or DROP of this view had better wait for (``apply.readiness``). Reads only."""
+        return find_waits(self._database, view.keyspace, own=tuple(own))
+
+    def build(self, view: ViewName, number: int) -> BuildLook:
+        """Return how far the build of a generation is, node by node. Reads only."""
+        return look(self._database, view.keyspace, view.physical(number))
 
     def note(self, name: str, event: str, detail: str) -> None:
         """Add one line to the view's history, beside those of what is done to it."""

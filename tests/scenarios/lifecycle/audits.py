@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_views.cluster.catalog import read_catalog
+from cassandra_views.apply.audit import Audit, Verdict
+from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.lifecycle.audit import Audit, Verdict
-from cassandra_views.lifecycle.scan import Scan
+from cassandra_views.plan.catalog import read_catalog
 
 
 def claimed(keyspace: str, table: str, where: str, key: str, columns: str = "a, b") -> str:

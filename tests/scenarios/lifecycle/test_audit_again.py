@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cassandra_client.errors import ClusterError
-from cassandra_views.lifecycle import audit_steps
+from cassandra_views.apply import audit_steps
 from cassandra_views.model.errors import AuditFailed, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName

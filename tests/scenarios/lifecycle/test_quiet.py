@@ -13,10 +13,10 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
-from cassandra_views.cluster.lease import Lease
-from cassandra_views.lifecycle.quiet import QuietLease
-from cassandra_views.lifecycle.reports import Notice, Report
+from cassandra_views.apply.ddl_gate import QuietLease
+from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.model.errors import BuildStalled
+from cassandra_views.registry.lease import Lease
 from tests.scenarios.lifecycle.workshop import Workshop
 
 CQL = (

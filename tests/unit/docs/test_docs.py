@@ -27,13 +27,13 @@ from cassandra_healing.service_policy import ServiceKind, ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.storage import tables as health_tables
 from cassandra_views.cli.main import app
-from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model import errors
 from cassandra_views.model.generation import State
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 from cassandra_views.project.config_file import EnvConfig, KeyspaceConfig, ProjectConfig, TlsConfig
 from cassandra_views.project.frontmatter import read_matter, split
 from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
+from cassandra_views.registry.schema import table_statements
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"

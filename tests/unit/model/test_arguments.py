@@ -16,7 +16,7 @@ from cassandra_client.errors import ConfigurationError
 from cassandra_views import ViewManager, ViewReader
 from cassandra_views.model import arguments
 from cassandra_views.model.errors import BadRead
-from cassandra_views.planner import Planner
+from cassandra_views.plan.planner import Planner
 
 
 class NoSession:

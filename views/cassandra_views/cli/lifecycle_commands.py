@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cassandra_views.manager import ViewManager
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
-    from cassandra_views.planning.selection import Selection
+    from cassandra_views.plan.selection import Selection
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
@@ -108,7 +108,7 @@ def plan(
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.cli.plans import show_plan
-    from cassandra_views.planning.plan_json import plan_json
+    from cassandra_views.plan.plan_json import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context, tells_wrong_files=False) as manager:
@@ -301,10 +301,10 @@ def _carry_out(
     Args:
         make_rest: plans some views anew, for what has no room on its base table at first.
     """
+    from cassandra_views.apply.batches import next_batches
+    from cassandra_views.apply.executor import Outcome
     from cassandra_views.cli.plans import show_plan
     from cassandra_views.cli.progress import ProgressLine
-    from cassandra_views.lifecycle.batches import next_batches
-    from cassandra_views.lifecycle.runner import Outcome
 
     line = ProgressLine()
     with managed(context, line, tells_wrong_files=False) as manager:

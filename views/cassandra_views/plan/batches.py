@@ -1,0 +1,171 @@
+"""Which new generations fit into the budgets of their base tables now, and which wait for room. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cassandra_views.model.catalog import Catalog
+from cassandra_views.model.counting import counted
+from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.errors import PreflightError
+from cassandra_views.model.generation import State, ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import CreateGeneration, Deferral, Refusal
+from cassandra_views.model.times import instant_text
+from cassandra_views.plan.cost import views_carried
+from cassandra_views.plan.view_plan import ViewSteps
+
+_Base = tuple[str, str]
+_KEPT = (State.BUILDING, State.BUILT, State.SERVING)
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """What of a plan does not fit into budgets: some of it waits, and some of it never fits."""
+
+    deferred: list[Deferral] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def limit_to_budgets(
+    planned: Sequence[ViewSteps],
+    definitions: Mapping[ViewName, ViewDefinition],
+    records: Mapping[ViewName, ViewRecord],
+    catalog: Catalog,
+    budget: int,
+    now: datetime,
+) -> Batch:
+    """Hold back the new generations for which their base tables have no room now.
+
+    At no point of the plan does a base table carry more views than its budget. What is held back waits where room
+    comes by itself, as generations that were replaced are dropped after their grace; else it is refused.
+
+    Args:
+        planned: the steps of each view, in the order in which they get room; those held back lose theirs.
+    """
+    drops = [step for each in planned for step in each.clean]
+    carried = views_carried(catalog, drops)
+    bases = {(live.keyspace, live.base) for live in catalog.views.values()}
+    wanted = {(each.name.keyspace, create.base) for each in planned if (create := _create(each))}
+    rooms = {
+        base: _Room(base, planned, definitions, records, catalog, carried[base], budget, now) for base in bases | wanted
+    }
+    batch = Batch()
+    for each in planned:
+        create = _create(each)
+        if create is None:
+            continue
+        room = rooms[each.name.keyspace, create.base]
+        if room.take(each.name):
+            continue
+        each.hold_back()
+        if room.has_prospect(each.name):
+            batch.deferred.append(room.wait(each.name))
+        else:
+            batch.refused.append(Refusal.of(str(each.name), room.refuse()))
+    batch.notes += [room.note() for _base, room in sorted(rooms.items()) if room.waiting]
+    return batch
+
+
+class _Room:
+    """What one base table carries while a plan is carried out, and after it."""
+
+    def __init__(
+        self,
+        base: _Base,
+        planned: Iterable[ViewSteps],
+        definitions: Mapping[ViewName, ViewDefinition],
+        records: Mapping[ViewName, ViewRecord],
+        catalog: Catalog,
+        carried: int,
+        budget: int,
+        now: datetime,
+    ) -> None:
+        self._base, self._carried, self._budget, self._now = base, carried, budget, now
+        self._definitions, self._records = definitions, records
+        dropped = {(each.name, getattr(step, "number", 0)) for each in planned for step in each.clean}
+        #: Views that keep one generation on this table for good.
+        self._keepers: set[ViewName] = set()
+        #: When room comes by itself, as far as is known.
+        self._ends: list[datetime] = []
+        self._admitted = 0
+        self.waiting: list[Deferral] = []
+        passing = 0
+        for name, record in records.items():
+            definition = definitions.get(name)
+            grace = definition.grace if definition else record.grace
+            for each in record.generations:
+                live = catalog.find_view(name, each.number)
+                if live is None or (live.keyspace, live.base) != base or (name, each.number) in dropped:
+                    continue
+                if each.state in _KEPT:
+                    passing += name in self._keepers
+                    self._keepers.add(name)
+                else:
+                    passing += 1
+                    self._ends.append((each.retired_at or now) + grace if each.state is State.RETIRED else now)
+        self._ends.sort()
+        #: Views that are not generations of ours stay as long as their owners want.
+        self._foreign = carried - len(self._keepers) - passing
+
+    def take(self, name: ViewName) -> bool:
+        """Take room for one more generation of a view; return False where there is none now."""
+        if self._carried + 1 > self._budget:
+            return False
+        self._carried += 1
+        self._admitted += 1
+        if name in self._keepers:
+            self._ends.append(self._now + self._grace(name))
+        self._keepers.add(name)
+        return True
+
+    def has_prospect(self, name: ViewName) -> bool:
+        """Tell whether room for one more generation of a view comes by itself."""
+        return self._foreign + len(self._keepers | {name}) + (name in self._keepers) <= self._budget
+
+    def wait(self, name: ViewName) -> Deferral:
+        """Put a view among those that wait."""
+        place = len(self.waiting)
+        found = Deferral(
+            view=name,
+            table=".".join(self._base),
+            until=self._ends[place] if place < len(self._ends) else None,
+        )
+        self._keepers.add(name)
+        self.waiting.append(found)
+        return found
+
+    def refuse(self) -> PreflightError:
+        """Return the error of a view for which there will be no room."""
+        return PreflightError(
+            f"it carries {counted(self._carried, 'view')}, and its budget is {self._budget}: "
+            "each write of the base visits every one of them",
+            on=f"table {'.'.join(self._base)}",
+            next="Remove views of this table, or raise view_budget in views.toml",
+        )
+
+    def note(self) -> str:
+        """Return how many fit now, and what the others wait for."""
+        count = len(self.waiting)
+        until = min((each.until for each in self.waiting if each.until), default=None)
+        when = f", which is not before {instant_text(until)}" if until else ""
+        names = ", ".join(each.view.view for each in self.waiting)
+        return (
+            f"table {'.'.join(self._base)} has a budget of {counted(self._budget, 'view')}: {self._admitted} of "
+            f"{self._admitted + count} new generations fit now, and {count} wait{'s' if count == 1 else ''} until "
+            f"replaced generations are past their grace and dropped{when}: {names}"
+        )
+
+    def _grace(self, name: ViewName) -> timedelta:
+        definition = self._definitions.get(name)
+        return definition.grace if definition else self._records[name].grace
+
+
+def _create(each: ViewSteps) -> CreateGeneration | None:
+    return next((step for step in each.create if isinstance(step, CreateGeneration)), None)
+
+
+__all__ = ["Batch", "limit_to_budgets"]
