@@ -11,17 +11,17 @@ from cassandra.cluster import Session
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.apply.audit import RECHECK_SECONDS
 from cassandra_views.apply.batches import next_batches
+from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildLook, look
 from cassandra_views.apply.executor import Outcome
 from cassandra_views.apply.overrides import Decisions
-from cassandra_views.apply.readiness import find_waits
 from cassandra_views.apply.reports import Listener, Notice, silent
 from cassandra_views.apply.work import Work
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
-from cassandra_views.plan.files import file_marks, refuse_changed_files
+from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.config import Settings
 

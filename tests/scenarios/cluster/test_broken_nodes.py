@@ -16,7 +16,7 @@ from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.apply.build_wait import BuildWait
-from cassandra_views.apply.drain import find_undrained, server_time
+from cassandra_views.apply.builds import find_undrained, server_time
 from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun
 from cassandra_views.model.errors import AuditFailed, BuildStalled, PreflightError
 from cassandra_views.model.generation import State

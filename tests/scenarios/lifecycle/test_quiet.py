@@ -13,7 +13,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
-from cassandra_views.apply.ddl_gate import QuietLease
+from cassandra_views.apply.ddl import QuietLease
 from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.model.errors import BuildStalled
 from cassandra_views.registry.lease import Lease

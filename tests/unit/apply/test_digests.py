@@ -13,8 +13,8 @@ from cassandra.cqltypes import DecimalType, DoubleType, LongType, UTF8Type, look
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassandra_views.apply.digests import Digest, RangeDigest
 from cassandra_views.apply.raw_values import order_key, same_key, shown, shown_row
+from cassandra_views.apply.token_ranges import Digest, RangeDigest
 
 ROWS = st.lists(st.tuples(st.binary(max_size=3), st.one_of(st.none(), st.binary(max_size=3))), unique=True)
 

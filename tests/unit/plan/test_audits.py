@@ -13,10 +13,10 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan
-from cassandra_views.plan.audits import make_audits
 from cassandra_views.plan.explain import explain
+from cassandra_views.plan.inputs import Target
+from cassandra_views.plan.project_plan import make_audits
 from cassandra_views.plan.status import view_statuses
-from cassandra_views.plan.target import Target
 from tests.unit.plan.world import KEYSPACE, definition, world_of
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)

@@ -14,7 +14,8 @@ from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.steps import Cause, CreateGeneration
 from cassandra_views.plan.diff import definition_changes, make_diff
-from cassandra_views.plan.generations import Context, generation_cql
+from cassandra_views.plan.generations import generation_cql
+from cassandra_views.plan.inputs import Context
 from cassandra_views.plan.status import view_statuses
 from tests.unit.plan.test_convergence import NAME
 from tests.unit.plan.world import KEYSPACE, REGISTRY, World, definition, generation, live_view

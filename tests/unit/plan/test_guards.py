@@ -16,10 +16,9 @@ from cassandra_views.model.generation import Audit, Generation, Serving, State, 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
 from cassandra_views.plan import Request
-from cassandra_views.plan.failures import mark_of_base
-from cassandra_views.plan.files import file_marks, refuse_changed_files
-from cassandra_views.plan.safeguards import expected_rows, find_min_rows
-from cassandra_views.plan.view_work import judged, work_of
+from cassandra_views.plan.inputs import file_marks, refuse_changed_files
+from cassandra_views.plan.project_plan import judged, work_of
+from cassandra_views.plan.safeguards import expected_rows, find_min_rows, mark_of_base
 from tests.unit.plan.world import KEYSPACE, World, base_shape, definition, generation, live_view, short, table_file
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)

@@ -33,8 +33,7 @@ from cassandra_views.model.steps import (
     SweepOrphan,
 )
 from cassandra_views.plan.cost import costs_of
-from cassandra_views.plan.explain import cost_text, explain, explain_all, size_text, summary
-from cassandra_views.plan.plan_json import plan_json, read_plan_json
+from cassandra_views.plan.explain import cost_text, explain, explain_all, plan_json, read_plan_json, size_text, summary
 from tests.unit.plan.world import World, definition, generation, table_file
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName
-from cassandra_views.plan.request import choose
+from cassandra_views.plan.selection import choose
 
 A, B, C = (ViewName(keyspace="shop", view=view) for view in ("orders_by_day", "orders_by_shop", "gone"))
 OTHER = ViewName(keyspace="depot", view="orders_by_day")

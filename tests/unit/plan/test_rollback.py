@@ -16,7 +16,7 @@ from cassandra_views.model.generation import Audit, Dropped, Override, OverrideK
 from cassandra_views.model.steps import CreateGeneration, Plan, RetireView, ServeGeneration
 from cassandra_views.plan import Request, Target
 from cassandra_views.plan.explain import explain
-from cassandra_views.plan.generations import Context
+from cassandra_views.plan.inputs import Context
 from cassandra_views.plan.rollback import make_rollback
 from tests.unit.plan.test_convergence import NAME, WISHES, _project
 from tests.unit.plan.world import REGISTRY, World, definition, generation, live_view, short, world_of

@@ -13,7 +13,7 @@ from cassandra_views.airflow.failures import told
 from cassandra_views.airflow.view_dag import START, TAG
 from cassandra_views.model.names import ViewName
 from cassandra_views.plan.explain import explain_all
-from cassandra_views.plan.view_work import ViewWork
+from cassandra_views.plan.project_plan import ViewWork
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +19,21 @@ from cassandra_client.database import Database
 from cassandra_client.driver_errors import explained
 from cassandra_client.members import read_members
 from cassandra_client.raw_rows import RawRow
-from cassandra_views.apply.digests import BUCKETS, Digest, RangeDigest, bucket_of
-from cassandra_views.apply.drain import find_undrained, server_time
+from cassandra_views.apply.builds import find_undrained, server_time
+from cassandra_views.apply.reports import Listener, Progress
 from cassandra_views.apply.scan import Identity, Scan
-from cassandra_views.model.names import parse_physical
+from cassandra_views.apply.token_ranges import BUCKETS, Digest, RangeDigest, bucket_of
+from cassandra_views.cql.drift import view_drift
+from cassandra_views.cql.option_values import option_differences
+from cassandra_views.cql.parse import parse_view
+from cassandra_views.model.catalog import LiveView
+from cassandra_views.model.generation import Generation
+from cassandra_views.model.names import ViewName, parse_physical
 from cassandra_views.model.relation import Relation
 from cassandra_views.model.table import TableShape
+from cassandra_views.model.times import TimeColumn
 from cassandra_views.model.verdict import Method, Verdict
+from cassandra_views.plan.catalog import find_first_time, find_view_and_base, time_text
 
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
@@ -241,4 +250,74 @@ def _mixed(one: Sequence[Any], other: Sequence[Any]) -> Iterable[Any]:
         yield from other[index : index + 1]
 
 
-__all__ = ["Audit", "Verdict"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A generation that stands in the schema just as it was asked for, with its base.
+
+    Args:
+        notes: options that the server has otherwise than they were asked for, in words.
+    """
+
+    live: LiveView
+    base: TableShape
+    notes: tuple[str, ...] = ()
+
+
+def look_up(database: Database, view: ViewName, each: Generation) -> Standing | str:
+    """Return what the schema holds of a generation, or why that is not what was asked for: a name proves nothing."""
+    found = find_view_and_base(database, view.keyspace, each.physical)
+    if found is None:
+        return "it is gone from the schema"
+    live, base = found
+    if live.table_id != each.table_id:
+        return "it was dropped and created again by somebody else"
+    statement = parse_view(each.cql)
+    differences = view_drift(
+        statement,
+        base,
+        live.shape,
+        where_clause=live.where_clause,
+        include_all_columns=live.include_all_columns,
+        base_name=live.base,
+    )
+    if differences:
+        return f"the server made something else of it: {'; '.join(differences)}"
+    return Standing(live=live, base=base, notes=option_differences(statement.options, live.shape))
+
+
+def compare(
+    database: Database,
+    listener: Listener,
+    view: ViewName,
+    each: Generation,
+    standing: Standing,
+    *,
+    remains: str,
+    time: TimeColumn | None = None,
+    recheck_seconds: float = RECHECK_SECONDS,
+) -> Verdict:
+    """Compare the rows of a generation with its base; reads only.
+
+    Args:
+        remains: what an error says of the generation's state.
+        time: the base's time column, where the generation has a window: of a window without rows it is told what time
+            the base's first row has.
+        recheck_seconds: the pause before a difference is looked at again; it doubles with each further look.
+
+    Raises:
+        ClusterError: base or view cannot be read.
+    """
+    verdict = Audit(
+        database,
+        standing.base,
+        standing.live.shape,
+        parse_view(each.cql).where,
+        on_progress=lambda text, share: listener(Progress(view=view, number=each.number, text=text, share=share)),
+        on=f"{view} generation {each.number}",
+        remains=remains,
+        recheck_seconds=recheck_seconds,
+    ).run()
+    if time is None or verdict.base_rows or not verdict.is_passed:
+        return verdict
+    first = find_first_time(database, view.keyspace, standing.base.name, time)
+    return verdict if first is None else replace(verdict, first_time=time_text(time, first))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_views.apply.comparing import Standing, compare, look_up
+from cassandra_views.apply.audit import Standing, compare, look_up
 from cassandra_views.apply.ledger import Ledger
 from cassandra_views.apply.reports import Listener
 from cassandra_views.model.errors import AuditFailed

@@ -7,8 +7,7 @@ from typing import Any
 
 from cassandra_client.database import Database
 from cassandra_client.names import quoted
-from cassandra_views.apply.ddl import Ddl
-from cassandra_views.apply.ddl_gate import QuietLease
+from cassandra_views.apply.ddl import Ddl, QuietLease
 from cassandra_views.apply.registry_upgrade import write_about
 from cassandra_views.model.steps import CreateKeyspace, CreateRegistry, CreateTable
 from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements

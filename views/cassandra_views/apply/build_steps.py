@@ -8,10 +8,9 @@ from typing import Any
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
+from cassandra_views.apply.audit import Standing, compare, look_up
 from cassandra_views.apply.build_wait import BuildWait
-from cassandra_views.apply.comparing import Standing, compare, look_up
-from cassandra_views.apply.ddl import Ddl
-from cassandra_views.apply.ddl_gate import QuietLease
+from cassandra_views.apply.ddl import Ddl, QuietLease
 from cassandra_views.apply.ledger import Ledger, stale
 from cassandra_views.apply.reports import Listener
 from cassandra_views.model.errors import AuditFailed

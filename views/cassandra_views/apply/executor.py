@@ -22,8 +22,7 @@ from cassandra_views.apply.audit_steps import AuditSteps
 from cassandra_views.apply.base_steps import BaseSteps
 from cassandra_views.apply.build_steps import BuildSteps
 from cassandra_views.apply.build_wait import BuildWait
-from cassandra_views.apply.ddl import Ddl
-from cassandra_views.apply.ddl_gate import QuietLease
+from cassandra_views.apply.ddl import Ddl, QuietLease
 from cassandra_views.apply.ledger import Ledger
 from cassandra_views.apply.reports import SharedListener, StepBegun, StepDone
 from cassandra_views.apply.serve_steps import ServeSteps

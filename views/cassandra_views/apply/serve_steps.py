@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from cassandra_client.errors import ClusterError
-from cassandra_views.apply.ddl import Ddl
-from cassandra_views.apply.ddl_gate import QuietLease
+from cassandra_views.apply.ddl import Ddl, QuietLease
 from cassandra_views.apply.ledger import Ledger, override_columns, stale
-from cassandra_views.apply.row_count import find_row_count
+from cassandra_views.apply.token_ranges import find_row_count
 from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import DROP_REASON, NO_FAILED_BUILDS, Audit, Generation, Serving, State

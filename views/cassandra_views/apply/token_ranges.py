@@ -1,6 +1,7 @@
 """Reading a table by token ranges: several at a time, each within limits, a range that is too much in smaller ones.
 
-Knows no table: what reads the pages of a range is handed in.
+Digests of equal sets of rows are equal, in whatever order the rows come. Hashes are those of this process, and are
+kept nowhere.
 """
 
 from __future__ import annotations
@@ -8,16 +9,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
 from cassandra.protocol import ReadTimeoutErrorMessage
 
+from cassandra_client.database import Database
 from cassandra_client.driver_errors import errors_of
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
+from cassandra_views.model.generation import Generation
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.times import TimeColumn
+from cassandra_views.plan.catalog import find_view_and_base
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
 _RANGES = 64
@@ -158,3 +168,97 @@ def read_ranges(
 def _is_too_much(error: BaseException) -> bool:
     """Tell whether fewer partitions may be read without this error."""
     return any(isinstance(each, _TOO_MUCH) for each in errors_of(error))
+
+
+BUCKETS = 65_536
+_SAMPLES = 2
+_WORD = 2**64 - 1
+
+
+def bucket_of(hashed: int) -> int:
+    """Return the bucket of a row by its hash."""
+    return hashed % BUCKETS
+
+
+class RangeDigest:
+    """The digest of one token range; holds no rows but a few samples.
+
+    Args:
+        identities: brings rows into the form in which they are compared.
+    """
+
+    __slots__ = ("_identities", "rows", "samples", "sums")
+
+    def __init__(self, identities: Callable[[Sequence[Any]], Iterable[Hashable]]) -> None:
+        self._identities = identities
+        self.rows = 0
+        self.sums: dict[int, int] = {}
+        self.samples: list[Any] = []
+
+    def add(self, rows: Sequence[Any]) -> None:
+        """Take rows."""
+        sums = self.sums
+        for hashed in map(hash, self._identities(rows)):
+            bucket = hashed % BUCKETS
+            sums[bucket] = sums.get(bucket, 0) + hashed
+        self.rows += len(rows)
+        if len(self.samples) < _SAMPLES:
+            self.samples += rows[: _SAMPLES - len(self.samples)]
+
+
+class Digest:
+    """The digest of one side: how many rows there are, and for each bucket the sum of their hashes."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.samples: list[Any] = []
+        self._sums: dict[int, int] = {}
+
+    def add(self, part: RangeDigest) -> None:
+        """Take the digest of a range."""
+        self.rows += part.rows
+        self.samples += part.samples
+        for bucket, value in part.sums.items():
+            self._sums[bucket] = (self._sums.get(bucket, 0) + value) & _WORD
+
+    def differing(self, other: Digest) -> list[int]:
+        """Return the buckets that differ."""
+        ours, theirs = self._sums, other._sums
+        return sorted(bucket for bucket in ours.keys() | theirs.keys() if ours.get(bucket, 0) != theirs.get(bucket, 0))
+
+
+_TIMEOUT_SECONDS = 60.0
+
+
+def find_row_count(
+    database: Database, view: ViewName, each: Generation, time: TimeColumn | None, start: datetime | None
+) -> int | None:
+    """Return how many rows a generation holds from ``start`` on; None where they cannot be counted. Reads only.
+
+    Args:
+        time: the base's time column; its values are compared here, since a server takes no condition on a partition
+            key beside a token range.
+    """
+    with suppress(ClusterError, ValueError):
+        found = find_view_and_base(database, view.keyspace, each.physical)
+        if found is None:
+            return None
+        shape = found[0].shape
+        is_whole = start is None or each.window_start == start
+        if not is_whole and (time is None or shape.find_column(time.name) is None):
+            return None
+        what = "count(*) AS found" if is_whole or time is None else f"{quoted(time.name)} AS found"
+        key = ", ".join(quoted(column.name) for column in shape.partition_key)
+        query = (
+            f"SELECT {what} FROM {quoted(shape.keyspace)}.{quoted(shape.name)} "
+            f"WHERE token({key}) >= ? AND token({key}) <= ?"
+        )
+        count = 0
+        for span in WHOLE_RING.split(_RANGES):
+            rows = database.rows(query, (span.first, span.last), timeout_seconds=_TIMEOUT_SECONDS)
+            if is_whole or time is None or start is None:
+                count += sum(row["found"] for row in rows)
+            else:
+                count += sum(not time.is_before(row["found"], start) for row in rows)
+        return count
+    return None

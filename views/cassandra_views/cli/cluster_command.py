@@ -232,7 +232,7 @@ def show(report: HealthReport, format: Format, progress: OperationProgress | Non
         )
         sys.stdout.flush()
         return
-    from cassandra_views.plan.words import age_text
+    from cassandra_views.plan.status import age_text
 
     rows = table_of("cluster", is_wide=is_wide)
     for health in assessment.nodes:

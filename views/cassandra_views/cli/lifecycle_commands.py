@@ -110,7 +110,7 @@ def plan(
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.cli.plans import show_plan
-    from cassandra_views.plan.plan_json import plan_json
+    from cassandra_views.plan.explain import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context, tells_wrong_files=False) as manager:

@@ -16,7 +16,7 @@ def read_plan(file: Path) -> Plan:
         ProjectError: the file cannot be read.
         StalePlan: it holds no plan of this program.
     """
-    from cassandra_views.plan.plan_json import read_plan_json
+    from cassandra_views.plan.explain import read_plan_json
 
     try:
         return read_plan_json(file.read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from cassandra_views.overview.lookout import Question
 from cassandra_views.overview.questions import BaseSize, Overview, ask_base, ask_build, ask_events
 from cassandra_views.overview.row import ViewRow
 from cassandra_views.overview.timeline import held_chart, lives_chart
-from cassandra_views.plan.request import resolve
+from cassandra_views.plan.selection import resolve
 from cassandra_views.registry.history import Event
 
 Asking = tuple[Hashable, Question[Any]]

@@ -1,13 +1,17 @@
-"""Steps in words: what a person reads is made from the same list that is carried out. Pure."""
+"""A plan in words, made from the same list that is carried out, and as JSON. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import assert_never
 
+from pydantic import TypeAdapter, ValidationError
+
 from cassandra_views.model.counting import counted
+from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
     AdoptGeneration,
@@ -199,3 +203,36 @@ def summary(plan: Plan) -> str:
         extra.append(f"{drops} generation{'s' if drops != 1 else ''} to drop")
     steps = f"{len(plan.steps)} step{'s' if len(plan.steps) != 1 else ''}"
     return f"{steps}. {views}{'; '.join(extra)}{'.' if extra else ''}".strip()
+
+
+FORMAT_VERSION = 1
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[Plan]:
+    return TypeAdapter(Plan)
+
+
+def plan_json(plan: Plan) -> str:
+    """Return the plan as JSON, indented, with its ``format_version``."""
+    return _adapter().dump_json(plan, indent=2).decode()
+
+
+def read_plan_json(text: str) -> Plan:
+    """Return the plan that a text holds.
+
+    Raises:
+        StalePlan: it is no plan, or one of another format.
+    """
+    try:
+        plan = _adapter().validate_json(text)
+    except ValidationError as error:
+        raise StalePlan(
+            "the file holds no plan of this program", next="Make one with 'views plan --out FILE'"
+        ) from error
+    if plan.format_version != FORMAT_VERSION:
+        raise StalePlan(
+            f"the plan has format {plan.format_version}, and this program writes and reads {FORMAT_VERSION}",
+            next="Plan again",
+        )
+    return plan

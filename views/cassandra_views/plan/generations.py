@@ -1,51 +1,23 @@
-"""Questions about one view's generations: which is fit, which serves, what is unknown, what comes next. Pure."""
+"""Questions about one view's generations: which is fit, which serves, which are orphans, what is next. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cassandra_client.names import table_id
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
-from cassandra_views.model.catalog import Catalog, Mark
+from cassandra_views.model.catalog import Catalog, LiveView, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical
-from cassandra_views.model.steps import Cause
-from cassandra_views.model.times import instant_text
+from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
+from cassandra_views.model.times import instant_text, parse_instant
 from cassandra_views.plan.diff import reason_of_change, window_changes
+from cassandra_views.plan.inputs import Context
 
 _SKEW = timedelta(minutes=5)
 """Clocks that differ by less are as good as one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What planning one view needs beside the view itself.
-
-    Args:
-        refresh, drop, abort: views for which a person asked this, whatever their files say.
-        drop_reason: why those of ``drop`` are dropped.
-        off: those of ``drop`` that have a file, or the next plan would create them again.
-        audit_fresh: see ``Target``.
-        is_drop_allowed: whole views may be dropped (``--allow-drop``).
-        is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
-        has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
-    """
-
-    now: datetime
-    catalog: Catalog
-    registry: str
-    refresh: frozenset[ViewName] = frozenset()
-    drop: frozenset[ViewName] = frozenset()
-    abort: frozenset[ViewName] = frozenset()
-    drop_reason: str = "a person asked for it"
-    off: frozenset[ViewName] = frozenset()
-    audit_fresh: timedelta = timedelta(hours=1)
-    is_drop_allowed: bool = False
-    is_shrink_allowed: bool = False
-    has_snapshot_option: bool = True
 
 
 def is_there(name: ViewName, each: Generation, catalog: Catalog) -> bool:
@@ -207,3 +179,75 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
         window_end=None,
         options=tuple(options),
     )
+
+
+def orphans(record: ViewRecord, context: Context) -> list[LiveView]:
+    """Return the physical views that carry this view's and registry's comment and stand in no registry row."""
+    known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
+    return [
+        live
+        for live in context.catalog.generations_of(record.name)
+        if live.name not in known and _is_ours(live, record.name, context)
+    ]
+
+
+def number_of(live: LiveView) -> int:
+    """Return the number of a physical view that has the name of a generation."""
+    parsed = parse_physical(live.name)
+    assert parsed is not None  # Catalog.generations_of returns no other names
+    return parsed[1]
+
+
+def sweep(live: LiveView, name: ViewName) -> SweepOrphan:
+    """Return the step that drops it."""
+    return SweepOrphan(
+        view=name, number=number_of(live), reason="it carries our comment and the registry does not know it"
+    )
+
+
+def find_lost(definition: ViewDefinition, record: ViewRecord, context: Context) -> AdoptGeneration | None:
+    """Return the step that takes the newest generation over which a lost registry knew, where it is fit to serve.
+
+    Fit is one of the file's version that holds at least what the file promises now. Its number must be one that
+    the registry never gave: a lower one is a reservation that was given up, and is swept.
+    """
+    found = [live for live in orphans(record, context) if number_of(live) >= record.next_number]
+    for live in sorted(found, key=number_of, reverse=True):
+        mark = live.mark()
+        if mark is not None and mark.version == definition.version and live.base == definition.base:
+            lost = _adoption(live, mark, definition, context)
+            if _is_fit(lost, definition, record, context):
+                return lost
+    return None
+
+
+def _is_ours(live: LiveView, name: ViewName, context: Context) -> bool:
+    mark = live.mark()
+    return mark is not None and (mark.registry, mark.view) == (context.registry, str(name))
+
+
+def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: Context) -> AdoptGeneration:
+    number, start = number_of(live), parse_instant(mark.start) if mark.start else None
+    return AdoptGeneration(
+        view=definition.name,
+        number=number,
+        cql=generation_cql(definition, number, start, context),
+        table_id=table_id(live.keyspace, live.name),
+        version=mark.version,
+        reason="the schema holds it and the registry does not know it",
+        window_start=start,
+        window_declared=definition.window.declared if definition.window else "",
+    )
+
+
+def _is_fit(lost: AdoptGeneration, definition: ViewDefinition, record: ViewRecord, context: Context) -> bool:
+    as_row = Generation(
+        number=lost.number,
+        physical=lost.view.physical(lost.number),
+        table_id=lost.table_id,
+        version=lost.version,
+        state=State.BUILT,  # so that it must be in the schema
+        window_start=lost.window_start,
+        cql=lost.cql,
+    )
+    return is_resumable(as_row, definition, record, context)

@@ -16,12 +16,10 @@ from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import NETWORK, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
-from cassandra_views.plan.catalog import read_catalog, read_sizes
-from cassandra_views.plan.first_time import find_first_time, is_doubtful, time_text
+from cassandra_views.plan.catalog import find_first_time, is_doubtful, read_catalog, read_sizes, time_text
+from cassandra_views.plan.inputs import Observed, Target
 from cassandra_views.plan.preflight import ClusterFacts, check_cluster
-from cassandra_views.plan.project_plan import Observed
-from cassandra_views.plan.request import choose, resolve
-from cassandra_views.plan.target import Target
+from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.config import Settings

@@ -17,17 +17,15 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.plan.audits import make_audits
 from cassandra_views.plan.cost import costs_of
 from cassandra_views.plan.diff import DefinitionDiff, make_diff
-from cassandra_views.plan.generations import Context
+from cassandra_views.plan.inputs import Context, Observed, Request, is_made_by
 from cassandra_views.plan.observer import Observer
 from cassandra_views.plan.preflight import ClusterFacts
-from cassandra_views.plan.project_plan import Observed, make_plan
-from cassandra_views.plan.request import Request, is_made_by, refuse_frozen, refuse_without_file
+from cassandra_views.plan.project_plan import WAITING, ViewWork, judged, make_audits, make_plan, work_of
 from cassandra_views.plan.rollback import make_rollback
+from cassandra_views.plan.selection import refuse_frozen, refuse_without_file
 from cassandra_views.plan.status import ViewStatus, view_statuses
-from cassandra_views.plan.view_work import WAITING, ViewWork, judged, work_of
 from cassandra_views.project.config import Settings
 from cassandra_views.registry.store import Event, Registry
 from cassandra_views.registry.store import author as default_author

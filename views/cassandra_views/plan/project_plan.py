@@ -1,4 +1,4 @@
-"""The whole plan: what is observed and asked for, composed into ordered steps.
+"""The plan of a whole project: what is observed and asked for, composed into ordered steps; or audits alone.
 
 Pure: reads no clock, file or cluster; the same input gives the same plan.
 """
@@ -6,51 +6,41 @@ Pure: reads no clock, file or cluster; the same input gives the same plan.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cql.statements import complete_project
-from cassandra_views.model.catalog import Catalog
-from cassandra_views.model.definition import BrokenView, Project
-from cassandra_views.model.errors import RegistryError
-from cassandra_views.model.generation import State, ViewRecord
+from cassandra_views.model.definition import BrokenView, Project, ViewDefinition
+from cassandra_views.model.errors import ProjectError, RegistryError, RepeatedFailure, ShrinkUnapproved
+from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
+    AuditGeneration,
+    Cause,
+    CreateGeneration,
+    CreateKeyspace,
     CreateRegistry,
+    CreateTable,
+    DropGeneration,
     Plan,
     Precondition,
     Refusal,
     Step,
 )
 from cassandra_views.plan.base_tables import (
+    Checker,
     base_steps,
     refuse_new_keyspace,
     refuse_unreadable_keyspace,
     refused_keyspaces,
     refused_tables,
 )
-from cassandra_views.plan.batches import limit_to_budgets
-from cassandra_views.plan.check import Checker
-from cassandra_views.plan.files import file_marks, find_preconditions
-from cassandra_views.plan.generations import Context
-from cassandra_views.plan.orphans import orphans
-from cassandra_views.plan.request import Request
-from cassandra_views.plan.target import Target
+from cassandra_views.plan.cost import limit_to_budgets
+from cassandra_views.plan.generations import orphans
+from cassandra_views.plan.inputs import Context, Observed, Request, Target, file_marks, find_preconditions
+from cassandra_views.plan.safeguards import find_lag, find_withheld
 from cassandra_views.plan.view_plan import plan_view
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """What the cluster and the registry say, read in one round.
-
-    Args:
-        has_registry: False before the first apply.
-    """
-
-    catalog: Catalog
-    records: tuple[ViewRecord, ...] = ()
-    has_registry: bool = True
 
 
 def make_plan(
@@ -230,3 +220,123 @@ def _refuse_foreign(name: ViewName, record: ViewRecord | None, project: Project)
             on=str(name),
             next="Rename one of the two views, or set the same project name in views.toml",
         )
+
+
+def make_audits(
+    project: Project,
+    records: Iterable[ViewRecord],
+    target: Target,
+    only: frozenset[ViewName] | None,
+    now: datetime,
+) -> Plan:
+    """Return an audit of each generation that serves; it depends on nothing else, so it has no preconditions.
+
+    Args:
+        only: these views; None is all that serve and are of this project.
+
+    Raises:
+        ProjectError: of views that are named, one serves nothing.
+    """
+    records = tuple(records)
+    serving = {record.name: record.in_state(State.SERVING) for record in records if record.project == project.name}
+    if only is not None:
+        serving = {record.name: record.in_state(State.SERVING) for record in records if record.name in only}
+        idle = sorted(name for name in only if not serving.get(name))
+        if idle:
+            absence = next((each.absence() for each in records if each.name == idle[0]), "")
+            raise ProjectError(
+                f"nothing of it serves, so there is nothing to audit{f': {absence}' if absence else ''}",
+                on=", ".join(map(str, idle)),
+                next=f"'views why {idle[0].view}' shows the reason",
+            )
+    steps = tuple(
+        AuditGeneration(view=name, number=each.number, is_again=True)
+        for name in sorted(serving)
+        for each in serving[name]
+    )
+    return target.new_plan(now, steps=steps, preconditions=())
+
+
+WAITING = (RepeatedFailure, ShrinkUnapproved)
+"""Errors of views that wait for a person: another run would find the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewWork:
+    """What is to be done for one view; for ``name`` None, what belongs to no view: keyspaces and base tables.
+
+    Args:
+        revision: of the view's registry rows, as the plan's precondition has it.
+        error: why it could not be planned; steps are then only what takes old generations away.
+        failures: runs in a row that failed for it; the last at ``failed_at``.
+        lag: for how long a slide that is among the steps has been due.
+        withheld: the generation that ``ShrinkUnapproved`` is about.
+        awaits_event: that slide is to be done when its base table is told to be written.
+    """
+
+    name: ViewName | None
+    steps: tuple[Step, ...] = ()
+    revision: str = ""
+    error: ViewsError | None = None
+    failures: int = 0
+    failed_at: datetime | None = None
+    lag: timedelta = timedelta()
+    awaits_event: bool = False
+    withheld: Generation | None = None
+
+    @property
+    def waits_for_person(self) -> bool:
+        """Tell whether it goes no further by itself: ``error`` says what a person must decide or correct.
+
+        That is ``ShrinkUnapproved`` (plan with ``allow_shrink`` once a person has agreed) or ``RepeatedFailure``.
+        """
+        return isinstance(self.error, WAITING)
+
+    @property
+    def needs_approval(self) -> bool:
+        """Tell whether nothing but drops of the whole view is left, which a person is asked for."""
+        return bool(self.steps) and all(isinstance(each, DropGeneration) and each.needs_approval for each in self.steps)
+
+    @property
+    def is_slide(self) -> bool:
+        """Tell whether it is a slide of the window that has not begun yet, and nothing else."""
+        creates = [each for each in self.steps if isinstance(each, CreateGeneration)]
+        return bool(creates) and all(each.cause is Cause.SLIDE and not each.resumes for each in creates)
+
+
+def judged(work: ViewWork, definition: ViewDefinition | None, record: ViewRecord | None, now: datetime) -> ViewWork:
+    """Return the work with what file and registry say of when it had better be done."""
+    if record is not None:
+        withheld = find_withheld(record) if isinstance(work.error, ShrinkUnapproved) else None
+        work = replace(work, failures=record.failures, failed_at=record.failed_at, withheld=withheld)
+    window = definition.window if definition else None
+    if window is not None and work.is_slide:
+        lag = find_lag(definition, record, now)
+        work = replace(work, lag=lag.late if lag else timedelta(), awaits_event=window.slides_on_base)
+    return work
+
+
+def work_of(plan: Plan) -> tuple[ViewWork, ...]:
+    """Return a plan's steps by view, in the order of the plan; then the views that could not be planned."""
+    found: dict[ViewName | None, list[Step]] = {}
+    for step in plan.steps:
+        match step:
+            case CreateRegistry() | CreateKeyspace() | CreateTable():
+                found.setdefault(None, []).append(step)
+            case _:
+                found.setdefault(step.view, []).append(step)
+    revisions = {each.view: each.revision for each in plan.preconditions}
+    errors = {each.view: each.as_error() for each in plan.refused if not each.view.startswith("table ")}
+    works = [
+        ViewWork(
+            name=name,
+            steps=tuple(steps),
+            revision=revisions.get(name, "") if name else "",
+            error=errors.pop(str(name), None),
+        )
+        for name, steps in found.items()
+    ]
+    for view, error in errors.items():
+        keyspace, _dot, name = view.rpartition(".")
+        works.append(ViewWork(name=ViewName(keyspace=keyspace, view=name), error=error))
+    return tuple(works)

@@ -19,9 +19,9 @@ from cassandra_views.model.steps import (
     ServeGeneration,
     Step,
 )
-from cassandra_views.plan.generations import Context, is_audit_due, needs_audit
-from cassandra_views.plan.request import refuse_frozen
-from cassandra_views.plan.target import Target
+from cassandra_views.plan.generations import is_audit_due, needs_audit
+from cassandra_views.plan.inputs import Context, Target
+from cassandra_views.plan.selection import refuse_frozen
 from cassandra_views.plan.view_plan import plan_view
 
 

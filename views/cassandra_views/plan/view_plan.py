@@ -24,12 +24,11 @@ from cassandra_views.model.steps import (
 )
 from cassandra_views.model.times import instant_text
 from cassandra_views.model.verdict import empty_window_text
-from cassandra_views.plan.failures import is_given_up, mark_of_base, repeated_failure
 from cassandra_views.plan.generations import (
-    Context,
     agrees,
     cause_of,
     find_former,
+    find_lost,
     find_serving,
     generation_cql,
     is_audit_due,
@@ -38,11 +37,21 @@ from cassandra_views.plan.generations import (
     made_later,
     needs_audit,
     next_number,
+    number_of,
+    orphans,
+    sweep,
     vanished,
 )
-from cassandra_views.plan.lag import find_lag
-from cassandra_views.plan.orphans import find_lost, number_of, orphans, sweep
-from cassandra_views.plan.safeguards import find_min_rows, is_withheld, shrink_error
+from cassandra_views.plan.inputs import Context
+from cassandra_views.plan.safeguards import (
+    find_lag,
+    find_min_rows,
+    is_given_up,
+    is_withheld,
+    mark_of_base,
+    repeated_failure,
+    shrink_error,
+)
 
 _MOVED_ON = "has moved its window on meanwhile; the next run slides again"
 

@@ -9,7 +9,7 @@ import pytest
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import State
 from cassandra_views.model.names import ViewName
-from cassandra_views.plan.lag import find_lag
+from cassandra_views.plan.safeguards import find_lag
 from cassandra_views.plan.status import ViewStatus, view_statuses
 from tests.unit.plan.world import KEYSPACE, World, definition, world_of
 

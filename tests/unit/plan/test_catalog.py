@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind
-from cassandra_views.plan.first_time import is_doubtful, read_time, time_text
+from cassandra_views.plan.catalog import is_doubtful, read_time, time_text
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
