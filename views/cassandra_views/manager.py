@@ -13,10 +13,9 @@ from cassandra_views.apply.audit import RECHECK_SECONDS
 from cassandra_views.apply.batches import next_batches
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildLook, look
-from cassandra_views.apply.executor import Outcome
-from cassandra_views.apply.overrides import Decisions
+from cassandra_views.apply.executor import Executor, PlanOutcome
+from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.reports import Listener, Notice, silent
-from cassandra_views.apply.work import Work
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
@@ -72,7 +71,7 @@ class ViewManager(Planner):
         )
         env = self.settings.env
         self._listener = listener
-        self._work = Work(
+        self._executor = Executor(
             self._database,
             self._registry,
             environment=self.settings.environment,
@@ -82,8 +81,8 @@ class ViewManager(Planner):
             build_timeout_seconds=build_timeout_seconds,
             audit_recheck_seconds=audit_recheck_seconds,
         )
-        self._decisions = Decisions(
-            self._registry, self._work, clock=self._clock, listener=listener, freeze_after=env.freeze_after
+        self._overrides = Overrides(
+            self._registry, self._executor, clock=self._clock, listener=listener, freeze_after=env.freeze_after
         )
 
     def waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
@@ -106,7 +105,7 @@ class ViewManager(Planner):
         allow_shrink: bool = False,
         wait: bool = False,
         without: Collection[str] = (),
-    ) -> Outcome:
+    ) -> PlanOutcome:
         """Carry a plan out; without one, plan and apply.
 
         Args:
@@ -145,7 +144,7 @@ class ViewManager(Planner):
         *,
         without: Collection[str] = (),
         make_rest: Callable[[tuple[ViewName, ...]], Plan] | None = None,
-    ) -> Outcome:
+    ) -> PlanOutcome:
         """Do as ``apply``, and return the failures instead of raising the first.
 
         Args:
@@ -155,22 +154,22 @@ class ViewManager(Planner):
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        outcome = self._work.carry_out(plan, without=without)
+        outcome = self._executor.carry_out(plan, without=without)
         if make_rest is not None:
             failed = {view for view, _error in outcome.failures}
             for batch in next_batches(plan, make_rest, failed, clock=self._clock, listener=self._listener):
-                more = self._work.carry_out(batch, without=without)
+                more = self._executor.carry_out(batch, without=without)
                 failed |= {view for view, _error in more.failures}
                 outcome += more
         return outcome
 
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
-    ) -> Outcome:
+    ) -> PlanOutcome:
         """Build a new generation of each view and switch readers to it, also where nothing has changed."""
         return self.apply(self.plan_refresh(names, tags=tags, allow_shrink=allow_shrink))
 
-    def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:
+    def rollback(self, name: str, *, reason: str = "rolled back") -> PlanOutcome:
         """Send readers to the former generation, at once; it is still fed, so nothing is lost.
 
         Where the view's file says something else than the former generation, the same batch freezes the view, or
@@ -193,7 +192,7 @@ class ViewManager(Planner):
                 )
         return self._raised(outcome)
 
-    def drop(self, name: str, *, reason: str = "dropped by a person") -> Outcome:
+    def drop(self, name: str, *, reason: str = "dropped by a person") -> PlanOutcome:
         """Send readers away from a view and drop all its generations, at once.
 
         Where the view still has a file it is set ``off`` with the same batch, or the next apply would create it
@@ -201,14 +200,14 @@ class ViewManager(Planner):
         """
         return self.apply(self.plan_drop(name, reason=reason))
 
-    def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Outcome:
+    def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> PlanOutcome:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
 
         A generation that differs is in ``failures``; the next plan builds another one beside it.
         """
         return self.carry_out(self.plan_audit(names, tags=tags))
 
-    def abort(self, name: str) -> Outcome:
+    def abort(self, name: str) -> PlanOutcome:
         """Give up the generation that is being built, and drop it; what serves is left alone."""
         return self.apply(self.plan_abort(name))
 
@@ -238,12 +237,12 @@ class ViewManager(Planner):
         project = self._observer.project_of_registry()
         broken = {each.view for each in project.broken}
         with_file = {each.name for each in project.views} | {view for view in views if view.view in broken}
-        return self._decisions.override(
+        return self._overrides.override(
             views, wanted, reason=reason, until=until, project=project.name, with_file=with_file
         )
 
     @staticmethod
-    def _raised(outcome: Outcome) -> Outcome:
+    def _raised(outcome: PlanOutcome) -> PlanOutcome:
         """Return the outcome, or raise the first failure in it."""
         if outcome.errors:
             raise outcome.errors[0]
@@ -262,7 +261,7 @@ class ViewManager(Planner):
             RegistryError: there is no registry yet.
         """
         view = self._observer.resolve(name)
-        return self._decisions.note_failed_run(view, error, project=self._observer.project_of_registry().name)
+        return self._overrides.note_failed_run(view, error, project=self._observer.project_of_registry().name)
 
 
 __all__ = ["ViewManager"]

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.apply.raw_values import order_key, same_key, shown, shown_row
-from cassandra_views.apply.token_ranges import Digest, RangeDigest
+from cassandra_views.apply.token_ranges import KeyDigest, RangeDigest
 
 ROWS = st.lists(st.tuples(st.binary(max_size=3), st.one_of(st.none(), st.binary(max_size=3))), unique=True)
 
 
-def digest(rows: list[Any], parts: int = 1) -> Digest:
-    found = Digest()
+def digest(rows: list[Any], parts: int = 1) -> KeyDigest:
+    found = KeyDigest()
     for index in range(parts):
         part = RangeDigest(lambda each: each)
         for row in rows[index::parts]:

@@ -236,7 +236,7 @@ def test_every_key_of_status_is_described() -> None:
 
 
 def test_every_event_of_the_history_is_described() -> None:
-    calls = re.compile(r"\.(?:record_event|intend|tell)\(\s*[\w.]+,\s*f?\"([a-z ]+)")
+    calls = re.compile(r"\.(?:record_event|note_event)\(\s*[\w.]+,\s*f?\"([a-z ]+)")
     events = {event.strip() for path in SOURCES for event in calls.findall(path.read_text(encoding="utf-8"))}
     assert {"built", "serve", "drop", "override"} <= events
     section = page_text("reference/tables.md").partition("\n## `history`")[2].partition("\n## ")[0]

@@ -22,7 +22,7 @@ from cassandra_client.raw_rows import RawRow
 from cassandra_views.apply.builds import find_undrained, server_time
 from cassandra_views.apply.reports import Listener, Progress
 from cassandra_views.apply.scan import Identity, Scan
-from cassandra_views.apply.token_ranges import BUCKETS, Digest, RangeDigest, bucket_of
+from cassandra_views.apply.token_ranges import BUCKETS, KeyDigest, RangeDigest, bucket_of
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_view
@@ -68,7 +68,7 @@ class _Kept:
                 self.rows[identity] = row
 
 
-class Audit:
+class KeyAudit:
     """Compares one generation with its base table.
 
     Args:
@@ -114,8 +114,8 @@ class Audit:
                 return Verdict(base_rows=base.rows, view_rows=view.rows)
             return self._whole_side(base, view) or self._compare(base, view, differing)
 
-    def _digest(self, shape: TableShape, label: str, from_share: float) -> Digest:
-        found = Digest()
+    def _digest(self, shape: TableShape, label: str, from_share: float) -> KeyDigest:
+        found = KeyDigest()
 
         def tell(share: float, rows: int) -> None:
             self._on_progress(f"audit: reading keys of {label}, {rows:,}", from_share + 0.3 * share)
@@ -124,7 +124,7 @@ class Audit:
             found.add(part)
         return found
 
-    def _whole_side(self, base: Digest, view: Digest) -> Verdict | None:
+    def _whole_side(self, base: KeyDigest, view: KeyDigest) -> Verdict | None:
         """Return the verdict where one side has rows and the other none at all, after a few quick looks at some."""
         if min(base.rows, view.rows) or max(base.rows, view.rows) < _WHOLE_SIDE:
             return None
@@ -145,7 +145,7 @@ class Audit:
             method=Method.KEYS,
         )
 
-    def _compare(self, base: Digest, view: Digest, differing: Sequence[int]) -> Verdict:
+    def _compare(self, base: KeyDigest, view: KeyDigest, differing: Sequence[int]) -> Verdict:
         """Compare the keys of the buckets that differ, some at a time, and look again at what differs."""
         at_a_time = max(1, _KEPT_ROWS * BUCKETS // max(BUCKETS, base.rows + view.rows))
         starts = range(0, len(differing), at_a_time)
@@ -251,8 +251,8 @@ def _mixed(one: Sequence[Any], other: Sequence[Any]) -> Iterable[Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A generation that stands in the schema just as it was asked for, with its base.
+class SchemaMatch:
+    """A generation that the schema holds just as it was asked for, with its base.
 
     Args:
         notes: options that the server has otherwise than they were asked for, in words.
@@ -263,61 +263,73 @@ class Standing:
     notes: tuple[str, ...] = ()
 
 
-def look_up(database: Database, view: ViewName, each: Generation) -> Standing | str:
-    """Return what the schema holds of a generation, or why that is not what was asked for: a name proves nothing."""
-    found = find_view_and_base(database, view.keyspace, each.physical)
-    if found is None:
-        return "it is gone from the schema"
-    live, base = found
-    if live.table_id != each.table_id:
-        return "it was dropped and created again by somebody else"
-    statement = parse_view(each.cql)
-    differences = view_drift(
-        statement,
-        base,
-        live.shape,
-        where_clause=live.where_clause,
-        include_all_columns=live.include_all_columns,
-        base_name=live.base,
-    )
-    if differences:
-        return f"the server made something else of it: {'; '.join(differences)}"
-    return Standing(live=live, base=base, notes=option_differences(statement.options, live.shape))
-
-
-def compare(
-    database: Database,
-    listener: Listener,
-    view: ViewName,
-    each: Generation,
-    standing: Standing,
-    *,
-    remains: str,
-    time: TimeColumn | None = None,
-    recheck_seconds: float = RECHECK_SECONDS,
-) -> Verdict:
-    """Compare the rows of a generation with its base; reads only.
+class Auditor:
+    """Compares generations with the schema and with their bases; reads only.
 
     Args:
-        remains: what an error says of the generation's state.
-        time: the base's time column, where the generation has a window: of a window without rows it is told what time
-            the base's first row has.
+        listener: is told how far an audit is.
         recheck_seconds: the pause before a difference is looked at again; it doubles with each further look.
-
-    Raises:
-        ClusterError: base or view cannot be read.
     """
-    verdict = Audit(
-        database,
-        standing.base,
-        standing.live.shape,
-        parse_view(each.cql).where,
-        on_progress=lambda text, share: listener(Progress(view=view, number=each.number, text=text, share=share)),
-        on=f"{view} generation {each.number}",
-        remains=remains,
-        recheck_seconds=recheck_seconds,
-    ).run()
-    if time is None or verdict.base_rows or not verdict.is_passed:
-        return verdict
-    first = find_first_time(database, view.keyspace, standing.base.name, time)
-    return verdict if first is None else replace(verdict, first_time=time_text(time, first))
+
+    def __init__(self, database: Database, listener: Listener, *, recheck_seconds: float = RECHECK_SECONDS) -> None:
+        self._database = database
+        self._listener = listener
+        self._recheck_seconds = recheck_seconds
+
+    def find_in_schema(self, view: ViewName, each: Generation) -> SchemaMatch | str:
+        """Return what the schema holds of a generation, or why that is not what was asked for: a name proves nothing.
+
+        Raises:
+            ClusterError: the schema cannot be read.
+        """
+        found = find_view_and_base(self._database, view.keyspace, each.physical)
+        if found is None:
+            return "it is gone from the schema"
+        live, base = found
+        if live.table_id != each.table_id:
+            return "it was dropped and created again by somebody else"
+        statement = parse_view(each.cql)
+        differences = view_drift(
+            statement,
+            base,
+            live.shape,
+            where_clause=live.where_clause,
+            include_all_columns=live.include_all_columns,
+            base_name=live.base,
+        )
+        if differences:
+            return f"the server made something else of it: {'; '.join(differences)}"
+        return SchemaMatch(live=live, base=base, notes=option_differences(statement.options, live.shape))
+
+    def compare(
+        self, view: ViewName, each: Generation, match: SchemaMatch, *, remains: str, time: TimeColumn | None
+    ) -> Verdict:
+        """Compare the rows of a generation with its base.
+
+        Args:
+            remains: what an error says of the generation's state.
+            time: the base's time column, where the generation has a window: for a window without rows the verdict
+                says what time the base's first row has.
+
+        Raises:
+            ClusterError: base or view cannot be read.
+        """
+        verdict = KeyAudit(
+            self._database,
+            match.base,
+            match.live.shape,
+            parse_view(each.cql).where,
+            on_progress=lambda text, share: self._listener(
+                Progress(view=view, number=each.number, text=text, share=share)
+            ),
+            on=f"{view} generation {each.number}",
+            remains=remains,
+            recheck_seconds=self._recheck_seconds,
+        ).run()
+        if time is None or verdict.base_rows or not verdict.is_passed:
+            return verdict
+        first = find_first_time(self._database, view.keyspace, match.base.name, time)
+        return verdict if first is None else replace(verdict, first_time=time_text(time, first))
+
+
+__all__ = ["Auditor", "KeyAudit", "SchemaMatch"]

@@ -18,7 +18,6 @@ from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, explained
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import running_builds
-from cassandra_views.apply.reports import Listener, Notice
 from cassandra_views.model.errors import BuildStalled
 from cassandra_views.registry.lease import Held, Lease
 
@@ -238,23 +237,27 @@ def _reason(error: Exception | None, existence: Existence) -> str:
     return "the nodes do not agree on the schema" if existence.having or existence.lacking else "no node answers"
 
 
-PATIENCE_SECONDS = 3600.0
-"""How long the same builds may run; other runs' builds may be large, and they watch for stalls themselves."""
-
-
-class QuietLease:
+class DdlGate:
     """Holds the cluster's lease for a DDL while nothing is built in its keyspace.
 
     Args:
         lease: covers one statement, never the wait.
+        on_wait: is told which builds are awaited.
+        patience_seconds: how long the same builds may run; other runs' builds may be large, and those runs watch for
+            stalls themselves.
     """
 
     def __init__(
-        self, database: Database, lease: Lease, listener: Listener, *, patience_seconds: float = PATIENCE_SECONDS
+        self,
+        database: Database,
+        lease: Lease,
+        *,
+        on_wait: Callable[[str], None] = lambda text: None,
+        patience_seconds: float = 3600.0,
     ) -> None:
         self._database = database
         self._lease = lease
-        self._listener = listener
+        self._on_wait = on_wait
         self._patience = patience_seconds
         self._ignored: dict[str, set[str]] = {}
 
@@ -287,12 +290,10 @@ class QuietLease:
         while running := self._running(keyspace):
             if running != before:
                 before, changed = running, time.monotonic()
-                self._listener(
-                    Notice(text=f"keyspace {keyspace}: waiting for the running build of {', '.join(running)}")
-                )
+                self._on_wait(f"keyspace {keyspace}: waiting for the running build of {', '.join(running)}")
             if time.monotonic() - changed > self._patience:
                 raise BuildStalled(
-                    f"the build of {', '.join(running)} does not end, and a DDL now would start it anew",
+                    f"the build of {', '.join(running)} does not end, and a DDL now would restart it",
                     on=f"keyspace {keyspace}",
                     next="Look at 'views status', or drop that view, then run the command again",
                 )

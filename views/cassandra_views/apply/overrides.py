@@ -1,4 +1,4 @@
-"""What is decided over a view's file: by a person, or by the program where runs keep failing."""
+"""Overrides of view files: written by a person, or by the program where runs keep failing."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from cassandra_client.errors import ConfigurationError, ViewsError
-from cassandra_views.apply.ledger import Ledger, override_columns
-from cassandra_views.apply.reports import Listener
-from cassandra_views.apply.work import Work
+from cassandra_views.apply.executor import Executor
+from cassandra_views.apply.reports import Listener, SharedListener
 from cassandra_views.model.errors import ProjectError, RegistryError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
+from cassandra_views.registry.rows import override_columns
 from cassandra_views.registry.store import Registry
 
 _SHOWN = 300
 """How much of an error is said with the decision: each plan and status shows that, and the history has the whole."""
 
 
-class Decisions:
+class Overrides:
     """Writes overrides, and counts failed runs.
 
     Args:
@@ -32,15 +32,15 @@ class Decisions:
     def __init__(
         self,
         registry: Registry,
-        work: Work,
+        executor: Executor,
         *,
         clock: Callable[[], datetime],
         listener: Listener,
         freeze_after: int,
     ) -> None:
         self._registry = registry
-        self._work = work
-        self._ledger = Ledger(registry, listener)
+        self._executor = executor
+        self._on_warning = SharedListener(listener).note
         self._clock = clock
         self._freeze_after = freeze_after
 
@@ -95,14 +95,14 @@ class Decisions:
             statics |= {"failures": None, "failed_at": None}
         if kind is None:
             # The reason first: the row keeps none of a decision that ends another one.
-            self._ledger.intend(view, "override none", detail=reason)
+            self._registry.record_event(view, "override none", detail=reason)
         try:
             changed = self._registry.change(record, view=statics)
         except ViewsError as error:
-            self._ledger.note_failure(view, None, error)
+            self._registry.note_failure(view, None, error)
             raise
         if kind is not None:
-            self._ledger.tell(view, f"override {kind.value}", detail=reason)
+            self._registry.note_event(view, f"override {kind.value}", detail=reason)
         return changed
 
     def note_failed_run(self, view: ViewName, error: str, *, project: str) -> ViewRecord:
@@ -114,7 +114,7 @@ class Decisions:
         self._prepare(str(view))
         now = self._clock()
         record = self._registry.count_failed_run(view, at=now, error=error)
-        self._ledger.tell(view, "run failed", detail=error)
+        self._registry.note_event(view, "run failed", detail=error)
         is_decided = record.override is not None and record.override.holds(now)
         if is_decided or not 0 < self._freeze_after <= record.failures:
             return record
@@ -130,4 +130,5 @@ class Decisions:
                 on=on,
                 next="Run 'views apply' first, which makes it; a view without a file is left alone anyway",
             )
-        self._work.upgrade_registry()
+        self._executor.upgrade_registry()
+        self._registry.begin_run("", (), on_warning=self._on_warning)

@@ -87,6 +87,10 @@ class SharedListener:
             self.check()
             self._listener(report)
 
+    def note(self, text: str) -> None:
+        """Pass a notice on; raises as ``__call__``."""
+        self(Notice(text=text))
+
     def check(self) -> None:
         """Report nothing; for whoever waits and has nothing to tell.
 

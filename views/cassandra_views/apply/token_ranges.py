@@ -206,7 +206,7 @@ class RangeDigest:
             self.samples += rows[: _SAMPLES - len(self.samples)]
 
 
-class Digest:
+class KeyDigest:
     """The digest of one side: how many rows there are, and for each bucket the sum of their hashes."""
 
     def __init__(self) -> None:
@@ -221,7 +221,7 @@ class Digest:
         for bucket, value in part.sums.items():
             self._sums[bucket] = (self._sums.get(bucket, 0) + value) & _WORD
 
-    def differing(self, other: Digest) -> list[int]:
+    def differing(self, other: KeyDigest) -> list[int]:
         """Return the buckets that differ."""
         ours, theirs = self._sums, other._sums
         return sorted(bucket for bucket in ours.keys() | theirs.keys() if ours.get(bucket, 0) != theirs.get(bucket, 0))

@@ -36,7 +36,7 @@ from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ApprovalNeeded, ProjectError
 
 if TYPE_CHECKING:
-    from cassandra_views.apply.executor import Outcome
+    from cassandra_views.apply.executor import PlanOutcome
     from cassandra_views.manager import ViewManager
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
@@ -294,7 +294,7 @@ def _carry_out(
     *,
     yes: bool,
     format: Format,
-    act: Callable[[ViewManager], Outcome] | None = None,
+    act: Callable[[ViewManager], PlanOutcome] | None = None,
     without: Collection[str] = (),
     make_rest: Callable[[ViewManager, tuple[ViewName, ...]], Plan] | None = None,
 ) -> None:

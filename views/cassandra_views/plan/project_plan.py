@@ -19,14 +19,13 @@ from cassandra_views.model.steps import (
     AuditGeneration,
     Cause,
     CreateGeneration,
-    CreateKeyspace,
     CreateRegistry,
-    CreateTable,
     DropGeneration,
     Plan,
     Precondition,
     Refusal,
     Step,
+    find_step_view,
 )
 from cassandra_views.plan.base_tables import (
     Checker,
@@ -320,11 +319,7 @@ def work_of(plan: Plan) -> tuple[ViewWork, ...]:
     """Return a plan's steps by view, in the order of the plan; then the views that could not be planned."""
     found: dict[ViewName | None, list[Step]] = {}
     for step in plan.steps:
-        match step:
-            case CreateRegistry() | CreateKeyspace() | CreateTable():
-                found.setdefault(None, []).append(step)
-            case _:
-                found.setdefault(step.view, []).append(step)
+        found.setdefault(find_step_view(step), []).append(step)
     revisions = {each.view: each.revision for each in plan.preconditions}
     errors = {each.view: each.as_error() for each in plan.refused if not each.view.startswith("table ")}
     works = [

@@ -181,3 +181,24 @@ def _generation(row: Row) -> Generation:
         compared_to=row.get("compared_to"),
         compared_rows=row.get("compared_rows"),
     )
+
+
+def override_columns(
+    kind: OverrideKind | None, *, by: str, reason: str, until: datetime | None = None
+) -> dict[str, Any]:
+    """Return the static columns of a decision over a view's file; None ends one."""
+    return {
+        "override": kind,
+        "override_by": by if kind else None,
+        "override_why": reason if kind else None,
+        "override_until": until if kind else None,
+    }
+
+
+def stale_plan(view: ViewName) -> StalePlan:
+    """Return the error of a plan that no longer fits the registry's rows."""
+    return StalePlan(
+        "the plan is stale: the view's registry rows have changed since it was made",
+        on=str(view),
+        next="Plan again",
+    )

@@ -1,4 +1,4 @@
-"""The registry: the only reader and writer of ``views`` and ``about``.
+"""The registry of one cluster: the only reader and writer of its tables ``views`` and ``about``.
 
 Every row of ``views`` is touched by conditional statements alone. An error or time-out of one means
 "unknown", and is settled by reading the partition at SERIAL.
@@ -7,7 +7,7 @@ Every row of ``views`` is touched by conditional statements alone. An error or t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -16,13 +16,14 @@ from typing import Any
 from cassandra import ConsistencyLevel
 
 from cassandra_client.database import Database, Row
-from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, is_unknown_table
-from cassandra_client.errors import ClusterError
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, explained, is_unknown_table
+from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import RegistryError, StalePlan
-from cassandra_views.model.generation import Audit, State, ViewRecord
+from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.registry.history import Event, History, author
+from cassandra_views.model.steps import Precondition
+from cassandra_views.registry.history import Event, History
 from cassandra_views.registry.rows import (
     VERDICT_COLUMNS,
     as_stored,
@@ -30,16 +31,26 @@ from cassandra_views.registry.rows import (
     find_record,
     holds,
     record_of,
+    stale_plan,
     stored,
 )
 from cassandra_views.registry.schema import SCHEMA_NUMBER
 
+_SCHEMA_NUMBER_TRIES = 4
+
 
 class Registry:
-    """The registry's keyspace on one cluster.
+    """The registry's keyspace on one cluster, and the rows that one run holds of it.
+
+    A run takes a view's row once, under a fence of its own, and keeps the record up with each change; several threads
+    may do so, each for another view.
 
     Args:
-        run: the id under which this process's deeds are recorded.
+        run: the id under which what this process does is recorded.
+        author: who acts, for the history.
+
+    Attributes:
+        project: of the plan that is being carried out.
     """
 
     def __init__(self, database: Database, keyspace: str, *, run: str, author: str, history_days: int = 90) -> None:
@@ -49,6 +60,10 @@ class Registry:
         self.author = author
         self._views = f"{quoted(keyspace)}.views"
         self._history = History(database, keyspace, run=run, author=author, days=history_days)
+        self._on_warning: Callable[[str], None] = _ignore
+        self._held: dict[ViewName, ViewRecord] = {}
+        self._revisions: dict[ViewName, str] = {}
+        self.project = ""
 
     def exists(self) -> bool:
         """Tell whether the registry is there, and whether this program may use it.
@@ -82,6 +97,29 @@ class Registry:
                 next="Upgrade cassandra-views",
             )
         return number
+
+    def write_schema_number(self, *, former: int | None = None) -> None:
+        """Write the schema number of a registry that was made or upgraded; rivals that do the same do no harm.
+
+        Args:
+            former: the number that is written over.
+
+        Raises:
+            ClusterError: the outcome stayed unknown.
+        """
+        table = f"{quoted(self.keyspace)}.about"
+        query = f"INSERT INTO {table} (name, value) VALUES ('schema', ?) IF NOT EXISTS"
+        if former is not None:
+            query = f"UPDATE {table} SET value = ? WHERE name = 'schema' IF value = '{former}'"
+        with explained("the registry could not be written", on=self.keyspace, remains="Its tables exist"):
+            for attempt in range(1, _SCHEMA_NUMBER_TRIES + 1):
+                try:
+                    self._database.conditional([(query, (str(SCHEMA_NUMBER),))])
+                    break
+                except DRIVER_ERRORS:  # unknown, and the same again changes nothing twice
+                    if attempt == _SCHEMA_NUMBER_TRIES:
+                        raise
+                    time.sleep(0.2 * attempt)
 
     def read_all(self) -> tuple[ViewRecord, ...]:
         """Return every view's record, in one paged read at LOCAL_QUORUM.
@@ -123,11 +161,7 @@ class Registry:
             # A plain read is enough at first: the conditional write fails where it was behind.
             record = self._settled_read(name, is_serial=attempt > 0)
             if revision is not None and record.revision() != revision:
-                raise StalePlan(
-                    "the plan is stale: the view's registry rows have changed since it was made",
-                    on=str(name),
-                    next="Plan again",
-                )
+                raise stale_plan(name)
             if not record.fence and not needs_row:
                 return record
             fence = record.fence + 1
@@ -318,13 +352,104 @@ class Registry:
             next="Look at 'views history', then run the command again",
         )
 
+    def begin_run(
+        self, project: str, preconditions: Iterable[Precondition], *, on_warning: Callable[[str], None]
+    ) -> None:
+        """Begin to carry out a plan: forget what another one held.
+
+        Args:
+            preconditions: what the views' rows must still be when the run takes them.
+            on_warning: is told where the history could not be written.
+        """
+        self.project = project
+        self._on_warning = on_warning
+        self._held.clear()
+        self._revisions = {each.view: each.revision for each in preconditions}
+
+    def refuse_stale(self) -> None:
+        """Compare every precondition of the run with the registry, before anything is begun.
+
+        Raises:
+            StalePlan: a view is not as it was when the plan was made.
+        """
+        records = {record.name: record for record in self.read_all()} if self._revisions else {}
+        for view, revision in self._revisions.items():
+            if records.get(view, ViewRecord(name=view)).revision() != revision:
+                raise stale_plan(view)
+
+    def hold(self, name: ViewName) -> ViewRecord:
+        """Return the view's record under this run's fence; the first touch checks the plan's precondition.
+
+        Raises:
+            StalePlan: the view is not as it was when the plan was made; the fence was left alone.
+        """
+        if name not in self._held:
+            self._held[name] = self.raise_fence(name, revision=self._revisions.get(name), needs_row=False)
+        return self._held[name]
+
+    def get_held(self, name: ViewName, number: int, *states: State) -> tuple[ViewRecord, Generation]:
+        """Return the view's record under this run's fence, and one of its generations.
+
+        Raises:
+            StalePlan: the generation is not there, or in none of these states.
+        """
+        record = self.hold(name)
+        each = record.find(number)
+        if each is None or (states and each.state not in states):
+            raise stale_plan(name)
+        return record, each
+
+    def change_held(
+        self,
+        name: ViewName,
+        *,
+        statics: Mapping[str, Any] | None = None,
+        generations: Mapping[int, Mapping[str, Any]] | None = None,
+        remove: Iterable[int] = (),
+    ) -> ViewRecord:
+        """Change a view's rows under this run's fence, as ``change`` does, and keep the record.
+
+        Raises:
+            StalePlan: another run has taken the view over.
+        """
+        self._held[name] = self.change(self.hold(name), view=statics, generations=generations, remove=remove)
+        return self._held[name]
+
+    def fail_generation(self, name: ViewName, number: int, reason: str, **more: object) -> None:
+        """Mark a generation failed and count that; it serves nobody, and the next plan drops it.
+
+        Args:
+            more: further columns of the generation.
+        """
+        record, each = self.get_held(name, number)
+        rows = {number: {"state": State.FAILED, "reason": reason, **more}}
+        self.change_held(name, statics=record.count_failed_build(each, reason), generations=rows)
+
     def record_event(self, name: ViewName, event: str, *, number: int | None = None, detail: str = "") -> None:
-        """Add one line to the view's history."""
+        """Add one line to the view's history: of what is about to be done, which is not begun without it."""
         self._history.record(name, event, number=number, detail=detail)
+
+    def note_event(self, name: ViewName, event: str, *, number: int | None = None, detail: str = "") -> None:
+        """Add one line to the view's history: of what was done, which stands also where that cannot be written."""
+        try:
+            self._history.record(name, event, number=number, detail=detail)
+        except ClusterError as error:
+            self._on_warning(f"{name}: '{event}' is done and could not be noted in the history: {error.what}")
+
+    def note_failure(self, name: ViewName, number: int | None, error: ViewsError) -> None:
+        """Leave the reason where operators look; a registry that cannot be written must not hide the error."""
+        with suppress(ViewsError):
+            self._history.record(name, "error", number=number, detail=str(error))
+            if name in self._held:
+                self.change_held(name, statics={"last_error": str(error)})
 
     def history(self, name: ViewName, *, limit: int = 50) -> list[Event]:
         """Return the view's last events, newest first."""
         return self._history.read(name, limit=limit)
 
 
-__all__ = ["Event", "Registry", "author"]
+def _ignore(text: str) -> None:
+    """Tell nobody."""
+
+
+__all__ = ["Registry"]

@@ -13,7 +13,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
-from cassandra_views.apply.ddl import QuietLease
+from cassandra_views.apply.ddl import DdlGate
 from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.model.errors import BuildStalled
 from cassandra_views.registry.lease import Lease
@@ -107,16 +107,16 @@ def test_a_row_that_a_dropped_view_left_behind_is_no_build(shop: Workshop) -> No
 def test_a_build_that_never_ends_is_told_with_what_to_do(shop: Workshop) -> None:
     database = Database(shop.session)
     lease = Lease(database, shop.registry, owner="tests", ddl_timeout_seconds=15)
-    quiet = QuietLease(database, lease, shop.reports.append, patience_seconds=0.5)
+    gate = DdlGate(database, lease, patience_seconds=0.5)
     build = Build(shop.session, shop.keyspace, "first__g1")
     build.begin()
     try:
         with (
             pytest.raises(BuildStalled, match=r"first__g1 does not end, and a DDL now would.*or drop that view"),
-            quiet.held(shop.keyspace),
+            gate.held(shop.keyspace),
         ):
             pytest.fail("the lease was held while a build ran")
     finally:
         build.end()
-    with quiet.held(shop.keyspace):
+    with gate.held(shop.keyspace):
         pass
