@@ -19,6 +19,7 @@ from cassandra_client.members import read_members
 from cassandra_views.apply.audit import Auditor
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
+from cassandra_views.apply.preflight import check_cluster, missing_grants
 from cassandra_views.apply.reports import Listener, Notice, SharedListener, StepBegun, StepDone
 from cassandra_views.apply.steps import StepExecutor
 from cassandra_views.model.errors import StalePlan
@@ -37,7 +38,6 @@ from cassandra_views.model.steps import (
     find_step_view,
 )
 from cassandra_views.plan.catalog import read_catalog
-from cassandra_views.plan.preflight import check_cluster, missing_grants
 from cassandra_views.registry.lease import Lease
 from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
 from cassandra_views.registry.store import Registry

@@ -56,7 +56,7 @@ def audit(
 
     with managed(context, listen) as manager:
         if selection.is_narrowed:
-            names, tag = [str(each.name) for each in find_selected(manager, selection) if each.serving], None
+            names, tag = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving], None
         plan = manager.plan(only=()) if names == [] else manager.plan_audit(names, tags=tag or ())
         with line:
             outcome = manager.carry_out(plan)

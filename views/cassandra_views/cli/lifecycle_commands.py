@@ -215,8 +215,8 @@ def refresh(
     def make(manager: ViewManager) -> Plan:
         if not selection.is_narrowed:
             return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
-        chosen = [str(each.name) for each in find_selected(manager, selection)]
-        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager)
+        chosen = [str(each.name) for each in find_selected(manager.planner, selection)]
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager.planner)
 
     _carry_out(
         context,
@@ -281,9 +281,9 @@ def abort(
 
 def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, allow_shrink: bool) -> Plan:
     if selection.is_narrowed:
-        only = [each.name for each in find_selected(manager, selection)]
+        only = [each.name for each in find_selected(manager.planner, selection)]
         if not only:
-            return plan_nothing(manager)
+            return plan_nothing(manager.planner)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from cassandra import Unauthorized
+
 from cassandra_client.database import Database, Row
-from cassandra_client.driver_errors import explained
+from cassandra_client.driver_errors import driver_text, explained
+from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_client.raw_rows import RawRows
 from cassandra_views.cql.types import canonical_type
@@ -177,3 +181,79 @@ def is_doubtful(time: TimeColumn, value: bytes, now: datetime) -> bool:
     """Tell whether a table's file can hardly mean what its rows hold: another form, or another unit."""
     moment = read_time(time, value)
     return moment is None or moment < _NEVER_BEFORE or moment > now + _NEVER_AFTER
+
+
+VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
+"""The setting that allows views, by its names in newer and older servers."""
+_GUARDRAIL = "materialized_views_per_table_fail_threshold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """What every node said of itself.
+
+    Args:
+        versions: by address.
+        warnings: what does not stop the work and should be known.
+        may_read_settings: False where a node refuses them to the role.
+        view_guardrail: how many views of one table the servers allow; None where they set no limit.
+    """
+
+    name: str
+    versions: dict[str, tuple[int, ...]]
+    data_centers: dict[str, int]
+    view_guardrail: int | None = None
+    keeps_snapshots: bool = False
+    warnings: tuple[str, ...] = ()
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    may_read_settings: bool = True
+
+    @property
+    def has_snapshot_option(self) -> bool:
+        """Tell whether every node knows ``allow_auto_snapshot`` (5.0 and newer)."""
+        return all(version >= (5, 0) for version in self.versions.values())
+
+    @property
+    def version_text(self) -> str:
+        """The versions, each once."""
+        return ", ".join(sorted({".".join(map(str, version)) for version in self.versions.values()}))
+
+
+def read_facts(database: Database) -> ClusterFacts:
+    """Ask every node what it is.
+
+    Raises:
+        ClusterError: no node answers.
+    """
+    answers = database.ask("SELECT cluster_name, release_version FROM system.local")
+    reached = [answer for answer in answers if answer.rows]
+    if not reached:
+        error = answers[0].error if answers else None
+        raise ClusterError(
+            f"no node answers{f': {driver_text(error)}' if error else ''}",
+            next="See that the nodes are up and reachable, then run the command again",
+        )
+    data_centers = Counter(host.datacenter or "" for host in database.hosts())
+    names = ", ".join(f"'{name}'" for name in (*VIEWS_ENABLED, _GUARDRAIL, "auto_snapshot"))
+    answered = database.ask(f"SELECT name, value FROM system_views.settings WHERE name IN ({names})")
+    settings = {
+        str(answer.host.endpoint.address): {row["name"]: row["value"] or "" for row in answer.rows}
+        for answer in answered
+        if answer.error is None
+    }
+    limits = [int(value) for each in settings.values() if (value := each.get(_GUARDRAIL, "")).isdigit()]
+    return ClusterFacts(
+        name=reached[0].rows[0]["cluster_name"],
+        versions={str(answer.host.endpoint.address): _version(answer.rows[0]) for answer in reached},
+        data_centers=dict(data_centers),
+        view_guardrail=min(limits, default=None),
+        keeps_snapshots=any(each.get("auto_snapshot") == "true" for each in settings.values()),
+        warnings=tuple(f"{each.host.endpoint.address} cannot be reached" for each in answers if not each.rows),
+        settings=settings,
+        may_read_settings=not any(isinstance(answer.error, Unauthorized) for answer in answered),
+    )
+
+
+def _version(row: Row) -> tuple[int, ...]:
+    text = str(row["release_version"]).partition("-")[0]
+    return tuple(int(part) for part in text.split(".") if part.isdigit())

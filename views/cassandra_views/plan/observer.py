@@ -16,9 +16,16 @@ from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import NETWORK, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
-from cassandra_views.plan.catalog import find_first_time, is_doubtful, read_catalog, read_sizes, time_text
+from cassandra_views.plan.catalog import (
+    ClusterFacts,
+    find_first_time,
+    is_doubtful,
+    read_catalog,
+    read_facts,
+    read_sizes,
+    time_text,
+)
 from cassandra_views.plan.inputs import Observed, Target
-from cassandra_views.plan.preflight import ClusterFacts, check_cluster
 from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
@@ -65,7 +72,7 @@ class Observer:
     def facts(self) -> ClusterFacts:
         """Return what every node says of itself, asked once."""
         if self._facts is None:
-            self._facts = check_cluster(self._database, is_work=False)
+            self._facts = read_facts(self._database)
         return self._facts
 
     def observe(self, project: Project) -> Observed:

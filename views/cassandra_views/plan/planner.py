@@ -17,11 +17,11 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
+from cassandra_views.plan.catalog import ClusterFacts
 from cassandra_views.plan.cost import costs_of
 from cassandra_views.plan.diff import DefinitionDiff, make_diff
 from cassandra_views.plan.inputs import Context, Observed, Request, is_made_by
 from cassandra_views.plan.observer import Observer
-from cassandra_views.plan.preflight import ClusterFacts
 from cassandra_views.plan.project_plan import WAITING, ViewWork, judged, make_audits, make_plan, work_of
 from cassandra_views.plan.rollback import make_rollback
 from cassandra_views.plan.selection import refuse_frozen, refuse_without_file
@@ -37,6 +37,11 @@ class Planner:
     """Looks at the views of one project on one cluster, and plans; changes nothing.
 
     Args: those of ``ViewManager``.
+
+    Attributes:
+        database, registry: what it reads.
+        observer: reads the project's files and the cluster.
+        clock: aware UTC; what "now" is.
     """
 
     def __init__(
@@ -57,16 +62,16 @@ class Planner:
                 start=folder or Path.cwd(), templates=folder, environment=environment, variables={}
             )
         self.settings = settings
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._database = Database(session)
-        self._registry = Registry(
-            self._database,
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.database = Database(session)
+        self.registry = Registry(
+            self.database,
             registry or settings.env.registry,
             run=run or uuid.uuid4().hex[:12],
             author=author or default_author(),
             history_days=settings.env.history_days,
         )
-        self._observer = Observer(settings, self._database, self._registry)
+        self.observer = Observer(settings, self.database, self.registry)
 
     def project(self) -> Project:
         """Read the project's files; those that are wrong are left out and listed in it.
@@ -74,7 +79,7 @@ class Planner:
         Raises:
             ProjectError: the folder is missing or empty.
         """
-        return self._observer.project()
+        return self.observer.project()
 
     def choose(self, names: str | Iterable[str] = (), *, tags: Iterable[str] = ()) -> tuple[ViewName, ...]:
         """Return the views of these names, and those whose files have any of these tags, in order. Reads only.
@@ -82,7 +87,7 @@ class Planner:
         Raises:
             ProjectError: a name or tag is unknown, or none is given.
         """
-        return tuple(sorted(self._observer.choose(names, tags)))
+        return tuple(sorted(self.observer.choose(names, tags)))
 
     def plan(
         self,
@@ -117,8 +122,8 @@ class Planner:
         is in ``Project.broken``.
         """
         project = self.project()
-        observed = self._observer.observe(project)
-        plan, now = self._make(project, observed, Request(is_drop_allowed=allow_drop)), self._clock()
+        observed = self.observer.observe(project)
+        plan, now = self._make(project, observed, Request(is_drop_allowed=allow_drop)), self.clock()
         definitions = {each.name: each for each in project.views}
         records = {each.name: each for each in observed.records}
         wrong = {each.view for each in project.broken}
@@ -143,25 +148,25 @@ class Planner:
                 that a caller who is tried again goes on with it and builds no second one.
             allow_shrink: as for ``plan``.
         """
-        views = self._observer.choose(names, tags)
+        views = self.observer.choose(names, tags)
         for view in sorted(views):
-            record = self._observer.record(view)
+            record = self.observer.record(view)
             refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
-                refuse_frozen(record, self._clock())
+                refuse_frozen(record, self.clock())
         request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
         return self._plan(request)
 
     def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
         """Return what ``rollback`` would do. Reads only."""
-        view = self._observer.resolve(name)
-        record = self._observer.record(view)
-        target, project = self._observer.target(record.project), self._readable_project()
+        view = self.observer.resolve(name)
+        record = self.observer.record(view)
+        target, project = self.observer.target(record.project), self._readable_project()
         definition = next((each for each in project.views if each.name == view), None) if project else None
         is_broken = project is None or view.view in {each.view for each in project.broken}
-        observed = self._observer.observe(project or Project(name=record.project))
+        observed = self.observer.observe(project or Project(name=record.project))
         context = Context(
-            now=self._clock(),
+            now=self.clock(),
             catalog=observed.catalog,
             registry=target.registry,
             audit_fresh=target.audit_fresh,
@@ -172,13 +177,13 @@ class Planner:
     def _readable_project(self) -> Project | None:
         """Return what the files say, None where they cannot be read: a rollback does not wait for that."""
         try:
-            return self.project() if self._observer.has_files else Project(name="")
+            return self.project() if self.observer.has_files else Project(name="")
         except ProjectError:
             return None
 
     def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
         """Return what ``drop`` would do. Reads only."""
-        view = self._observer.resolve(name)
+        view = self.observer.resolve(name)
         return self._plan(Request(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
 
     def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
@@ -191,13 +196,13 @@ class Planner:
             ProjectError: a name or tag is unknown, or a view that is named serves nothing.
         """
         only = self._chosen(names, tags)
-        project = self._observer.project_of_registry()
-        records = self._registry.read_all() if self._registry.exists() else ()
-        return make_audits(project, records, self._observer.target(project.name), only, self._clock())
+        project = self.observer.project_of_registry()
+        records = self.registry.read_all() if self.registry.exists() else ()
+        return make_audits(project, records, self.observer.target(project.name), only, self.clock())
 
     def plan_abort(self, name: str) -> Plan:
         """Return what ``abort`` would do. Reads only."""
-        view = self._observer.resolve(name)
+        view = self.observer.resolve(name)
         return self._plan(Request(only=frozenset([view]), abort=frozenset([view])))
 
     def status(
@@ -210,11 +215,11 @@ class Planner:
             with_gone: also those that have neither.
         """
         only = self._chosen(names, tags)
-        project = self._observer.project_of_registry()
-        observed = self._observer.observe(project)
+        project = self.observer.project_of_registry()
+        observed = self.observer.observe(project)
         named = {record.name for record in observed.records} if with_gone else only or ()
-        self._observer.files.save()
-        found = view_statuses(project, observed.records, observed.catalog, self._clock(), named=named)
+        self.observer.files.save()
+        found = view_statuses(project, observed.records, observed.catalog, self.clock(), named=named)
         return tuple(each for each in found if only is None or each.name in only)
 
     def diff(self, name: str) -> DefinitionDiff:
@@ -223,8 +228,8 @@ class Planner:
         Raises:
             ProjectError: there is no file, or nothing to compare it with.
         """
-        view = self._observer.resolve(name)
-        record = self._observer.record(view)
+        view = self.observer.resolve(name)
+        record = self.observer.record(view)
         project = self.project()
         refuse_without_file(record, project)
         definition = next((each for each in project.views if each.name == view), None)
@@ -240,52 +245,52 @@ class Planner:
 
     def record(self, name: str) -> ViewRecord:
         """Return everything the registry holds of a view. Reads only."""
-        return self._observer.record(self._observer.resolve(name))
+        return self.observer.record(self.observer.resolve(name))
 
     def history(self, name: str, *, limit: int = 50) -> list[Event]:
         """Return the view's last events, newest first. Reads only."""
-        view = self._observer.resolve(name)
-        return self._registry.history(view, limit=limit) if self._registry.exists() else []
+        view = self.observer.resolve(name)
+        return self.registry.history(view, limit=limit) if self.registry.exists() else []
 
     def facts(self) -> ClusterFacts:
         """Return what every node says of itself. Reads only."""
-        return self._observer.facts()
+        return self.observer.facts()
 
     @property
     def wrong_files(self) -> tuple[ProjectError, ...]:
         """What is wrong with the project's files, as far as they were read; their views are left as they are."""
-        return self._observer.wrong_files
+        return self.observer.wrong_files
 
     def _chosen(self, names: str | Iterable[str] | None, tags: Iterable[str]) -> frozenset[ViewName] | None:
         """Return the views that are named, or None where all are meant."""
         tags = tuple(tags)
-        return self._observer.choose(names or (), tags) if names is not None or tags else None
+        return self.observer.choose(names or (), tags) if names is not None or tags else None
 
     def _make(self, project: Project, observed: Observed, request: Request) -> Plan:
-        files = self._observer.files
-        target = self._observer.target(project.name)
-        plan = make_plan(project, observed, target, request, self._clock(), passed=files.passed)
+        files = self.observer.files
+        target = self.observer.target(project.name)
+        plan = make_plan(project, observed, target, request, self.clock(), passed=files.passed)
         files.save()
         return plan
 
     def _plan(self, request: Request) -> Plan:
         needs_files = not (request.drop or request.abort)
-        project = self.project() if needs_files else self._observer.project_of_registry()
-        observed = self._observer.observe(project)
+        project = self.project() if needs_files else self.observer.project_of_registry()
+        observed = self.observer.observe(project)
         plan = self._make(project, observed, request)
         errors = [each.as_error() for each in plan.refused]
         is_waiting = any(isinstance(error, WAITING) for error in errors)
         if request.only and not plan.steps and len(errors) >= len(request.only) and not is_waiting:
             raise errors[0]
-        sizes = self._observer.sizes(plan.steps, observed.catalog)
+        sizes = self.observer.sizes(plan.steps, observed.catalog)
         costs = costs_of(
             plan.steps,
             observed.catalog,
             sizes,
-            keeps_snapshot=not self._observer.facts().has_snapshot_option,
+            keeps_snapshot=not self.observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        doubts = self._observer.doubts(plan.steps, project, observed.catalog, self._clock())
+        doubts = self.observer.doubts(plan.steps, project, observed.catalog, self.clock())
         return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 
