@@ -14,10 +14,10 @@ from cassandra_client.errors import ConfigurationError
 from cassandra_views.apply.audit import RECHECK_SECONDS
 from cassandra_views.apply.batches import next_batches
 from cassandra_views.apply.build_wait import find_waits
-from cassandra_views.apply.builds import BuildLook, look
+from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
 from cassandra_views.apply.overrides import Overrides
-from cassandra_views.apply.reports import Listener, Notice, silent
+from cassandra_views.apply.reports import Listener, Notice, ignore_reports
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
@@ -72,7 +72,7 @@ class ViewManager:
         clock: Callable[[], datetime] | None = None,
         author: str | None = None,
         run: str | None = None,
-        listener: Listener = silent,
+        listener: Listener = ignore_reports,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
         audit_recheck_seconds: float = RECHECK_SECONDS,
@@ -132,13 +132,13 @@ class ViewManager:
         """What is wrong with the project's files, as far as they were read; their views are left as they are."""
         return self.planner.wrong_files
 
-    def waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
+    def find_waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
         """Return what a CREATE or DROP of this view had better wait for (``apply.readiness``). Reads only."""
         return find_waits(self.planner.database, view.keyspace, own=tuple(own))
 
-    def build(self, view: ViewName, number: int) -> BuildLook:
+    def read_build(self, view: ViewName, number: int) -> BuildProgress:
         """Return how far the build of a generation is, node by node. Reads only."""
-        return look(self.planner.database, view.keyspace, view.physical(number))
+        return read_build(self.planner.database, view.keyspace, view.physical(number))
 
     def note(self, name: str, event: str, detail: str) -> None:
         """Add one line to the view's history, beside those of what is done to it."""

@@ -191,7 +191,7 @@ def test_creating_waits_for_a_node_that_joins_and_says_so(
 ) -> None:
     with joining(node, "127.0.9.9") as address:
         manager = shop.manager()
-        await_that(lambda: manager.waits(shop.record("orders_by_day").name), START_SECONDS)
+        await_that(lambda: manager.find_waits(shop.record("orders_by_day").name), START_SECONDS)
         run_id = airflow.trigger(VIEW, conf={"action": "refresh", "reason": "a test"})
         airflow.await_task(VIEW, run_id, "create", "deferred")
         assert f"waits: node {address} is changing its place in the ring (BOOT)" in airflow.log(VIEW, run_id, "create")

@@ -108,7 +108,7 @@ def test_a_create_that_arrives_late_does_no_harm(
 ) -> None:
     defaults = Lease.__init__.__kwdefaults__
     assert defaults is not None
-    monkeypatch.setitem(defaults, "quiet_seconds", 2.0)
+    monkeypatch.setitem(defaults, "cooldown_seconds", 2.0)
     paused: list[int] = []
 
     def pause(address: str) -> None:

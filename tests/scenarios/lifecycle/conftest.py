@@ -55,4 +55,4 @@ def _short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     assert defaults is not None
     # No rivals here, so the lease may be shorter than a DDL: three seconds.
     monkeypatch.setitem(defaults, "margin_seconds", -12.0)
-    monkeypatch.setitem(defaults, "quiet_seconds", 0.5)
+    monkeypatch.setitem(defaults, "cooldown_seconds", 0.5)

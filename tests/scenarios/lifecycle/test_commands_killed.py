@@ -37,7 +37,7 @@ def shop(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worksh
     """A view whose former generation is retired and whose second one serves, in a registry of its own."""
     defaults = Lease.__init__.__kwdefaults__
     assert defaults is not None
-    monkeypatch.setitem(defaults, "quiet_seconds", 0.0)
+    monkeypatch.setitem(defaults, "cooldown_seconds", 0.0)
     session, keyspace = workshop.session, workshop.keyspace
     workshop.registry = f"{keyspace}_r"
     session.execute(f"CREATE TABLE {keyspace}.marks (who text, day date, n int, PRIMARY KEY (who, day))")

@@ -11,7 +11,7 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_views.model.errors import LeaseHeld
-from cassandra_views.registry.lease import Held, Lease
+from cassandra_views.registry.lease import HeldLease, Lease
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side, UnsureSession
 
 
@@ -73,7 +73,7 @@ def test_who_waits_for_it_can_be_ended(session: Session, tables: str) -> None:
 
 
 def test_a_dead_holders_lease_ends_by_itself_and_the_next_stays_quiet(session: Session, tables: str) -> None:
-    held: list[Held] = []
+    held: list[HeldLease] = []
 
     def die() -> None:
         with lease(DyingSession(session, 2), tables, owner="dead").held() as mine:

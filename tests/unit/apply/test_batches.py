@@ -10,7 +10,7 @@ from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.model.definition import Project
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.plan import Request
+from cassandra_views.plan import PlanRequest
 from tests.unit.plan.world import World, definition
 
 START = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_each_batch_waits_for_the_grace_of_the_one_before() -> None:
     world.apply(first, clock())
 
     def make(views: tuple[ViewName, ...]) -> Plan:
-        return world.plan(project, clock(), Request(only=frozenset(views)), view_budget=4)
+        return world.plan(project, clock(), PlanRequest(only=frozenset(views)), view_budget=4)
 
     batches = next_batches(first, make, (), clock=clock, listener=told.append, pause=clock.pause)
     for plan in batches:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cassandra_views
-from cassandra_views.plan.status import age_text, ago_text, clock_note, due_text, left_text, next_slide_text, stands_for
+from cassandra_views.plan.status import age_text, ago_text, clock_note, due_text, left_text, next_slide_text, span_text
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SPANS = st.timedeltas(min_value=timedelta(days=-40_000), max_value=timedelta(days=40_000))
@@ -21,7 +21,7 @@ SPANS = st.timedeltas(min_value=timedelta(days=-40_000), max_value=timedelta(day
 def test_no_time_is_told_as_a_negative_span(span: timedelta) -> None:
     moment = NOW + span
     told = [age_text(moment, NOW), ago_text(moment, NOW), due_text(moment, NOW), left_text(moment, NOW)]
-    told += [clock_note([moment, None], NOW), next_slide_text("serving", moment, NOW), stands_for(span)]
+    told += [clock_note([moment, None], NOW), next_slide_text("serving", moment, NOW), span_text(span)]
     assert [text for text in told if re.search(r"-\d", text)] == []
 
 
@@ -51,6 +51,6 @@ def test_ages_are_told_by_one_module_alone() -> None:
     found = [
         path.name
         for path in root.rglob("*.py")
-        if path.name != "status.py" and re.search(r"stands_for\([^()]* - ", path.read_text(encoding="utf-8"))
+        if path.name != "status.py" and re.search(r"span_text\([^()]* - ", path.read_text(encoding="utf-8"))
     ]
     assert found == []

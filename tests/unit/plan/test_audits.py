@@ -14,7 +14,7 @@ from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan
 from cassandra_views.plan.explain import explain
-from cassandra_views.plan.inputs import Target
+from cassandra_views.plan.inputs import PlanTarget
 from cassandra_views.plan.project_plan import make_audits
 from cassandra_views.plan.status import view_statuses
 from tests.unit.plan.world import KEYSPACE, definition, world_of
@@ -38,7 +38,7 @@ WORLD = world_of(
 
 def audits(*only: str) -> Plan:
     names = frozenset(ViewName(keyspace=KEYSPACE, view=view) for view in only) if only else None
-    target = Target(cluster="c", registry="r", environment="dev", project="shop", line="c")
+    target = PlanTarget(cluster="c", registry="r", environment="dev", project="shop", line="c")
     return make_audits(PROJECT, WORLD.records.values(), target, names, NOW)
 
 

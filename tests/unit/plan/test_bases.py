@@ -12,7 +12,7 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import CreateKeyspace, Plan
-from cassandra_views.plan import Observed, Request, Target, make_plan
+from cassandra_views.plan import Observed, PlanRequest, PlanTarget, make_plan
 from tests.unit.plan.world import BASE_CQL, KEYSPACE, REGISTRY, definition, table_file
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
@@ -32,7 +32,7 @@ def plan(
         replications={KEYSPACE: Keyspace.of(KEYSPACE, live)} if live else {},
         tables={(KEYSPACE, "orders"): parse_table(table).shape(KEYSPACE)} if live else {},
     )
-    target = Target(
+    target = PlanTarget(
         cluster="c",
         registry=REGISTRY,
         environment="dev",
@@ -41,7 +41,7 @@ def plan(
         keyspaces=(Keyspace.of(KEYSPACE, described),) if described else (),
         data_centers={"dc1": 1} if nodes is None else nodes,
     )
-    return make_plan(project, Observed(catalog=catalog), target, Request(), NOW)
+    return make_plan(project, Observed(catalog=catalog), target, PlanRequest(), NOW)
 
 
 PROJECT = Project(name="p", views=(definition(),), tables=(table_file(),))

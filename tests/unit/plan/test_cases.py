@@ -14,7 +14,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.model.times import parse_instant
-from cassandra_views.plan import Request
+from cassandra_views.plan import PlanRequest
 from tests.unit.plan.world import KEYSPACE, definition, short, table_file, world_of
 
 CASES = [
@@ -43,8 +43,8 @@ def _names(found: list[str]) -> frozenset[ViewName]:
     return frozenset(ViewName(keyspace=KEYSPACE, view=name) for name in found)
 
 
-def _request(found: dict[str, Any]) -> Request:
-    return Request(
+def _request(found: dict[str, Any]) -> PlanRequest:
+    return PlanRequest(
         only=_names(found["only"]) if "only" in found else None,
         refresh=_names(found.get("refresh", [])),
         drop=_names(found.get("drop", [])),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind
-from cassandra_views.plan.catalog import is_doubtful, read_time, time_text
+from cassandra_views.plan.catalog import is_implausible, read_time, time_text
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -42,7 +42,7 @@ def big(value: int) -> bytes:
 )
 def test_a_time_is_read_as_the_file_says(time: TimeColumn, value: bytes, text: str, is_wrong: bool) -> None:
     assert time_text(time, value).startswith(text)
-    assert is_doubtful(time, value, NOW) is is_wrong
+    assert is_implausible(time, value, NOW) is is_wrong
 
 
 @given(st.integers(0, 2_000_000_000), st.sampled_from([TimeKind.SECONDS, TimeKind.TIMESTAMP, TimeKind.TIMEUUID]))

@@ -13,7 +13,7 @@ from cassandra_views.model.generation import Audit, Override, OverrideKind, Stat
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import ServeGeneration
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan import Request
+from cassandra_views.plan import PlanRequest
 from tests.unit.plan.world import KEYSPACE, World, definition, generation, live_view
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -76,7 +76,7 @@ def _project(wish: ViewDefinition | None) -> Project:
 @settings(max_examples=250, deadline=None)
 @given(world=worlds(), wish=st.sampled_from(WISHES), is_drop_allowed=st.booleans())
 def test_plans_converge(world: World, wish: ViewDefinition | None, is_drop_allowed: bool) -> None:
-    project, request = _project(wish), Request(is_drop_allowed=is_drop_allowed)
+    project, request = _project(wish), PlanRequest(is_drop_allowed=is_drop_allowed)
     strangers = {name for name, live in world.views.items() if live.mark() is None}
     for _ in range(2):
         plan = world.plan(project, NOW, request)

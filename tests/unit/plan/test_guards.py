@@ -15,9 +15,9 @@ from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved, Stal
 from cassandra_views.model.generation import Audit, Generation, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
-from cassandra_views.plan import Request
+from cassandra_views.plan import PlanRequest
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
-from cassandra_views.plan.project_plan import judged, work_of
+from cassandra_views.plan.project_plan import with_schedule, work_by_view
 from cassandra_views.plan.safeguards import expected_rows, find_min_rows, mark_of_base
 from tests.unit.plan.world import KEYSPACE, World, base_shape, definition, generation, live_view, short, table_file
 
@@ -76,12 +76,12 @@ def test_what_failed_twice_for_one_reason_is_not_built_again(reasons: list[str],
     assert (refusal.error, refusal.view) == ("RepeatedFailure", "shop.by_day")
     assert reasons[-1] in refusal.what
     assert "views refresh by_day" in refusal.next
-    (work,) = work_of(plan)
+    (work,) = work_by_view(plan)
     assert work.waits_for_person
     assert isinstance(work.error, RepeatedFailure)
     # A person, another version and another shape of the base try again.
     only = frozenset([NAME])
-    assert steps(world.plan(Project(name="shop", views=(WISH,)), NOW, Request(only=only, refresh=only)))
+    assert steps(world.plan(Project(name="shop", views=(WISH,)), NOW, PlanRequest(only=only, refresh=only)))
     other = definition(columns="customer, day, total")
     assert steps(world.plan(Project(name="shop", views=(other,)), NOW))
     world.records[NAME] = replace(world.records[NAME], failed_base="another shape")
@@ -114,7 +114,7 @@ def test_the_next_generation_needs_a_part_of_the_rows_that_serve(
     plan = world_with(served(rows)).plan(Project(name="shop", views=(wish,)), NOW)
     (serve,) = [step for step in plan.steps if isinstance(step, ServeGeneration)]
     assert serve.min_rows == least
-    only = Request(is_shrink_allowed=True)
+    only = PlanRequest(is_shrink_allowed=True)
     plan = world_with(served(rows)).plan(Project(name="shop", views=(wish,)), NOW, only)
     assert [step.min_rows for step in plan.steps if isinstance(step, ServeGeneration)] == [None]
 
@@ -154,16 +154,16 @@ def test_a_generation_that_was_found_too_small_waits_until_a_person_allows_it() 
     )
     project = Project(name="shop", views=(WISH,))
     world = world_with(served(100), small)
-    for request in (Request(), Request(only=frozenset([NAME]), refresh=frozenset([NAME]))):
+    for request in (PlanRequest(), PlanRequest(only=frozenset([NAME]), refresh=frozenset([NAME]))):
         plan = world.plan(project, NOW, request)
         assert steps(plan) == [], "neither served, nor dropped, nor built again"
         (refusal,) = plan.refused
         assert refusal.what.startswith("it holds 0 rows, and generation 1, which serves, holds 100 rows")
-    (work,) = work_of(plan)
+    (work,) = work_by_view(plan)
     assert work.waits_for_person
     assert isinstance(work.error, ShrinkUnapproved)
-    assert judged(work, WISH, world.records[NAME], NOW).withheld == small
-    plan = world.plan(project, NOW, Request(is_shrink_allowed=True))
+    assert with_schedule(work, WISH, world.records[NAME], NOW).withheld == small
+    plan = world.plan(project, NOW, PlanRequest(is_shrink_allowed=True))
     assert steps(plan) == ["serve by_day 2 retire 1"]
     # Another file asks for something else: what waited is given up.
     plan = world.plan(Project(name="shop", views=(definition(columns="customer, day, total"),)), NOW)

@@ -14,26 +14,26 @@ from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, Dropped, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.steps import CreateGeneration, Plan, RetireView, ServeGeneration
-from cassandra_views.plan import Request, Target
+from cassandra_views.plan import PlanRequest, PlanTarget
 from cassandra_views.plan.explain import explain
-from cassandra_views.plan.inputs import Context
+from cassandra_views.plan.inputs import PlanContext
 from cassandra_views.plan.rollback import make_rollback
 from tests.unit.plan.test_convergence import NAME, WISHES, _project
 from tests.unit.plan.world import REGISTRY, World, definition, generation, live_view, short, world_of
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
-TARGET = Target(cluster="c", registry=REGISTRY, environment="dev", project="shop", line="c")
+TARGET = PlanTarget(cluster="c", registry=REGISTRY, environment="dev", project="shop", line="c")
 
 
 def rollback(world: World, wish: ViewDefinition | None, *, now: datetime = NOW, is_file_known: bool = True) -> Plan:
-    context = Context(now=now, catalog=world.observed().catalog, registry=REGISTRY)
+    context = PlanContext(now=now, catalog=world.observed().catalog, registry=REGISTRY)
     record = world.records.get(NAME, ViewRecord(name=NAME))
     return make_rollback(record, wish, TARGET, context, is_file_known=is_file_known, reason="totals")
 
 
 def plan_of(world: World, wish: ViewDefinition | None, now: datetime = NOW) -> Plan:
     """Return what the next apply does for the view."""
-    return world.plan(_project(wish), now, Request(only=frozenset([NAME])))
+    return world.plan(_project(wish), now, PlanRequest(only=frozenset([NAME])))
 
 
 def two(former: str, *, audited: str = "2026-11-23T05:30:00Z") -> World:

@@ -47,7 +47,7 @@ from cassandra_views.model.steps import (
 from cassandra_views.model.table import TableShape
 from cassandra_views.model.times import TimeColumn, TimeKind, parse_duration, parse_instant, parse_time_of_day
 from cassandra_views.model.window import Window
-from cassandra_views.plan import Observed, Request, Target, make_plan
+from cassandra_views.plan import Observed, PlanRequest, PlanTarget, make_plan
 
 KEYSPACE = "shop"
 REGISTRY = "views_registry"
@@ -147,9 +147,9 @@ class World:
         )
         return Observed(catalog=catalog, records=tuple(self.records.values()), has_registry=self.has_registry)
 
-    def plan(self, project: Project, now: datetime, request: Request | None = None, **target: Any) -> Plan:
+    def plan(self, project: Project, now: datetime, request: PlanRequest | None = None, **target: Any) -> Plan:
         known = {"cluster": "c", "registry": REGISTRY, "environment": "dev", "project": project.name, "line": "c"}
-        return make_plan(project, self.observed(), Target(**{**known, **target}), request or Request(), now)
+        return make_plan(project, self.observed(), PlanTarget(**{**known, **target}), request or PlanRequest(), now)
 
     def apply(self, plan: Plan, now: datetime) -> None:
         for step in plan.steps:

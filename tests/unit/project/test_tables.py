@@ -12,7 +12,7 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import CreateTable, Plan
-from cassandra_views.plan import Observed, Request, Target, make_plan
+from cassandra_views.plan import Observed, PlanRequest, PlanTarget, make_plan
 from cassandra_views.plan.base_tables import table_findings
 from cassandra_views.project.load import Loader
 
@@ -89,10 +89,10 @@ def test_rules_for_creating_are_no_matter_of_a_table_that_exists(tmp_path: Path,
     (file,) = project.tables
     statement = table_statement(file)
     assert statement is not None
-    target = Target(cluster="c", registry="r", environment="dev", project="p", line="c")
+    target = PlanTarget(cluster="c", registry="r", environment="dev", project="p", line="c")
 
     def plan(catalog: Catalog) -> Plan:
-        return make_plan(project, Observed(catalog=catalog), target, Request(), datetime(2026, 3, 1, tzinfo=UTC))
+        return make_plan(project, Observed(catalog=catalog), target, PlanRequest(), datetime(2026, 3, 1, tzinfo=UTC))
 
     standing = Catalog(keyspaces=frozenset(["shop"]), tables={("shop", "old"): statement.shape("shop")})
     assert not any(isinstance(step, CreateTable) for step in plan(standing).steps)

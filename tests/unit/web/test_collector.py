@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cassandra_views.apply.builds import BuildLook, NodeBuild
+from cassandra_views.apply.builds import BuildProgress, NodeBuild
 from cassandra_views.model.generation import Audit, Generation, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.questions import Overview
@@ -30,7 +30,7 @@ def gauges(record: ViewRecord, *, has_files: bool = True, **status: Any) -> dict
         at=NOW, cluster="c", registry="r", views=((row.status, record),), has_files=has_files, carried={}, bases={}
     )
     node = NodeBuild(address="a", is_built=False, is_reachable=True, share=0.25)
-    found = list(_of_view(row, overview, {("ks.v", 3): BuildLook(nodes=(node,))}))
+    found = list(_of_view(row, overview, {("ks.v", 3): BuildProgress(nodes=(node,))}))
     assert len({(name, labels) for name, labels, _value in found}) == len(found)
     for name, labels, _value in found:
         assert len(labels) == len(GAUGES[name][1])

@@ -26,7 +26,7 @@ class AwaitBuildTask(ViewTask):
         step = next((each for each in plan.steps if isinstance(each, AwaitBuild)), None)
         if step is None:
             raise AirflowSkipException("Nothing is being built")
-        if not manager.build(step.view, step.number).is_built:
+        if not manager.read_build(step.view, step.number).is_built:
             self.defer(
                 trigger=BuildTrigger(
                     conn_id=self.deployment.conn_id,

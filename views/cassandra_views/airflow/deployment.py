@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from cassandra_views.apply.reports import Listener, silent
+from cassandra_views.apply.reports import Listener, ignore_reports
 from cassandra_views.project.config import Settings
 from cassandra_views.project.config_file import TlsConfig
 
@@ -70,7 +70,7 @@ class Deployment:
 
     @contextmanager
     def managed(
-        self, *, run: str | None = None, author: str = "airflow", listener: Listener = silent
+        self, *, run: str | None = None, author: str = "airflow", listener: Listener = ignore_reports
     ) -> Iterator[ViewManager]:
         """Open a manager on the cluster of the Airflow connection.
 
@@ -91,7 +91,7 @@ class Deployment:
         *,
         run: str | None = None,
         author: str = "airflow",
-        listener: Listener = silent,
+        listener: Listener = ignore_reports,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> ViewManager:
         """Return a manager on an open session."""

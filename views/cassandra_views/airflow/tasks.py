@@ -141,7 +141,7 @@ class ViewTask(BaseOperator):
             return
         record = manager.record(asked.view)
         own = [each.physical for each in record.generations]
-        waits = manager.waits(record.name, own=own)
+        waits = manager.find_waits(record.name, own=own)
         if waits:
             self.log.info("%s waits: %s", record.name, "; ".join(waits))
             trigger = ReadyTrigger(

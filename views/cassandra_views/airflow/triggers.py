@@ -19,7 +19,7 @@ from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.airflow.hook import Access, ViewsHook, access_of
 from cassandra_views.airflow.sessions import shared
 from cassandra_views.apply.build_wait import STALL_SECONDS, BuildWatch, find_waits
-from cassandra_views.apply.builds import look
+from cassandra_views.apply.builds import read_build
 from cassandra_views.apply.reports import Notice, Progress
 from cassandra_views.model.names import ViewName
 
@@ -102,7 +102,7 @@ class BuildTrigger(_ClusterTrigger):
             now = time.monotonic()
             try:
                 found = await asyncio.to_thread(
-                    look, database, name.keyspace, name.physical(self.number), cutoff=cutoff
+                    read_build, database, name.keyspace, name.physical(self.number), cutoff=cutoff
                 )
             except ClusterError as error:
                 if watch.is_silent(now):
@@ -116,7 +116,7 @@ class BuildTrigger(_ClusterTrigger):
             if found.is_built:
                 self.log.info("%s generation %s is built", name, self.number)
                 return {"built": self.number}
-            for report in watch.looked(found, now):
+            for report in watch.observe(found, now):
                 if isinstance(report, Notice):
                     self.log.warning(report.text)
                 elif now - told_at >= TELL_SECONDS:

@@ -29,7 +29,7 @@ def next_batches(
 
     Args:
         plan: the one that was carried out.
-        make: makes the plan of some views anew; each one that is yielded is carried out before the next.
+        make: makes a new plan of some views; each one that is yielded is carried out before the next.
         failed: the views that failed so far; the caller adds to it.
     """
     views = {*plan.views, *(each.view for each in plan.deferred)}

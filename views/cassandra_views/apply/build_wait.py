@@ -9,7 +9,7 @@ from datetime import datetime
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_client.members import read_members
-from cassandra_views.apply.builds import BuildLook, look, running_builds
+from cassandra_views.apply.builds import BuildProgress, read_build, running_builds
 from cassandra_views.apply.reports import Listener, Notice, Progress
 from cassandra_views.model.errors import BuildStalled
 from cassandra_views.model.names import ViewName
@@ -27,7 +27,7 @@ class BuildWatch:
         begun: when the wait began, by a clock that only goes forward, in seconds; so are the times of its methods.
         timeout_seconds: wall-clock limit; None waits as long as the build makes progress.
         stall_seconds: how long a build may stand still before the wait is given up.
-        notice_seconds: how long it may before that is told.
+        notice_seconds: how long it may before that is found_reports.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BuildWatch:
         """Tell whether nothing was seen to move for the length of a stall."""
         return now - self._moved > self._stall
 
-    def looked(self, found: BuildLook, now: float) -> list[Progress | Notice]:
+    def observe(self, found: BuildProgress, now: float) -> list[Progress | Notice]:
         """Take one look at a build that has not ended, and return what is to be told of it.
 
         Raises:
@@ -64,7 +64,7 @@ class BuildWatch:
             self._mark, self._moved, self._is_told = found.mark(), now, False
         first = self._first_share = found.share if self._first_share is None else self._first_share
         waits = ", ".join(found.waits_for)
-        told: list[Progress | Notice] = [
+        found_reports: list[Progress | Notice] = [
             Progress(
                 view=self._name,
                 number=self._number,
@@ -76,17 +76,17 @@ class BuildWatch:
         on = f"{self._name} generation {self._number}"
         if now - self._moved > self._notice and not self._is_told:
             self._is_told = True
-            told.append(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
+            found_reports.append(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
         if self.is_silent(now) or (self._timeout is not None and now - self._begun > self._timeout):
             why = f"it makes no progress ({self._stall:.0f} s)" if self.is_silent(now) else "its time is over"
             raise BuildStalled(
                 f"{why}; it waits for {waits}",
                 on=on,
-                remains="It stays 'building' and goes on by itself where it can; readers are where they were",
+                remains="It stays 'building' and continues by itself where it can; readers are where they were",
                 next="Look at the named nodes (log: ViewBuilder), then run apply again, or give the generation "
                 f"up with 'views abort {self._name.view}'",
             )
-        return told
+        return found_reports
 
 
 class BuildWait:
@@ -114,7 +114,7 @@ class BuildWait:
         self._notice = notice_seconds
         self._without = without
 
-    def wait(self, name: ViewName, number: int) -> BuildLook:
+    def wait(self, name: ViewName, number: int) -> BuildProgress:
         """Wait until every token-owning member has built the generation and its batches are drained.
 
         Reads only; issues no DDL and changes no registry row.
@@ -135,7 +135,9 @@ class BuildWait:
         cutoff: datetime | None = None
         while True:
             try:
-                found = look(self._database, name.keyspace, name.physical(number), cutoff=cutoff, without=self._without)
+                found = read_build(
+                    self._database, name.keyspace, name.physical(number), cutoff=cutoff, without=self._without
+                )
                 cutoff = found.cutoff
             except ClusterError as error:
                 if watch.is_silent(time.monotonic()):
@@ -146,7 +148,7 @@ class BuildWait:
                 continue
             if found.is_built:
                 return found
-            for report in watch.looked(found, time.monotonic()):
+            for report in watch.observe(found, time.monotonic()):
                 self._listener(report)
             # Quick at first, so that small builds are seen at once; each look costs two reads a node.
             time.sleep(0.15 if time.monotonic() - begun < 5 else min(0.5, 0.05 * max(4, len(found.nodes))))
@@ -161,7 +163,7 @@ def find_waits(database: Database, keyspace: str, *, own: Collection[str] = ()) 
     """Return what a CREATE or DROP in the keyspace had better wait for, in words; nothing where it may begin.
 
     A view that is created while a node is down is built only when it is back, and costs each write until then; one
-    that is created while another is built in its keyspace starts that build anew (4.1, 5.0).
+    that is created while another is built in its keyspace restarts that build (4.1, 5.0).
 
     Args:
         own: physical views whose builds do not count.

@@ -48,7 +48,7 @@ class NodeBuild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildLook:
+class BuildProgress:
     """All nodes' parts of one build, at one moment.
 
     Args:
@@ -100,14 +100,14 @@ class BuildLook:
         return (nodes, self.undrained, self.moving)
 
 
-def look(
+def read_build(
     database: Database,
     keyspace: str,
     physical: str,
     *,
     cutoff: datetime | None = None,
     without: Collection[str] = (),
-) -> BuildLook:
+) -> BuildProgress:
     """Ask every member how far it is with one view.
 
     Args:
@@ -129,7 +129,7 @@ def look(
         raise ClusterError(
             "no member answers",
             on=f"{keyspace}.{physical}",
-            remains="The build goes on by itself",
+            remains="The build continues by itself",
             next="See that the nodes are up and reachable, then run the command again",
         )
     waiting = [each for each, answer in zip(owning, built, strict=True) if not answer.error and not answer.rows]
@@ -166,7 +166,9 @@ def look(
         succeeded_at = _last_success(status, asked)
         cutoff = succeeded_at or cutoff or server_time(database)
         undrained = find_undrained(database, asked, cutoff)
-    return BuildLook(nodes=tuple(nodes), moving=moving, undrained=undrained, succeeded_at=succeeded_at, cutoff=cutoff)
+    return BuildProgress(
+        nodes=tuple(nodes), moving=moving, undrained=undrained, succeeded_at=succeeded_at, cutoff=cutoff
+    )
 
 
 def running_builds(database: Database, keyspace: str) -> tuple[str, ...]:

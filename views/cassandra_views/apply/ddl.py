@@ -19,7 +19,7 @@ from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import running_builds
 from cassandra_views.model.errors import BuildStalled
-from cassandra_views.registry.lease import Held, Lease
+from cassandra_views.registry.lease import HeldLease, Lease
 
 _TRIES = 3
 _SETTLES = "Run the command again: it settles what was begun"
@@ -31,10 +31,10 @@ class Existence:
 
     having: tuple[str, ...]
     lacking: tuple[str, ...]
-    silent: tuple[str, ...]
+    unreachable: tuple[str, ...]
 
     def __str__(self) -> str:
-        parts = (("It exists on", self.having), ("not on", self.lacking), ("no answer from", self.silent))
+        parts = (("It exists on", self.having), ("not on", self.lacking), ("no answer from", self.unreachable))
         return ", ".join(f"{words} {', '.join(nodes)}" for words, nodes in parts if nodes)
 
     @property
@@ -71,7 +71,9 @@ class Ddl:
         self._on_warning = on_warning
         self._coordinator: Host | None = None
 
-    def create_view(self, held: Held, cql: str, keyspace: str, physical: str, table_id: uuid.UUID, on: str) -> None:
+    def create_view(
+        self, held: HeldLease, cql: str, keyspace: str, physical: str, table_id: uuid.UUID, on: str
+    ) -> None:
         """Create a view and see it in every reachable node's schema.
 
         Raises:
@@ -89,7 +91,7 @@ class Ddl:
             next=refused_advice(error) if error is not None and is_refusal(error) else _SETTLES,
         ) from error
 
-    def drop_view(self, held: Held, keyspace: str, physical: str, on: str) -> None:
+    def drop_view(self, held: HeldLease, keyspace: str, physical: str, on: str) -> None:
         """Drop a view and see it gone from every reachable node's schema.
 
         Raises:
@@ -125,7 +127,7 @@ class Ddl:
                     self.await_agreement()
         self.await_agreement()
 
-    def create_other(self, held: Held, cql: str, on: str, exists: Callable[[], bool]) -> None:
+    def create_other(self, held: HeldLease, cql: str, on: str, exists: Callable[[], bool]) -> None:
         """Create a keyspace or a base table.
 
         Args:
@@ -158,21 +160,21 @@ class Ddl:
 
     def existence(self, keyspace: str, physical: str, table_id: uuid.UUID | None = None) -> Existence:
         """Ask every node whether its schema holds the view (with this id, where one is given)."""
-        having, lacking, silent = [], [], []
+        having, lacking, unreachable = [], [], []
         for answer in self.database.ask(
             "SELECT id FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
             values=(keyspace, physical),
         ):
             address = str(answer.host.endpoint.address)
             if answer.error:
-                silent.append(address)
+                unreachable.append(address)
             elif any(table_id is None or row["id"] == table_id for row in answer.rows):
                 having.append(address)
             else:
                 lacking.append(address)
-        return Existence(having=tuple(having), lacking=tuple(lacking), silent=tuple(silent))
+        return Existence(having=tuple(having), lacking=tuple(lacking), unreachable=tuple(unreachable))
 
-    def _send(self, held: Held, cql: str) -> Exception | None:
+    def _send(self, held: HeldLease, cql: str) -> Exception | None:
         """Send one statement once; return the driver's error, which means "unknown" whatever it says."""
         if not held.outlives(self._timeout + 1.0):
             held.expires = self.lease.renewed(held).expires
@@ -266,7 +268,7 @@ class DdlGate:
         self._ignored.setdefault(keyspace, set()).add(physical)
 
     @contextmanager
-    def held(self, keyspace: str) -> Iterator[Held]:
+    def held(self, keyspace: str) -> Iterator[HeldLease]:
         """Hold the lease for the length of a block, in which nothing is built in the keyspace.
 
         Raises:

@@ -58,7 +58,7 @@ Report = StepBegun | StepDone | Progress | Notice
 Listener = Callable[[Report], None]
 
 
-def silent(report: Report) -> None:
+def ignore_reports(report: Report) -> None:
     """Listen to nothing."""
 
 

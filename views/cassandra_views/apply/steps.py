@@ -170,8 +170,8 @@ class StepExecutor:
     def _adopt(self, step: AdoptGeneration) -> str:
         """Write a generation that the schema holds into the registry that lost it; the schema is left as it is."""
         physical = step.view.physical(step.number)
-        self._reserve(step, physical, f"taken over: {step.reason}")
-        self._registry.note_event(step.view, "take over", number=step.number, detail=step.cql)
+        self._reserve(step, physical, f"adopted: {step.reason}")
+        self._registry.note_event(step.view, "adopt", number=step.number, detail=step.cql)
         return physical
 
     def _reserve(self, step: CreateGeneration | AdoptGeneration, physical: str, reason: str) -> None:

@@ -165,10 +165,10 @@ def managed(
     """
     options = options_of(context)
     with opened(options) as (session, settings):
-        from cassandra_views.apply.reports import silent
+        from cassandra_views.apply.reports import ignore_reports
         from cassandra_views.manager import ViewManager
 
-        manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
+        manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or ignore_reports)
         try:
             yield manager
         finally:

@@ -69,7 +69,7 @@ def status(
         failures_text,
         left_text,
         next_slide_text,
-        stands_for,
+        span_text,
     )
 
     selection = selection_of(names, tag, base, owner, state, exclude)
@@ -114,7 +114,7 @@ def status(
             out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
             late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
-            text = f"its slide is {stands_for(late)} late, {stands_for(by)} more than max_lag"
+            text = f"its slide is {span_text(late)} late, {span_text(by)} more than max_lag"
             out.print(f"{escape(str(each.name))}: [red]promise broken[/red] {text}")
         if each.failures:
             out.print(

@@ -11,7 +11,7 @@ from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, S
 from cassandra_views.cli.output import err, escape, shortened
 from cassandra_views.model.names import ViewName
 from cassandra_views.plan.explain import explain
-from cassandra_views.plan.status import stands_for
+from cassandra_views.plan.status import span_text
 
 
 class ProgressLine:
@@ -54,7 +54,7 @@ class ProgressLine:
                 )
             case Progress(view=view, text=text, share=share, left_seconds=left):
                 shown = "" if share is None else f" {share:.0%}"
-                estimate = "" if left is None else f", about {stands_for(timedelta(seconds=left))} left"
+                estimate = "" if left is None else f", about {span_text(timedelta(seconds=left))} left"
                 self._show(f"{self._heads.get(view, '')}{shown}{estimate} {text}")
             case Notice(text=text):
                 err.print(f"  [yellow]note[/yellow] {escape(text)}")

@@ -267,7 +267,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class RefusedView:
     """A view that cannot be planned, and why; it is left as it is, and the other views are planned all the same.
 
     Args:
@@ -287,7 +287,7 @@ class Refusal:
     column: int = 0
 
     @classmethod
-    def of(cls, view: str, error: ViewsError) -> Refusal:
+    def of(cls, view: str, error: ViewsError) -> RefusedView:
         """Return the refusal that an error stands for."""
         place = error.place or Place(file="")
         return cls(
@@ -348,7 +348,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     withheld: tuple[DropGeneration, ...] = ()
     costs: tuple[Cost, ...] = field(default=())
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[RefusedView, ...] = ()
     deferred: tuple[Deferral, ...] = ()
     files: tuple[FilePrecondition, ...] = ()
     format_version: int = 1

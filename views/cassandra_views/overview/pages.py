@@ -18,7 +18,7 @@ from cassandra_client.errors import ended
 from cassandra_views.model.times import duration_text, instant_text
 from cassandra_views.overview.row import CONDITIONS, FILE_CONDITIONS, Need
 from cassandra_views.plan.explain import size_text
-from cassandra_views.plan.status import ago_text, brief, due_text, failures_text, stands_for
+from cassandra_views.plan.status import ago_text, brief, due_text, failures_text, span_text
 
 _HOME = "cassandra_views.overview"
 _SHARED = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -84,7 +84,7 @@ class Pages:
             "path": lambda text: quote(str(text), safe=""),
             "size": size_text,
             "span": duration_text,
-            "stands": stands_for,
+            "stands": span_text,
         }
         # Part of their addresses, so that browsers keep them and still see a new one.
         mark = hashlib.blake2b(b"".join(map(self.asset, self.assets)), digest_size=6).hexdigest()

@@ -10,7 +10,7 @@ from cassandra import ConsistencyLevel
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ViewsError
-from cassandra_views.apply.builds import BuildLook, look
+from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import ViewRecord
@@ -128,9 +128,9 @@ def ask_events(name: ViewName, *, limit: int = EVENTS) -> Question[tuple[Event, 
     return lambda _database, registry: tuple(registry.history(name, limit=limit))
 
 
-def ask_build(name: ViewName, number: int) -> Question[BuildLook]:
+def ask_build(name: ViewName, number: int) -> Question[BuildProgress]:
     """Return the question how far the build of a generation is, node by node."""
-    return lambda database, _registry: look(database, name.keyspace, name.physical(number))
+    return lambda database, _registry: read_build(database, name.keyspace, name.physical(number))
 
 
 def ask_base(keyspace: str, table: str, carried: int) -> Question[BaseSize]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.apply.builds import BuildLook
+from cassandra_views.apply.builds import BuildProgress
 from cassandra_views.model.errors import ProjectError, ViewNotFound
 from cassandra_views.model.generation import Generation, State
 from cassandra_views.overview.lookout import Question
@@ -69,12 +69,12 @@ class ViewPage:
         carried = self.overview.carried[name.keyspace, table]
         return ((("base", name.keyspace, table, carried), ask_base(name.keyspace, table, carried)),)
 
-    def build_values(self, builds: list[BuildLook | ViewsError]) -> dict[str, Any]:
+    def build_values(self, builds: list[BuildProgress | ViewsError]) -> dict[str, Any]:
         """Return what the template of the builds alone shows."""
         return {"builds": list(zip(self.building, builds, strict=True))}
 
     def values(
-        self, events: tuple[Event, ...], builds: list[BuildLook | ViewsError], base: list[BaseSize | ViewsError]
+        self, events: tuple[Event, ...], builds: list[BuildProgress | ViewsError], base: list[BaseSize | ViewsError]
     ) -> dict[str, Any]:
         """Return what the template of the page shows."""
         generations, now = self.row.record.generations, self.overview.at

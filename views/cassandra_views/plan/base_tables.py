@@ -20,13 +20,13 @@ from cassandra_views.model.replication import Keyspace, refusals, too_many, with
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.steps import CreateKeyspace, CreateTable, Step
 from cassandra_views.model.table import TableShape
-from cassandra_views.plan.inputs import Target
+from cassandra_views.plan.inputs import PlanTarget
 
 
 def base_steps(
     project: Project,
     catalog: Catalog,
-    target: Target,
+    target: PlanTarget,
     bases: set[tuple[str, str]] | None,
     notes: list[str],
     *,
@@ -72,7 +72,7 @@ def base_steps(
     return steps
 
 
-def refused_keyspaces(project: Project, catalog: Catalog, target: Target) -> dict[str, ViewsError]:
+def refused_keyspaces(project: Project, catalog: Catalog, target: PlanTarget) -> dict[str, ViewsError]:
     """Return the error of each keyspace that is to be made and asks for what the cluster does not have."""
     found: dict[str, ViewsError] = {}
     for keyspace in target.keyspaces:
@@ -102,7 +102,7 @@ def table_findings(table: TableDefinition) -> tuple[Finding, ...]:
     return lint_table(statement, file=table.place.file) if statement is not None else ()
 
 
-def refuse_new_keyspace(keyspace: Keyspace, target: Target) -> None:
+def refuse_new_keyspace(keyspace: Keyspace, target: PlanTarget) -> None:
     """Refuse to make a keyspace that the server would refuse, or that could not be read and written.
 
     Raises:
@@ -117,7 +117,7 @@ def refuse_new_keyspace(keyspace: Keyspace, target: Target) -> None:
         )
 
 
-def refuse_unreadable_keyspace(view: ViewName, catalog: Catalog, target: Target) -> None:
+def refuse_unreadable_keyspace(view: ViewName, catalog: Catalog, target: PlanTarget) -> None:
     """Refuse work in a keyspace of which a quorum can never answer: it asks for too many replicas.
 
     Raises:
@@ -141,7 +141,7 @@ def refuse_unreadable_keyspace(view: ViewName, catalog: Catalog, target: Target)
         )
 
 
-def _differs(wanted: Keyspace, live: Keyspace, target: Target) -> bool:
+def _differs(wanted: Keyspace, live: Keyspace, target: PlanTarget) -> bool:
     strategies = dict(wanted.replication)["class"], dict(live.replication)["class"]
     factors = [
         {name: count for name, count in each.factors(target.data_centers).items() if count} for each in (wanted, live)
@@ -164,7 +164,7 @@ def _table_notes(table: TableDefinition, live: TableShape) -> list[str]:
     return notes
 
 
-class Checker:
+class DefinitionChecker:
     """Checks definitions of one project against the tables of one catalog.
 
     Args:

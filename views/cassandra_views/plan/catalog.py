@@ -177,7 +177,7 @@ def time_text(time: TimeColumn, value: bytes) -> str:
     return f"no time: {number:,} as {time.kind.value} is in no year from 1 to 9999"
 
 
-def is_doubtful(time: TimeColumn, value: bytes, now: datetime) -> bool:
+def is_implausible(time: TimeColumn, value: bytes, now: datetime) -> bool:
     """Tell whether a table's file can hardly mean what its rows hold: another form, or another unit."""
     moment = read_time(time, value)
     return moment is None or moment < _NEVER_BEFORE or moment > now + _NEVER_AFTER

@@ -13,9 +13,9 @@ from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import Cost, CreateGeneration, Deferral, DropGeneration, Refusal, Step, SweepOrphan
+from cassandra_views.model.steps import Cost, CreateGeneration, Deferral, DropGeneration, RefusedView, Step, SweepOrphan
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan.inputs import Target
+from cassandra_views.plan.inputs import PlanTarget
 from cassandra_views.plan.view_plan import ViewSteps
 
 
@@ -96,11 +96,11 @@ _KEPT = (State.BUILDING, State.BUILT, State.SERVING)
 
 
 @dataclass(slots=True, kw_only=True)
-class Batch:
+class Overflow:
     """What of a plan does not fit into budgets: some of it waits, and some of it never fits."""
 
     deferred: list[Deferral] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
+    refused: list[RefusedView] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -109,9 +109,9 @@ def limit_to_budgets(
     definitions: Mapping[ViewName, ViewDefinition],
     records: Mapping[ViewName, ViewRecord],
     catalog: Catalog,
-    target: Target,
+    target: PlanTarget,
     now: datetime,
-) -> Batch:
+) -> Overflow:
     """Hold back the new generations for which their base tables have no room now.
 
     At no point of the plan does a base table carry more views than its budget, nor than the servers allow. What is
@@ -126,9 +126,10 @@ def limit_to_budgets(
     bases = {(live.keyspace, live.base) for live in catalog.views.values()}
     wanted = {(each.name.keyspace, create.base) for each in planned if (create := _create(each))}
     rooms = {
-        base: _Room(base, planned, definitions, records, catalog, carried[base], target, now) for base in bases | wanted
+        base: _BaseBudget(base, planned, definitions, records, catalog, carried[base], target, now)
+        for base in bases | wanted
     }
-    batch = Batch()
+    batch = Overflow()
     for each in planned:
         create = _create(each)
         if create is None:
@@ -140,12 +141,12 @@ def limit_to_budgets(
         if room.has_prospect(each.name):
             batch.deferred.append(room.wait(each.name))
         else:
-            batch.refused.append(Refusal.of(str(each.name), room.refuse()))
+            batch.refused.append(RefusedView.of(str(each.name), room.refuse()))
     batch.notes += [room.note() for _base, room in sorted(rooms.items()) if room.waiting]
     return batch
 
 
-class _Room:
+class _BaseBudget:
     """What one base table carries while a plan is carried out, and after it."""
 
     def __init__(
@@ -156,7 +157,7 @@ class _Room:
         records: Mapping[ViewName, ViewRecord],
         catalog: Catalog,
         carried: int,
-        target: Target,
+        target: PlanTarget,
         now: datetime,
     ) -> None:
         self._base, self._carried, self._now = base, carried, now

@@ -31,7 +31,7 @@ from cassandra_views.model.steps import (
     Step,
     SweepOrphan,
 )
-from cassandra_views.plan.status import stands_for
+from cassandra_views.plan.status import span_text
 
 
 def explain(step: Step) -> tuple[str, str, str]:
@@ -47,7 +47,7 @@ def explain(step: Step) -> tuple[str, str, str]:
             verb = "finish creating" if step.resumes else _VERBS[step.cause]
             return "+", _subject(step), f"{verb}: {step.reason}"
         case AdoptGeneration():
-            return "+", _subject(step), f"take it over: {step.reason}"
+            return "+", _subject(step), f"adopt it: {step.reason}"
         case AwaitBuild():
             return ">", _subject(step), "await its build on every node"
         case AuditGeneration():
@@ -81,7 +81,7 @@ _VERBS = {
     Cause.CREATE: "create",
     Cause.CHANGE: "create the changed one",
     Cause.SLIDE: "create the next one",
-    Cause.REFRESH: "create it anew",
+    Cause.REFRESH: "recreate it",
     Cause.REPAIR: "create the next one",
 }
 
@@ -100,7 +100,7 @@ def _subject(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class PlanLine:
     """One line of a plan: a step, or the steps by which one generation is finished or given up.
 
     Args:
@@ -113,9 +113,9 @@ class Line:
     made: tuple[ViewName, int] | None = None
 
 
-def explain_all(steps: Iterable[Step]) -> tuple[Line, ...]:
+def explain_all(steps: Iterable[Step]) -> tuple[PlanLine, ...]:
     """Return the steps in words, in their order; what is done to one generation in a row is one line."""
-    found: list[Line] = []
+    found: list[PlanLine] = []
     for step in steps:
         sign, subject, text = explain(step)
         made = (step.view, step.number) if isinstance(step, CreateGeneration) else None
@@ -127,9 +127,9 @@ def explain_all(steps: Iterable[Step]) -> tuple[Line, ...]:
                 joined = f"{verb} and {again}: {reason}" + (f"; {other}" if other != reason else "")
             else:
                 joined = f"{last.text}, {text}"
-            found[-1] = Line(sign=sign, subject=subject, text=joined)
+            found[-1] = PlanLine(sign=sign, subject=subject, text=joined)
         else:
-            found.append(Line(sign=sign, subject=subject, text=text, made=made))
+            found.append(PlanLine(sign=sign, subject=subject, text=text, made=made))
     return tuple(found)
 
 
@@ -145,7 +145,7 @@ def cost_text(cost: Cost) -> str:
     if cost.former_rows is not None:
         text += f"; the former generation had {counted(cost.former_rows, 'row')} at its audit"
         if cost.former_seconds:
-            text += f" and was built in {stands_for(timedelta(seconds=max(1.0, cost.former_seconds)))}"
+            text += f" and was built in {span_text(timedelta(seconds=max(1.0, cost.former_seconds)))}"
     text += f"; the base then carries {counted(cost.views_on_base, 'view')}"
     return text + ("; dropping it leaves a snapshot where auto_snapshot is on" if cost.keeps_snapshot else "")
 
@@ -189,7 +189,7 @@ def summary(plan: Plan) -> str:
             (counts[Cause.SLIDE], "slide"),
             (counts[Cause.REFRESH], "refresh"),
             (counts[Cause.REPAIR], "repair"),
-            (adopted, "take over"),
+            (adopted, "adopt"),
             (switches - sum(counts.values()) - adopted, "finish or switch back"),
         )
         if count > 0

@@ -14,7 +14,7 @@ from cassandra_views.model.names import ViewName, parse_physical
 from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
 from cassandra_views.model.times import instant_text, parse_instant
 from cassandra_views.plan.diff import reason_of_change, window_changes
-from cassandra_views.plan.inputs import Context
+from cassandra_views.plan.inputs import PlanContext
 
 _SKEW = timedelta(minutes=5)
 """Clocks that differ by less are as good as one."""
@@ -26,13 +26,13 @@ def is_there(name: ViewName, each: Generation, catalog: Catalog) -> bool:
     return live is not None and live.table_id == each.table_id
 
 
-def find_serving(record: ViewRecord, context: Context) -> Generation | None:
+def find_serving(record: ViewRecord, context: PlanContext) -> Generation | None:
     """Return the newest generation that serves and that the schema still holds."""
     serving = record.in_state(State.SERVING)
     return next((each for each in reversed(serving) if is_there(record.name, each, context.catalog)), None)
 
 
-def vanished(record: ViewRecord, context: Context) -> list[str]:
+def vanished(record: ViewRecord, context: PlanContext) -> list[str]:
     """Return a sentence for each generation that serves and that the schema lacks."""
     found = []
     for each in record.in_state(State.SERVING):
@@ -63,7 +63,7 @@ def agrees(each: Generation, definition: ViewDefinition, now: datetime) -> bool:
     )
 
 
-def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecord, context: Context) -> bool:
+def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> bool:
     """Tell whether a generation that never served is worth going on with.
 
     It must be newer than what serves, hold at least what the file promises now, and be in the schema;
@@ -83,7 +83,7 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
     return is_there(record.name, each, context.catalog) or (is_missing and each.state is State.BUILDING)
 
 
-def find_former(definition: ViewDefinition, record: ViewRecord, context: Context) -> Generation | None:
+def find_former(definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> Generation | None:
     """Return a retired generation that is just what is wanted: it is still fed, so it can serve at once."""
     for each in reversed(record.in_state(State.RETIRED)):
         is_in_grace = each.retired_at is not None and each.retired_at + definition.grace > context.now
@@ -93,12 +93,12 @@ def find_former(definition: ViewDefinition, record: ViewRecord, context: Context
     return None
 
 
-def needs_audit(each: Generation, context: Context) -> bool:
+def needs_audit(each: Generation, context: PlanContext) -> bool:
     """Tell whether a generation must be audited before readers are sent to it."""
     return each.audit is not Audit.PASSED or not _is_fresh(each.audited_at, context.now, context)
 
 
-def is_audit_due(each: Generation, context: Context) -> bool:
+def is_audit_due(each: Generation, context: PlanContext) -> bool:
     """Tell whether a generation was sent readers to on the word of an old audit: by a rollback, which is instant."""
     return (
         each.state is State.SERVING
@@ -108,7 +108,7 @@ def is_audit_due(each: Generation, context: Context) -> bool:
     )
 
 
-def _is_fresh(audited_at: datetime | None, moment: datetime, context: Context) -> bool:
+def _is_fresh(audited_at: datetime | None, moment: datetime, context: PlanContext) -> bool:
     return audited_at is not None and moment - audited_at <= context.audit_fresh
 
 
@@ -119,7 +119,7 @@ def _has_literal(each: Generation, definition: ViewDefinition) -> bool:
     return definition.time.literal(each.window_start) in each.cql
 
 
-def next_number(record: ViewRecord, context: Context) -> int:
+def next_number(record: ViewRecord, context: PlanContext) -> int:
     """Return a number that no generation of the view ever had, as far as registry and schema know."""
     lives = context.catalog.generations_of(record.name)
     taken = [parsed[1] for live in lives if (parsed := parse_physical(live.name))]
@@ -127,7 +127,7 @@ def next_number(record: ViewRecord, context: Context) -> int:
 
 
 def cause_of(
-    serving: Generation | None, definition: ViewDefinition, record: ViewRecord, context: Context
+    serving: Generation | None, definition: ViewDefinition, record: ViewRecord, context: PlanContext
 ) -> tuple[Cause, str]:
     """Return why a new generation is made."""
     start = definition.window_start(context.now)
@@ -154,7 +154,7 @@ def cause_of(
     return Cause.REFRESH, "a person or a schedule asked for it"
 
 
-def generation_cql(definition: ViewDefinition, number: int, start: datetime | None, context: Context) -> str:
+def generation_cql(definition: ViewDefinition, number: int, start: datetime | None, context: PlanContext) -> str:
     """Return the whole CREATE of a generation: literals only, our id and comment, no snapshot on drop."""
     name = definition.name
     statement = view_statement(definition)
@@ -181,7 +181,7 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
     )
 
 
-def orphans(record: ViewRecord, context: Context) -> list[LiveView]:
+def find_orphans(record: ViewRecord, context: PlanContext) -> list[LiveView]:
     """Return the physical views that carry this view's and registry's comment and stand in no registry row."""
     known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
     return [
@@ -205,13 +205,13 @@ def sweep(live: LiveView, name: ViewName) -> SweepOrphan:
     )
 
 
-def find_lost(definition: ViewDefinition, record: ViewRecord, context: Context) -> AdoptGeneration | None:
+def find_lost(definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> AdoptGeneration | None:
     """Return the step that takes the newest generation over which a lost registry knew, where it is fit to serve.
 
     Fit is one of the file's version that holds at least what the file promises now. Its number must be one that
     the registry never gave: a lower one is a reservation that was given up, and is swept.
     """
-    found = [live for live in orphans(record, context) if number_of(live) >= record.next_number]
+    found = [live for live in find_orphans(record, context) if number_of(live) >= record.next_number]
     for live in sorted(found, key=number_of, reverse=True):
         mark = live.mark()
         if mark is not None and mark.version == definition.version and live.base == definition.base:
@@ -221,12 +221,12 @@ def find_lost(definition: ViewDefinition, record: ViewRecord, context: Context) 
     return None
 
 
-def _is_ours(live: LiveView, name: ViewName, context: Context) -> bool:
+def _is_ours(live: LiveView, name: ViewName, context: PlanContext) -> bool:
     mark = live.mark()
     return mark is not None and (mark.registry, mark.view) == (context.registry, str(name))
 
 
-def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: Context) -> AdoptGeneration:
+def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: PlanContext) -> AdoptGeneration:
     number, start = number_of(live), parse_instant(mark.start) if mark.start else None
     return AdoptGeneration(
         view=definition.name,
@@ -240,7 +240,7 @@ def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: C
     )
 
 
-def _is_fit(lost: AdoptGeneration, definition: ViewDefinition, record: ViewRecord, context: Context) -> bool:
+def _is_fit(lost: AdoptGeneration, definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> bool:
     as_row = Generation(
         number=lost.number,
         physical=lost.view.physical(lost.number),

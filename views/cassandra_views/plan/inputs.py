@@ -22,13 +22,13 @@ from cassandra_views.model.steps import (
     FilePrecondition,
     Plan,
     Precondition,
-    Refusal,
+    RefusedView,
     Step,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class PlanTarget:
     """Which cluster, registry and environment a plan is for.
 
     Args:
@@ -64,7 +64,7 @@ class Target:
         preconditions: tuple[Precondition, ...],
         notes: tuple[str, ...] = (),
         withheld: tuple[DropGeneration, ...] = (),
-        refused: tuple[Refusal, ...] = (),
+        refused: tuple[RefusedView, ...] = (),
         deferred: tuple[Deferral, ...] = (),
         files: tuple[FilePrecondition, ...] = (),
     ) -> Plan:
@@ -87,7 +87,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class PlanRequest:
     """What a person asked for beyond "make it as the files say".
 
     Args:
@@ -133,14 +133,14 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class PlanContext:
     """What planning one view needs beside the view itself.
 
     Args:
         refresh, drop, abort: views for which a person asked this, whatever their files say.
         drop_reason: why those of ``drop`` are dropped.
         off: those of ``drop`` that have a file, or the next plan would create them again.
-        audit_fresh: see ``Target``.
+        audit_fresh: see ``PlanTarget``.
         is_drop_allowed: whole views may be dropped (``--allow-drop``).
         is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
         has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).

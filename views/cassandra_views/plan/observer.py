@@ -19,13 +19,13 @@ from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.plan.catalog import (
     ClusterFacts,
     find_first_time,
-    is_doubtful,
+    is_implausible,
     read_catalog,
     read_facts,
     read_sizes,
     time_text,
 )
-from cassandra_views.plan.inputs import Observed, Target
+from cassandra_views.plan.inputs import Observed, PlanTarget
 from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
@@ -88,7 +88,9 @@ class Observer:
         bases = {(step.view.keyspace, step.base) for step in creates}
         return read_sizes(self._database, {base for base in bases if catalog.find_table(*base)})
 
-    def doubts(self, steps: Iterable[Step], project: Project, catalog: Catalog, now: datetime) -> tuple[str, ...]:
+    def time_warnings(
+        self, steps: Iterable[Step], project: Project, catalog: Catalog, now: datetime
+    ) -> tuple[str, ...]:
         """Return a sentence for each base table whose rows hold time otherwise than its file says.
 
         One row is read of each base on which a windowed view is built; one that cannot be read is left to the audit.
@@ -102,18 +104,18 @@ class Observer:
                 continue
             with suppress(ClusterError):
                 first = find_first_time(self._database, keyspace, table, time)
-                if first is not None and is_doubtful(time, first, now):
+                if first is not None and is_implausible(time, first, now):
                     found.append(
                         f"table {keyspace}.{table}: by its file its first row is of {time_text(time, first)}, "
                         "which lies outside of any window: see 'time' in the file"
                     )
         return tuple(found)
 
-    def target(self, project: str) -> Target:
+    def target(self, project: str) -> PlanTarget:
         """Return where a plan that is made now for a project of that name would be for."""
         facts = self.facts()
         env = self._settings.env
-        return Target(
+        return PlanTarget(
             cluster=facts.name,
             registry=self._registry.keyspace,
             environment=self._settings.environment,
@@ -130,7 +132,7 @@ class Observer:
             has_snapshot_option=facts.has_snapshot_option,
         )
 
-    def known(self) -> set[ViewName]:
+    def known_views(self) -> set[ViewName]:
         """Return the views that a file or the registry knows."""
         project = self.project_of_registry()
         known = {view.name for view in project.views}
@@ -144,12 +146,12 @@ class Observer:
 
     def resolve(self, name: str) -> ViewName:
         """Return the view that a person means; errors as ``plan.request.resolve``."""
-        return resolve(name, self.known())
+        return resolve(name, self.known_views())
 
     def choose(self, names: str | Iterable[str], tags: Iterable[str]) -> frozenset[ViewName]:
         """Return the views that a person means; errors as ``plan.request.choose``."""
         tagged = {view.name: view.tags for view in self.project_of_registry().views}
-        return choose([names] if isinstance(names, str) else names, tags, self.known(), tagged)
+        return choose([names] if isinstance(names, str) else names, tags, self.known_views(), tagged)
 
     def record(self, view: ViewName) -> ViewRecord:
         """Return what the registry holds of a view; an empty record where there is no registry yet."""

@@ -20,9 +20,9 @@ from cassandra_views.model.steps import Plan
 from cassandra_views.plan.catalog import ClusterFacts
 from cassandra_views.plan.cost import costs_of
 from cassandra_views.plan.diff import DefinitionDiff, make_diff
-from cassandra_views.plan.inputs import Context, Observed, Request, is_made_by
+from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, is_made_by
 from cassandra_views.plan.observer import Observer
-from cassandra_views.plan.project_plan import WAITING, ViewWork, judged, make_audits, make_plan, work_of
+from cassandra_views.plan.project_plan import WAITING, ViewWork, make_audits, make_plan, with_schedule, work_by_view
 from cassandra_views.plan.rollback import make_rollback
 from cassandra_views.plan.selection import refuse_frozen, refuse_without_file
 from cassandra_views.plan.status import ViewStatus, view_statuses
@@ -113,7 +113,7 @@ class Planner:
             ViewsError: views are named, and none of them can be planned.
         """
         chosen = self._chosen(names, tags) if only is None else frozenset(only)
-        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
+        return self._plan(PlanRequest(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
         """Return what must be done for each view, from one look at the cluster. Reads only.
@@ -123,13 +123,13 @@ class Planner:
         """
         project = self.project()
         observed = self.observer.observe(project)
-        plan, now = self._make(project, observed, Request(is_drop_allowed=allow_drop)), self.clock()
+        plan, now = self._make(project, observed, PlanRequest(is_drop_allowed=allow_drop)), self.clock()
         definitions = {each.name: each for each in project.views}
         records = {each.name: each for each in observed.records}
         wrong = {each.view for each in project.broken}
         return tuple(
-            judged(each, definitions.get(each.name), records.get(each.name), now) if each.name else each
-            for each in work_of(plan)
+            with_schedule(each, definitions.get(each.name), records.get(each.name), now) if each.name else each
+            for each in work_by_view(plan)
             if each.name is None or each.name.view not in wrong
         )
 
@@ -154,7 +154,7 @@ class Planner:
             refuse_without_file(record, self.project())
             if not is_made_by(record, unless_run):
                 refuse_frozen(record, self.clock())
-        request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
+        request = PlanRequest(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
         return self._plan(request)
 
     def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
@@ -165,7 +165,7 @@ class Planner:
         definition = next((each for each in project.views if each.name == view), None) if project else None
         is_broken = project is None or view.view in {each.view for each in project.broken}
         observed = self.observer.observe(project or Project(name=record.project))
-        context = Context(
+        context = PlanContext(
             now=self.clock(),
             catalog=observed.catalog,
             registry=target.registry,
@@ -184,7 +184,7 @@ class Planner:
     def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
         """Return what ``drop`` would do. Reads only."""
         view = self.observer.resolve(name)
-        return self._plan(Request(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
+        return self._plan(PlanRequest(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
 
     def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
         """Return what ``audit`` would do. Reads only.
@@ -203,7 +203,7 @@ class Planner:
     def plan_abort(self, name: str) -> Plan:
         """Return what ``abort`` would do. Reads only."""
         view = self.observer.resolve(name)
-        return self._plan(Request(only=frozenset([view]), abort=frozenset([view])))
+        return self._plan(PlanRequest(only=frozenset([view]), abort=frozenset([view])))
 
     def status(
         self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), with_gone: bool = False
@@ -266,14 +266,14 @@ class Planner:
         tags = tuple(tags)
         return self.observer.choose(names or (), tags) if names is not None or tags else None
 
-    def _make(self, project: Project, observed: Observed, request: Request) -> Plan:
+    def _make(self, project: Project, observed: Observed, request: PlanRequest) -> Plan:
         files = self.observer.files
         target = self.observer.target(project.name)
         plan = make_plan(project, observed, target, request, self.clock(), passed=files.passed)
         files.save()
         return plan
 
-    def _plan(self, request: Request) -> Plan:
+    def _plan(self, request: PlanRequest) -> Plan:
         needs_files = not (request.drop or request.abort)
         project = self.project() if needs_files else self.observer.project_of_registry()
         observed = self.observer.observe(project)
@@ -290,7 +290,7 @@ class Planner:
             keeps_snapshot=not self.observer.facts().has_snapshot_option,
             records=observed.records,
         )
-        doubts = self.observer.doubts(plan.steps, project, observed.catalog, self.clock())
+        doubts = self.observer.time_warnings(plan.steps, project, observed.catalog, self.clock())
         return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 

@@ -23,12 +23,12 @@ from cassandra_views.model.steps import (
     DropGeneration,
     Plan,
     Precondition,
-    Refusal,
+    RefusedView,
     Step,
     find_step_view,
 )
 from cassandra_views.plan.base_tables import (
-    Checker,
+    DefinitionChecker,
     base_steps,
     refuse_new_keyspace,
     refuse_unreadable_keyspace,
@@ -36,8 +36,8 @@ from cassandra_views.plan.base_tables import (
     refused_tables,
 )
 from cassandra_views.plan.cost import limit_to_budgets
-from cassandra_views.plan.generations import orphans
-from cassandra_views.plan.inputs import Context, Observed, Request, Target, file_marks, find_preconditions
+from cassandra_views.plan.generations import find_orphans
+from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, PlanTarget, file_marks, find_preconditions
 from cassandra_views.plan.safeguards import find_lag, find_withheld
 from cassandra_views.plan.view_plan import plan_view
 
@@ -45,8 +45,8 @@ from cassandra_views.plan.view_plan import plan_view
 def make_plan(
     project: Project,
     observed: Observed,
-    target: Target,
-    request: Request,
+    target: PlanTarget,
+    request: PlanRequest,
     now: datetime,
     *,
     passed: set[str] | None = None,
@@ -54,7 +54,7 @@ def make_plan(
     """Return the steps that bring the cluster to what the files say.
 
     Args:
-        passed: see ``Checker``; marks of what was checked are taken from it and added to it.
+        passed: see ``DefinitionChecker``; marks of what was checked are taken from it and added to it.
 
     Returns:
         The plan; a view that cannot be planned is in ``refused``, and the others are planned all the same: its file
@@ -66,7 +66,7 @@ def make_plan(
     records = {record.name: record for record in observed.records}
     broken = {each.view for each in project.broken}
     with_file = {view.name for view in project.views} | {name for name in request.drop if name.view in broken}
-    context = Context(
+    context = PlanContext(
         now=now,
         catalog=observed.catalog,
         registry=target.registry,
@@ -83,17 +83,17 @@ def make_plan(
         has_snapshot_option=target.has_snapshot_option,
     )
     definitions = {view.name: view for view in project.views}
-    checker = Checker(project, observed.catalog, passed)
+    checker = DefinitionChecker(project, observed.catalog, passed)
     wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
-    refused = [Refusal.of(_shown(each), each.error) for each in project.broken if request.is_for(each.view)]
+    refused = [RefusedView.of(_shown(each), each.error) for each in project.broken if request.is_for(each.view)]
     if request.drop or request.abort:
         refused = []  # what is taken away needs no file
     if request.only is None:
-        refused += [Refusal.of(f"table {each.table}", each.error) for each in project.broken_tables]
+        refused += [RefusedView.of(f"table {each.table}", each.error) for each in project.broken_tables]
     unusable = _foreign_registries(project, observed, target) | refused_keyspaces(project, observed.catalog, target)
     wrong_tables = refused_tables(project, observed.catalog)
     if request.only is None:
-        refused += [Refusal.of(f"table {table}", error) for (_keyspace, table), error in wrong_tables.items()]
+        refused += [RefusedView.of(f"table {table}", error) for (_keyspace, table), error in wrong_tables.items()]
     planned = []
     for name in wanted:
         definition, record = definitions.get(name), records.get(name)
@@ -111,11 +111,11 @@ def make_plan(
                 checker.check(definition)
             planned.append(plan_view(name, definition, record, context))
         except ViewsError as error:
-            refused.append(Refusal.of(str(name), error))
+            refused.append(RefusedView.of(str(name), error))
     # What differs from its base is repaired before all else, and first what lost all of its rows.
     empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
     planned.sort(key=lambda each: (not each.is_repair, each.name not in empty))
-    refused += [Refusal.of(str(each.name), each.waits) for each in planned if each.waits]
+    refused += [RefusedView.of(str(each.name), each.waits) for each in planned if each.waits]
     batch = limit_to_budgets(planned, definitions, records, observed.catalog, target, now)
 
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
@@ -155,7 +155,7 @@ def make_plan(
     )
 
 
-def _names(project: Project, observed: Observed, context: Context) -> list[ViewName]:
+def _names(project: Project, observed: Observed, context: PlanContext) -> list[ViewName]:
     """Return the views of the files, then those that the registry holds for this project alone."""
     names = sorted(view.name for view in project.views)
     known = set(names)
@@ -168,12 +168,12 @@ def _names(project: Project, observed: Observed, context: Context) -> list[ViewN
         and (project.is_named or record.name.keyspace in project.keyspaces)
         and record.name not in known
         and (record.name.view not in broken or record.name in context.drop | context.abort)
-        and (record.is_live or orphans(record, context))
+        and (record.is_live or find_orphans(record, context))
     ]
     return names + sorted(gone)
 
 
-def _of_nobody(project: Project, observed: Observed, context: Context) -> Iterable[str]:
+def _of_nobody(project: Project, observed: Observed, context: PlanContext) -> Iterable[str]:
     """Tell of views that only their comments know: their registry rows were lost, and their files are gone."""
     known = {str(each.name) for each in project.views} | {str(each.name) for each in observed.records}
     known |= {f"{keyspace}.{each.view}" for each in project.broken for keyspace in project.keyspaces}
@@ -194,7 +194,7 @@ def _is_overridden(record: ViewRecord | None, now: datetime) -> bool:
     return record is not None and record.override is not None and record.override.holds(now)
 
 
-def _foreign_registries(project: Project, observed: Observed, target: Target) -> dict[str, ViewsError]:
+def _foreign_registries(project: Project, observed: Observed, target: PlanTarget) -> dict[str, ViewsError]:
     """Return the error of each keyspace of the project whose views another registry manages."""
     found: dict[str, ViewsError] = {}
     for view in observed.catalog.views.values():
@@ -224,7 +224,7 @@ def _refuse_foreign(name: ViewName, record: ViewRecord | None, project: Project)
 def make_audits(
     project: Project,
     records: Iterable[ViewRecord],
-    target: Target,
+    target: PlanTarget,
     only: frozenset[ViewName] | None,
     now: datetime,
 ) -> Plan:
@@ -303,7 +303,9 @@ class ViewWork:
         return bool(creates) and all(each.cause is Cause.SLIDE and not each.resumes for each in creates)
 
 
-def judged(work: ViewWork, definition: ViewDefinition | None, record: ViewRecord | None, now: datetime) -> ViewWork:
+def with_schedule(
+    work: ViewWork, definition: ViewDefinition | None, record: ViewRecord | None, now: datetime
+) -> ViewWork:
     """Return the work with what file and registry say of when it had better be done."""
     if record is not None:
         withheld = find_withheld(record) if isinstance(work.error, ShrinkUnapproved) else None
@@ -315,7 +317,7 @@ def judged(work: ViewWork, definition: ViewDefinition | None, record: ViewRecord
     return work
 
 
-def work_of(plan: Plan) -> tuple[ViewWork, ...]:
+def work_by_view(plan: Plan) -> tuple[ViewWork, ...]:
     """Return a plan's steps by view, in the order of the plan; then the views that could not be planned."""
     found: dict[ViewName | None, list[Step]] = {}
     for step in plan.steps:

@@ -20,7 +20,7 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.plan.generations import is_audit_due, needs_audit
-from cassandra_views.plan.inputs import Context, Target
+from cassandra_views.plan.inputs import PlanContext, PlanTarget
 from cassandra_views.plan.selection import refuse_frozen
 from cassandra_views.plan.view_plan import plan_view
 
@@ -50,8 +50,8 @@ def get_former(record: ViewRecord) -> Generation:
 def make_rollback(
     record: ViewRecord,
     definition: ViewDefinition | None,
-    target: Target,
-    context: Context,
+    target: PlanTarget,
+    context: PlanContext,
     *,
     is_file_known: bool,
     reason: str,
@@ -136,7 +136,7 @@ def _switched(record: ViewRecord, former: Generation, now: datetime) -> ViewReco
     return replace(record, generations=tuple(changed), read_from=(Serving(name=former.physical),))
 
 
-def _asks_otherwise(definition: ViewDefinition | None, record: ViewRecord, context: Context) -> bool:
+def _asks_otherwise(definition: ViewDefinition | None, record: ViewRecord, context: PlanContext) -> bool:
     """Tell whether a plan would send readers elsewhere, or make another generation."""
     steps = plan_view(record.name, definition, record, context)
     undoing = (CreateGeneration, AdoptGeneration, ServeGeneration, RetireView)

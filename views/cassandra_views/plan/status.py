@@ -262,7 +262,7 @@ def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Gene
     return f"{error.on}: {ended(error.what)} {ended(error.next)}"
 
 
-def stands_for(span: timedelta) -> str:
+def span_text(span: timedelta) -> str:
     """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``.
 
     Its sign is not shown: ``plan.words`` says which of two moments comes first.
@@ -281,7 +281,7 @@ def brief(moment: datetime) -> str:
 
 def due_text(moment: datetime, now: datetime) -> str:
     """Return when something is due, or since when it is."""
-    return f"in {stands_for(moment - now)}" if moment > now else f"due {stands_for(now - moment)}"
+    return f"in {span_text(moment - now)}" if moment > now else f"due {span_text(now - moment)}"
 
 
 def next_slide_text(condition: str, due: datetime | None, now: datetime) -> str:
@@ -293,7 +293,7 @@ def age_text(moment: datetime | None, now: datetime) -> str:
     """Return how long ago something happened, for a cell; what was written by a clock ahead of ours is to come."""
     if moment is None:
         return "-"
-    return f"in {stands_for(moment - now)}" if _is_ahead(moment, now) else stands_for(now - moment)
+    return f"in {span_text(moment - now)}" if _is_ahead(moment, now) else span_text(now - moment)
 
 
 def ago_text(moment: datetime | None, now: datetime) -> str:
@@ -306,7 +306,7 @@ def ago_text(moment: datetime | None, now: datetime) -> str:
 
 def left_text(until: datetime, now: datetime) -> str:
     """Return how much time is left until a moment."""
-    return stands_for(max(until - now, timedelta()))
+    return span_text(max(until - now, timedelta()))
 
 
 def clock_note(moments: Iterable[datetime | None], now: datetime) -> str:
@@ -315,7 +315,7 @@ def clock_note(moments: Iterable[datetime | None], now: datetime) -> str:
     if ahead is None:
         return ""
     return (
-        f"Some times are up to {stands_for(ahead)} ahead of this clock: a run was given another time with --now, "
+        f"Some times are up to {span_text(ahead)} ahead of this clock: a run was given another time with --now, "
         "or the clocks of the machines differ."
     )
 

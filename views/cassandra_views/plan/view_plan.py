@@ -29,6 +29,7 @@ from cassandra_views.plan.generations import (
     cause_of,
     find_former,
     find_lost,
+    find_orphans,
     find_serving,
     generation_cql,
     is_audit_due,
@@ -38,11 +39,10 @@ from cassandra_views.plan.generations import (
     needs_audit,
     next_number,
     number_of,
-    orphans,
     sweep,
     vanished,
 )
-from cassandra_views.plan.inputs import Context
+from cassandra_views.plan.inputs import PlanContext
 from cassandra_views.plan.safeguards import (
     find_lag,
     find_min_rows,
@@ -94,7 +94,7 @@ class ViewSteps:
 
 
 def plan_view(
-    name: ViewName, definition: ViewDefinition | None, record: ViewRecord | None, context: Context
+    name: ViewName, definition: ViewDefinition | None, record: ViewRecord | None, context: PlanContext
 ) -> ViewSteps:
     """Return what must be done for one view; nothing, where file, registry and schema agree."""
     record = record or ViewRecord(name=name)
@@ -142,7 +142,7 @@ def plan_view(
     return steps
 
 
-def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
+def _leave(record: ViewRecord, context: PlanContext, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
     """Retire a whole view; drop its generations where that is approved."""
     serving = record.in_state(State.SERVING)
     kept = record.override
@@ -165,14 +165,14 @@ def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, 
             steps.note(f"generation {each.number} is dropped when its grace has ended")
 
 
-def _audit_returned(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+def _audit_returned(record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
     """Audit what a rollback sent readers to, where that was not done right after it."""
     for each in record.in_state(State.SERVING):
         if is_audit_due(each, context) and is_there(record.name, each, context.catalog):
             steps.finish.append(AuditGeneration(view=record.name, number=each.number, is_again=True))
 
 
-def _drop_replaced(record: ViewRecord, grace: timedelta, context: Context, steps: ViewSteps) -> None:
+def _drop_replaced(record: ViewRecord, grace: timedelta, context: PlanContext, steps: ViewSteps) -> None:
     """Drop what was replaced and whose grace has ended."""
     for each in record.in_state(State.RETIRED):
         ends = (each.retired_at or context.now) + grace
@@ -180,13 +180,13 @@ def _drop_replaced(record: ViewRecord, grace: timedelta, context: Context, steps
             steps.drop(each.number, f"replaced, and its grace ended {instant_text(ends)}")
 
 
-def _sweep(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+def _sweep(record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
     """Drop physical views that nobody knows of: first where something serves, else when something does.
 
     Where the registry was lost they may be all that applications still read.
     """
     adopted = {step.number for step in steps.create if isinstance(step, AdoptGeneration)}
-    found = [live for live in orphans(record, context) if number_of(live) not in adopted]
+    found = [live for live in find_orphans(record, context) if number_of(live) not in adopted]
     sweeps = [sweep(live, steps.name) for live in found]
     is_left = not steps.create and not steps.finish
     if record.read_from or (is_left and record.next_number > 1):
@@ -199,7 +199,7 @@ def _sweep(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
         steps.note(f"has physical views that the registry does not know ({names}): they are {what}")
 
 
-def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+def _converge(definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
     """Bring the view to what its file says: nothing, or one new generation, or one that was begun."""
     start = definition.window_start(context.now)
     serving = find_serving(record, context)
@@ -259,7 +259,7 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, 
 
 
 def _resume(
-    each: Generation, definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps
+    each: Generation, definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps
 ) -> None:
     if context.catalog.find_view(record.name, each.number) is None:
         create = CreateGeneration(
@@ -293,7 +293,7 @@ def _finish(
     number: int,
     definition: ViewDefinition,
     record: ViewRecord,
-    context: Context,
+    context: PlanContext,
     steps: ViewSteps,
     start: datetime | None,
     *,

@@ -25,7 +25,7 @@ RESOURCE = "cluster"
 
 
 @dataclass(slots=True)
-class Held:
+class HeldLease:
     """A lease in hand."""
 
     owner: str
@@ -47,7 +47,7 @@ class Lease:
         ddl_timeout_seconds: what one DDL may take. The lease lasts that and a margin; a holder that
             follows an expired one (whose last statement may still be under way) stays quiet as long.
         margin_seconds: at least 2.
-        quiet_seconds: how long to stay quiet, where not for as long as a DDL may take.
+        cooldown_seconds: how long to stay quiet, where not for as long as a DDL may take.
         on_wait: is told for whom it waits.
         on_pause: called again and again while it waits; what it raises ends the wait.
     """
@@ -60,14 +60,14 @@ class Lease:
         owner: str,
         ddl_timeout_seconds: float,
         margin_seconds: float = 5.0,
-        quiet_seconds: float | None = None,
+        cooldown_seconds: float | None = None,
         on_wait: Callable[[str], None] = lambda text: None,
         on_pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._table = f"{quoted(keyspace)}.lease"
         self._owner = f"{owner} {uuid.uuid4().hex[:8]}"
-        self._quiet = ddl_timeout_seconds if quiet_seconds is None else quiet_seconds
+        self._cooldown = ddl_timeout_seconds if cooldown_seconds is None else cooldown_seconds
         self._on_wait = on_wait
         self._on_pause = on_pause
         self._given_back: int | None = None
@@ -76,7 +76,7 @@ class Lease:
         self.wait_seconds = 3.0 * self.ttl_seconds + 60.0
 
     @contextmanager
-    def held(self) -> Iterator[Held]:
+    def held(self) -> Iterator[HeldLease]:
         """Hold the lease for the length of a block.
 
         Raises:
@@ -100,14 +100,14 @@ class Lease:
             return None, 0, 0
         return rows[0]["owner"], rows[0]["number"] or 0, rows[0]["released"] or 0
 
-    def _take(self) -> Held:
+    def _take(self) -> HeldLease:
         deadline = time.monotonic() + self.wait_seconds
         pause, told = 0.05, ""
-        unsure: tuple[Held, bool] | None = None
+        unsure: tuple[HeldLease, bool] | None = None
         if self._given_back is not None:
             # Mostly nobody has taken it since: one conditional write then, and no read.
             number, self._given_back = self._given_back, None
-            unsure = (Held(owner=self._owner, number=number + 1, expires=self._expiry()), False)
+            unsure = (HeldLease(owner=self._owner, number=number + 1, expires=self._expiry()), False)
             with suppress(*DRIVER_ERRORS):
                 if self._try(number, None):
                     return self._begun(*unsure)
@@ -118,7 +118,10 @@ class Lease:
                 if unsure and (owner, number) == (self._owner, unsure[0].number):
                     return self._begun(*unsure)
                 if owner is None or owner == self._owner:
-                    unsure = (Held(owner=self._owner, number=number + 1, expires=self._expiry()), released != number)
+                    unsure = (
+                        HeldLease(owner=self._owner, number=number + 1, expires=self._expiry()),
+                        released != number,
+                    )
                     if self._try(number, owner):
                         return self._begun(*unsure)
                 elif owner != told:
@@ -151,18 +154,18 @@ class Lease:
         )
         return applied
 
-    def _begun(self, held: Held, needs_quiet: bool) -> Held:
-        return self._stay_quiet(held) if needs_quiet and held.number > 1 else held
+    def _begun(self, held: HeldLease, needs_cooldown: bool) -> HeldLease:
+        return self._cool_down(held) if needs_cooldown and held.number > 1 else held
 
-    def _stay_quiet(self, held: Held) -> Held:
+    def _cool_down(self, held: HeldLease) -> HeldLease:
         """Wait out a DDL that the former holder, which did not give the lease back, may have sent."""
-        self._on_wait(f"the last run ended without giving the lease back: waiting {self._quiet:.0f} s")
-        until = time.monotonic() + self._quiet
+        self._on_wait(f"the last run ended without giving the lease back: waiting {self._cooldown:.0f} s")
+        until = time.monotonic() + self._cooldown
         while time.monotonic() < until:
             time.sleep(min(1.0, max(0.0, until - time.monotonic())))
         return self.renewed(held)
 
-    def renewed(self, held: Held) -> Held:
+    def renewed(self, held: HeldLease) -> HeldLease:
         """Return the lease with its whole lifetime before it again.
 
         Raises:
@@ -187,7 +190,7 @@ class Lease:
             break
         raise LeaseHeld("the lease was lost to another run", on=self._table, next="Run the command again")
 
-    def _give_back(self, held: Held) -> None:
+    def _give_back(self, held: HeldLease) -> None:
         """End the lease; the next holder stays quiet where a statement of ours may still be under way."""
         released = held.number - 1 if held.is_in_doubt else held.number
         # Unknown: if it does not arrive, the lease ends by itself and the next holder stays quiet.

@@ -59,7 +59,7 @@ def test_what_served_is_taken_over_where_the_registry_was_lost(served: Shop, run
     ran = run("view_orders_by_day")
     assert ran.state == "success", ran.log
     assert {task: ran.tasks[task] for task in BUILD} == dict.fromkeys(BUILD, "success")
-    assert "take it over" in ran.log
+    assert "adopt it" in ran.log
     assert served.serving("orders_by_day") == [1]
     assert served.physical_views() == {"orders_by_day__g1"}
 
@@ -235,7 +235,7 @@ def test_by_hand_a_dry_run_changes_nothing(served: Shop, run: Run) -> None:
     ran = run("views_by_hand", views=["orders_by_day"], action="refresh", reason="a look", dry_run=True)
     assert ran.state == "success", ran.log
     assert ran.returned["act"] == []
-    assert "create it anew" in ran.log
+    assert "recreate it" in ran.log
     assert served.serving("orders_by_day") == [1]
 
 

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.apply.builds import BuildLook
+from cassandra_views.apply.builds import BuildProgress
 from cassandra_views.model.generation import Audit, Generation, State
 from cassandra_views.overview.questions import Overview, ask_build
 from cassandra_views.overview.recorded_health import RecordedHealth
@@ -87,7 +87,7 @@ class ViewsCollector(Collector):
         """Return nothing: the registry is not looked at before Prometheus asks."""
         return ()
 
-    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], RecordedHealth | None]:
+    def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildProgress], RecordedHealth | None]:
         """Ask for builds and the nodes' health; what is not answered is left out."""
         building = [(row.record.name, each) for row in rows for each in row.record.in_state(State.BUILDING)]
         askings = tuple(
@@ -95,12 +95,12 @@ class ViewsCollector(Collector):
         )
         kept, *answers = self._watch.ask_all((self._watch.kept, *askings), keep_seconds=KEEP_SECONDS)
         builds = zip(building, answers, strict=False)
-        looks = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildLook)}
+        looks = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildProgress)}
         return looks, kept if isinstance(kept, RecordedHealth) else None
 
 
 def _of_view(
-    row: ViewRow, overview: Overview, looks: dict[tuple[str, int], BuildLook]
+    row: ViewRow, overview: Overview, looks: dict[tuple[str, int], BuildProgress]
 ) -> Iterator[tuple[str, tuple[str, ...], float]]:
     status, record, now = row.status, row.record, overview.at
     yield "view_condition", (status.condition,), 1.0
@@ -137,7 +137,7 @@ def _of_view(
 
 
 def _of_generation(
-    each: Generation, row: ViewRow, looks: dict[tuple[str, int], BuildLook]
+    each: Generation, row: ViewRow, looks: dict[tuple[str, int], BuildProgress]
 ) -> Iterator[tuple[str, tuple[str, ...], float]]:
     number = (str(each.number),)
     if each.created_at and each.built_at:
