@@ -72,7 +72,7 @@ def test_who_waits_for_it_can_be_ended(session: Session, tables: str) -> None:
         pytest.fail("it waits for the holder")
 
 
-def test_a_dead_holders_lease_ends_by_itself_and_the_next_stays_quiet(session: Session, tables: str) -> None:
+def test_a_dead_holders_lease_ends_by_itself_and_the_next_waits(session: Session, tables: str) -> None:
     held: list[HeldLease] = []
 
     def die() -> None:
@@ -93,7 +93,7 @@ def test_a_dead_holders_lease_ends_by_itself_and_the_next_stays_quiet(session: S
         assert told == []
 
 
-def test_a_statement_whose_outcome_is_unknown_keeps_the_next_holder_quiet(session: Session, tables: str) -> None:
+def test_a_statement_whose_outcome_is_unknown_makes_the_next_holder_wait(session: Session, tables: str) -> None:
     def interrupt() -> None:
         with lease(session, tables).held() as mine:
             mine.is_in_doubt = True

@@ -10,7 +10,7 @@ from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.model.definition import Project
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.plan import PlanRequest
+from cassandra_views.plan.inputs import PlanRequest
 from tests.unit.plan.world import World, definition
 
 START = datetime(2026, 11, 23, 6, tzinfo=UTC)

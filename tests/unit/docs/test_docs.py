@@ -53,6 +53,9 @@ BANNED = (
     r"materialised",
     r"verif(y|ies|ied|ication)",
     r"catalogue",
+    r"deeds?",
+    r"lookouts?",
+    r"gone on with",
     r"metadata (table|keyspace)",
     r"(simply|seamless(ly)?|powerful|robust|blazing|effortless(ly)?)",
 )

@@ -12,7 +12,8 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import CreateKeyspace, Plan
-from cassandra_views.plan import Observed, PlanRequest, PlanTarget, make_plan
+from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
+from cassandra_views.plan.project_plan import make_plan
 from tests.unit.plan.world import BASE_CQL, KEYSPACE, REGISTRY, definition, table_file
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)

@@ -14,7 +14,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.replication import Keyspace
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.model.times import parse_instant
-from cassandra_views.plan import PlanRequest
+from cassandra_views.plan.inputs import PlanRequest
 from tests.unit.plan.world import KEYSPACE, definition, short, table_file, world_of
 
 CASES = [

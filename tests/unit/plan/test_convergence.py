@@ -13,7 +13,7 @@ from cassandra_views.model.generation import Audit, Override, OverrideKind, Stat
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import ServeGeneration
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan import PlanRequest
+from cassandra_views.plan.inputs import PlanRequest
 from tests.unit.plan.world import KEYSPACE, World, definition, generation, live_view
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)

@@ -15,8 +15,7 @@ from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved, Stal
 from cassandra_views.model.generation import Audit, Generation, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
-from cassandra_views.plan import PlanRequest
-from cassandra_views.plan.inputs import file_marks, refuse_changed_files
+from cassandra_views.plan.inputs import PlanRequest, file_marks, refuse_changed_files
 from cassandra_views.plan.project_plan import with_schedule, work_by_view
 from cassandra_views.plan.safeguards import expected_rows, find_min_rows, mark_of_base
 from tests.unit.plan.world import KEYSPACE, World, base_shape, definition, generation, live_view, short, table_file

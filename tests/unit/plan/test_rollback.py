@@ -14,9 +14,8 @@ from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, Dropped, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.steps import CreateGeneration, Plan, RetireView, ServeGeneration
-from cassandra_views.plan import PlanRequest, PlanTarget
 from cassandra_views.plan.explain import explain
-from cassandra_views.plan.inputs import PlanContext
+from cassandra_views.plan.inputs import PlanContext, PlanRequest, PlanTarget
 from cassandra_views.plan.rollback import make_rollback
 from tests.unit.plan.test_convergence import NAME, WISHES, _project
 from tests.unit.plan.world import REGISTRY, World, definition, generation, live_view, short, world_of

@@ -47,7 +47,8 @@ from cassandra_views.model.steps import (
 from cassandra_views.model.table import TableShape
 from cassandra_views.model.times import TimeColumn, TimeKind, parse_duration, parse_instant, parse_time_of_day
 from cassandra_views.model.window import Window
-from cassandra_views.plan import Observed, PlanRequest, PlanTarget, make_plan
+from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
+from cassandra_views.plan.project_plan import make_plan
 
 KEYSPACE = "shop"
 REGISTRY = "views_registry"

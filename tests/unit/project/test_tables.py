@@ -12,8 +12,9 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import CreateTable, Plan
-from cassandra_views.plan import Observed, PlanRequest, PlanTarget, make_plan
 from cassandra_views.plan.base_tables import table_findings
+from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
+from cassandra_views.plan.project_plan import make_plan
 from cassandra_views.project.load import Loader
 
 STEPS = {"1 hour": timedelta(hours=1), "90 minutes": timedelta(minutes=90), "1 day": timedelta(days=1)}
