@@ -15,7 +15,7 @@ from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.steps import Cause, CreateGeneration
 from cassandra_views.plan.diff import definition_changes, make_diff
 from cassandra_views.plan.generations import generation_cql
-from cassandra_views.plan.inputs import PlanContext
+from cassandra_views.plan.inputs import PlanContext, PlanTarget
 from cassandra_views.plan.status import view_statuses
 from tests.unit.plan.test_convergence import NAME
 from tests.unit.plan.world import KEYSPACE, REGISTRY, World, definition, generation, live_view
@@ -35,7 +35,8 @@ def of_text(text: str) -> ViewDefinition:
 
 def made_of(wish: ViewDefinition, **facts: Any) -> tuple[Generation, ViewRecord]:
     """Return the first generation of a file, as a run writes it, and the record in which it serves."""
-    context = PlanContext(now=NOW, catalog=World().observed().catalog, registry=REGISTRY)
+    target = PlanTarget(cluster="c", registry=REGISTRY, environment="dev", project="shop", line="c")
+    context = PlanContext(now=NOW, catalog=World().observed().catalog, target=target)
     known: dict[str, Any] = {
         "state": State.SERVING,
         "cql": generation_cql(wish, 1, wish.window_start(NOW), context),

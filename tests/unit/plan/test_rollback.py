@@ -25,9 +25,9 @@ TARGET = PlanTarget(cluster="c", registry=REGISTRY, environment="dev", project="
 
 
 def rollback(world: World, wish: ViewDefinition | None, *, now: datetime = NOW, is_file_known: bool = True) -> Plan:
-    context = PlanContext(now=now, catalog=world.observed().catalog, registry=REGISTRY)
+    context = PlanContext(now=now, catalog=world.observed().catalog, target=TARGET)
     record = world.records.get(NAME, ViewRecord(name=NAME))
-    return make_rollback(record, wish, TARGET, context, is_file_known=is_file_known, reason="totals")
+    return make_rollback(record, wish, context, is_file_known=is_file_known, reason="totals")
 
 
 def plan_of(world: World, wish: ViewDefinition | None, now: datetime = NOW) -> Plan:

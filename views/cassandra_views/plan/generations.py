@@ -109,7 +109,7 @@ def is_audit_due(each: Generation, context: PlanContext) -> bool:
 
 
 def _is_fresh(audited_at: datetime | None, moment: datetime, context: PlanContext) -> bool:
-    return audited_at is not None and moment - audited_at <= context.audit_fresh
+    return audited_at is not None and moment - audited_at <= context.target.audit_fresh
 
 
 def _has_literal(each: Generation, definition: ViewDefinition) -> bool:
@@ -160,7 +160,7 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
     statement = view_statement(definition)
     physical = name.physical(number)
     mark = Mark(
-        registry=context.registry,
+        registry=context.target.registry,
         view=str(name),
         version=definition.version,
         start=instant_text(start) if start else "",
@@ -169,7 +169,7 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
     text = f"{own.value} {mark}" if own is not None and own.value else str(mark)
     options = [("comment", text), ("id", str(table_id(name.keyspace, physical)))]
     named = {option.name for option in statement.options}
-    if context.has_snapshot_option:
+    if context.target.has_snapshot_option:
         options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]
     return view_cql(
         statement,
@@ -223,7 +223,7 @@ def find_lost(definition: ViewDefinition, record: ViewRecord, context: PlanConte
 
 def _is_ours(live: LiveView, name: ViewName, context: PlanContext) -> bool:
     mark = live.mark()
-    return mark is not None and (mark.registry, mark.view) == (context.registry, str(name))
+    return mark is not None and (mark.registry, mark.view) == (context.target.registry, str(name))
 
 
 def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: PlanContext) -> AdoptGeneration:

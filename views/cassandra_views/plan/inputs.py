@@ -17,12 +17,8 @@ from cassandra_views.model.steps import (
     CreateKeyspace,
     CreateRegistry,
     CreateTable,
-    Deferral,
-    DropGeneration,
     FilePrecondition,
     Plan,
-    Precondition,
-    RefusedView,
     Step,
 )
 
@@ -39,6 +35,7 @@ class PlanTarget:
         view_budget: how many views one base table may carry.
         view_guardrail: how many the servers allow; None where they set no limit.
         audit_fresh: for how long an audit is as good as a new one when readers return to a generation.
+        has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
     """
 
     cluster: str
@@ -56,19 +53,8 @@ class PlanTarget:
     audit_fresh: timedelta = timedelta(hours=1)
     has_snapshot_option: bool = True
 
-    def new_plan(
-        self,
-        now: datetime,
-        *,
-        steps: tuple[Step, ...],
-        preconditions: tuple[Precondition, ...],
-        notes: tuple[str, ...] = (),
-        withheld: tuple[DropGeneration, ...] = (),
-        refused: tuple[RefusedView, ...] = (),
-        deferred: tuple[Deferral, ...] = (),
-        files: tuple[FilePrecondition, ...] = (),
-    ) -> Plan:
-        """Return these steps as a plan for this target, made now."""
+    def empty_plan(self, now: datetime) -> Plan:
+        """Return a plan for this target without steps, made now."""
         return Plan(
             made_at=now,
             target=self.line,
@@ -76,13 +62,6 @@ class PlanTarget:
             registry=self.registry,
             environment=self.environment,
             project=self.project,
-            steps=steps,
-            preconditions=preconditions,
-            notes=notes,
-            withheld=withheld,
-            refused=refused,
-            deferred=deferred,
-            files=files,
         )
 
 
@@ -93,7 +72,10 @@ class PlanRequest:
     Args:
         only: plan these views alone; None plans all.
         unless_run: views of which this run has made a generation are not refreshed again.
+        refresh, drop, abort: views for which a person asked this, whatever their files say.
         drop_reason: why the views of ``drop`` are dropped.
+        is_drop_allowed: whole views may be dropped (``--allow-drop``).
+        is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
     """
 
     only: frozenset[ViewName] | None = None
@@ -110,7 +92,7 @@ class PlanRequest:
         return self.only is None or any(name.view == view for name in self.only)
 
     def is_refresh(self, record: ViewRecord) -> bool:
-        """Tell whether a view is to be built anew although nothing has changed."""
+        """Tell whether a view is to be built again although nothing has changed."""
         return record.name in self.refresh and not is_made_by(record, self.unless_run)
 
 
@@ -137,27 +119,14 @@ class PlanContext:
     """What planning one view needs beside the view itself.
 
     Args:
-        refresh, drop, abort: views for which a person asked this, whatever their files say.
-        drop_reason: why those of ``drop`` are dropped.
-        off: those of ``drop`` that have a file, or the next plan would create them again.
-        audit_fresh: see ``PlanTarget``.
-        is_drop_allowed: whole views may be dropped (``--allow-drop``).
-        is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
-        has_snapshot_option: the servers know ``allow_auto_snapshot`` (5.0 and newer).
+        off: views that are dropped and have a file, or the next plan would create them again.
     """
 
     now: datetime
     catalog: Catalog
-    registry: str
-    refresh: frozenset[ViewName] = frozenset()
-    drop: frozenset[ViewName] = frozenset()
-    abort: frozenset[ViewName] = frozenset()
-    drop_reason: str = "a person asked for it"
+    target: PlanTarget
+    request: PlanRequest = field(default_factory=PlanRequest)
     off: frozenset[ViewName] = frozenset()
-    audit_fresh: timedelta = timedelta(hours=1)
-    is_drop_allowed: bool = False
-    is_shrink_allowed: bool = False
-    has_snapshot_option: bool = True
 
 
 NO_FILE = ""

@@ -165,14 +165,8 @@ class Planner:
         definition = next((each for each in project.views if each.name == view), None) if project else None
         is_broken = project is None or view.view in {each.view for each in project.broken}
         observed = self.observer.observe(project or Project(name=record.project))
-        context = PlanContext(
-            now=self.clock(),
-            catalog=observed.catalog,
-            registry=target.registry,
-            audit_fresh=target.audit_fresh,
-            has_snapshot_option=target.has_snapshot_option,
-        )
-        return make_rollback(record, definition, target, context, is_file_known=not is_broken, reason=reason)
+        context = PlanContext(now=self.clock(), catalog=observed.catalog, target=target)
+        return make_rollback(record, definition, context, is_file_known=not is_broken, reason=reason)
 
     def _readable_project(self) -> Project | None:
         """Return what the files say, None where they cannot be read: a rollback does not wait for that."""

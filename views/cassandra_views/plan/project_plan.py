@@ -67,20 +67,7 @@ def make_plan(
     broken = {each.view for each in project.broken}
     with_file = {view.name for view in project.views} | {name for name in request.drop if name.view in broken}
     context = PlanContext(
-        now=now,
-        catalog=observed.catalog,
-        registry=target.registry,
-        refresh=frozenset(
-            name for name in request.refresh if request.is_refresh(records.get(name) or ViewRecord(name=name))
-        ),
-        drop=request.drop,
-        abort=request.abort,
-        drop_reason=request.drop_reason,
-        off=request.drop & with_file,
-        audit_fresh=target.audit_fresh,
-        is_drop_allowed=request.is_drop_allowed,
-        is_shrink_allowed=request.is_shrink_allowed,
-        has_snapshot_option=target.has_snapshot_option,
+        now=now, catalog=observed.catalog, target=target, request=request, off=request.drop & with_file
     )
     definitions = {view.name: view for view in project.views}
     checker = DefinitionChecker(project, observed.catalog, passed)
@@ -139,8 +126,8 @@ def make_plan(
     steps = [*first, *steps]
     if len(steps) == 1 and isinstance(steps[0], CreateRegistry):
         steps = []  # a registry is only worth creating for something to do
-    return target.new_plan(
-        now,
+    return replace(
+        target.empty_plan(now),
         steps=tuple(steps),
         preconditions=tuple(
             Precondition(view=each.name, revision=(records.get(each.name) or ViewRecord(name=each.name)).revision())
@@ -167,7 +154,7 @@ def _names(project: Project, observed: Observed, context: PlanContext) -> list[V
         if record.project == project.name
         and (project.is_named or record.name.keyspace in project.keyspaces)
         and record.name not in known
-        and (record.name.view not in broken or record.name in context.drop | context.abort)
+        and (record.name.view not in broken or record.name in context.request.drop | context.request.abort)
         and (record.is_live or find_orphans(record, context))
     ]
     return names + sorted(gone)
@@ -180,7 +167,7 @@ def _of_nobody(project: Project, observed: Observed, context: PlanContext) -> It
     found = dict.fromkeys(
         mark.view
         for live in observed.catalog.views.values()
-        if live.keyspace in project.keyspaces and (mark := live.mark()) and mark.registry == context.registry
+        if live.keyspace in project.keyspaces and (mark := live.mark()) and mark.registry == context.target.registry
     )
     for view in sorted(set(found) - known):
         yield (
@@ -253,7 +240,7 @@ def make_audits(
         for name in sorted(serving)
         for each in serving[name]
     )
-    return target.new_plan(now, steps=steps, preconditions=())
+    return replace(target.empty_plan(now), steps=steps)
 
 
 WAITING = (RepeatedFailure, ShrinkUnapproved)

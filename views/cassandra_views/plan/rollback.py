@@ -20,7 +20,7 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.plan.generations import is_audit_due, needs_audit
-from cassandra_views.plan.inputs import PlanContext, PlanTarget
+from cassandra_views.plan.inputs import PlanContext
 from cassandra_views.plan.selection import refuse_frozen
 from cassandra_views.plan.view_plan import plan_view
 
@@ -50,7 +50,6 @@ def get_former(record: ViewRecord) -> Generation:
 def make_rollback(
     record: ViewRecord,
     definition: ViewDefinition | None,
-    target: PlanTarget,
     context: PlanContext,
     *,
     is_file_known: bool,
@@ -88,7 +87,8 @@ def make_rollback(
         steps.append(AuditGeneration(view=record.name, number=former.number, is_again=True))
     precondition = Precondition(view=record.name, revision=record.revision())
     notes = _told(record.name, former, record.rolled_back_from) if is_done else ()
-    return target.new_plan(context.now, steps=tuple(steps), preconditions=(precondition,) if steps else (), notes=notes)
+    empty = context.target.empty_plan(context.now)
+    return replace(empty, steps=tuple(steps), preconditions=(precondition,) if steps else (), notes=notes)
 
 
 def _serve(

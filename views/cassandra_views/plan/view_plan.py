@@ -113,16 +113,16 @@ def plan_view(
     for each in record.in_state(State.FAILED):
         steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
 
-    if name in context.abort:
+    if name in context.request.abort:
         for each in record.in_state(State.BUILDING, State.BUILT):
             steps.abandon(each, "given up by a person")
         return steps
-    if name in context.drop:
-        _leave(record, context, steps, context.drop_reason, is_approved=True)
+    if name in context.request.drop:
+        _leave(record, context, steps, context.request.drop_reason, is_approved=True)
     elif override and override.kind is OverrideKind.OFF:
-        _leave(record, context, steps, f"override {override}", is_approved=context.is_drop_allowed)
+        _leave(record, context, steps, f"override {override}", is_approved=context.request.is_drop_allowed)
     elif definition is None and not is_frozen:
-        _leave(record, context, steps, "its file is gone", is_approved=context.is_drop_allowed)
+        _leave(record, context, steps, "its file is gone", is_approved=context.request.is_drop_allowed)
     else:
         for text in (*vanished(record, context), *made_later(record, context.now)):
             steps.note(text)
@@ -153,7 +153,7 @@ def _leave(record: ViewRecord, context: PlanContext, steps: ViewSteps, why: str,
         steps.clean.append(RetireView(view=record.name, retires=retires, reason=why, override=override))
     for each in record.in_state(State.BUILDING, State.BUILT):
         steps.abandon(each, why)
-    is_asked = record.name in context.drop
+    is_asked = record.name in context.request.drop
     for each in record.in_state(State.RETIRED, State.SERVING):
         drop = DropGeneration(view=record.name, number=each.number, reason=why, needs_approval=True)
         has_grace = each.retired_at is None or each.retired_at + record.grace > context.now
@@ -204,12 +204,12 @@ def _converge(definition: ViewDefinition, record: ViewRecord, context: PlanConte
     start = definition.window_start(context.now)
     serving = find_serving(record, context)
     steps.is_repair = serving is not None and serving.audit is Audit.FAILED
-    is_refresh = definition.name in context.refresh
+    is_refresh = context.request.is_refresh(record)
     for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
         if steps.finish or steps.waits or not is_resumable(each, definition, record, context):
             steps.abandon(each, "the view's file, or the time, asks for something else now")
             continue
-        if is_withheld(each, serving) and not context.is_shrink_allowed:
+        if is_withheld(each, serving) and not context.request.is_shrink_allowed:
             steps.waits = shrink_error(record.name, each, serving)
             continue
         if each.window_start != start:
@@ -303,7 +303,7 @@ def _finish(
     name = record.name
     serving = find_serving(record, context)
     # A former generation that returns was served before, so nothing is lost that a person did not see.
-    is_next = (needs_build or serving is None or serving.number < number) and not context.is_shrink_allowed
+    is_next = (needs_build or serving is None or serving.number < number) and not context.request.is_shrink_allowed
     min_rows = find_min_rows(serving, definition, context.now) if is_next else None
     if needs_build:
         steps.finish.append(AwaitBuild(view=name, number=number))
