@@ -98,12 +98,12 @@ def plan_view(
 ) -> ViewSteps:
     """Return what must be done for one view; nothing, where file, registry and schema agree."""
     record = record or ViewRecord(name=name)
-    steps = ViewSteps(name)
-    override = record.override if record.override and record.override.holds(context.now) else None
+    steps, now = ViewSteps(name), context.now
+    override = record.override if record.override and record.override.holds(now) else None
     is_frozen = override is not None and override.kind is OverrideKind.FROZEN
     if override:
         steps.note(f"is {override}")
-    lag = find_lag(definition, record, context.now)
+    lag = find_lag(definition, record, now)
     if lag is not None and lag.broken_by:
         steps.note(f"breaks its promise: {lag}")
 
@@ -124,18 +124,16 @@ def plan_view(
     elif definition is None and not is_frozen:
         _leave(record, context, steps, "its file is gone", is_approved=context.request.is_drop_allowed)
     else:
-        for text in (*vanished(record, context), *made_later(record, context.now)):
+        for text in (*vanished(record, context), *made_later(record, now)):
             steps.note(text)
         for each in record.in_state(State.SERVING):
             if each.audit_first_time:
                 steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
-        if definition is None or is_frozen:
-            for each in record.in_state(State.SERVING):
-                if each.audit is Audit.FAILED:
-                    steps.note(f"generation {each.number} serves, and its last audit failed")
+            if each.audit is Audit.FAILED and (definition is None or is_frozen):
+                steps.note(f"generation {each.number} serves, and its last audit failed")
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
         if definition is not None and not is_frozen:
-            _converge(definition, record, context, steps)
+            _Convergence(definition, record, context, steps).plan()
         if not steps.create and not steps.finish:
             _audit_returned(record, context, steps)
     _sweep(record, context, steps)
@@ -199,128 +197,126 @@ def _sweep(record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
         steps.note(f"has physical views that the registry does not know ({names}): they are {what}")
 
 
-def _converge(definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
-    """Bring the view to what its file says: nothing, or one new generation, or one that was begun."""
-    start = definition.window_start(context.now)
-    serving = find_serving(record, context)
-    steps.is_repair = serving is not None and serving.audit is Audit.FAILED
-    is_refresh = context.request.is_refresh(record)
-    for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
-        if steps.finish or steps.waits or not is_resumable(each, definition, record, context):
-            steps.abandon(each, "the view's file, or the time, asks for something else now")
-            continue
-        if is_withheld(each, serving) and not context.request.is_shrink_allowed:
-            steps.waits = shrink_error(record.name, each, serving)
-            continue
-        if each.window_start != start:
-            steps.note(_MOVED_ON)
-        _resume(each, definition, record, context, steps)
-    if steps.finish or steps.waits:
-        return
-    # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
-    is_new = is_refresh or (serving is not None and serving.audit is Audit.FAILED)
-    if serving is not None and agrees(serving, definition, context.now) and not is_new:
-        return
-    former = None if is_new else find_former(definition, record, context)
-    if former is not None:
-        if needs_audit(former, context):
-            audit = AuditGeneration(view=record.name, number=former.number, is_again=True, is_return=True)
-            steps.finish.append(audit)
-        _finish(former.number, definition, record, context, steps, start, needs_build=False, is_unaudited=False)
-        return
-    lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
-    if lost is not None:
-        if lost.window_start != start:
-            steps.note(_MOVED_ON)
-        steps.create.append(lost)
-        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, is_unaudited=True)
-        return
-    base_mark = mark_of_base(context.catalog.find_table(record.name.keyspace, definition.base))
-    if not is_refresh and is_given_up(record, definition, base_mark):
-        steps.waits = repeated_failure(record)
-        return
-    cause, reason = cause_of(serving, definition, record, context)
-    number = next_number(record, context)
-    create = CreateGeneration(
-        view=record.name,
-        number=number,
-        base=definition.base,
-        cql=generation_cql(definition, number, start, context),
-        table_id=table_id(record.name.keyspace, record.name.physical(number)),
-        version=definition.version,
-        cause=cause,
-        reason=reason,
-        window_start=start,
-        window_declared=definition.window.declared if definition.window else "",
-        base_mark=base_mark,
-    )
-    steps.create.append(create)
-    _finish(number, definition, record, context, steps, start, needs_build=True, is_unaudited=True)
+class _Convergence:
+    """Brings a view to what its file says: nothing, or one new generation, or one that was begun."""
 
+    def __init__(self, definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
+        self._definition, self._record, self._context, self._steps = definition, record, context, steps
+        self._name = record.name
+        self._start = definition.window_start(context.now)
+        self._serving = find_serving(record, context)
 
-def _resume(
-    each: Generation, definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps
-) -> None:
-    if context.catalog.find_view(record.name, each.number) is None:
+    def plan(self) -> None:
+        """Add the steps that are needed, or why the view waits."""
+        definition, record, context, steps = self._definition, self._record, self._context, self._steps
+        serving = self._serving
+        # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
+        steps.is_repair = serving is not None and serving.audit is Audit.FAILED
+        is_refresh = context.request.is_refresh(record)
+        is_new = is_refresh or steps.is_repair
+        self._plan_begun()
+        if steps.finish or steps.waits:
+            return
+        if serving is not None and agrees(serving, definition, context.now) and not is_new:
+            return
+        former = None if is_new else find_former(definition, record, context)
+        if former is not None:
+            if needs_audit(former, context):
+                audit = AuditGeneration(view=self._name, number=former.number, is_again=True, is_return=True)
+                steps.finish.append(audit)
+            self._finish(former.number, self._start, needs_build=False, is_unaudited=False)
+            return
+        lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
+        if lost is not None:
+            if lost.window_start != self._start:
+                steps.note(_MOVED_ON)
+            steps.create.append(lost)
+            self._finish(lost.number, lost.window_start)
+            return
+        base_mark = mark_of_base(context.catalog.find_table(self._name.keyspace, definition.base))
+        if not is_refresh and is_given_up(record, definition, base_mark):
+            steps.waits = repeated_failure(record)
+            return
+        self._create(base_mark)
+
+    def _plan_begun(self) -> None:
+        """Resume the newest generation that never served where it is still fit, and give up the others."""
+        record, steps = self._record, self._steps
+        for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
+            if steps.finish or steps.waits or not is_resumable(each, self._definition, record, self._context):
+                steps.abandon(each, "the view's file, or the time, asks for something else now")
+            elif is_withheld(each, self._serving) and not self._context.request.is_shrink_allowed:
+                steps.waits = shrink_error(self._name, each, self._serving)
+            else:
+                self._resume(each)
+
+    def _resume(self, each: Generation) -> None:
+        if each.window_start != self._start:
+            self._steps.note(_MOVED_ON)
+        if self._context.catalog.find_view(self._name, each.number) is None:
+            create = CreateGeneration(
+                view=self._name,
+                number=each.number,
+                base=self._definition.base,
+                cql=each.cql,
+                table_id=each.table_id,
+                version=each.version,
+                cause=Cause.CREATE,
+                reason="a run was stopped before its CREATE was known to have arrived",
+                window_start=each.window_start,
+                window_end=each.window_end,
+                resumes=True,
+            )
+            self._steps.create.append(create)
+        is_building, is_unaudited = each.state is State.BUILDING, needs_audit(each, self._context)
+        self._finish(each.number, each.window_start, needs_build=is_building, is_unaudited=is_unaudited)
+
+    def _create(self, base_mark: str) -> None:
+        definition, record, context = self._definition, self._record, self._context
+        cause, reason = cause_of(self._serving, definition, record, context)
+        number = next_number(record, context)
         create = CreateGeneration(
-            view=record.name,
-            number=each.number,
-            base=definition.base,
-            cql=each.cql,
-            table_id=each.table_id,
-            version=each.version,
-            cause=Cause.CREATE,
-            reason="a run was stopped before its CREATE was known to have arrived",
-            window_start=each.window_start,
-            window_end=each.window_end,
-            resumes=True,
-        )
-        steps.create.append(create)
-    is_building = each.state is State.BUILDING
-    _finish(
-        each.number,
-        definition,
-        record,
-        context,
-        steps,
-        each.window_start,
-        needs_build=is_building,
-        is_unaudited=needs_audit(each, context),
-    )
-
-
-def _finish(
-    number: int,
-    definition: ViewDefinition,
-    record: ViewRecord,
-    context: PlanContext,
-    steps: ViewSteps,
-    start: datetime | None,
-    *,
-    needs_build: bool,
-    is_unaudited: bool,
-) -> None:
-    name = record.name
-    serving = find_serving(record, context)
-    # A former generation that returns was served before, so nothing is lost that a person did not see.
-    is_next = (needs_build or serving is None or serving.number < number) and not context.request.is_shrink_allowed
-    min_rows = find_min_rows(serving, definition, context.now) if is_next else None
-    if needs_build:
-        steps.finish.append(AwaitBuild(view=name, number=number))
-    if is_unaudited:
-        steps.finish.append(AuditGeneration(view=name, number=number, time=definition.time if start else None))
-    steps.finish.append(
-        ServeGeneration(
-            view=name,
+            view=self._name,
             number=number,
-            read_from=(definition.serving(name.physical(number), start),),
-            strategy=definition.strategy,
-            grace_seconds=int(definition.grace.total_seconds()),
-            next_due=definition.window.next_slide(context.now) if definition.window else None,
-            retires=tuple(each.number for each in record.in_state(State.SERVING)),
-            min_rows=min_rows,
-            min_rows_percent=definition.min_rows_percent if min_rows is not None else 0,
-            time=definition.time if min_rows is not None else None,
-            window_start=start if min_rows is not None else None,
+            base=definition.base,
+            cql=generation_cql(definition, number, self._start, context),
+            table_id=table_id(self._name.keyspace, self._name.physical(number)),
+            version=definition.version,
+            cause=cause,
+            reason=reason,
+            window_start=self._start,
+            window_declared=definition.window.declared if definition.window else "",
+            base_mark=base_mark,
         )
-    )
+        self._steps.create.append(create)
+        self._finish(number, self._start)
+
+    def _finish(
+        self, number: int, start: datetime | None, *, needs_build: bool = True, is_unaudited: bool = True
+    ) -> None:
+        """Add what leads from a generation that is created to one that serves."""
+        definition, name, serving, now = self._definition, self._name, self._serving, self._context.now
+        # A former generation that returns was served before, so nothing is lost that a person did not see.
+        is_next = needs_build or serving is None or serving.number < number
+        is_limited = is_next and not self._context.request.is_shrink_allowed
+        min_rows = find_min_rows(serving, definition, now) if is_limited else None
+        if needs_build:
+            self._steps.finish.append(AwaitBuild(view=name, number=number))
+        if is_unaudited:
+            time = definition.time if start else None
+            self._steps.finish.append(AuditGeneration(view=name, number=number, time=time))
+        self._steps.finish.append(
+            ServeGeneration(
+                view=name,
+                number=number,
+                read_from=(definition.serving(name.physical(number), start),),
+                strategy=definition.strategy,
+                grace_seconds=int(definition.grace.total_seconds()),
+                next_due=definition.window.next_slide(now) if definition.window else None,
+                retires=tuple(each.number for each in self._record.in_state(State.SERVING)),
+                min_rows=min_rows,
+                min_rows_percent=definition.min_rows_percent if min_rows is not None else 0,
+                time=definition.time if min_rows is not None else None,
+                window_start=start if min_rows is not None else None,
+            )
+        )
