@@ -12,7 +12,6 @@ from cassandra.cluster import Session
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.apply.audit import RECHECK_SECONDS
-from cassandra_views.apply.batches import next_batches
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
@@ -201,14 +200,7 @@ class ViewManager:
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        outcome = self._executor.carry_out(plan, without=without)
-        if make_rest is not None:
-            failed = {view for view, _error in outcome.failures}
-            for batch in next_batches(plan, make_rest, failed, clock=self.planner.clock, listener=self._listener):
-                more = self._executor.carry_out(batch, without=without)
-                failed |= {view for view, _error in more.failures}
-                outcome += more
-        return outcome
+        return self._executor.carry_out(plan, without=without, make_rest=make_rest)
 
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from cassandra_views.apply.batches import next_batches
+from cassandra_views.apply.executor import next_batches
 from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.model.definition import Project
 from cassandra_views.model.names import ViewName

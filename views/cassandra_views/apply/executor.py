@@ -7,10 +7,10 @@ view does not stop the others, and a keyspace or table that cannot be made stops
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from cassandra_client.database import Database
@@ -37,6 +37,7 @@ from cassandra_views.model.steps import (
     Step,
     find_step_view,
 )
+from cassandra_views.model.times import instant_text
 from cassandra_views.plan.catalog import read_catalog
 from cassandra_views.registry.lease import Lease
 from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
@@ -46,6 +47,8 @@ _FINISHING = (AwaitBuild, AuditGeneration, ServeGeneration)
 """What follows the statements of a plan. It is done for several views at once: it sends no DDL, which would restart the
 running builds of its keyspace."""
 _VIEWS_AT_ONCE = 4
+_POLL_SECONDS = 1.0
+"""How often a wait for room looks at the clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +127,19 @@ class Executor:
         self._build_timeout = build_timeout_seconds
         self._audit_recheck = audit_recheck_seconds
 
-    def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> PlanOutcome:
+    def carry_out(
+        self,
+        plan: Plan,
+        *,
+        without: Collection[str] = (),
+        make_rest: Callable[[tuple[ViewName, ...]], Plan] | None = None,
+    ) -> PlanOutcome:
         """Carry a plan out; a failure of one view, table or keyspace does not stop the others and is in the outcome.
 
         Args:
             without: addresses of members whose builds are not awaited where they cannot be reached.
+            make_rest: plans views again when there is room on their base tables; without it, what the plan defers is
+                left to the next plan.
 
         Raises:
             ConfigurationError: one of them is no member.
@@ -137,6 +148,16 @@ class Executor:
             PreflightError: a node is not fit for the work; nothing was begun.
             ViewsError: the registry could not be made; nothing that follows was begun.
         """
+        outcome = self._carry_out(plan, without)
+        if make_rest is not None:
+            failed = {view for view, _error in outcome.failures}
+            for batch in next_batches(plan, make_rest, failed, clock=self._clock, listener=self._listener):
+                more = self._carry_out(batch, without)
+                failed |= {view for view, _error in more.failures}
+                outcome += more
+        return outcome
+
+    def _carry_out(self, plan: Plan, without: Collection[str]) -> PlanOutcome:
         facts = check_cluster(self._database)
         self._refuse_other_target(plan, facts.name)
         self._refuse_strangers(without)
@@ -323,4 +344,40 @@ def _refuse_without_base(step: Step, base_failures: Mapping[str, ViewsError]) ->
             )
 
 
-__all__ = ["Executor", "PlanOutcome"]
+def next_batches(
+    plan: Plan,
+    make: Callable[[tuple[ViewName, ...]], Plan],
+    failed: Collection[ViewName],
+    *,
+    clock: Callable[[], datetime],
+    listener: Listener,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Plan]:
+    """Yield a plan for each batch that follows one that was carried out, when there is room for it.
+
+    Waits until the grace of what was replaced has ended. Views that failed are left out, so that it ends.
+
+    Args:
+        plan: the one that was carried out.
+        make: makes a new plan of some views; each one that is yielded is carried out before the next.
+        failed: the views that failed so far; the caller adds to it.
+    """
+    views = {*plan.views, *(each.view for each in plan.deferred)}
+    is_waiting = bool(plan.deferred)
+    while is_waiting:
+        views -= set(failed)
+        found = make(tuple(sorted(views)))
+        if found.has_changes:
+            yield found
+        elif found.deferred:
+            until = min((each.until for each in found.deferred if each.until), default=None)
+            if until is None:
+                return  # nobody knows when there is room: the plan's note says what it waits for
+            names = ", ".join(each.view.view for each in found.deferred)
+            listener(Notice(text=f"waiting until {instant_text(until)} for room on {found.deferred[0].table}: {names}"))
+            while clock() < until:
+                pause(min(_POLL_SECONDS, max((until - clock()) / timedelta(seconds=1), 0.01)))
+        is_waiting = bool(found.deferred)
+
+
+__all__ = ["Executor", "PlanOutcome", "next_batches"]
