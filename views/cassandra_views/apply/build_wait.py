@@ -27,7 +27,7 @@ class BuildWatch:
         begun: when the wait began, by a clock that only goes forward, in seconds; so are the times of its methods.
         timeout_seconds: wall-clock limit; None waits as long as the build makes progress.
         stall_seconds: how long a build may stand still before the wait is given up.
-        notice_seconds: how long it may before that is found_reports.
+        notice_seconds: how long it may before that is reported.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class BuildWatch:
         return now - self._moved > self._stall
 
     def observe(self, found: BuildProgress, now: float) -> list[Progress | Notice]:
-        """Take one look at a build that has not ended, and return what is to be told of it.
+        """Take one reading of a build that has not ended, and return the reports of it.
 
         Raises:
             BuildStalled: names the nodes and what they wait for; the generation stays ``building``.
@@ -64,7 +64,7 @@ class BuildWatch:
             self._mark, self._moved, self._is_told = found.mark(), now, False
         first = self._first_share = found.share if self._first_share is None else self._first_share
         waits = ", ".join(found.waits_for)
-        found_reports: list[Progress | Notice] = [
+        reports: list[Progress | Notice] = [
             Progress(
                 view=self._name,
                 number=self._number,
@@ -76,7 +76,7 @@ class BuildWatch:
         on = f"{self._name} generation {self._number}"
         if now - self._moved > self._notice and not self._is_told:
             self._is_told = True
-            found_reports.append(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
+            reports.append(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
         if self.is_silent(now) or (self._timeout is not None and now - self._begun > self._timeout):
             why = f"it makes no progress ({self._stall:.0f} s)" if self.is_silent(now) else "its time is over"
             raise BuildStalled(
@@ -86,7 +86,7 @@ class BuildWatch:
                 next="Look at the named nodes (log: ViewBuilder), then run apply again, or give the generation "
                 f"up with 'views abort {self._name.view}'",
             )
-        return found_reports
+        return reports
 
 
 class BuildWait:

@@ -17,7 +17,7 @@ from cassandra_views.registry.rows import override_columns
 from cassandra_views.registry.store import Registry
 
 _SHOWN = 300
-"""How much of an error is said with the decision: each plan and status shows that, and the history has the whole."""
+"""How much of an error the reason of an override holds; the history has all of it."""
 
 
 class Overrides:

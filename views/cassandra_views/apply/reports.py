@@ -1,4 +1,4 @@
-"""What a run tells while it works: values, not texts on a screen."""
+"""Reports of a run while it works: values, not text on a screen."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Listener = Callable[[Report], None]
 
 
 def ignore_reports(report: Report) -> None:
-    """Listen to nothing."""
+    """Ignore every report."""
 
 
 class Halted(BaseException):
@@ -67,7 +67,7 @@ class Halted(BaseException):
 
 
 class SharedListener:
-    """A listener that several threads of a run tell, one at a time.
+    """A listener that several threads of a run report to, one at a time.
 
     Once it is halted, each thread ends at its next report or check: an interrupted run waits for no build and no audit.
     """
@@ -92,7 +92,7 @@ class SharedListener:
         self(Notice(text=text))
 
     def check(self) -> None:
-        """Report nothing; for whoever waits and has nothing to tell.
+        """Report nothing; for whoever waits and has nothing to report.
 
         Raises:
             Halted: the run is being ended.

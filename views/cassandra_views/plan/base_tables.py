@@ -36,7 +36,7 @@ def base_steps(
 
     Args:
         bases: limits it to some tables; None is all.
-        notes: gets a sentence for each difference between what stands and what is described.
+        notes: gets a sentence for each difference between what exists and what is described.
         unusable: keyspaces, and tables as (keyspace, table), that are left alone.
     """
     wanted = set(project.keyspaces) if bases is None else {keyspace for keyspace, _table in bases}
@@ -169,7 +169,7 @@ class DefinitionChecker:
 
     Args:
         passed: marks of definitions and tables that were found to fit, in this run or another; new ones
-            are added. The same text on the same table is not looked at twice.
+            are added. The same text on the same table is not checked twice.
     """
 
     def __init__(self, project: Project, catalog: Catalog, passed: set[str] | None = None) -> None:

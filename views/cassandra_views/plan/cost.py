@@ -32,7 +32,7 @@ def costs_of(
     Args:
         sizes: (partitions, bytes) of base tables, by the nodes' estimates; what is absent is "unknown",
             and zero where the table is still to be created.
-        keeps_snapshot: the servers cannot be told to leave no snapshot on a drop.
+        keeps_snapshot: the servers have no option that leaves no snapshot on a drop.
         records: what the views' former generations cost is taken from them.
     """
     carried = views_carried(catalog)

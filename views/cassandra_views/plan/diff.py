@@ -73,7 +73,7 @@ def make_diff(each: Generation, definition: ViewDefinition, record: ViewRecord) 
 
 
 def definition_changes(each: Generation, definition: ViewDefinition, record: ViewRecord) -> tuple[str, ...]:
-    """Return in words how the file's statement differs from a generation's; empty where that cannot be told."""
+    """Return in words how the file's statement differs from a generation's; empty where that is unknown."""
     if each.version == definition.version:
         return ()
     old, new = _forms(each, definition, record)

@@ -84,7 +84,7 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
 
 
 def find_former(definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> Generation | None:
-    """Return a retired generation that is just what is wanted: it is still fed, so it can serve at once."""
+    """Return a retired generation that is what the file asks for: it is still fed, so it can serve at once."""
     for each in reversed(record.in_state(State.RETIRED)):
         is_in_grace = each.retired_at is not None and each.retired_at + definition.grace > context.now
         is_fit = agrees(each, definition, context.now) and each.audit is Audit.PASSED

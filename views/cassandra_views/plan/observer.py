@@ -1,4 +1,4 @@
-"""What a manager sees: the project's files, the catalog, the registry, the nodes. Reads only."""
+"""Reads what plans are made from: the project's files, the schema, the registry, the nodes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from cassandra_views.registry.store import Registry
 
 
 class Observer:
-    """Looks at one project and at the cluster that its views are on.
+    """Reads one project and the cluster that its views are on.
 
     Attributes:
         files: what the project's files said the last time.
@@ -63,7 +63,7 @@ class Observer:
         return found
 
     def project_of_registry(self) -> Project:
-        """Return the project as far as its files tell, for what the registry alone can answer."""
+        """Return the project as far as its files can be read, for what the registry alone can answer."""
         with suppress(ProjectError):
             return self.project()
         name = self._settings.project
@@ -83,7 +83,7 @@ class Observer:
         return Observed(catalog=read_catalog(self._database, keyspaces), records=records, has_registry=has_registry)
 
     def sizes(self, steps: Iterable[Step], catalog: Catalog) -> dict[tuple[str, str], tuple[int, int]]:
-        """Return (partitions, bytes) of the base tables that steps build on and that stand already."""
+        """Return (partitions, bytes) of the base tables that steps build on and that exist already."""
         creates = [step for step in steps if isinstance(step, CreateGeneration)]
         bases = {(step.view.keyspace, step.base) for step in creates}
         return read_sizes(self._database, {base for base in bases if catalog.find_table(*base)})
@@ -138,7 +138,7 @@ class Observer:
         known = {view.name for view in project.views}
         if self._registry.exists():
             known |= {record.name for record in self._registry.read_all()}
-        # A view whose file is wrong is known all the same; its keyspace only as far as the file tells.
+        # A view whose file is wrong is known all the same; its keyspace only where the file has it.
         names = {each.view for each in known}
         return known | {
             ViewName(keyspace=each.keyspace, view=each.view) for each in project.broken if each.view not in names

@@ -1,4 +1,4 @@
-"""What is asked and nothing done: files, cluster and registry, looked at and planned from."""
+"""Plans for one project on one cluster: reads its files, the schema and the registry, and changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from cassandra_views.registry.store import Registry
 
 @checked_arguments()
 class Planner:
-    """Looks at the views of one project on one cluster, and plans; changes nothing.
+    """Makes plans and statuses for the views of one project on one cluster; changes nothing.
 
     Args: those of ``ViewManager``.
 
@@ -102,7 +102,7 @@ class Planner:
 
         Args:
             names, tags: plan these views alone; without any, all.
-            only: exactly these views, which may be none; names and tags are not looked at.
+            only: exactly these views, which may be none; names and tags do not count.
             allow_drop: views whose files are gone may be dropped when their grace is over.
             allow_shrink: a generation may be served that holds far fewer rows than what serves.
 
@@ -116,7 +116,7 @@ class Planner:
         return self._plan(PlanRequest(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
 
     def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
-        """Return what must be done for each view, from one look at the cluster. Reads only.
+        """Return what must be done for each view, from one read of the cluster. Reads only.
 
         A view that cannot be planned is in it with its error and does not hold up the others; one whose file is wrong
         is in ``Project.broken``.
@@ -145,7 +145,7 @@ class Planner:
 
         Args:
             unless_run: where this run has made a generation of a view already, plan it as ``plan`` does, so
-                that a caller who is tried again goes on with it and builds no second one.
+                that a caller who is tried again resumes it and builds no second one.
             allow_shrink: as for ``plan``.
         """
         views = self.observer.choose(names, tags)
@@ -202,10 +202,10 @@ class Planner:
     def status(
         self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), with_gone: bool = False
     ) -> tuple[ViewStatus, ...]:
-        """Return what stands, for every view that has a file or a generation. Reads only.
+        """Return the status of every view that has a file or a generation. Reads only.
 
         Args:
-            names, tags: these views alone; without any, all. One that is named is told of whatever is left of it.
+            names, tags: these views alone; without any, all. Of one that is named, whatever is left is shown.
             with_gone: also those that have neither.
         """
         only = self._chosen(names, tags)

@@ -223,13 +223,12 @@ def make_audits(
     Raises:
         ProjectError: of views that are named, one serves nothing.
     """
-    records = tuple(records)
-    serving = {record.name: record.in_state(State.SERVING) for record in records if record.project == project.name}
+    chosen = [each for each in records if (each.project == project.name if only is None else each.name in only)]
+    serving = {record.name: record.in_state(State.SERVING) for record in chosen}
     if only is not None:
-        serving = {record.name: record.in_state(State.SERVING) for record in records if record.name in only}
         idle = sorted(name for name in only if not serving.get(name))
         if idle:
-            absence = next((each.absence() for each in records if each.name == idle[0]), "")
+            absence = next((each.absence() for each in chosen if each.name == idle[0]), "")
             raise ProjectError(
                 f"nothing of it serves, so there is nothing to audit{f': {absence}' if absence else ''}",
                 on=", ".join(map(str, idle)),
@@ -257,7 +256,7 @@ class ViewWork:
         failures: runs in a row that failed for it; the last at ``failed_at``.
         lag: for how long a slide that is among the steps has been due.
         withheld: the generation that ``ShrinkUnapproved`` is about.
-        awaits_event: that slide is to be done when its base table is told to be written.
+        awaits_event: that slide waits for the event that its base table was written.
     """
 
     name: ViewName | None
@@ -293,7 +292,7 @@ class ViewWork:
 def with_schedule(
     work: ViewWork, definition: ViewDefinition | None, record: ViewRecord | None, now: datetime
 ) -> ViewWork:
-    """Return the work with what file and registry say of when it had better be done."""
+    """Return the work with what file and registry say of when it is due."""
     if record is not None:
         withheld = find_withheld(record) if isinstance(work.error, ShrinkUnapproved) else None
         work = replace(work, failures=record.failures, failed_at=record.failed_at, withheld=withheld)

@@ -1,4 +1,4 @@
-"""The status of each view, as a value, and how times and counts are told to people. Pure."""
+"""The status of each view, as a value, and times and counts as people read them. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ViewStatus:
         found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
             ``model.generation.Generation`` describes them.
         rows: of the newest serving generation, at its last audit; not of now.
-        waiting: what a person must decide or correct before the view goes on; empty where nothing is.
+        waiting: what a person must decide or correct before the view continues; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
         dropped: what became of its last generation, where none is left.
         rollback_until: until when the former generation can serve again.
@@ -109,7 +109,7 @@ def view_statuses(
     broken = {each.view for each in project.broken}
     with_file = {record.name for record in records if record.name in definitions or record.name.view in broken}
     if not (project.views or project.tables or project.broken):
-        # Nothing is known of files: what is decided over a view, or fails, is told.
+        # Nothing is known of files: a decision over a view, or its failures, must still be shown.
         with_file |= {record.name for record in records if record.override or record.failures} - set(named)
     by_name = {
         record.name: record for record in records if record.is_live or record.name in with_file or record.name in named

@@ -1,4 +1,4 @@
-"""The steps of one view: what its file wishes, against what the registry and the schema hold. Pure."""
+"""The steps of one view: what its file asks for, against what the registry and the schema hold. Pure."""
 
 from __future__ import annotations
 

@@ -45,9 +45,9 @@ class Lease:
 
     Args:
         ddl_timeout_seconds: what one DDL may take. The lease lasts that and a margin; a holder that
-            follows an expired one (whose last statement may still be under way) stays quiet as long.
+            follows an expired one (whose last statement may still be under way) waits as long.
         margin_seconds: at least 2.
-        cooldown_seconds: how long to stay quiet, where not for as long as a DDL may take.
+        cooldown_seconds: how long to wait after a holder that died; by default as long as a DDL may take.
         on_wait: is told for whom it waits.
         on_pause: called again and again while it waits; what it raises ends the wait.
     """
@@ -191,9 +191,9 @@ class Lease:
         raise LeaseHeld("the lease was lost to another run", on=self._table, next="Run the command again")
 
     def _give_back(self, held: HeldLease) -> None:
-        """End the lease; the next holder stays quiet where a statement of ours may still be under way."""
+        """End the lease; the next holder waits where a statement of ours may still be under way."""
         released = held.number - 1 if held.is_in_doubt else held.number
-        # Unknown: if it does not arrive, the lease ends by itself and the next holder stays quiet.
+        # Unknown: if it does not arrive, the lease ends by itself and the next holder waits.
         with suppress(*DRIVER_ERRORS):
             applied, _row = self._database.conditional(
                 [
