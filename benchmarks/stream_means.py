@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cassandra.concurrent import execute_concurrent_with_args
 
-from followers.track import LATEST_SECONDS
+from followers.readings import LATEST_SECONDS
 from spark_jobs.connect_server import end_with_parent
 from spark_jobs.levels import COUNTS
 from spark_jobs.session import java_home, spark_options

@@ -24,8 +24,8 @@ from benchmarks.report import Details, Figure, Section, Verdict
 from benchmarks.rollup_parts import LIVE_VIEWS
 from benchmarks.rollup_stage import ROOT, RollupStage
 from followers.accounts import Platform, choose_accounts
-from followers.schedule import Schedule, reading_time
-from followers.track import LATEST_SECONDS, make_tracks
+from followers.feed import Schedule
+from followers.readings import LATEST_SECONDS, make_tracks
 from spark_jobs.levels import COUNTS
 
 STREAMED = "insight.streamed_minute"
@@ -82,7 +82,7 @@ class Readings:
             lines = []
             writes = defaultdict(list)
             for each in due:
-                moment = f"{reading_time(each):%Y-%m-%d_%H-%M-%S}"
+                moment = f"{each.time:%Y-%m-%d_%H-%M-%S}"
                 column = COUNT_OF[each.platform]
                 lines.append(json.dumps({"streamer": each.streamer, "timestamp": moment, column: each.count}))
                 writes[each.platform].append((each.streamer, moment, each.count))

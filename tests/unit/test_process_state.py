@@ -20,7 +20,7 @@ PROGRAMS = {
     "spark_jobs/connect_server.py": "a process of its own",
     "spark_jobs/report.py": "what the two above call at their start",
     "spark_jobs/session.py": "puts back what Spark changes, and what Spark takes from the environment alone",
-    "followers/cli.py": "the command",
+    "followers/__main__.py": "the command",
 }
 """The files that may, and why."""
 

@@ -1,11 +1,13 @@
 """The Spark master of the demo: a home folder with this checkout's scripts, reached over SSH on the loopback.
 
-By OpenSSH where there is one. Else a small SSH server of our own runs the same scripts (``stand_in``), so that
-Airflow's DAGs are the same; no account is made and no home folder of a person is touched.
+By OpenSSH where there is one. Else a small SSH server of our own runs the same scripts, so that Airflow's DAGs are the
+same: ``python -m followers.demo.spark_master PORT KEYS HOME`` runs each command by bash in HOME, for the one key in
+KEYS/authorized_keys. No account is made and no home folder of a person is touched.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pwd
@@ -19,10 +21,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from followers.demo.errors import DemoError
-from followers.demo.family import Family, Member
-from followers.demo.place import ADDRESS, ROOT, find_port
-from followers.demo.screen import console
+from followers.demo.environment import ADDRESS, ROOT, DemoError, console, find_port
+from followers.demo.process_group import ManagedProcess, ProcessGroup
 
 _START_SECONDS = 20.0
 _PACKAGES = ("openssh-client", "openssh-server")
@@ -31,7 +31,7 @@ _SBIN = ("/usr/sbin", "/sbin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Master:
+class SparkMaster:
     """How the Spark master is reached.
 
     Args:
@@ -76,8 +76,13 @@ def make_home(home: Path, settings: Mapping[str, str]) -> None:
         shutil.copy(script, home)
 
 
-def open_master(family: Family, folder: Path, home: Path, environment: Mapping[str, str]) -> Master:
+def open_master(
+    processes: ProcessGroup, folder: Path, home: Path, environment: Mapping[str, str], *, sshd: str | None
+) -> SparkMaster:
     """Start the SSH server, with keys made for it.
+
+    Args:
+        sshd: the path of OpenSSH's server, if there is one.
 
     Raises:
         DemoError: neither of the two servers starts.
@@ -86,26 +91,26 @@ def open_master(family: Family, folder: Path, home: Path, environment: Mapping[s
         each.mkdir(parents=True, exist_ok=True)
     host_key, key = _make_key(folder / "host_key"), _make_key(folder / "key")
     (folder / "authorized_keys").write_text(f"{key}\n")
-    sshd, missing = _usable_sshd()
-    if sshd:
+    missing = _find_hindrance(sshd)
+    if sshd and not missing:
         port = find_port()
-        server = family.start(
+        server = processes.start(
             "sshd",
             [sshd, "-D", "-e", "-f", str(_configure(folder, home, port))],
             group="Spark",
             env=environment,
         )
         user = pwd.getpwuid(os.getuid()).pw_name
-        found = Master(port=port, user=user, key_file=folder / "key", host_key=host_key)
+        found = SparkMaster(port=port, user=user, key_file=folder / "key", host_key=host_key)
         if _answers(server, port) and _lets_in(found, folder):
-            family.supervise(server, lambda: _answers(server, port), seconds=_START_SECONDS)
+            processes.supervise(server, lambda: _answers(server, port), seconds=_START_SECONDS)
             return found
         missing = f"the OpenSSH here lets nobody in: {server.last_lines().strip().splitlines()[-1].strip()}"
-        family.stop(server)
+        processes.stop(server)
     port = find_port()
-    server = family.start(
+    server = processes.start(
         "ssh-stand-in",
-        [sys.executable, "-m", "followers.demo.stand_in", str(port), str(folder), str(home)],
+        [sys.executable, "-m", "followers.demo.spark_master", str(port), str(folder), str(home)],
         group="Spark",
         env=environment,
         cwd=ROOT,
@@ -117,11 +122,11 @@ def open_master(family: Family, folder: Path, home: Path, environment: Mapping[s
             remains="Everything was stopped",
             next="Mend that, or run the small demo: make demo ARGS=--no-airflow",
         )
-    family.supervise(server, lambda: _answers(server, port), seconds=_START_SECONDS)
-    return Master(port=port, user="spark", key_file=folder / "key", host_key=host_key, without_sshd=missing)
+    processes.supervise(server, lambda: _answers(server, port), seconds=_START_SECONDS)
+    return SparkMaster(port=port, user="spark", key_file=folder / "key", host_key=host_key, without_sshd=missing)
 
 
-def install_sshd(family: Family) -> None:
+def install_sshd(processes: ProcessGroup) -> None:
     """Install OpenSSH as root on Debian where it is missing; without root, or where that fails, nothing happens."""
     if find_sshd() is None and os.getuid() == 0 and shutil.which("apt-get"):
         console.print(
@@ -129,24 +134,23 @@ def install_sshd(family: Family) -> None:
             "this runs as root. make demo ARGS=--no-system-packages does without"
         )
         try:
-            family.run("apt-get", ["sh", str(ROOT / "scripts" / "debian.sh"), *_PACKAGES], env=os.environ)
+            processes.run("apt-get", ["sh", str(ROOT / "scripts" / "debian.sh"), *_PACKAGES], env=os.environ)
         except DemoError:
             return
 
 
-def _usable_sshd() -> tuple[str, str]:
-    """Return the path of sshd, or none and what is missing."""
-    sshd = find_sshd()
+def _find_hindrance(sshd: str | None) -> str:
+    """Return why OpenSSH cannot be used; empty where it can."""
     if sshd is None:
-        return "", "openssh-server is not installed here, and that takes root (sudo apt-get install openssh-server)"
+        return "openssh-server is not installed here, and that takes root (sudo apt-get install openssh-server)"
     if os.getuid() == 0 and not _JAILS.exists():
         # Where its processes are locked in before a login; the service makes it at each boot, and /run forgets it.
         _JAILS.mkdir(mode=0o755)
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
-        return "", f"the user {os.getuid()} has no name on this machine, and OpenSSH lets in nobody without one"
-    return sshd, ""
+        return f"the user {os.getuid()} has no name on this machine, and OpenSSH lets in nobody without one"
+    return ""
 
 
 def find_sshd() -> str | None:
@@ -192,7 +196,7 @@ def _make_key(path: Path) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def _answers(server: Member, port: int) -> bool:
+def _answers(server: ManagedProcess, port: int) -> bool:
     deadline = time.monotonic() + _START_SECONDS
     while server.process.poll() is None and time.monotonic() < deadline:
         try:
@@ -203,7 +207,7 @@ def _answers(server: Member, port: int) -> bool:
     return False
 
 
-def _lets_in(master: Master, folder: Path) -> bool:
+def _lets_in(master: SparkMaster, folder: Path) -> bool:
     """Log in once: a locked account, or a rule of this machine, would show in Airflow only."""
     known = folder / "known_hosts"
     known.write_text(f"[{ADDRESS}]:{master.port} {master.host_key}\n")
@@ -216,3 +220,41 @@ def _lets_in(master: Master, folder: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+async def serve_ssh(port: int, keys: Path, home: Path) -> None:
+    """Serve SSH until this process is ended."""
+    import asyncssh
+
+    environment = {**os.environ, "HOME": str(home)}
+
+    async def handle(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        child = await asyncio.create_subprocess_exec(
+            "/bin/bash",
+            "-c",
+            process.command or "true",
+            cwd=home,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        # Written at the end: what Airflow asks for is short, and its jobs detach themselves and write to files.
+        output, errors = await child.communicate()
+        process.stdout.write(output)
+        process.stderr.write(errors)
+        process.exit(child.returncode if child.returncode is not None and child.returncode >= 0 else 255)
+
+    server = await asyncssh.listen(
+        ADDRESS,
+        port,
+        server_host_keys=[str(keys / "host_key")],
+        authorized_client_keys=str(keys / "authorized_keys"),
+        process_factory=handle,
+        encoding=None,
+    )
+    await server.wait_closed()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_ssh(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))

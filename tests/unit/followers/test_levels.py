@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from followers.web.freshness import Freshness
-from followers.web.levels import Level, level_named
+from followers.levels import Freshness, Level, duration_text
 
 NOW = datetime(2026, 11, 5, 12, 34, 56, tzinfo=UTC)
 
@@ -36,13 +35,6 @@ def test_an_interval_is_read_as_it_is_written_and_not_otherwise(level: Level) ->
         assert level.find(wrong) is None
 
 
-def test_a_level_that_is_not_offered_is_the_usual_one() -> None:
-    offered = (Level.DAY, Level.HOUR)
-    assert level_named("hour", offered, Level.DAY) is Level.HOUR
-    assert level_named("second", offered, Level.DAY) is Level.DAY
-    assert level_named(None, offered, Level.DAY) is Level.DAY
-
-
 def fresh(newest: datetime | None) -> Freshness:
     return Freshness(level=Level.MINUTE, newest=newest, now=NOW, looked_back=timedelta(hours=2))
 
@@ -63,3 +55,16 @@ def test_what_is_older_than_promised_says_by_how_much() -> None:
 def test_nothing_at_all_is_out_of_date() -> None:
     assert fresh(None).is_stale
     assert fresh(None).note == "There is no minute in the last 2 hours."
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (timedelta(seconds=-5), "0 seconds"),
+        (timedelta(seconds=1), "1 second"),
+        (timedelta(minutes=61), "1 hour 1 minute"),
+        (timedelta(days=2, hours=3, minutes=4), "2 days 3 hours"),
+    ],
+)
+def test_a_length_of_time_in_its_two_largest_units(length: timedelta, text: str) -> None:
+    assert duration_text(length) == text

@@ -4,17 +4,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followers.accounts import Platform
-from followers.web.board import Change, Counts, board, comparable, moves, not_comparable, total_change, usual_platforms
+from followers.web.rankings import (
+    Change,
+    FollowerCounts,
+    comparable,
+    make_ranking,
+    moves,
+    not_comparable,
+    total_change,
+    usual_platforms,
+)
 
 AT = datetime(2026, 11, 5, tzinfo=UTC)
 
 
-def counts(*by_platform: int | None) -> Counts:
-    return Counts(total=sum(each or 0 for each in by_platform), by_platform=by_platform)
+def counts(*by_platform: int | None) -> FollowerCounts:
+    return FollowerCounts(total=sum(each or 0 for each in by_platform), by_platform=by_platform)
 
 
 def test_places_are_numbered_and_numbered_anew_among_some() -> None:
-    found = board(AT, [("ann", counts(9, 0, 0)), ("bob", counts(8, 0, 0)), ("cid", counts(7, 0, 0))])
+    found = make_ranking(AT, [("ann", counts(9, 0, 0)), ("bob", counts(8, 0, 0)), ("cid", counts(7, 0, 0))])
     assert [(each.rank, each.streamer) for each in found.places] == [(1, "ann"), (2, "bob"), (3, "cid")]
     some = found.among({"cid", "bob", "nobody"})
     assert [(each.rank, each.streamer) for each in some.places] == [(1, "bob"), (2, "cid")]
@@ -29,24 +38,24 @@ def test_a_platform_that_tells_nothing_is_no_fall() -> None:
 
 
 def test_who_has_climbed_and_who_is_new() -> None:
-    before = board(AT, [("ann", counts(9, 0, 0)), ("bob", counts(8, 0, 0))])
-    after = board(AT, [("bob", counts(12, 0, 0)), ("new", counts(10, 0, 0)), ("ann", counts(9, 0, 0))])
+    before = make_ranking(AT, [("ann", counts(9, 0, 0)), ("bob", counts(8, 0, 0))])
+    after = make_ranking(AT, [("bob", counts(12, 0, 0)), ("new", counts(10, 0, 0)), ("ann", counts(9, 0, 0))])
     found = {each.place.streamer: each for each in moves(after, before)}
     assert {name: move.climbed for name, move in found.items()} == {"bob": 1, "ann": -1}
     assert moves(after, None) == []
     # The one who is new is no rise of all.
     assert total_change(after, before) == Change(followers=4, share=4 / 17)
     assert total_change(after, None) is None
-    assert total_change(after, board(AT, [])) is None
+    assert total_change(after, make_ranking(AT, [])) is None
 
 
 def test_a_row_that_lacks_a_platform_has_no_place_and_moves_nobody() -> None:
     """The sample of a minute in which a job ran before one platform's readings came."""
-    before = board(
+    before = make_ranking(
         AT,
         [("ann", counts(90, 9, 1)), ("bob", counts(80, 8, None)), ("cid", counts(70, 7, 1)), ("dan", counts(60, 6, 1))],
     )
-    after = board(
+    after = make_ranking(
         AT,
         [
             ("bob", counts(81, 8, None)),
@@ -81,7 +90,7 @@ def test_a_row_that_lacks_a_platform_has_no_place_and_moves_nobody() -> None:
 )
 def test_only_complete_rows_rise_fall_or_have_a_place(intervals: list[list[tuple[int | None, ...]]]) -> None:
     boards = [
-        board(
+        make_ranking(
             AT,
             sorted(
                 ((name, counts(*row)) for name, row in zip("abcd", rows, strict=True) if any(row)),

@@ -21,8 +21,7 @@ from typing import Self, TypeVar
 import psutil
 from rich.text import Text
 
-from followers.demo.errors import DemoError
-from followers.demo.screen import console
+from followers.demo.environment import DemoError, console
 from followers.demo.supervisor import Supervisor, death_error, exit_text
 
 Found = TypeVar("Found")
@@ -35,7 +34,7 @@ _OTHERS = "jobs"
 _SELF = "demo"
 
 
-class Member:
+class ManagedProcess:
     """A child process that runs until the demo ends; its restart is another process in its place.
 
     Args:
@@ -82,7 +81,7 @@ class Member:
         self._restart()
 
 
-class Family:
+class ProcessGroup:
     """Starts processes, looks after them, and ends them all, with everything they started, at the end of its block.
 
     Use it from the main thread: processes are told to end when the thread that started them does.
@@ -93,7 +92,7 @@ class Family:
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._members: list[Member] = []
+        self._members: list[ManagedProcess] = []
         self._groups: dict[int, str] = {}
         self.supervisor = Supervisor(lambda text: console.print(Text(text, style="yellow")))
         self.on_wait: Callable[[], None] = lambda: None
@@ -118,7 +117,7 @@ class Family:
         env: Mapping[str, str],
         cwd: Path | None = None,
         ends: bool = False,
-    ) -> Member:
+    ) -> ManagedProcess:
         """Start a process; its memory counts for ``group``.
 
         Args:
@@ -141,13 +140,13 @@ class Family:
             self._groups[process.pid] = group
             return process
 
-        member = Member(name, log, spawn)
+        member = ManagedProcess(name, log, spawn)
         self._members.append(member)
         if not ends:
             self.supervisor.add(member)
         return member
 
-    def supervise(self, member: Member, is_ready: Callable[[], object], *, seconds: float) -> None:
+    def supervise(self, member: ManagedProcess, is_ready: Callable[[], object], *, seconds: float) -> None:
         """Restart this process when it dies, now that it works.
 
         Args:
@@ -171,7 +170,7 @@ class Family:
         """
         self.finish(self.start(name, argv, group=_OTHERS, env=env, cwd=cwd, ends=True))
 
-    def finish(self, member: Member) -> None:
+    def finish(self, member: ManagedProcess) -> None:
         """Wait for the end of a process that ends by itself; errors as ``run``, and those of ``check``."""
         while member.process.poll() is None:
             self.check()
@@ -231,7 +230,7 @@ class Family:
                     found[group] = found.get(group, 0) + _held(each)
         return found
 
-    def stop(self, *members: Member) -> None:
+    def stop(self, *members: ManagedProcess) -> None:
         """End these, with what they started."""
         doomed = []
         for member in members:

@@ -1,4 +1,4 @@
-"""One streamer: what each platform counts, second by second, by minutes, hours or days."""
+"""One streamer, and several on one chart: counts second by second, by minutes, hours or days."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from flask import url_for
 
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from followers.accounts import Platform
-from followers.web import wanted
-from followers.web.board import NAMES, PLATFORMS, Board, Change, Counts, Place, comparable
-from followers.web.charts import Chart, Series, line_chart
-from followers.web.freshness import Freshness
-from followers.web.levels import Level, level_named
-from followers.web.reads import LOOKED_BACK, Reads
-from followers.web.wanted import Arguments, NoSuchPage
+from followers.levels import Freshness, Level
+from followers.web.arguments import NoSuchPage, PageArguments, checked
+from followers.web.charts import LineChart, Series, line_chart
+from followers.web.rankings import NAMES, PLATFORMS, Change, FollowerCounts, RankedStreamer, Ranking, comparable
+from followers.web.reads import LOOKED_BACK, PageReads
 
 LEVELS = (Level.SECOND, Level.MINUTE, Level.HOUR, Level.DAY)
 LABELS = {Level.SECOND: "Live", Level.MINUTE: "Minutes", Level.HOUR: "Hours", Level.DAY: "Days"}
@@ -32,34 +30,37 @@ _ARRIVES = timedelta(seconds=1)
 
 _MATCHES = 30
 
+MOST = 6
+SHOWS = ("change", "followers")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class PlatformChart:
     """A platform's chart: its newest count, and what has become of it since the chart's begin."""
 
     name: str
     style: str
     newest: int | None
     change: Change | None
-    chart: Chart | None
+    chart: LineChart | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class DayStanding:
     """Where a streamer stands on the newest day."""
 
-    board: Board
-    place: Place
+    ranking: Ranking
+    place: RankedStreamer
 
 
-def streamer(reads: Reads, arguments: Arguments, name: str) -> dict[str, Any]:
+def read_streamer(reads: PageReads, arguments: PageArguments, name: str) -> dict[str, Any]:
     """Return what the template shows.
 
     Raises:
         NoSuchPage: nobody has heard of this streamer.
     """
-    wanted.checked("name", name)
-    level = level_named(arguments.get("level"), LEVELS, Level.SECOND)
+    checked("name", name)
+    level = arguments.level(LEVELS, Level.SECOND)
     times, curve, fresh = curves_until_now(reads, level, [name])
     counts = curve[name]
     directory = reads.directory()
@@ -90,14 +91,14 @@ def streamer(reads: Reads, arguments: Arguments, name: str) -> dict[str, Any]:
         "chart": line_chart(
             "All platforms", level, times, [Series(name="All platforms", style="s0", values=totals)], height=250
         ),
-        "shares": [_part(each, level, times, counts) for each in PLATFORMS],
+        "shares": [_platform_chart(each, level, times, counts) for each in PLATFORMS],
         "table": [(at, each) for at, each in zip(reversed(times), reversed(counts), strict=True) if each],
     }
 
 
-def find_streamer(reads: Reads, arguments: Arguments) -> str | dict[str, Any]:
+def find_streamer(reads: PageReads, arguments: PageArguments) -> str | dict[str, Any]:
     """Return the streamer of this name, or what the template shows of those whose names hold the text."""
-    text = wanted.text(arguments, "name").strip()
+    text = arguments.text("name").strip()
     folded = text.casefold()
     directory = reads.directory()
     names = directory.streamers
@@ -120,8 +121,8 @@ def find_streamer(reads: Reads, arguments: Arguments) -> str | dict[str, Any]:
 
 
 def curves_until_now(
-    reads: Reads, level: Level, streamers: Sequence[str]
-) -> tuple[list[datetime], dict[str, list[Counts | None]], Freshness]:
+    reads: PageReads, level: Level, streamers: Sequence[str]
+) -> tuple[list[datetime], dict[str, list[FollowerCounts | None]], Freshness]:
     """Return the newest intervals, the oldest first, with what these streamers had in each."""
     if level is Level.SECOND:
         newest: datetime | None = level.last_over(reads.now) - _ARRIVES
@@ -140,8 +141,8 @@ def curves_until_now(
 
 
 def _read(
-    reads: Reads, level: Level, newest: datetime | None, streamers: Sequence[str]
-) -> tuple[list[datetime], dict[str, list[Counts | None]]]:
+    reads: PageReads, level: Level, newest: datetime | None, streamers: Sequence[str]
+) -> tuple[list[datetime], dict[str, list[FollowerCounts | None]]]:
     if newest is None:
         return [], {name: [] for name in streamers}
     times = level.back(newest, LENGTH[level])[::-1]
@@ -166,11 +167,13 @@ def last_known(values: Sequence[int | None]) -> int | None:
     return next((value for value in reversed(values) if value is not None), None)
 
 
-def _part(platform: Platform, level: Level, times: Sequence[datetime], counts: Sequence[Counts | None]) -> Part:
+def _platform_chart(
+    platform: Platform, level: Level, times: Sequence[datetime], counts: Sequence[FollowerCounts | None]
+) -> PlatformChart:
     values = [each.on(platform) if each else None for each in counts]
     style = platform.value
     series = Series(name=NAMES[platform], style=style, values=values)
-    return Part(
+    return PlatformChart(
         name=NAMES[platform],
         style=style,
         newest=last_known(values),
@@ -179,14 +182,92 @@ def _part(platform: Platform, level: Level, times: Sequence[datetime], counts: S
     )
 
 
-def _standing(reads: Reads, name: str) -> Standing | None:
+def _standing(reads: PageReads, name: str) -> DayStanding | None:
     """Return the place on the newest day; a page of one streamer is none the worse without it."""
     try:
         newest = reads.newest(Level.DAY, Level.DAY.ranking_view)
         if newest is None:
             return None
-        (board,) = reads.boards(Level.DAY, [newest])
+        (ranking,) = reads.rankings(Level.DAY, [newest])
     except (ViewNotReady, ViewNotFound):
         return None
-    place = board.by_name.get(name)
-    return Standing(board=board, place=place) if place else None
+    place = ranking.by_name.get(name)
+    return DayStanding(ranking=ranking, place=place) if place else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedStreamer:
+    """A streamer compared: the newest counts, and the change since the chart's begin."""
+
+    name: str
+    style: str
+    by_platform: tuple[int | None, ...]
+    total: int | None
+    change: Change | None
+
+
+def read_comparison(reads: PageReads, arguments: PageArguments) -> dict[str, Any]:
+    """Return what the template shows."""
+    names = arguments.several("streamer", MOST)
+    level = arguments.level(LEVELS, Level.DAY)
+    show = arguments.choice("as", SHOWS)
+    directory = reads.directory()
+    found: dict[str, Any] = {
+        "streamers": names,
+        "most": MOST,
+        "level": level,
+        "levels": LEVELS,
+        "labels": LABELS,
+        "show": show,
+        "shows": SHOWS,
+        "directory": directory,
+        "chart": None,
+        "rows": [],
+        "table": [],
+        "fresh": None,
+        "live_seconds": LIVE_SECONDS[level] if names else None,
+        "first": _first(reads) if not names else [],
+    }
+    if not names:
+        return found
+    times, curves, found["fresh"] = curves_until_now(reads, level, names)
+    totals = {name: comparable(curve, recent=RECENT[level]) for name, curve in curves.items()}
+    series = [
+        Series(name=name, style=f"s{number}", values=as_shown(values, show))
+        for number, (name, values) in enumerate(totals.items(), 1)
+    ]
+    found["chart"] = line_chart(
+        "Followers on all platforms", level, times, series, height=320, as_change=show == "change"
+    )
+    found["rows"] = [
+        ComparedStreamer(
+            name=name,
+            style=f"s{number}",
+            by_platform=tuple(
+                last_known([each.on(platform) if each else None for each in curve]) for platform in PLATFORMS
+            ),
+            total=last_known(totals[name]),
+            change=change_over(totals[name]),
+        )
+        for number, (name, curve) in enumerate(curves.items(), 1)
+    ]
+    found["table"] = [(at, [totals[name][index] for name in names]) for index, at in enumerate(times)][::-1]
+    return found
+
+
+def as_shown(values: Sequence[int | None], show: str) -> list[float | None]:
+    """Return followers as they are, or as their change since the first known value."""
+    first = next((value for value in values if value), None)
+    if show == "followers":
+        return list(values)
+    return [value / first - 1 if value is not None and first else None for value in values]
+
+
+def _first(reads: PageReads) -> list[str]:
+    """Return the first three of the newest day, to begin with."""
+    try:
+        newest = reads.newest(Level.DAY, Level.DAY.ranking_view)
+        rankings = reads.rankings(Level.DAY, [newest]) if newest else []
+    except (ViewNotReady, ViewNotFound):
+        return []
+    return [place.streamer for ranking in rankings for place in ranking.places[:3]]

@@ -1,10 +1,13 @@
-"""The demo's acts: tables and history, views, windows that slide, a way back, what is answered."""
+"""What the demo shows of views: tables and history, windows that slide under a reader, rollback, drop, results."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
 
 from cassandra.cluster import Session
 from rich.table import Table
@@ -13,16 +16,71 @@ from cassandra_views import ViewManager, ViewReader, ViewsError
 from cassandra_views.cli.plans import show_plan
 from cassandra_views.cli.progress import ProgressLine
 from cassandra_views.planning.status import ViewStatus
-from followers.demo.errors import DemoError
-from followers.demo.place import ROOT
-from followers.demo.reader import DemoReader
-from followers.demo.screen import console, show_rows
+from followers.demo.environment import ROOT, DemoError, console, show_rows
 from followers.load import load_history
+
+READS = (
+    ("unified_day_view", timedelta(days=2), "%Y-%m-%d"),
+    ("unified_minute_view", timedelta(minutes=30), "%Y-%m-%d_%H-%M"),
+)
 
 STREAMERS = 100
 
 
-class Demo:
+class ContinuousReader:
+    """Reads two views over and over in a thread, and counts what fails or comes back empty."""
+
+    def __init__(self, session: Session, now: datetime, *, pause_seconds: float = 0.005) -> None:
+        self._reader = ViewReader(session, cache_seconds=1.0)
+        self._reads = [(view, f"{now - back:{format}}") for view, back, format in READS]
+        self._pause = pause_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="demo-reader", daemon=True)
+        self.reads = self.failed = self.empty = 0
+        self.longest_seconds = 0.0
+        self.first_problem = ""
+        self.generations: dict[str, None] = {}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def summary(self) -> str:
+        """Return what was seen, in a sentence without its end."""
+        return (
+            f"{self.reads:,} reads, {self.failed} failed, {self.empty} empty, longest "
+            f"{self.longest_seconds * 1000:.0f} ms, from {', '.join(self.generations)}"
+        )
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            for view, moment in self._reads:
+                self._read(view, moment)
+            self._stop.wait(self._pause)
+
+    def _read(self, view: str, moment: str) -> None:
+        begun = time.perf_counter()
+        self.reads += 1
+        try:
+            found = self._reader.select(view, timestamp=moment, limit=10)
+        except ViewsError as error:
+            self.failed += 1
+            self.first_problem = self.first_problem or str(error)
+            return
+        if not found.rows:
+            self.empty += 1
+            self.first_problem = self.first_problem or f"no row in {', '.join(found.generations)} for {moment}"
+        self.generations.update(dict.fromkeys(found.generations))
+        self.longest_seconds = max(self.longest_seconds, time.perf_counter() - begun)
+
+
+class ViewsTour:
     """The demo's acts; each prints what it did and how long it took.
 
     Args:
@@ -70,7 +128,7 @@ class Demo:
     def slide(self) -> None:
         """Let the day pass: the windows slide while a reader reads."""
         self.is_yesterday = False
-        with DemoReader(self.session, self.now) as reader:
+        with ContinuousReader(self.session, self.now) as reader:
             plan = self.manager.plan(tags=self.tags)
             show_plan(plan)
             with self.line:

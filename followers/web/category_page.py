@@ -9,21 +9,20 @@ from typing import Any
 
 from cassandra_views.model.errors import ViewNotReady
 from followers.history import UNKNOWN
-from followers.web import texts, wanted
-from followers.web.board import Change
-from followers.web.charts import Series, Spark, line_chart, spark
-from followers.web.freshness import Freshness
-from followers.web.levels import Level
-from followers.web.pages.compare import MOST, SHOWS, as_shown
-from followers.web.reads import LOOKED_BACK, Reads
-from followers.web.wanted import Arguments
+from followers.levels import Freshness, Level
+from followers.web import texts
+from followers.web.arguments import PageArguments
+from followers.web.charts import Series, Sparkline, line_chart, sparkline
+from followers.web.rankings import Change
+from followers.web.reads import LOOKED_BACK, PageReads
+from followers.web.streamer_pages import MOST, SHOWS, as_shown
 
 CATEGORIES = ("game", "language")
 DAYS = LOOKED_BACK[Level.DAY]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class CategoryRow:
     """A game or a language: its followers on the newest day, and what has become of them.
 
     Args:
@@ -35,18 +34,18 @@ class Row:
     share: float
     day: Change | None
     week: Change | None
-    spark: Spark | None
+    spark: Sparkline | None
     style: str
 
 
-def categories(reads: Reads, arguments: Arguments) -> dict[str, Any]:
+def read_categories(reads: PageReads, arguments: PageArguments) -> dict[str, Any]:
     """Return what the template shows.
 
     Raises:
         ViewNotReady: the history, or the list of what there is, does not serve yet.
     """
-    category = wanted.choice(arguments, "of", CATEGORIES)
-    show = wanted.choice(arguments, "as", SHOWS)
+    category = arguments.choice("of", CATEGORIES)
+    show = arguments.choice("as", SHOWS)
     directory = reads.directory()
     needed = f"accounts_by_{category}"
     if needed in directory.waiting:
@@ -75,7 +74,7 @@ def categories(reads: Reads, arguments: Arguments) -> dict[str, Any]:
     order = sorted(
         (name for name in histories if newest in histories[name]), key=lambda name: (-histories[name][newest], name)
     )
-    picked = [name for name in wanted.several(arguments, "pick", MOST) if name in histories] or order[:MOST]
+    picked = [name for name in arguments.several("pick", MOST) if name in histories] or order[:MOST]
     styles = {name: f"s{number}" for number, name in enumerate(picked, 1)}
     total = sum(histories[name][newest] for name in order)
     found["picked"] = picked
@@ -94,19 +93,19 @@ def categories(reads: Reads, arguments: Arguments) -> dict[str, Any]:
 
 def _row(
     name: str, history: Mapping[datetime, int], newest: datetime, times: list[datetime], total: int, style: str
-) -> Row:
+) -> CategoryRow:
     now = history[newest]
 
     def since(days: int) -> Change | None:
         before = history.get(newest - days * Level.DAY.step)
         return Change(followers=now - before, share=(now - before) / before) if before else None
 
-    return Row(
+    return CategoryRow(
         name=name,
         total=now,
         share=now / total if total else 0.0,
         day=since(1),
         week=since(7),
-        spark=spark([history.get(at) for at in times], texts.counted(len(times), "day")),
+        spark=sparkline([history.get(at) for at in times], texts.counted(len(times), "day")),
         style=style,
     )

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followers.accounts import Account, Platform, choose_accounts, read_accounts, read_games
-from followers.curve import LARGEST_SWING, make_curve
-from followers.track import LARGEST_INT, LATEST_SECONDS, Track, make_tracks
+from followers.readings import LARGEST_INT, LARGEST_SWING, LATEST_SECONDS, Track, make_curve, make_tracks
 
 SECONDS = st.integers(1_500_000_000, 2_200_000_000)
 KEYS = st.integers(0, 2**64 - 1)

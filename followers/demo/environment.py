@@ -1,4 +1,4 @@
-"""Where a demo lives: one folder of the checkout, one demo at a time, and its end by one signal."""
+"""Where a demo lives and speaks: one folder of the checkout, one demo at a time, its signals, ports and terminal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ import fcntl
 import shutil
 import signal
 import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cassandra_views.project.own_server import running_server
-from followers.demo.errors import DemoError
-from followers.demo.screen import console
+from rich.console import Console
+from rich.table import Table
 
+from cassandra_client.errors import ViewsError
+from cassandra_views import ViewReader
+from cassandra_views.project.own_server import running_server
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / ".views" / "demo"
 LOGS = DATA / "log"
@@ -23,8 +29,47 @@ _PR_SET_PDEATHSIG = 1
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class DemoError(ViewsError):
+    """Something that the demo needs is missing, or has ended."""
+
+
 @contextmanager
-def held_place() -> Iterator[Path]:
+def section(title: str) -> Iterator[None]:
+    """Print the title of a section before it, and its time after it."""
+    console.rule(f"[bold]{title}", align="left", style="dim")
+    begun = time.monotonic()
+    yield
+    console.print(f"  [dim]{time.monotonic() - begun:.1f} s[/dim]")
+
+
+@contextmanager
+def timed_step(title: str) -> Iterator[list[str]]:
+    """Show that a step is under way, and print it with its time; what is put into the list stands beside."""
+    begun = time.monotonic()
+    said: list[str] = []
+    with console.status(title):
+        yield said
+    beside = f"  {said[-1]}" if said else ""
+    console.print(f"  {title:<28} [dim]{time.monotonic() - begun:5.1f} s[/dim]{beside}")
+
+
+def show_rows(reader: ViewReader, view: str, *, limit: int, **key: str) -> None:
+    """Print a read as it is written in Python, and its rows."""
+    found = reader.select(view, key, limit=limit)
+    written = ", ".join(f'{column}="{value}"' for column, value in key.items())
+    console.print(
+        f'\n[bold]select("{view}", {written}, limit={limit})[/bold]  [dim]from {", ".join(found.generations)}[/dim]'
+    )
+    rows = Table(box=None, header_style="dim", padding=(0, 2, 0, 2))
+    for column in found.rows[0]._fields if found.rows else ():
+        rows.add_column(column, no_wrap=True)
+    for row in found.rows:
+        rows.add_row(*("-" if value is None else str(value) for value in row))
+    console.print(rows)
+
+
+@contextmanager
+def demo_folder() -> Iterator[Path]:
     """Hold the demo's folder, empty at first; it is removed at the end, and kept where the demo failed.
 
     Raises:
@@ -62,14 +107,14 @@ def held_place() -> Iterator[Path]:
 
 
 @contextmanager
-def one_stop() -> Iterator[None]:
-    """Let Ctrl-C, TERM and the end of the terminal be one KeyboardInterrupt; what comes after it is not heard."""
+def single_interrupt() -> Iterator[None]:
+    """Let Ctrl-C, TERM and the end of the terminal be one KeyboardInterrupt; later ones are ignored."""
 
     def stop(number: int, frame: object) -> None:
-        _hear_nothing()
+        _ignore_signals()
         raise KeyboardInterrupt
 
-    # Under nohup the end of the terminal is not to be heard.
+    # Under nohup the end of the terminal is to be ignored.
     heard = [each for each in _STOPS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]
     before = {each: signal.signal(each, stop) for each in heard}
     try:
@@ -80,12 +125,12 @@ def one_stop() -> Iterator[None]:
 
 
 @contextmanager
-def heard_once() -> Iterator[None]:
+def uninterrupted_stop() -> Iterator[None]:
     """Let nothing interrupt what comes after the block: it ends processes."""
     try:
         yield
     finally:
-        _hear_nothing()
+        _ignore_signals()
         console.print("Stopping ...")
 
 
@@ -94,7 +139,7 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
 
 
-def _hear_nothing() -> None:
+def _ignore_signals() -> None:
     for each in _STOPS:
         signal.signal(each, signal.SIG_IGN)
 

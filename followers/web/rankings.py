@@ -14,7 +14,7 @@ NAMES = {Platform.TWITCH: "Twitch", Platform.TWITTER: "Twitter", Platform.YOUTUB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class FollowerCounts:
     """A streamer's followers in one interval, by platform; None where nothing is known of a platform."""
 
     total: int
@@ -24,7 +24,7 @@ class Counts:
         """Return the followers on one platform."""
         return self.by_platform[PLATFORMS.index(platform)]
 
-    def change_since(self, before: Counts) -> Change | None:
+    def change_since(self, before: FollowerCounts) -> Change | None:
         """Return the change on the platforms that both know, or None where there is none.
 
         A platform that tells nothing for a minute would else look like a fall of all of its followers.
@@ -49,7 +49,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RankedStreamer:
     """A streamer's place in a ranking, from 1.
 
     Args:
@@ -59,19 +59,19 @@ class Place:
 
     rank: int | None
     streamer: str
-    counts: Counts
+    counts: FollowerCounts
     missing: tuple[Platform, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
+class Ranking:
     """All streamers of one interval, most followed first."""
 
     at: datetime
-    places: tuple[Place, ...]
+    places: tuple[RankedStreamer, ...]
 
     @cached_property
-    def by_name(self) -> dict[str, Place]:
+    def by_name(self) -> dict[str, RankedStreamer]:
         """Return the places by streamer."""
         return {each.streamer: each for each in self.places}
 
@@ -85,11 +85,11 @@ class Board:
         """Return how many rows lack a platform."""
         return sum(bool(each.missing) for each in self.places)
 
-    def among(self, streamers: Collection[str]) -> Board:
+    def among(self, streamers: Collection[str]) -> Ranking:
         """Return the ranking of some of them; their places are counted anew."""
         return _numbered(self.at, [each for each in self.places if each.streamer in streamers])
 
-    def checked(self, usual: Mapping[str, Collection[Platform]]) -> Board:
+    def checked(self, usual: Mapping[str, Collection[Platform]]) -> Ranking:
         """Return the ranking with its incomplete rows marked; places are counted among the others.
 
         Args:
@@ -109,24 +109,24 @@ class Board:
         )
 
 
-def board(at: datetime, rows: Sequence[tuple[str, Counts]]) -> Board:
+def make_ranking(at: datetime, rows: Sequence[tuple[str, FollowerCounts]]) -> Ranking:
     """Number the rows of a ranking, which are in its order."""
-    return _numbered(at, [Place(rank=None, streamer=name, counts=counts) for name, counts in rows])
+    return _numbered(at, [RankedStreamer(rank=None, streamer=name, counts=counts) for name, counts in rows])
 
 
-def _numbered(at: datetime, places: Sequence[Place]) -> Board:
+def _numbered(at: datetime, places: Sequence[RankedStreamer]) -> Ranking:
     rank = 0
     found = []
     for each in places:
         rank += not each.missing
         found.append(replace(each, rank=None if each.missing else rank))
-    return Board(at=at, places=tuple(found))
+    return Ranking(at=at, places=tuple(found))
 
 
-def usual_platforms(boards: Sequence[Board]) -> dict[str, frozenset[Platform]]:
+def usual_platforms(rankings: Sequence[Ranking]) -> dict[str, frozenset[Platform]]:
     """Return the platforms that each streamer is on: those that at least half of a streamer's rows know."""
-    rows: dict[str, list[Counts]] = {}
-    for each in boards:
+    rows: dict[str, list[FollowerCounts]] = {}
+    for each in rankings:
         for place in each.places:
             rows.setdefault(place.streamer, []).append(place.counts)
     return {
@@ -139,13 +139,13 @@ def usual_platforms(boards: Sequence[Board]) -> dict[str, frozenset[Platform]]:
 class Move:
     """What has become of a streamer between two rankings; ``climbed`` counts places, down is negative."""
 
-    place: Place
-    before: Place
+    place: RankedStreamer
+    before: RankedStreamer
     change: Change
     climbed: int
 
 
-def moves(after: Board, before: Board | None) -> list[Move]:
+def moves(after: Ranking, before: Ranking | None) -> list[Move]:
     """Return what has become of everybody whose rows are complete in both rankings.
 
     Places climbed are those among these alone: else a row that lacks a platform would lift all that it falls behind.
@@ -169,19 +169,19 @@ def moves(after: Board, before: Board | None) -> list[Move]:
     return found
 
 
-def not_comparable(after: Board, before: Board) -> int:
+def not_comparable(after: Ranking, before: Ranking) -> int:
     """Return how many are in both rankings, and complete in one of them at most."""
     both = [(place, before.by_name[place.streamer]) for place in after.places if place.streamer in before.by_name]
     return sum(not _are_comparable(*each) for each in both)
 
 
-def _are_comparable(one: Place, other: Place) -> bool:
+def _are_comparable(one: RankedStreamer, other: RankedStreamer) -> bool:
     """Tell whether both rows are complete, and of the same platforms."""
     known = [[count is not None for count in each.counts.by_platform] for each in (one, other)]
     return not one.missing and not other.missing and known[0] == known[1]
 
 
-def total_change(after: Board, before: Board | None) -> Change | None:
+def total_change(after: Ranking, before: Ranking | None) -> Change | None:
     """Return the change of everybody whose rows are complete in both rankings."""
     both = [(find.before.counts, find.change) for find in moves(after, before)]
     old = sum(counts.total for counts, _ in both)
@@ -191,7 +191,7 @@ def total_change(after: Board, before: Board | None) -> Change | None:
     return Change(followers=gained, share=gained / old)
 
 
-def comparable(history: Sequence[Counts | None], *, recent: int = 1) -> list[int | None]:
+def comparable(history: Sequence[FollowerCounts | None], *, recent: int = 1) -> list[int | None]:
     """Return a streamer's totals over time on the same platforms throughout; None where one of them lacks.
 
     Args:
