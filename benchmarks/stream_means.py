@@ -17,8 +17,7 @@ from followers.readings import LATEST_SECONDS
 from spark_jobs.connect_server import end_with_parent
 from spark_jobs.levels import COUNTS
 from spark_jobs.session import java_home, spark_options
-from spark_jobs.settings import Settings
-from spark_jobs.tasks import cassandra
+from spark_jobs.settings import JobSettings, connect_cassandra
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -48,7 +47,7 @@ def main(folder: str, checkpoint: str, table: str) -> None:
         .agg(*(F.round(F.avg(each)).cast("int").alias(each) for each in COUNTS))
     )
     minutes = means.select("streamer", F.date_format("window.start", "yyyy-MM-dd_HH-mm").alias("timestamp"), *COUNTS)
-    with cassandra(Settings.of(os.environ)) as session:
+    with connect_cassandra(JobSettings.of(os.environ)) as session:
         columns = ("streamer", "timestamp", *COUNTS)
         insert = session.prepare(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})")
 

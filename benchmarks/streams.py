@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from cassandra.concurrent import execute_concurrent_with_args
 
-from benchmarks.report import Details, Figure, Section, Verdict
+from benchmarks.report import Details, Figure, IntervalState, Section
 from benchmarks.rollup_parts import LIVE_VIEWS
 from benchmarks.rollup_stage import ROOT, RollupStage
 from followers.accounts import Platform, choose_accounts
@@ -167,7 +167,7 @@ def section(
                 measured=f"{median(late[1]):.1f} s, {used[0] / minutes:.1f} s of CPU",
                 reference=f"batch, warm: {median(late[0]):.1f} s, {used[1] / minutes:.1f} s of CPU",
                 target="",
-                verdict=Verdict.SHOWN,
+                verdict=IntervalState.SHOWN,
             ),
         ),
         how=f"One feed of {stage.sizes.served_streamers} streamers writes each reading into the live tables and into "

@@ -1,24 +1,26 @@
-"""One job on the Spark master: its script, and the task that runs it over SSH without holding a worker slot."""
+"""The rollup jobs on the Spark master, the task that runs one over SSH without holding a worker slot, and the DAGs."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import paramiko
 from airflow.providers.ssh.operators.ssh_remote_job import SSHRemoteJobOperator
 from airflow.providers.ssh.utils.remote_job import RemoteJobPaths
-from airflow.sdk import Asset, TriggerRule
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TriggerRule, chain
 from airflow.sdk.exceptions import AirflowException, TaskDeferralTimeout
 
-from cassandra_views.airflow.failures import refused
-from rollup_dags.interval import DAY, HOUR, MINUTE, Interval, IntervalError, interval_of_days, interval_of_run
+from cassandra_views.airflow.failures import NOT_AGAIN, refused
+from rollup_dags.interval import DAY, HOUR, MINUTE, IntervalError, RunInterval, interval_of_days, interval_of_run
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
 
 KEYSPACE = "insight"
 CONNECTION = "spark_master"
@@ -29,6 +31,18 @@ REMOTE_FOLDER = ".cassandra-views/airflow"
 LOOK_SECONDS = 10
 TAIL_BYTES = 16_384
 TAIL_LINES = 20
+
+_MEANINGS = {
+    2: " (the interval or a setting was refused)",
+    75: " (another run of this interval held its lock for too long)",
+    126: " (the script cannot be executed)",
+    127: " (the script is not in the home folder, or a command it needs is missing)",
+}
+OWNER = "rollups"
+# A fixed day in the past, so that backfills may begin anywhere; with catchup off no run comes from it.
+START = datetime(2019, 1, 1, tzinfo=UTC)
+RETRIES = 5
+RETRY_DELAY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +113,7 @@ class RollupTask(SSHRemoteJobOperator):
             **kwargs,
         )
 
-    def interval(self, dag_run: Any, params: Any) -> Interval:
+    def interval(self, dag_run: Any, params: Any) -> RunInterval:
         """Return the interval of this task in that run.
 
         Raises: Refused: the run asks for no whole and closed interval; trying again changes nothing.
@@ -195,14 +209,6 @@ class RollupTask(SSHRemoteJobOperator):
         )
 
 
-_MEANINGS = {
-    2: " (the interval or a setting was refused)",
-    75: " (another run of this interval held its lock for too long)",
-    126: " (the script cannot be executed)",
-    127: " (the script is not in the home folder, or a command it needs is missing)",
-}
-
-
 def _meaning(code: int) -> str:
     if code > 128:
         return f" (ended by signal {code - 128}; 9 is often a lack of memory)"
@@ -231,3 +237,52 @@ def _find_report(lines: list[str]) -> dict[str, Any] | None:
             if isinstance(found, dict) and "task" in found:
                 return found
     return None
+
+
+def scheduled_dag(dag_id: str, *, jobs: Sequence[Job], cron: str, at_once: int, about: str) -> DAG:
+    """Make a DAG that runs ``jobs`` one after another.
+
+    Its runs cover the last job's unit: with a data interval of that length, ending at the time of the schedule, UTC.
+    Each job gets the last of its own units in it. ``at_once`` runs may be under way: later ones are not made until one
+    of them has ended, and then only the newest, since catchup is off; the level above fills what was left out.
+    """
+    unit = jobs[-1].unit
+    with _dag(
+        dag_id,
+        about,
+        schedule=CronTriggerTimetable(cron, timezone="UTC", interval=unit),
+        max_active_runs=at_once,
+        tags=["rollups", "spark", *(job.name for job in jobs)],
+    ) as dag:
+        chain(*[RollupTask(job=job, run_unit=unit) for job in jobs])
+    return dag
+
+
+def form_dag(dag_id: str, *, job: Job, about: str) -> DAG:
+    """Make a DAG without a schedule, whose form asks for a day or a range of days."""
+    day: dict[str, Any] = {"type": ["null", "string"], "format": "date"}
+    with _dag(
+        dag_id,
+        about,
+        schedule=None,
+        max_active_runs=1,
+        tags=["rollups", "spark", "form", job.name],
+        params={
+            "first_day": Param(None, title="First day", description="UTC. Empty: the last day that has ended.", **day),
+            "last_day": Param(None, title="Last day", description="UTC, included. Empty: the first day alone.", **day),
+        },
+    ) as dag:
+        RollupTask(job=job, run_unit=None)
+    return dag
+
+
+def _dag(dag_id: str, about: str, **arguments: Any) -> DAG:
+    return DAG(
+        dag_id,
+        description=about.strip().partition("\n")[0],
+        doc_md=about,
+        start_date=START,
+        catchup=False,
+        default_args={"owner": OWNER, "retries": RETRIES, "retry_delay": RETRY_DELAY, "retry_policy": NOT_AGAIN},
+        **arguments,
+    )

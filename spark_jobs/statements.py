@@ -29,7 +29,7 @@ _PAUSES_SECONDS = (0.5, 2.0)
 _REMAINS = "What was written before stays, and the ledger says which intervals are not finished"
 
 
-class Reads:
+class PreparedReads:
     """One SELECT with many values, at LOCAL_QUORUM.
 
     Raises:
@@ -57,7 +57,7 @@ class Reads:
             yield from found
 
 
-class Writes:
+class PreparedWrites:
     """One INSERT with many values, at LOCAL_QUORUM; rows of one partition go together, as one mutation."""
 
     def __init__(self, session: Session, query: str, *, on: str) -> None:

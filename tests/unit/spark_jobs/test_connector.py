@@ -9,19 +9,16 @@ from typing import Any
 import pytest
 from pyspark.errors import AnalysisException
 
-from spark_jobs import loading
+from spark_jobs.connector import TableLoader
 from spark_jobs.errors import JobError
-from spark_jobs.loading import Loader
 
 UNKNOWN = AnalysisException("Couldn't find shop.orders or any similarly named keyspace and table pairs")
 SESSION = "spark.cassandra.connection.timeoutMS"
 
 
 @pytest.fixture
-def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
-    """A call that does not come back before the end of the test; all limits are short."""
-    monkeypatch.setattr(loading, "_ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(loading, "sleep", lambda _: None)
+def hang() -> Iterator[Callable[[], Any]]:
+    """A call that does not come back before the end of the test."""
     end = threading.Event()
     yield end.wait
     end.set()
@@ -66,8 +63,8 @@ class Frame:
         return [7]
 
 
-def loader(spark: Spark) -> Loader:
-    return Loader(spark, "shop")  # type: ignore[arg-type]
+def loader(spark: Spark) -> TableLoader:
+    return TableLoader(spark, "shop", answer_seconds=0.2, pause=lambda _: None)  # type: ignore[arg-type]
 
 
 def test_another_session_is_opened_where_one_is_silent_or_ignorant(hang: Callable[[], Any]) -> None:

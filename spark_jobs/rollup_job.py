@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from spark_jobs.freshness import NOTHING, Digest, Verdict, can_change, judge
-from spark_jobs.interval import Interval, parts_of
-from spark_jobs.ledger import Ledger, Outcome, Run
-from spark_jobs.levels import Level
-from spark_jobs.report import Report
-from spark_jobs.source import Source
-from spark_jobs.unified import UnifiedRows
+from cassandra.cluster import Session
+from cassandra.query import UNSET_VALUE
+
+from cassandra_client.names import quoted
+from spark_jobs.freshness import NOTHING, IntervalDigest, IntervalState, can_change, judge
+from spark_jobs.ledger import IntervalOutcome, RollupLedger, RollupRun
+from spark_jobs.levels import COLUMNS, Interval, RollupLevel, parts_of
+from spark_jobs.report import JobReport
+from spark_jobs.source import LevelSource
+from spark_jobs.statements import PreparedWrites
+
+if TYPE_CHECKING:
+    from pyspark.sql import Row
+
 
 _ROWS = 4_000_000
-"""Rows of the level below that are reckoned at once, about an hour of 400 streamers' seconds: what is read of
+"""Rows of the level below that are computed at once, about an hour of 400 streamers' seconds: what is read of
 them at once, and what a killed job must do again."""
 
 
@@ -33,14 +42,14 @@ class Rollup:
 
     def __init__(
         self,
-        source: Source,
-        ledger: Ledger,
+        source: LevelSource,
+        ledger: RollupLedger,
         rows: UnifiedRows,
         *,
         accounts: frozenset[str],
         lifetimes: Mapping[str, timedelta],
         now: datetime,
-        report: Report,
+        report: JobReport,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -51,7 +60,7 @@ class Rollup:
         self._report = report
         self._name = uuid.uuid4().hex[:12]
 
-    def run(self, level: Level, interval: Interval) -> None:
+    def run(self, level: RollupLevel, interval: Interval) -> None:
         """Bring these intervals of the level up to date, and count them in the report.
 
         Raises:
@@ -67,8 +76,8 @@ class Rollup:
         report.streamers_missing += sum(each.streamers_missing for each in entries.values())
         report.source = sorted(self._source.names)
 
-    def _bring_up(self, level: Level, starts: Sequence[datetime], *, is_named: bool) -> dict[str, Digest]:
-        """Reckon those of the intervals that are stale, after those of the level below that they are made of.
+    def _bring_up(self, level: RollupLevel, starts: Sequence[datetime], *, is_named: bool) -> dict[str, IntervalDigest]:
+        """Compute those of the intervals that are stale, after those of the level below that they are made of.
 
         Returns what the ledger and this run know to stand of them.
         """
@@ -100,23 +109,23 @@ class Rollup:
         for text in open_texts:
             digest, rows = read.get(text, NOTHING), own.get(text, NOTHING).rows
             verdict = judge(digest, rows, entries.get(text), is_named=is_named)
-            if verdict is Verdict.STALE:
+            if verdict is IntervalState.STALE:
                 # A line tells of rows that a view may not show yet.
                 stale.append(_Stale(start=texts[text], text=text, read=digest, is_over=rows > 0 or text in entries))
-            elif verdict is Verdict.KEPT:
+            elif verdict is IntervalState.KEPT:
                 self._report.kept += 1
-            elif verdict is Verdict.EMPTY and is_named:
+            elif verdict is IntervalState.EMPTY and is_named:
                 self._report.streamers_missing += len(self._accounts)
-        run = Run(name=self._name, looked=looked)
+        run = RollupRun(name=self._name, looked=looked)
         for some in _chunks(stale):
-            standing |= self._reckon(level, some, run)
+            standing |= self._compute(level, some, run)
         if not is_named:
             self._report.filled += len(stale)
         return standing
 
-    def _reckon(self, level: Level, stale: Sequence[_Stale], run: Run) -> dict[str, Digest]:
+    def _compute(self, level: RollupLevel, stale: Sequence[_Stale], run: RollupRun) -> dict[str, IntervalDigest]:
         """Write the means of some intervals, between the opening and the closing of their lines; return what stands."""
-        from spark_jobs.rollup import measured
+        from spark_jobs.frames import measured
 
         below = level.below
         assert below is not None
@@ -127,7 +136,7 @@ class Rollup:
         # Read once: what is written and what is told of it are of the same rows.
         rows = self._source.collect(measured(frame, level))
         self._rows.write(level, rows, over={each.text for each in stale if each.is_over}, written_at=run.looked)
-        outcomes = {each.text: Outcome(streamers_missing=len(self._accounts)) for each in stale}
+        outcomes = {each.text: IntervalOutcome(streamers_missing=len(self._accounts)) for each in stale}
         for row in rows:
             outcome = outcomes[row.timestamp]
             self._report.rows_read += row.rows_read
@@ -139,18 +148,18 @@ class Rollup:
         self._report.rows_written += sum(each.rows_written for each in outcomes.values())
         self._ledger.close(level.name, outcomes, run, time.time_ns() // 1_000_000)
         return {
-            text: Digest(rows=each.rows_written, newest=run.looked) if each.rows_written else NOTHING
+            text: IntervalDigest(rows=each.rows_written, newest=run.looked) if each.rows_written else NOTHING
             for text, each in outcomes.items()
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stale:
-    """An interval to be reckoned; ``is_over`` where rows of it stand already."""
+    """An interval to be computed; ``is_over`` where rows of it stand already."""
 
     start: datetime
     text: str
-    read: Digest
+    read: IntervalDigest
     is_over: bool
 
 
@@ -166,3 +175,38 @@ def _chunks(stale: Sequence[_Stale]) -> Iterator[list[_Stale]]:
         rows += each.read.rows
     if some:
         yield some
+
+
+class UnifiedRows:
+    """Writes means by the driver rather than by Spark: they are sixty times fewer than what they are made of.
+
+    So rows, write times and nulls are exactly those of one collected answer, and nothing is computed twice.
+    """
+
+    def __init__(self, session: Session, keyspace: str) -> None:
+        self._session = session
+        self._keyspace = keyspace
+
+    def write(self, level: RollupLevel, rows: Iterable[Row], *, over: Container[str], written_at: int) -> None:
+        """Write the rows that ``measured`` returned, those without any count left out.
+
+        Args:
+            over: intervals in which rows stand already, so that a null must remove a value; elsewhere it
+                is left unset, since each written null costs a tombstone.
+            written_at: their write time, in microseconds since the Unix epoch.
+
+        Raises:
+            ClusterError: some could not be written; others may be.
+        """
+        table = level.tables[0].name
+        query = (
+            f"INSERT INTO {quoted(self._keyspace)}.{table} ({', '.join(COLUMNS)}) "
+            f"VALUES ({', '.join('?' * len(COLUMNS))}) USING TIMESTAMP ?"
+        )
+        partitions: dict[str, list[list[Any]]] = defaultdict(list)
+        for row in rows:
+            if row.seen:
+                nothing = None if row.timestamp in over else UNSET_VALUE
+                values = [nothing if row[each] is None else row[each] for each in COLUMNS]
+                partitions[row.streamer].append([*values, written_at])
+        PreparedWrites(self._session, query, on=f"{self._keyspace}.{table}").write(partitions.values())

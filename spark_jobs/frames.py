@@ -1,4 +1,4 @@
-"""The mean of the level below, per streamer and platform. Pure: a frame goes in, a frame comes out.
+"""What the jobs compute: means of the level below, and sums of days by category. Pure: frames go in, a frame comes out.
 
 Only the DataFrame API is used, so that the same code runs on classic Spark and on Spark Connect.
 """
@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from spark_jobs.levels import COUNTS, Level
+from spark_jobs.levels import CATEGORIES, COLUMNS, COUNTS, UNKNOWN, RollupLevel
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-COLUMNS = ("streamer", "timestamp", *COUNTS, "total_count")
-"""The columns of a unified table."""
 
-
-def rollup(frame: DataFrame, level: Level) -> DataFrame:
+def rollup(frame: DataFrame, level: RollupLevel) -> DataFrame:
     """Return the rows of ``level`` from those of the level below: one a streamer and interval.
 
     The mean is over the counts that are there, each platform by itself, rounded half up to a whole
@@ -37,7 +34,7 @@ def rollup(frame: DataFrame, level: Level) -> DataFrame:
     return rows_of(measured(frame, level))
 
 
-def measured(frame: DataFrame, level: Level) -> DataFrame:
+def measured(frame: DataFrame, level: RollupLevel) -> DataFrame:
     """Return the means with what they are made of, also for streamers without any count.
 
     Beside the columns of ``rollup``: ``rows_read``; ``seen``, the counts that were there; ``expected``,
@@ -82,3 +79,37 @@ def _added(columns: list[Column]) -> Column:
     for each in columns[1:]:
         found = found + each
     return found
+
+
+def aggregation(days: DataFrame, accounts: DataFrame, games: DataFrame) -> DataFrame:
+    """Return the sums of ``total_count`` by category, value and day.
+
+    A streamer counts under the value of its account, or of its account's game; where the account, the
+    game or the value is missing (or empty) it counts under 'unknown'. Each streamer counts once in each
+    category, so that the sums of a day are the same in all of them.
+
+    Args:
+        days: streamer, timestamp (text of a day), total_count, at most one row a streamer and day.
+        accounts: streamer, language, game.
+        games: game, genre, console.
+
+    Returns:
+        category, value, timestamp, total_count (bigint; null where the sum is larger than one), streamers (how
+        many were summed), accounts (how many of those have an account).
+    """
+    owners = accounts.select("streamer", "language", "game", F.lit(1).alias("account")).dropDuplicates(["streamer"])
+    known = games.select("game", "genre", "console").dropDuplicates(["game"])
+    rows = days.where("total_count is not null").select("streamer", "timestamp", "total_count").dropDuplicates()
+    rows = rows.join(F.broadcast(owners), "streamer", "left").join(F.broadcast(known), "game", "left")
+    pairs = F.array(*(F.struct(F.lit(each).alias("category"), _value(each).alias("value")) for each in CATEGORIES))
+    rows = rows.select("timestamp", "total_count", "account", F.explode(pairs).alias("pair"))
+    sums = rows.groupBy("pair.category", "pair.value", "timestamp")
+    return sums.agg(
+        F.expr("try_sum(total_count)").alias("total_count"),
+        F.count("*").alias("streamers"),
+        F.count("account").alias("accounts"),
+    )
+
+
+def _value(category: str) -> Column:
+    return F.when(F.length(category) > 0, F.col(category)).otherwise(UNKNOWN)

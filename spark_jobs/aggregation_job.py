@@ -13,18 +13,17 @@ from cassandra.query import BatchStatement, BatchType
 
 from cassandra_client.driver_errors import explained
 from cassandra_client.names import quoted
-from spark_jobs.categories import CATEGORIES, UNKNOWN, table_of
 from spark_jobs.errors import JobError
 from spark_jobs.freshness import NOTHING
-from spark_jobs.interval import Interval
-from spark_jobs.ledger import Ledger, Outcome, Run
-from spark_jobs.levels import DAY
-from spark_jobs.report import Report
-from spark_jobs.requests import Reads
-from spark_jobs.source import Source
+from spark_jobs.ledger import IntervalOutcome, RollupLedger, RollupRun
+from spark_jobs.levels import CATEGORIES, DAY, UNKNOWN, Interval, aggregation_table
+from spark_jobs.report import JobReport
+from spark_jobs.source import LevelSource
+from spark_jobs.statements import PreparedReads
 
 if TYPE_CHECKING:
-    from spark_jobs.tables import Tables
+    from spark_jobs.connector import SparkTables
+
 
 LEVEL = "aggregations"
 """What the ledger calls them."""
@@ -39,7 +38,7 @@ Sums = dict[str, int]
 class Aggregations:
     """Sums days of one keyspace. The days themselves are taken as they stand.
 
-    A person asks for them again when accounts or games have changed, so they are always reckoned; what is
+    A person asks for them again when accounts or games have changed, so they are always computed; what is
     written is the difference to what stands, each day's of a category in one batch on one partition, so that
     readers see all of it or nothing.
     """
@@ -47,13 +46,13 @@ class Aggregations:
     def __init__(
         self,
         session: Session,
-        source: Source,
-        ledger: Ledger,
-        tables: Callable[[], Tables],
+        source: LevelSource,
+        ledger: RollupLedger,
+        tables: Callable[[], SparkTables],
         *,
         keyspace: str,
         accounts: frozenset[str],
-        report: Report,
+        report: JobReport,
     ) -> None:
         self._session = session
         self._source = source
@@ -80,7 +79,7 @@ class Aggregations:
         report.intervals = len(days)
         report.unknown = dict.fromkeys(CATEGORIES, 0)
         if there:
-            run = Run(name=uuid.uuid4().hex[:12], looked=looked)
+            run = RollupRun(name=uuid.uuid4().hex[:12], looked=looked)
             self._ledger.open(LEVEL, there, run)
             outcomes = self._sum(list(there))
             self._ledger.close(LEVEL, outcomes, run, time.time_ns() // 1_000_000)
@@ -94,15 +93,15 @@ class Aggregations:
             report.kept = sum(any(sums[day] for sums in standing) for day in absent)
         report.source = sorted(self._source.names)
 
-    def _sum(self, days: list[str]) -> dict[str, Outcome]:
-        from spark_jobs.aggregation import aggregation
+    def _sum(self, days: list[str]) -> dict[str, IntervalOutcome]:
+        from spark_jobs.frames import aggregation
 
         tables, report = self._tables(), self._report
         assert report.unknown is not None
         rows = self._source.frame(DAY, days)
         sums = tables.collect(aggregation(rows, tables.read_whole("accounts"), tables.read_whole("games")))
         found: dict[str, dict[str, Sums]] = {each: {day: {} for day in days} for each in CATEGORIES}
-        outcomes = {day: Outcome(streamers_missing=len(self._accounts)) for day in days}
+        outcomes = {day: IntervalOutcome(streamers_missing=len(self._accounts)) for day in days}
         for row in sums:
             if row.total_count is None:
                 raise JobError(
@@ -127,9 +126,9 @@ class Aggregations:
         return outcomes
 
     def _standing(self, category: str, days: list[str]) -> dict[str, Sums]:
-        table = f"{self._keyspace}.{table_of(category)}"
-        query = f"SELECT timestamp, {category}, total_count FROM {quoted(self._keyspace)}.{table_of(category)}"
-        reads = Reads(self._session, f"{query} WHERE timestamp = ?", on=table)
+        table = f"{self._keyspace}.{aggregation_table(category)}"
+        query = f"SELECT timestamp, {category}, total_count FROM {quoted(self._keyspace)}.{aggregation_table(category)}"
+        reads = PreparedReads(self._session, f"{query} WHERE timestamp = ?", on=table)
         found: dict[str, Sums] = {day: {} for day in days}
         for day, value, total in reads.rows((day,) for day in days):
             found[day][value] = total
@@ -139,9 +138,11 @@ class Aggregations:
         """Write what differs; return how many values were written or deleted."""
         changed = [(day, value, total) for value, total in sums.items() if standing.get(value) != total]
         gone = [(day, value) for value in standing.keys() - sums.keys()]
-        table = f"{quoted(self._keyspace)}.{table_of(category)}"
+        table = f"{quoted(self._keyspace)}.{aggregation_table(category)}"
         remains = "Sums of other days and categories may be written"
-        with explained("sums could not be written", on=f"{self._keyspace}.{table_of(category)} {day}", remains=remains):
+        with explained(
+            "sums could not be written", on=f"{self._keyspace}.{aggregation_table(category)} {day}", remains=remains
+        ):
             insert = self._session.prepare(f"INSERT INTO {table} (timestamp, {category}, total_count) VALUES (?, ?, ?)")
             delete = self._session.prepare(f"DELETE FROM {table} WHERE timestamp = ? AND {category} = ?")
             writes = [(insert, values) for values in changed] + [(delete, values) for values in gone]
