@@ -15,7 +15,7 @@ from rich.table import Table
 from cassandra_views import ViewManager, ViewReader, ViewsError
 from cassandra_views.cli.plans import show_plan
 from cassandra_views.cli.progress import ProgressLine
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 from followers.demo.environment import ROOT, DemoError, console, show_rows
 from followers.load import load_history
 
