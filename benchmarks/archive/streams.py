@@ -1,4 +1,7 @@
-"""Streaming beside the batch on the same readings: how late, at what cost, with what result."""
+"""Streaming beside the batch on the same readings: how late, at what cost, with what result.
+
+``python -m benchmarks.archive.streams --out PAGE``. Answered: docs/adr/0010-batch-before-streaming.md.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,21 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+import typer
 from cassandra.concurrent import execute_concurrent_with_args
 
-from benchmarks.report import Details, Figure, IntervalState, Section
+from benchmarks.machine import machine_facts
+from benchmarks.page import Page, run
+from benchmarks.report import Details, Figure, Section, Verdict
 from benchmarks.rollup_parts import LIVE_VIEWS
-from benchmarks.rollup_stage import ROOT, RollupStage
+from benchmarks.rollup_stage import FULL, HEAP_MB, QUICK, ROOT, RollupStage, rollup_stage
 from followers.accounts import Platform, choose_accounts
 from followers.feed import Schedule
 from followers.readings import LATEST_SECONDS, make_tracks
+from spark_jobs.connect_server import warm_server
 from spark_jobs.levels import COUNTS
 
 STREAMED = "insight.streamed_minute"
@@ -167,7 +174,7 @@ def section(
                 measured=f"{median(late[1]):.1f} s, {used[0] / minutes:.1f} s of CPU",
                 reference=f"batch, warm: {median(late[0]):.1f} s, {used[1] / minutes:.1f} s of CPU",
                 target="",
-                verdict=IntervalState.SHOWN,
+                verdict=Verdict.SHOWN,
             ),
         ),
         how=f"One feed of {stage.sizes.served_streamers} streamers writes each reading into the live tables and into "
@@ -188,7 +195,7 @@ def section(
 @contextmanager
 def streaming(stage: RollupStage, folder: Path, checkpoint: Path) -> Iterator[psutil.Process]:
     """Run the streaming program beside a block."""
-    command = [sys.executable, "-m", "benchmarks.stream_means", str(folder), str(checkpoint), STREAMED]
+    command = [sys.executable, "-m", "benchmarks.archive.stream_means", str(folder), str(checkpoint), STREAMED]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=ROOT, env=stage.environ, stdin=subprocess.PIPE, stdout=log, stderr=log)
         try:
@@ -238,3 +245,21 @@ def _cpu(process: psutil.Process) -> float:
 def _reaped() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="Write the page here.")],
+    quick: Annotated[bool, typer.Option("--quick", help="Small sizes: does it run? The figures mean nothing.")] = False,
+) -> None:
+    """Run both ways on one feed; about eight minutes."""
+    page = Page("benchmarks.archive.streams", out.name, "Streaming beside the batch", is_quick=quick, out=out)
+    with rollup_stage(QUICK if quick else FULL, page.tell) as stage:
+        facts = machine_facts(stage.version, heap_mb=HEAP_MB)
+        stage.begin()
+        with warm_server(stage.environ) as address:
+            stage.environ["SPARK_CONNECT"] = address
+            page.finish([measure_streams(stage)], facts)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,4 +1,4 @@
-"""Minutes by Spark Structured Streaming: ``python -m benchmarks.stream_means FOLDER CHECKPOINT TABLE``.
+"""Minutes by Spark Structured Streaming: ``python -m benchmarks.archive.stream_means FOLDER CHECKPOINT TABLE``.
 
 Reads files of readings as they come, holds the counts of each open minute, and writes a minute once nothing
 of it can come any more. Ends by TERM, or with the program that started it.
