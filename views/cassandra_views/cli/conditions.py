@@ -13,8 +13,8 @@ from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.term import Literal, LiteralKind, Mapping, Name, Null, Sequence, Shape, Term
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.read import ViewColumn, ViewDescription
-from cassandra_views.read.canonical import Pairs
-from cassandra_views.read.text_values import from_text
+from cassandra_views.read.driver_values import Pairs
+from cassandra_views.read.json_values import from_text
 from cassandra_views.read.time_texts import time_of, timestamp_from_text
 
 _OPERATORS = {

@@ -9,8 +9,7 @@ from cassandra.cqltypes import BytesType, DateType, Int32Type, UTF8Type, UUIDTyp
 from cassandra_views.model.errors import BadRead
 from cassandra_views.model.times import TimeColumn, TimeKind
 from cassandra_views.read.physical import KeyColumn
-from cassandra_views.read.query import compile_query
-from cassandra_views.read.values import time_value, values_to_bind
+from cassandra_views.read.query import compile_query, time_value, values_to_bind
 
 
 def values(type_: Any, key: str, value: Any, time: TimeColumn | None = None) -> Any:

@@ -1,4 +1,8 @@
-"""Values of applications, bound as they are: what the driver would round, cut or misread is refused."""
+"""Values around the driver: bound exactly, read without loss, and as bytes in one order.
+
+The driver rounds, cuts or misreads some values of applications, cannot decode a ``timestamp`` beyond the years 1 to
+9999 or a ``time`` beyond its day, and writes sets and maps in any order.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,15 @@ from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
 
+from cassandra import DriverException
 from cassandra import cqltypes as cql
+from cassandra.cluster import Session
+from cassandra.cqltypes import FrozenType, ListType, MapType, SetType, TupleType, UserType
+from cassandra.protocol import ProtocolHandler
 from cassandra.util import Date, Duration, SortedSet, Time
 
-from cassandra_views.read.canonical import Pairs
-from cassandra_views.read.lossless import NanosecondTime
-from cassandra_views.read.time_texts import date_from_text, time_from_text, time_of
+from cassandra_client.decoding import DRIVER_RESULT, decoding_session
+from cassandra_views.read.time_texts import NanosecondTime, date_from_text, time_from_text, time_of
 
 Exact = Callable[[Any, str], Any]
 """Returns the value to bind for one that is compared by an operator; raises ValueError, TypeError or the like."""
@@ -28,7 +35,7 @@ class NotExact(ValueError):
 
 
 def plain_types(kind: Any) -> frozenset[type]:
-    """Return the Python types whose values need no look: the driver writes each of them as it is, or refuses it."""
+    """Return the Python types that need no check: the driver writes each of their values exactly, or refuses it."""
     return next((found for of, found in _PLAIN if issubclass(kind, of)), frozenset())
 
 
@@ -231,3 +238,123 @@ def _fields(value: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     if not any(hasattr(value, name) for name in names):
         raise TypeError(f"no object with {', '.join(names)}")
     return tuple(getattr(value, name, None) for name in names)
+
+
+def canonical_bytes(kind: Any, value: Any, protocol_version: int) -> bytes:
+    """Return the value as bytes that do not depend on the order in which its sets and maps are walked.
+
+    The server reads them as the same value, but may itself keep them in another order: compare them with each
+    other alone.
+
+    Args:
+        kind: the driver's type.
+        value: of that type, in any form that the driver takes.
+
+    Raises:
+        TypeError: it is not of the type; or what else the driver raises for such values.
+    """
+    return kind.serialize(_in_order(kind, value, protocol_version), protocol_version)  # type: ignore[no-any-return]
+
+
+class Pairs(list[tuple[Any, Any]]):
+    """A map as the driver takes it, with keys that need not be hashable."""
+
+    def items(self) -> Iterable[tuple[Any, Any]]:
+        """Return the pairs."""
+        return self
+
+
+def _in_order(kind: Any, value: Any, version: int) -> Any:
+    if value is None or isinstance(value, str | bytes):
+        return value  # where a collection is asked for, the driver says what is wrong
+    if issubclass(kind, FrozenType):
+        return _in_order(kind.subtypes[0], value, version)
+    if issubclass(kind, SetType):
+        of = kind.subtypes[0]
+        return sorted((_in_order(of, each, version) for each in value), key=lambda each: of.serialize(each, version))
+    if issubclass(kind, ListType):
+        return [_in_order(kind.subtypes[0], each, version) for each in value]
+    if issubclass(kind, MapType):
+        keys, values = kind.subtypes
+        pairs = Pairs((_in_order(keys, key, version), _in_order(values, each, version)) for key, each in value.items())
+        pairs.sort(key=lambda pair: keys.serialize(pair[0], version))
+        return pairs
+    if issubclass(kind, UserType) and not isinstance(value, tuple | list):
+        value = tuple(getattr(value, name, None) for name in kind.fieldnames)
+    if issubclass(kind, TupleType):
+        fields = tuple(value)
+        known = [_in_order(of, each, version) for of, each in zip(kind.subtypes, fields, strict=False)]
+        return (*known, *fields[len(known) :])
+    return value
+
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - the driver returns times without a zone
+
+
+# The driver keeps types by their names for the whole process, but for those that begin with "_".
+class _Timestamp(cql.DateType):  # type: ignore[misc]
+    cassname = cql.DateType.cassname
+
+    @staticmethod
+    def deserialize(data: bytes, _protocol_version: int) -> datetime | int:
+        milliseconds = int.from_bytes(data, "big", signed=True)
+        try:
+            return _EPOCH + timedelta(milliseconds=milliseconds)
+        except OverflowError:
+            return milliseconds
+
+
+class _Time(cql.TimeType):  # type: ignore[misc]
+    cassname = cql.TimeType.cassname
+
+    @staticmethod
+    def deserialize(data: bytes, _protocol_version: int) -> Time | NanosecondTime:
+        return time_of(int.from_bytes(data, "big", signed=True))
+
+
+_OWN = {cql.DateType: _Timestamp, cql.TimestampType: _Timestamp, cql.TimeType: _Time}
+
+
+def lossless_type(kind: Any) -> Any:
+    """Return a type of the driver that reads every value of this one; the type itself where it does so."""
+    subtypes = kind.subtypes
+    if subtypes:
+        inside = tuple(map(lossless_type, subtypes))
+        return kind if inside == tuple(subtypes) else _derived(kind, subtypes=inside)
+    if issubclass(kind, cql.VectorType):
+        inner = lossless_type(kind.subtype)
+        return kind if inner is kind.subtype else _derived(kind, subtype=inner)
+    return _OWN.get(kind, kind)
+
+
+def _derived(kind: Any, **attributes: Any) -> Any:
+    return type(kind)(
+        f"_{kind.__name__}", (kind,), {"cassname": kind.cassname, "typename": kind.typename, **attributes}
+    )
+
+
+class _Result(DRIVER_RESULT):  # type: ignore[misc]
+    """A result that is decoded once more by types of our own where the driver's cannot, which are the faster ones."""
+
+    column_metadata: Any
+    is_second = False
+
+    def recv_results_rows(self, file: Any, *arguments: Any) -> None:
+        begin = file.tell()
+        try:
+            super().recv_results_rows(file, *arguments)
+        except DriverException:
+            file.seek(begin)
+            self.is_second = True
+            super().recv_results_rows(file, *arguments)
+
+    def recv_results_metadata(self, file: Any, user_types: Any) -> None:
+        super().recv_results_metadata(file, user_types)
+        if self.is_second and self.column_metadata:
+            self.column_metadata = [(*column[:3], lossless_type(column[3])) for column in self.column_metadata]
+
+
+def lossless_session(session: Session) -> Session:
+    """Return a session to send statements by; the application's own where it has a protocol handler of its own."""
+    is_plain = getattr(session, "client_protocol_handler", None) is ProtocolHandler
+    return (decoding_session(session, _Result) if is_plain else None) or session

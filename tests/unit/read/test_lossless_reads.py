@@ -14,10 +14,8 @@ from cassandra.util import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassandra_views.read.exact_values import exact_maker
-from cassandra_views.read.json_values import to_json
-from cassandra_views.read.lossless import lossless, lossless_session
-from cassandra_views.read.text_values import from_text
+from cassandra_views.read.driver_values import exact_maker, lossless_session, lossless_type
+from cassandra_views.read.json_values import from_text, to_json
 
 LONG = st.integers(-(2**63), 2**63 - 1)
 EDGES = st.sampled_from([0, -1, -62135596800000, -62135596800001, 253402300799999, 253402300800000])
@@ -25,7 +23,7 @@ EDGES = st.sampled_from([0, -1, -62135596800000, -62135596800001, 25340230079999
 
 def again(kind: Any, data: bytes) -> bytes:
     """Read bytes, write them as JSON, and read what it says as an address would."""
-    value = lossless(kind).from_binary(data, 5)
+    value = lossless_type(kind).from_binary(data, 5)
     told = json.loads(json.dumps(to_json(kind)(value)))
     assert isinstance(told, str)
     assert kind.serialize(exact_maker(kind)(value, "="), 5) == data
@@ -53,10 +51,10 @@ def test_every_date(days: int) -> None:
 
 def test_what_the_calendar_holds_comes_as_the_driver_has_it() -> None:
     data = (1795737600123).to_bytes(8, "big")
-    assert lossless(cql.DateType).deserialize(data, 5) == cql.DateType.deserialize(data, 5)
-    assert lossless(cql.TimeType).deserialize((5).to_bytes(8, "big"), 5) == Time(5)
+    assert lossless_type(cql.DateType).deserialize(data, 5) == cql.DateType.deserialize(data, 5)
+    assert lossless_type(cql.TimeType).deserialize((5).to_bytes(8, "big"), 5) == Time(5)
     assert to_json(cql.DateType)(1795737600000000) == "+58874-08-29T00:00:00.000Z"
-    assert to_json(cql.TimeType)(lossless(cql.TimeType).deserialize((90_000 * 10**9).to_bytes(8, "big"), 5)) == (
+    assert to_json(cql.TimeType)(lossless_type(cql.TimeType).deserialize((90_000 * 10**9).to_bytes(8, "big"), 5)) == (
         "25:00:00.000000000"
     )
 
@@ -64,12 +62,12 @@ def test_what_the_calendar_holds_comes_as_the_driver_has_it() -> None:
 def test_types_that_need_nothing_stay_and_the_drivers_own_are_not_changed() -> None:
     known = dict(cql._casstypes)
     plain = (cql.UTF8Type, cql.TimeUUIDType, cql.ListType.apply_parameters([cql.Int32Type]))
-    assert all(lossless(kind) is kind for kind in plain)
+    assert all(lossless_type(kind) is kind for kind in plain)
     nested = cql.MapType.apply_parameters(
         [cql.DateType, cql.ListType.apply_parameters([cql.TupleType.apply_parameters([cql.TimeType, cql.UTF8Type])])]
     )
     known |= {name: kind for name, kind in cql._casstypes.items() if "(" in name}
-    found = lossless(nested)
+    found = lossless_type(nested)
     assert found is not nested
     assert found.cql_parameterized_type() == nested.cql_parameterized_type()
     assert cql._casstypes == known

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.model.errors import BadRead
-from cassandra_views.read.pages import Position, from_token, query_digest, to_token
+from cassandra_views.read.paging import Position, from_token, query_digest, to_token
 
 positions = st.builds(
     Position,

@@ -9,7 +9,7 @@ from cassandra.cqltypes import lookup_casstype
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cassandra_views.read.canonical import canonical_bytes
+from cassandra_views.read.driver_values import canonical_bytes
 
 VERSION = 5
 SET = lookup_casstype("FrozenType(SetType(UTF8Type))")

@@ -9,7 +9,7 @@ from cassandra import DriverException, OperationTimedOut, ReadFailure
 from cassandra.cluster import NoHostAvailable
 
 from cassandra_views.model.errors import ReadError, UnreadableData
-from cassandra_views.read.failures import read_error
+from cassandra_views.read.reader import read_error
 from cassandra_views.web.api.problem import problem_of
 from cassandra_views.web.gate import is_silence
 
