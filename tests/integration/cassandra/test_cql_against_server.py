@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cassandra_views.cql.drift import table_drift, view_drift
-from cassandra_views.cql.finding import WARNINGS, Severity
-from cassandra_views.cql.lint import lint_table, lint_view
+from cassandra_views.cql.findings import WARNINGS, Severity
+from cassandra_views.cql.lint import lint_view
+from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import table_cql, view_cql
 from cassandra_views.cql.types import canonical_type

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from cassandra_views.cql.finding import Severity
+from cassandra_views.cql.findings import Severity
 from cassandra_views.cql.fingerprint import fingerprint
-from cassandra_views.cql.lint import lint_table, lint_view
+from cassandra_views.cql.lint import lint_view
+from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import table_cql, view_cql
 from cassandra_views.model.catalog import Mark

@@ -6,7 +6,7 @@ from typing import Any
 
 from cassandra import cqltypes as cql
 
-from cassandra_views.cql.parse import parse_relations
+from cassandra_views.cql.parse import parse_where
 from cassandra_views.cql.printing import term_cql
 from cassandra_views.model.errors import BadRead, StatementError
 from cassandra_views.model.relation import Operator, Relation, Subject
@@ -65,7 +65,7 @@ def conditions(text: str, view: ViewDescription) -> dict[str, Any]:
     on = str(view.name)
     found: dict[str, Any] = {}
     try:
-        relations = parse_relations(text) if text.strip() else ()
+        relations = parse_where(text, file="query")
     except StatementError as error:
         error.on = on
         raise

@@ -41,7 +41,7 @@ def _load(context: typer.Context) -> Project:
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
-    from cassandra_views.cql.finding import Finding, Severity
+    from cassandra_views.cql.findings import Finding, Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
     from cassandra_views.planning.bases import table_findings

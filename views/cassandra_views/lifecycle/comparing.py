@@ -8,7 +8,7 @@ from cassandra_client.database import Database
 from cassandra_views.cluster.catalog import find_view_and_base
 from cassandra_views.cluster.first_time import find_first_time, time_text
 from cassandra_views.cql.drift import view_drift
-from cassandra_views.cql.option_values import option_differences
+from cassandra_views.cql.options import option_differences
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.lifecycle.audit import RECHECK_SECONDS, Audit, Verdict
 from cassandra_views.lifecycle.reports import Listener, Progress

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.finding import Finding, raise_on_errors
-from cassandra_views.cql.lint_table import lint_table
-from cassandra_views.cql.printing import alter_table_cql, keyspace_cql, map_cql
+from cassandra_views.cql.drift import alter_table_cql, table_drift
+from cassandra_views.cql.findings import Finding, raise_on_errors
+from cassandra_views.cql.lint_tables import lint_table
+from cassandra_views.cql.printing import keyspace_cql, map_cql
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from cassandra_client.errors import Place
-from cassandra_views.cql.lint import lint_view, raise_on_errors
-from cassandra_views.cql.printing import alter_table_cql
+from cassandra_views.cql.drift import alter_table_cql
+from cassandra_views.cql.findings import raise_on_errors
+from cassandra_views.cql.lint import lint_view
 from cassandra_views.cql.statements import table_shape, table_statement, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cassandra_client.errors import Place
+from cassandra_views.cql.parse import parse_table
 from cassandra_views.cql.printing import table_cql
-from cassandra_views.cql.statements import parsed_table
 from cassandra_views.model.definition import TableDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
@@ -24,7 +24,7 @@ def read_table(parts: SplitFile, matter: TableMatter, text: str, keyspace: str, 
         ProjectError: the statement lacks the time column, or is another table's; with file and line. The server's
             rules for CREATE TABLE are looked at where the table is to be made: they are no matter of one that exists.
     """
-    statement = parsed_table(text, parts.file) if text.strip() else None
+    statement = parse_table(text, file=parts.file) if text.strip() else None
     time = matter.time.time_column() if matter.time else None
     place = Place(file=parts.file, line=1)
     if statement is not None:

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from cassandra_client.errors import Place
 from cassandra_client.names import quoted
+from cassandra_views.cql.findings import raise_on_errors
 from cassandra_views.cql.fingerprint import fingerprint
-from cassandra_views.cql.lint import lint_view, raise_on_errors
-from cassandra_views.cql.statements import parsed_view, table_shape
+from cassandra_views.cql.lint import lint_view
+from cassandra_views.cql.parse import parse_view
+from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
@@ -96,7 +98,7 @@ def read_view(
     Raises:
         ProjectError: the statement, or how it is to be kept, breaks a rule; with file and line.
     """
-    statement = parsed_view(text, parts.file)
+    statement = parse_view(text, file=parts.file)
     place = Place(file=parts.file, line=1)
     raise_on_errors(lint_view(statement, None, file=parts.file), on=str(name))
     _check_statement(statement, name, place)

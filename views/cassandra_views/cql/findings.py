@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -113,11 +114,11 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Report:
+class Findings:
     """Gathers the findings on one file."""
 
     file: str
-    findings: list[Finding] = field(default_factory=list)
+    _found: list[Finding] = field(default_factory=list)
 
     def add(self, code: str, message: str, at: At, fix: str) -> None:
         """Note a finding; its code says how severe it is."""
@@ -128,14 +129,14 @@ class Report:
             place=Place(file=self.file, line=at.line, column=at.column),
             fix=fix,
         )
-        if finding not in self.findings:
-            self.findings.append(finding)
+        if finding not in self._found:
+            self._found.append(finding)
 
     def sorted(self) -> tuple[Finding, ...]:
         """Return the findings in the order of the file, errors first where places are equal."""
         return tuple(
             sorted(
-                self.findings,
+                self._found,
                 key=lambda one: (one.place.line, one.place.column, one.severity.value, one.code),
             )
         )
@@ -167,3 +168,8 @@ def raise_on_errors(findings: Iterable[Finding], *, on: str = "") -> None:
         place=first.place,
         details=details if others else (),
     )
+
+
+def doubled(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]
