@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cassandra_views.project.own_server import running_server
+from cassandra_views.project.project_folder import running_server
 from followers.demo.errors import DemoError
 from followers.demo.screen import console
 

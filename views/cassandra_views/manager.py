@@ -18,7 +18,7 @@ from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.planner import Planner
 from cassandra_views.planning.files import file_marks, refuse_changed_files
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 
 @checked_arguments()

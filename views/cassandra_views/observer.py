@@ -25,8 +25,8 @@ from cassandra_views.planning.request import choose, resolve
 from cassandra_views.planning.target import Target
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
-from cassandra_views.project.config import Settings
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
+from cassandra_views.project.settings import Settings
 
 
 class Observer:
@@ -53,7 +53,7 @@ class Observer:
 
     def project(self) -> Project:
         """Read the project's files; errors as ``Planner.project``."""
-        found = Loader.of(self._settings, self.files).load(skip_broken=True)
+        found = ProjectLoader.of(self._settings, self.files).load(skip_broken=True)
         self.wrong_files = found.errors
         return found
 

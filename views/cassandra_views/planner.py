@@ -32,7 +32,7 @@ from cassandra_views.planning.plan import Observed, make_plan
 from cassandra_views.planning.request import Request, is_made_by, refuse_frozen, refuse_without_file
 from cassandra_views.planning.rollback import make_rollback
 from cassandra_views.planning.status import ViewStatus, view_statuses
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 
 @checked_arguments()

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.project.locations import FILE_SUFFIX, find_templates
+from cassandra_views.project.project_folder import FILE_SUFFIX, find_templates
 
 VARIABLE = "_VIEWS_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -87,7 +87,7 @@ def _file_names(folder: str, incomplete: str) -> list[str]:
 
 def _front_matters() -> Iterator[dict[str, Any]]:
     """Yield what the front matter of each view file says, unchecked."""
-    from cassandra_views.project.frontmatter import load_yaml, split
+    from cassandra_views.project.front_matter import load_yaml, split
 
     for path in _files("views"):
         with suppress(ViewsError, OSError, UnicodeDecodeError):

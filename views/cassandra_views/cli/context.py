@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cassandra_views.lifecycle.reports import Listener
     from cassandra_views.manager import ViewManager
     from cassandra_views.planner import Planner
-    from cassandra_views.project.config import Settings
+    from cassandra_views.project.settings import Settings
 
 
 class Format(StrEnum):
@@ -50,7 +50,7 @@ class Options:
 
     def settings(self) -> Settings:
         """Put views.toml, variables and flags together; no cluster is needed."""
-        from cassandra_views.project.config import Settings
+        from cassandra_views.project.settings import Settings
 
         return Settings.resolve(start=Path.cwd(), templates=self.templates, environment=self.environment)
 
@@ -87,7 +87,7 @@ def targeted(options: Options) -> Settings:
         ConfigurationError: no contact point is given and no ``views up`` is running.
         ClusterError: the server of ``views up`` has ended by itself.
     """
-    from cassandra_views.project.own_server import find_ended_error, running_server
+    from cassandra_views.project.project_folder import find_ended_error, running_server
 
     settings = options.settings()
     if settings.env.contact_points:
@@ -127,7 +127,7 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
 def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
     """Name the log of the server of ``views up`` where it ends by itself during the command."""
     from cassandra_client.errors import ClusterError
-    from cassandra_views.project.own_server import find_ended_error
+    from cassandra_views.project.project_folder import find_ended_error
 
     try:
         yield

@@ -19,8 +19,8 @@ from cassandra_views.cli.embedded import missing_extra
 from cassandra_views.cli.help import with_examples
 
 if TYPE_CHECKING:
-    from cassandra_views.project.config import Settings
-    from cassandra_views.project.config_file import TlsConfig
+    from cassandra_client.tls import Tls
+    from cassandra_views.project.settings import Settings
 
 _CQLSH_HELP = with_examples(
     """Open cqlsh on the project's cluster; further options are passed to cqlsh.
@@ -86,7 +86,7 @@ def _login(settings: Settings) -> Iterator[list[str]]:
         yield arguments
 
 
-def _tls_lines(tls: TlsConfig) -> list[str]:
+def _tls_lines(tls: Tls) -> list[str]:
     """Return cqlsh's settings of encryption, and ``check_hostname`` for ``cqlsh_checked``."""
     import ssl
 

@@ -34,9 +34,9 @@ def register(app: typer.Typer) -> None:
 
 def _load(context: typer.Context) -> Project:
     """Read the files; those that are wrong are left out and listed in the project."""
-    from cassandra_views.project.load import Loader
+    from cassandra_views.project.loader import ProjectLoader
 
-    return Loader.of(options_of(context).settings()).load(skip_broken=True)
+    return ProjectLoader.of(options_of(context).settings()).load(skip_broken=True)
 
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:

@@ -19,7 +19,7 @@ from cassandra_views.model.errors import ViewNotReady
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
-    from cassandra_views.project.config import Settings
+    from cassandra_views.project.settings import Settings
 
 
 def register(app: typer.Typer) -> None:

@@ -19,7 +19,7 @@ from cassandra_client.errors import ViewsError
 from cassandra_views.cli.embedded import require_embedded
 from cassandra_views.cli.help import with_examples
 from cassandra_views.cli.output import err, escape, out
-from cassandra_views.project.own_server import default_data, register_data, registered_data
+from cassandra_views.project.project_folder import default_data, register_data, registered_data
 
 if TYPE_CHECKING:
     from cassandra_embedded import EmbeddedCassandra

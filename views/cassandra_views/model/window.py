@@ -10,7 +10,7 @@ from cassandra_views.model.times import LONGEST, duration_text, floor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """``{last, step, at, lateness}`` of a view file; all bounds are half-open and in UTC.
+    """``{last, step, at}`` of a view file; all bounds are half-open and in UTC.
 
     The lower bound is at most ``last``, one ``step`` and ``at`` before now.
 
@@ -18,14 +18,12 @@ class Window:
         last: what readers are promised to see, back from now.
         step: by how much the window moves at a time.
         at: when in each step it moves, as an offset from the step's begin; None: as soon as it can.
-        lateness: how late rows may still arrive.
         slides_on_base: under Airflow, it moves when the base table is told to be written, not at its time.
     """
 
     last: timedelta
     step: timedelta
     at: timedelta | None = None
-    lateness: timedelta = timedelta()
     slides_on_base: bool = False
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ CREATE TABLE {{{{ table }}}} (
 ---
 description: Orders of one day, for the shop's front page
 keyspace: shop
-window: {{last: 28 days, step: 1 day, at: "00:10", lateness: 10 minutes}}
+window: {{last: 28 days, step: 1 day, at: "00:10"}}
 grace: 15 minutes
 ---
 CREATE MATERIALIZED VIEW {{{{ view }}}} AS

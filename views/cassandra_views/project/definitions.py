@@ -1,4 +1,4 @@
-"""A file under views/: front matter and a CREATE MATERIALIZED VIEW, made into a definition."""
+"""From the parts of a file, front front_matter and statement, to the definition of its view or table."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from cassandra_client.names import quoted
 from cassandra_views.cql.findings import raise_on_errors
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.lint import lint_view
-from cassandra_views.cql.parse import parse_view
+from cassandra_views.cql.parse import parse_table, parse_view
+from cassandra_views.cql.printing import table_cql
 from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
-from cassandra_views.model.statement import ViewStatement
-from cassandra_views.model.times import duration_text
-from cassandra_views.project.frontmatter import SplitFile
-from cassandra_views.project.locations import FILE_SUFFIX
-from cassandra_views.project.matter import ViewMatter
+from cassandra_views.model.statement import TableStatement, ViewStatement
+from cassandra_views.model.times import TimeColumn, duration_text
+from cassandra_views.project.front_matter import SplitFile
+from cassandra_views.project.project_folder import FILE_SUFFIX
+from cassandra_views.project.schemas import TableFrontMatter, ViewFrontMatter
 
 
-class Used:
+class TemplateUse:
     """What one view's template named: its base table and its window."""
 
     def __init__(self, name: ViewName, tables: Mapping[tuple[str, str], TableDefinition]) -> None:
@@ -81,10 +82,10 @@ def check_name(name: ViewName, file: str) -> None:
 
 def read_view(
     parts: SplitFile,
-    matter: ViewMatter,
+    front_matter: ViewFrontMatter,
     text: str,
     name: ViewName,
-    used: Used,
+    used: TemplateUse,
     tables: Mapping[tuple[str, str], TableDefinition],
     reader_cache: timedelta,
 ) -> ViewDefinition:
@@ -112,15 +113,17 @@ def read_view(
         version=fingerprint(name.keyspace, statement),
         place=place,
         inherited_order=statement.clustering_order if is_inherited else (),
-        window=matter.window.window() if matter.window else None,
+        window=front_matter.window.window() if front_matter.window else None,
         time=table.time if table else None,
-        strategy=matter.strategy,
-        grace=matter.grace,
-        max_lag=matter.max_lag,
-        min_rows_percent=DEFAULT_MIN_ROWS_PERCENT if matter.min_rows_percent is None else matter.min_rows_percent,
-        description=matter.description,
-        owner=matter.owner,
-        tags=matter.tags,
+        strategy=front_matter.strategy,
+        grace=front_matter.grace,
+        max_lag=front_matter.max_lag,
+        min_rows_percent=DEFAULT_MIN_ROWS_PERCENT
+        if front_matter.min_rows_percent is None
+        else front_matter.min_rows_percent,
+        description=front_matter.description,
+        owner=front_matter.owner,
+        tags=front_matter.tags,
     )
     _check_window(view, parts, used)
     _check_keeping(view, parts, reader_cache)
@@ -146,25 +149,25 @@ def _check_statement(statement: ViewStatement, name: ViewName, place: Place) -> 
         )
 
 
-def _check_window(view: ViewDefinition, parts: SplitFile, used: Used) -> None:
+def _check_window(view: ViewDefinition, parts: SplitFile, used: TemplateUse) -> None:
     window, time = view.window, view.time
     if window is None and used.is_windowed:
         raise ProjectError(
-            "the statement uses in_window(), and the front matter has no window",
+            "the statement uses in_window(), and the front front_matter has no window",
             on=str(view.name),
             place=view.place,
             next="Add 'window: {last: 28 days, step: 1 day}', or take in_window() out to cover the whole base",
         )
     if window is not None and not used.is_windowed:
         raise ProjectError(
-            "the front matter has a window, and the statement does not use it",
+            "the front front_matter has a window, and the statement does not use it",
             on=str(view.name),
             place=Place(file=parts.file, line=parts.line_of("window")),
             next="Write {{ in_window() }} into WHERE, or take 'window' out to cover the whole base",
         )
     if window is None and view.max_lag is not None:
         raise ProjectError(
-            "the front matter has max_lag, and no window: nothing slides that could be late",
+            "the front front_matter has max_lag, and no window: nothing slides that could be late",
             on=str(view.name),
             place=Place(file=parts.file, line=parts.line_of("max_lag")),
             next="Add a window, or take 'max_lag' out",
@@ -195,3 +198,68 @@ def _check_keeping(view: ViewDefinition, parts: SplitFile, reader_cache: timedel
             place=Place(file=parts.file, line=parts.line_of("strategy")),
             next="Use strategy: rebuild",
         )
+
+
+def read_table(
+    parts: SplitFile, front_matter: TableFrontMatter, text: str, keyspace: str, name: str
+) -> TableDefinition:
+    """Return what a table's file says.
+
+    Args:
+        text: the rendered body, on the lines of its file.
+
+    Raises:
+        ProjectError: the statement lacks the time column, or is another table's; with file and line. The server's
+            rules for CREATE TABLE are checked only where the table is to be created.
+    """
+    statement = parse_table(text, file=parts.file) if text.strip() else None
+    time = front_matter.time.time_column() if front_matter.time else None
+    place = Place(file=parts.file, line=1)
+    if statement is not None:
+        _check_table_name(statement, keyspace, name, place)
+        if time:
+            column_place = Place(file=parts.file, line=parts.line_of("time", "column"))
+            _check_time(time, statement, keyspace, column_place)
+    elif front_matter.managed:
+        raise ProjectError(
+            "a managed table needs its CREATE TABLE statement",
+            on=f"{keyspace}.{name}",
+            place=Place(file=parts.file, line=parts.line_of("managed")),
+            next="Add the statement, or remove 'managed: true'",
+        )
+    return TableDefinition(
+        keyspace=keyspace,
+        table=name,
+        place=place,
+        managed=front_matter.managed,
+        time=time,
+        text=text if statement else "",
+        cql=table_cql(statement, keyspace=keyspace, name=name) if statement else "",
+        description=front_matter.description,
+    )
+
+
+def _check_table_name(statement: TableStatement, keyspace: str, name: str, place: Place) -> None:
+    if statement.table != name or (statement.keyspace or keyspace) != keyspace:
+        found = f"{statement.keyspace or keyspace}.{statement.table}"
+        raise ProjectError(
+            f"the statement creates {found}, and the file is that of {keyspace}.{name}",
+            on=f"{keyspace}.{name}",
+            place=place,
+            next="Write CREATE TABLE {{ table }}, or rename the file",
+        )
+
+
+def _check_time(time: TimeColumn, statement: TableStatement, keyspace: str, place: Place) -> None:
+    shape = statement.shape(keyspace)
+    column = shape.find_column(time.name)
+    if column is not None and column.type in time.kind.cql_types:
+        return
+    what = f"has the type {column.type}" if column else "is not in the table"
+    hint = "" if column else nearest(time.name, [each.name for each in shape.columns])
+    raise ProjectError(
+        f"the time column '{time.name}' {what}{hint}",
+        on=str(shape),
+        place=place,
+        next=f"Time held as {time.kind.value} needs a column of type {' or '.join(time.kind.cql_types)}",
+    )

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-    from cassandra_views.project.matter import TableMatter, ViewMatter
+    from cassandra_views.project.schemas import FrontMatter
 
 _FENCE = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
-Matter = TypeVar("Matter", "ViewMatter", "TableMatter")
+Fields = TypeVar("Fields", bound="FrontMatter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def split(text: str, file: str) -> SplitFile:
     return SplitFile(file=file, yaml=match["yaml"], body="\n" * text.count("\n", 0, match.end()) + text[match.end() :])
 
 
-def read_matter(split_file: SplitFile, kind: type[Matter]) -> Matter:
+def read_front_matter(split_file: SplitFile, kind: type[Fields]) -> Fields:
     """Check a file's front matter.
 
     Raises:
@@ -156,9 +156,9 @@ def _described(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]
 
 
 def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
-    from cassandra_views.project.matter import TimeMatter, WindowMatter
+    from cassandra_views.project.schemas import TimeFields, WindowFields
 
-    nested: dict[str, type[BaseModel]] = {"window": WindowMatter, "time": TimeMatter}
+    nested: dict[str, type[BaseModel]] = {"window": WindowFields, "time": TimeFields}
     return list((nested[path[0]] if path and path[0] in nested else kind).model_fields)
 
 

@@ -22,12 +22,11 @@ from cassandra_views.model.definition import (
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName, keyspace_fault
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
-from cassandra_views.project.config import Settings
-from cassandra_views.project.frontmatter import SplitFile, read_matter, split
-from cassandra_views.project.locations import FILE_SUFFIX
-from cassandra_views.project.matter import TableMatter, ViewMatter
-from cassandra_views.project.table_file import read_table
-from cassandra_views.project.view_file import Used, check_name, read_view
+from cassandra_views.project.definitions import TemplateUse, check_name, read_table, read_view
+from cassandra_views.project.front_matter import SplitFile, read_front_matter, split
+from cassandra_views.project.project_folder import FILE_SUFFIX
+from cassandra_views.project.schemas import FrontMatter, TableFrontMatter, ViewFrontMatter
+from cassandra_views.project.settings import Settings
 
 if TYPE_CHECKING:
     from cassandra_views.project.templates import Templates
@@ -36,7 +35,7 @@ _NEAR = frozenset({".cql", ".j2", ".jinja", ".jinja2"})
 """How names end that were meant to be those of view files and table files, right or nearly so."""
 
 
-class Loader:
+class ProjectLoader:
     """Reads one folder of templates for one environment.
 
     Args:
@@ -78,7 +77,7 @@ class Loader:
         return Templates(self.root)
 
     @classmethod
-    def of(cls, settings: Settings, cache: FileCache | None = None) -> Loader:
+    def of(cls, settings: Settings, cache: FileCache | None = None) -> ProjectLoader:
         """Return the loader of the settings' folder and environment."""
         return cls(
             settings.templates,
@@ -190,7 +189,7 @@ class Loader:
             raise ProjectError(
                 "no keyspace is named",
                 place=Place(file=file, line=1),
-                next="Add 'keyspace:' to the front matter, or default_keyspace to the environment in views.toml",
+                next="Add 'keyspace:' to the front front_matter, or default_keyspace to the environment in views.toml",
             )
         keyspace = self._keyspaces.get(logical, logical)
         fault = keyspace_fault(keyspace)
@@ -198,7 +197,7 @@ class Loader:
             raise ProjectError(
                 fault,
                 place=Place(file=file, line=1),
-                next="Correct 'keyspace:' in the front matter, or the environment's keyspaces in views.toml",
+                next="Correct 'keyspace:' in the front front_matter, or the environment's keyspaces in views.toml",
             )
         return keyspace
 
@@ -229,7 +228,7 @@ class Loader:
             except ProjectError as error:
                 broken.append(
                     BrokenTable(
-                        table=_stem(path), error=error, keyspace=self._told_keyspace(path, content, TableMatter)
+                        table=_stem(path), error=error, keyspace=self._told_keyspace(path, content, TableFrontMatter)
                     )
                 )
                 continue
@@ -246,10 +245,10 @@ class Loader:
     def _table(self, path: Path, content: bytes) -> TableDefinition:
         name = self._name(path)
         parts = self._split(path, content)
-        matter = read_matter(parts, TableMatter)
-        keyspace = self._keyspace(matter.keyspace, parts.file)
+        front_matter = read_front_matter(parts, TableFrontMatter)
+        keyspace = self._keyspace(front_matter.keyspace, parts.file)
         names = self._names(keyspace) | {"table": f"{quoted(keyspace)}.{quoted(name)}"}
-        return read_table(parts, matter, self._templates.render(parts.body, parts.file, names), keyspace, name)
+        return read_table(parts, front_matter, self._templates.render(parts.body, parts.file, names), keyspace, name)
 
     def _views(
         self,
@@ -261,7 +260,7 @@ class Loader:
         found: dict[str, ViewDefinition] = {}
         doubles: set[str] = set()
         for path in self._files("views"):
-            content, used = b"", list[Used]()
+            content, used = b"", list[TemplateUse]()
             try:
                 content = self._read(path)
                 view = self._known_or_read(path, content, tables, shared, used)
@@ -295,16 +294,15 @@ class Loader:
         return BrokenView(
             view=_stem(path),
             error=error if table is None else _of_table(table, path, self._shown(path)),
-            keyspace=self._told_keyspace(path, content, ViewMatter),
+            keyspace=self._told_keyspace(path, content, ViewFrontMatter),
             is_of_table=table is not None,
         )
 
-    def _told_keyspace(self, path: Path, content: bytes, kind: type[TableMatter] | type[ViewMatter]) -> str:
+    def _told_keyspace(self, path: Path, content: bytes, kind: type[FrontMatter]) -> str:
         """Return the keyspace that a wrong file names, or its environment's default; empty where neither tells."""
         try:
             parts = self._split(path, content)
-            matter = read_matter(parts, TableMatter) if kind is TableMatter else read_matter(parts, ViewMatter)
-            return self._keyspace(matter.keyspace, parts.file)
+            return self._keyspace(read_front_matter(parts, kind).keyspace, parts.file)
         except ProjectError:
             default = self._default_keyspace or ""
             return self._keyspaces.get(default, default)
@@ -315,7 +313,7 @@ class Loader:
         content: bytes,
         tables: Mapping[tuple[str, str], TableDefinition],
         shared: str,
-        used: list[Used],
+        used: list[TemplateUse],
     ) -> ViewDefinition:
         mark = mark_of(shared, self._shown(path), content)
         view = self._cache.find_view(mark)
@@ -329,16 +327,16 @@ class Loader:
         path: Path,
         content: bytes,
         tables: Mapping[tuple[str, str], TableDefinition],
-        rendered: list[Used],
+        rendered: list[TemplateUse],
     ) -> ViewDefinition:
         """Return what a view file says; ``rendered`` gets what its template named, also where it is wrong."""
         logical = self._name(path)
         parts = self._split(path, content)
-        matter = read_matter(parts, ViewMatter)
-        keyspace = self._keyspace(matter.keyspace, parts.file)
+        front_matter = read_front_matter(parts, ViewFrontMatter)
+        keyspace = self._keyspace(front_matter.keyspace, parts.file)
         name = ViewName(keyspace=keyspace, view=logical)
         check_name(name, parts.file)
-        used = Used(name, tables)
+        used = TemplateUse(name, tables)
         rendered.append(used)
         names = self._names(keyspace) | {
             "view": f"{quoted(keyspace)}.{quoted(name.view)}",
@@ -351,11 +349,11 @@ class Loader:
                 "the file holds no statement",
                 on=str(name),
                 place=Place(file=parts.file),
-                next="Write CREATE MATERIALIZED VIEW {{ view }} AS ... below the front matter",
+                next="Write CREATE MATERIALIZED VIEW {{ view }} AS ... below the front front_matter",
             )
-        if matter.min_rows_percent is None:
-            matter = matter.model_copy(update={"min_rows_percent": self._min_rows_percent})
-        return read_view(parts, matter, text, name, used, tables, self._reader_cache)
+        if front_matter.min_rows_percent is None:
+            front_matter = front_matter.model_copy(update={"min_rows_percent": self._min_rows_percent})
+        return read_view(parts, front_matter, text, name, used, tables, self._reader_cache)
 
 
 def _double(name: str, file: str, other: str) -> ProjectError:
