@@ -13,12 +13,11 @@ from cassandra_views.cluster.first_time import find_first_time, is_doubtful, tim
 from cassandra_views.cluster.preflight import ClusterFacts, check_cluster
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.printing import map_cql
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.replication import NETWORK, Keyspace
+from cassandra_views.model.schema import NETWORK, Catalog, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.planning.plan import Observed
 from cassandra_views.planning.request import choose, resolve

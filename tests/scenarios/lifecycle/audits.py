@@ -7,7 +7,7 @@ from typing import Any
 from cassandra_client.database import Database
 from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.lifecycle.audit import Audit, Verdict
+from cassandra_views.lifecycle.audit import Audit, AuditResult
 from cassandra_views.lifecycle.scan import Scan
 
 
@@ -22,7 +22,9 @@ def scan_of(session: Any, keyspace: str, table: str, view: str, cql: str) -> Sca
     return Scan(database, catalog.tables[keyspace, table], catalog.views[keyspace, view].shape, parse_view(cql).where)
 
 
-def audit(session: Any, keyspace: str, table: str, view: str, cql: str, *, recheck_seconds: float = 0.01) -> Verdict:
+def audit(
+    session: Any, keyspace: str, table: str, view: str, cql: str, *, recheck_seconds: float = 0.01
+) -> AuditResult:
     """Audit a view that exists, as if it had been made by ``cql``."""
     database = Database(session)
     catalog = read_catalog(database, [keyspace])

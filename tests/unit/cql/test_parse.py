@@ -9,10 +9,23 @@ from hypothesis import given, settings
 from cassandra_views.cql.parse import parse_literal, parse_table, parse_term, parse_view, parse_where
 from cassandra_views.cql.printing import relation_cql, table_cql, term_cql, view_cql, where_cql
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.statement import TableStatement, ViewStatement
-from cassandra_views.model.table import ColumnKind
-from cassandra_views.model.term import Call, Literal, LiteralKind, Name, Sequence, Shape, Term, TypeHint, WindowBound
+from cassandra_views.model.schema import ColumnKind
+from cassandra_views.model.statement import (
+    Call,
+    Literal,
+    LiteralKind,
+    Name,
+    Operator,
+    Relation,
+    Sequence,
+    Shape,
+    Subject,
+    TableStatement,
+    Term,
+    TypeHint,
+    ViewStatement,
+    WindowBound,
+)
 from tests.unit.cql.strategies import in_another_layout, relations, table_statements, terms, view_statements
 
 TOP = """CREATE MATERIALIZED VIEW top AS

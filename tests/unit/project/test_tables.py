@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from cassandra_views.cql.statements import table_statement
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import CreateTable, Plan
 from cassandra_views.planning import Observed, Request, Target, make_plan
 from cassandra_views.planning.bases import table_findings

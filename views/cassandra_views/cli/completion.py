@@ -64,7 +64,7 @@ def view_owners(incomplete: str) -> list[str]:
 
 def view_conditions(incomplete: str) -> list[str]:
     """Return the conditions that a view can be in."""
-    from cassandra_views.model.conditions import CONDITIONS
+    from cassandra_views.model.generation import CONDITIONS
 
     return _beginning(incomplete, CONDITIONS)
 

@@ -9,8 +9,19 @@ from cassandra import cqltypes as cql
 from cassandra_views.cql.parse import parse_where
 from cassandra_views.cql.printing import term_cql
 from cassandra_views.model.errors import BadRead, StatementError
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.term import Literal, LiteralKind, Mapping, Name, Null, Sequence, Shape, Term
+from cassandra_views.model.statement import (
+    Literal,
+    LiteralKind,
+    Mapping,
+    Name,
+    Null,
+    Operator,
+    Relation,
+    Sequence,
+    Shape,
+    Subject,
+    Term,
+)
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.read import ViewColumn, ViewDescription
 from cassandra_views.read.driver_values import Pairs

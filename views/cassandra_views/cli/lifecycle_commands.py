@@ -31,8 +31,8 @@ from cassandra_views.cli.selection_options import (
     plan_nothing,
     selection_of,
 )
-from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ApprovalNeeded, ProjectError
+from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
     from cassandra_views.manager import ViewManager

@@ -60,7 +60,7 @@ def status(
     """Show each view on a line: what serves, its window, its last audit, its next slide."""
     from datetime import timedelta
 
-    from cassandra_views.model.verdict import empty_window_text
+    from cassandra_views.model.audit_result import empty_window_text
     from cassandra_views.planning.status import stands_for
     from cassandra_views.planning.words import (
         age_text,

@@ -13,8 +13,8 @@ from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import Format, FormatOption, note_wrong_files, options_of
 from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import escape, out, print_error, print_json, raise_last
-from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
     from cassandra_views.model.definition import Project, ViewDefinition

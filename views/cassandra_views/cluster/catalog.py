@@ -8,9 +8,7 @@ from typing import Any
 
 from cassandra_client.database import Database, Row
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.catalog import Catalog, LiveView
-from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.table import Column, ColumnKind, TableShape
+from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableShape
 
 _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
 

@@ -17,8 +17,8 @@ from cassandra_client.driver_errors import driver_text
 from cassandra_client.errors import ClusterError
 from cassandra_client.members import read_members
 from cassandra_client.names import quoted
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.errors import PreflightError
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import CreateGeneration, DropGeneration, Step, SweepOrphan
 
 _SETTINGS = (

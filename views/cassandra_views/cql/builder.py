@@ -12,30 +12,30 @@ from typing import Any, NoReturn
 from lark import Token, Transformer, v_args
 
 from cassandra_views.cql.types import BadType, canonical_type
-from cassandra_views.model.relation import Operator, Relation, Subject
 from cassandra_views.model.statement import (
-    ColumnDeclaration,
-    Option,
-    OptionValue,
-    Selected,
-    TableStatement,
-    ViewStatement,
-)
-from cassandra_views.model.term import (
     Arithmetic,
     At,
     Call,
+    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
     Mapping,
     Name,
     Null,
-    Part,
+    Operator,
+    Option,
+    OptionValue,
+    Relation,
+    Selected,
     Sequence,
     Shape,
+    Subject,
+    Subscript,
+    TableStatement,
     Term,
     TypeHint,
+    ViewStatement,
     WindowBound,
     terms_in,
 )
@@ -420,14 +420,14 @@ class Builder(Transformer[Token, Any]):
     def negate(self, right: Term) -> Arithmetic:
         return Arithmetic("-", None, right)
 
-    def element(self, term: Term, key: Term) -> Part:
-        return Part(term, first=key)
+    def element(self, term: Term, key: Term) -> Subscript:
+        return Subscript(term, first=key)
 
-    def slice(self, term: Term, first: Term | None, _range: Token, last: Term | None) -> Part:
-        return Part(term, first=first, last=last, is_slice=True)
+    def slice(self, term: Term, first: Term | None, _range: Token, last: Term | None) -> Subscript:
+        return Subscript(term, first=first, last=last, is_slice=True)
 
-    def field(self, term: Term, name: Token) -> Part:
-        return Part(term, field=str(name))
+    def field(self, term: Term, name: Token) -> Subscript:
+        return Subscript(term, field=str(name))
 
     # Types
     def typed(self, type_: Qualified | str) -> str:

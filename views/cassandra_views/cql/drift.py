@@ -9,8 +9,8 @@ from cassandra_views.cql.parse import parse_where
 from cassandra_views.cql.printing import bound_relations, declaration_cql, option_cql
 from cassandra_views.cql.types import BadType, canonical_type
 from cassandra_views.model.errors import StatementError
+from cassandra_views.model.schema import Column, TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement
-from cassandra_views.model.table import Column, TableShape
 
 
 def view_drift(

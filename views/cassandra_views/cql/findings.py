@@ -9,7 +9,7 @@ from enum import Enum
 
 from cassandra_client.errors import Place
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.term import At
+from cassandra_views.model.statement import At
 
 
 class Severity(Enum):

@@ -16,10 +16,8 @@ from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import relation_cql, string_cql, term_cql
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import VIEW_NAME_LIMIT, is_word
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.statement import ViewStatement
-from cassandra_views.model.table import TableShape
-from cassandra_views.model.term import (
+from cassandra_views.model.schema import TableShape
+from cassandra_views.model.statement import (
     NOWHERE,
     Arithmetic,
     Call,
@@ -29,11 +27,15 @@ from cassandra_views.model.term import (
     Mapping,
     Name,
     Null,
-    Part,
+    Operator,
+    Relation,
     Sequence,
     Shape,
+    Subject,
+    Subscript,
     Term,
     TypeHint,
+    ViewStatement,
     WindowBound,
     terms_in,
 )
@@ -305,7 +307,7 @@ def _lint_term(term: Term, relation: Relation, findings: Findings) -> None:
                 at,
                 f"Write {string_cql(name)} if a text is meant",
             )
-        case Name(qualifier=str()) | Part():
+        case Name(qualifier=str()) | Subscript():
             findings.add("CV207", f"{text} is not a value", at, literal)
         case _:
             pass

@@ -8,18 +8,22 @@ from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word, nearest
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.statement import ColumnDeclaration, TableStatement, ViewStatement
-from cassandra_views.model.table import Column, ColumnKind, TableShape
-from cassandra_views.model.term import (
+from cassandra_views.model.schema import Column, ColumnKind, TableShape
+from cassandra_views.model.statement import (
     Arithmetic,
     At,
     Call,
+    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
+    Operator,
+    Relation,
     Sequence,
+    Subject,
+    TableStatement,
     Term,
+    ViewStatement,
     WindowBound,
     terms_in,
 )

@@ -13,8 +13,8 @@ from enum import Enum
 
 from cassandra_views.cql.findings import Findings
 from cassandra_views.model.names import nearest
+from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Option, OptionValue
-from cassandra_views.model.table import TableShape
 
 
 class OptionKind(Enum):

@@ -9,9 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.relation import Relation
-from cassandra_views.model.statement import TableStatement, ViewStatement
-from cassandra_views.model.term import Literal, Term
+from cassandra_views.model.statement import Literal, Relation, TableStatement, Term, ViewStatement
 
 
 @lru_cache(maxsize=4096)

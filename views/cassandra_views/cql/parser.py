@@ -17,7 +17,7 @@ from cassandra_client.names import RESERVED
 from cassandra_views.cql.builder import Builder, UnsupportedSyntax
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.names import nearest
-from cassandra_views.model.term import At
+from cassandra_views.model.statement import At
 
 _KEYWORDS = {
     name.lower().lstrip("_"): name

@@ -8,22 +8,27 @@ from collections.abc import Iterable
 from cassandra_client.names import quoted
 from cassandra_views.cql.parse import parse_literal
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.statement import ColumnDeclaration, OptionValue, TableStatement, ViewStatement
-from cassandra_views.model.term import (
+from cassandra_views.model.schema import Keyspace
+from cassandra_views.model.statement import (
     Arithmetic,
     Call,
+    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
     Mapping,
     Name,
     Null,
-    Part,
+    Operator,
+    OptionValue,
+    Relation,
     Sequence,
+    Subject,
+    Subscript,
+    TableStatement,
     Term,
     TypeHint,
+    ViewStatement,
     WindowBound,
 )
 
@@ -212,12 +217,12 @@ def term_cql(term: Term) -> str:
             return f"{term_cql(left)} {operator} {term_cql(right)}"
         case Arithmetic(right=right):
             return f"- {term_cql(right)}"
-        case Part(term=inner, field=str() as name):
+        case Subscript(term=inner, field=str() as name):
             return f"{term_cql(inner)}.{_term_name(name)}"
-        case Part(term=inner, first=first, last=last, is_slice=True):
+        case Subscript(term=inner, first=first, last=last, is_slice=True):
             ends = [term_cql(one) if one is not None else "" for one in (first, last)]
             return f"{term_cql(inner)}[{' .. '.join(ends)}]"
-        case Part(term=inner, first=first):
+        case Subscript(term=inner, first=first):
             return f"{term_cql(inner)}[{term_cql(first or Null())}]"
 
 

@@ -9,10 +9,9 @@ from dataclasses import replace
 
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
+from cassandra_views.model.schema import Catalog, TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement, order_from
-from cassandra_views.model.table import TableShape
 
 
 def view_statement(definition: ViewDefinition) -> ViewStatement:

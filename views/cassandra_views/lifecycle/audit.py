@@ -21,10 +21,10 @@ from cassandra_client.raw_rows import RawRow
 from cassandra_views.cluster.drain import find_undrained, server_time
 from cassandra_views.lifecycle.digests import BUCKETS, Digest, RangeDigest, bucket_of
 from cassandra_views.lifecycle.scan import Identity, Scan
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.names import parse_physical
-from cassandra_views.model.relation import Relation
-from cassandra_views.model.table import TableShape
-from cassandra_views.model.verdict import Method, Verdict
+from cassandra_views.model.schema import TableShape
+from cassandra_views.model.statement import Relation
 
 _KEPT_ROWS = 500_000
 """How many rows of differing buckets are held at a time."""
@@ -88,7 +88,7 @@ class Audit:
         self._remains = remains
         self._recheck_seconds = recheck_seconds
 
-    def run(self) -> Verdict:
+    def run(self) -> AuditResult:
         """Compare; reads only.
 
         Raises:
@@ -102,7 +102,7 @@ class Audit:
             view = self._digest(self._scan.view, "view", 0.3)
             differing = base.differing(view)
             if not differing and base.rows == view.rows:
-                return Verdict(base_rows=base.rows, view_rows=view.rows)
+                return AuditResult(base_rows=base.rows, view_rows=view.rows)
             return self._whole_side(base, view) or self._compare(base, view, differing)
 
     def _digest(self, shape: TableShape, label: str, from_share: float) -> Digest:
@@ -115,7 +115,7 @@ class Audit:
             found.add(part)
         return found
 
-    def _whole_side(self, base: Digest, view: Digest) -> Verdict | None:
+    def _whole_side(self, base: Digest, view: Digest) -> AuditResult | None:
         """Return the verdict where one side has rows and the other none at all, after a few quick looks at some."""
         if min(base.rows, view.rows) or max(base.rows, view.rows) < _WHOLE_SIDE:
             return None
@@ -126,17 +126,17 @@ class Audit:
         if len(left) < len(samples):
             return None
         shown = tuple(self._scan.shown(row) for row, _differs in left[:_EXAMPLES])
-        return Verdict(
+        return AuditResult(
             base_rows=base.rows,
             view_rows=view.rows,
             missing_rows=base.rows,
             extra_rows=view.rows,
             missing=shown if is_view_empty else (),
             extra=() if is_view_empty else shown,
-            method=Method.KEYS,
+            method=AuditMethod.KEYS,
         )
 
-    def _compare(self, base: Digest, view: Digest, differing: Sequence[int]) -> Verdict:
+    def _compare(self, base: Digest, view: Digest, differing: Sequence[int]) -> AuditResult:
         """Compare the keys of the buckets that differ, some at a time, and look again at what differs."""
         at_a_time = max(1, _KEPT_ROWS * BUCKETS // max(BUCKETS, base.rows + view.rows))
         starts = range(0, len(differing), at_a_time)
@@ -155,14 +155,14 @@ class Audit:
             is_partial = not is_done or (max(len(missing), len(extra)) >= _ENOUGH and start != starts[-1])
             if is_partial:
                 break
-        return Verdict(
+        return AuditResult(
             base_rows=base.rows,
             view_rows=view.rows,
             missing_rows=len(missing),
             extra_rows=len(extra),
             missing=tuple(map(self._scan.shown, missing[:_EXAMPLES])),
             extra=tuple(map(self._scan.shown, extra[:_EXAMPLES])),
-            method=Method.KEYS,
+            method=AuditMethod.KEYS,
             is_partial=is_partial,
         )
 
@@ -241,4 +241,4 @@ def _mixed(one: Sequence[Any], other: Sequence[Any]) -> Iterable[Any]:
         yield from other[index : index + 1]
 
 
-__all__ = ["Audit", "Verdict"]
+__all__ = ["Audit", "AuditResult"]

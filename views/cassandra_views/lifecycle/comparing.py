@@ -10,12 +10,11 @@ from cassandra_views.cluster.first_time import find_first_time, time_text
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.options import option_differences
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.lifecycle.audit import RECHECK_SECONDS, Audit, Verdict
+from cassandra_views.lifecycle.audit import RECHECK_SECONDS, Audit, AuditResult
 from cassandra_views.lifecycle.reports import Listener, Progress
-from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.generation import Generation
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.table import TableShape
+from cassandra_views.model.schema import LiveView, TableShape
 from cassandra_views.model.times import TimeColumn
 
 
@@ -64,7 +63,7 @@ def compare(
     remains: str,
     time: TimeColumn | None = None,
     recheck_seconds: float = RECHECK_SECONDS,
-) -> Verdict:
+) -> AuditResult:
     """Compare the rows of a generation with its base; reads only.
 
     Args:

@@ -15,10 +15,9 @@ from cassandra_client.errors import ClusterError
 from cassandra_client.raw_rows import RawRow, RawRows
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.lifecycle.raw_values import Key, order_key
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.table import TableShape
-from cassandra_views.model.term import Sequence as Terms
-from cassandra_views.model.term import Term
+from cassandra_views.model.schema import TableShape
+from cassandra_views.model.statement import Operator, Relation, Subject, Term
+from cassandra_views.model.statement import Sequence as Terms
 
 _COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
     Operator.EQUAL: operator.eq,

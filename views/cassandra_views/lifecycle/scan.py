@@ -18,8 +18,8 @@ from cassandra_views.cql.printing import where_cql
 from cassandra_views.lifecycle.range_reads import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
 from cassandra_views.lifecycle.raw_values import same_key, shown_row
 from cassandra_views.lifecycle.row_filter import RowFilter
-from cassandra_views.model.relation import Operator, Relation
-from cassandra_views.model.table import TableShape
+from cassandra_views.model.schema import TableShape
+from cassandra_views.model.statement import Operator, Relation
 
 _MOST_KEY_BYTES = 65_535
 """The server writes the length of each part of a composite partition key in two bytes."""

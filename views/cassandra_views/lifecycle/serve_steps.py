@@ -11,9 +11,9 @@ from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.lifecycle.ledger import Ledger, override_columns, stale
 from cassandra_views.lifecycle.quiet import QuietLease
 from cassandra_views.lifecycle.row_count import find_row_count
-from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import DROP_REASON, NO_FAILED_BUILDS, Audit, Generation, Serving, State
+from cassandra_views.model.names import counted
 from cassandra_views.model.steps import DropGeneration, FailGeneration, RetireView, ServeGeneration, SweepOrphan
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.shrink import min_rows_of, shrink_error

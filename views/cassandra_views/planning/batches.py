@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cassandra_views.model.catalog import Catalog
-from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import CreateGeneration, Deferral, Refusal
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.cost import views_carried

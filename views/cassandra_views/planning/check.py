@@ -9,12 +9,11 @@ from cassandra_views.cql.drift import alter_table_cql
 from cassandra_views.cql.findings import raise_on_errors
 from cassandra_views.cql.lint import lint_view
 from cassandra_views.cql.statements import table_shape, table_statement, view_statement
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError, StatementError
 from cassandra_views.model.names import ViewName, nearest
+from cassandra_views.model.schema import Catalog, TableShape
 from cassandra_views.model.statement import ViewStatement
-from cassandra_views.model.table import TableShape
 
 
 class Checker:

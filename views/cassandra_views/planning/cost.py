@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import Cost, CreateGeneration, DropGeneration, Step, SweepOrphan
 
 

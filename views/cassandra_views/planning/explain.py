@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from cassandra_views.model.counting import counted
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import ViewName, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,

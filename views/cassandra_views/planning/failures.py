@@ -7,7 +7,7 @@ import hashlib
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import RepeatedFailure
 from cassandra_views.model.generation import ViewRecord
-from cassandra_views.model.table import TableShape
+from cassandra_views.model.schema import TableShape
 
 MOST_BUILDS = 2
 """How many generations in a row may fail for one reason."""

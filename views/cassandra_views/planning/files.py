@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import StalePlan
-from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.schema import Keyspace
 from cassandra_views.model.steps import (
     CreateKeyspace,
     CreateRegistry,

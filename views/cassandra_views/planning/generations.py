@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from cassandra_client.names import table_id
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
-from cassandra_views.model.catalog import Catalog, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.schema import Catalog, SchemaComment
 from cassandra_views.model.steps import Cause
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.definition_diff import reason_of_change, window_changes
@@ -187,7 +187,7 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
     name = definition.name
     statement = view_statement(definition)
     physical = name.physical(number)
-    mark = Mark(
+    mark = SchemaComment(
         registry=context.registry,
         view=str(name),
         version=definition.version,

@@ -11,11 +11,11 @@ from datetime import datetime
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cql.statements import complete_project
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import BrokenView, Project
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import (
     CreateRegistry,
     Plan,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from cassandra_views.model.conditions import CONDITIONS
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.generation import CONDITIONS
 from cassandra_views.model.names import ViewName, nearest
 from cassandra_views.planning.request import choose
 from cassandra_views.planning.status import ViewStatus

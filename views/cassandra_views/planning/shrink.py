@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from math import ceil
 
-from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ShrinkUnapproved
 from cassandra_views.model.generation import Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import ViewName, counted
 
 
 def min_rows_of(rows: int, percent: int) -> int | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from cassandra_client.names import table_id
-from cassandra_views.model.catalog import LiveView, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.schema import LiveView, SchemaComment
 from cassandra_views.model.steps import AdoptGeneration, SweepOrphan
 from cassandra_views.model.times import parse_instant
 from cassandra_views.planning.generations import Context, generation_cql, is_resumable
@@ -57,7 +57,7 @@ def _is_ours(live: LiveView, name: ViewName, context: Context) -> bool:
     return mark is not None and (mark.registry, mark.view) == (context.registry, str(name))
 
 
-def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: Context) -> AdoptGeneration:
+def _adoption(live: LiveView, mark: SchemaComment, definition: ViewDefinition, context: Context) -> AdoptGeneration:
     number, start = number_of(live), parse_instant(mark.start) if mark.start else None
     return AdoptGeneration(
         view=definition.name,

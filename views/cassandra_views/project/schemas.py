@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 
-from cassandra_views.model.definition import DEFAULT_GRACE
+from cassandra_views.model.definition import DEFAULT_GRACE, Window
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import nearest
@@ -26,7 +26,6 @@ from cassandra_views.model.times import (
     parse_duration,
     parse_time_of_day,
 )
-from cassandra_views.model.window import Window
 from cassandra_views.project.settings import ProjectConfig, Strict
 
 

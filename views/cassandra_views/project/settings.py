@@ -19,7 +19,7 @@ from cassandra_healing.service_policy import ServicePolicy
 from cassandra_healing.setting_types import Number, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.names import keyspace_fault, nearest
-from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.schema import Keyspace
 from cassandra_views.project.project_folder import CONFIG_NAME, DEFAULT_TEMPLATES, find_config, read_toml
 
 Replicas = Annotated[Whole, Field(ge=0, le=1000)]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from cassandra_views.model.counting import counted
+from cassandra_views.model.names import counted
 
 
-class Method(StrEnum):
+class AuditMethod(StrEnum):
     """How base and view were compared."""
 
     DIGESTS = "key digests"
@@ -18,13 +18,13 @@ class Method(StrEnum):
     """Digests of all keys, then the keys themselves where the digests differ."""
 
     @classmethod
-    def named(cls, text: str) -> Method:
+    def named(cls, text: str) -> AuditMethod:
         """Return the method of this name, which a newer program may have written."""
         return cls(text) if text in set(cls) else cls.KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class AuditResult:
     """What an audit found. Keys are compared, values are not.
 
     Args:
@@ -42,7 +42,7 @@ class Verdict:
     extra_rows: int = 0
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
-    method: Method = Method.DIGESTS
+    method: AuditMethod = AuditMethod.DIGESTS
     is_partial: bool = False
     first_time: str = ""
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.model.verdict import Method, Verdict
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 
 
-def verdict(**more: Any) -> Verdict:
-    return Verdict(**{"base_rows": 2000, "view_rows": 2000, **more})
+def verdict(**more: Any) -> AuditResult:
+    return AuditResult(**{"base_rows": 2000, "view_rows": 2000, **more})
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,8 @@ def verdict(**more: Any) -> Verdict:
         (verdict(base_rows=0, view_rows=0), "0 rows of 0 (key digests)"),
         (verdict(base_rows=1, view_rows=1), "1 row of 1 (key digests)"),
         (verdict(base_rows=2, view_rows=1), "1 row, 2 in the base a moment before (key digests)"),
-        (verdict(view_rows=1999, method=Method.KEYS), "1,999 rows, 2,000 in the base a moment before (keys)"),
-        (verdict(missing_rows=1, missing=("9, ''",), method=Method.KEYS), "1 MISSING (such as 9, '')"),
+        (verdict(view_rows=1999, method=AuditMethod.KEYS), "1,999 rows, 2,000 in the base a moment before (keys)"),
+        (verdict(missing_rows=1, missing=("9, ''",), method=AuditMethod.KEYS), "1 MISSING (such as 9, '')"),
         (
             verdict(missing_rows=50, extra_rows=50, missing=("a",), extra=("b",)),
             "50 MISSING (such as a); 50 EXTRA (such as b)",
@@ -37,12 +37,12 @@ def verdict(**more: Any) -> Verdict:
         ),
     ],
 )
-def test_words(found: Verdict, text: str) -> None:
+def test_words(found: AuditResult, text: str) -> None:
     assert str(found) == text
 
 
 def test_the_registry_keeps_what_was_counted() -> None:
-    found = verdict(missing_rows=3, is_partial=True, method=Method.KEYS)
+    found = verdict(missing_rows=3, is_partial=True, method=AuditMethod.KEYS)
     assert found.facts == {
         "audit_base_rows": 2000,
         "audit_missing_rows": 3,
@@ -51,4 +51,4 @@ def test_the_registry_keeps_what_was_counted() -> None:
         "audit_method": "keys",
         "audit_first_time": None,
     }
-    assert Method.named("a later one") is Method.KEYS
+    assert AuditMethod.named("a later one") is AuditMethod.KEYS
