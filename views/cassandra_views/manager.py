@@ -8,13 +8,16 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.lifecycle.audit import RECHECK_SECONDS
+from cassandra_views.lifecycle.batches import next_batches
 from cassandra_views.lifecycle.decisions import Decisions
 from cassandra_views.lifecycle.reports import Listener, Notice, silent
 from cassandra_views.lifecycle.runner import Outcome
 from cassandra_views.lifecycle.work import Work
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.generation import OverrideKind, ViewRecord
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.planner import Planner
 from cassandra_views.planning.files import file_marks, refuse_changed_files
@@ -91,37 +94,65 @@ class ViewManager(Planner):
         *,
         allow_drop: bool = False,
         allow_shrink: bool = False,
+        wait: bool = False,
         without: Collection[str] = (),
     ) -> Outcome:
         """Carry a plan out; without one, plan and apply.
 
-        What does not fit into the budget of a base table is in the plan's ``deferred`` and waits for the next plan.
-
         Args:
             allow_drop, allow_shrink: as for ``plan``, where no plan is given.
+            wait: what has no room on its base table yet (the plan's ``deferred``) is done too, as room comes: when
+                the grace of replaced generations ends. Without it, the next plan does it. Not with a plan that is
+                given.
             without: addresses of members whose builds are not awaited where they cannot be reached; the history
                 names them.
 
         Raises:
-            ConfigurationError: ``without`` names no member.
+            ConfigurationError: ``without`` names no member, or both a plan and ``wait`` are given.
             StalePlan: the plan is for another cluster or registry, or what it was made from has changed: files, or the
                 registry.
             PreflightError: a node is not fit for the work; nothing was begun.
             ViewsError: the first keyspace, table or view that failed, or the first view that could not be planned;
                 what does not stand on it was carried out.
         """
-        plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
-        outcome = self._raised(self.carry_out(plan, without=without))
+        if plan is not None and wait:
+            raise ConfigurationError(
+                "a plan and wait=True are both given", on="ViewManager.apply", next="Leave one of them out"
+            )
+
+        def make(views: Iterable[ViewName] | None) -> Plan:
+            return self.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
+
+        plan = make(None) if plan is None else plan
+        outcome = self._raised(self.carry_out(plan, without=without, make_rest=make if wait else None))
         if plan.refused:
             raise plan.refused[0].as_error()
         return outcome
 
-    def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
-        """Do as ``apply``, and return the failures instead of raising the first."""
+    def carry_out(
+        self,
+        plan: Plan,
+        *,
+        without: Collection[str] = (),
+        make_rest: Callable[[tuple[ViewName, ...]], Plan] | None = None,
+    ) -> Outcome:
+        """Do as ``apply``, and return the failures instead of raising the first.
+
+        Args:
+            make_rest: plans views anew when there is room on their base tables; without it, what the plan defers is
+                left to the next plan.
+        """
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        return self._work.carry_out(plan, without=without)
+        outcome = self._work.carry_out(plan, without=without)
+        if make_rest is not None:
+            failed = {view for view, _error in outcome.failures}
+            for batch in next_batches(plan, make_rest, failed, clock=self._clock, listener=self._listener):
+                more = self._work.carry_out(batch, without=without)
+                failed |= {view for view, _error in more.failures}
+                outcome += more
+        return outcome
 
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False

@@ -119,6 +119,7 @@ class Observer:
             data_centers=facts.data_centers,
             local_dc=env.local_dc,
             view_budget=env.view_budget,
+            view_guardrail=facts.view_guardrail,
             audit_fresh=timedelta(seconds=env.audit_fresh_seconds),
             has_snapshot_option=facts.has_snapshot_option,
         )

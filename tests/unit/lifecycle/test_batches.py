@@ -47,7 +47,7 @@ def test_each_batch_waits_for_the_grace_of_the_one_before() -> None:
     def make(views: tuple[ViewName, ...]) -> Plan:
         return world.plan(project, clock(), Request(only=frozenset(views)), view_budget=4)
 
-    batches = next_batches(first, make, tuple, clock=clock, listener=told.append, pause=clock.pause)
+    batches = next_batches(first, make, (), clock=clock, listener=told.append, pause=clock.pause)
     for plan in batches:
         world.apply(plan, clock())
     for wish in project.views:
@@ -68,5 +68,5 @@ def test_views_that_failed_are_left_out() -> None:
         return replace(first, steps=(), deferred=())
 
     failed = [each.view for each in first.deferred[:1]]
-    assert list(next_batches(first, make, lambda: failed, clock=lambda: START, listener=print)) == []
+    assert list(next_batches(first, make, failed, clock=lambda: START, listener=print)) == []
     assert asked == [("a", "c")]

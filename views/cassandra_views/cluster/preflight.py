@@ -6,7 +6,6 @@ Reads only.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,8 +17,6 @@ from cassandra_client.errors import ClusterError
 from cassandra_client.members import read_members
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import PreflightError
-from cassandra_views.model.schema import Catalog
-from cassandra_views.model.steps import CreateGeneration, DropGeneration, Step, SweepOrphan
 
 _SETTINGS = (
     "materialized_views_enabled",
@@ -48,13 +45,13 @@ class ClusterFacts:
     Args:
         versions: by address.
         warnings: what does not stop the work and should be known.
-        fail_threshold: the guardrail's greatest number of views per table; -1 for none.
+        view_guardrail: how many views of one table the servers allow; None where they set no limit.
     """
 
     name: str
     versions: dict[str, tuple[int, ...]]
     data_centers: dict[str, int]
-    fail_threshold: int = -1
+    view_guardrail: int | None = None
     keeps_snapshots: bool = False
     warnings: tuple[str, ...] = ()
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -110,41 +107,20 @@ def check_cluster(
         name=reached[0].rows[0]["cluster_name"],
         versions=versions,
         data_centers=data_centers,
-        fail_threshold=min((each for each in thresholds if each >= 0), default=-1),
+        view_guardrail=min((each for each in thresholds if each >= 0), default=None),
         keeps_snapshots=any(each.get("auto_snapshot") == "true" for each in settings.values()),
         warnings=tuple(warnings),
         settings=settings,
     )
 
 
-def check_head_room(facts: ClusterFacts, steps: Iterable[Step], catalog: Catalog) -> None:
-    """Refuse a plan at any point of which a base table's views would pass the servers' guardrail."""
-    if facts.fail_threshold < 0:
-        return
-    counts = Counter((live.keyspace, live.base) for live in catalog.views.values())
-    for step in steps:
-        if isinstance(step, DropGeneration | SweepOrphan):
-            live = catalog.find_view(step.view, step.number)
-            if live is not None:
-                counts[live.keyspace, live.base] -= 1
-        elif isinstance(step, CreateGeneration):
-            base = (step.view.keyspace, step.base)
-            counts[base] += 1
-            if counts[base] > facts.fail_threshold:
-                raise PreflightError(
-                    f"it would carry {counts[base]} views, and the servers' guardrail "
-                    f"materialized_views_per_table_fail_threshold allows {facts.fail_threshold}; "
-                    "a refresh needs room for two generations",
-                    on=f"table {base[0]}.{base[1]}",
-                    next="Raise the guardrail on every node, or remove views of this table",
-                )
+def missing_grants(database: Database, bases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], PreflightError]:
+    """Return the error of each base table on which the role lacks what the work needs.
 
-
-def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> None:
-    """Refuse where the role lacks what the work needs; asked only where the servers authorize.
+    Asked only where the servers authorize.
 
     Raises:
-        PreflightError: names the grant that is missing.
+        PreflightError: the role may not read how far builds are, which every view needs.
     """
     hosts = database.hosts()[:1]
     for table in _STATUS_TABLES:
@@ -153,15 +129,16 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
                 raise _missing("SELECT", table)
     role = getattr(database.session.cluster.auth_provider, "username", None)
     if role is None:
-        return
+        return {}
     try:
         roles = database.rows(f"LIST ROLES OF {quoted(role)}")
         if any(row.get("super") for row in roles):
-            return
+            return {}
         grants = database.rows(f"LIST ALL PERMISSIONS OF {quoted(role)}")
     except ClusterError:
-        return  # a role that may not list its grants finds out from the server's own answer
+        return {}  # a role that may not list its grants finds out from the server's own answer
     granted = {(row["permission"], row["resource"]) for row in grants}
+    found = {}
     for keyspace, table in sorted(set(bases)):
         covering = {
             f"<table {keyspace}.{table}>",
@@ -171,7 +148,9 @@ def check_permissions(database: Database, bases: Iterable[tuple[str, str]]) -> N
         }
         for permission in ("ALTER", "SELECT"):  # to create and drop its views, and to audit them
             if not any((permission, resource) in granted for resource in covering):
-                raise _missing(permission, f"{quoted(keyspace)}.{quoted(table)}")
+                found[keyspace, table] = _missing(permission, f"{quoted(keyspace)}.{quoted(table)}")
+                break
+    return found
 
 
 def _missing(permission: str, table: str) -> PreflightError:

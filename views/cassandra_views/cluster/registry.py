@@ -20,7 +20,15 @@ from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, is_unknow
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.cluster.history import Event, History, author
-from cassandra_views.cluster.registry_rows import VERDICT_COLUMNS, as_stored, check_move, holds, record_of, stored
+from cassandra_views.cluster.registry_rows import (
+    VERDICT_COLUMNS,
+    as_stored,
+    check_move,
+    find_record,
+    holds,
+    record_of,
+    stored,
+)
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, State, ViewRecord
@@ -76,12 +84,15 @@ class Registry:
         return number
 
     def read_all(self) -> tuple[ViewRecord, ...]:
-        """Return every view's record, in one paged read at LOCAL_QUORUM."""
+        """Return every view's record, in one paged read at LOCAL_QUORUM.
+
+        One that holds what this program does not know has its error, and does not hold up the others.
+        """
         rows = self._database.rows(f"SELECT * FROM {self._views}")
         found: dict[ViewName, list[Row]] = {}
         for row in rows:
             found.setdefault(ViewName(keyspace=row["keyspace_name"], view=row["view_name"]), []).append(row)
-        return tuple(record_of(name, each) for name, each in found.items())
+        return tuple(find_record(name, each) for name, each in found.items())
 
     def read(self, name: ViewName, *, is_serial: bool = False) -> ViewRecord:
         """Return one view's record; an empty one where the registry holds none."""

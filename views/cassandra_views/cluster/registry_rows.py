@@ -101,19 +101,19 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
     if not rows:
         return ViewRecord(name=name)
     first = rows[0]
-    override = None
-    if first["override"]:
-        override = Override(
-            kind=OverrideKind(first["override"]),
-            by=first["override_by"] or "",
-            reason=first["override_why"] or "",
-            until=_utc(first["override_until"]),
-        )
     dropped = None
     if dropped_at := _utc(first.get("dropped_at")):
         dropped = Dropped(at=dropped_at, by=first["dropped_by"] or "", reason=first["dropped_why"] or "")
     grace = first["grace_seconds"]
     try:
+        override = None
+        if first["override"]:
+            override = Override(
+                kind=OverrideKind(first["override"]),
+                by=first["override_by"] or "",
+                reason=first["override_why"] or "",
+                until=_utc(first["override_until"]),
+            )
         return ViewRecord(
             name=name,
             fence=first["fence"] or 0,
@@ -141,6 +141,14 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             on=str(name),
             next="Upgrade cassandra-views, or look at the row with cqlsh",
         ) from error
+
+
+def find_record(name: ViewName, rows: list[Row]) -> ViewRecord:
+    """Return a view's record as ``record_of`` does, or one that has nothing but the error."""
+    try:
+        return record_of(name, rows)
+    except RegistryError as error:
+        return ViewRecord(name=name, project=rows[0]["project"] or "", error=error)
 
 
 def _generation(row: Row) -> Generation:

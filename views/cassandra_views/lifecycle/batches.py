@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 
 from cassandra_views.lifecycle.reports import Listener, Notice
@@ -17,7 +17,7 @@ _POLL_SECONDS = 1.0
 def next_batches(
     plan: Plan,
     make: Callable[[tuple[ViewName, ...]], Plan],
-    failed: Callable[[], Iterable[ViewName]],
+    failed: Collection[ViewName],
     *,
     clock: Callable[[], datetime],
     listener: Listener,
@@ -30,12 +30,12 @@ def next_batches(
     Args:
         plan: the one that was carried out.
         make: makes the plan of some views anew; each one that is yielded is carried out before the next.
-        failed: the views that failed so far.
+        failed: the views that failed so far; the caller adds to it.
     """
     views = {*plan.views, *(each.view for each in plan.deferred)}
     is_waiting = bool(plan.deferred)
     while is_waiting:
-        views -= set(failed())
+        views -= set(failed)
         found = make(tuple(sorted(views)))
         if found.has_changes:
             yield found

@@ -57,12 +57,14 @@ class Outcome:
     """What came of a plan.
 
     Args:
+        done: how many steps were carried out, of all ``steps``.
         failures: the error of each view that failed; its later steps were left out.
         base_failures: the error of each keyspace or base table that could not be made, by ``keyspace NAME`` or
             ``table KEYSPACE.NAME``; the views that stand on it are in ``failures``.
     """
 
     done: int
+    steps: int = 0
     failures: tuple[tuple[ViewName, ViewsError], ...] = ()
     seconds: float = 0.0
     base_failures: tuple[tuple[str, ViewsError], ...] = ()
@@ -71,6 +73,16 @@ class Outcome:
     def errors(self) -> tuple[ViewsError, ...]:
         """All errors, those of keyspaces and tables before those of the views on them."""
         return tuple(error for _subject, error in (*self.base_failures, *self.failures))
+
+    def __add__(self, other: Outcome) -> Outcome:
+        """Return what came of two plans, one carried out after the other."""
+        return Outcome(
+            done=self.done + other.done,
+            steps=self.steps + other.steps,
+            failures=tuple((dict(self.failures) | dict(other.failures)).items()),
+            seconds=self.seconds + other.seconds,
+            base_failures=tuple((dict(self.base_failures) | dict(other.base_failures)).items()),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,8 +134,11 @@ class Runner:
         )
         self._serve = ServeSteps(ddl, self._quiet, self._ledger, clock=clock)
 
-    def run(self, plan: Plan) -> Outcome:
+    def run(self, plan: Plan, failures: Mapping[ViewName, ViewsError] | None = None) -> Outcome:
         """Carry the plan out.
+
+        Args:
+            failures: views that have failed before their first step; nothing is done for them.
 
         Raises:
             StalePlan: what it was made from is no longer so; nothing was begun.
@@ -137,7 +152,7 @@ class Runner:
             if isinstance(step, DropGeneration):
                 # A build that is dropped anyway is nothing to wait for.
                 self._quiet.ignore(step.view.keyspace, step.view.physical(step.number))
-        found = _Found(count=len(plan.steps))
+        found = _Found(count=len(plan.steps), failures=dict(failures or {}))
         done = 0
         numbered = enumerate(plan.steps, start=1)
         for is_finishing, steps in groupby(numbered, key=lambda each: isinstance(each[1], FINISHING)):
@@ -145,6 +160,7 @@ class Runner:
             done += run(found, steps)
         return Outcome(
             done=done,
+            steps=len(plan.steps),
             failures=tuple((view, found.failures[view]) for view in plan.views if view in found.failures),
             seconds=time.monotonic() - begun,
             base_failures=tuple(found.base_failures.items()),

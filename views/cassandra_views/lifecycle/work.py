@@ -11,7 +11,7 @@ from cassandra_client.members import read_members
 from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.lease import Lease
-from cassandra_views.cluster.preflight import ClusterFacts, check_cluster, check_head_room, check_permissions
+from cassandra_views.cluster.preflight import ClusterFacts, check_cluster, missing_grants
 from cassandra_views.cluster.registry import Registry
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.cluster.registry_upgrade import upgrade_registry
@@ -69,15 +69,16 @@ class Work:
         self._refuse_strangers(without)
         if not plan.has_changes:
             return Outcome(done=0)
-        creates = [step for step in plan.steps if isinstance(step, CreateGeneration)]
-        bases = {(step.view.keyspace, step.base) for step in creates}
-        catalog = read_catalog(self._database, {keyspace for keyspace, _ in bases})
-        check_head_room(facts, plan.steps, catalog)
-        check_permissions(self._database, [base for base in bases if catalog.find_table(*base)])
+        bases = {
+            step.view: (step.view.keyspace, step.base) for step in plan.steps if isinstance(step, CreateGeneration)
+        }
+        catalog = read_catalog(self._database, {keyspace for keyspace, _ in bases.values()})
+        missing = missing_grants(self._database, {base for base in bases.values() if catalog.find_table(*base)})
+        failures = {view: missing[base] for view, base in bases.items() if base in missing}
         for warning in facts.warnings:
             self._listener(Notice(text=warning))
         self.upgrade_registry()
-        return self._runner(without).run(plan)
+        return self._runner(without).run(plan, failures)
 
     def upgrade_registry(self) -> None:
         """Give a registry that an older program made the columns that this one writes; needed before any write.

@@ -14,6 +14,7 @@ from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import CreateGeneration, Deferral, Refusal
 from cassandra_views.model.times import instant_text
 from cassandra_views.planning.cost import views_carried
+from cassandra_views.planning.target import Target
 from cassandra_views.planning.view_steps import ViewSteps
 
 _Base = tuple[str, str]
@@ -34,13 +35,14 @@ def limit_to_budgets(
     definitions: Mapping[ViewName, ViewDefinition],
     records: Mapping[ViewName, ViewRecord],
     catalog: Catalog,
-    budget: int,
+    target: Target,
     now: datetime,
 ) -> Batch:
     """Hold back the new generations for which their base tables have no room now.
 
-    At no point of the plan does a base table carry more views than its budget. What is held back waits where room
-    comes by itself, as generations that were replaced are dropped after their grace; else it is refused.
+    At no point of the plan does a base table carry more views than its budget, nor than the servers allow. What is
+    held back waits where room comes by itself, as generations that were replaced are dropped after their grace; else
+    it is refused.
 
     Args:
         planned: the steps of each view, in the order in which they get room; those held back lose theirs.
@@ -50,7 +52,7 @@ def limit_to_budgets(
     bases = {(live.keyspace, live.base) for live in catalog.views.values()}
     wanted = {(each.name.keyspace, create.base) for each in planned if (create := _create(each))}
     rooms = {
-        base: _Room(base, planned, definitions, records, catalog, carried[base], budget, now) for base in bases | wanted
+        base: _Room(base, planned, definitions, records, catalog, carried[base], target, now) for base in bases | wanted
     }
     batch = Batch()
     for each in planned:
@@ -80,10 +82,13 @@ class _Room:
         records: Mapping[ViewName, ViewRecord],
         catalog: Catalog,
         carried: int,
-        budget: int,
+        target: Target,
         now: datetime,
     ) -> None:
-        self._base, self._carried, self._budget, self._now = base, carried, budget, now
+        self._base, self._carried, self._now = base, carried, now
+        budget, guardrail = target.view_budget, target.view_guardrail
+        self._is_guardrail = guardrail is not None and guardrail < budget
+        self._budget = budget if guardrail is None else min(budget, guardrail)
         self._definitions, self._records = definitions, records
         dropped = {(each.name, getattr(step, "number", 0)) for each in planned for step in each.clean}
         #: Views that keep one generation on this table for good.
@@ -139,6 +144,14 @@ class _Room:
 
     def refuse(self) -> PreflightError:
         """Return the error of a view for which there will be no room."""
+        if self._is_guardrail:
+            return PreflightError(
+                f"it carries {counted(self._carried, 'view')}, and the servers' guardrail "
+                f"materialized_views_per_table_fail_threshold allows {self._budget}; "
+                "a refresh needs room for two generations",
+                on=f"table {'.'.join(self._base)}",
+                next="Raise the guardrail on every node, or remove views of this table",
+            )
         return PreflightError(
             f"it carries {counted(self._carried, 'view')}, and its budget is {self._budget}: "
             "each write of the base visits every one of them",
@@ -153,10 +166,15 @@ class _Room:
         when = f", which is not before {instant_text(until)}" if until else ""
         names = ", ".join(each.view.view for each in self.waiting)
         return (
-            f"table {'.'.join(self._base)} has a budget of {counted(self._budget, 'view')}: {self._admitted} of "
+            f"table {'.'.join(self._base)} {self._limit_text()}: {self._admitted} of "
             f"{self._admitted + count} new generations fit now, and {count} wait{'s' if count == 1 else ''} until "
             f"replaced generations are past their grace and dropped{when}: {names}"
         )
+
+    def _limit_text(self) -> str:
+        if self._is_guardrail:
+            return f"may carry {counted(self._budget, 'view')} by the servers' guardrail"
+        return f"has a budget of {counted(self._budget, 'view')}"
 
     def _grace(self, name: ViewName) -> timedelta:
         definition = self._definitions.get(name)

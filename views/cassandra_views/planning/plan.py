@@ -110,6 +110,8 @@ def make_plan(
         definition, record = definitions.get(name), records.get(name)
         is_left = name in request.drop or name in request.abort or _is_overridden(record, now)
         try:
+            if record is not None and record.error is not None:
+                raise record.error
             if name.keyspace in unusable:
                 raise unusable[name.keyspace]
             _refuse_foreign(name, record, project)
@@ -125,7 +127,7 @@ def make_plan(
     empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
     planned.sort(key=lambda each: (not each.is_repair, each.name not in empty))
     refused += [Refusal.of(str(each.name), each.waits) for each in planned if each.waits]
-    batch = limit_to_budgets(planned, definitions, records, observed.catalog, target.view_budget, now)
+    batch = limit_to_budgets(planned, definitions, records, observed.catalog, target, now)
 
     notes = list(_of_nobody(project, observed, context)) if request.only is None else []
     first: list[Step] = []

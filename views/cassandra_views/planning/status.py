@@ -27,7 +27,8 @@ class ViewStatus:
             person is to allow that it holds far fewer rows), ``pending`` (a file, and nothing
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
-            ``retired``, ``failed``, ``off``, ``frozen``; where there is neither a file nor a generation
+            ``retired``, ``failed``, ``off``, ``frozen``, ``unreadable`` (its registry rows hold what this program
+            does not know); where there is neither a file nor a generation
             ``dropped``, or ``never made``.
         found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
             ``model.generation.Generation`` describes them.
@@ -208,6 +209,8 @@ def _condition(
     catalog: Catalog,
     now: datetime,
 ) -> str:
+    if record.error is not None:
+        return "unreadable"
     override = record.override if record.override and record.override.holds(now) else None
     if override and override.kind is OverrideKind.OFF:
         return "off"
@@ -242,8 +245,11 @@ def _base_mark(definition: ViewDefinition, catalog: Catalog) -> str:
 
 def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Generation | None, catalog: Catalog) -> str:
     withheld = find_withheld(record)
-    if withheld is not None:
-        error: ViewsError = shrink_error(record.name, withheld, newest)
+    error: ViewsError
+    if record.error is not None:
+        error = record.error
+    elif withheld is not None:
+        error = shrink_error(record.name, withheld, newest)
     elif definition is not None and is_given_up(record, definition, _base_mark(definition, catalog)):
         error = repeated_failure(record)
     else:

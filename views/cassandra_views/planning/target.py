@@ -20,6 +20,7 @@ class Target:
         data_centers: how many nodes each has.
         local_dc: the one that is read and written in, where the settings name it.
         view_budget: how many views one base table may carry.
+        view_guardrail: how many the servers allow; None where they set no limit.
         audit_fresh: for how long an audit is as good as a new one when readers return to a generation.
     """
 
@@ -34,6 +35,7 @@ class Target:
     data_centers: Mapping[str, int] = field(default_factory=dict)
     local_dc: str | None = None
     view_budget: int = 20
+    view_guardrail: int | None = None
     audit_fresh: timedelta = timedelta(hours=1)
     has_snapshot_option: bool = True
 
