@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -24,9 +24,8 @@ def prepare_completion(command: Any) -> None:
     remove markup from what zsh and fish show beside a word, which ours has not.
     """
     _keep_values_as_given(command)
-    classes: Any = importlib.import_module("typer._completion_classes")
-    if hasattr(classes, "_sanitize_help_text"):
-        classes._sanitize_help_text = str
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("rich", None)  # as where it is not installed
 
 
 def _keep_values_as_given(command: Any, parent: typer.Context | None = None) -> None:
@@ -94,14 +93,3 @@ def _front_matters() -> Iterator[dict[str, Any]]:
             found = load_yaml(split(path.read_text(encoding="utf-8-sig"), path.name))
             if isinstance(found, dict):
                 yield found
-
-
-__all__ = [
-    "VARIABLE",
-    "prepare_completion",
-    "table_names",
-    "view_conditions",
-    "view_names",
-    "view_owners",
-    "view_tags",
-]

@@ -1,19 +1,23 @@
-"""What every command shares: global options, settings, the manager on the chosen cluster."""
+"""What every command shares: global options, the options that choose views, settings, the manager on the cluster."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cassandra_client.errors import ConfigurationError, ended
-from cassandra_views.cli.completion import view_names, view_tags
+from cassandra_views.cli.completion import table_names, view_conditions, view_names, view_owners, view_tags
 from cassandra_views.cli.output import err, escape
 from cassandra_views.model.errors import ProjectError
 
@@ -22,7 +26,10 @@ if TYPE_CHECKING:
 
     from cassandra_views.lifecycle.reports import Listener
     from cassandra_views.manager import ViewManager
+    from cassandra_views.model.steps import Plan
     from cassandra_views.planner import Planner
+    from cassandra_views.planning.selection import Selection
+    from cassandra_views.planning.status import ViewStatus
     from cassandra_views.project.settings import Settings
 
 
@@ -113,7 +120,7 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
         ConfigurationError: there is none.
         ClusterError: it does not answer, or the credentials are wrong.
     """
-    from cassandra_views.cli.driver import import_driver_without_numpy
+    from cassandra_views.cli.context import import_driver_without_numpy
 
     import_driver_without_numpy()
     from cassandra_views.project.session import session_of
@@ -183,22 +190,84 @@ def note_wrong_files(errors: Iterable[ProjectError]) -> None:
         err.print(f"[yellow]Note:[/yellow] left out {escape(f'{place}{ended(error.what)}')}")
 
 
-Names = Annotated[
-    list[str] | None, typer.Argument(help="Only these views; else all.", metavar="NAME", autocompletion=view_names)
-]
+def _several(flag: str, help: str, metavar: str, completion: Callable[[str], list[str]]) -> Any:
+    return typer.Option(flag, help=f"{help}; may be repeated.", metavar=metavar, autocompletion=completion)
+
+
 Chosen = Annotated[
     list[str] | None,
     typer.Argument(help="The views: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names),
 ]
-Tags = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--tag", help="Views whose files have this tag; may be repeated.", metavar="TAG", autocompletion=view_tags
-    ),
-]
+_TAG = _several("--tag", "Views whose files have this tag", "TAG", view_tags)
+Tags = Annotated[list[str] | None, _TAG]
 Name = Annotated[
     str, typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names)
 ]
 FormatOption = typer.Option("--format", help="text for people, json for machines.", case_sensitive=False)
 """The option ``--format`` of every command that answers."""
 Wide = Annotated[bool, typer.Option("--wide", help="Show every column in full, whatever the terminal's width.")]
+
+_SELECTING: dict[str, Any] = {
+    "tags": _TAG,
+    "bases": _several("--base", "Only views on this base table", "TABLE", table_names),
+    "owners": _several("--owner", "Only views whose files name this owner", "OWNER", view_owners),
+    "conditions": _several(
+        "--state", "Only views in this condition, such as serving or stale", "STATE", view_conditions
+    ),
+    "excluded": _several("--exclude", "Not this view: a name, or a quoted pattern such as 'top_*'", "NAME", view_names),
+}
+"""The options that choose views, by the fields of ``Selection`` that they fill."""
+
+
+def selects_views(names_help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the names and options that choose views; it takes their values as its second argument."""
+    names = typer.Argument(help=names_help, metavar="NAME", autocompletion=view_names)
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def call(context: typer.Context, **given: Any) -> None:
+            from cassandra_views.planning.selection import Selection
+
+            fields = {field: tuple(given.pop(field) or ()) for field in ("names", *_SELECTING)}
+            command(context, Selection(**fields), **given)
+
+        own = inspect.signature(command, eval_str=True, locals={"Selection": object})
+        context, _selection, *others = own.parameters.values()
+        chosen = [
+            inspect.Parameter(field, context.kind, default=None, annotation=Annotated[list[str] | None, option])
+            for field, option in {"names": names, **_SELECTING}.items()
+        ]
+        # Typer reads the signature, and would evaluate the annotations of what is wrapped.
+        call.__signature__ = own.replace(parameters=[context, *chosen, *others])  # type: ignore[attr-defined]
+        call.__annotations__ = {}
+        return call
+
+    return decorate
+
+
+def find_selected(planner: Planner, selection: Selection) -> tuple[ViewStatus, ...]:
+    """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
+    from cassandra_views.planning.selection import select
+
+    return select(selection, planner.status(with_gone=bool(selection.names)))
+
+
+def plan_nothing(planner: Planner) -> Plan:
+    """Return the plan of a selection that matches no view; it says so."""
+    found = planner.plan(only=())
+    return replace(found, notes=("no view matches", *found.notes))
+
+
+def import_driver_without_numpy() -> None:
+    """Import what decides whether the driver uses numpy, so that it does not: numpy takes 0.1 s, and we read no arrays.
+
+    To be called before the first import of the driver; does nothing where that or numpy is there already.
+    """
+    modules: dict[str, Any] = sys.modules
+    if "numpy" in modules or "cassandra.cython_deps" in modules:
+        return
+    modules["numpy"] = None  # an import of it fails, as where it is not installed
+    try:
+        importlib.import_module("cassandra.cython_deps")
+    finally:
+        del modules["numpy"]

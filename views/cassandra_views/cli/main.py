@@ -13,15 +13,12 @@ from typer.main import get_command
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cli import (
-    audit_command,
+    change_commands,
     cluster_command,
-    cqlsh_command,
-    lifecycle_commands,
-    look_commands,
-    override_commands,
     project_commands,
     read_commands,
     server_commands,
+    status_commands,
 )
 from cassandra_views.cli.completion import VARIABLE, prepare_completion
 from cassandra_views.cli.context import Options, parse_now
@@ -81,15 +78,12 @@ def _globals(
     context.obj = Options(templates=templates, environment=env, now=parse_now(now))
 
 
-lifecycle_commands.register(app)
-override_commands.register(app)
-look_commands.register(app)
+change_commands.register(app)
+status_commands.register(app)
 read_commands.register(app)
-audit_command.register(app)
 cluster_command.register(app)
 project_commands.register(app)
 server_commands.register(app)
-cqlsh_command.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,7 +11,7 @@ import typer
 from cassandra_client.errors import Place, ViewsError
 from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import Format, FormatOption, note_wrong_files, options_of
-from cassandra_views.cli.help import help_of
+from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import escape, out, print_error, print_json, raise_last
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import counted
@@ -28,8 +28,7 @@ def register(app: typer.Typer) -> None:
         init: ("views init shop && cd shop",),
         schema: ("views schema view > view.schema.json", "views schema toml"),
     }
-    for command, examples in files.items():
-        app.command(help=help_of(command, *examples), rich_help_panel="Files")(command)
+    add_commands(app, "Files", files)
 
 
 def _load(context: typer.Context) -> Project:

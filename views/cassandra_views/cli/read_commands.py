@@ -12,7 +12,7 @@ import typer
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.cli.context import Format, FormatOption, Name, opened, opened_planner, options_of
-from cassandra_views.cli.help import help_of
+from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import cell, escape, out, print_json, table
 from cassandra_views.model.errors import ViewNotReady
 
@@ -31,8 +31,7 @@ def register(app: typer.Typer) -> None:
         ),
         name: ("views name orders_by_day", 'cqlsh -e "SELECT * FROM $(views name orders_by_day) LIMIT 5"'),
     }
-    for command, examples in read.items():
-        app.command(help=help_of(command, *examples), rich_help_panel="Read")(command)
+    add_commands(app, "Read", read)
 
 
 def query(
@@ -56,7 +55,7 @@ def query(
     from cassandra.cluster import EXEC_PROFILE_DEFAULT
     from cassandra.query import tuple_factory
 
-    from cassandra_views.cli.conditions import conditions
+    from cassandra_views.cli.query_conditions import conditions
     from cassandra_views.read import ViewReader
     from cassandra_views.read.json_values import row_converters, rows_to_json
 

@@ -1,17 +1,63 @@
-"""What a run tells, on standard error: a moving line on a terminal, plain lines elsewhere."""
+"""Plans and runs as people read them, and plans as files hold them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 
 from rich.status import Status
 
-from cassandra_views.cli.output import err, escape, shortened
+from cassandra_views.cli.output import err, escape, out, shortened
 from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
+from cassandra_views.model.errors import ProjectError, StalePlan
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import Plan
 from cassandra_views.planning.explain import explain
 from cassandra_views.planning.status import stands_for
+
+
+def read_plan(file: Path) -> Plan:
+    """Read the plan that ``plan --out`` wrote.
+
+    Raises:
+        ProjectError: the file cannot be read.
+        StalePlan: it holds no plan of this program.
+    """
+    from cassandra_views.planning.plan_json import read_plan_json
+
+    try:
+        return read_plan_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProjectError(
+            f"the plan cannot be read: {error.strerror}", on=str(file), next="Name the file of 'views plan --out FILE'"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            "the file is no text, so no plan", on=str(file), next="Name the file of 'views plan --out FILE'"
+        ) from error
+    except StalePlan as error:
+        error.on = str(file)
+        raise
+
+
+def show_plan(found: Plan) -> None:
+    """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
+    from cassandra_views.planning.explain import cost_text, explain_all, summary
+
+    out.print(f"[bold]{escape(found.target)}[/bold]")
+    colours = {"+": "green", ">": "cyan", "-": "red"}
+    costs = {(cost.view, cost.number): cost for cost in found.costs}
+    for line in explain_all(found.steps):
+        out.print(f"  [{colours[line.sign]}]{line.sign}[/] {escape(line.subject)}  {escape(line.text)}")
+        if line.made in costs:
+            out.print(f"      [dim]{escape(cost_text(costs[line.made]))}[/dim]")
+    for drop in found.withheld:
+        text = f"{drop.view} generation {drop.number}  not dropped without --allow-drop: {drop.reason}"
+        out.print(f"  [dim]- {escape(text)}[/dim]")
+    for note in found.notes:
+        out.print(f"  [yellow]![/yellow] {escape(note)}")
+    out.print(escape(summary(found)))
 
 
 class ProgressLine:

@@ -1,4 +1,4 @@
-"""Tables that fit the terminal: columns give way by importance, and no name is ever broken.
+"""Text and tables that fit the terminal: lines break between words, columns give way by importance.
 
 Rich draws them. What is decided here is which columns there is room for, and how wide each one is.
 """
@@ -6,8 +6,10 @@ Rich draws them. What is decided here is which columns there is room for, and ho
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -19,7 +21,7 @@ _PROSE_WIDTH = 24  # a sentence in a narrower column is one word a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class TableColumn:
     """One column of a table.
 
     Args:
@@ -32,11 +34,11 @@ class Column:
     is_prose: bool = False
 
 
-def _column(header: str, drop_order: int = 0, *, is_prose: bool = False) -> Column:
-    return Column(header=header, drop_order=drop_order, is_prose=is_prose)
+def _column(header: str, drop_order: int = 0, *, is_prose: bool = False) -> TableColumn:
+    return TableColumn(header=header, drop_order=drop_order, is_prose=is_prose)
 
 
-LAYOUTS: dict[str, tuple[Column, ...]] = {
+LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
     "status": (
         _column("VIEW"),
         _column("CONDITION"),
@@ -128,7 +130,7 @@ class TextTable:
         is_wide: show all columns on one line each, whatever the width.
     """
 
-    def __init__(self, columns: Sequence[Column], *, is_wide: bool = False) -> None:
+    def __init__(self, columns: Sequence[TableColumn], *, is_wide: bool = False) -> None:
         self.columns = tuple(columns)
         self.rows: list[tuple[Text, ...]] = []
         self._is_wide = is_wide
@@ -230,4 +232,36 @@ def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
     return widths
 
 
-__all__ = ["LAYOUTS", "Column", "TextTable", "wrapped"]
+_UNFOLDED = 100_000
+
+
+class Output(Console):
+    """A stream of answers or notes: on a terminal lines are broken between words, elsewhere not at all."""
+
+    def __init__(self, stream: TextIO, *, width: int | None = None) -> None:
+        self._is_folded = width is not None or stream.isatty()
+        # Piped output is for other programs and logs: no line of it is folded at 80 columns.
+        super().__init__(
+            stderr=stream is sys.stderr,
+            soft_wrap=True,
+            highlight=False,
+            emoji=False,
+            width=width if self._is_folded else _UNFOLDED,
+        )
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does; a text that is too long goes on below its own beginning."""
+        if (
+            self._is_folded
+            and len(objects) == 1
+            and isinstance(objects[0], str)
+            and not {"end", "soft_wrap"} & options.keys()
+        ):
+            text = Text.from_markup(objects[0], emoji=False)
+            if text.cell_len > self.width or "\n" in text.plain:
+                for line in text.split("\n", allow_blank=True):
+                    indent = len(line.plain) - len(line.plain.lstrip()) + 2
+                    for part in wrapped(line, self.width, indent=indent):
+                        super().print(part, **options)
+                return
+        super().print(*objects, **options)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_client.names import quoted
-from cassandra_views.cli.conditions import conditions, value_of
+from cassandra_views.cli.query_conditions import conditions, value_of
 from cassandra_views.cql.parse import parse_term
 from cassandra_views.model.errors import BadRead, StatementError
 from cassandra_views.model.names import ViewName

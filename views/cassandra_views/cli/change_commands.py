@@ -1,4 +1,4 @@
-"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort."""
+"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort, freeze, off, on."""
 
 from __future__ import annotations
 
@@ -15,32 +15,28 @@ from cassandra_views.cli.context import (
     Format,
     FormatOption,
     Name,
-    Names,
     Tags,
+    find_selected,
     managed,
     note_wrong_files,
     options_of,
-)
-from cassandra_views.cli.help import help_of
-from cassandra_views.cli.output import err, out, plain, print_json, raise_last
-from cassandra_views.cli.selection_options import (
-    Bases,
-    Excluded,
-    Owners,
-    States,
-    find_selected,
+    parse_now,
     plan_nothing,
-    selection_of,
+    selects_views,
 )
+from cassandra_views.cli.help import add_commands
+from cassandra_views.cli.output import coloured, err, escape, out, plain, print_json, raise_last, table_of
 from cassandra_views.model.errors import ApprovalNeeded, ProjectError
 from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
     from cassandra_views.lifecycle.runner import Outcome
     from cassandra_views.manager import ViewManager
+    from cassandra_views.model.generation import OverrideKind
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
     from cassandra_views.planning.selection import Selection
+
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
@@ -83,19 +79,20 @@ def register(app: typer.Typer) -> None:
         rollback: ("views rollback orders_by_day --reason 'totals look wrong since noon'",),
         drop: ("views drop orders_by_day --reason 'nobody reads it'",),
         abort: ("views abort orders_by_day",),
+        freeze: (
+            "views freeze orders_by_day --reason 'sale week' --until 2026-12-01",
+            "views freeze --tag flask --tag spark --reason 'the cluster is grown'",
+        ),
+        off: ("views off orders_by_day orders_by_shop --reason 'nobody reads them'",),
+        on: ("views on orders_by_day --reason 'sale is over'", "views on --tag flask --reason 'it is grown'"),
     }
-    for command, examples in change.items():
-        app.command(help=help_of(command, *examples), rich_help_panel="Change")(command)
+    add_commands(app, "Change", change)
 
 
+@selects_views("Only these views; else all.")
 def plan(
     context: typer.Context,
-    names: Names = None,
-    tag: Tags = None,
-    base: Bases = None,
-    owner: Owners = None,
-    state: States = None,
-    exclude: Excluded = None,
+    selection: Selection,
     allow_drop: AllowDrop = False,
     allow_shrink: AllowShrink = False,
     detailed_exitcode: Annotated[
@@ -109,10 +106,9 @@ def plan(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
-    from cassandra_views.cli.plans import show_plan
+    from cassandra_views.cli.plan_output import show_plan
     from cassandra_views.planning.plan_json import plan_json
 
-    selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context, tells_wrong_files=False) as manager:
         found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         wrong_files = manager.wrong_files
@@ -132,14 +128,10 @@ def plan(
         raise typer.Exit(2)
 
 
+@selects_views("Only these views; else all.")
 def apply(
     context: typer.Context,
-    names: Names = None,
-    tag: Tags = None,
-    base: Bases = None,
-    owner: Owners = None,
-    state: States = None,
-    exclude: Excluded = None,
+    selection: Selection,
     yes: Yes = False,
     allow_drop: AllowDrop = False,
     allow_shrink: AllowShrink = False,
@@ -161,10 +153,8 @@ def apply(
     A run that was stopped at any point is resumed by the next one. Readers switch to a generation only when
     it is built on every node and agrees with its base.
     """
-    from cassandra_views.cli.plans import read_plan
+    from cassandra_views.cli.plan_output import read_plan
     from cassandra_views.model.steps import DropGeneration
-
-    selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
@@ -196,21 +186,16 @@ def apply(
     )
 
 
+@selects_views("The views: NAME, or KEYSPACE.NAME.")
 def refresh(
     context: typer.Context,
-    names: Chosen = None,
-    tag: Tags = None,
-    base: Bases = None,
-    owner: Owners = None,
-    state: States = None,
-    exclude: Excluded = None,
+    selection: Selection,
     yes: Yes = False,
     allow_shrink: AllowShrink = False,
     without: Without = None,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Build a new generation of each view and switch readers to it, also where nothing has changed."""
-    selection = selection_of(names, tag, base, owner, state, exclude)
 
     def make(manager: ViewManager) -> Plan:
         if not selection.is_narrowed:
@@ -303,8 +288,7 @@ def _carry_out(
     Args:
         make_rest: plans some views anew, for what has no room on its base table at first.
     """
-    from cassandra_views.cli.plans import show_plan
-    from cassandra_views.cli.progress import ProgressLine
+    from cassandra_views.cli.plan_output import ProgressLine, show_plan
 
     line = ProgressLine()
     with managed(context, line, tells_wrong_files=False) as manager:
@@ -360,4 +344,76 @@ def _ask(format: Format) -> None:
         raise ApprovalNeeded("it was not approved", next="Run it again and answer yes, or add --yes")
 
 
-__all__ = ["register"]
+OverrideReason = Annotated[str, typer.Option(help="Why; every plan and status shows it.", metavar="TEXT")]
+Until = Annotated[str | None, typer.Option(help="When it ends by itself: ISO 8601, UTC.", metavar="TIME")]
+
+
+def freeze(
+    context: typer.Context,
+    reason: OverrideReason,
+    names: Chosen = None,
+    tags: Tags = None,
+    until: Until = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Keep views as they are, until 'views on': no change is applied, and no window slides."""
+    from cassandra_views.model.generation import OverrideKind
+
+    _decide(context, OverrideKind.FROZEN, names, tags, reason, until, format)
+
+
+def off(
+    context: typer.Context,
+    reason: OverrideReason,
+    names: Chosen = None,
+    tags: Tags = None,
+    until: Until = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Retire views, until 'views on': after the next apply nothing of them serves.
+
+    'views apply --allow-drop' drops their generations when their grace is over.
+    """
+    from cassandra_views.model.generation import OverrideKind
+
+    _decide(context, OverrideKind.OFF, names, tags, reason, until, format)
+
+
+def on(
+    context: typer.Context,
+    reason: OverrideReason,
+    names: Chosen = None,
+    tags: Tags = None,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Follow the files again: ends 'freeze', 'off', and the freeze after too many failed runs."""
+    _decide(context, None, names, tags, reason, None, format)
+
+
+def _decide(
+    context: typer.Context,
+    kind: OverrideKind | None,
+    names: list[str] | None,
+    tags: list[str] | None,
+    reason: str,
+    until: str | None,
+    format: Format,
+) -> None:
+    from cassandra_views.model.times import instant_text
+
+    with managed(context) as manager:
+        records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
+        project = manager.project()
+    files = {each.name.view for each in project.views} | {each.view for each in project.broken}
+    if format is Format.JSON:
+        print_json({"views": [{"view": each.name, "override": each.override} for each in records]})
+        return
+    rows = table_of("overrides")
+    for each in records:
+        rows.add_row(
+            escape(str(each.name)),
+            coloured(kind.value) if kind else "its file rules" if each.name.view in files else "it has no file",
+            instant_text(each.override.until) if each.override and each.override.until else "-",
+            escape(reason),
+        )
+    out.print(rows)

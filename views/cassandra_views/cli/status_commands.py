@@ -1,4 +1,4 @@
-"""Commands that look: status, list, show, why, diff, history."""
+"""Commands that look: status, list, show, why, diff, history, audit."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from cassandra_views.cli.context import (
     Format,
     FormatOption,
     Name,
-    Names,
-    Tags,
     Wide,
+    find_selected,
+    managed,
     opened_planner,
     options_of,
+    selects_views,
 )
-from cassandra_views.cli.help import help_of
+from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import coloured, escape, out, print_json, shortened, table_of
-from cassandra_views.cli.selection_options import Bases, Excluded, Owners, States, find_selected, selection_of
+from cassandra_views.model.errors import AuditFailed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,20 +41,15 @@ def register(app: typer.Typer) -> None:
         why: ("views why orders_by_day",),
         diff: ("views diff orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
+        audit: ("views audit", "views audit orders_by_day", "views audit --tag flask --format json"),
     }
-    for command, examples in look.items():
-        text, called = help_of(command, *examples), "list" if command is list_views else None
-        app.command(called, help=text, rich_help_panel="Look")(command)
+    add_commands(app, "Look", look)
 
 
+@selects_views("Only these views; else all.")
 def status(
     context: typer.Context,
-    names: Names = None,
-    tag: Tags = None,
-    base: Bases = None,
-    owner: Owners = None,
-    state: States = None,
-    exclude: Excluded = None,
+    selection: Selection,
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
@@ -72,7 +68,6 @@ def status(
         next_slide_text,
     )
 
-    selection = selection_of(names, tag, base, owner, state, exclude)
     with opened_planner(context) as planner:
         found = find_selected(planner, selection)
         now = options_of(context).clock()()
@@ -129,14 +124,10 @@ def status(
         out.print(f"[yellow]{note}[/yellow]")
 
 
+@selects_views("Only these views; else all.")
 def list_views(
     context: typer.Context,
-    names: Names = None,
-    tag: Tags = None,
-    base: Bases = None,
-    owner: Owners = None,
-    state: States = None,
-    exclude: Excluded = None,
+    selection: Selection,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the names alone, one on a line.")] = False,
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
@@ -145,7 +136,6 @@ def list_views(
 
     'views status' tells more of each.
     """
-    selection = selection_of(names, tag, base, owner, state, exclude)
     with opened_planner(context) as planner:
         found = find_selected(planner, selection)
         cluster = planner.facts().name if format is Format.JSON else ""
@@ -307,3 +297,69 @@ def history(
 
 def _shown(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "-"
+
+
+@selects_views("Only these views; else all that serve.")
+def audit(
+    context: typer.Context,
+    selection: Selection,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Compare what serves with its base table, again; exit 1 where one differs.
+
+    Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
+    generation beside it.
+    """
+    from cassandra_views.cli.output import print_error
+    from cassandra_views.cli.plan_output import ProgressLine
+    from cassandra_views.lifecycle.reports import Report, StepDone
+
+    line = ProgressLine()
+    done: list[StepDone] = []
+
+    def listen(report: Report) -> None:
+        if isinstance(report, StepDone):
+            done.append(report)
+        line(report)
+
+    with managed(context, listen) as manager:
+        if selection.is_narrowed:
+            chosen = [str(each.name) for each in find_selected(manager, selection) if each.serving]
+            plan = manager.plan_audit(chosen) if chosen else manager.plan(only=())
+        else:
+            plan = manager.plan_audit(selection.names or None, tags=selection.tags)
+        with line:
+            outcome = manager.carry_out(plan)
+    failures = dict(outcome.failures)
+    found = [_audit_json(each, failures) for each in sorted(done, key=lambda each: each.index)]
+    if format is Format.JSON:
+        print_json({"audits": found, "seconds": round(outcome.seconds, 3)})
+    elif not found:
+        what = "No view that matches serves" if selection.is_narrowed else "Nothing serves"
+        out.print(f"{what}, so there is nothing to audit.")
+    else:
+        rows = table_of("audit", is_wide=wide)
+        for each in found:
+            seconds = f"{each['seconds']:.1f}"
+            row = (escape(each["view"]), str(each["generation"]), coloured(each["audit"]), seconds)
+            rows.add_row(*row, escape(each["found"]))
+        out.print(rows)
+    for _view, error in outcome.failures[:-1]:
+        print_error(error)
+    if outcome.failures:
+        raise outcome.failures[-1][1]
+
+
+def _audit_json(done: Any, failures: Any) -> dict[str, Any]:
+    step = done.step
+    verdict = "passed"
+    if done.is_failed:
+        verdict = "failed" if isinstance(failures[step.view], AuditFailed) else "error"
+    return {
+        "view": str(step.view),
+        "generation": step.number,
+        "audit": verdict,
+        "found": done.text,
+        "seconds": round(done.seconds, 3),
+    }
