@@ -11,7 +11,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
-from cassandra_client.driver_errors import explained
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.names import quoted
 from spark_jobs.categories import CATEGORIES, UNKNOWN, table_of
 from spark_jobs.errors import JobError
@@ -141,7 +141,9 @@ class Aggregations:
         gone = [(day, value) for value in standing.keys() - sums.keys()]
         table = f"{quoted(self._keyspace)}.{table_of(category)}"
         remains = "Sums of other days and categories may be written"
-        with explained("sums could not be written", on=f"{self._keyspace}.{table_of(category)} {day}", remains=remains):
+        with translate_driver_errors(
+            "sums could not be written", on=f"{self._keyspace}.{table_of(category)} {day}", remains=remains
+        ):
             insert = self._session.prepare(f"INSERT INTO {table} (timestamp, {category}, total_count) VALUES (?, ?, ?)")
             delete = self._session.prepare(f"DELETE FROM {table} WHERE timestamp = ? AND {category} = ?")
             writes = [(insert, values) for values in changed] + [(delete, values) for values in gone]

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from cassandra_client.database import Database
-from cassandra_client.driver_errors import explained
+from cassandra_client.decoding import RawRows
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.names import quoted
-from cassandra_client.raw_rows import RawRows
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
@@ -27,7 +27,7 @@ def find_first_time(database: Database, keyspace: str, table: str, time: TimeCol
         ClusterError: the table cannot be read.
     """
     query = f"SELECT {quoted(time.name)} FROM {quoted(keyspace)}.{quoted(table)} LIMIT 1"
-    with explained("the base's first row cannot be read", on=f"{keyspace}.{table}"):
+    with translate_driver_errors("the base's first row cannot be read", on=f"{keyspace}.{table}"):
         rows = RawRows(database).read(query)
     return rows[0][0] if rows else None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_client.driver_errors import DRIVER_ERRORS, explained
+from cassandra_client.driver_errors import DRIVER_ERRORS, translate_driver_errors
 from cassandra_client.names import quoted
 from cassandra_views.cluster.ddl import Ddl
 from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, upgrade_statements
@@ -37,7 +37,7 @@ def write_about(database: Database, keyspace: str, query: str, values: Sequence[
     Raises:
         ClusterError: its outcome stayed unknown.
     """
-    with explained("the registry could not be written", on=keyspace, remains="Its tables exist"):
+    with translate_driver_errors("the registry could not be written", on=keyspace, remains="Its tables exist"):
         for attempt in range(1, _TRIES + 1):
             try:
                 database.conditional([(query, values)])

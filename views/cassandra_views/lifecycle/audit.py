@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_client.driver_errors import explained
+from cassandra_client.decoding import RawRow
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.members import read_members
-from cassandra_client.raw_rows import RawRow
 from cassandra_views.cluster.drain import find_undrained, server_time
 from cassandra_views.lifecycle.digests import BUCKETS, Digest, RangeDigest, bucket_of
 from cassandra_views.lifecycle.scan import Identity, Scan
@@ -96,7 +96,7 @@ class Audit:
         """
         name = parse_physical(self._scan.view.name)
         view_name = name[0] if name else "NAME"
-        with explained("the audit cannot read", on=self._on, remains=self._remains, view=view_name):
+        with translate_driver_errors("the audit cannot read", on=self._on, remains=self._remains, view=view_name):
             self._scan.prepare()
             base = self._digest(self._scan.base, "base", 0.0)
             view = self._digest(self._scan.view, "view", 0.3)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cassandra_client.database import Database
+from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.errors import ClusterError
-from cassandra_client.raw_rows import RawRow, RawRows
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.lifecycle.raw_values import Key, order_key
 from cassandra_views.model.schema import TableShape

@@ -10,10 +10,10 @@ from cassandra import InvalidRequest
 from cassandra.metadata import Murmur3Token
 
 from cassandra_client.database import Database
+from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_client.raw_rows import RawRow, RawRows
 from cassandra_views.cql.printing import where_cql
 from cassandra_views.lifecycle.range_reads import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
 from cassandra_views.lifecycle.raw_values import same_key, shown_row
