@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cassandra_views import ViewManager, ViewReader, ViewsError
 from cassandra_views.cli.plan_output import ProgressLine, show_plan
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 from followers.demo.errors import DemoError
 from followers.demo.place import ROOT
 from followers.demo.reader import DemoReader

@@ -14,9 +14,9 @@ from cassandra_client.connect import connected
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_views.apply.preflight import check_cluster
+from cassandra_views.apply.reports import Report, StepBegun
 from cassandra_views.cli.main import main
-from cassandra_views.cluster.preflight import check_cluster
-from cassandra_views.lifecycle.reports import Report, StepBegun
 from cassandra_views.model.errors import AuditFailed, PreflightError, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration

@@ -30,12 +30,12 @@ from cassandra_views.model.errors import ApprovalNeeded, ProjectError
 from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
-    from cassandra_views.lifecycle.runner import Outcome
+    from cassandra_views.apply.executor import PlanOutcome
     from cassandra_views.manager import ViewManager
     from cassandra_views.model.generation import OverrideKind
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
-    from cassandra_views.planning.selection import Selection
+    from cassandra_views.plan.selection import Selection
 
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -107,7 +107,7 @@ def plan(
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.cli.plan_output import show_plan
-    from cassandra_views.planning.plan_json import plan_json
+    from cassandra_views.plan.explain import plan_json
 
     with managed(context, tells_wrong_files=False) as manager:
         found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
@@ -200,8 +200,8 @@ def refresh(
     def make(manager: ViewManager) -> Plan:
         if not selection.is_narrowed:
             return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
-        chosen = [str(each.name) for each in find_selected(manager, selection)]
-        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager)
+        chosen = [str(each.name) for each in find_selected(manager.planner, selection)]
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager.planner)
 
     _carry_out(
         context,
@@ -266,9 +266,9 @@ def abort(
 
 def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, allow_shrink: bool) -> Plan:
     if selection.is_narrowed:
-        only = [each.name for each in find_selected(manager, selection)]
+        only = [each.name for each in find_selected(manager.planner, selection)]
         if not only:
-            return plan_nothing(manager)
+            return plan_nothing(manager.planner)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
@@ -279,7 +279,7 @@ def _carry_out(
     *,
     yes: bool,
     format: Format,
-    act: Callable[[ViewManager], Outcome] | None = None,
+    act: Callable[[ViewManager], PlanOutcome] | None = None,
     without: Collection[str] = (),
     make_rest: Callable[[ViewManager, tuple[ViewName, ...]], Plan] | None = None,
 ) -> None:

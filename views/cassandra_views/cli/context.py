@@ -24,12 +24,12 @@ from cassandra_views.model.errors import ProjectError
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
-    from cassandra_views.lifecycle.reports import Listener
+    from cassandra_views.apply.reports import Listener
     from cassandra_views.manager import ViewManager
     from cassandra_views.model.steps import Plan
-    from cassandra_views.planner import Planner
-    from cassandra_views.planning.selection import Selection
-    from cassandra_views.planning.status import ViewStatus
+    from cassandra_views.plan.planner import Planner
+    from cassandra_views.plan.selection import Selection
+    from cassandra_views.plan.status import ViewStatus
     from cassandra_views.project.settings import Settings
 
 
@@ -151,7 +151,7 @@ def opened_planner(context: typer.Context) -> Iterator[Planner]:
     """Open a planner, which changes nothing, for the length of a command; wrong files are noted at its end."""
     options = options_of(context)
     with opened(options) as (session, settings):
-        from cassandra_views.planner import Planner
+        from cassandra_views.plan.planner import Planner
 
         planner = Planner(session, settings=settings, clock=options.clock())
         try:
@@ -172,7 +172,7 @@ def managed(
     """
     options = options_of(context)
     with opened(options) as (session, settings):
-        from cassandra_views.lifecycle.reports import silent
+        from cassandra_views.apply.reports import silent
         from cassandra_views.manager import ViewManager
 
         manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)
@@ -226,7 +226,7 @@ def selects_views(names_help: str) -> Callable[[Callable[..., None]], Callable[.
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def call(context: typer.Context, **given: Any) -> None:
-            from cassandra_views.planning.selection import Selection
+            from cassandra_views.plan.selection import Selection
 
             fields = {field: tuple(given.pop(field) or ()) for field in ("names", *_SELECTING)}
             command(context, Selection(**fields), **given)
@@ -247,7 +247,7 @@ def selects_views(names_help: str) -> Callable[[Callable[..., None]], Callable[.
 
 def find_selected(planner: Planner, selection: Selection) -> tuple[ViewStatus, ...]:
     """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
-    from cassandra_views.planning.selection import select
+    from cassandra_views.plan.selection import select
 
     return select(selection, planner.status(with_gone=bool(selection.names)))
 

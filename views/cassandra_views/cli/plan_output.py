@@ -8,13 +8,13 @@ from types import TracebackType
 
 from rich.status import Status
 
+from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.cli.output import err, escape, out, shortened
-from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.errors import ProjectError, StalePlan
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.planning.explain import explain
-from cassandra_views.planning.status import stands_for
+from cassandra_views.plan.explain import explain
+from cassandra_views.plan.status import stands_for
 
 
 def read_plan(file: Path) -> Plan:
@@ -24,7 +24,7 @@ def read_plan(file: Path) -> Plan:
         ProjectError: the file cannot be read.
         StalePlan: it holds no plan of this program.
     """
-    from cassandra_views.planning.plan_json import read_plan_json
+    from cassandra_views.plan.explain import read_plan_json
 
     try:
         return read_plan_json(file.read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def read_plan(file: Path) -> Plan:
 
 def show_plan(found: Plan) -> None:
     """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
-    from cassandra_views.planning.explain import cost_text, explain_all, summary
+    from cassandra_views.plan.explain import cost_text, explain_all, summary
 
     out.print(f"[bold]{escape(found.target)}[/bold]")
     colours = {"+": "green", ">": "cyan", "-": "red"}

@@ -25,7 +25,7 @@ from cassandra_views.model.errors import AuditFailed
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cassandra_views.planning.selection import Selection
+    from cassandra_views.plan.selection import Selection
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +57,7 @@ def status(
     from datetime import timedelta
 
     from cassandra_views.model.audit_result import empty_window_text
-    from cassandra_views.planning.status import stands_for
-    from cassandra_views.planning.words import (
+    from cassandra_views.plan.status import (
         age_text,
         ago_text,
         brief,
@@ -66,6 +65,7 @@ def status(
         failures_text,
         left_text,
         next_slide_text,
+        stands_for,
     )
 
     with opened_planner(context) as planner:
@@ -165,7 +165,7 @@ def show(
 ) -> None:
     """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
     from cassandra_views.model.times import instant_text
-    from cassandra_views.planning.words import failures_text
+    from cassandra_views.plan.status import failures_text
 
     with opened_planner(context) as planner:
         record = planner.record(name)
@@ -212,8 +212,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
-    from cassandra_views.planning.explain import explain
-    from cassandra_views.planning.words import failures_text
+    from cassandra_views.plan.explain import explain
+    from cassandra_views.plan.status import failures_text
 
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
     for entry in record.read_from:
@@ -311,9 +311,9 @@ def audit(
     Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
     generation beside it.
     """
+    from cassandra_views.apply.reports import Report, StepDone
     from cassandra_views.cli.output import print_error
     from cassandra_views.cli.plan_output import ProgressLine
-    from cassandra_views.lifecycle.reports import Report, StepDone
 
     line = ProgressLine()
     done: list[StepDone] = []
@@ -325,7 +325,7 @@ def audit(
 
     with managed(context, listen) as manager:
         if selection.is_narrowed:
-            chosen = [str(each.name) for each in find_selected(manager, selection) if each.serving]
+            chosen = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving]
             plan = manager.plan_audit(chosen) if chosen else manager.plan(only=())
         else:
             plan = manager.plan_audit(selection.names or None, tags=selection.tags)

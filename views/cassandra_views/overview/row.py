@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.overview.questions import Overview
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 
 CONDITIONS = {
     "broken": "It serves, and the schema lacks it or holds another one.",
