@@ -168,7 +168,5 @@ def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
     )
 
 
-__all__ = ["app", "main", "print_error"]
-
 if __name__ == "__main__":
     main()

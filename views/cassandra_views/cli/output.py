@@ -158,19 +158,3 @@ def raise_last(errors: Sequence[ViewsError]) -> None:
         print_error(error)
     if errors:
         raise errors[-1]
-
-
-__all__ = [
-    "cell",
-    "coloured",
-    "err",
-    "escape",
-    "out",
-    "plain",
-    "print_error",
-    "print_json",
-    "raise_last",
-    "shortened",
-    "table",
-    "table_of",
-]
