@@ -17,8 +17,8 @@ from cassandra_views.cli.context import (
     Name,
     Tags,
     find_selected,
-    managed,
     note_wrong_files,
+    open_manager,
     options_of,
     parse_now,
     plan_nothing,
@@ -109,7 +109,7 @@ def plan(
     from cassandra_views.cli.plan_output import show_plan
     from cassandra_views.plan.explain import plan_json
 
-    with managed(context, tells_wrong_files=False) as manager:
+    with open_manager(context, tells_wrong_files=False) as manager:
         found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         wrong_files = manager.wrong_files
     if save is not None:
@@ -291,7 +291,7 @@ def _carry_out(
     from cassandra_views.cli.plan_output import ProgressLine, show_plan
 
     line = ProgressLine()
-    with managed(context, line, tells_wrong_files=False) as manager:
+    with open_manager(context, line, tells_wrong_files=False) as manager:
         found = make(manager)
         refusals = _refusals(found, manager.wrong_files)
         if format is Format.TEXT:
@@ -401,7 +401,7 @@ def _decide(
 ) -> None:
     from cassandra_views.model.times import instant_text
 
-    with managed(context) as manager:
+    with open_manager(context) as manager:
         records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
         project = manager.project()
     files = {each.name.view for each in project.views} | {each.view for each in project.broken}

@@ -87,7 +87,7 @@ def parse_now(text: str | None) -> datetime | None:
     return found
 
 
-def targeted(options: Options) -> Settings:
+def target_settings(options: Options) -> Settings:
     """Return the settings with the cluster that they name, or that ``views up`` started.
 
     Raises:
@@ -113,8 +113,8 @@ def targeted(options: Options) -> Settings:
 
 
 @contextmanager
-def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
-    """Open a session to the cluster of ``targeted``.
+def open_session(options: Options) -> Iterator[tuple[Session, Settings]]:
+    """Open a session to the cluster of ``target_settings``.
 
     Raises:
         ConfigurationError: there is none.
@@ -125,7 +125,7 @@ def opened(options: Options) -> Iterator[tuple[Session, Settings]]:
     import_driver_without_numpy()
     from cassandra_views.project.session import session_of
 
-    settings = targeted(options)
+    settings = target_settings(options)
     with _with_log_of_own_server(settings), session_of(settings) as session:
         yield session, settings
 
@@ -147,10 +147,10 @@ def _with_log_of_own_server(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def opened_planner(context: typer.Context) -> Iterator[Planner]:
+def open_planner(context: typer.Context) -> Iterator[Planner]:
     """Open a planner, which changes nothing, for the length of a command; wrong files are noted at its end."""
     options = options_of(context)
-    with opened(options) as (session, settings):
+    with open_session(options) as (session, settings):
         from cassandra_views.plan.planner import Planner
 
         planner = Planner(session, settings=settings, clock=options.clock())
@@ -161,7 +161,7 @@ def opened_planner(context: typer.Context) -> Iterator[Planner]:
 
 
 @contextmanager
-def managed(
+def open_manager(
     context: typer.Context, listener: Listener | None = None, *, tells_wrong_files: bool = True
 ) -> Iterator[ViewManager]:
     """Open a manager for the length of a command.
@@ -171,7 +171,7 @@ def managed(
             says so itself.
     """
     options = options_of(context)
-    with opened(options) as (session, settings):
+    with open_session(options) as (session, settings):
         from cassandra_views.apply.reports import silent
         from cassandra_views.manager import ViewManager
 

@@ -88,7 +88,7 @@ server_commands.register(app)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with exit code 1 and no traceback."""
-    sys.excepthook = _tell_bug
+    sys.excepthook = _print_bug
     # Looking for pydantic's plugins among everything that is installed takes longer than building our models.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     given = sys.argv[1:] if arguments is None else arguments
@@ -152,7 +152,7 @@ def _find_command(arguments: list[str]) -> str:
     return next((each for each in arguments if each in commands or each in groups), "")
 
 
-def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error that this program does not know; VIEWS_DEBUG=1 shows its traceback."""
     if os.environ.get("VIEWS_DEBUG"):
         sys.__excepthook__(kind, error, trace)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cassandra_client.errors import ConfigurationError, ViewsError
-from cassandra_views.cli.context import options_of, targeted
+from cassandra_views.cli.context import options_of, target_settings
 from cassandra_views.cli.help import with_examples
 from cassandra_views.cli.output import err, escape, out
 from cassandra_views.project.project_folder import default_data, register_data, registered_data
@@ -82,7 +82,7 @@ def up(
     from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra, drop_data
 
     folder = data.absolute() if data else default_data(Path.cwd())
-    with _told_as_ours(), _ended_by_signals():
+    with _translate_embedded_errors(), _interrupt_on_signals():
         if fresh:
             drop_data(folder)
         server = EmbeddedCassandra(
@@ -125,7 +125,7 @@ def down(
     from cassandra_embedded import find_running, stop_running
 
     folder = data.absolute() if data else registered_data(Path.cwd())
-    with _told_as_ours():
+    with _translate_embedded_errors():
         found = find_running(folder)
         if stop_running(folder):
             told = f"Stopped Cassandra {found.version}" if found else "Stopped what was left of a start"
@@ -166,7 +166,7 @@ def _shown(server: EmbeddedCassandra) -> list[str]:
 
 
 @contextmanager
-def _told_as_ours() -> Iterator[None]:
+def _translate_embedded_errors() -> Iterator[None]:
     """Turn the errors of the embedded server into ours, with what to type next."""
     from cassandra_embedded import AlreadyRunning, DataMismatch, EmbeddedError, PortTaken
 
@@ -184,7 +184,7 @@ def _told_as_ours() -> Iterator[None]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _interrupt_on_signals() -> Iterator[None]:
     """End in order on SIGTERM and SIGHUP too, as on Ctrl-C."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -214,7 +214,7 @@ def cqlsh(context: typer.Context) -> None:
     """Run cqlsh on the project's cluster."""
     if find_spec("cqlshlib") is None:
         raise missing_extra("cqlsh")
-    settings = targeted(options_of(context))
+    settings = target_settings(options_of(context))
     # Ctrl-C inside cqlsh cancels its line and is none of our business.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

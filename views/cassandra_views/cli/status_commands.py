@@ -13,8 +13,8 @@ from cassandra_views.cli.context import (
     Name,
     Wide,
     find_selected,
-    managed,
-    opened_planner,
+    open_manager,
+    open_planner,
     options_of,
     selects_views,
 )
@@ -68,7 +68,7 @@ def status(
         stands_for,
     )
 
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         found = find_selected(planner, selection)
         now = options_of(context).clock()()
         facts = planner.facts()
@@ -136,7 +136,7 @@ def list_views(
 
     'views status' tells more of each.
     """
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         found = find_selected(planner, selection)
         cluster = planner.facts().name if format is Format.JSON else ""
     if format is Format.JSON:
@@ -167,7 +167,7 @@ def show(
     from cassandra_views.model.times import instant_text
     from cassandra_views.plan.status import failures_text
 
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         record = planner.record(name)
     if format is Format.JSON:
         print_json({"view": record})
@@ -204,7 +204,7 @@ def show(
 
 def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Explain a view's condition: file, override, generations, last events, and what is next."""
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         (view,) = planner.status([name])
         record = planner.record(name)
         events = planner.history(name, limit=8)
@@ -254,7 +254,7 @@ def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
 
     Both are shown in one canonical form, so that layout and comments are no difference.
     """
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         found = planner.diff(name)
     if format is Format.JSON:
         print_json({"diff": found})
@@ -277,7 +277,7 @@ def history(
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         events = planner.history(name, limit=limit)
     if format is Format.JSON:
         print_json({"events": events})
@@ -323,7 +323,7 @@ def audit(
             done.append(report)
         line(report)
 
-    with managed(context, listen) as manager:
+    with open_manager(context, listen) as manager:
         if selection.is_narrowed:
             chosen = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving]
             plan = manager.plan_audit(chosen) if chosen else manager.plan(only=())

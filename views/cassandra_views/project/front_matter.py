@@ -73,7 +73,7 @@ def read_front_matter(split_file: SplitFile, kind: type[Fields]) -> Fields:
     try:
         return kind.model_validate(found)
     except ValidationError as error:
-        raise _explained(error, split_file, kind) from error
+        raise _front_matter_error(error, split_file, kind) from error
 
 
 def load_yaml(split_file: SplitFile) -> object:
@@ -127,17 +127,17 @@ def _refuse_double_keys(node: Any, file: str) -> None:
         _refuse_double_keys(value, file)
 
 
-def _explained(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
+def _front_matter_error(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
     # A misspelt key is also a missing one: the misspelling is what to tell first.
     found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     wrong = {each["loc"][:-1] for each in found if each["type"] == "extra_forbidden"}
     found = [each for each in found if each["type"] != "missing" or each["loc"][:-1] not in wrong]
-    errors = [_described(each, split_file, kind) for each in found]
+    errors = [_error_of(each, split_file, kind) for each in found]
     errors[0].details = tuple(errors) if len(errors) > 1 else ()
     return errors[0]
 
 
-def _described(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
+def _error_of(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
     path = [str(part) for part in first["loc"]]
     where = ".".join(path) or "front matter"
     line = _line_of(split_file.yaml, path)

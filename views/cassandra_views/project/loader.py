@@ -228,7 +228,7 @@ class ProjectLoader:
             except ProjectError as error:
                 broken.append(
                     BrokenTable(
-                        table=_stem(path), error=error, keyspace=self._told_keyspace(path, content, TableFrontMatter)
+                        table=_stem(path), error=error, keyspace=self._find_keyspace(path, content, TableFrontMatter)
                     )
                 )
                 continue
@@ -294,11 +294,11 @@ class ProjectLoader:
         return BrokenView(
             view=_stem(path),
             error=error if table is None else _of_table(table, path, self._shown(path)),
-            keyspace=self._told_keyspace(path, content, ViewFrontMatter),
+            keyspace=self._find_keyspace(path, content, ViewFrontMatter),
             is_of_table=table is not None,
         )
 
-    def _told_keyspace(self, path: Path, content: bytes, kind: type[FrontMatter]) -> str:
+    def _find_keyspace(self, path: Path, content: bytes, kind: type[FrontMatter]) -> str:
         """Return the keyspace that a wrong file names, or its environment's default; empty where neither tells."""
         try:
             parts = self._split(path, content)

@@ -126,10 +126,10 @@ def read_config(path: Path) -> ProjectConfig:
     try:
         return ProjectConfig.model_validate(found)
     except ValidationError as error:
-        raise _explained(error, path.name, text) from error
+        raise _configuration_error(error, path.name, text) from error
 
 
-def _explained(error: ValidationError, file: str, text: str) -> ConfigurationError:
+def _configuration_error(error: ValidationError, file: str, text: str) -> ConfigurationError:
     found = error.errors(include_url=False)
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     parts = [str(part) for part in first["loc"]]
