@@ -11,7 +11,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
-from cassandra_client.driver_errors import explained
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.names import quoted
 from spark_jobs.errors import JobError
 from spark_jobs.freshness import NOTHING
@@ -140,7 +140,7 @@ class Aggregations:
         gone = [(day, value) for value in standing.keys() - sums.keys()]
         table = f"{quoted(self._keyspace)}.{aggregation_table(category)}"
         remains = "Sums of other days and categories may be written"
-        with explained(
+        with translate_driver_errors(
             "sums could not be written", on=f"{self._keyspace}.{aggregation_table(category)} {day}", remains=remains
         ):
             insert = self._session.prepare(f"INSERT INTO {table} (timestamp, {category}, total_count) VALUES (?, ?, ?)")

@@ -16,10 +16,9 @@ from typing import Any
 from cassandra.policies import FallthroughRetryPolicy
 from cassandra.query import SimpleStatement
 
-from cassandra_client.database import Database
-from cassandra_client.driver_errors import explained
+from cassandra_client.database import Database, OwnTable
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.names import quoted
-from cassandra_client.own_tables import OwnTable
 from spark_jobs.freshness import IntervalDigest, LedgerEntry
 from spark_jobs.statements import PreparedReads, PreparedWrites
 
@@ -74,7 +73,7 @@ class RollupLedger:
 
     def create(self) -> None:
         """Make the table if it is missing; with a fixed id, so that two jobs at once make one."""
-        with explained("the ledger could not be made", on=f"{self._keyspace}.{TABLE.name}"):
+        with translate_driver_errors("the ledger could not be made", on=f"{self._keyspace}.{TABLE.name}"):
             self._database.session.execute(
                 SimpleStatement(TABLE.create_cql(self._keyspace), retry_policy=FallthroughRetryPolicy()), timeout=30
             )

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 from cassandra.query import BatchStatement, BatchType, Statement
 
-from cassandra_client.driver_errors import DRIVER_ERRORS, explained
+from cassandra_client.driver_errors import DRIVER_ERRORS, translate_driver_errors
 
 _UNDER_WAY = 16
 """Requests under way: enough to keep a small cluster busy, few enough that none waits for its time-out."""
@@ -39,7 +39,7 @@ class PreparedReads:
     def __init__(self, session: Session, query: str, *, on: str) -> None:
         self._session = session
         self._on = on
-        with explained("a read could not be prepared", on=on):
+        with translate_driver_errors("a read could not be prepared", on=on):
             self._prepared = session.prepare(query)
         self._prepared.consistency_level = ConsistencyLevel.LOCAL_QUORUM
         self._prepared.is_idempotent = True
@@ -52,7 +52,7 @@ class PreparedReads:
         """
         left = iter(values)
         while some := list(islice(left, _ROUND)):
-            with explained("a read failed", on=self._on, remains=_REMAINS):
+            with translate_driver_errors("a read failed", on=self._on, remains=_REMAINS):
                 found = [row for answer in _answers(self._session, self._prepared, some) for row in answer]
             yield from found
 
@@ -63,7 +63,7 @@ class PreparedWrites:
     def __init__(self, session: Session, query: str, *, on: str) -> None:
         self._session = session
         self._on = on
-        with explained("a write could not be prepared", on=on):
+        with translate_driver_errors("a write could not be prepared", on=on):
             self._prepared = session.prepare(query)
         self._prepared.consistency_level = ConsistencyLevel.LOCAL_QUORUM
         self._prepared.is_idempotent = True
@@ -80,7 +80,7 @@ class PreparedWrites:
             for first in range(0, len(rows), _BATCH_ROWS)
         )
         while some := list(islice(batches, _ROUND)):
-            with explained("a write failed", on=self._on, remains=_REMAINS):
+            with translate_driver_errors("a write failed", on=self._on, remains=_REMAINS):
                 _answers(self._session, None, some)
 
     def _statement(self, rows: Sequence[Sequence[Any]]) -> Statement:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.cli import main, output
-from cassandra_views.cli.console import Output
+from cassandra_views.cli.terminal import Output
 
 PICTURE = Path(__file__).with_suffix(".svg")
 WIDTH = 140

@@ -14,7 +14,7 @@ import typer
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewsError
-from cassandra_views.project.own_server import register_data
+from cassandra_views.project.project_folder import register_data
 from followers.demo.airflow import USER, Airflow, choose_url
 from followers.demo.environment import (
     DATA,

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from cassandra_client.errors import ViewsError
 from cassandra_views import ViewReader
-from cassandra_views.project.own_server import running_server
+from cassandra_views.project.project_folder import running_server
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 ROOT = Path(__file__).resolve().parents[2]

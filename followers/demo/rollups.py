@@ -21,7 +21,7 @@ from cassandra.cluster import Session
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewManager, ViewReader, ViewsError
-from cassandra_views.cli.progress import ProgressLine
+from cassandra_views.cli.plan_output import ProgressLine
 from followers.demo.environment import (
     DATA,
     ROOT,

@@ -13,8 +13,7 @@ from cassandra.cluster import Session
 from rich.table import Table
 
 from cassandra_views import ViewManager, ViewReader, ViewsError
-from cassandra_views.cli.plans import show_plan
-from cassandra_views.cli.progress import ProgressLine
+from cassandra_views.cli.plan_output import ProgressLine, show_plan
 from cassandra_views.plan.status import ViewStatus
 from followers.demo.environment import ROOT, DemoError, console, show_rows
 from followers.load import load_history

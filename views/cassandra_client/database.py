@@ -1,4 +1,4 @@
-"""A session with plain rows, a named consistency for each statement, and each node by itself."""
+"""A session with plain rows, a named consistency for each statement, and each node by itself; and tables of our own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from cassandra.policies import FallthroughRetryPolicy, RetryPolicy, RoundRobinPo
 from cassandra.pool import Host
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
-from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, explained
+from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, translate_driver_errors
+from cassandra_client.names import quoted, table_id
 
 Row = dict[str, Any]
 
@@ -90,7 +91,7 @@ class Database:
             ClusterError: the cluster did not answer, or refused.
         """
         statement = self._read(query, values, consistency)
-        with explained("a read failed"):
+        with translate_driver_errors("a read failed"):
             try:
                 return self._run(statement, timeout_seconds=(timeout_seconds or self.timeout_seconds) / 2)
             except OperationTimedOut:  # a node that hangs; the next statement goes to another one
@@ -120,7 +121,7 @@ class Database:
             ClusterError: the cluster did not answer, or refused.
         """
         statement = self._bound(query, values, ConsistencyLevel.LOCAL_QUORUM)
-        with explained("a write failed"):
+        with translate_driver_errors("a write failed"):
             self._run(statement, timeout_seconds=_WRITE_SECONDS)
 
     def conditional(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> tuple[bool, Row]:
@@ -230,7 +231,7 @@ class Database:
 
     def _prepare(self, query: str) -> Any:
         """Prepare a statement on some node; a node that hangs is passed over, and the next one asked."""
-        with explained("a statement could not be prepared"):
+        with translate_driver_errors("a statement could not be prepared"):
             for attempt in range(1, _PREPARE_TRIES + 1):
                 try:
                     self._prepared[query] = self.session.prepare(query)
@@ -258,3 +259,31 @@ def dict_rows(found: Any) -> list[Row]:
     """Return rows as dicts, whatever row factory the session has."""
     names = found.column_names or []
     return [dict(row) if isinstance(row, Mapping) else dict(zip(names, row, strict=True)) for row in found]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTable:
+    """A table as it is created.
+
+    Args:
+        columns: their definitions and the primary key, as they stand in a CREATE TABLE.
+        options: such as ``CLUSTERING ORDER BY (at DESC) AND default_time_to_live = 60``; without the comment.
+        comment: what the table is for, without quotes.
+    """
+
+    name: str
+    columns: str
+    options: str = ""
+    comment: str = ""
+
+    def create_cql(self, keyspace: str) -> str:
+        """Return a CREATE that can be sent twice, and by two at once."""
+        options = [
+            f"id = {table_id(keyspace, self.name)}",
+            *filter(None, [self.options, f"comment = '{self.comment}'" if self.comment else ""]),
+        ]
+        columns = " ".join(self.columns.split())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {quoted(keyspace)}.{quoted(self.name)} ({columns}) "
+            f"WITH {' AND '.join(options)}"
+        )

@@ -86,7 +86,7 @@ def is_undecodable(error: BaseException | None) -> bool:
 
 
 @contextmanager
-def explained(
+def translate_driver_errors(
     what: str, *, on: str = "", remains: str = "Nothing was changed", next: str = "", view: str = "NAME"
 ) -> Iterator[None]:
     """Turn the driver's errors into ours, once, with the cause kept.

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
 
 from cassandra_client.errors import ConfigurationError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """The files of an encrypted connection.
+class Tls(BaseModel):
+    """The files of an encrypted connection; those that views.toml names are relative to it."""
 
-    Args:
-        ca: the authority that signed the nodes' certificates; else those that this machine trusts.
-        cert, key: our own certificate and its key, where nodes ask for one.
-        check_hostname: compare the certificate with the node's address.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     ca: Path | None = None
+    """The authority that signed the nodes' certificates; else those that this machine trusts."""
     cert: Path | None = None
+    """Our certificate, where nodes ask for one."""
     key: Path | None = None
+    """Our certificate's key."""
     check_hostname: bool = True
+    """Compare the certificate with the node's address."""
 
     def context(self) -> ssl.SSLContext:
         """Return what the driver takes.

@@ -15,7 +15,7 @@ from cassandra.pool import Host
 from cassandra.query import BatchStatement, BatchType, SimpleStatement
 
 from cassandra_client.database import Answer, Database, Row, rows_of
-from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, cluster_error, explained, is_refusal
+from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, cluster_error, is_refusal, translate_driver_errors
 
 _TRIES = 3
 
@@ -108,7 +108,7 @@ class ClusterSession:
 
     def ddl(self, query: str) -> None:
         """Send a DDL statement once; errors as ``write``."""
-        with explained("the tables of cluster health could not be made"):
+        with translate_driver_errors("the tables of cluster health could not be made"):
             self._send(query, (), ConsistencyLevel.ONE, timeout_seconds=30.0).result()
 
     def _tried(self, what: str, send: Callable[[Host | None], ResponseFuture], *, is_write: bool = False) -> list[Row]:

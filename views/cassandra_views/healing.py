@@ -13,8 +13,8 @@ from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
-from cassandra_views.project.config import Settings
 from cassandra_views.project.session import connect_of
+from cassandra_views.project.settings import Settings
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")

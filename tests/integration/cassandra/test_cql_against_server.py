@@ -18,15 +18,29 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from cassandra_views.cql.drift import table_drift, view_drift
-from cassandra_views.cql.finding import WARNINGS, Severity
-from cassandra_views.cql.lint import lint_table, lint_view
+from cassandra_views.cql.findings import WARNINGS, Severity
+from cassandra_views.cql.lint import lint_view
+from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import table_cql, view_cql
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.relation import Operator, Relation
-from cassandra_views.model.statement import ColumnDeclaration, Option, Selected, TableStatement, ViewStatement
-from cassandra_views.model.table import Column, ColumnKind, TableShape
-from cassandra_views.model.term import Literal, LiteralKind, Name, Sequence, Shape, Term, TypeHint
+from cassandra_views.model.schema import Column, ColumnKind, TableShape
+from cassandra_views.model.statement import (
+    ColumnDeclaration,
+    Literal,
+    LiteralKind,
+    Name,
+    Operator,
+    Option,
+    Relation,
+    Selected,
+    Sequence,
+    Shape,
+    TableStatement,
+    Term,
+    TypeHint,
+    ViewStatement,
+)
 from tests.integration.cassandra.inherited_order import check_inherited_orders
 from tests.unit.cql.rules import BASES, GOOD_VIEWS, SERVER_TAKES, TABLE_RULES, VIEW_RULES
 

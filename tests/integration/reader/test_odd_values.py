@@ -11,7 +11,7 @@ from cassandra.cluster import Session
 from cassandra_views.cli.main import main
 from cassandra_views.model.errors import BadRead
 from cassandra_views.model.generation import Serving
-from cassandra_views.read.lossless import NanosecondTime
+from cassandra_views.read.time_texts import NanosecondTime
 from tests.integration.reader.place import Place, pages_of
 from tests.servers import Server
 

@@ -18,7 +18,7 @@ from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.steps import CreateGeneration
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 KEYSPACE, REGISTRY = "parks", "parks_registry"
 READER, READER_PASSWORD = "reader", "reads-only"

@@ -8,7 +8,7 @@ from cassandra_client.database import Database
 from cassandra_views.apply.audit import KeyAudit
 from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.model.verdict import Verdict
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.plan.catalog import read_catalog
 
 
@@ -23,7 +23,9 @@ def scan_of(session: Any, keyspace: str, table: str, view: str, cql: str) -> Sca
     return Scan(database, catalog.tables[keyspace, table], catalog.views[keyspace, view].shape, parse_view(cql).where)
 
 
-def audit(session: Any, keyspace: str, table: str, view: str, cql: str, *, recheck_seconds: float = 0.01) -> Verdict:
+def audit(
+    session: Any, keyspace: str, table: str, view: str, cql: str, *, recheck_seconds: float = 0.01
+) -> AuditResult:
     """Audit a view that exists, as if it had been made by ``cql``."""
     database = Database(session)
     catalog = read_catalog(database, [keyspace])

@@ -15,7 +15,7 @@ from cassandra.concurrent import execute_concurrent
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_views.apply.scan import RowFilter
-from cassandra_views.model.verdict import Method
+from cassandra_views.model.audit_result import AuditMethod
 from tests.scenarios.lifecycle.audits import audit, claimed, scan_of
 from tests.scenarios.lifecycle.shapes import ALL, Shape
 from tests.scenarios.lifecycle.workshop import NOON, Workshop
@@ -69,7 +69,7 @@ def test_a_true_view_passes(session: Session, table: str, case: Case) -> None:
     make(session, table, case.where, case.key)
     verdict = audit(session, table, "t", "v", claimed(table, "t", case.where, case.key))
     assert verdict.is_passed
-    assert (verdict.base_rows, verdict.view_rows, verdict.method) == (case.rows, case.rows, Method.DIGESTS)
+    assert (verdict.base_rows, verdict.view_rows, verdict.method) == (case.rows, case.rows, AuditMethod.DIGESTS)
 
 
 def test_rows_that_lack_and_rows_too_many_are_told_apart(session: Session, table: str) -> None:
@@ -126,7 +126,7 @@ def test_writes_under_way_are_no_difference(session: Session, table: str) -> Non
         writer.start()
     try:
         verdicts = []
-        while counts[0] <= 200 or not any(verdict.method is Method.KEYS for verdict in verdicts):
+        while counts[0] <= 200 or not any(verdict.method is AuditMethod.KEYS for verdict in verdicts):
             verdicts.append(audit(session, table, "t", "v", cql, recheck_seconds=0.1))
             assert len(verdicts) < 200, "no audit ever met a write under way"
     finally:

@@ -12,7 +12,7 @@ from cassandra.concurrent import execute_concurrent
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from cassandra_views.model.verdict import Method
+from cassandra_views.model.audit_result import AuditMethod
 from tests.scenarios.lifecycle.audits import audit, claimed
 
 WHERE = "p IS NOT NULL AND c IS NOT NULL"
@@ -81,7 +81,7 @@ def test_equal_counts_prove_nothing(session: Session, keyspace: str) -> None:
     verdict = audit(session, keyspace, "t", "v", claimed(keyspace, "t", "p IS NOT NULL AND c <= 10", "c, p", "p, c"))
     assert (verdict.base_rows, verdict.view_rows) == (50, 50)
     assert (verdict.missing_rows, verdict.extra_rows) == (50, 50)
-    assert verdict.method is Method.KEYS
+    assert verdict.method is AuditMethod.KEYS
 
 
 def test_a_view_that_lost_all_its_rows_is_told_at_once(session: Session, keyspace: str) -> None:
@@ -146,6 +146,6 @@ def test_what_the_server_made_passes_and_a_narrower_claim_does_not(session: Sess
         session.execute(insert, (number, value))
     verdict = audit(session, keyspace, table, f"{table}_v", cql)
     assert verdict.is_passed
-    assert (verdict.base_rows, verdict.view_rows, verdict.method) == (len(values), len(values), Method.DIGESTS)
+    assert (verdict.base_rows, verdict.view_rows, verdict.method) == (len(values), len(values), AuditMethod.DIGESTS)
     narrow = audit(session, keyspace, table, f"{table}_v", cql.replace("p IS NOT NULL", "p < 1"))
     assert (narrow.base_rows, narrow.missing_rows, narrow.extra_rows) == (1, 0, len(values) - 1)

@@ -13,7 +13,7 @@ from cassandra_views.apply.reports import Listener, Report
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import Plan
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -105,7 +105,7 @@ def test_tags_of_views_are_completed_from_files(project: Path) -> None:
 @pytest.mark.parametrize("command", ["plan", "apply", "status", "refresh", "freeze", "off", "on"])
 def test_views_are_chosen_by_names_or_tags_that_shells_complete(command: str) -> None:
     names, tags = (
-        next(each for each in COMMAND.commands[command].params if each.name == name) for name in ("names", "tag")
+        next(each for each in COMMAND.commands[command].params if each.name == name) for name in ("names", "tags")
     )
     assert (names.nargs, tags.multiple, tags.opts) == (-1, True, ["--tag"])
     for parameter, word, found in ((names, "ord", "orders_by_day"), (tags, "", None)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cassandra_views.cli.cqlsh_checked import is_newer
+from cassandra_views.cli.cqlsh_program import is_newer
 
 
 @pytest.mark.parametrize(

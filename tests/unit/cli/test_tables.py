@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markup import escape
 
-from cassandra_views.cli.console import Output
 from cassandra_views.cli.output import shortened, table, table_of
-from cassandra_views.cli.table_layout import LAYOUTS, Column, TextTable
+from cassandra_views.cli.terminal import LAYOUTS, Output, TableColumn, TextTable
 
 WIDTHS = st.integers(min_value=60, max_value=200)
 NAME = st.from_regex(r"[a-z][a-z0-9_]{0,47}\.[a-z][a-z0-9_]{0,37}", fullmatch=True)
@@ -148,7 +147,7 @@ def test_a_shortened_text_ends_with_a_whole_word(text: str) -> None:
 
 
 def test_a_column_is_a_value() -> None:
-    assert Column(header="A") == Column(header="A", drop_order=0, is_prose=False)
+    assert TableColumn(header="A") == TableColumn(header="A", drop_order=0, is_prose=False)
 
 
 def test_a_line_that_must_stay_one_is_not_broken() -> None:

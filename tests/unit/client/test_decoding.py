@@ -13,7 +13,7 @@ from cassandra.cqltypes import BytesType
 from cassandra.protocol import ProtocolHandler, ResultMessage
 
 from cassandra_client.decoding import DRIVER_RESULT, decoding_session
-from cassandra_views.read.lossless import lossless_session
+from cassandra_views.read.driver_values import lossless_session
 
 TIMESTAMP = 0x000B
 TOO_LATE = (10**15).to_bytes(8, "big", signed=True)

@@ -13,9 +13,9 @@ from cassandra_client.driver_errors import (
     DRIVER_ERRORS,
     advice,
     driver_text,
-    explained,
     is_refusal,
     refused_advice,
+    translate_driver_errors,
 )
 from cassandra_client.errors import ClusterError
 
@@ -101,7 +101,7 @@ def test_a_value_that_python_cannot_hold_is_named_by_its_column_and_not_read_aga
         f'Failed decoding result column "at" of type {type_name}: date value out of range'
     )
 
-    with pytest.raises(ClusterError) as found, explained("the read failed", on="k.v"):
+    with pytest.raises(ClusterError) as found, translate_driver_errors("the read failed", on="k.v"):
         raise error
     assert "column at" in found.value.what
     assert type_name in found.value.what

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from cassandra_client.database import OwnTable
 from cassandra_client.names import table_id
-from cassandra_client.own_tables import OwnTable
 
 
 def test_all_who_make_a_table_send_the_same_statement() -> None:

@@ -10,20 +10,26 @@ from hypothesis import strategies as st
 
 from cassandra_client.names import RESERVED
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.statement import ColumnDeclaration, Option, Selected, TableStatement, ViewStatement
-from cassandra_views.model.term import (
+from cassandra_views.model.statement import (
     Arithmetic,
     Call,
+    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
     Mapping,
     Name,
     Null,
+    Operator,
+    Option,
+    Relation,
+    Selected,
     Sequence,
     Shape,
+    Subject,
+    TableStatement,
     TypeHint,
+    ViewStatement,
 )
 
 words = st.text(string.ascii_lowercase + string.digits + "_", min_size=1, max_size=8).filter(

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from cassandra_views.cql.finding import Severity
+from cassandra_views.cql.findings import Severity
 from cassandra_views.cql.fingerprint import fingerprint
-from cassandra_views.cql.lint import lint_table, lint_view
+from cassandra_views.cql.lint import lint_view
+from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import table_cql, view_cql
-from cassandra_views.model.catalog import Mark
+from cassandra_views.model.schema import SchemaComment
 
 WORDS = ("mbean", "mbeans", "replace", "unset", "default")
 
@@ -134,7 +135,7 @@ def test_no_lifetime_is_as_good_as_none() -> None:
 
 @pytest.mark.parametrize("text", ["", "by b, it's ", "cassandra-views registry=x view=y version=z "])
 def test_our_mark_is_found_behind_a_comment(text: str) -> None:
-    mark = Mark(registry="r", view="ks.v", version="f1:0", start="2026-01-01T00:00:00Z")
-    assert Mark.parse(f"{text}{mark}") == mark
-    assert Mark.parse(f"{text}{mark} and more") is None
-    assert Mark.parse(f"x{mark}") is None
+    mark = SchemaComment(registry="r", view="ks.v", version="f1:0", start="2026-01-01T00:00:00Z")
+    assert SchemaComment.parse(f"{text}{mark}") == mark
+    assert SchemaComment.parse(f"{text}{mark} and more") is None
+    assert SchemaComment.parse(f"x{mark}") is None

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.cql.drift import table_drift, view_drift
-from cassandra_views.cql.option_values import is_same_value, option_differences
-from cassandra_views.cql.options import OPTIONS
+from cassandra_views.cql.options import OPTIONS, is_same_value, option_differences
 from cassandra_views.cql.parse import parse_table, parse_view
+from cassandra_views.model.schema import Column, ColumnKind, TableShape
 from cassandra_views.model.statement import OptionValue
-from cassandra_views.model.table import Column, ColumnKind, TableShape
 
 TABLE = parse_table(
     "CREATE TABLE t (p text, at text, v int, m map<text, frozen<list<int>>>, PRIMARY KEY (p, at)) "

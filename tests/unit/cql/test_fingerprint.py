@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from cassandra_views.cql.fingerprint import canonical_bytes, fingerprint
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.cql.printing import view_cql
-from cassandra_views.model.relation import Operator, Relation
-from cassandra_views.model.statement import Option, ViewStatement
+from cassandra_views.model.statement import Operator, Option, Relation, ViewStatement
 from tests.unit.cql.strategies import in_another_layout, view_statements
 
 FORMATS = Path(__file__).parents[3] / "docs" / "formats.md"

@@ -12,11 +12,10 @@ from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import complete_project, complete_view, view_statement
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.schema import Catalog, Column, ColumnKind, TableShape
 from cassandra_views.model.statement import ViewStatement
-from cassandra_views.model.table import Column, ColumnKind, TableShape
 
 ORDERS = list(product((False, True), repeat=2))
 KEYS = [

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_views.cql.finding import WARNINGS
-from cassandra_views.cql.lint import CODES, Severity, lint_table, lint_view, raise_on_errors
+from cassandra_views.cql.findings import CODES, WARNINGS, Severity, raise_on_errors
+from cassandra_views.cql.lint import lint_view
+from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.model.errors import StatementError
 from tests.unit.cql.rules import BASES, GOOD_VIEWS, TABLE_RULES, VIEW_RULES, Rule

@@ -6,13 +6,26 @@ import sys
 import pytest
 from hypothesis import given, settings
 
-from cassandra_views.cql.parse import parse_literal, parse_relations, parse_table, parse_term, parse_view, parse_where
+from cassandra_views.cql.parse import parse_literal, parse_table, parse_term, parse_view, parse_where
 from cassandra_views.cql.printing import relation_cql, table_cql, term_cql, view_cql, where_cql
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.statement import TableStatement, ViewStatement
-from cassandra_views.model.table import ColumnKind
-from cassandra_views.model.term import Call, Literal, LiteralKind, Name, Sequence, Shape, Term, TypeHint, WindowBound
+from cassandra_views.model.schema import ColumnKind
+from cassandra_views.model.statement import (
+    Call,
+    Literal,
+    LiteralKind,
+    Name,
+    Operator,
+    Relation,
+    Sequence,
+    Shape,
+    Subject,
+    TableStatement,
+    Term,
+    TypeHint,
+    ViewStatement,
+    WindowBound,
+)
 from tests.unit.cql.strategies import in_another_layout, relations, table_statements, terms, view_statements
 
 TOP = """CREATE MATERIALIZED VIEW top AS
@@ -48,11 +61,11 @@ def test_a_view_is_read_whole() -> None:
 
 
 def test_places_count_the_lines_before_the_text() -> None:
-    view = parse_view(TOP, line_offset=10)
+    view = parse_view("\n" * 10 + TOP)
     assert (view.where[2].at.line, view.where[2].at.column) == (15, 7)
     assert view.selected[1].at.line == 12
     with pytest.raises(StatementError) as error:
-        parse_view("\nSELECT 1", file="v.cql", line_offset=10)
+        parse_view("\n" * 11 + "SELECT 1", file="v.cql")
     assert str(error.value.place) == "v.cql:12:1"
 
 
@@ -156,7 +169,7 @@ def test_every_relation_form_of_the_language() -> None:
 
 
 def test_a_query_text_and_an_empty_where() -> None:
-    day, total = parse_relations("timestamp = '2026-01-01' AND total_count >= 5")
+    day, total = parse_where("timestamp = '2026-01-01' AND total_count >= 5")
     assert (day.columns, total.operator) == (("timestamp",), Operator.GREATER_OR_EQUAL)
     assert parse_where("  ") == ()
 

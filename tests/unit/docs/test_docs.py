@@ -19,6 +19,7 @@ from pydantic import BaseModel
 import cassandra_embedded
 import cassandra_views
 from cassandra_client import errors as client_errors
+from cassandra_client.tls import Tls
 from cassandra_healing.decision import Rule
 from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.model import HealthVerdict
@@ -30,9 +31,9 @@ from cassandra_views.cli.main import app
 from cassandra_views.model import errors
 from cassandra_views.model.generation import State
 from cassandra_views.plan.status import ViewStatus
-from cassandra_views.project.config_file import EnvConfig, KeyspaceConfig, ProjectConfig, TlsConfig
-from cassandra_views.project.frontmatter import read_matter, split
-from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
+from cassandra_views.project.front_matter import read_front_matter, split
+from cassandra_views.project.schemas import TableFrontMatter, TimeFields, ViewFrontMatter, WindowFields
+from cassandra_views.project.settings import EnvConfig, KeyspaceConfig, ProjectConfig
 from cassandra_views.registry.schema import table_statements
 
 ROOT = Path(__file__).parents[3]
@@ -168,14 +169,14 @@ def test_commands_and_options_in_examples_exist(page: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("reference/files.md", ViewMatter),
-        ("reference/files.md", WindowMatter),
-        ("reference/files.md", TableMatter),
-        ("reference/files.md", TimeMatter),
+        ("reference/files.md", ViewFrontMatter),
+        ("reference/files.md", WindowFields),
+        ("reference/files.md", TableFrontMatter),
+        ("reference/files.md", TimeFields),
         ("reference/configuration.md", ProjectConfig),
         ("reference/configuration.md", EnvConfig),
         ("reference/configuration.md", KeyspaceConfig),
-        ("reference/configuration.md", TlsConfig),
+        ("reference/configuration.md", Tls),
         ("reference/configuration.md", Policy),
         ("reference/configuration.md", MachineSettings),
         ("reference/configuration.md", ServicePolicy),
@@ -278,7 +279,7 @@ def test_examples_of_view_and_table_files_are_right(page: Path) -> None:
     for block in blocks(page, "", "jinja"):
         if block.startswith("---\n"):
             parts = split(block, shown(page))
-            read_matter(parts, ViewMatter if "CREATE MATERIALIZED VIEW" in block else TableMatter)
+            read_front_matter(parts, ViewFrontMatter if "CREATE MATERIALIZED VIEW" in block else TableFrontMatter)
 
 
 @each_page

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from cassandra_client.errors import Place, ViewsError
 from cassandra_client.names import RESERVED, quoted, table_id
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.model.catalog import Mark
 from cassandra_views.model.generation import MOVES, Serving, State
 from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, VIEW_NAME_LIMIT, ViewName, nearest, parse_physical
+from cassandra_views.model.schema import SchemaComment
 from cassandra_views.model.times import TimeColumn, TimeKind
 
 WORDS = st.from_regex(r"[A-Za-z0-9_]{1,38}", fullmatch=True)
@@ -52,16 +52,20 @@ def test_nearest() -> None:
     assert nearest("zzz", ["orders"]) == ""
 
 
-@given(st.builds(Mark, registry=WORDS, view=WORDS, version=WORDS, start=WORDS | st.just(""), end=WORDS | st.just("")))
-def test_marks_are_read_back(mark: Mark) -> None:
-    assert Mark.parse(str(mark)) == mark
+@given(
+    st.builds(
+        SchemaComment, registry=WORDS, view=WORDS, version=WORDS, start=WORDS | st.just(""), end=WORDS | st.just("")
+    )
+)
+def test_marks_are_read_back(mark: SchemaComment) -> None:
+    assert SchemaComment.parse(str(mark)) == mark
 
 
 @pytest.mark.parametrize(
     "comment", ["", "cassandra-views", "made by hand", "xcassandra-views registry=a view=b version=c"]
 )
 def test_other_comments_are_no_marks(comment: str) -> None:
-    assert Mark.parse(comment) is None
+    assert SchemaComment.parse(comment) is None
 
 
 def test_nothing_that_serves_is_dropped_and_dropping_is_one_way() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cassandra_views.cql.parse import parse_table
 from cassandra_views.cql.printing import keyspace_cql, map_cql
-from cassandra_views.model.replication import Keyspace, refusals, too_many, without_quorum
+from cassandra_views.model.schema import Keyspace, replication_refusals, too_many_replicas, without_quorum
 
 TWO = {"east": 3, "west": 1}
 
@@ -34,7 +34,7 @@ def keyspace(**replication: str | int) -> Keyspace:
     ],
 )
 def test_what_no_cluster_of_these_nodes_should_be_asked_for(replication: dict[str, str | int], words: str) -> None:
-    assert words in "; ".join(refusals(Keyspace.of("k", replication), TWO))
+    assert words in "; ".join(replication_refusals(Keyspace.of("k", replication), TWO))
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_what_no_cluster_of_these_nodes_should_be_asked_for(replication: dict[st
     ],
 )
 def test_what_can_be_given(replication: dict[str, str | int]) -> None:
-    assert refusals(Keyspace.of("k", replication), TWO) == ()
+    assert replication_refusals(Keyspace.of("k", replication), TWO) == ()
 
 
 def test_more_replicas_than_nodes_are_told_and_refused_only_where_no_quorum_is_left() -> None:
-    assert too_many(keyspace(east=4), TWO)
+    assert too_many_replicas(keyspace(east=4), TWO)
     assert without_quorum(keyspace(east=4), TWO) == ()
     assert without_quorum(keyspace(east=3, west=2), TWO) == (
         "2 of its 2 replicas in west must answer, and there is 1 node",
@@ -65,8 +65,8 @@ def test_more_replicas_than_nodes_are_told_and_refused_only_where_no_quorum_is_l
 def test_any_map_gets_a_verdict(factors: dict[str, int], nodes: dict[str, int]) -> None:
     found = Keyspace.of("k", {"class": "NetworkTopologyStrategy", **factors})
     if set(factors) - {"replication_factor", "class"} - set(nodes):
-        assert refusals(found, nodes)
-    for ask in (too_many, without_quorum):
+        assert replication_refusals(found, nodes)
+    for ask in (too_many_replicas, without_quorum):
         ask(found, nodes)
 
 

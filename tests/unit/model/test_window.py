@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cassandra_views.model.window import Window
+from cassandra_views.model.definition import Window
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 MOMENTS = st.integers(0, 3_000_000_000_000_000).map(

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from cassandra_views.cql.parse import parse_table
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
-from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.schema import Catalog, Keyspace
 from cassandra_views.model.steps import CreateKeyspace, Plan
 from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
 from cassandra_views.plan.project_plan import make_plan

@@ -11,7 +11,7 @@ import yaml
 
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.schema import Keyspace
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.model.times import parse_instant
 from cassandra_views.plan.inputs import PlanRequest

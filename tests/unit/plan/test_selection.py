@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from cassandra_views.model.conditions import CONDITIONS
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.generation import CONDITIONS
 from cassandra_views.model.names import ViewName
 from cassandra_views.plan import status
 from cassandra_views.plan.selection import Selection, select

@@ -15,8 +15,7 @@ from cassandra_client.errors import Place
 from cassandra_client.names import table_id
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
-from cassandra_views.model.catalog import Catalog, LiveView, Mark
-from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
+from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition, Window
 from cassandra_views.model.generation import (
     MOVES,
     Audit,
@@ -28,6 +27,7 @@ from cassandra_views.model.generation import (
     ViewRecord,
 )
 from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.schema import Catalog, LiveView, SchemaComment, TableShape
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -44,9 +44,7 @@ from cassandra_views.model.steps import (
     Step,
     SweepOrphan,
 )
-from cassandra_views.model.table import TableShape
 from cassandra_views.model.times import TimeColumn, TimeKind, parse_duration, parse_instant, parse_time_of_day
-from cassandra_views.model.window import Window
 from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
 from cassandra_views.plan.project_plan import make_plan
 
@@ -116,7 +114,7 @@ def live_view(
 ) -> LiveView:
     parsed = parse_physical(name)
     view = f"{KEYSPACE}.{parsed[0]}" if parsed else name
-    mark = Mark(registry=registry, view=view, version=version, start=start) if registry else "made by hand"
+    mark = SchemaComment(registry=registry, view=view, version=version, start=start) if registry else "made by hand"
     return LiveView(
         keyspace=KEYSPACE,
         name=name,

@@ -10,7 +10,7 @@ import pytest
 
 from cassandra_views.cli.main import main
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
 
 TABLE = """\
 ---
@@ -53,7 +53,7 @@ def write(root: Path, name: str, text: str) -> None:
 
 def loaded(root: Path) -> tuple[list[str], list[str], list[str]]:
     """Return the views that are good, those left out, and the files that are wrong."""
-    project = Loader(root).load(skip_broken=True)
+    project = ProjectLoader(root).load(skip_broken=True)
     files = [error.place.file.removeprefix("templates/") for error in project.errors if error.place]
     return [each.name.view for each in project.views], [each.view for each in project.broken], files
 
@@ -71,13 +71,13 @@ def loaded(root: Path) -> tuple[list[str], list[str], list[str]]:
 def test_a_wrong_table_file_hurts_only_the_views_on_it(root: Path, text: str) -> None:
     write(root, "tables/orders", text)
     assert loaded(root) == (["of_items"], ["good", "windowed"], ["tables/orders.cql.j2"])
-    project = Loader(root).load(skip_broken=True)
+    project = ProjectLoader(root).load(skip_broken=True)
     assert {each.error.what.partition(":")[0] for each in project.broken} == {
         "the file of its base table orders is wrong"
     }
     assert [each.table for each in project.tables] == ["items"]
     with pytest.raises(ProjectError):
-        Loader(root).load()
+        ProjectLoader(root).load()
 
 
 def test_a_table_file_that_cannot_be_read_hurts_only_the_views_on_it(root: Path) -> None:

@@ -12,8 +12,8 @@ from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.project.cache import FileCache
-from cassandra_views.project.config import Settings
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
+from cassandra_views.project.settings import Settings
 
 TABLE = (
     "---\nkeyspace: shop\nmanaged: true\ntime: {column: day, type: date, grain: day}\n---\n"
@@ -57,9 +57,9 @@ def _view(root: Path) -> Path:
     ids=["crlf", "bom", "blanks after fences", "no last newline", "remark", "layout"],
 )  # fmt: skip
 def test_how_a_file_is_written_changes_nothing(root: Path, change: Callable[[str], str]) -> None:
-    before = Loader(root).load()
+    before = ProjectLoader(root).load()
     _view(root).write_bytes(change(VIEW).encode())
-    after = Loader(root).load()
+    after = ProjectLoader(root).load()
     assert [view.version for view in after.views] == [view.version for view in before.views]
     assert after.views[0].window == before.views[0].window
 
@@ -67,14 +67,14 @@ def test_how_a_file_is_written_changes_nothing(root: Path, change: Callable[[str
 def test_errors_of_files_with_crlf_have_their_lines(root: Path) -> None:
     _view(root).write_bytes(VIEW.replace("base(", "bse(").replace("\n", "\r\n").encode())
     with pytest.raises(ProjectError) as caught:
-        Loader(root).load()
+        ProjectLoader(root).load()
     assert str(caught.value.place) == "templates/views/by_day.cql.j2:5"
 
 
 def test_files_that_are_no_text_are_refused_with_their_line(root: Path) -> None:
     _view(root).write_bytes(VIEW.encode() + b"-- \xff\n")
     with pytest.raises(ProjectError, match=r"not UTF-8 text \(byte 0xff\)") as caught:
-        Loader(root).load()
+        ProjectLoader(root).load()
     assert caught.value.place is not None
     assert caught.value.place.line == 7
 
@@ -85,17 +85,17 @@ def test_folders_may_be_nested_and_other_files_are_left_alone(root: Path) -> Non
     _view(root).rename(deep / "by_day.cql.j2")
     (root / "views" / "notes.md").write_text("x", encoding="utf-8")
     (root / "views" / "dir.cql.j2").mkdir()
-    assert [view.place.file for view in Loader(root).load().views] == ["templates/views/a/b/by_day.cql.j2"]
+    assert [view.place.file for view in ProjectLoader(root).load().views] == ["templates/views/a/b/by_day.cql.j2"]
 
 
 @pytest.mark.parametrize("name", ["By_Day", "select", "x" * 38, "_1", "2024_sales"])
 def test_unusual_names(root: Path, name: str) -> None:
     _view(root).rename(root / "views" / f"{name}.cql.j2")
-    assert Loader(root).load().views[0].name.view == name
+    assert ProjectLoader(root).load().views[0].name.view == name
 
 
 def test_keyspaces_are_those_of_the_environment(root: Path) -> None:
-    project = Loader(root, keyspaces={"shop": "shop_test"}).load()
+    project = ProjectLoader(root, keyspaces={"shop": "shop_test"}).load()
     assert str(project.views[0].name) == "shop_test.by_day"
     assert project.tables[0].cql.startswith("CREATE TABLE shop_test.orders")
 
@@ -123,22 +123,22 @@ def test_keyspaces_are_those_of_the_environment(root: Path) -> None:
 def test_templates_that_fail_are_told_with_their_place(root: Path, body: str) -> None:
     _view(root).write_text(f"---\nkeyspace: shop\n---\n{body}\n", encoding="utf-8")
     with pytest.raises(ProjectError) as caught:
-        Loader(root).load()
+        ProjectLoader(root).load()
     assert str(caught.value.place).startswith("templates/views/by_day.cql.j2:4")
 
 
 def test_a_table_of_another_name_than_its_file(root: Path) -> None:
     (root / "tables" / "orders.cql.j2").write_text(TABLE.replace("{{ table }}", "ordres"), encoding="utf-8")
     with pytest.raises(ProjectError, match=r"the statement creates shop\.ordres, and the file is that of shop\.orders"):
-        Loader(root).load()
+        ProjectLoader(root).load()
 
 
 def _load(root: Path, folder: Path, **given: str) -> Project:
     """Load with the cache kept in a folder, and check that it says what a fresh reading does."""
     cache = FileCache(folder)
-    found = Loader(root, cache=cache, **given).load()  # type: ignore[arg-type]
+    found = ProjectLoader(root, cache=cache, **given).load()  # type: ignore[arg-type]
     cache.save()
-    assert found == Loader(root, **given).load()  # type: ignore[arg-type]
+    assert found == ProjectLoader(root, **given).load()  # type: ignore[arg-type]
     return found
 
 
@@ -289,12 +289,12 @@ def test_errors_of_views_toml_have_their_line(tmp_path: Path, text: str, place: 
 def test_a_view_file_under_a_name_that_is_nearly_right_is_broken_and_not_gone(root: Path, name: str) -> None:
     _view(root).rename(root / "views" / name)
     with pytest.raises(ProjectError, match=rf"{name}.*ends in .cql.j2.*Rename it to by_day.cql.j2"):
-        Loader(root).load()
-    (broken,) = Loader(root).load(skip_broken=True).broken
+        ProjectLoader(root).load()
+    (broken,) = ProjectLoader(root).load(skip_broken=True).broken
     assert broken.view == "by_day"
 
 
 def test_other_files_beside_views_are_passed_over(root: Path) -> None:
     for name in ("README.md", "by_day.cql.j2.bak", "by_day.cql.j2~", ".by_day.cql.j2.swp"):
         (root / "views" / name).write_text("x", encoding="utf-8")
-    assert [str(each.name) for each in Loader(root).load().views] == ["shop.by_day"]
+    assert [str(each.name) for each in ProjectLoader(root).load().views] == ["shop.by_day"]

@@ -13,7 +13,7 @@ from cassandra_client.errors import ClusterError
 from cassandra_embedded.data_folder import Record, release_folder, write_record
 from cassandra_embedded.process import Identity
 from cassandra_views.cli.main import main
-from cassandra_views.project.own_server import find_ended_error, register_data
+from cassandra_views.project.project_folder import find_ended_error, register_data
 from cassandra_views.web.options import WebOptions
 
 

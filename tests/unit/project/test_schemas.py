@@ -11,19 +11,18 @@ import pytest
 import yaml
 
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.project.frontmatter import read_matter, split
-from cassandra_views.project.matter import TableMatter, ViewMatter
-from cassandra_views.project.schemas import KINDS, schema_text
+from cassandra_views.project.front_matter import read_front_matter, split
+from cassandra_views.project.schemas import KINDS, TableFrontMatter, ViewFrontMatter, schema_text
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "schemas"
-MATTERS: dict[str, Any] = {"view": ViewMatter, "table": TableMatter}
+MATTERS: dict[str, Any] = {"view": ViewFrontMatter, "table": TableFrontMatter}
 GOOD = {
     "view": [
         "",
         "keyspace: shop",
         "keyspace:",
         "window: {last: 28 days, step: 1 day}",
-        'window: {last: 1 day 12 hours, step: 6h, at: "0:10", lateness: 90s}',
+        'window: {last: 1 day 12 hours, step: 6h, at: "0:10"}',
         "strategy: rotate\ngrace: 1 hour\nowner: web\ntags: [a, b]\ndescription: x",
     ],
     "table": [
@@ -80,14 +79,14 @@ def test_the_published_schema_is_current(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "text"), _samples(GOOD))
 def test_both_take_it(kind: str, text: str) -> None:
-    read_matter(split(f"---\n{text}\n---\n", "f"), MATTERS[kind])
+    read_front_matter(split(f"---\n{text}\n---\n", "f"), MATTERS[kind])
     jsonschema.validate(yaml.safe_load(text) or {}, json.loads(schema_text(kind)))
 
 
 @pytest.mark.parametrize(("kind", "text"), _samples(BAD))
 def test_both_refuse_it(kind: str, text: str) -> None:
     with pytest.raises(ProjectError) as caught:
-        read_matter(split(f"---\n{text}\n---\n", "f"), MATTERS[kind])
+        read_front_matter(split(f"---\n{text}\n---\n", "f"), MATTERS[kind])
     assert caught.value.place is not None
     assert caught.value.place.line == 2
     with pytest.raises(jsonschema.ValidationError):

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from cassandra_views.cql.statements import table_statement
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import CreateTable, Plan
 from cassandra_views.plan.base_tables import table_findings
 from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
 from cassandra_views.plan.project_plan import make_plan
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
 
 STEPS = {"1 hour": timedelta(hours=1), "90 minutes": timedelta(minutes=90), "1 day": timedelta(days=1)}
 
@@ -48,20 +48,20 @@ def test_a_column_of_days_takes_steps_of_whole_days_whether_a_grain_is_named_or_
     root = write(tmp_path, time=time, type_="date" if "date" in time else "text", step=step)
     if STEPS[step] % timedelta(days=1):
         with pytest.raises(ProjectError, match="no multiple of the grain of events"):
-            Loader(root).load()
+            ProjectLoader(root).load()
     else:
-        assert Loader(root).load().views[0].time.grain == timedelta(days=1)
+        assert ProjectLoader(root).load().views[0].time.grain == timedelta(days=1)
 
 
 @pytest.mark.parametrize("time", ["type: date, grain: hour", 'format: "%Y-%m-%d", grain: minute'])
 def test_a_grain_that_the_column_cannot_hold_is_refused(tmp_path: Path, time: str) -> None:
     root = write(tmp_path, time=time, type_="date" if "date" in time else "text")
     with pytest.raises(ProjectError, match=r"cannot tell one .* from the next: its grain is day"):
-        Loader(root).load()
+        ProjectLoader(root).load()
 
 
 def test_each_slide_over_days_moves_the_literal(tmp_path: Path) -> None:
-    (view,) = Loader(write(tmp_path, time="type: date", type_="date")).load().views
+    (view,) = ProjectLoader(write(tmp_path, time="type: date", type_="date")).load().views
     assert view.time is not None
     moments = [datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour) for hour in range(72)]
     starts = {view.window_start(moment) for moment in moments}
@@ -80,7 +80,7 @@ def table_file(root: Path, text: str, *, managed: bool) -> Project:
     path.parent.mkdir(parents=True)
     head = f"---\nkeyspace: shop\nmanaged: {str(managed).lower()}\n---\n"
     path.write_text(f"{head}CREATE TABLE {{{{ table }}}} {text}\n", encoding="utf-8")
-    return Loader(root).load()
+    return ProjectLoader(root).load()
 
 
 @pytest.mark.parametrize("text", LEFT_BY_OLDER_SERVERS)

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cassandra_views.model.errors import BadRead
-from cassandra_views.read.lossless import NanosecondTime
 from cassandra_views.read.physical import KeyColumn
-from cassandra_views.read.values import values_to_bind
+from cassandra_views.read.query import values_to_bind
+from cassandra_views.read.time_texts import NanosecondTime
 
 DECIMALS = cql.ListType.apply_parameters([cql.DecimalType])
 TAGS = cql.SetType.apply_parameters([cql.UTF8Type])

@@ -11,8 +11,7 @@ import pytest
 from cassandra_views.model.errors import ReadError
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind
-from cassandra_views.read.routing import Span, sorted_spans
-from cassandra_views.read.time_column import resolved_spans
+from cassandra_views.read.routing import Span, resolved_spans, sorted_spans
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAY = TimeColumn(name="day", kind=TimeKind.TEXT, format="%Y-%m-%d")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from cassandra_client.own_tables import OwnTable
+from cassandra_client.database import OwnTable
 from cassandra_healing.session import ClusterSession
 
 _TABLES = (

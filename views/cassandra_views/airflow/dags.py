@@ -18,7 +18,7 @@ from cassandra_views.airflow.view_dag import rest_dag, view_dag
 from cassandra_views.model.definition import Project
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
 
 
 def view_dags(
@@ -53,7 +53,7 @@ def view_dags(
     deployment = Deployment(templates=str(folder), conn_id=conn_id, environment=env, dag_id_prefix=dag_id_prefix)
     settings = deployment.settings()
     cache = FileCache(settings.folder / CACHE_FOLDER if settings.folder is not None else None)
-    project = Loader.of(settings, cache).load(skip_broken=True)
+    project = ProjectLoader.of(settings, cache).load(skip_broken=True)
     cache.save()
     # A task's process reads the file again for its own DAG alone: the others of a large project cost seconds.
     only = get_parsing_context().dag_id

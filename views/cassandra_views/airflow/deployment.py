@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset
 
 from cassandra_views.apply.reports import Listener, ignore_reports
-from cassandra_views.project.config import Settings
-from cassandra_views.project.config_file import TlsConfig
+from cassandra_views.project.settings import Settings
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
@@ -109,12 +108,11 @@ class Deployment:
     def reached(self, access: Access) -> Settings:
         """Return the settings of views.toml with the cluster of the Airflow connection; errors as ``settings``."""
         settings = self.settings()
-        tls = access.options.get("tls")
         update = {
             "contact_points": access.contact_points,
             "port": access.port,
             "username": access.username,
-            "tls": TlsConfig(**asdict(tls)) if tls else None,
+            "tls": access.options.get("tls"),
         }
         return settings.model_copy(
             update={

@@ -31,9 +31,9 @@ from cassandra_views.airflow.health_trigger import AUTHOR
 from cassandra_views.airflow.hook import ViewsHook
 from cassandra_views.airflow.node_ready_trigger import NodeReadyTrigger
 from cassandra_views.healing import healing
-from cassandra_views.model.counting import counted
 from cassandra_views.model.generation import State
-from cassandra_views.project.config import Settings
+from cassandra_views.model.names import counted
+from cassandra_views.project.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.timetables.base import DagRunInfo, DataInterval, Timetable
 from pendulum import DateTime, instance
 
-from cassandra_views.model.window import Window
+from cassandra_views.model.definition import Window
 
 if TYPE_CHECKING:
     from airflow.timetables.base import TimeRestriction

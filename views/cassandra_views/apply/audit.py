@@ -16,23 +16,22 @@ from datetime import datetime
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_client.driver_errors import explained
+from cassandra_client.decoding import RawRow
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.members import read_members
-from cassandra_client.raw_rows import RawRow
 from cassandra_views.apply.builds import find_undrained, server_time
 from cassandra_views.apply.reports import Listener, Progress
 from cassandra_views.apply.scan import Identity, Scan
 from cassandra_views.apply.token_ranges import BUCKETS, KeyDigest, RangeDigest, bucket_of
 from cassandra_views.cql.drift import view_drift
-from cassandra_views.cql.option_values import option_differences
+from cassandra_views.cql.options import option_differences
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.model.catalog import LiveView
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.generation import Generation
 from cassandra_views.model.names import ViewName, parse_physical
-from cassandra_views.model.relation import Relation
-from cassandra_views.model.table import TableShape
+from cassandra_views.model.schema import LiveView, TableShape
+from cassandra_views.model.statement import Relation
 from cassandra_views.model.times import TimeColumn
-from cassandra_views.model.verdict import Method, Verdict
 from cassandra_views.plan.catalog import find_first_time, find_view_and_base, time_text
 
 _KEPT_ROWS = 500_000
@@ -97,7 +96,7 @@ class KeyAudit:
         self._remains = remains
         self._recheck_seconds = recheck_seconds
 
-    def run(self) -> Verdict:
+    def run(self) -> AuditResult:
         """Compare; reads only.
 
         Raises:
@@ -105,13 +104,13 @@ class KeyAudit:
         """
         name = parse_physical(self._scan.view.name)
         view_name = name[0] if name else "NAME"
-        with explained("the audit cannot read", on=self._on, remains=self._remains, view=view_name):
+        with translate_driver_errors("the audit cannot read", on=self._on, remains=self._remains, view=view_name):
             self._scan.prepare()
             base = self._digest(self._scan.base, "base", 0.0)
             view = self._digest(self._scan.view, "view", 0.3)
             differing = base.differing(view)
             if not differing and base.rows == view.rows:
-                return Verdict(base_rows=base.rows, view_rows=view.rows)
+                return AuditResult(base_rows=base.rows, view_rows=view.rows)
             return self._whole_side(base, view) or self._compare(base, view, differing)
 
     def _digest(self, shape: TableShape, label: str, from_share: float) -> KeyDigest:
@@ -124,7 +123,7 @@ class KeyAudit:
             found.add(part)
         return found
 
-    def _whole_side(self, base: KeyDigest, view: KeyDigest) -> Verdict | None:
+    def _whole_side(self, base: KeyDigest, view: KeyDigest) -> AuditResult | None:
         """Return the verdict where one side has rows and the other none at all, after a few quick looks at some."""
         if min(base.rows, view.rows) or max(base.rows, view.rows) < _WHOLE_SIDE:
             return None
@@ -135,17 +134,17 @@ class KeyAudit:
         if len(left) < len(samples):
             return None
         shown = tuple(self._scan.shown(row) for row, _differs in left[:_EXAMPLES])
-        return Verdict(
+        return AuditResult(
             base_rows=base.rows,
             view_rows=view.rows,
             missing_rows=base.rows,
             extra_rows=view.rows,
             missing=shown if is_view_empty else (),
             extra=() if is_view_empty else shown,
-            method=Method.KEYS,
+            method=AuditMethod.KEYS,
         )
 
-    def _compare(self, base: KeyDigest, view: KeyDigest, differing: Sequence[int]) -> Verdict:
+    def _compare(self, base: KeyDigest, view: KeyDigest, differing: Sequence[int]) -> AuditResult:
         """Compare the keys of the buckets that differ, some at a time, and look again at what differs."""
         at_a_time = max(1, _KEPT_ROWS * BUCKETS // max(BUCKETS, base.rows + view.rows))
         starts = range(0, len(differing), at_a_time)
@@ -164,14 +163,14 @@ class KeyAudit:
             is_partial = not is_done or (max(len(missing), len(extra)) >= _ENOUGH and start != starts[-1])
             if is_partial:
                 break
-        return Verdict(
+        return AuditResult(
             base_rows=base.rows,
             view_rows=view.rows,
             missing_rows=len(missing),
             extra_rows=len(extra),
             missing=tuple(map(self._scan.shown, missing[:_EXAMPLES])),
             extra=tuple(map(self._scan.shown, extra[:_EXAMPLES])),
-            method=Method.KEYS,
+            method=AuditMethod.KEYS,
             is_partial=is_partial,
         )
 
@@ -303,7 +302,7 @@ class Auditor:
 
     def compare(
         self, view: ViewName, each: Generation, match: SchemaMatch, *, remains: str, time: TimeColumn | None
-    ) -> Verdict:
+    ) -> AuditResult:
         """Compare the rows of a generation with its base.
 
         Args:

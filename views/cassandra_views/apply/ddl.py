@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from cassandra.pool import Host
 
 from cassandra_client.database import Database
-from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, explained, is_refusal, refused_advice
+from cassandra_client.driver_errors import (
+    DRIVER_ERRORS,
+    driver_text,
+    is_refusal,
+    refused_advice,
+    translate_driver_errors,
+)
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import running_builds
@@ -114,7 +120,7 @@ class Ddl:
 
         For the registry alone: the lease lives in it.
         """
-        with explained("it could not be created", on=on):
+        with translate_driver_errors("it could not be created", on=on):
             for attempt in range(1, _TRIES + 1):
                 try:
                     self.database.ddl(cql, self._choose(), self._timeout)

@@ -16,17 +16,16 @@ from cassandra import InvalidRequest
 from cassandra.metadata import Murmur3Token
 
 from cassandra_client.database import Database
+from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_client.raw_rows import RawRow, RawRows
 from cassandra_views.apply.raw_values import Key, order_key, same_key, shown_row
 from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
 from cassandra_views.cql.printing import relation_cql, term_cql, where_cql
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.table import TableShape
-from cassandra_views.model.term import Sequence as Terms
-from cassandra_views.model.term import Term
+from cassandra_views.model.schema import TableShape
+from cassandra_views.model.statement import Operator, Relation, Subject, Term
+from cassandra_views.model.statement import Sequence as Terms
 
 _MOST_KEY_BYTES = 65_535
 """The server writes the length of each part of a composite partition key in two bytes."""

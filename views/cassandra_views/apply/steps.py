@@ -16,7 +16,6 @@ from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.token_ranges import find_row_count
-from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
     AUDIT_REASON,
@@ -27,7 +26,7 @@ from cassandra_views.model.generation import (
     Serving,
     State,
 )
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import ViewName, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cassandra_client.errors import ViewsError, ended
-from cassandra_views.cli.context import Format, FormatOption, Options, Wide, opened, options_of
+from cassandra_views.cli.context import Format, FormatOption, Options, Wide, open_session, options_of
 from cassandra_views.cli.help import PanelGroup, help_of
 from cassandra_views.cli.output import coloured, err, escape, out, print_json, shortened, table_of
 from cassandra_views.cli.service_lines import plain_services, show_services
@@ -165,7 +165,7 @@ def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, 
     from cassandra_healing.session import ClusterSession
     from cassandra_views.registry.history import author
 
-    with opened(options) as (session, settings):
+    with open_session(options) as (session, settings):
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
         monitor = ClusterMonitor(asked, policy, author=author(), is_recording=is_recording)
@@ -181,7 +181,7 @@ def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[
     from cassandra_healing.storage.journal import Journal
     from cassandra_views.registry.history import author
 
-    with opened(options) as (session, settings):
+    with open_session(options) as (session, settings):
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=max(5.0, policy.timeout_seconds))
         yield Journal(asked, policy.keyspace, author=author()), asked, options.clock()

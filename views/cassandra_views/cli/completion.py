@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.project.locations import FILE_SUFFIX, find_templates
+from cassandra_views.project.project_folder import FILE_SUFFIX, find_templates
 
 VARIABLE = "_VIEWS_COMPLETE"
 """The variable by which a shell asks for completions."""
@@ -24,9 +24,8 @@ def prepare_completion(command: Any) -> None:
     remove markup from what zsh and fish show beside a word, which ours has not.
     """
     _keep_values_as_given(command)
-    classes: Any = importlib.import_module("typer._completion_classes")
-    if hasattr(classes, "_sanitize_help_text"):
-        classes._sanitize_help_text = str
+    modules: dict[str, Any] = sys.modules
+    modules.setdefault("rich", None)  # as where it is not installed
 
 
 def _keep_values_as_given(command: Any, parent: typer.Context | None = None) -> None:
@@ -64,7 +63,7 @@ def view_owners(incomplete: str) -> list[str]:
 
 def view_conditions(incomplete: str) -> list[str]:
     """Return the conditions that a view can be in."""
-    from cassandra_views.model.conditions import CONDITIONS
+    from cassandra_views.model.generation import CONDITIONS
 
     return _beginning(incomplete, CONDITIONS)
 
@@ -87,21 +86,10 @@ def _file_names(folder: str, incomplete: str) -> list[str]:
 
 def _front_matters() -> Iterator[dict[str, Any]]:
     """Yield what the front matter of each view file says, unchecked."""
-    from cassandra_views.project.frontmatter import load_yaml, split
+    from cassandra_views.project.front_matter import load_yaml, split
 
     for path in _files("views"):
         with suppress(ViewsError, OSError, UnicodeDecodeError):
             found = load_yaml(split(path.read_text(encoding="utf-8-sig"), path.name))
             if isinstance(found, dict):
                 yield found
-
-
-__all__ = [
-    "VARIABLE",
-    "prepare_completion",
-    "table_names",
-    "view_conditions",
-    "view_names",
-    "view_owners",
-    "view_tags",
-]

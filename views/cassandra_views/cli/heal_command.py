@@ -12,7 +12,7 @@ import typer
 
 from cassandra_client.errors import ClusterError, ViewsError, ended
 from cassandra_views.cli.cluster_command import Reason, said, show
-from cassandra_views.cli.context import Format, FormatOption, Options, opened, options_of
+from cassandra_views.cli.context import Format, FormatOption, Options, open_session, options_of
 from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import err, escape
 from cassandra_views.cli.service_lines import heal_services
@@ -153,7 +153,7 @@ def _healing(options: Options) -> Iterator[tuple[OperationExecutor, ClusterMonit
     from cassandra_views.healing import healing
     from cassandra_views.registry.history import author
 
-    with opened(options) as (session, settings):
+    with open_session(options) as (session, settings):
         with healing(session, settings, author=author(), clock=options.clock(), on_progress=_print_progress) as found:
             yield found
 

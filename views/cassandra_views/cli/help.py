@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import typer
 from typer.core import TyperGroup
 
 
@@ -25,6 +26,13 @@ class PanelGroup(TyperGroup):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows])
 
 
+def add_commands(app: typer.Typer, panel: str, commands: Mapping[Callable[..., Any], tuple[str, ...]]) -> None:
+    """Add commands with their examples to the program, under one heading of its help."""
+    for command, examples in commands.items():
+        name = command.__name__.removesuffix("_views")  # list_views
+        app.command(name, help=help_of(command, *examples), rich_help_panel=panel)(command)
+
+
 def help_of(command: Callable[..., Any], *examples: str) -> str:
     """Return a command's help: its docstring, then examples, each on a line of its own."""
     return with_examples(inspect.getdoc(command) or "", *examples)
@@ -37,6 +45,3 @@ def with_examples(text: str, *examples: str) -> str:
 
 UNWRAPPED = "\b"
 """A line that holds this alone keeps the lines of the paragraph that follows as they are."""
-
-
-__all__ = ["UNWRAPPED", "PanelGroup", "help_of", "with_examples"]

@@ -13,15 +13,12 @@ from typer.main import get_command
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cli import (
-    audit_command,
+    change_commands,
     cluster_command,
-    cqlsh_command,
-    lifecycle_commands,
-    look_commands,
-    override_commands,
     project_commands,
     read_commands,
     server_commands,
+    status_commands,
 )
 from cassandra_views.cli.completion import VARIABLE, prepare_completion
 from cassandra_views.cli.context import Options, parse_now
@@ -81,20 +78,17 @@ def _globals(
     context.obj = Options(templates=templates, environment=env, now=parse_now(now))
 
 
-lifecycle_commands.register(app)
-override_commands.register(app)
-look_commands.register(app)
+change_commands.register(app)
+status_commands.register(app)
 read_commands.register(app)
-audit_command.register(app)
 cluster_command.register(app)
 project_commands.register(app)
 server_commands.register(app)
-cqlsh_command.register(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with exit code 1 and no traceback."""
-    sys.excepthook = _tell_bug
+    sys.excepthook = _print_bug
     # Looking for pydantic's plugins among everything that is installed takes longer than building our models.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     given = sys.argv[1:] if arguments is None else arguments
@@ -158,7 +152,7 @@ def _find_command(arguments: list[str]) -> str:
     return next((each for each in arguments if each in commands or each in groups), "")
 
 
-def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error that this program does not know; VIEWS_DEBUG=1 shows its traceback."""
     if os.environ.get("VIEWS_DEBUG"):
         sys.__excepthook__(kind, error, trace)
@@ -173,8 +167,6 @@ def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
         )
     )
 
-
-__all__ = ["app", "main", "print_error"]
 
 if __name__ == "__main__":
     main()

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cassandra_client.errors import ViewsError, ended
 
 if TYPE_CHECKING:
-    from cassandra_views.cli.console import Output
-    from cassandra_views.cli.table_layout import Column, TextTable
+    from cassandra_views.cli.terminal import Output, TableColumn, TextTable
 
 FORMAT_VERSION = 1
 
@@ -29,7 +28,7 @@ class LazyConsole:
     @cached_property
     def console(self) -> Output:
         """The console itself."""
-        from cassandra_views.cli.console import Output
+        from cassandra_views.cli.terminal import Output
 
         return Output(getattr(sys, self._stream))
 
@@ -107,16 +106,16 @@ def cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def table(*columns: str | Column, is_wide: bool = False) -> TextTable:
+def table(*columns: str | TableColumn, is_wide: bool = False) -> TextTable:
     """Return an empty table of these columns, which never give way where only their names are given."""
-    from cassandra_views.cli.table_layout import Column, TextTable
+    from cassandra_views.cli.terminal import TableColumn, TextTable
 
-    return TextTable([Column(header=each) if isinstance(each, str) else each for each in columns], is_wide=is_wide)
+    return TextTable([TableColumn(header=each) if isinstance(each, str) else each for each in columns], is_wide=is_wide)
 
 
 def table_of(*layouts: str, is_wide: bool = False) -> TextTable:
     """Return an empty table of the columns that ``table_layout.LAYOUTS`` holds under these names."""
-    from cassandra_views.cli.table_layout import LAYOUTS, TextTable
+    from cassandra_views.cli.terminal import LAYOUTS, TextTable
 
     return TextTable([column for name in layouts for column in LAYOUTS[name]], is_wide=is_wide)
 
@@ -159,19 +158,3 @@ def raise_last(errors: Sequence[ViewsError]) -> None:
         print_error(error)
     if errors:
         raise errors[-1]
-
-
-__all__ = [
-    "cell",
-    "coloured",
-    "err",
-    "escape",
-    "out",
-    "plain",
-    "print_error",
-    "print_json",
-    "raise_last",
-    "shortened",
-    "table",
-    "table_of",
-]

@@ -11,10 +11,10 @@ import typer
 from cassandra_client.errors import Place, ViewsError
 from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import Format, FormatOption, note_wrong_files, options_of
-from cassandra_views.cli.help import help_of
+from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import escape, out, print_error, print_json, raise_last
-from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
     from cassandra_views.model.definition import Project, ViewDefinition
@@ -28,20 +28,19 @@ def register(app: typer.Typer) -> None:
         init: ("views init shop && cd shop",),
         schema: ("views schema view > view.schema.json", "views schema toml"),
     }
-    for command, examples in files.items():
-        app.command(help=help_of(command, *examples), rich_help_panel="Files")(command)
+    add_commands(app, "Files", files)
 
 
 def _load(context: typer.Context) -> Project:
     """Read the files; those that are wrong are left out and listed in the project."""
-    from cassandra_views.project.load import Loader
+    from cassandra_views.project.loader import ProjectLoader
 
-    return Loader.of(options_of(context).settings()).load(skip_broken=True)
+    return ProjectLoader.of(options_of(context).settings()).load(skip_broken=True)
 
 
 def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
-    from cassandra_views.cql.finding import Finding, Severity
+    from cassandra_views.cql.findings import Finding, Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
     from cassandra_views.plan.base_tables import find_table, table_findings

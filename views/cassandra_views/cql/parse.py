@@ -9,48 +9,37 @@ from functools import lru_cache
 from typing import Any
 
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.relation import Relation
-from cassandra_views.model.statement import TableStatement, ViewStatement
-from cassandra_views.model.term import Literal, Term
+from cassandra_views.model.statement import Literal, Relation, TableStatement, Term, ViewStatement
 
 
-@lru_cache(maxsize=1024)
-def parse_view(text: str, *, file: str = "<text>", line_offset: int = 0) -> ViewStatement:
+@lru_cache(maxsize=4096)
+def parse_view(text: str, *, file: str = "<text>") -> ViewStatement:
     """Return the one CREATE MATERIALIZED VIEW that the text holds.
 
     Args:
         text: without anything else; a ``;`` may end it.
         file: for error messages.
-        line_offset: lines of the file before the text.
 
     Raises:
         StatementError: it does not parse, is another statement, or holds a foreign bind marker.
     """
-    statement: ViewStatement = _parse("view_file", text, file, line_offset)
+    statement: ViewStatement = _parse("view_file", text, file)
     return statement
 
 
-def parse_table(text: str, *, file: str = "<text>", line_offset: int = 0) -> TableStatement:
+@lru_cache(maxsize=1024)
+def parse_table(text: str, *, file: str = "<text>") -> TableStatement:
     """Return the one CREATE TABLE that the text holds; arguments and errors as ``parse_view``."""
-    statement: TableStatement = _parse("table_file", text, file, line_offset)
+    statement: TableStatement = _parse("table_file", text, file)
     return statement
 
 
-def parse_where(text: str, *, file: str = "<text>", line_offset: int = 0) -> tuple[Relation, ...]:
+def parse_where(text: str, *, file: str = "<text>") -> tuple[Relation, ...]:
     """Return the relations of a WHERE clause's text, without the word WHERE; errors as ``parse_view``."""
     if not text.strip():
         return ()
-    relations: tuple[Relation, ...] = _parse("where_file", text, file, line_offset)
+    relations: tuple[Relation, ...] = _parse("where_file", text, file)
     return relations
-
-
-def parse_relations(text: str) -> tuple[Relation, ...]:
-    """Return the relations of a user's query text such as ``day = '2026-01-01' AND total >= 5``.
-
-    Raises:
-        StatementError: it does not parse.
-    """
-    return parse_where(text, file="query")
 
 
 def parse_term(text: str, *, file: str = "<text>") -> Term:
@@ -59,7 +48,7 @@ def parse_term(text: str, *, file: str = "<text>") -> Term:
     Raises:
         StatementError: it does not parse.
     """
-    term: Term = _parse("term_file", text, file, 0)
+    term: Term = _parse("term_file", text, file)
     return term
 
 
@@ -76,8 +65,8 @@ def parse_literal(text: str) -> Literal:
     return term
 
 
-def _parse(start: str, text: str, file: str, line_offset: int) -> Any:
+def _parse(start: str, text: str, file: str) -> Any:
     # Where every file is as it was the last time nothing is parsed, and importing Lark takes 0.1 s.
     from cassandra_views.cql.parser import parse
 
-    return parse(start, text, file, line_offset)
+    return parse(start, text, file)

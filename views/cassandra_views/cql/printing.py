@@ -6,26 +6,29 @@ import re
 from collections.abc import Iterable
 
 from cassandra_client.names import quoted
-from cassandra_views.cql.option_values import option_differences
 from cassandra_views.cql.parse import parse_literal
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.relation import Operator, Relation, Subject
-from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.statement import ColumnDeclaration, OptionValue, TableStatement, ViewStatement
-from cassandra_views.model.table import TableShape
-from cassandra_views.model.term import (
+from cassandra_views.model.schema import Keyspace
+from cassandra_views.model.statement import (
     Arithmetic,
     Call,
+    ColumnDeclaration,
     Conversion,
     Literal,
     LiteralKind,
     Mapping,
     Name,
     Null,
-    Part,
+    Operator,
+    OptionValue,
+    Relation,
     Sequence,
+    Subject,
+    Subscript,
+    TableStatement,
     Term,
     TypeHint,
+    ViewStatement,
     WindowBound,
 )
 
@@ -82,7 +85,7 @@ def view_cql(
 
 def table_cql(statement: TableStatement, *, keyspace: str, name: str | None = None) -> str:
     """Return the CREATE TABLE, in the keyspace (where the statement names none) and under the name."""
-    lines = [_declaration_cql(column) + "," for column in statement.columns]
+    lines = [declaration_cql(column) + "," for column in statement.columns]
     lines.append(_key_cql(statement.partition_key, statement.clustering))
     body = "\n".join("    " + line for line in lines)
     where = f"{quoted(statement.keyspace or keyspace)}.{quoted(name or statement.table)}"
@@ -214,12 +217,12 @@ def term_cql(term: Term) -> str:
             return f"{term_cql(left)} {operator} {term_cql(right)}"
         case Arithmetic(right=right):
             return f"- {term_cql(right)}"
-        case Part(term=inner, field=str() as name):
+        case Subscript(term=inner, field=str() as name):
             return f"{term_cql(inner)}.{_term_name(name)}"
-        case Part(term=inner, first=first, last=last, is_slice=True):
+        case Subscript(term=inner, first=first, last=last, is_slice=True):
             ends = [term_cql(one) if one is not None else "" for one in (first, last)]
             return f"{term_cql(inner)}[{' .. '.join(ends)}]"
-        case Part(term=inner, first=first):
+        case Subscript(term=inner, first=first):
             return f"{term_cql(inner)}[{term_cql(first or Null())}]"
 
 
@@ -245,25 +248,6 @@ def keyspace_cql(keyspace: Keyspace, *, verb: str = "CREATE") -> str:
     return f"{verb} KEYSPACE {quoted(keyspace.name)} WITH replication = {map_cql(keyspace.replication)}"
 
 
-def alter_table_cql(statement: TableStatement, live: TableShape) -> tuple[str, ...]:
-    """Return the ALTER statements that give a table what its file says; what no ALTER can change is left out.
-
-    No column is ever dropped by them: that deletes data.
-    """
-    table = quoted(live.keyspace) + "." + quoted(live.name)
-    added = [
-        f"ALTER TABLE {table} ADD {_declaration_cql(column)}"
-        for column in statement.columns
-        if column.name not in statement.key and live.find_column(column.name) is None
-    ]
-    options = [
-        f"{quoted(option.name)} = {option_cql(option.value)}"
-        for option in statement.options
-        if live.find_option(option.name) is not None and option_differences([option], live)
-    ]
-    return (*added, *([f"ALTER TABLE {table} WITH {' AND '.join(options)}"] if options else []))
-
-
 def _qualified(qualifier: str | None, name: str) -> str:
     return _term_name(name) if qualifier is None else f"{_term_name(qualifier)}.{_term_name(name)}"
 
@@ -273,7 +257,8 @@ def _term_name(name: str) -> str:
     return f'"{name}"' if name in ("as", "between", "cast", "contains", "like") else quoted(name)
 
 
-def _declaration_cql(column: ColumnDeclaration) -> str:
+def declaration_cql(column: ColumnDeclaration) -> str:
+    """Return a column as a CREATE TABLE or an ALTER TABLE declares it."""
     mask = ""
     if column.mask is not None:
         is_default = column.mask.function == "default" and not column.mask.arguments

@@ -6,19 +6,17 @@ A plan of files that have not changed needs none of them, and parsing a thousand
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
+from cassandra_views.model.schema import Catalog, TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement, order_from
-from cassandra_views.model.table import TableShape
 
 
 def view_statement(definition: ViewDefinition) -> ViewStatement:
     """Return what the view's file creates, with the clustering order that it leaves to its base."""
-    statement = parsed_view(definition.text, definition.place.file)
+    statement = parse_view(definition.text, file=definition.place.file)
     if not definition.inherited_order:
         return statement
     return replace(statement, clustering_order=definition.inherited_order)
@@ -52,30 +50,10 @@ def complete_view(definition: ViewDefinition, base: TableShape | None) -> ViewDe
 
 def table_statement(definition: TableDefinition) -> TableStatement | None:
     """Return what the table's file creates, None where it holds no statement."""
-    return parsed_table(definition.text, definition.place.file) if definition.text.strip() else None
+    return parse_table(definition.text, file=definition.place.file) if definition.text.strip() else None
 
 
 def table_shape(definition: TableDefinition | None) -> TableShape | None:
     """Return the shape that a table's file says, None where it says none."""
     statement = table_statement(definition) if definition is not None else None
     return statement.shape(definition.keyspace) if definition and statement else None
-
-
-@lru_cache(maxsize=4096)
-def parsed_view(text: str, file: str) -> ViewStatement:
-    """Parse a view's rendered text, once for each text.
-
-    Raises:
-        StatementError: it does not parse.
-    """
-    return parse_view(text, file=file)
-
-
-@lru_cache(maxsize=1024)
-def parsed_table(text: str, file: str) -> TableStatement:
-    """Parse a table's rendered text, once for each text.
-
-    Raises:
-        StatementError: it does not parse.
-    """
-    return parse_table(text, file=file)

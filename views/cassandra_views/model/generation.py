@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cassandra_client.errors import ViewsError
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
-from cassandra_views.model.verdict import Method, Verdict
 
 
 class State(StrEnum):
@@ -189,17 +189,17 @@ class Generation:
     compared_rows: int | None = None
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> AuditResult | None:
         """What the last audit that compared rows counted, without examples; None before the first."""
         if self.audit_base_rows is None or self.rows_built is None:
             return None
-        return Verdict(
+        return AuditResult(
             base_rows=self.audit_base_rows,
             view_rows=self.rows_built,
             missing_rows=self.audit_missing_rows or 0,
             extra_rows=self.audit_extra_rows or 0,
             is_partial=self.audit_is_partial,
-            method=Method.named(self.audit_method),
+            method=AuditMethod.named(self.audit_method),
             first_time=self.audit_first_time,
         )
 
@@ -323,3 +323,23 @@ class ViewRecord:
             str(self.override) if self.override else "",
         ]
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+CONDITIONS = (
+    "serving",
+    "building",
+    "waiting",
+    "pending",
+    "stale",
+    "changed",
+    "broken",
+    "differs",
+    "retired",
+    "failed",
+    "off",
+    "frozen",
+    "unreadable",
+    "dropped",
+    "never made",
+)
+"""Every word that a view's condition can be."""

@@ -1,4 +1,4 @@
-"""Names of views: limits, and the physical name of a generation."""
+"""Names of views: limits, and the physical name of a generation; and numbers with their nouns."""
 
 from __future__ import annotations
 
@@ -57,3 +57,8 @@ def nearest(name: str, known: list[str]) -> str:
 
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"

@@ -1,19 +1,229 @@
-"""CREATE MATERIALIZED VIEW and CREATE TABLE as values.
+"""CQL as values: terms, the relations of a WHERE clause, CREATE MATERIALIZED VIEW and CREATE TABLE.
 
-These hold whatever the language can say, also what a server or our lint refuses, so that the
-refusal can name it. Places are carried along and take no part in comparisons. Prints nothing
-and parses nothing: ``cassandra_views.cql`` does both.
+These hold whatever the language can say, also what a server or our lint refuses, so that the refusal can name it.
+Places in files are carried along and take no part in comparisons. Prints nothing and parses nothing:
+``cassandra_views.cql`` does both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TypeAlias
 
-from cassandra_views.model.relation import Relation
-from cassandra_views.model.table import Column, ColumnKind, TableShape
-from cassandra_views.model.term import NOWHERE, At, Call, Name, Term
+from cassandra_views.model.schema import Column, ColumnKind, TableShape
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A line and a column in a file, both from 1; zeros where unknown."""
+
+    line: int = 0
+    column: int = 0
+
+
+NOWHERE = At()
+
+
+class LiteralKind(Enum):
+    """How a literal is spelled, which is not always the type it becomes."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOLEAN = "boolean"
+    UUID = "uuid"
+    BLOB = "blob"
+    DURATION = "duration"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant; ``text`` is its one canonical spelling (of a string: the characters it stands for)."""
+
+    kind: LiteralKind
+    text: str
+    at: At = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """``NULL`` as a value."""
+
+
+class WindowBound(Enum):
+    """The two named markers that a template's ``in_window()`` leaves for the window's bounds."""
+
+    START = "window_start"
+    END = "window_end"
+
+
+class Shape(Enum):
+    """What encloses a sequence of terms."""
+
+    LIST = "[]"
+    SET = "{}"
+    TUPLE = "()"
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list, set or tuple literal; ``{}`` is a set here, though it may stand for an empty map."""
+
+    shape: Shape
+    items: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A map literal; with bare names for keys it is a literal of a user-defined type."""
+
+    entries: tuple[tuple[Term, Term], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A bare name: a column in SELECT, a field in a literal of a user-defined type, else a mistake."""
+
+    name: str
+    qualifier: str | None = None
+    at: At = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeHint:
+    """``(type) term``."""
+
+    type: str
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """``CAST(term AS type)``."""
+
+    term: Term
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call."""
+
+    function: str
+    arguments: tuple[Term, ...]
+    keyspace: str | None = None
+    at: At = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """``left operator right``; a negation has no ``left``."""
+
+    operator: str
+    left: Term | None
+    right: Term
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    """``term[key]``, ``term[first..last]`` or ``term.field``: a part of a value, in SELECT only."""
+
+    term: Term
+    field: str | None = None
+    first: Term | None = None
+    last: Term | None = None
+    is_slice: bool = False
+
+
+Term: TypeAlias = (
+    Literal | Null | WindowBound | Sequence | Mapping | Name | TypeHint | Conversion | Call | Arithmetic | Subscript
+)
+
+
+def terms_in(term: Term) -> Iterator[Term]:
+    """Yield the term and all terms inside it."""
+    yield term
+    match term:
+        case Sequence(items=items) | Call(arguments=items):
+            inner: tuple[Term | None, ...] = items
+        case Mapping(entries=entries):
+            inner = tuple(one for entry in entries for one in entry)
+        case TypeHint(term=one) | Conversion(term=one):
+            inner = (one,)
+        case Arithmetic(left=left, right=right):
+            inner = (left, right)
+        case Subscript(term=one, first=first, last=last):
+            inner = (one, first, last)
+        case _:
+            return
+    for part in inner:
+        if part is not None:
+            yield from terms_in(part)
+
+
+class Operator(Enum):
+    """What a relation asks; the values are how CQL spells it."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+    IN = "IN"
+    NOT_IN = "NOT IN"
+    BETWEEN = "BETWEEN"
+    LIKE = "LIKE"
+    CONTAINS = "CONTAINS"
+    CONTAINS_KEY = "CONTAINS KEY"
+    NOT_CONTAINS = "NOT CONTAINS"
+    NOT_CONTAINS_KEY = "NOT CONTAINS KEY"
+    IS_NOT_NULL = "IS NOT NULL"
+    INDEX_EXPRESSION = "expr"
+
+    @property
+    def is_range(self) -> bool:
+        """Whether this is one of ``<``, ``<=``, ``>``, ``>=``."""
+        return self in _RANGES
+
+
+_RANGES = frozenset((Operator.LESS, Operator.LESS_OR_EQUAL, Operator.GREATER, Operator.GREATER_OR_EQUAL))
+
+
+class Subject(Enum):
+    """What stands on the left of a relation."""
+
+    COLUMN = "column"
+    TUPLE = "tuple of columns"
+    TOKEN = "token()"
+    ELEMENT = "element of a column"
+    INDEX = "custom index"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation:
+    """One condition of a WHERE clause.
+
+    Args:
+        columns: those on the left; of an index expression, the index's name.
+        values: one for a comparison, any number for IN, two for BETWEEN, none for IS NOT NULL.
+        element: the key in ``column[key] = value``.
+    """
+
+    columns: tuple[str, ...]
+    operator: Operator
+    values: tuple[Term, ...] = ()
+    subject: Subject = Subject.COLUMN
+    element: Term | None = None
+    at: At = field(default=NOWHERE, compare=False)
+
+    @property
+    def bounds(self) -> tuple[WindowBound, ...]:
+        """The window's bounds it holds, at any depth."""
+        return tuple(inner for value in self.values for inner in terms_in(value) if isinstance(inner, WindowBound))
+
 
 OptionValue: TypeAlias = str | tuple[tuple[str, str], ...]
 """The server keeps every option as text, or as a map of texts: ``'1'`` and ``1`` are the same to it."""

@@ -6,20 +6,25 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from cassandra_client.errors import Place, ViewsError
-from cassandra_views.cql.drift import table_drift
-from cassandra_views.cql.finding import Finding, raise_on_errors
+from cassandra_views.cql.drift import alter_table_cql, table_drift
+from cassandra_views.cql.findings import Finding, raise_on_errors
 from cassandra_views.cql.lint import lint_view
-from cassandra_views.cql.lint_table import lint_table
-from cassandra_views.cql.printing import alter_table_cql, keyspace_cql, map_cql
+from cassandra_views.cql.lint_tables import lint_table
+from cassandra_views.cql.printing import keyspace_cql, map_cql
 from cassandra_views.cql.statements import table_shape, table_statement, view_statement
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import PreflightError, ProjectError, StatementError
 from cassandra_views.model.names import ViewName, nearest
-from cassandra_views.model.replication import Keyspace, refusals, too_many, without_quorum
+from cassandra_views.model.schema import (
+    Catalog,
+    Keyspace,
+    TableShape,
+    replication_refusals,
+    too_many_replicas,
+    without_quorum,
+)
 from cassandra_views.model.statement import ViewStatement
 from cassandra_views.model.steps import CreateKeyspace, CreateTable, Step
-from cassandra_views.model.table import TableShape
 from cassandra_views.plan.inputs import PlanTarget
 
 
@@ -62,7 +67,9 @@ def base_steps(
                 f"repair after it: {keyspace_cql(keyspace, verb='ALTER')};"
             )
     for name in sorted(wanted & catalog.replications.keys()):
-        notes += [f"keyspace {name}: {text}" for text in too_many(catalog.replications[name], target.data_centers)]
+        notes += [
+            f"keyspace {name}: {text}" for text in too_many_replicas(catalog.replications[name], target.data_centers)
+        ]
     for table in tables:
         found = catalog.find_table(table.keyspace, table.table)
         if found is not None:
@@ -108,7 +115,7 @@ def refuse_new_keyspace(keyspace: Keyspace, target: PlanTarget) -> None:
     Raises:
         PreflightError: says what is wrong with its replication.
     """
-    found = refusals(keyspace, target.data_centers) if target.data_centers else ()
+    found = replication_refusals(keyspace, target.data_centers) if target.data_centers else ()
     if found:
         raise PreflightError(
             f"it cannot be made: {'; '.join(found)}",

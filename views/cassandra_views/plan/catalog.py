@@ -12,14 +12,12 @@ from uuid import UUID
 from cassandra import Unauthorized
 
 from cassandra_client.database import Database, Row
-from cassandra_client.driver_errors import driver_text, explained
+from cassandra_client.decoding import RawRows
+from cassandra_client.driver_errors import driver_text, translate_driver_errors
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_client.raw_rows import RawRows
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.catalog import Catalog, LiveView
-from cassandra_views.model.replication import Keyspace
-from cassandra_views.model.table import Column, ColumnKind, TableShape
+from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableShape
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
 
 _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
@@ -142,7 +140,7 @@ def find_first_time(database: Database, keyspace: str, table: str, time: TimeCol
         ClusterError: the table cannot be read.
     """
     query = f"SELECT {quoted(time.name)} FROM {quoted(keyspace)}.{quoted(table)} LIMIT 1"
-    with explained("the base's first row cannot be read", on=f"{keyspace}.{table}"):
+    with translate_driver_errors("the base's first row cannot be read", on=f"{keyspace}.{table}"):
         rows = RawRows(database).read(query)
     return rows[0][0] if rows else None
 

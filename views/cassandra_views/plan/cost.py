@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cassandra_views.model.catalog import Catalog
-from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import Cost, CreateGeneration, Deferral, DropGeneration, RefusedView, Step, SweepOrphan
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.inputs import PlanTarget

@@ -17,9 +17,7 @@ from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Generation, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.relation import Operator, Relation
-from cassandra_views.model.statement import ViewStatement
-from cassandra_views.model.term import WindowBound
+from cassandra_views.model.statement import Operator, Relation, ViewStatement, WindowBound
 from cassandra_views.model.times import parse_duration
 
 _OURS = ("comment", "id")

@@ -10,9 +10,8 @@ from typing import assert_never
 
 from pydantic import TypeAdapter, ValidationError
 
-from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import StalePlan
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import ViewName, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from cassandra_client.names import table_id
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
-from cassandra_views.model.catalog import Catalog, LiveView, Mark
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.schema import Catalog, LiveView, SchemaComment
 from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
 from cassandra_views.model.times import instant_text, parse_instant
 from cassandra_views.plan.diff import reason_of_change, window_changes
@@ -159,7 +159,7 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
     name = definition.name
     statement = view_statement(definition)
     physical = name.physical(number)
-    mark = Mark(
+    mark = SchemaComment(
         registry=context.target.registry,
         view=str(name),
         version=definition.version,
@@ -226,7 +226,7 @@ def _is_ours(live: LiveView, name: ViewName, context: PlanContext) -> bool:
     return mark is not None and (mark.registry, mark.view) == (context.target.registry, str(name))
 
 
-def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: PlanContext) -> AdoptGeneration:
+def _adoption(live: LiveView, mark: SchemaComment, definition: ViewDefinition, context: PlanContext) -> AdoptGeneration:
     number, start = number_of(live), parse_instant(mark.start) if mark.start else None
     return AdoptGeneration(
         view=definition.name,

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.schema import Catalog, Keyspace
 from cassandra_views.model.steps import (
     CreateKeyspace,
     CreateRegistry,

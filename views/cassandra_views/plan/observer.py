@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_views.cql.printing import map_cql
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.replication import NETWORK, Keyspace
+from cassandra_views.model.schema import NETWORK, Catalog, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.plan.catalog import (
     ClusterFacts,
@@ -29,8 +28,8 @@ from cassandra_views.plan.inputs import Observed, PlanTarget
 from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
-from cassandra_views.project.config import Settings
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
+from cassandra_views.project.settings import Settings
 from cassandra_views.registry.store import Registry
 
 
@@ -58,7 +57,7 @@ class Observer:
 
     def project(self) -> Project:
         """Read the project's files; errors as ``Planner.project``."""
-        found = Loader.of(self._settings, self.files).load(skip_broken=True)
+        found = ProjectLoader.of(self._settings, self.files).load(skip_broken=True)
         self.wrong_files = found.errors
         return found
 

@@ -26,7 +26,7 @@ from cassandra_views.plan.project_plan import WAITING, ViewWork, make_audits, ma
 from cassandra_views.plan.rollback import make_rollback
 from cassandra_views.plan.selection import refuse_frozen, refuse_without_file
 from cassandra_views.plan.status import ViewStatus, view_statuses
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 from cassandra_views.registry.history import Event
 from cassandra_views.registry.history import author as default_author
 from cassandra_views.registry.store import Registry

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from cassandra_views.model.counting import counted
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import RepeatedFailure, ShrinkUnapproved
 from cassandra_views.model.generation import Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName
-from cassandra_views.model.table import TableShape
+from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.schema import TableShape
 from cassandra_views.model.times import duration_text
 
 

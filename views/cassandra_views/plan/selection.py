@@ -8,10 +8,9 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.model.conditions import CONDITIONS
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import CONDITIONS, ViewRecord
 from cassandra_views.model.names import ViewName, nearest
 from cassandra_views.plan.status import ViewStatus
 

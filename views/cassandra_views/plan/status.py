@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError, ended
 from cassandra_views.cql.statements import complete_project
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.schema import Catalog
 from cassandra_views.plan.diff import window_changes
 from cassandra_views.plan.safeguards import (
     find_lag,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import table_id
+from cassandra_views.model.audit_result import empty_window_text
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
@@ -23,7 +24,6 @@ from cassandra_views.model.steps import (
     Step,
 )
 from cassandra_views.model.times import instant_text
-from cassandra_views.model.verdict import empty_window_text
 from cassandra_views.plan.generations import (
     agrees,
     cause_of,

@@ -9,8 +9,7 @@ from functools import partial
 from cassandra.cluster import Session
 
 from cassandra_client.connect import connect_alone, connected
-from cassandra_client.tls import Tls
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 
 def session_of(settings: Settings, *, request_timeout_seconds: float = 15.0) -> AbstractContextManager[Session]:
@@ -22,7 +21,7 @@ def session_of(settings: Settings, *, request_timeout_seconds: float = 15.0) -> 
         local_dc=env.local_dc,
         username=env.username,
         password=settings.password,
-        tls=_tls(settings),
+        tls=env.tls,
         request_timeout_seconds=request_timeout_seconds,
     )
 
@@ -30,11 +29,4 @@ def session_of(settings: Settings, *, request_timeout_seconds: float = 15.0) -> 
 def connect_of(settings: Settings) -> Callable[[str], AbstractContextManager[Session]]:
     """Return what opens a session on the node of an address alone, as ``connect_alone``."""
     env = settings.env
-    return partial(connect_alone, port=env.port, username=env.username, password=settings.password, tls=_tls(settings))
-
-
-def _tls(settings: Settings) -> Tls | None:
-    found = settings.env.tls
-    if found is None:
-        return None
-    return Tls(ca=found.ca, cert=found.cert, key=found.key, check_hostname=found.check_hostname)
+    return partial(connect_alone, port=env.port, username=env.username, password=settings.password, tls=env.tls)

@@ -4,8 +4,7 @@ Knows no templates, plans or generations in the making: it reads one column of t
 (``read_from``) and the physical views that it names.
 """
 
-from cassandra_views.read.description import ViewColumn, ViewDescription
 from cassandra_views.read.reader import ViewReader
-from cassandra_views.read.result import Result
+from cassandra_views.read.result import Result, ViewColumn, ViewDescription
 
 __all__ = ["Result", "ViewColumn", "ViewDescription", "ViewReader"]

@@ -17,9 +17,14 @@ from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement, 
 
 from cassandra_client.database import dict_rows
 from cassandra_client.names import quoted
-from cassandra_views.read.canonical import canonical_bytes
-from cassandra_views.read.exact_values import Exact, exact_maker, plain_types
-from cassandra_views.read.lossless import lossless, lossless_session
+from cassandra_views.read.driver_values import (
+    Exact,
+    canonical_bytes,
+    exact_maker,
+    lossless_session,
+    lossless_type,
+    plain_types,
+)
 
 if TYPE_CHECKING:
     from cassandra_views.read.query import Query, Shape
@@ -102,7 +107,7 @@ class PhysicalView:
         )
         whole = self.statement("")
         self.protocol_version: int = whole.protocol_version
-        types = self.types = {each[2]: lossless(each[3]) for each in whole.result_metadata}
+        types = self.types = {each[2]: lossless_type(each[3]) for each in whole.result_metadata}
         #: Whether it has columns whose values the driver cannot always read.
         self.is_lossy = any(types[each[2]] is not each[3] for each in whole.result_metadata)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from cassandra_views.model.errors import NotCovered, ReadError
 from cassandra_views.model.generation import Serving
-from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
-from cassandra_views.read.query import Query
+from cassandra_views.model.times import TimeColumn, TimeKind, instant_text
+from cassandra_views.read.physical import PhysicalView
+from cassandra_views.read.query import Query, is_beyond_calendar
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-_FIRST_DAY, _LAST_DAY = ((each - EPOCH.date()).days for each in (date.min, date.max))
-_FIRST_MILLISECOND, _LAST_MILLISECOND = _FIRST_DAY * 86_400_000, (_LAST_DAY + 1) * 86_400_000 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +45,6 @@ class Span:
         if time is None:
             return True
         return self.covers(_sortable(time, value if is_beyond_calendar(time, value) else time.comparable(value)))
-
-
-def is_beyond_calendar(time: TimeColumn, value: Any) -> bool:
-    """Tell whether a column's value is a time for which Python has none: the reader returns it in another form."""
-    if time.kind is TimeKind.TIMESTAMP:
-        return isinstance(value, int) and not _FIRST_MILLISECOND <= value <= _LAST_MILLISECOND
-    if time.kind is TimeKind.DATE:
-        return hasattr(value, "days_from_epoch") and not _FIRST_DAY <= value.days_from_epoch <= _LAST_DAY
-    return False
 
 
 def _sortable(time: TimeColumn, value: Any) -> Any:
@@ -182,3 +173,56 @@ def _merge_unsupported(on: str) -> ReadError:
         remains="Reads of single times can be made",
         next="Ask for one time, or for a range inside one step of the window",
     )
+
+
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_RESTRICTED = re.compile(r'(?:"((?:[^"]|"")+)"|(\w+))\s*(?:>=|<=|>|<|=|IN\b)', re.IGNORECASE)
+
+
+def resolved_spans(spans: tuple[Span, ...], view: PhysicalView, *, on: str) -> tuple[Span, ...]:
+    """Return what serves as ``resolve_spans`` does, which is worked out once for each answer of the registry.
+
+    Raises:
+        ReadError: as ``resolve_spans``.
+    """
+    known = view.checked
+    if known is None or known[0] is not spans:
+        known = view.checked = spans, resolve_spans(spans, view, on=on)
+    return known[1]
+
+
+def resolve_spans(spans: tuple[Span, ...], view: PhysicalView, *, on: str) -> tuple[Span, ...]:
+    """Return what serves with its time column by the name that it has in the physical view.
+
+    The registry keeps the name of the time that a generation was made. A server carries a rename of a base's column
+    into the view's key and clause, so the column is found as the one of its type that the clause bounds.
+
+    Raises:
+        ReadError: no column can be it, or several: a read could miss the window without an error.
+    """
+    entry = spans[-1].entry
+    time = entry.time
+    if time is None or all(span.entry.start is None and span.entry.end is None for span in spans):
+        return spans
+    found = _candidates(time, view)
+    if time.name in found:
+        return spans
+    if len(found) == 1:
+        renamed = replace(time, name=found[0])
+        return tuple(replace(span, entry=replace(span.entry, time=renamed)) for span in spans)
+    raise ReadError(
+        f"the registry says that its time column is '{time.name}', and {view.name} has no such column of type "
+        f"{' or '.join(time.kind.cql_types)} in its key and window: it was renamed in the base table",
+        on=on,
+        remains="Nothing was read",
+        next="Rename it in the files of the table and of its views too, then run 'views apply'",
+    )
+
+
+def _candidates(time: TimeColumn, view: PhysicalView) -> list[str]:
+    fitting = [name for name, kind in view.key_types.items() if kind in time.kind.cql_types]
+    if not view.where:
+        return fitting if time.name in fitting else []
+    clause = _TEXT.sub("''", view.where)
+    bounded = {match[1].replace('""', '"') if match[1] else match[2].lower() for match in _RESTRICTED.finditer(clause)}
+    return [name for name in fitting if name in bounded]

@@ -9,7 +9,6 @@ from typing import Any
 from cassandra.util import Date, Duration, Time
 
 from cassandra_views.model.times import EPOCH, parse_instant
-from cassandra_views.read.lossless import NanosecondTime
 
 _DAY = r"([+-]?[0-9]{4,9})-([0-9]{2})-([0-9]{2})"
 _DATE = re.compile(rf"{_DAY}\Z", re.ASCII)
@@ -27,6 +26,15 @@ _CYCLE_START = date(2000, 1, 1)
 _EPOCH_DATE = EPOCH.date()
 _DAY_MILLISECONDS = 86_400_000
 _DAY_NANOSECONDS = 86_400 * 10**9
+
+
+class NanosecondTime(int):
+    """A ``time`` beyond its day, in nanoseconds since midnight; it can be bound as it is read."""
+
+    @property
+    def nanosecond_time(self) -> int:
+        """The nanoseconds, as the driver asks for them."""
+        return int(self)
 
 
 def timestamp_to_text(value: datetime | int) -> str:
@@ -176,15 +184,3 @@ def _day_text(days: int) -> str:
     found = _CYCLE_START + timedelta(days=rest)
     year = found.year + cycles * _CYCLE_YEARS
     return f"{year:04}-{found:%m-%d}" if 0 <= year <= 9999 else f"{year:+05}-{found:%m-%d}"
-
-
-__all__ = [
-    "date_from_text",
-    "date_to_text",
-    "duration_to_text",
-    "time_from_text",
-    "time_of",
-    "time_to_text",
-    "timestamp_from_text",
-    "timestamp_to_text",
-]

@@ -10,15 +10,29 @@ from cassandra.cluster import ResponseFuture, ResultSet
 from cassandra.query import PreparedStatement
 
 from cassandra_views.model.errors import BadRead
-from cassandra_views.read.pages import Position, from_token, query_digest, to_token
+from cassandra_views.read.paging import (
+    Position,
+    Statement,
+    StatementSequence,
+    from_token,
+    position_after,
+    query_digest,
+    to_token,
+)
 from cassandra_views.read.physical import PhysicalView, PhysicalViewCache
 from cassandra_views.read.pointer import Pointer
-from cassandra_views.read.query import SEVERAL, Query, Shape, compile_query
+from cassandra_views.read.query import (
+    SEVERAL,
+    WRONG_VALUE,
+    Query,
+    Shape,
+    compile_query,
+    condition_bytes,
+    refused_value,
+    values_to_bind,
+)
 from cassandra_views.read.result import Result
-from cassandra_views.read.routing import Span, find_route, find_span
-from cassandra_views.read.statements import Statement, StatementSequence, position_after
-from cassandra_views.read.time_column import resolved_spans
-from cassandra_views.read.values import WRONG_VALUE, condition_bytes, refused_value, values_to_bind
+from cassandra_views.read.routing import Span, find_route, find_span, resolved_spans
 
 _MAX_PENDING = 8
 """How many statements a read of all rows sends at once; a read with a limit sends one after another."""

@@ -6,8 +6,8 @@ read_from`` of ``views`` are frozen for good: readers are upgraded on other days
 
 from __future__ import annotations
 
+from cassandra_client.database import OwnTable
 from cassandra_client.names import quoted
-from cassandra_client.own_tables import OwnTable
 
 SCHEMA_NUMBER = 3
 

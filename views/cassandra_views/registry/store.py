@@ -16,7 +16,7 @@ from typing import Any
 from cassandra import ConsistencyLevel
 
 from cassandra_client.database import Database, Row
-from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, explained, is_unknown_table
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, is_unknown_table, translate_driver_errors
 from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import RegistryError, StalePlan
@@ -111,7 +111,7 @@ class Registry:
         query = f"INSERT INTO {table} (name, value) VALUES ('schema', ?) IF NOT EXISTS"
         if former is not None:
             query = f"UPDATE {table} SET value = ? WHERE name = 'schema' IF value = '{former}'"
-        with explained("the registry could not be written", on=self.keyspace, remains="Its tables exist"):
+        with translate_driver_errors("the registry could not be written", on=self.keyspace, remains="Its tables exist"):
             for attempt in range(1, _SCHEMA_NUMBER_TRIES + 1):
                 try:
                     self._database.conditional([(query, (str(SCHEMA_NUMBER),))])

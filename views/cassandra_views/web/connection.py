@@ -15,8 +15,8 @@ from contextlib import ExitStack
 from cassandra.cluster import Session
 
 from cassandra_client.errors import ClusterError, ViewsError
-from cassandra_views.project.config import Settings
 from cassandra_views.project.session import session_of
+from cassandra_views.project.settings import Settings
 
 _REST_SECONDS = 1.0
 """After a failure nobody tries to connect for so long: all who come meanwhile get the same answer at once."""

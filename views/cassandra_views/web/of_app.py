@@ -10,7 +10,7 @@ from typing import Any
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 from cassandra.query import tuple_factory
 
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 from cassandra_views.read import ViewReader
 from cassandra_views.web.connection import Connection
 from cassandra_views.web.gate import Gate

@@ -12,9 +12,8 @@ from pydantic import Field, ValidationError, field_validator
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.names import nearest
-from cassandra_views.project.config import Settings
-from cassandra_views.project.config_file import Strict
-from cassandra_views.project.own_server import find_ended_error, running_server
+from cassandra_views.project.project_folder import find_ended_error, running_server
+from cassandra_views.project.settings import Settings, Strict
 
 PREFIX = "VIEWS_"
 _MAY_BE_EMPTY = ("_prefix", "_path")

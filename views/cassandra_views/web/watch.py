@@ -21,7 +21,7 @@ from cassandra_views.overview.questions import Overview, overview_question
 from cassandra_views.overview.recorded_health import RecordedHealthQuery
 from cassandra_views.overview.view import Asking
 from cassandra_views.project.cache import FileCache
-from cassandra_views.project.load import Loader
+from cassandra_views.project.loader import ProjectLoader
 from cassandra_views.web.of_app import ViewsOfApp
 
 PLAN_SECONDS = 10.0
@@ -114,7 +114,7 @@ class Watch:
         settings = self._of_app.find_settings()
         if not settings.templates.is_dir():
             return None
-        return Loader.of(settings, self._files).load(skip_broken=True)
+        return ProjectLoader.of(settings, self._files).load(skip_broken=True)
 
     def _find_database(self) -> Database:
         session = self._of_app.connection.get()

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import State, ViewRecord
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 
 DAG_FILE = """\
 from cassandra_views.airflow import view_dags

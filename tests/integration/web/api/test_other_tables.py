@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from cassandra_views.manager import ViewManager
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 from cassandra_views.web import CassandraViews
 from tests.integration.web.api.test_document import tried
 from tests.integration.web.api.test_rows import read, told

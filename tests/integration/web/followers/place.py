@@ -14,7 +14,7 @@ from flask import Flask
 
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.steps import CreateGeneration
-from cassandra_views.project.config import Settings
+from cassandra_views.project.settings import Settings
 from followers.demo.views_tour import make_tables
 from followers.history import HistorySpan
 from followers.levels import Level

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from cassandra_views.model.table import ColumnKind
+from cassandra_views.model.schema import ColumnKind
 from cassandra_views.web.api.listing import ViewEntry
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from cassandra_client.database import Database
 from cassandra_client.errors import ViewsError
 from cassandra_views.cql.statements import complete_project, view_statement
-from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.table import Column, ColumnKind, TableShape
+from cassandra_views.model.schema import Catalog, Column, ColumnKind, TableShape
 from cassandra_views.model.times import TimeColumn, duration_text, instant_text
 from cassandra_views.overview.lookout import Question
 from cassandra_views.plan.catalog import read_catalog

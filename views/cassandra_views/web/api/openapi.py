@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from cassandra_views.model.table import Column, ColumnKind
+from cassandra_views.model.schema import Column, ColumnKind
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.read.json_values import nullable, schema_of_text
 from cassandra_views.web.api.listing import ViewEntry

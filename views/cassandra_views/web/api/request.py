@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from cassandra_views.model.errors import BadRead
 from cassandra_views.model.names import nearest
 from cassandra_views.read import ViewColumn, ViewDescription
-from cassandra_views.read.text_values import from_text
+from cassandra_views.read.json_values import from_text
 
 OPERATORS = {"eq": "=", "in": "IN", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 """What may follow the name of a column and a dot; without one, ``eq``."""

@@ -1,0 +1,365 @@
+"""Commands that look: status, list, show, why, diff, history, audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cassandra_views.cli.context import (
+    Format,
+    FormatOption,
+    Name,
+    Wide,
+    find_selected,
+    open_manager,
+    open_planner,
+    options_of,
+    selects_views,
+)
+from cassandra_views.cli.help import add_commands
+from cassandra_views.cli.output import coloured, escape, out, print_json, shortened, table_of
+from cassandra_views.model.errors import AuditFailed
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from cassandra_views.plan.selection import Selection
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    look: dict[Callable[..., Any], tuple[str, ...]] = {
+        status: (
+            "views status",
+            "views status --tag flask --exclude 'top_*'",
+            "views status --format json | jq '.views[].condition'",
+        ),
+        list_views: ("views list", "views list --base orders --state stale", "views list -q --exclude 'test_*'"),
+        show: ("views show orders_by_day",),
+        why: ("views why orders_by_day",),
+        diff: ("views diff orders_by_day",),
+        history: ("views history orders_by_day --limit 5",),
+        audit: ("views audit", "views audit orders_by_day", "views audit --tag flask --format json"),
+    }
+    add_commands(app, "Look", look)
+
+
+@selects_views("Only these views; else all.")
+def status(
+    context: typer.Context,
+    selection: Selection,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Show each view on a line: what serves, its window, its last audit, its next slide."""
+    from datetime import timedelta
+
+    from cassandra_views.model.audit_result import empty_window_text
+    from cassandra_views.plan.status import (
+        age_text,
+        ago_text,
+        brief,
+        clock_note,
+        failures_text,
+        left_text,
+        next_slide_text,
+        span_text,
+    )
+
+    with open_planner(context) as planner:
+        found = find_selected(planner, selection)
+        now = options_of(context).clock()()
+        facts = planner.facts()
+    if format is Format.JSON:
+        print_json({"cluster": facts.name, "views": found})
+        return
+    if not found:
+        out.print(_no_views(selection))
+        return
+    has_promises = any(each.promise for each in found)
+    rows = table_of("status", *(("promise",) if has_promises else ()), is_wide=wide)
+    for each in found:
+        rows.add_row(
+            escape(str(each.name)),
+            coloured(each.condition),
+            # The view's name stands beside it: the number is what is new.
+            escape(", ".join(name.removeprefix(f"{each.name.view}__") for name in each.serving)) or "-",
+            f"{each.rows:,}" if each.rows is not None and each.audited_at else "-",
+            age_text(each.audited_at, now),
+            brief(each.window_start) if each.window_start else ("whole base" if each.serving else "-"),
+            age_text(each.served_at, now),
+            next_slide_text(each.condition, each.next_due, now),
+            *((coloured(each.promise) or "-",) if has_promises else ()),
+        )
+    out.print(rows)
+    for each in found:
+        if each.override:
+            out.print(f"{escape(str(each.name))} is {escape(each.override)}")
+        if each.dropped:
+            out.print(f"{escape(str(each.name))} was {escape(str(each.dropped))}; 'views history' tells more")
+        if each.rollback_until:
+            out.print(f"{escape(str(each.name))}: rollback possible for {left_text(each.rollback_until, now)}")
+        if each.audit == "failed":
+            what = f": {each.found}" if each.found else ""
+            text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
+            out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.audit_first_time:
+            out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
+        if each.broken_by_seconds and each.lag_seconds:
+            late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
+            text = f"its slide is {span_text(late)} late, {span_text(by)} more than max_lag"
+            out.print(f"{escape(str(each.name))}: [red]promise broken[/red] {text}")
+        if each.failures:
+            out.print(
+                f"{escape(str(each.name))}: [red]{failures_text(each.failures)}[/red] {ago_text(each.failed_at, now)}"
+            )
+        if each.waiting:
+            out.print(f"[yellow]waits for a person[/yellow] {escape(each.waiting)}")
+        if each.last_error:
+            out.print(f"{escape(str(each.name))}: [red]last error[/red] {escape(each.last_error)}")
+    note = clock_note((moment for each in found for moment in (each.audited_at, each.served_at, each.failed_at)), now)
+    if note:
+        out.print(f"[yellow]{note}[/yellow]")
+
+
+@selects_views("Only these views; else all.")
+def list_views(
+    context: typer.Context,
+    selection: Selection,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the names alone, one on a line.")] = False,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """List the views that files and registry know: condition, base table, owner, tags and file.
+
+    'views status' tells more of each.
+    """
+    with open_planner(context) as planner:
+        found = find_selected(planner, selection)
+        cluster = planner.facts().name if format is Format.JSON else ""
+    if format is Format.JSON:
+        print_json({"cluster": cluster, "views": found})
+    elif quiet:
+        for each in found:
+            typer.echo(str(each.name))
+    elif not found:
+        out.print(_no_views(selection))
+    else:
+        rows = table_of("list", is_wide=wide)
+        for each in found:
+            cells = (each.base, each.owner, ", ".join(each.tags), each.file)
+            rows.add_row(escape(str(each.name)), coloured(each.condition), *(escape(cell) or "-" for cell in cells))
+        out.print(rows)
+
+
+def _no_views(selection: Selection) -> str:
+    if selection.is_everything:
+        return "No views: no file names one and the registry holds none. 'views init' writes a first project."
+    return "No view matches."
+
+
+def show(
+    context: typer.Context, name: Name, wide: Wide = False, format: Annotated[Format, FormatOption] = Format.TEXT
+) -> None:
+    """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
+    from cassandra_views.model.times import instant_text
+    from cassandra_views.plan.status import failures_text
+
+    with open_planner(context) as planner:
+        record = planner.record(name)
+    if format is Format.JSON:
+        print_json({"view": record})
+        return
+    project = escape(record.project or "-")
+    out.print(f"[bold]{escape(str(record.name))}[/bold]  strategy {record.strategy.value}, project {project}")
+    serving = ", ".join(
+        entry.name + (f" from {instant_text(entry.start)}" if entry.start else "") for entry in record.read_from
+    )
+    out.print(f"  read_from   {escape(serving) or 'nothing serves'}")
+    if absence := record.absence():
+        out.print(f"  exists      nothing: {escape(absence)}")
+    out.print(f"  next slide  {_shown(record.next_due) if not record.override else 'none: ' + record.override.kind}")
+    if record.override:
+        out.print(f"  override    {escape(str(record.override))}")
+    if record.failures:
+        out.print(f"  failures    [red]{failures_text(record.failures)}[/red] {_shown(record.failed_at)}")
+    if record.last_error:
+        out.print(f"  last error  [red]{escape(record.last_error)}[/red]")
+    rows = table_of("show", is_wide=wide)
+    for each in record.generations:
+        rows.add_row(
+            escape(each.physical),
+            coloured(each.state.value),
+            each.audit.value if each.audit else "-",
+            f"{each.rows_built:,}" if each.rows_built is not None and each.audited_at else "-",
+            _shown(each.window_start) if each.window_start else "whole base",
+            *(_shown(moment) for moment in (each.created_at, each.built_at, each.served_at, each.retired_at)),
+        )
+    out.print(rows)
+    if record.generations:
+        out.print(f"[dim]{escape(record.generations[-1].cql)}[/dim]")
+
+
+def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Explain a view's condition: file, override, generations, last events, and what is next."""
+    with open_planner(context) as planner:
+        (view,) = planner.status([name])
+        record = planner.record(name)
+        events = planner.history(name, limit=8)
+        plan = planner.plan([name]) if view.file else None
+    if format is Format.JSON:
+        print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
+        return
+    from cassandra_views.plan.explain import explain
+    from cassandra_views.plan.status import failures_text
+
+    out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
+    for entry in record.read_from:
+        each = next((one for one in record.generations if one.physical == entry.name), None)
+        if each is not None:
+            out.print(f"  serves {escape(entry.name)} since {_shown(each.served_at)}: {escape(each.reason)}")
+            found = f", {each.verdict}" if each.verdict else ""
+            out.print(
+                f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
+    if not record.read_from:
+        out.print("  nothing serves: reads answer ViewNotReady")
+    if absence := record.absence():
+        out.print(f"  nothing of it exists: {escape(absence)}")
+    out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
+    if view.override:
+        out.print(f"  override {escape(view.override)}")
+    if view.failures:
+        out.print(f"  [red]{failures_text(view.failures)}[/red] {_shown(view.failed_at)}")
+    if view.waiting:
+        out.print(f"  [yellow]waits for a person[/yellow] {escape(view.waiting)}")
+    if view.last_error:
+        out.print(f"  last error [red]{escape(view.last_error)}[/red]")
+    for event in events:
+        number = f" g{event.number}" if event.number else ""
+        out.print(f"  [dim]{_shown(event.at)}{number}  {escape(event.event)}  by {escape(event.author)}[/dim]")
+    if plan is not None and plan.has_changes:
+        out.print("  the next apply would:")
+        for step in plan.steps:
+            sign, subject, text = explain(step)
+            out.print(f"    {sign} {escape(subject)}  {escape(text)}")
+    elif plan is not None:
+        out.print("  the next apply would do nothing")
+
+
+def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+    """Show what changed in a view's definition, between the generation that serves and its file.
+
+    Both are shown in one canonical form, so that layout and comments are no difference.
+    """
+    with open_planner(context) as planner:
+        found = planner.diff(name)
+    if format is Format.JSON:
+        print_json({"diff": found})
+        return
+    if not found.changes:
+        out.print(f"{escape(str(found.view))}: its file says what generation {found.generation} holds")
+        return
+    for line in found.lines:
+        colour = {"+": "green", "-": "red"}.get(line[:1])
+        out.print(f"[{colour}]{escape(line)}[/{colour}]" if colour else escape(line))
+    for change in found.changes:
+        out.print(f"  [yellow]![/yellow] {escape(change)}")
+
+
+def history(
+    context: typer.Context,
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, help="How many events, newest first.")] = 20,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Show what happened to a view: every DDL, switch, audit, override and error, and who made it."""
+    with open_planner(context) as planner:
+        events = planner.history(name, limit=limit)
+    if format is Format.JSON:
+        print_json({"events": events})
+        return
+    rows = table_of("history", is_wide=wide)
+    for event in events:
+        rows.add_row(
+            _shown(event.at),
+            str(event.number or "-"),
+            escape(event.event),
+            escape(event.author),
+            event.run,
+            escape(" ".join(event.detail.split()) if wide else shortened(event.detail)),
+        )
+    out.print(rows)
+
+
+def _shown(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "-"
+
+
+@selects_views("Only these views; else all that serve.")
+def audit(
+    context: typer.Context,
+    selection: Selection,
+    wide: Wide = False,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Compare what serves with its base table, again; exit 1 where one differs.
+
+    Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
+    generation beside it.
+    """
+    from cassandra_views.apply.reports import Report, StepDone
+    from cassandra_views.cli.output import print_error
+    from cassandra_views.cli.plan_output import ProgressLine
+
+    line = ProgressLine()
+    done: list[StepDone] = []
+
+    def listen(report: Report) -> None:
+        if isinstance(report, StepDone):
+            done.append(report)
+        line(report)
+
+    with open_manager(context, listen) as manager:
+        if selection.is_narrowed:
+            chosen = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving]
+            plan = manager.plan_audit(chosen) if chosen else manager.plan(only=())
+        else:
+            plan = manager.plan_audit(selection.names or None, tags=selection.tags)
+        with line:
+            outcome = manager.carry_out(plan)
+    failures = dict(outcome.failures)
+    found = [_audit_json(each, failures) for each in sorted(done, key=lambda each: each.index)]
+    if format is Format.JSON:
+        print_json({"audits": found, "seconds": round(outcome.seconds, 3)})
+    elif not found:
+        what = "No view that matches serves" if selection.is_narrowed else "Nothing serves"
+        out.print(f"{what}, so there is nothing to audit.")
+    else:
+        rows = table_of("audit", is_wide=wide)
+        for each in found:
+            seconds = f"{each['seconds']:.1f}"
+            row = (escape(each["view"]), str(each["generation"]), coloured(each["audit"]), seconds)
+            rows.add_row(*row, escape(each["found"]))
+        out.print(rows)
+    for _view, error in outcome.failures[:-1]:
+        print_error(error)
+    if outcome.failures:
+        raise outcome.failures[-1][1]
+
+
+def _audit_json(done: Any, failures: Any) -> dict[str, Any]:
+    step = done.step
+    verdict = "passed"
+    if done.is_failed:
+        verdict = "failed" if isinstance(failures[step.view], AuditFailed) else "error"
+    return {
+        "view": str(step.view),
+        "generation": step.number,
+        "audit": verdict,
+        "found": done.text,
+        "seconds": round(done.seconds, 3),
+    }

@@ -1,0 +1,175 @@
+"""What lint has to say: findings, each with a code that docs/lint.md explains."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cassandra_client.errors import Place
+from cassandra_views.model.errors import StatementError
+from cassandra_views.model.statement import At
+
+
+class Severity(Enum):
+    """ERROR: no such statement is sent to a server. WARNING: it works, and somebody should look."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+CODES = {
+    # What the statement says by itself
+    "CV101": "the view's name is not made of word characters, or too long",
+    "CV102": "IF NOT EXISTS",
+    "CV103": "the base is in another keyspace",
+    "CV104": "SELECT *",
+    "CV105": "an alias in SELECT",
+    "CV106": "something else than a plain column in SELECT",
+    "CV107": "a column selected twice",
+    "CV108": "a key column that is not selected",
+    "CV109": "a column twice in PRIMARY KEY",
+    "CV110": "a column twice in CLUSTERING ORDER BY",
+    "CV111": "CLUSTERING ORDER BY does not name the clustering columns in their order",
+    "CV112": "a key column without IS NOT NULL or another restriction",
+    "CV113": "token() in WHERE",
+    "CV114": "a custom index expression in WHERE",
+    "CV115": "an operator or subject that a view's WHERE cannot hold",
+    "CV116": "COMPACT STORAGE",
+    "CV117": "default_time_to_live on a view",
+    "CV118": "an option that the manager writes itself, or a comment that ours cannot follow",
+    "CV119": "gc_grace_seconds of 0 on a view",
+    "CV120": "an unknown option",
+    "CV121": "an option given twice",
+    "CV122": "an option's value of the wrong kind",
+    "CV123": "restrictions of one column that exclude each other",
+    "CV124": "IN with no value",
+    "CV125": "a window bound used otherwise than in_window() does",
+    # What servers accept and are then harmed by
+    "CV201": "a quote inside a text in WHERE",
+    "CV202": "null as a value in WHERE",
+    "CV203": "an empty text or blob in WHERE",
+    "CV204": "arithmetic in WHERE",
+    "CV205": "a function call or CAST in WHERE",
+    "CV206": "a tuple relation whose sides do not fit",
+    "CV207": "a bare name as a value in WHERE",
+    "CV208": "a timestamp without its time zone in WHERE",
+    "CV209": "a user-defined type's name or fields in WHERE",
+    "CV210": "a column named true or false in WHERE",
+    # What the base table says to it
+    "CV301": "the base is a counter table",
+    "CV302": "gc_grace_seconds of the base is 0",
+    "CV303": "an unknown column",
+    "CV304": "a static column selected",
+    "CV305": "a key column of a collection or user type that is not frozen",
+    "CV306": "a key column of a counter or duration type",
+    "CV307": "a key column of the base that is missing in the view's key",
+    "CV308": "more than one column in the view's key that is not in the base's",
+    "CV309": "a restriction other than IS NOT NULL on a column outside the base's key",
+    "CV310": "a value that does not fit its column's type",
+    "CV311": "a tuple relation on other than clustering columns in their order",
+    "CV312": "base columns that are not selected",
+    "CV313": "IS NOT NULL on a column outside the view's key",
+    "CV314": "a partition key of booleans alone",
+    # CREATE TABLE
+    "CV401": "the table's name is not made of word characters, or too long",
+    "CV402": "a column declared twice",
+    "CV403": "an unknown column in PRIMARY KEY",
+    "CV404": "a column twice in PRIMARY KEY",
+    "CV405": "CLUSTERING ORDER BY does not name the clustering columns in their order",
+    "CV406": "a static column that cannot be one",
+    "CV407": "a key column of a type that cannot be in a key",
+    "CV408": "counters beside other columns",
+    "CV409": "a type inside a collection that cannot be there",
+    "CV410": "a table on which no view can be made",
+    "CV411": "COMPACT STORAGE",
+    "CV412": "an unknown option",
+    "CV413": "an option given twice",
+    "CV414": "an option's value of the wrong kind",
+}
+"""What each code is about; docs/lint.md says of each why, and what to do."""
+
+WARNINGS = frozenset(("CV102", "CV104", "CV107", "CV312", "CV313", "CV314", "CV410"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing lint found.
+
+    Args:
+        code: a key of ``CODES``.
+        message: what is wrong, a sentence without its end stop; the server's own words where it has some.
+        fix: what to do, a sentence without its end stop.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    place: Place
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.severity.value} {self.code}: {self.message}. {self.fix}."
+
+
+@dataclass(slots=True)
+class Findings:
+    """Gathers the findings on one file."""
+
+    file: str
+    _found: list[Finding] = field(default_factory=list)
+
+    def add(self, code: str, message: str, at: At, fix: str) -> None:
+        """Note a finding; its code says how severe it is."""
+        finding = Finding(
+            code=code,
+            severity=Severity.WARNING if code in WARNINGS else Severity.ERROR,
+            message=message,
+            place=Place(file=self.file, line=at.line, column=at.column),
+            fix=fix,
+        )
+        if finding not in self._found:
+            self._found.append(finding)
+
+    def sorted(self) -> tuple[Finding, ...]:
+        """Return the findings in the order of the file, errors first where places are equal."""
+        return tuple(
+            sorted(
+                self._found,
+                key=lambda one: (one.place.line, one.place.column, one.severity.value, one.code),
+            )
+        )
+
+
+def raise_on_errors(findings: Iterable[Finding], *, on: str = "") -> None:
+    """Raise for the first error among the findings and say how many more there are; warnings pass.
+
+    Args:
+        findings: as lint returns them.
+        on: the ``keyspace.view`` or table, for the message.
+
+    Raises:
+        StatementError: there is an error.
+    """
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if not errors:
+        return
+    first = errors[0]
+    others = len(errors) - 1
+    more = f" ({others} more error{'s' if others > 1 else ''} in this statement)" if others else ""
+    details = [
+        StatementError(f"{each.message} [{each.code}]", on=on, next=each.fix, place=each.place) for each in errors
+    ]
+    raise StatementError(
+        f"{first.message} [{first.code}]{more}",
+        on=on,
+        next=first.fix,
+        place=first.place,
+        details=details if others else (),
+    )
+
+
+def doubled(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]

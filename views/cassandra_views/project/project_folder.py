@@ -1,0 +1,128 @@
+"""Where a project's files are, and the server that ``views up`` started for it.
+
+Shell completion reads this, so it imports little; ``cassandra_embedded`` is an optional extra and is imported inside
+the functions only.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cassandra_client.errors import ClusterError, ConfigurationError, Place
+
+if TYPE_CHECKING:
+    from cassandra_embedded import Running
+
+
+CONFIG_NAME = "views.toml"
+FILE_SUFFIX = ".cql.j2"
+DEFAULT_TEMPLATES = Path("cql_templates")
+
+
+def find_config(start: Path) -> Path | None:
+    """Return the nearest views.toml, from a folder upwards."""
+    for folder in (start, *start.parents):
+        if (folder / CONFIG_NAME).is_file():
+            return folder / CONFIG_NAME
+    return None
+
+
+def find_templates(start: Path) -> Path:
+    """Return the folder of table and view files of the project around a folder; it may be missing.
+
+    Raises:
+        ConfigurationError: views.toml cannot be read.
+    """
+    path = find_config(start)
+    if path is None:
+        return start / DEFAULT_TEMPLATES
+    _text, found = read_toml(path)
+    templates = found.get("templates")
+    return path.parent / (templates if isinstance(templates, str) else DEFAULT_TEMPLATES)
+
+
+def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the text of a views.toml, and what it says; only that it is TOML is checked.
+
+    Raises:
+        ConfigurationError: it is no TOML, or cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+), column (\d+)", str(error))
+        place = Place(file=path.name, line=int(line[1]), column=int(line[2])) if line else Place(file=path.name)
+        reason = str(error).partition(" (at")[0]
+        raise ConfigurationError(f"it is not TOML: {reason}", place=place, next="Correct the file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"it cannot be read: {error}", place=Place(file=path.name), next="Save it as UTF-8 text"
+        ) from error
+
+
+_OWN_FOLDER = ".views"
+_POINTER = "server-data"
+
+
+def project_folder(start: Path) -> Path:
+    """Return the nearest folder from ``start`` upwards that holds a views.toml, else ``start`` itself."""
+    absolute = start.absolute()
+    found = find_config(absolute)
+    return found.parent if found else absolute
+
+
+def running_server(start: Path) -> Running | None:
+    """Return the server that ``views up`` registered for the project around ``start``, if it runs."""
+    if find_spec("cassandra_embedded") is None or find_spec("psutil") is None:
+        return None
+    from cassandra_embedded import find_running
+
+    return find_running(registered_data(start))
+
+
+def find_ended_error(start: Path) -> ClusterError | None:
+    """Return the error of the server that ``views up`` started for the project and that has ended by itself.
+
+    None where it runs, was stopped by ``views down``, or never was.
+    """
+    if find_spec("cassandra_embedded") is None or find_spec("psutil") is None:
+        return None
+    from cassandra_embedded import find_ended
+
+    data = registered_data(start)
+    ended = find_ended(data)
+    if ended is None:
+        return None
+    option = "" if data == default_data(start) else f" --data {data}"
+    return ClusterError(
+        f"the server that 'views up' started has ended by itself. The last lines of its log:\n{ended.last_lines}\n",
+        on=", ".join(ended.addresses),
+        remains=f"Its data is kept in {ended.data}",
+        next=f"See its log, {ended.log}; then start it again with 'views up{option}'",
+    )
+
+
+def register_data(start: Path, data: Path) -> None:
+    """Let the commands of the project around ``start`` find the server that runs on this data."""
+    pointer = project_folder(start) / _OWN_FOLDER / _POINTER
+    pointer.parent.mkdir(exist_ok=True)
+    pointer.write_text(f"{data}\n", encoding="utf-8")
+
+
+def registered_data(start: Path) -> Path:
+    """Return the data folder of the project's last ``views up``."""
+    pointer = project_folder(start) / _OWN_FOLDER / _POINTER
+    try:
+        return Path(pointer.read_text(encoding="utf-8").strip())
+    except (FileNotFoundError, NotADirectoryError):
+        return default_data(start)
+
+
+def default_data(start: Path) -> Path:
+    """Return where the server of the project around ``start`` keeps its data unless told otherwise."""
+    return project_folder(start) / _OWN_FOLDER / "cassandra"
