@@ -47,6 +47,9 @@ _STOP_SECONDS = 20.0
 _WITH_PARENT = "--with-parent"
 """Given to a server that is to end when its standard input does."""
 
+_COLD = "--cold"
+"""Given to a server that is not to be warmed up, since it serves a job or two."""
+
 _WARM_UP = "--warm-up"
 _WARM_UP_ROUNDS = 6
 """How often a minute's work is done: the first takes ten seconds, the sixth one; then Java gains little at a time."""
@@ -54,12 +57,13 @@ _WARM_UP_ROUNDS = 6
 _REGISTRY = "views_registry"
 
 
-def serve(address: str, master: str, on_progress: Callable[[str], None]) -> None:
+def serve(address: str, master: str, on_progress: Callable[[str], None], *, warms_up: bool = True) -> None:
     """Be the server until this process gets TERM.
 
     Args:
         address: ``host:port`` that it listens on, and nothing else.
         master: of the Spark that does its work.
+        warms_up: a client of it does a minute's work some times before the first job.
 
     Raises:
         JobError: its jars cannot be had, Spark does not start, the address is taken, or Spark ended by itself.
@@ -75,7 +79,8 @@ def serve(address: str, master: str, on_progress: Callable[[str], None]) -> None
     try:
         _listen(session, host, port)
         on_progress(f"The warm server listens at {address}")
-        processes.append(_python(_WARM_UP, variables={**os.environ, "SPARK_CONNECT": address}))
+        if warms_up:
+            processes.append(_python(_WARM_UP, variables={**os.environ, "SPARK_CONNECT": address}))
         java.wait()
     finally:
         for process in processes:
@@ -88,7 +93,7 @@ def serve(address: str, master: str, on_progress: Callable[[str], None]) -> None
 
 
 @contextmanager
-def warm_server(variables: Mapping[str, str]) -> Iterator[str]:
+def warm_server(variables: Mapping[str, str], *, warms_up: bool = True) -> Iterator[str]:
     """Run a server in a process of its own on a free port of this machine; give its address for SPARK_CONNECT.
 
     Raises:
@@ -103,6 +108,7 @@ def warm_server(variables: Mapping[str, str]) -> Iterator[str]:
         server = _python(
             address,
             _WITH_PARENT,
+            *([] if warms_up else [_COLD]),
             variables=variables,
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -213,12 +219,12 @@ def main() -> None:
     if _WARM_UP in sys.argv:
         _try_to_warm_up()
         return
-    arguments = [each for each in sys.argv[1:] if each != _WITH_PARENT]
+    arguments = [each for each in sys.argv[1:] if each not in (_WITH_PARENT, _COLD)]
     address = arguments[0] if arguments else os.environ.get("SPARK_CONNECT", "") or CONNECT
     if _WITH_PARENT in sys.argv:
         end_with_parent()
     try:
-        serve(address, os.environ.get("SPARK_MASTER") or "local[*]", tell)
+        serve(address, os.environ.get("SPARK_MASTER") or "local[*]", tell, warms_up=_COLD not in sys.argv)
     except ViewsError as error:
         tell_error(error)
         sys.exit(1)

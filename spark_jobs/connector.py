@@ -20,6 +20,7 @@ from pyspark.sql import functions as F
 from spark_jobs.errors import JobError
 from spark_jobs.freshness import IntervalDigest
 from spark_jobs.levels import COUNTS
+from spark_jobs.settings import ANSWER_SECONDS
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row, SparkSession
@@ -55,8 +56,7 @@ class TableLoader:
     """Loads the tables and views of one keyspace for one job, and carries out what is made of them.
 
     Args:
-        answer_seconds: how long a session may take to answer; one that works needs a tenth of a second, and some
-            seconds where Java is cold.
+        answer_seconds: how long a session may take to answer.
         pause: waits so many seconds before the next session is asked.
     """
 
@@ -65,7 +65,7 @@ class TableLoader:
         spark: SparkSession,
         keyspace: str,
         *,
-        answer_seconds: float = 30.0,
+        answer_seconds: float = ANSWER_SECONDS,
         pause: Callable[[float], None] = sleep,
     ) -> None:
         self._spark = spark
@@ -156,8 +156,8 @@ def _begun(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]
 class SparkTables:
     """The tables and views of one keyspace."""
 
-    def __init__(self, spark: SparkSession, keyspace: str) -> None:
-        self._loader = TableLoader(spark, keyspace)
+    def __init__(self, spark: SparkSession, keyspace: str, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._loader = TableLoader(spark, keyspace, answer_seconds=answer_seconds)
 
     def read(self, piece: Piece) -> DataFrame:
         """Return streamer, timestamp, ``COUNTS`` and total_count of the piece's times, each read by its partition.

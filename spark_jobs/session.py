@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cassandra_client.errors import ConfigurationError
 from spark_jobs.errors import JobError, first_line
 from spark_jobs.jars import connector_jars
-from spark_jobs.settings import JobSettings, cassandra_options, host_and_port
+from spark_jobs.settings import ANSWER_SECONDS, JobSettings, cassandra_options, host_and_port
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,10 +46,15 @@ EXTENSIONS = "com.datastax.spark.connector.CassandraSparkExtensions"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spark:
-    """A Spark session, and what people are told of where it runs: ``connect`` or its master."""
+    """A Spark session, and what people are told of where it runs: ``connect`` or its master.
+
+    Args:
+        answer_seconds: how long its own sessions on Cassandra may take to answer.
+    """
 
     session: SparkSession
     where: str
+    answer_seconds: float = ANSWER_SECONDS
 
 
 def spark_options(master: str) -> dict[str, str]:
@@ -154,7 +159,7 @@ def _find_warm(settings: JobSettings, on_progress: Callable[[str], None]) -> Spa
     session = SparkSession.builder.remote(f"sc://{settings.connect}").getOrCreate()
     client: Any = session.client
     client._retry_policy.update(_RETRIES)
-    return Spark(session=_told(session, settings), where="connect")
+    return Spark(session=_told(session, settings), where="connect", answer_seconds=settings.answer_seconds)
 
 
 def _told(session: SparkSession, settings: JobSettings) -> SparkSession:
@@ -165,7 +170,7 @@ def _told(session: SparkSession, settings: JobSettings) -> SparkSession:
 
 def _own(settings: JobSettings, on_progress: Callable[[str], None]) -> Spark:
     session = start(settings.master, cassandra_options(settings), connector_jars(on_progress))
-    return Spark(session=_told(session, settings), where=settings.master)
+    return Spark(session=_told(session, settings), where=settings.master, answer_seconds=settings.answer_seconds)
 
 
 def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> SparkSession:

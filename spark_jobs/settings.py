@@ -20,6 +20,9 @@ from spark_jobs.errors import JobError
 CONNECT = "127.0.0.1:15002"
 """Where the warm server is looked for unless told otherwise."""
 
+ANSWER_SECONDS = 30.0
+"""How long the connector's sessions may take: one that works needs a tenth of a second, and some where Java is cold."""
+
 _PASSWORD = b"changeit"
 """Java opens no store without one. It protects nothing: the mode of the file does."""
 
@@ -41,6 +44,7 @@ class JobSettings:
     Args:
         master: of a Spark that is started for the job alone.
         connect: ``host:port`` of a Spark Connect server to prefer; empty for never.
+        answer_seconds: how long Spark's sessions on Cassandra may take to answer.
     """
 
     contact_points: tuple[str, ...]
@@ -51,6 +55,7 @@ class JobSettings:
     tls: Tls | None = None
     master: str = "local[*]"
     connect: str = CONNECT
+    answer_seconds: float = ANSWER_SECONDS
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> JobSettings:
@@ -78,6 +83,7 @@ class JobSettings:
             tls=_tls(variables),
             master=variables.get("SPARK_MASTER", "").strip() or "local[*]",
             connect="" if connect == "off" else connect,
+            answer_seconds=_seconds(variables.get("SPARK_ANSWER_SECONDS", "")),
         )
 
 
@@ -98,6 +104,20 @@ def _port(text: str, name: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise ConfigurationError(f"{name} is '{text}', not a port", next="Set it to a number from 1 to 65535")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not text:
+        return ANSWER_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 3600:
+        raise ConfigurationError(
+            f"SPARK_ANSWER_SECONDS is '{text}', not a number of seconds", next="Set it to a number such as 30"
+        )
+    return seconds
 
 
 def _tls(variables: Mapping[str, str]) -> Tls | None:

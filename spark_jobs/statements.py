@@ -10,7 +10,7 @@ from typing import Any
 from cassandra import ConsistencyLevel, RequestValidationException
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
-from cassandra.query import BatchStatement, BatchType, Statement
+from cassandra.query import BatchStatement, BatchType, PreparedStatement, Statement
 
 from cassandra_client.driver_errors import DRIVER_ERRORS, translate_driver_errors
 
@@ -39,10 +39,7 @@ class PreparedReads:
     def __init__(self, session: Session, query: str, *, on: str) -> None:
         self._session = session
         self._on = on
-        with translate_driver_errors("a read could not be prepared", on=on):
-            self._prepared = session.prepare(query)
-        self._prepared.consistency_level = ConsistencyLevel.LOCAL_QUORUM
-        self._prepared.is_idempotent = True
+        self._prepared = _prepare(session, query, "read", on)
 
     def rows(self, values: Iterable[Sequence[Any]]) -> Iterator[Any]:
         """Yield the rows of all of them as named tuples.
@@ -63,10 +60,7 @@ class PreparedWrites:
     def __init__(self, session: Session, query: str, *, on: str) -> None:
         self._session = session
         self._on = on
-        with translate_driver_errors("a write could not be prepared", on=on):
-            self._prepared = session.prepare(query)
-        self._prepared.consistency_level = ConsistencyLevel.LOCAL_QUORUM
-        self._prepared.is_idempotent = True
+        self._prepared = _prepare(session, query, "write", on)
 
     def write(self, partitions: Iterable[Sequence[Sequence[Any]]]) -> None:
         """Write the rows of each partition; when it returns all are written.
@@ -91,6 +85,14 @@ class PreparedWrites:
             batch.add(self._prepared, row)
         batch.is_idempotent = True
         return batch
+
+
+def _prepare(session: Session, query: str, kind: str, on: str) -> PreparedStatement:
+    with translate_driver_errors(f"a {kind} could not be prepared", on=on):
+        prepared = session.prepare(query)
+    prepared.consistency_level = ConsistencyLevel.LOCAL_QUORUM
+    prepared.is_idempotent = True
+    return prepared
 
 
 def _answers(session: Session, prepared: Any, each: Sequence[Any]) -> list[Any]:

@@ -173,5 +173,5 @@ class _Lazy:
 
             opened = self._stack.enter_context(self._spark())
             self._report.spark = opened.where
-            self._tables = SparkTables(opened.session, self._keyspace)
+            self._tables = SparkTables(opened.session, self._keyspace, answer_seconds=opened.answer_seconds)
         return self._tables

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import shutil
 import signal
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.table import Table
 
@@ -75,18 +75,17 @@ def demo_folder() -> Iterator[Path]:
     Raises:
         DemoError: another demo, or a server of ``views up``, runs in this checkout.
     """
-    lock = DATA.with_name("demo.lock")
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DemoError(
-                "a demo of this checkout is already running",
-                on=str(ROOT),
-                remains="It goes on, and nothing was started",
-                next="End it with Ctrl-C in its terminal, or use another clone",
-            ) from None
+    DATA.parent.mkdir(exist_ok=True)
+    try:
+        held = FileLock(DATA.with_name("demo.lock")).acquire(blocking=False)
+    except Timeout:
+        raise DemoError(
+            "a demo of this checkout is already running",
+            on=str(ROOT),
+            remains="It goes on, and nothing was started",
+            next="End it with Ctrl-C in its terminal, or use another clone",
+        ) from None
+    with held:
         if running_server(ROOT) is not None:
             raise DemoError(
                 "a server of this checkout is running",

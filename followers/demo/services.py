@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from cassandra_embedded import EmbeddedCassandra
 from followers.demo.airflow import DIRECT, Airflow
 from followers.demo.environment import ADDRESS, DATA, ROOT, DemoError, console, find_port, timed_step
@@ -145,8 +147,11 @@ def _start_spark(processes: ProcessGroup, folder: Path, environment: Mapping[str
 
 def _script_settings(environment: Mapping[str, str], connect: str) -> dict[str, str]:
     passed = ("CASSANDRA_CONTACT_POINTS", "CASSANDRA_PORT", "TMPDIR")
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return {**{name: environment[name] for name in passed}, "SPARK_CONNECT": connect, "XDG_CACHE_HOME": caches}
+    return {
+        **{name: environment[name] for name in passed},
+        "SPARK_CONNECT": connect,
+        "XDG_CACHE_HOME": str(user_cache_path()),
+    }
 
 
 def _install(processes: ProcessGroup) -> None:

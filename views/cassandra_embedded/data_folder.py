@@ -6,16 +6,15 @@ nodes, and counts only while those live. So nothing has to be cleaned up after a
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from cassandra_embedded.errors import AlreadyRunning, BadOption, DataMismatch
 from cassandra_embedded.process import Identity
@@ -95,7 +94,7 @@ def claim_folder(data: Path, wanted: Record) -> None:
             remains="Nothing was started",
             next="Choose a folder that can be",
         ) from error
-    with _locked(data):
+    with FileLock(data / _LOCK):
         if (former := find_record(data)) is not None:
             _refuse_if_running(data, former)
             _refuse_if_different(data, former, wanted)
@@ -104,7 +103,7 @@ def claim_folder(data: Path, wanted: Record) -> None:
 
 def release_folder(data: Path) -> None:
     """Note that nothing runs in the folder any more; what was made there stays noted."""
-    with _locked(data):
+    with FileLock(data / _LOCK):
         if (record := find_record(data)) is not None:
             write_record(data, replace(record, is_up=False, processes=(), detached=False))
 
@@ -146,13 +145,6 @@ def _refuse_if_different(data: Path, former: Record, wanted: Record) -> None:
 
 def _told(record: Record) -> str:
     return f"{record.nodes} node(s) of Cassandra {record.version} from {record.addresses[0]} on"
-
-
-@contextmanager
-def _locked(data: Path) -> Iterator[None]:
-    with (data / _LOCK).open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ The cache folder is shared by all projects of a user, and so are its locks.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -14,10 +13,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
 
 from cassandra_embedded.errors import DownloadFailed, NoJava
 from cassandra_embedded.versions import ServerVersion
@@ -28,22 +29,17 @@ TRIES = 3
 
 def cache_folder() -> Path:
     """Return the cache folder: ``$XDG_CACHE_HOME/cassandra-embedded``, else below ``~/.cache``."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(root) if root and Path(root).is_absolute() else Path.home() / ".cache"
-    return base / "cassandra-embedded"
+    return user_cache_path("cassandra-embedded")
 
 
-@contextmanager
-def cache_lock(name: str) -> Iterator[None]:
-    """Hold a lock of the cache, so that two processes do not fetch the same thing at once.
+def cache_lock(name: str) -> FileLock:
+    """Return a lock of the cache, so that two processes do not fetch the same thing at once.
 
     Waits without limit: the other side fetches what we need. A dead holder frees it at once.
     """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return FileLock(folder / f"{name}.lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

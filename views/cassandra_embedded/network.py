@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import random
 import socket
 from collections.abc import Sequence
 from contextlib import closing
-from typing import IO
 
 import psutil
+from filelock import FileLock, Timeout
 
 from cassandra_embedded.downloads import cache_folder
 from cassandra_embedded.errors import BadOption, PortTaken
@@ -53,7 +52,7 @@ class PortClaims:
     """
 
     def __init__(self) -> None:
-        self._held: list[IO[str]] = []
+        self._held: list[FileLock] = []
 
     def claim(self, addresses: Sequence[str], port: int, what: str) -> int:
         """Claim this very port on all the addresses.
@@ -100,18 +99,17 @@ class PortClaims:
 
     def _release_from(self, index: int) -> None:
         while len(self._held) > index:
-            self._held.pop().close()
+            self._held.pop().release()
 
     def _try_lock(self, address: str, port: int) -> bool:
         folder = cache_folder() / "ports"
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / f"{address}-{port}").open("w")
+        lock = FileLock(folder / f"{address}-{port}", thread_local=False)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.close()
+            lock.acquire(blocking=False)
+        except Timeout:
             return False
-        self._held.append(handle)
+        self._held.append(lock)
         return True
 
 

@@ -34,32 +34,26 @@ _EXPORTS = {
         "jdk.unsupported/sun.misc",
     ),
 }
+_OPENS_OF_BOTH = (
+    "java.base/java.lang.module",
+    "java.base/jdk.internal.loader",
+    "java.base/jdk.internal.ref",
+    "java.base/jdk.internal.reflect",
+    "java.base/jdk.internal.math",
+    "java.base/jdk.internal.module",
+    "java.base/jdk.internal.util.jar",
+    "jdk.management/com.sun.management.internal",
+)
 _OPENS = {
-    11: (
-        "java.base/java.lang.module",
-        "java.base/jdk.internal.loader",
-        "java.base/jdk.internal.ref",
-        "java.base/jdk.internal.reflect",
-        "java.base/jdk.internal.math",
-        "java.base/jdk.internal.module",
-        "java.base/jdk.internal.util.jar",
-        "jdk.management/com.sun.management.internal",
-    ),
+    11: _OPENS_OF_BOTH,
     17: (
-        "java.base/java.lang.module",
-        "java.base/jdk.internal.loader",
-        "java.base/jdk.internal.ref",
-        "java.base/jdk.internal.reflect",
-        "java.base/jdk.internal.math",
-        "java.base/jdk.internal.module",
-        "java.base/jdk.internal.util.jar",
+        *_OPENS_OF_BOTH,
         "java.base/sun.nio.ch",
         "java.base/java.io",
         "java.base/java.lang.reflect",
         "java.base/java.lang",
         "java.base/java.util",
         "java.base/java.nio",
-        "jdk.management/com.sun.management.internal",
     ),
 }
 

