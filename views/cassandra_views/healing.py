@@ -33,7 +33,7 @@ def healing(
     patient = asked.patient(max(5.0, policy.timeout_seconds))
     journal = Journal(patient, policy.keyspace, author=author)
     monitor = ClusterMonitor(asked, policy, author=author, is_recording=True, clock=clock)
-    node_actions = NodeActions(policy.machines, connect=connect_of(settings), on_progress=on_progress)
+    node_actions = NodeActions(policy, connect=connect_of(settings), on_progress=on_progress)
     try:
         executor = OperationExecutor(
             patient,

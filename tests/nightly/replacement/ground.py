@@ -27,8 +27,7 @@ from cassandra_healing.local.node_record import NodeFolder
 from cassandra_healing.local.node_status import LocalNodeStatus
 from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.journal_entry import JournalEntry
+from cassandra_healing.storage.journal import Journal, JournalEntry
 from tests.integration.healing.signals import kill
 from tests.nightly.healing_cluster.ledger import Ledger
 from tests.paths import ROOT

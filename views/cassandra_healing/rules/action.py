@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import HealthVerdict
-from cassandra_healing.operation_model import HealingAction, OperationOutcome
+from cassandra_healing.model import HealingAction, HealthVerdict, OperationOutcome
 from cassandra_healing.quorum import find_quorum_risks
 from cassandra_healing.rules.context import RuleContext, duration_text, is_joining, make_decision
 

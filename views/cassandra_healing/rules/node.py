@@ -1,4 +1,4 @@
-"""Rules of when the one node that is sick is left alone, or shown to a person.
+"""Rules of when the one node that is sick is left alone, or shown to a person; some of them hold for a service, too.
 
 Each returns its decision, or None where it has nothing to say.
 """
@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import SHUTDOWN, TOPOLOGY_CHANGES, HealthVerdict
-from cassandra_healing.operation_model import HealingAction, OperationOutcome
+from cassandra_healing.model import SHUTDOWN, TOPOLOGY_CHANGES, HealingAction, HealthVerdict, OperationOutcome
 from cassandra_healing.quorum import find_few_replicas
 from cassandra_healing.rules.context import (
     RuleContext,
@@ -101,10 +100,10 @@ def grace(context: RuleContext) -> Decision | None:
 
 
 def _left(context: RuleContext) -> str:
-    node, policy = context.node, context.policy
+    node, limits = context.node, context.limits
     minutes = context.waited(node).total_seconds() / 60
     return (
-        f"It is left alone for {policy.grace_checks} checks and {policy.grace_minutes:g} minutes; "
+        f"It is left alone for {limits.grace_checks} checks and {limits.grace_minutes:g} minutes; "
         f"so far it was {node.checks} and {minutes:.1f}"
     )
 
@@ -188,7 +187,7 @@ def refused(context: RuleContext) -> Decision | None:
                 HealingAction.WAIT,
                 Rule.REFUSED,
                 f"a person refused {operation_text(operation)}, or nobody answered, at {start_text(operation)}",
-                next="It is proposed again after the node has been up in between",
+                next="It is proposed again after it has been up in between; until then, fix it by hand",
             )
     return None
 
@@ -201,7 +200,7 @@ def _disturbed(context: RuleContext, rule: Rule, what: str, then: str) -> Decisi
         HealingAction.PAGE if is_late else HealingAction.WAIT,
         rule,
         f"{what}{late}",
-        remains="Nothing is done to a node meanwhile",
+        remains="Nothing is done meanwhile",
         next=then,
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher
 
-from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.operation_progress import OperationStep
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import NOT_AGAIN
@@ -19,12 +19,13 @@ from cassandra_views.airflow.health_tasks import (
     ApproveOperationTask,
     AuditClusterTask,
     AwaitNodeTask,
+    DecideServicesTask,
     DecideTask,
+    HealServiceTask,
     OperationStepTask,
     PageTask,
 )
 from cassandra_views.airflow.health_trigger import HealthTrigger
-from cassandra_views.airflow.service_tasks import DecideServicesTask, HealServiceTask
 from cassandra_views.airflow.view_dag import START
 
 TAG = "cluster"
