@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from cassandra_healing.model import (
     Assessment,
     HealingAction,
     HealthCheck,
+    HealthVerdict,
     JournalState,
     MemberAssessment,
     Operation,
@@ -183,6 +185,17 @@ class ClusterMonitor:
             is_first_check=is_first_check,
             notes=tuple(dict.fromkeys(notes)),
         )
+
+    def check_surely(self) -> HealthReport:
+        """Check once; twice where no check came before and a node is not up.
+
+        Only a heartbeat that is seen to stand still proves that a node is down.
+        """
+        report = self.check()
+        if report.is_first_check and any(each.verdict is not HealthVerdict.UP for each in report.assessment.nodes):
+            time.sleep(self._policy.still_seconds + 1)
+            report = self.check()
+        return report
 
     def progress(self, report: HealthReport) -> tuple[OperationProgress, ...]:
         """Return how far the operations are that were under way at a check, as far as that can be read."""

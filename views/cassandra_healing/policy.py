@@ -147,6 +147,8 @@ class MachineSettings(BaseModel):
 
     terraform: Path | None = None
     """The folder of the configuration of OpenTofu or Terraform, relative to views.toml."""
+    binary: Path | None = None
+    """The program, relative to views.toml; else the tofu or terraform on the search path."""
     run_folder: Path | None = None
     """Where plans, logs and the journal of applies are kept, relative to views.toml: one for all hosts that heal."""
     local: bool = False
@@ -194,7 +196,7 @@ class MachineSettings(BaseModel):
 
     def resolved(self, folder: Path) -> Self:
         """Return the same with absolute paths: they are relative to a folder."""
-        paths = {"terraform": self.terraform, "run_folder": self.run_folder}
+        paths = {"terraform": self.terraform, "binary": self.binary, "run_folder": self.run_folder}
         paths["folder"] = self.folder or folder
         return self.model_copy(update={key: (folder / path).absolute() for key, path in paths.items() if path})
 

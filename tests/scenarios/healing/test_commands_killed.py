@@ -277,10 +277,12 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
         session = ground.failing(failure, at)
         with suppress(Killed, ViewsError):
             heal(ground, service, mark, session)
-        # What was begun and never recorded is only cleared away by the next healer.
-        for _healer in range(2):
-            heal_when_free(ground, service, mark)
         state = ground.read_state().of(service.target)
+        # What was begun and never recorded is only cleared away by the first of the next healers.
+        for _healer in range(2):
+            if state.under_way is not None or not mark.exists():
+                heal_when_free(ground, service, mark)
+                state = ground.read_state().of(service.target)
         assert state.under_way is None
         assert OperationOutcome.DONE in [operation.outcome for operation in state.operations]
         assert mark.exists()

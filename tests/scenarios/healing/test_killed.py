@@ -26,11 +26,11 @@ from cassandra_healing.monitor import HealthReport, report_targets
 from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.operations.node_actions import NodeActions
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.policy import MachineSettings, Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
 from cassandra_healing.storage.lease import ExecutorLease
+from local_cluster.tofu import get_binary
 from tests.integration.healing.terraform.conftest import FORM, Form
 from tests.unit.healing.cases import Case
 
@@ -178,7 +178,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Form]:
-    made = Form(find_binary() or get_binary(print), tmp_path_factory.mktemp("form"))
+    made = Form(get_binary(print), tmp_path_factory.mktemp("form"))
     made.create()
     yield made
     made.kill_nodes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from cassandra_healing.errors import MissingSetting
@@ -143,10 +144,8 @@ class NodeActions:
     def _name(self, node: MemberId) -> str:
         machines = self._machines
         if machines.local and node.address not in machines.names:
-            from cassandra_healing.local.node_record import find_name
-
             assert machines.run_folder is not None
-            return find_name(machines.run_folder, node.address)
+            return _find_local_name(machines.run_folder, node.address)
         return machines.name_of(node.address)
 
     def _driver(self) -> Terraform:
@@ -163,7 +162,7 @@ class NodeActions:
                 run_folder = run_folder / "terraform"
             self._terraform = Terraform(
                 machines.terraform,
-                get_binary(self._on_progress),
+                get_binary(machines.binary),
                 run_folder,
                 variables=variables,
                 backend=machines.backend,
@@ -181,3 +180,11 @@ class NodeActions:
         command = service.restart_command if step == "restart" else service.replace_command
         values = {"name": node.address, "address": service.host, "why": why}
         run_hook(step, command, values, service.command_seconds)
+
+
+def _find_local_name(run_folder: Path, address: str) -> str:
+    """Return the name of a node of terraform/local, whose folder holds its record."""
+    for path in sorted((run_folder / "nodes").glob("*/node.json")):
+        if json.loads(path.read_text(encoding="utf-8"))["address"] == address:
+            return path.parent.name
+    return address

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cassandra_healing.errors import StaleSavedPlan
 from cassandra_healing.model import HealingAction, Operation
 from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.operations.replacement import Replacement
 from cassandra_healing.operations.terraform.driver import Recovery
-from cassandra_healing.operations.terraform.errors import StaleSavedPlan
 from cassandra_healing.operations.terraform.plan import SavedPlan
 from cassandra_healing.policy import Policy
 from cassandra_healing.storage.journal import Journal

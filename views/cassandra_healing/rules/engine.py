@@ -11,7 +11,7 @@ from dataclasses import replace
 from cassandra_healing.decision import Decision
 from cassandra_healing.model import Assessment, HealthVerdict, JournalState, MemberAssessment, Operation
 from cassandra_healing.policy import Policy
-from cassandra_healing.rules import action, cluster, node, service
+from cassandra_healing.rules import cluster, node, service
 from cassandra_healing.rules.context import RuleContext, escalate_overdue, is_joining
 
 _Rules = tuple[Callable[[RuleContext], Decision | None], ...]
@@ -36,10 +36,10 @@ _RULES: _Rules = (
     node.busy,
     node.disagreement,
     node.settling,
-    action.restart,
-    action.seed,
-    action.quorum,
-    action.limit,
+    node.restart,
+    node.seed,
+    node.quorum,
+    node.limit,
 )
 """The order matters: what stops everything first, what a person must see next, then what may be waited for."""
 
@@ -72,7 +72,7 @@ def decide(assessment: Assessment, journal_state: JournalState, policy: Policy) 
     """
     sick = tuple(sorted((each for each in assessment.nodes if each.is_sick and not is_joining(each)), key=_order))
     context = RuleContext(assessment, journal_state, policy, sick)
-    return escalate_overdue(context, _first(_RULES, context) or action.replace(context))
+    return escalate_overdue(context, _first(_RULES, context) or node.replace(context))
 
 
 def decide_service(

@@ -6,7 +6,6 @@ killed between any two of them, and people may run ``views cluster heal`` meanwh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,12 +28,10 @@ from cassandra_healing.model import CLUSTER, HealingAction, MemberId
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
 from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.executor import OperationExecutor
-from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused, told
-from cassandra_views.airflow.health_trigger import AUTHOR
+from cassandra_views.airflow.health_trigger import AUTHOR, NodeReadyTrigger
 from cassandra_views.airflow.hook import ViewsHook
-from cassandra_views.airflow.node_ready_trigger import NodeReadyTrigger
 from cassandra_views.healing import healing
 from cassandra_views.model.counting import counted
 from cassandra_views.model.generation import State
@@ -135,7 +132,7 @@ class DecideTask(HealthTask, SkipMixin):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the operation in a few words, or nothing; what a person must see goes to the task ``page``."""
         with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
-            report = check_cluster(monitor, executor.policy)
+            report = monitor.check_surely()
             log_report(self.log, report)
             page = page_text(report.decision)
             if not page and report.assessment.trouble_since is not None:
@@ -367,15 +364,6 @@ def without_waiting(settings: Settings) -> Settings:
     machines = policy.machines.model_copy(update={"normal_minutes": 0.0})
     policy = policy.model_copy(update={"machines": machines, "restart_minutes": 0.0})
     return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
-
-
-def check_cluster(monitor: ClusterMonitor, policy: Policy) -> HealthReport:
-    """Check once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
-    report = monitor.check()
-    if report.is_first_check and not report.decision.is_well:
-        time.sleep(policy.still_seconds + 1)
-        report = monitor.check()
-    return report
 
 
 def log_report(log: Any, report: HealthReport) -> None:

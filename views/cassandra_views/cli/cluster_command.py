@@ -74,10 +74,7 @@ def cluster(
     is_well = True
     with _monitoring(options_of(context), is_recording=keep) as (monitor, policy):
         while True:
-            report = monitor.check()
-            if report.is_first_check and any(each.verdict != "up" for each in report.assessment.nodes):
-                time.sleep(policy.still_seconds + 1)
-                report = monitor.check()
+            report = monitor.check_surely()
             is_well = report.is_well
             show(report, format, monitor.progress(report), is_wide=wide)
             if not watch:

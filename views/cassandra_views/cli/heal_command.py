@@ -17,7 +17,7 @@ from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import err, escape
 
 if TYPE_CHECKING:
-    from cassandra_healing.monitor import ClusterMonitor, HealthReport
+    from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.operation_progress import OperationProgress
     from cassandra_healing.operations.executor import OperationExecutor
 
@@ -105,7 +105,7 @@ def _round(executor: OperationExecutor, monitor: ClusterMonitor, *, yes: bool, f
 
     Raises: ViewsError: of the last target that failed; the others were seen to.
     """
-    report = _check(executor, monitor)
+    report = monitor.check_surely()
     found: list[OperationProgress] = []
     failed: ViewsError | None = None
     for target in (*report.services, report.cluster):
@@ -143,14 +143,6 @@ def _carry_out(executor: OperationExecutor, progress: OperationProgress, *, yes:
 
 def _asked(progress: OperationProgress) -> bool:
     return typer.confirm(f"Carry out the {progress.act} of {progress.node}?", err=True)
-
-
-def _check(executor: OperationExecutor, monitor: ClusterMonitor) -> HealthReport:
-    report = monitor.check()
-    if report.is_first_check and any(each.verdict != "up" for each in report.assessment.nodes):
-        time.sleep(executor.policy.still_seconds + 1)  # a heartbeat must be seen to stand still
-        report = monitor.check()
-    return report
 
 
 def _find(executor: OperationExecutor, text: str | None) -> OperationProgress:

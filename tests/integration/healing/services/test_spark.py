@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from cassandra_healing.decision import Rule
-from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.local_node import LocalNode
-from cassandra_healing.local.node_status import MachineState
 from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import TargetReport
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
+from local_cluster.cluster import LocalCluster
+from local_cluster.local_node import LocalNode
+from local_cluster.node_status import MachineState
+from local_cluster.tofu import get_binary
 from tests.integration.healing.services.conftest import QUICK, Watch, verdict
 from tests.integration.healing.signals import kill
 from tests.integration.healing.terraform.conftest import lives
@@ -39,7 +39,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         "spark": {"port": free_port(MASTER), "web_port": free_port(WORKER), "conf": {"spark.worker.timeout": "4"}},
     }
     run = tmp_path_factory.mktemp("spark")
-    cluster = LocalCluster(TERRAFORM, run, find_binary() or get_binary(print), variables=variables)
+    cluster = LocalCluster(TERRAFORM, run, get_binary(print), variables=variables)
     try:
         cluster.up()
         yield cluster
