@@ -159,7 +159,7 @@ def history(
 def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, Policy]]:
     from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.session import ClusterSession
-    from cassandra_views.cluster.history import author
+    from cassandra_views.registry.history import author
 
     with opened(options) as (session, settings):
         policy = settings.env.healing
@@ -175,7 +175,7 @@ def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, 
 def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[], datetime]]]:
     from cassandra_healing.session import ClusterSession
     from cassandra_healing.storage.journal import Journal
-    from cassandra_views.cluster.history import author
+    from cassandra_views.registry.history import author
 
     with opened(options) as (session, settings):
         policy = settings.env.healing
@@ -230,7 +230,7 @@ def show(
         )
         sys.stdout.flush()
         return
-    from cassandra_views.planning.words import age_text
+    from cassandra_views.plan.status import age_text
 
     rows = table_of("cluster", is_wide=is_wide)
     for health in assessment.nodes:
@@ -270,7 +270,7 @@ def show(
 
 def _show_services(reports: Sequence[TargetReport], *, is_wide: bool) -> None:
     """Show each service on a line, and below what is to be done about those that something is wrong with."""
-    from cassandra_views.planning.words import age_text
+    from cassandra_views.plan.status import age_text
 
     if not reports:
         return
