@@ -1,4 +1,4 @@
-"""A healer of the cluster that settings name: for the command line and for Airflow."""
+"""Healing of the cluster that settings name: for the command line and for Airflow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def healing(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-    """Return a healer, and the watcher that it looks through; checks and decisions are kept in the cluster."""
+    """Yield an executor and its monitor, which records checks and decisions in the cluster."""
     policy = settings.env.healing
     # A check waits only so long for a node; what is written down must not fail for that.
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)

@@ -233,9 +233,10 @@ class ApproveOperationTask(HealthTask, HITLOperator):
             if progress.is_waiting:
                 by = f"{AUTHOR}:{user}" if user else AUTHOR
                 if answer["chosen_options"] == [YES]:
-                    executor.approve(progress, "said so in Airflow", by=by)
+                    progress = executor.approve(progress, "said so in Airflow", by=by)
                 else:
-                    executor.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
+                    why = "said no in Airflow" if user else "nobody answered in Airflow"
+                    progress = executor.refuse(progress, why, by=by)
             return self.continue_operation(executor, progress)
 
     @property
@@ -283,9 +284,12 @@ class HealServiceTask(ApproveOperationTask):
     def continue_operation(self, executor: OperationExecutor, progress: OperationProgress) -> Any:
         """Execute all steps.
 
-        Raises: AirflowSkipException: a person said no, or the reason no longer holds.
+        Raises: AirflowSkipException: a person said no, the reason no longer holds, or another process executes them.
         """
-        found = executor.run(progress)
+        try:
+            found = executor.run(progress)
+        except ExecutorBusy as error:
+            raise AirflowSkipException(str(error)) from error
         if found.outcome is None or found.outcome.is_idle:
             raise AirflowSkipException(f"The {found.act} of {self.service} is {found.outcome or 'waiting'}")
         return _result(found)

@@ -95,7 +95,7 @@ def skip(
     with _journal(options) as (journal, session, clock):
         found = _find(session, node, options.settings().env.healing)
         journal.skip(found, reason, clock())
-    said(format, f"{found} is skipped: {reason}", node=found, skipped=True, reason=reason)
+    print_result(format, f"{found} is skipped: {reason}", node=found, skipped=True, reason=reason)
 
 
 def unskip(
@@ -106,7 +106,7 @@ def unskip(
     with _journal(options) as (journal, session, _clock):
         found = _find(session, node, options.settings().env.healing)
         journal.unskip(found, reason)
-    said(format, f"{found} is no longer skipped: {reason}", node=found, skipped=False, reason=reason)
+    print_result(format, f"{found} is no longer skipped: {reason}", node=found, skipped=False, reason=reason)
 
 
 def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
@@ -116,14 +116,14 @@ def stop(context: typer.Context, reason: Reason, format: Annotated[Format, Forma
     """
     with _journal(options_of(context)) as (journal, _session, clock):
         journal.stop(reason, clock())
-    said(format, f"healing is switched off: {reason}", stopped=True, reason=reason)
+    print_result(format, f"healing is switched off: {reason}", stopped=True, reason=reason)
 
 
 def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Switch healing on again after 'stop'."""
     with _journal(options_of(context)) as (journal, _session, _clock):
         journal.go(reason)
-    said(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
+    print_result(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
 
 
 def history(
@@ -199,8 +199,8 @@ def _find(session: ClusterSession, text: str, policy: Policy) -> MemberId:
     return found[0]
 
 
-def said(format: Format, text: str, **content: Any) -> None:
-    """Answer what was written down."""
+def print_result(format: Format, text: str, **content: Any) -> None:
+    """Print what was recorded."""
     if format is Format.JSON:
         print_json(content)
     else:
@@ -245,7 +245,7 @@ def show(
             escape(node.status) or "-",
             escape(f"{node.data_center}/{node.rack}"),
             health.peers or "-",
-            *(_told(health.detail_of(observer), is_wide) for observer in ("cql", "tcp", "machine")),
+            *(_cell(health.detail_of(observer), is_wide) for observer in ("cql", "tcp", "machine")),
         )
     out.print(rows)
     if assessment.cut_off is not None:
@@ -343,5 +343,5 @@ def _plain(health: MemberAssessment) -> dict[str, Any]:
     }
 
 
-def _told(text: str, is_wide: bool) -> str:
+def _cell(text: str, is_wide: bool) -> str:
     return escape(text if is_wide else shortened(text, 40)) or "-"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cassandra_client.errors import ClusterError, ViewsError, ended
-from cassandra_views.cli.cluster_command import Reason, said, show
+from cassandra_views.cli.cluster_command import Reason, print_result, show
 from cassandra_views.cli.context import Format, FormatOption, Options, opened, options_of
 from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import err, escape
@@ -81,7 +81,7 @@ def approve(
     with _healing(options_of(context)) as (executor, _monitor):
         progress = executor.approve(_find(executor, operation), reason)
     text = f"the {progress.act} of {progress.node} is approved: {reason}. The next 'views cluster heal' carries it out"
-    said(format, text, operation=progress.id, approved=True, reason=reason)
+    print_result(format, text, operation=progress.id, approved=True, reason=reason)
 
 
 def refuse(
@@ -97,7 +97,7 @@ def refuse(
     with _healing(options_of(context)) as (executor, _monitor):
         progress = executor.refuse(_find(executor, operation), reason)
     text = f"the {progress.act} of {progress.node} is refused: {reason}. The next 'views cluster heal' ends it"
-    said(format, text, operation=progress.id, approved=False, reason=reason)
+    print_result(format, text, operation=progress.id, approved=False, reason=reason)
 
 
 def _round(executor: OperationExecutor, monitor: ClusterMonitor, *, yes: bool, format: Format) -> bool:
@@ -132,7 +132,7 @@ def _carry_out(executor: OperationExecutor, progress: OperationProgress, *, yes:
     # The steps before the question come first, such as the plan that a person reads.
     progress = executor.run(progress)
     if progress.is_waiting and (yes or (format is Format.TEXT and sys.stdin.isatty() and _asked(progress))):
-        progress = executor.run(executor.approve(progress, "said yes to 'views cluster heal'"))
+        progress = executor.run(executor.approve(progress, "approved in 'views cluster heal'"))
     if progress.is_waiting:
         err.print(
             f"  [yellow]note[/yellow] waiting for approval: run 'views cluster approve {progress.short_id}', "
