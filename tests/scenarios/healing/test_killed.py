@@ -260,7 +260,7 @@ def test_nobody_answers(place: Place) -> None:
     assert operation.outcome is OperationOutcome.REFUSED
 
 
-@pytest.mark.parametrize(("case", "words"), [(WELL, "all nodes are up"), (TWO, "the reason no longer holds")])
+@pytest.mark.parametrize(("case", "words"), [(WELL, "all 3 nodes are up"), (TWO, "the reason no longer holds")])
 def test_what_no_longer_holds_is_withdrawn(place: Place, case: Case, words: str) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
     progress = place.heal(policy=policy)

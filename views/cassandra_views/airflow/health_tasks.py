@@ -46,7 +46,7 @@ PAGE_KEY = "page"
 
 
 class HealthTask(BaseOperator):
-    """A task that opens a healer."""
+    """A task that opens an executor and its monitor."""
 
     def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,10 +75,10 @@ class HealthTask(BaseOperator):
     def healing_executor(
         self, context: Context, *, is_patient: bool = True
     ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-        """Open a healer; errors as ``opened``.
+        """Open an executor and its monitor; errors as ``opened``.
 
         Args:
-            is_patient: without it a node is looked at once, and not waited for.
+            is_patient: without it a node is checked once, and not waited for.
         """
         with self.opened(context) as (session, settings):
             if not is_patient:
@@ -221,7 +221,7 @@ class ApproveOperationTask(HealthTask, HITLOperator):
         return HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Write the answer down, and do what it says."""
+        """Record the answer, and do what it says."""
         answer = HITLOperator.execute_complete(self, context, event)
         user = (answer.get("responded_by_user") or {}).get("name", "")
         map_index = context["ti"].map_index
@@ -329,7 +329,7 @@ class AwaitNodeTask(OperationStepTask):
         self.defer(trigger=trigger, method_name="resume")
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
-        """Look a last time and write it down; what it still lacks is an error there."""
+        """Check a last time and record it; what it still lacks is an error there."""
         if event.get("trouble"):
             self.log.warning("It is not in the ring: %s", event["trouble"])
         with self.healing_executor(context, is_patient=False) as (executor, _monitor):
@@ -337,7 +337,7 @@ class AwaitNodeTask(OperationStepTask):
 
 
 class AuditClusterTask(OperationStepTask):
-    """Audits the views that serve, and what the audit command looks at."""
+    """Audits the views that serve, and what the audit command checks."""
 
     def execute(self, context: Context) -> Any:
         """Audit; a view that differs fails this task and is built again by ``views_reconcile``."""
@@ -381,7 +381,7 @@ def log_report(log: Any, report: HealthReport) -> None:
 
 
 def page_text(decision: Decision) -> str:
-    """Return what a person must be told, or nothing."""
+    """Return the text of a page, or nothing."""
     if decision.act is not HealingAction.PAGE:
         return ""
     return f"{decision.on}: {decision.what}. {decision.remains}. {decision.next}."

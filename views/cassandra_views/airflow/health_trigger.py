@@ -37,7 +37,7 @@ def event_of(alerts: Sequence[Alert]) -> dict[str, Any]:
 
 
 class HealthTrigger(BaseEventTrigger):
-    """Looks at nodes and services each ``check_seconds``, and fires where more than waiting is decided.
+    """Checks nodes and services each ``check_seconds``, and fires where more than waiting is decided.
 
     Args: as ``Deployment``.
     """
@@ -47,12 +47,12 @@ class HealthTrigger(BaseEventTrigger):
         self.deployment = Deployment(**deployment)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what another triggerer needs to go on."""
+        """Return what another triggerer needs to continue."""
         kind = type(self)
         return f"{kind.__module__}.{kind.__qualname__}", self.deployment.to_dict()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look for good; a cluster that cannot be reached is tried again, and told of after ``page_minutes``."""
+        """Check without end; a cluster that cannot be reached is tried again, and reported after ``page_minutes``."""
         away_since: float | None = None
         is_reported = False
         schedule = AlertSchedule()
@@ -88,7 +88,7 @@ class HealthTrigger(BaseEventTrigger):
     async def _watch(
         self, monitor: ClusterMonitor, policy: Policy, access: Access, schedule: AlertSchedule
     ) -> AsyncIterator[dict[str, Any]]:
-        """Look until views.toml says something else; what it says is read at each check."""
+        """Check until views.toml says something else; it is read at each check."""
         reported: tuple[str, ...] = ()
         while (await asyncio.to_thread(self.deployment.reached, access)).env.healing == policy:
             begun = time.monotonic()
@@ -120,13 +120,13 @@ class NodeReadyTrigger(BaseTrigger):
         self.timeout_seconds = timeout_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what another triggerer needs to go on."""
+        """Return what another triggerer needs to continue."""
         kind = type(self)
         more = {"address": self.address, "timeout_seconds": self.timeout_seconds}
         return f"{kind.__module__}.{kind.__qualname__}", {**self.deployment.to_dict(), **more}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until it is; the event's ``trouble`` is what it lacked at the end of the time."""
+        """Check until it is; the event's ``trouble`` is what it lacked at the end of the time."""
         begun = time.monotonic()
         reported = ""
         try:
