@@ -17,7 +17,7 @@ from cassandra_healing.model import CLUSTER, HealingAction, MemberId, Operation,
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
 from cassandra_healing.operation_progress import EFFECTS, OperationProgress, OperationStep, read_progress
 from cassandra_healing.operations.node_actions import NodeActions
-from cassandra_healing.operations.step_runner import StepRunner
+from cassandra_healing.operations.steps import StepRunner
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.rules.engine import decide_without
 from cassandra_healing.session import ClusterSession
