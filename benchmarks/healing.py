@@ -22,7 +22,7 @@ from benchmarks.stage import Tell
 from cassandra_embedded.versions import DEFAULT_VERSION
 from cassandra_healing.errors import HealingError
 from cassandra_healing.policy import Policy
-from cassandra_healing.storage.journal_entry import JournalEntry
+from cassandra_healing.storage.journal import JournalEntry
 from tests.nightly.replacement.ground import Ground
 
 GRACE_SECONDS, REPLACE_SECONDS = 60.0, 90.0

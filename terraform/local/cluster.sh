@@ -4,7 +4,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 for python in "${PYTHON:-}" "$root/.venv/bin/python"; do
   if [ -n "$python" ] && command -v "$python" >/dev/null 2>&1; then
-    PYTHONPATH="$root/views${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m cassandra_healing.local.cluster --folder "$(dirname "$0")" "$@"
+    PYTHONPATH="$root:$root/views${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m local_cluster.cluster --folder "$(dirname "$0")" "$@"
   fi
 done
 printf '%s\n' "No Python was found to start a cluster with. Nothing was done. Run make install first." >&2

@@ -5,7 +5,7 @@ set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 for python in "${PYTHON:-}" "$root/.venv/bin/python"; do
   if [ -n "$python" ] && command -v "$python" >/dev/null 2>&1; then
-    PYTHONPATH="$root/views${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m cassandra_healing.local "$@"
+    PYTHONPATH="$root:$root/views${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m local_cluster "$@"
   fi
 done
 printf '%s\n' "No Python was found to start a node with. Nothing was done. Run make install first." >&2

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cassandra_healing.mode import Mode
+from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import HealthReport
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.policy import Mode
 
 REPEAT_SECONDS = 600.0
 """Alerts repeat after so long: the next run resumes the operation of a run that was killed."""
@@ -41,9 +41,8 @@ class AlertSchedule:
             now: seconds of a clock that only grows.
         """
         stands = current_alerts(report)
-        operation = report.journal_state.under_way
         self._sent_at = {what: at for what, at in self._sent_at.items() if what in stands}
-        if operation is not None:
+        for operation in report.operations:
             # The process that began it is working on it, or a triggerer before this one has raised the alert.
             self._sent_at.setdefault(str(operation.id), now)
         news = {
@@ -58,21 +57,14 @@ class AlertSchedule:
 def current_alerts(report: HealthReport) -> dict[str, Alert]:
     """Return all alerts that apply now, by what they are about."""
     found = {}
-    decision = report.decision
-    operation = report.journal_state.under_way
-    if operation is not None:
-        found[str(operation.id)] = Alert(text=f"{operation.act} of {operation.node} is under way")
-    is_act = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
-    if is_act or (decision.act is not HealingAction.WAIT and report.is_new_decision):
-        found[f"{decision.act} {decision.rule} {decision.on}"] = Alert(
-            text=f"{decision.act} {decision.on}: {decision.what}", is_page=decision.act is HealingAction.PAGE
-        )
-    for each in report.services:
-        service = each.decision
-        is_act = service.act in (HealingAction.RESTART, HealingAction.REPLACE) and service.mode is not Mode.DRY_RUN
-        if is_act or (service.act is not HealingAction.WAIT and each.is_new_decision):
-            key = f"service {service.service} {service.act} {service.rule}"
-            found[key] = Alert(
-                text=f"{service.act} {service.service}: {service.what}", is_page=service.act is HealingAction.PAGE
+    for each in report.targets:
+        decision = each.decision
+        operation = each.journal_state.under_way
+        if operation is not None:
+            found[str(operation.id)] = Alert(text=f"{operation.act} of {operation.node} is under way")
+        is_act = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
+        if is_act or (decision.act is not HealingAction.WAIT and each.is_new_decision):
+            found[f"{each.target} {decision.act} {decision.rule} {decision.on}"] = Alert(
+                text=f"{decision.act} {decision.on}: {decision.what}", is_page=decision.act is HealingAction.PAGE
             )
     return found

@@ -1,38 +1,40 @@
-"""Assess the health of each node by its checks over time. Pure: the same checks give the same result.
+"""Assess the health of each node and service by its checks over time. Pure: the same checks give the same result.
 
 A node is dead at a moment where enough observers say so, some of its peers among them, and nobody says that it
-lives. Any good result ends that at once. Checks are taken in the order in which they were made: a clock that was set
-back, and a long time without a check, start everything over.
+lives. A service is down where it is not found at work. Any good result ends that at once. Checks are taken in the
+order in which they were made: a clock that was set back, and a long time without a check, start everything over.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Self
 
 from cassandra_healing.model import (
     JOINING,
+    WORK_OBSERVERS,
     Assessment,
     ClusterTopology,
     CutOff,
     HealthCheck,
     HealthVerdict,
-    NodeAssessment,
-    NodeId,
+    MemberAssessment,
+    MemberId,
     Observation,
     ObserverKind,
     ProbeResult,
-    RingMember,
+    WatchedMember,
 )
-from cassandra_healing.policy import Policy
+from cassandra_healing.policy import Policy, ServicePolicy
 
 
-class _NodeResult(Enum):
-    """All results of one node in one check, put together."""
+class _Result(Enum):
+    """All results of one node or service in one check, put together."""
 
     GOOD = auto()
     SLOW = auto()
@@ -42,39 +44,40 @@ class _NodeResult(Enum):
 
 
 def assess(checks: Sequence[HealthCheck], policy: Policy) -> Assessment:
-    """Assess a cluster by its checks, oldest first.
+    """Assess a cluster, and the services that the last check probed, by their checks, oldest first.
 
     Raises:
         ValueError: there is no check, or none that says which nodes there are.
     """
     last = checks[-1]
+    services = tuple(WatchedMember(id=each, status="") for each in last.members() if each.is_service)
     cluster = next((check.cluster for check in reversed(checks) if check.cluster is not None), None)
     if cluster is None:
-        cluster = ClusterTopology(
-            nodes=tuple(RingMember(id=node, data_center="", rack="", status="") for node in _all_nodes(checks))
-        )
-    results = _results_by_check(checks, cluster, policy)
+        cluster = ClusterTopology(nodes=tuple(WatchedMember(id=node, status="") for node in _all_nodes(checks)))
+    results = _results_by_check(checks, (*cluster.nodes, *services), policy)
     return Assessment(
         at=last.at,
         nodes=tuple(_assess_node(node, checks, results, policy) for node in cluster.nodes),
         cluster=cluster,
         cut_off=_cut_off(checks, cluster, policy),
-        trouble_since=_trouble_since(checks, results, cluster),
+        trouble_since=_trouble_since(checks, _wellness(checks, results, cluster)),
+        services=tuple(_assess_service(each, checks, results, policy) for each in services),
     )
 
 
-def _all_nodes(checks: Sequence[HealthCheck]) -> tuple[NodeId, ...]:
-    found = next((check.nodes() for check in reversed(checks) if check.observations), ())
+def _all_nodes(checks: Sequence[HealthCheck]) -> tuple[MemberId, ...]:
+    members = next((check.members() for check in reversed(checks) if check.observations), ())
+    found = tuple(each for each in members if not each.is_service)
     if not found:
         raise ValueError("no check says which nodes there are")
     return found
 
 
 def _results_by_check(
-    checks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Policy
-) -> list[dict[NodeId, _NodeResult]]:
+    checks: Sequence[HealthCheck], members: Sequence[WatchedMember], policy: Policy
+) -> list[dict[MemberId, _Result]]:
     """Return what each check saw of each member; nothing where a node was no member yet."""
-    known: set[NodeId] = set()
+    known: set[MemberId] = set()
     found = []
     for check in checks:
         seen = {}
@@ -82,36 +85,50 @@ def _results_by_check(
         by_node: dict[uuid.UUID, list[Observation]] = defaultdict(list)
         for each in check.observations:
             by_node[each.node.host_id].append(each)
-        for node in cluster.nodes:
+        for node in members:
             if observations := by_node.get(node.id.host_id):
                 known.add(node.id)
-                seen[node.id] = _combine(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
+                seen[node.id] = (
+                    _combine_service(observations)
+                    if node.id.is_service
+                    else _combine(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
+                )
             elif node.id in known:
-                seen[node.id] = _NodeResult.UNSURE
+                seen[node.id] = _Result.UNSURE
         found.append(seen)
     return found
 
 
-def _combine(
-    observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool
-) -> _NodeResult:
+def _combine(observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool) -> _Result:
     cql = next((each for each in observations if each.observer is ObserverKind.CQL), None)
     is_heard = any(each.observer is ObserverKind.GOSSIP and each.result is ProbeResult.GOOD for each in observations)
     if cql is not None and cql.result is ProbeResult.SLOW:
-        return _NodeResult.GOOD if is_all_slow else _NodeResult.SLOW
+        return _Result.GOOD if is_all_slow else _Result.SLOW
     if cql is not None and cql.result is ProbeResult.GOOD:
-        return _NodeResult.GOOD
+        return _Result.GOOD
     if is_heard:  # it lives; that it does not answer us is its own doing where others do
-        return (
-            _NodeResult.SLOW if cql is not None and cql.result is ProbeResult.BAD and is_reached else _NodeResult.GOOD
-        )
+        return _Result.SLOW if cql is not None and cql.result is ProbeResult.BAD and is_reached else _Result.GOOD
     dead = [each for each in observations if each.result in (ProbeResult.BAD, ProbeResult.GONE)]
     if len(dead) >= policy.observers and any(each.observer is ObserverKind.GOSSIP for each in dead):
-        return _NodeResult.GONE if any(each.result is ProbeResult.GONE for each in dead) else _NodeResult.BAD
-    return _NodeResult.UNSURE
+        return _Result.GONE if any(each.result is ProbeResult.GONE for each in dead) else _Result.BAD
+    return _Result.UNSURE
 
 
-def _reached(check: HealthCheck) -> tuple[NodeId, ...]:
+def _combine_service(observations: Sequence[Observation]) -> _Result:
+    """Put together whether a service works, the result that counts, and what its machine provider says otherwise."""
+    work = next((each.result for each in observations if each.observer in WORK_OBSERVERS), ProbeResult.NEUTRAL)
+    machine = next((each.result for each in observations if each.observer is ObserverKind.MACHINE), ProbeResult.NEUTRAL)
+    result = work if work is ProbeResult.GOOD or machine is ProbeResult.NEUTRAL else machine
+    return {
+        ProbeResult.GOOD: _Result.GOOD,
+        ProbeResult.SLOW: _Result.GOOD,
+        ProbeResult.BAD: _Result.BAD,
+        ProbeResult.GONE: _Result.GONE,
+        ProbeResult.NEUTRAL: _Result.UNSURE,
+    }[result]
+
+
+def _reached(check: HealthCheck) -> tuple[MemberId, ...]:
     found = (
         each.node
         for each in check.observations
@@ -131,75 +148,86 @@ def _is_all_slow(check: HealthCheck) -> bool:
 
 
 @dataclass(slots=True)
-class _NodeHistory:
-    """The history of one node, check by check."""
+class _History:
+    """The history of one node or service, check by check."""
 
-    kind: _NodeResult | None = None
+    kind: _Result | None = None
     """GOOD, SLOW, or BAD (GONE too), since ``since``."""
     since: datetime | None = None
     checks: int = 0
     last_at: datetime | None = None
-    last_result: _NodeResult = _NodeResult.UNSURE
+    last_result: _Result = _Result.UNSURE
     unsure_since: datetime | None = None
     flaps: list[datetime] = field(default_factory=list)
     was_bad: bool = False
     good_looks: int = 0
 
-    def add(self, at: datetime, result: _NodeResult) -> None:
+    def add(self, at: datetime, result: _Result) -> None:
         self.last_result = result
-        if result is _NodeResult.UNSURE:
+        if result is _Result.UNSURE:
             self.unsure_since = self.unsure_since or at
             return
         self.unsure_since = None
-        kind = _NodeResult.BAD if result is _NodeResult.GONE else result
+        kind = _Result.BAD if result is _Result.GONE else result
         if kind is not self.kind:
-            if kind is _NodeResult.BAD and self.kind is not None:
+            if kind is _Result.BAD and self.kind is not None:
                 self.flaps.append(at)
             self.kind, self.since, self.checks = kind, at, 0
         self.checks += 1
         self.last_at = at
-        self.good_looks = 0 if kind is _NodeResult.BAD else self.good_looks + 1
-        self.was_bad = self.was_bad or kind is _NodeResult.BAD
+        self.good_looks = 0 if kind is _Result.BAD else self.good_looks + 1
+        self.was_bad = self.was_bad or kind is _Result.BAD
 
     def forget(self) -> None:
         """Start over: nobody knows what happened in between."""
         self.kind, self.since, self.checks, self.good_looks = None, None, 0, 0
 
+    @classmethod
+    def read(
+        cls,
+        member: MemberId,
+        checks: Sequence[HealthCheck],
+        results: Sequence[Mapping[MemberId, _Result]],
+        gap: timedelta,
+    ) -> Self:
+        """Return what happened to a member; a clock that was set back, or no check for so long, starts it over."""
+        history = cls()
+        before: datetime | None = None
+        for check, seen in zip(checks, results, strict=True):
+            if before is not None and not timedelta() <= check.at - before <= gap:
+                history.forget()
+            if not member.is_service and history.last_at is not None and check.at - history.last_at > gap:
+                history.forget()
+            before = check.at
+            if member in seen:
+                history.add(check.at, seen[member])
+        return history
+
 
 def _assess_node(
-    node: RingMember, checks: Sequence[HealthCheck], results: Sequence[Mapping[NodeId, _NodeResult]], policy: Policy
-) -> NodeAssessment:
-    history = _NodeHistory()
-    gap = timedelta(minutes=policy.gap_minutes)
-    before: datetime | None = None
-    for check, seen in zip(checks, results, strict=True):
-        if before is not None and not timedelta() <= check.at - before <= gap:
-            history.forget()
-        if history.last_at is not None and check.at - history.last_at > gap:
-            history.forget()
-        before = check.at
-        if node.id in seen:
-            history.add(check.at, seen[node.id])
+    node: WatchedMember, checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _Result]], policy: Policy
+) -> MemberAssessment:
+    history = _History.read(node.id, checks, results, timedelta(minutes=policy.gap_minutes))
     now = checks[-1].at
     flaps = [at for at in history.flaps if timedelta() <= now - at <= timedelta(minutes=policy.flap_minutes)]
     is_flapping = len(flaps) >= policy.flaps
     since = history.since or now
     match history.kind:
-        case _NodeResult.BAD if is_flapping and not is_grace_over(now - since, history.checks, policy):
+        case _Result.BAD if is_flapping and not is_grace_over(now - since, history.checks, policy):
             verdict = HealthVerdict.FLAPPING
-        case _NodeResult.BAD:
-            verdict = HealthVerdict.GONE if history.last_result is _NodeResult.GONE else HealthVerdict.DOWN
+        case _Result.BAD:
+            verdict = HealthVerdict.GONE if history.last_result is _Result.GONE else HealthVerdict.DOWN
         case None:
             verdict = HealthVerdict.UNSEEN
         case _ if is_flapping:
             verdict = HealthVerdict.FLAPPING
-        case _NodeResult.SLOW:
+        case _Result.SLOW:
             verdict = HealthVerdict.SLOW
         case _:
-            verdict = HealthVerdict.UNSEEN if history.last_result is _NodeResult.UNSURE else HealthVerdict.UP
+            verdict = HealthVerdict.UNSEEN if history.last_result is _Result.UNSURE else HealthVerdict.UP
     if verdict is HealthVerdict.UNSEEN:
         since = min(history.unsure_since or now, now)
-    return NodeAssessment(
+    return MemberAssessment(
         node=node,
         verdict=verdict,
         since=flaps[0] if verdict is HealthVerdict.FLAPPING else since,
@@ -209,37 +237,69 @@ def _assess_node(
     )
 
 
-def _trouble_since(
-    checks: Sequence[HealthCheck], results: Sequence[Mapping[NodeId, _NodeResult]], cluster: ClusterTopology
-) -> datetime | None:
-    """Return since when no check found all nodes well.
+def _assess_service(
+    service: WatchedMember, checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _Result]], policy: Policy
+) -> MemberAssessment:
+    history = _History.read(service.id, checks, results, timedelta(minutes=policy.gap_minutes))
+    now = checks[-1].at
+    since = history.since or now
+    match history.kind:
+        case _Result.BAD:
+            verdict = HealthVerdict.GONE if history.last_result is _Result.GONE else HealthVerdict.DOWN
+        case _Result.GOOD if history.last_result is _Result.GOOD:
+            verdict = HealthVerdict.UP
+        case _:
+            verdict, since = HealthVerdict.UNSEEN, min(history.unsure_since or now, now)
+    wellness = (result[service.id] is _Result.GOOD if service.id in result else None for result in results)
+    return MemberAssessment(
+        node=service,
+        verdict=verdict,
+        since=since,
+        checks=history.checks,
+        observations=checks[-1].of(service.id),
+        trouble_since=_trouble_since(checks, wellness),
+    )
+
+
+def _trouble_since(checks: Sequence[HealthCheck], wellness: Iterable[bool | None]) -> datetime | None:
+    """Return since when no check found all well.
 
     Backward jumps of the clock count as no time, so the moment is that far before the last check.
+
+    Args:
+        wellness: of each check, whether it did; None where it says nothing.
     """
-    members = {node.id.host_id for node in cluster.nodes}
     span: timedelta | None = None
     before: datetime | None = None
-    for check, seen in zip(checks, results, strict=True):
-        reached = sum(node.host_id in members for node in _reached(check))
-        is_well = reached > len(members) // 2 and all(
-            _is_well(node, seen[node.id]) for node in cluster.nodes if node.id in seen
-        )
+    for check, is_well in zip(checks, wellness, strict=True):
         if is_well:
             span = None
-        elif span is None:
+        elif span is None and is_well is not None:
             span = timedelta()
-        elif before is not None:
+        elif span is not None and before is not None:
             span += max(timedelta(), check.at - before)
         before = check.at
     return None if span is None else checks[-1].at - span
 
 
-def _is_well(node: RingMember, result: _NodeResult) -> bool:
+def _wellness(
+    checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _Result]], cluster: ClusterTopology
+) -> Iterator[bool]:
+    """Yield of each check whether it found all nodes well."""
+    members = {node.id.host_id for node in cluster.nodes}
+    for check, seen in zip(checks, results, strict=True):
+        reached = sum(node.host_id in members for node in _reached(check))
+        yield reached > len(members) // 2 and all(
+            _is_well(node, seen[node.id]) for node in cluster.nodes if node.id in seen
+        )
+
+
+def _is_well(node: WatchedMember, result: _Result) -> bool:
     """Tell whether nothing is wrong with a node; one that joins need not answer clients yet."""
-    return result is _NodeResult.GOOD or (result is _NodeResult.SLOW and node.status in JOINING)
+    return result is _Result.GOOD or (result is _Result.SLOW and node.status in JOINING)
 
 
-def is_grace_over(span: timedelta, checks: int, policy: Policy) -> bool:
+def is_grace_over(span: timedelta, checks: int, policy: Policy | ServicePolicy) -> bool:
     """Tell whether the grace is over: in checks and in minutes."""
     return checks >= policy.grace_checks and span >= timedelta(minutes=policy.grace_minutes)
 
@@ -268,7 +328,7 @@ def _cut_off(checks: Sequence[HealthCheck], cluster: ClusterTopology, policy: Po
     return found
 
 
-def _agree(check: HealthCheck, reached: Sequence[NodeId], cluster: ClusterTopology) -> bool:
+def _agree(check: HealthCheck, reached: Sequence[MemberId], cluster: ClusterTopology) -> bool:
     """Tell whether those that answer us call all others dead."""
     reached_ids = {node.host_id for node in reached}
     for node in cluster.nodes:

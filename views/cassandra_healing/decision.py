@@ -1,17 +1,17 @@
-"""A decision: what is to be done about a cluster now, why, and what it rests on."""
+"""A decision: what is to be done about the cluster or a service now, why, and what it rests on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.model import HealingAction, MemberId
 from cassandra_healing.policy import Mode
 
 
 class Rule(StrEnum):
-    """Why something is decided."""
+    """Why something is decided, about a node or a service."""
 
     STOPPED = "stopped"
     CUT_OFF = "cut off"
@@ -40,6 +40,11 @@ class Rule(StrEnum):
     QUORUM = "quorum"
     LIMIT = "limit"
     REPLACE = "replace"
+    NEEDS = "needs"
+    """Of a service, as the following: what it needs is not well."""
+    BACK = "back"
+    """It has time to come back after what was done."""
+    NO_REPLACEMENT = "no replacement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +52,10 @@ class Decision:
     """What is to be done now, in words of four parts.
 
     Args:
-        nodes: which nodes it is about; the first is the one to restart or replace.
+        at: when that was checked.
+        nodes: which nodes it is about, or which service; the first is the one to restart or replace.
         what: what is wrong, or that nothing is.
-        on: which nodes or keyspaces.
+        on: which nodes, keyspaces or service.
         remains: what holds as long as nothing else is done.
         next: what is done, or what a person should do.
         evidence: what was seen, result by result.
@@ -58,13 +64,14 @@ class Decision:
         is_overdue: a person is called only because waiting has taken ``page_minutes``.
     """
 
+    at: datetime
     act: HealingAction
     rule: Rule
     what: str
     next: str
     on: str = ""
     remains: str = "Nothing was done"
-    nodes: tuple[NodeId, ...] = ()
+    nodes: tuple[MemberId, ...] = ()
     evidence: tuple[str, ...] = ()
     mode: Mode | None = None
     seeds: tuple[str, ...] = ()

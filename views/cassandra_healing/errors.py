@@ -38,3 +38,31 @@ class OperatorRequired(HealingError):
 
 class StepOutOfOrder(HealingError):
     """Another step of the operation comes next, or there is no such operation under way."""
+
+
+class TerraformError(HealingError):
+    """The root of the errors between us and OpenTofu."""
+
+
+class BinaryNotFound(TerraformError):
+    """There is neither an OpenTofu nor a Terraform of a fitting version."""
+
+
+class BadPlan(TerraformError):
+    """A plan would do something else than replace exactly the one node that was asked for."""
+
+
+class StateLocked(TerraformError):
+    """Another run holds the state."""
+
+
+class StaleSavedPlan(TerraformError):
+    """The state has changed since the plan was made; nothing of the plan was done."""
+
+
+class ApplyFailed(TerraformError):
+    """An apply ended with an error, or was killed; what it did is unknown until the node is checked."""
+
+
+class ApplyTimedOut(ApplyFailed):
+    """An apply took too long and was ended by us."""

@@ -1,27 +1,54 @@
-"""Monitor a cluster: check, record, assess, decide. Does nothing to a node."""
+"""Monitor a cluster and the services beside it: check, record, assess, decide. Does nothing to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cassandra_client.errors import ViewsError
-from cassandra_healing.alert_log import AlertLog
 from cassandra_healing.assessment import assess
 from cassandra_healing.decision import Decision
-from cassandra_healing.model import Assessment, HealthCheck
-from cassandra_healing.operation_model import HealingAction, JournalState
+from cassandra_healing.model import (
+    CLUSTER,
+    Assessment,
+    HealingAction,
+    HealthCheck,
+    HealthVerdict,
+    JournalState,
+    MemberAssessment,
+    Operation,
+)
 from cassandra_healing.operation_progress import OperationProgress, read_progress
 from cassandra_healing.policy import Policy
 from cassandra_healing.probes.prober import ClusterProber
-from cassandra_healing.rules.engine import decide
-from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.monitor import ServiceMonitor, ServiceReport
+from cassandra_healing.rules.engine import decide, decide_service
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
+
+_ENTRIES = 100
+"""So many of the journal's last entries are searched for a decision that another process has made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetReport:
+    """What is decided about one target: the cluster, or a service.
+
+    Args:
+        target: as ``MemberId.target``.
+        journal_state: with the target's own operations.
+        is_new_decision: the decision is more than to wait, and no process has made it for this trouble before.
+        health: of a service.
+    """
+
+    target: str
+    decision: Decision
+    journal_state: JournalState
+    is_new_decision: bool = False
+    health: MemberAssessment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +56,70 @@ class HealthReport:
     """What one check found.
 
     Args:
+        targets: the cluster first, then each service.
         is_first_check: no check came before it, so gossip proves nothing yet.
-        is_new_decision: the decision is more than to wait, and no process has made it for this trouble before.
-        services: what the check found for each service.
         notes: what could not be read or recorded, in sentences.
     """
 
     check: HealthCheck
     assessment: Assessment
-    decision: Decision
-    journal_state: JournalState
-    is_first_check: bool
-    is_new_decision: bool
-    services: tuple[ServiceReport, ...] = ()
+    targets: tuple[TargetReport, ...]
+    is_first_check: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def cluster(self) -> TargetReport:
+        """Return what is decided about the nodes."""
+        return self.targets[0]
+
+    @property
+    def services(self) -> tuple[TargetReport, ...]:
+        """Return what is decided about each service."""
+        return self.targets[1:]
+
+    @property
+    def decision(self) -> Decision:
+        """Return the decision about the nodes."""
+        return self.cluster.decision
+
+    def find(self, target: str) -> TargetReport | None:
+        """Return what is decided about a target; None where it is not watched."""
+        return next((each for each in self.targets if each.target == target), None)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Return the operations that are under way."""
+        return tuple(found for each in self.targets if (found := each.journal_state.under_way) is not None)
 
     @property
     def is_well(self) -> bool:
         """Tell whether nothing is wrong, neither with nodes nor with services."""
-        return self.decision.is_well and all(each.decision.rule is ServiceRule.WELL for each in self.services)
+        return all(each.decision.is_well for each in self.targets)
+
+
+class AlertLog:
+    """Tells new alerts from those that this process raised before, as the journal that all share may be away."""
+
+    def __init__(self) -> None:
+        self._standing: dict[Hashable, datetime] = {}
+
+    def is_new(self, key: Hashable, *, since: datetime, at: datetime) -> bool:
+        """Tell whether an alert was not raised yet for this trouble; note that it stands.
+
+        Args:
+            key: what the alert is about.
+            since: when this trouble began.
+            at: when it was checked.
+        """
+        # A clock that was set back would otherwise hide the next trouble.
+        self._standing = {each: moment for each, moment in self._standing.items() if moment <= at}
+        before = self._standing.get(key)
+        self._standing[key] = at
+        return before is None or before < since
 
 
 class ClusterMonitor:
-    """Checks a cluster repeatedly, and continues from the checks of other processes.
+    """Checks a cluster and its services repeatedly, and continues from the checks of other processes.
 
     Args:
         is_recording: write checks and decisions to the cluster, and create missing tables; without it nothing is
@@ -74,9 +142,6 @@ class ClusterMonitor:
         self._prober = ClusterProber(session, policy, clock=clock)
         self._history = CheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         self.journal = Journal(session, policy.keyspace, author=author)
-        self.services = ServiceMonitor(
-            session, policy, self.journal, author=author, is_recording=is_recording, clock=clock
-        )
         self._checks: list[HealthCheck] = []
         self._is_restored = False
         self._alerts = AlertLog()
@@ -84,12 +149,11 @@ class ClusterMonitor:
     def close(self) -> None:
         """End what was begun; the session is left open."""
         self._prober.close()
-        self.services.close()
 
     def check(self) -> HealthReport:
         """Check once, and decide what to do.
 
-        Nothing that the cluster does raises: what cannot be read or recorded becomes a note.
+        Nothing that the cluster or a service does raises: what cannot be read or recorded becomes a note.
         """
         notes: list[str] = []
         self._restore(notes)
@@ -111,28 +175,36 @@ class ClusterMonitor:
             journal_state = replace(journal_state, is_readable=False)
             notes.append(str(error))
         assessment = assess(self._checks, self._policy)
-        decision = decide(assessment, journal_state, self._policy)
-        is_new_decision = self._is_new_decision(assessment, decision, notes)
-        services = self.services.check(is_cluster_well=assessment.cut_off is None)
+        targets = report_targets(assessment, journal_state, self._policy)
         return HealthReport(
             check=check,
             assessment=assessment,
-            decision=decision,
-            journal_state=journal_state,
+            targets=tuple(
+                replace(each, is_new_decision=self._is_new_decision(assessment, each, notes)) for each in targets
+            ),
             is_first_check=is_first_check,
-            is_new_decision=is_new_decision,
-            services=tuple(services),
-            notes=(*notes, *self.services.notes),
+            notes=tuple(dict.fromkeys(notes)),
         )
 
-    def progress(self, report: HealthReport) -> OperationProgress | None:
-        """Return how far the operation is that was under way at a check; None where none was, or it cannot be read."""
-        operation = report.journal_state.under_way
-        if operation is None:
-            return None
+    def check_surely(self) -> HealthReport:
+        """Check once; twice where no check came before and a node is not up.
+
+        Only a heartbeat that is seen to stand still proves that a node is down.
+        """
+        report = self.check()
+        if report.is_first_check and any(each.verdict is not HealthVerdict.UP for each in report.assessment.nodes):
+            time.sleep(self._policy.still_seconds + 1)
+            report = self.check()
+        return report
+
+    def progress(self, report: HealthReport) -> tuple[OperationProgress, ...]:
+        """Return how far the operations are that were under way at a check, as far as that can be read."""
+        found = []
         with suppress(ViewsError):
-            return read_progress(self.journal.operation_entries(operation, report.check.at))
-        return None
+            for operation in report.operations:
+                progress = read_progress(self.journal.operation_entries(operation, report.check.at))
+                found += [progress] if progress is not None else []
+        return tuple(found)
 
     def _restore(self, notes: list[str]) -> None:
         """Take up what was seen before; tried again where the cluster does not answer yet."""
@@ -148,16 +220,17 @@ class ClusterMonitor:
         except ViewsError as error:
             notes.append(str(error))
 
-    def _is_new_decision(self, assessment: Assessment, decision: Decision, notes: list[str]) -> bool:
+    def _is_new_decision(self, assessment: Assessment, report: TargetReport, notes: list[str]) -> bool:
         """Tell whether a decision is new; write it down where checks are kept."""
+        decision = report.decision
         if decision.act is HealingAction.WAIT:
             return False
-        since = _trouble_start(assessment, decision)
-        about = _about(assessment, decision)
-        if not self._alerts.is_new((decision.act, decision.rule, about), since=since, at=assessment.at):
+        since = _trouble_start(assessment, report)
+        about = _about(assessment, report)
+        if not self._alerts.is_new((report.target, decision.act, decision.rule, about), since=since, at=assessment.at):
             return False
         try:
-            if self._is_recorded(assessment, decision, since):
+            if self._is_recorded(decision, about, since, assessment.at):
                 return False
             if self._is_recording:
                 self.journal.write_decision(decision)
@@ -165,30 +238,46 @@ class ClusterMonitor:
             notes.append(str(error))
         return True
 
-    def _is_recorded(self, assessment: Assessment, decision: Decision, since: datetime) -> bool:
+    def _is_recorded(self, decision: Decision, about: str, since: datetime, now: datetime) -> bool:
         """Tell whether another process has written this very decision down since the trouble began."""
-        entries = self.journal.entries(limit=20, now=assessment.at) if self.journal.exists() else []
-        about = _about(assessment, decision)
+        entries = self.journal.entries(limit=_ENTRIES, now=now) if self.journal.exists() else []
         return any(
             (entry.event, entry.act, entry.rule) == ("decided", decision.act, decision.rule)
-            and about in ("", entry.node)
+            and (entry.node == about if about else entry.node not in self._policy.services)
             and entry.at >= since
             for entry in entries
         )
 
 
-def _about(assessment: Assessment, decision: Decision) -> str:
-    """Return which nodes an alert is about; nothing where it is about the whole cluster.
+def report_targets(assessment: Assessment, journal_state: JournalState, policy: Policy) -> tuple[TargetReport, ...]:
+    """Decide about the cluster and each service. Pure."""
+    own = journal_state.of(CLUSTER)
+    found = [TargetReport(target=CLUSTER, decision=decide(assessment, own, policy), journal_state=own)]
+    for health in assessment.services:
+        target = health.node.id.target
+        own = journal_state.of(target)
+        decision = decide_service(health, assessment, own, policy)
+        found.append(TargetReport(target=target, decision=decision, journal_state=own, health=health))
+    return tuple(found)
+
+
+def _about(assessment: Assessment, report: TargetReport) -> str:
+    """Return which nodes or service an alert is about; nothing where it is about the whole cluster.
 
     Which of its nodes answer may change at each check then, and nobody is called again for that.
     """
-    return "" if decision.is_overdue or assessment.cut_off is not None else decision.on
+    is_whole = report.health is None and (report.decision.is_overdue or assessment.cut_off is not None)
+    return "" if is_whole else report.decision.on
 
 
-def _trouble_start(assessment: Assessment, decision: Decision) -> datetime:
+def _trouble_start(assessment: Assessment, report: TargetReport) -> datetime:
     """Return when what a decision is about began: the last of its nodes counts."""
-    if decision.is_overdue and assessment.trouble_since is not None:
-        return assessment.trouble_since
+    decision, health = report.decision, report.health
+    trouble_since = health.trouble_since if health is not None else assessment.trouble_since
+    if decision.is_overdue and trouble_since is not None:
+        return trouble_since
+    if health is not None:
+        return health.since
     if assessment.cut_off is not None:
         return assessment.cut_off.since
     return max((each.since for each in assessment.nodes if each.node.id in decision.nodes), default=assessment.at)

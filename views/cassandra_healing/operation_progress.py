@@ -1,4 +1,4 @@
-"""The progress of an operation, read from its journal entries. Pure."""
+"""The steps of an operation, and its progress, read from its journal entries. Pure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,68 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import HealingAction, OperationOutcome
-from cassandra_healing.operation_steps import FIRST_EFFECT, OperationStep, steps_of
+from cassandra_healing.model import HealingAction, MemberId, OperationOutcome
 from cassandra_healing.policy import Mode
-from cassandra_healing.storage.journal_entry import JournalEntry
+from cassandra_healing.storage.journal import JournalEntry
+
+
+class OperationStep(StrEnum):
+    """One step of an operation; each may be done again after a kill anywhere in it."""
+
+    PLAN = "plan"
+    """A plan that replaces this one node is made, checked and saved. Changes nothing."""
+    APPROVE = "approve"
+    """A person says yes, or no."""
+    RESTART = "restart"
+    """The node's process, or the service, is started again."""
+    REPLACE = "replace"
+    """A new service takes the place of the old one."""
+    FENCE = "fence"
+    """The old node is ended for good."""
+    APPLY = "apply"
+    """The plan is applied: the new node takes the tokens of the old one."""
+    NORMAL = "normal"
+    """Wait until the node is up and in the ring."""
+    REPAIR = "repair"
+    """It fetches what was written meanwhile."""
+    TERMINATE = "terminate"
+    """What is left of the old node goes."""
+    AUDIT = "audit"
+    """What the cluster serves is audited."""
+    CLOSE = "close"
+    """The operation is ended: others may begin."""
+
+
+_STEPS = {
+    HealingAction.RESTART: (OperationStep.APPROVE, OperationStep.RESTART, OperationStep.NORMAL, OperationStep.CLOSE),
+    HealingAction.REPLACE: (
+        OperationStep.PLAN,
+        OperationStep.APPROVE,
+        OperationStep.FENCE,
+        OperationStep.APPLY,
+        OperationStep.NORMAL,
+        OperationStep.REPAIR,
+        OperationStep.TERMINATE,
+        OperationStep.AUDIT,
+        OperationStep.CLOSE,
+    ),
+}
+_SERVICE_STEPS = {
+    HealingAction.RESTART: (OperationStep.APPROVE, OperationStep.RESTART, OperationStep.CLOSE),
+    HealingAction.REPLACE: (OperationStep.APPROVE, OperationStep.REPLACE, OperationStep.CLOSE),
+}
+"""Whether it came back is seen by the next checks."""
+
+EFFECTS = frozenset((OperationStep.RESTART, OperationStep.REPLACE, OperationStep.FENCE))
+"""The steps that are the first to do something to a node or service."""
+
+
+def steps_of(act: HealingAction, mode: Mode, *, is_service: bool = False) -> tuple[OperationStep, ...]:
+    """Return the steps of an operation in their order."""
+    steps = (_SERVICE_STEPS if is_service else _STEPS)[act]
+    return tuple(step for step in steps if step is not OperationStep.APPROVE or mode is not Mode.AUTOMATIC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +88,7 @@ class OperationProgress:
 
     id: uuid.UUID
     act: HealingAction
-    node: NodeId
+    node: MemberId
     begun_at: datetime
     mode: Mode
     what: str
@@ -50,7 +106,12 @@ class OperationProgress:
         """Return the step that comes next; None when the operation has ended."""
         if self.outcome is not None:
             return None
-        return next(step for step in steps_of(self.act, self.mode) if step not in self.done)
+        return next(step for step in self.steps if step not in self.done)
+
+    @property
+    def steps(self) -> tuple[OperationStep, ...]:
+        """Return all its steps in their order."""
+        return steps_of(self.act, self.mode, is_service=self.node.is_service)
 
     @property
     def is_waiting(self) -> bool:
@@ -59,8 +120,8 @@ class OperationProgress:
 
     @property
     def is_committed(self) -> bool:
-        """Tell whether something was done to the node, or may have been."""
-        return FIRST_EFFECT[self.act] in self.begun
+        """Tell whether something was done to the node or service, or may have been."""
+        return bool(EFFECTS & self.begun)
 
     @property
     def short_id(self) -> str:
@@ -76,7 +137,8 @@ def read_progress(entries: Sequence[JournalEntry]) -> OperationProgress | None:
     steps = [entry for entry in entries if entry.event == "step" and entry.rule in set(OperationStep)]
     done = {OperationStep(entry.rule) for entry in steps if entry.outcome == OperationOutcome.DONE}
     act, mode = HealingAction(first.act), Mode(first.mode or Mode.APPROVE)
-    following = next((step for step in steps_of(act, mode) if step not in done), None)
+    node = MemberId(host_id=first.host_id, address=first.node)
+    following = next((each for each in steps_of(act, mode, is_service=node.is_service) if each not in done), None)
     answers = [entry for entry in entries if entry.event in ("approved", "refused")]
     answer = answers[-1] if answers else None
     ended = next((entry for entry in entries if entry.event == "ended"), None)
@@ -84,7 +146,7 @@ def read_progress(entries: Sequence[JournalEntry]) -> OperationProgress | None:
     return OperationProgress(
         id=first.operation,
         act=act,
-        node=NodeId(host_id=first.host_id, address=first.node),
+        node=node,
         begun_at=first.at,
         mode=mode,
         what=first.detail,

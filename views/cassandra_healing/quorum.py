@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cassandra.metadata import ReplicationFactor, ReplicationStrategy
 
-from cassandra_healing.model import ReplicatedKeyspace, RingMember
+from cassandra_healing.model import ReplicatedKeyspace, WatchedMember
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class QuorumRisk:
 
 
 def find_quorum_risks(
-    nodes: Sequence[RingMember], keyspaces: Iterable[ReplicatedKeyspace], away: Collection[uuid.UUID]
+    nodes: Sequence[WatchedMember], keyspaces: Iterable[ReplicatedKeyspace], away: Collection[uuid.UUID]
 ) -> tuple[QuorumRisk, ...]:
     """Return the keyspaces in which some range has no LOCAL_QUORUM without the nodes that are away.
 
@@ -92,7 +92,9 @@ def find_quorum_risks(
     return tuple(found)
 
 
-def find_few_replicas(node: RingMember, keyspaces: Iterable[ReplicatedKeyspace], *, fewest: int = 3) -> tuple[str, ...]:
+def find_few_replicas(
+    node: WatchedMember, keyspaces: Iterable[ReplicatedKeyspace], *, fewest: int = 3
+) -> tuple[str, ...]:
     """Return the keyspaces of which a node may hold data with fewer replicas, as ``name (1 replica)``."""
     found = []
     for keyspace in keyspaces:

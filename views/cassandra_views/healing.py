@@ -1,4 +1,4 @@
-"""A healer of the cluster that settings name: for the command line and for Airflow."""
+"""Healing of the cluster that settings name: for the command line and for Airflow."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def healing(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-    """Return a healer, and the watcher that it looks through; checks and decisions are kept in the cluster."""
+    """Yield an executor and its monitor, which records checks and decisions in the cluster."""
     policy = settings.env.healing
     # A check waits only so long for a node; what is written down must not fail for that.
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
     patient = asked.patient(max(5.0, policy.timeout_seconds))
     journal = Journal(patient, policy.keyspace, author=author)
     monitor = ClusterMonitor(asked, policy, author=author, is_recording=True, clock=clock)
-    node_actions = NodeActions(policy.machines, connect=connect_of(settings), on_progress=on_progress)
+    node_actions = NodeActions(policy, connect=connect_of(settings), on_progress=on_progress)
     try:
         executor = OperationExecutor(
             patient,

@@ -12,8 +12,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.model import HealingAction, MemberId
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
@@ -114,9 +113,15 @@ def test_healing_a_cluster_that_is_well_does_nothing_and_keeps_its_look(
 
 def test_a_word_about_an_operation_goes_to_the_one_that_is_under_way(views: Views, server: Server, health: str) -> None:
     host = json.loads(views("--format", "json"))["nodes"][0]
-    node = NodeId(host_id=uuid.UUID(host["host_id"]), address=host["address"])
+    node = MemberId(host_id=uuid.UUID(host["host_id"]), address=host["address"])
     decision = Decision(
-        act=HealingAction.REPLACE, rule=Rule.REPLACE, what="it is gone", next="-", nodes=(node,), mode=Mode.AUTOMATIC
+        at=datetime.now(UTC),
+        act=HealingAction.REPLACE,
+        rule=Rule.REPLACE,
+        what="it is gone",
+        next="-",
+        nodes=(node,),
+        mode=Mode.AUTOMATIC,
     )
     with connect(server.contact_points, server.port) as cluster:
         journal = Journal(ClusterSession(cluster.connect(), timeout_seconds=10), health, author="airflow")
@@ -184,9 +189,11 @@ def test_services_are_shown_and_healed(views: Views, tmp_path: Path, health: str
     views("unskip", "feed", "--reason", "it is there")
     views("heal")
     assert not mark.exists(), "nobody said yes"
+    assert "waits for 'views cluster approve" in views()
     views("heal", "--yes")
     assert mark.exists()
     (found,) = json.loads(views("--format", "json"))["services"]
     assert (found["verdict"], found["decision"]["rule"]) == ("up", "well")
     events = [line.split()[2] for line in views("history").splitlines()[1:] if " feed " in line]
-    assert events == ["ended", "step", "begun", "decided", "unskip", "skip"]
+    steps = ["ended", "step", "step", "step", "approved", "begun"]
+    assert events == [*steps, "decided", "unskip", "skip"]

@@ -11,8 +11,8 @@ from cassandra.cluster import Session
 
 from cassandra_healing.alerts import AlertSchedule
 from cassandra_healing.decision import Rule
+from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import ClusterMonitor
-from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from tests.nightly.healing_cluster.proxy import Ways

@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cassandra_client.database import Row
-from cassandra_healing.model import HealthCheck, NodeId, Observation, ProbeResult
-from cassandra_healing.probes import machine, tcp
+from cassandra_healing.model import HealthCheck, MemberId, Observation, ProbeResult
+from cassandra_healing.probes import machine
 from cassandra_healing.probes.gossip import HeartbeatTracker, status_of
-from cassandra_healing.probes.seeds import find_seeds
+from cassandra_healing.probes.prober import find_seeds
 
 START = datetime(2026, 11, 24, 1, tzinfo=UTC)
-N1, N2, N3 = (NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
+N1, N2, N3 = (MemberId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
 
 
-def row(node: NodeId, heartbeat: int, generation: int = 100, status: str = "NORMAL,-1") -> Row:
+def row(node: MemberId, heartbeat: int, generation: int = 100, status: str = "NORMAL,-1") -> Row:
     return {
         "host_id": str(node.host_id),
         "generation": generation,
@@ -127,24 +127,24 @@ def test_seeds_are_told_by_the_addresses_and_names_that_peers_use(text: str, see
     ],
 )
 def test_the_command_of_a_machine(command: list[str], result: ProbeResult, disk: float | None) -> None:
-    found = machine.probe(N3, command)
+    found = machine.ask_provider(N3, command)
     assert (found.result, found.disk_used_share) == (result, disk)
     assert found.detail
 
 
 def test_the_command_is_told_which_node() -> None:
-    found = machine.probe(N3, ["echo", "running", "{address}", "{host_id}"])
+    found = machine.ask_provider(N3, ["echo", "running", "{address}", "{host_id}"])
     assert found.detail == f"running 10.0.0.3 {N3.host_id}"
 
 
 def test_a_port_that_takes_connections_proves_nothing_and_one_that_does_not_is_bad() -> None:
-    here = NodeId(host_id=N1.host_id, address="127.0.37.1")
+    here = MemberId(host_id=N1.host_id, address="127.0.37.1")
     with socket.socket() as listening:
         listening.bind((here.address, 0))
         listening.listen()
         port = listening.getsockname()[1]
-        assert _seen(tcp.probe(here, port, 1)) == (ProbeResult.NEUTRAL, "takes connections")
-    assert _seen(tcp.probe(here, port, 1)) == (ProbeResult.BAD, "connection refused")
+        assert _seen(machine.probe_port(here, port, 1)) == (ProbeResult.NEUTRAL, "takes connections")
+    assert _seen(machine.probe_port(here, port, 1)) == (ProbeResult.BAD, "connection refused")
 
 
 def _seen(observation: Observation) -> tuple[ProbeResult, str]:

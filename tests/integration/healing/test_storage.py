@@ -14,15 +14,23 @@ from cassandra.cluster import Session
 from cassandra_client.errors import ClusterError
 from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.errors import OperationNotStarted
-from cassandra_healing.model import HealthCheck, NodeId, Observation, ObserverKind, ProbeResult
-from cassandra_healing.operation_model import HealingAction, Operation, OperationOutcome
+from cassandra_healing.model import (
+    HealingAction,
+    HealthCheck,
+    MemberId,
+    Observation,
+    ObserverKind,
+    Operation,
+    OperationOutcome,
+    ProbeResult,
+)
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage import tables
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
 
-N1, N2, N3 = (NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
+N1, N2, N3 = (MemberId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, f"n{n}"), address=f"10.0.0.{n}") for n in (1, 2, 3))
 POLICY = Policy()
 
 
@@ -30,8 +38,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def decision(node: NodeId = N3, act: HealingAction = HealingAction.REPLACE) -> Decision:
+def decision(node: MemberId = N3, act: HealingAction = HealingAction.REPLACE) -> Decision:
     return Decision(
+        at=now(),
         act=act,
         rule=Rule.REPLACE,
         what="it is gone",

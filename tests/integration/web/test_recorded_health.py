@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import HealthCheck, NodeId, Observation, ObserverKind, ProbeResult
+from cassandra_healing.model import (
+    HealingAction,
+    HealthCheck,
+    MemberId,
+    Observation,
+    ObserverKind,
+    OperationOutcome,
+    ProbeResult,
+)
 from cassandra_healing.monitor import ClusterMonitor
-from cassandra_healing.operation_model import HealingAction, OperationOutcome
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.services.model import ServiceCheck
-from cassandra_healing.services.storage import ServiceCheckHistory
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
@@ -29,7 +35,7 @@ from tests.integration.web.test_probes import metrics, value
 pytestmark = pytest.mark.cassandra
 
 POLICY = Policy()
-DEAD = NodeId(host_id=uuid.uuid4(), address="10.0.0.9")
+DEAD = MemberId(host_id=uuid.uuid4(), address="10.0.0.9")
 WHY = "its <b>mainboard</b> is changed"
 
 
@@ -52,7 +58,7 @@ def keep(asked: ClusterSession, place: Place) -> None:
 def keep_a_death(asked: ClusterSession, place: Place) -> None:
     """Keep two minutes of checks that find one more node dead, a restart of it that failed, and what people said."""
     (host,) = asked.hosts()
-    alive = NodeId(host_id=host.host_id, address=str(host.endpoint.address))
+    alive = MemberId(host_id=host.host_id, address=str(host.endpoint.address))
     now = datetime.now(UTC)
     for seconds in range(110, -10, -10):
         seen = (
@@ -61,18 +67,26 @@ def keep_a_death(asked: ClusterSession, place: Place) -> None:
             Observation(node=DEAD, observer=ObserverKind.TCP, result=ProbeResult.BAD, detail="connection refused"),
             Observation(node=DEAD, observer=ObserverKind.GOSSIP, result=ProbeResult.BAD, by=alive, detail="still"),
         )
-        check = HealthCheck(at=now - timedelta(seconds=seconds), observations=seen)
+        feed = Observation(
+            node=MemberId.of_service("feed"),
+            observer=ObserverKind.HEARTBEAT,
+            result=ProbeResult.BAD,
+            detail="it wrote last 90 s ago",
+        )
+        check = HealthCheck(at=now - timedelta(seconds=seconds), observations=(*seen, feed))
         CheckHistory(asked, POLICY.keyspace, keep_hours=1).write(check)
-    feed = ServiceCheck(
-        service="feed", at=now, work=ProbeResult.BAD, machine=ProbeResult.BAD, seen=("no reading for 90 s",)
-    )
-    ServiceCheckHistory(asked, POLICY.keyspace, keep_hours=1).write([feed])
     journal = Journal(asked, POLICY.keyspace, author="ann")
     decision = Decision(
-        act=HealingAction.RESTART, rule=Rule.RESTART, what="it is down", next="", nodes=(DEAD,), mode=Mode.APPROVE
+        at=now,
+        act=HealingAction.RESTART,
+        rule=Rule.RESTART,
+        what="it is down",
+        next="",
+        nodes=(DEAD,),
+        mode=Mode.APPROVE,
     )
     journal.end(journal.begin(decision, POLICY, now), OperationOutcome.FAILED, "it did not come back")
-    journal.begin(decision, POLICY, now)
+    journal.begin(replace(decision, at=datetime.now(UTC)), POLICY, now)
     journal.skip(DEAD, WHY, now)
     journal.stop("the network is rebuilt", now)
 
@@ -102,7 +116,7 @@ def test_what_is_kept_is_shown(make_app: MakeApp, reader_server: Place, asked: C
     assert "Cut off the last check reached 1 of 2 nodes" in said
     assert said.index(f"{DEAD} down") < said.index(f"{address} up", said.index("Health over time"))
     assert re.search(r"switched off by ann \d s ago : the network is rebuilt", said)
-    assert re.search(r"feed down \d s ago no reading for 90 s", said)
+    assert re.search(r"feed down (1\d\d s|2 min) ago heartbeat: bad \(it wrote last 90 s ago\)", said)
     assert f"Under way restart of {DEAD}" in said
     assert "Skipped by ann" in said
     assert WHY not in text

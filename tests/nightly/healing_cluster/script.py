@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_healing.decision import Decision, Rule
+from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
-from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Policy
 from tests.nightly.healing_cluster.proxy import Ways
 from tests.unit.healing.cases import Case, Fate

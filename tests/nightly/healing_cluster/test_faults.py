@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import ClusterMonitor
-from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
 from tests.nightly.healing_cluster.ledger import Ledger
 from tests.nightly.healing_cluster.proxy import Ways
@@ -85,12 +85,12 @@ def test_another_process_goes_on_where_this_one_stopped(
         assert time.monotonic() < until, [each.decision for each in reports]
         reports.append(first.check())
         time.sleep(1)
-    assert [each.is_new_decision for each in reports if each.decision.act is HealingAction.RESTART] == [True]
+    assert [each.cluster.is_new_decision for each in reports if each.decision.act is HealingAction.RESTART] == [True]
     assert reports[-1].decision.mode is Mode.APPROVE
     second = watch(policy)
     report = second.check()
     assert (report.decision.act, report.decision.nodes) == (HealingAction.RESTART, reports[-1].decision.nodes)
-    assert not report.is_new_decision, "it was told already"
+    assert not report.cluster.is_new_decision, "it was told already"
     dead = {each.node.id: each.since for each in report.assessment.nodes}[report.decision.nodes[0]]
     assert abs((dead - reports[-1].assessment.nodes[2].since).total_seconds()) < 0.01
     lines = second.journal.entries(limit=10, now=report.check.at)

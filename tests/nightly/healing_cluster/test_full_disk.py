@@ -16,8 +16,8 @@ from cassandra.query import SimpleStatement
 
 from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import ClusterMonitor
-from cassandra_healing.operation_model import HealingAction
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import ClusterSession
 from tests.servers import connect

@@ -21,14 +21,13 @@ from cassandra.cluster import Session
 
 from cassandra_client.connect import connect_alone
 from cassandra_client.errors import ClusterError
-from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.local_node import LocalNode
-from cassandra_healing.local.node_record import NodeFolder
-from cassandra_healing.local.node_status import LocalNodeStatus
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.session import ClusterSession
-from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.journal_entry import JournalEntry
+from cassandra_healing.storage.journal import Journal, JournalEntry
+from local_cluster.cluster import LocalCluster
+from local_cluster.local_node import LocalNode
+from local_cluster.node_record import NodeFolder
+from local_cluster.node_status import LocalNodeStatus
+from local_cluster.tofu import get_binary
 from tests.integration.healing.signals import kill
 from tests.nightly.healing_cluster.ledger import Ledger
 from tests.paths import ROOT
@@ -94,10 +93,11 @@ class Ground:
         self.addresses = {f"n{number}": f"{network}.{number}" for number in (1, 2, 3)}
         self.port = free_port(self.addresses["n1"])
         nodes = zip(self.addresses.items(), TOKENS, strict=True)
+        self._binary = get_binary(tell)
         self.local = LocalCluster(
             TERRAFORM,
             folder / "run",
-            find_binary() or get_binary(tell),
+            self._binary,
             variables={
                 "cassandra_nodes": {
                     name: {"address": where, "token": token, "jmx_port": free_port("127.0.0.1")}
@@ -159,6 +159,7 @@ class Ground:
         """Write views.toml; the journal is from now on that of ``keyspace``."""
         over = {
             "local": True,
+            "binary": str(self._binary.path),
             "terraform": str(TERRAFORM),
             "run_folder": str(self.local.run_folder),
             "audit": [str(VIEWS), "audit"],

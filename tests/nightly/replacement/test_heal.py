@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from cassandra_healing.local.node_status import MachineState
+from local_cluster.node_status import MachineState
 from tests.nightly.replacement.ground import TERRAFORM, Ground
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(600)]

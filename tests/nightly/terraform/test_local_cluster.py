@@ -24,16 +24,16 @@ from cassandra.query import SimpleStatement
 
 from cassandra_client.connect import connect_alone
 from cassandra_embedded.nodetool import NodetoolFailed, nodetool
-from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.errors import NodeNotFenced, NodeNotStarted, ReplacementServing
-from cassandra_healing.local.local_node import LocalNode
-from cassandra_healing.local.node_record import Fence, NodeFolder, Purpose
-from cassandra_healing.local.node_status import LocalNodeStatus, MachineState
+from cassandra_healing.errors import ApplyFailed
 from cassandra_healing.operations.replacement import Replacement
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
 from cassandra_healing.operations.terraform.driver import Recovery
-from cassandra_healing.operations.terraform.errors import ApplyFailed
 from cassandra_healing.probes.readiness import find_unready_reason
+from local_cluster.cluster import LocalCluster
+from local_cluster.errors import NodeNotFenced, NodeNotStarted, ReplacementServing
+from local_cluster.local_node import LocalNode
+from local_cluster.node_record import Fence, NodeFolder, Purpose
+from local_cluster.node_status import LocalNodeStatus, MachineState
+from local_cluster.tofu import get_binary
 from tests.integration.healing.signals import kill
 from tests.integration.healing.terraform.background import in_background
 from tests.integration.healing.terraform.conftest import address, applying, lives
@@ -72,7 +72,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
             "jvm_options": ["-Dcassandra.enable_nodelocal_queries=true"],
         },
     }
-    cluster = LocalCluster(TERRAFORM, run, find_binary() or get_binary(print), variables=variables)
+    cluster = LocalCluster(TERRAFORM, run, get_binary(print), variables=variables)
     try:
         cluster.up()
         yield cluster

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.local_node import LocalNode
-from cassandra_healing.local.node_status import MachineState
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
+from local_cluster.cluster import LocalCluster
+from local_cluster.local_node import LocalNode
+from local_cluster.node_status import MachineState
+from local_cluster.tofu import get_binary
 from tests.integration.healing.signals import kill
 from tests.integration.healing.terraform.conftest import lives
 from tests.nightly.terraform.test_local_cluster import TERRAFORM, free_port
@@ -35,7 +35,7 @@ def local(tmp_path: Path) -> Iterator[LocalCluster]:
         "spark_workers": {"w1": {"address": WORKER}},
         "spark": {"port": free_port(MASTER), "web_port": free_port(WORKER)},
     }
-    cluster = LocalCluster(TERRAFORM, tmp_path, find_binary() or get_binary(print), variables=variables)
+    cluster = LocalCluster(TERRAFORM, tmp_path, get_binary(print), variables=variables)
     try:
         cluster.up()
         yield cluster

@@ -21,19 +21,16 @@ from cassandra_healing.errors import (
     OperatorRequired,
     StepOutOfOrder,
 )
-from cassandra_healing.machine_settings import MachineSettings
-from cassandra_healing.monitor import HealthReport
-from cassandra_healing.operation_model import HealingAction, OperationOutcome
-from cassandra_healing.operation_progress import OperationProgress
-from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.model import CLUSTER, HealingAction, OperationOutcome
+from cassandra_healing.monitor import HealthReport, report_targets
+from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.operations.node_actions import NodeActions
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
-from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.rules.engine import decide
+from cassandra_healing.policy import MachineSettings, Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
 from cassandra_healing.storage.lease import ExecutorLease
+from local_cluster.tofu import get_binary
 from tests.integration.healing.terraform.conftest import FORM, Form
 from tests.unit.healing.cases import Case
 
@@ -79,14 +76,8 @@ class Seen:
         checks = [replace(check, at=check.at + ago) for check in checks]
         assessment = assess(checks, self.policy)
         record = self.journal.read_state(checks[-1].at)
-        decision = decide(assessment, record, self.policy)
         return HealthReport(
-            check=checks[-1],
-            assessment=assessment,
-            decision=decision,
-            journal_state=record,
-            is_first_check=False,
-            is_new_decision=False,
+            check=checks[-1], assessment=assessment, targets=report_targets(assessment, record, self.policy)
         )
 
 
@@ -146,7 +137,8 @@ class Place:
         policy = policy or self.policy
         asked = ClusterSession(self._session, timeout_seconds=10)
         seen = Seen(Mortal(asked, self._keyspace, author="healer", at=at), policy, case)
-        node_actions = NodeActions(self.machines(**machines), connect=self._connect)
+        with_machines = policy.model_copy(update={"machines": self.machines(**machines)})
+        node_actions = NodeActions(with_machines, connect=self._connect)
         monitor: Any = seen
         journal = seen.journal
         executor = OperationExecutor(
@@ -186,7 +178,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def form(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Form]:
-    made = Form(find_binary() or get_binary(print), tmp_path_factory.mktemp("form"))
+    made = Form(get_binary(print), tmp_path_factory.mktemp("form"))
     made.create()
     yield made
     made.kill_nodes()
@@ -268,7 +260,7 @@ def test_nobody_answers(place: Place) -> None:
     assert operation.outcome is OperationOutcome.REFUSED
 
 
-@pytest.mark.parametrize(("case", "words"), [(WELL, "all nodes are up"), (TWO, "the reason no longer holds")])
+@pytest.mark.parametrize(("case", "words"), [(WELL, "all 3 nodes are up"), (TWO, "the reason no longer holds")])
 def test_what_no_longer_holds_is_withdrawn(place: Place, case: Case, words: str) -> None:
     policy = place.policy.model_copy(update={"mode": Mode.APPROVE})
     progress = place.heal(policy=policy)
@@ -354,14 +346,14 @@ def test_two_healers_do_not_meet(place: Place, session: Session) -> None:
     progress = executor.begin_or_resume(seen.check())
     assert progress is not None
     asked = ClusterSession(session, timeout_seconds=10)
-    other = ExecutorLease(asked, place.policy.keyspace, author="another", seconds=3)
+    other = ExecutorLease(asked, place.policy.keyspace, author="another", seconds=3, target=CLUSTER)
     with other.acquired():
         with pytest.raises(ExecutorBusy, match="another is working on it"):
             executor.execute_step(progress, OperationStep.PLAN)
         with pytest.raises(ExecutorBusy):
             executor.begin_or_resume(seen.check())
     # One that dies leaves it to itself.
-    ExecutorLease(asked, place.policy.keyspace, author="dead", seconds=3)._take()
+    ExecutorLease(asked, place.policy.keyspace, author="dead", seconds=3, target=CLUSTER)._take()
     with pytest.raises(ExecutorBusy, match="dead is working on it"):
         executor.execute_step(progress, OperationStep.PLAN)
 
@@ -382,5 +374,5 @@ def test_what_is_begun_by_another_meanwhile_is_not_begun_again(place: Place) -> 
     executor, seen = place.executor()
     report = seen.check()
     place.heal()
-    with pytest.raises(OperationNotStarted, match="1 replacement"):
+    with pytest.raises(OperationNotStarted, match="after this check"):
         executor.begin_or_resume(report)

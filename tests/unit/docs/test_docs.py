@@ -21,11 +21,8 @@ import cassandra_views
 from cassandra_client import errors as client_errors
 from cassandra_client.tls import Tls
 from cassandra_healing.decision import Rule
-from cassandra_healing.machine_settings import MachineSettings
 from cassandra_healing.model import HealthVerdict
-from cassandra_healing.policy import Policy
-from cassandra_healing.service_policy import ServiceKind, ServicePolicy
-from cassandra_healing.services.decision import ServiceRule
+from cassandra_healing.policy import MachineSettings, Policy, ServiceKind, ServicePolicy
 from cassandra_healing.storage import tables as health_tables
 from cassandra_views.cli.main import app
 from cassandra_views.model import errors
@@ -203,9 +200,9 @@ def test_every_column_of_the_registry_is_described(table: str, cql: str) -> None
     assert [column for column in columns if not is_named(column, section)] == []
 
 
-@pytest.mark.parametrize("table", ["checks", "services", "journal", "control"])
+@pytest.mark.parametrize("table", ["checks", "journal", "control"])
 def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> None:
-    all_made = (*health_tables.statements("k", Counter(dc1=3)), *health_tables.service_statements("k"))
+    all_made = health_tables.statements("k", Counter(dc1=3))
     made = next(each for each in all_made if f" k.{table} " in each)
     columns = re.findall(r"[(,] (\w+) (?:text|uuid|timeuuid|timestamp|map|list)\b", made.replace("(", "( "))
     section = page_text("reference/tables.md").partition(f"\n### `{table}`\n")[2].partition("\n### ")[0]
@@ -214,13 +211,9 @@ def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> Non
 
 
 def test_every_rule_and_verdict_of_healing_is_described() -> None:
-    text = page_text("guides/self-healing.md")
-    assert [each for each in (*Rule, *HealthVerdict) if f"| `{each}` |" not in text] == []
-
-
-def test_every_rule_of_services_is_described() -> None:
-    text = page_text("guides/self-healing-services.md")
-    assert [each for each in (*ServiceRule, *ServiceKind) if f"| `{each}` |" not in text] == []
+    text, services = page_text("guides/self-healing.md"), page_text("guides/self-healing-services.md")
+    assert [each for each in (*Rule, *HealthVerdict) if f"| `{each}` |" not in text + services] == []
+    assert [each for each in ServiceKind if f"| `{each}` |" not in services] == []
 
 
 def test_every_state_is_described() -> None:

@@ -16,15 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from cassandra_healing.decision import Rule
 from cassandra_healing.model import (
     ClusterTopology,
+    HealingAction,
     HealthCheck,
-    NodeId,
+    JournalState,
+    MemberId,
     Observation,
     ObserverKind,
+    Operation,
+    OperationOutcome,
+    OperatorNote,
     ProbeResult,
     ReplicatedKeyspace,
-    RingMember,
+    WatchedMember,
 )
-from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome, OperatorNote
 from cassandra_healing.policy import Policy
 
 FOLDER = Path(__file__).parent / "decisions"
@@ -138,10 +142,10 @@ class Case(Strict):
     def _texts(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
         return {name: {key: str(each) for key, each in options.items()} for name, options in value.items()}
 
-    def node(self, name: str) -> NodeId:
-        return NodeId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, name), address=f"10.0.0.{int(name[1:])}")
+    def node(self, name: str) -> MemberId:
+        return MemberId(host_id=uuid.uuid5(uuid.NAMESPACE_DNS, name), address=f"10.0.0.{int(name[1:])}")
 
-    def name_of(self, node: NodeId) -> str:
+    def name_of(self, node: MemberId) -> str:
         return f"n{node.address.rpartition('.')[2]}"
 
     def fate(self, name: str, minute: int) -> Fate:
@@ -176,7 +180,7 @@ class Case(Strict):
         members = [name for name in self.nodes if self.fate(name, minute) is not Fate.AWAY]
         observations = [each for name in members for each in self._results(name, members, minute)]
         nodes = tuple(
-            RingMember(
+            WatchedMember(
                 id=self.node(name),
                 data_center=self.nodes[name].dc,
                 rack=self.nodes[name].rack,

@@ -12,12 +12,20 @@ from typing import Any
 import yaml
 from pydantic import Field
 
-from cassandra_healing.mode import Mode
-from cassandra_healing.model import ProbeResult
-from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome, OperatorNote
-from cassandra_healing.service_policy import ServicePolicy
-from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.model import ServiceCheck, service_id
+from cassandra_healing.decision import Rule
+from cassandra_healing.model import (
+    HealingAction,
+    HealthCheck,
+    JournalState,
+    MemberId,
+    Observation,
+    ObserverKind,
+    Operation,
+    OperationOutcome,
+    OperatorNote,
+    ProbeResult,
+)
+from cassandra_healing.policy import Mode, Policy
 from tests.unit.healing.cases import Said, Strict, fates_of
 
 FOLDER = Path(__file__).parent / "decisions" / "services"
@@ -39,6 +47,9 @@ class Fate(StrEnum):
     """Nobody could tell."""
 
 
+NODE = MemberId(host_id=uuid.UUID(int=1), address="10.0.0.1")
+"""The one node of Cassandra beside the services."""
+
 _SIGNS = {
     Fate.UP: (ProbeResult.GOOD, ProbeResult.NEUTRAL),
     Fate.DOWN: (ProbeResult.BAD, ProbeResult.NEUTRAL),
@@ -54,7 +65,7 @@ class Now(Strict):
     minute: int
     service: str
     act: HealingAction
-    rule: ServiceRule
+    rule: Rule
 
     def __str__(self) -> str:
         return f"minute {self.minute}: {self.service}: {self.act}, {self.rule}"
@@ -96,11 +107,11 @@ class Case(Strict):
     decisions: tuple[Now, ...]
     """Of the services that ``fates`` names."""
 
-    def policies(self) -> dict[str, ServicePolicy]:
-        return {
-            name: ServicePolicy.model_validate({**given, **(self.policy if name in self.fates else {})})
-            for name, given in self.services.items()
+    def all_policy(self, mode: Mode = Mode.AUTOMATIC) -> Policy:
+        services = {
+            name: {**given, **(self.policy if name in self.fates else {})} for name, given in self.services.items()
         }
+        return Policy.model_validate({"mode": mode, "services": services})
 
     @property
     def length(self) -> int:
@@ -119,17 +130,21 @@ class Case(Strict):
                 break
         return fate
 
-    def checks(self) -> Iterator[tuple[int, list[ServiceCheck]]]:
+    def checks(self) -> Iterator[tuple[int, HealthCheck]]:
         for minute in range(self.length):
             if any(each.holds(minute) for each in self.nobody_looks):
                 continue
-            found = []
-            for name in self.services:
+            is_away = any(each.holds(minute) for each in self.cluster_away)
+            result = ProbeResult.BAD if is_away else ProbeResult.GOOD
+            seen = [Observation(node=NODE, observer=ObserverKind.CQL, result=result)]
+            for name, given in self.services.items():
+                node = MemberId.of_service(name)
                 work, machine = _SIGNS[self.fate(name, minute)]
-                found.append(ServiceCheck(service=name, at=self.at(minute), work=work, machine=machine, seen=("seen",)))
-            yield minute, found
+                seen.append(Observation(node=node, observer=ObserverKind(given["kind"]), result=work))
+                seen.append(Observation(node=node, observer=ObserverKind.MACHINE, result=machine))
+            yield minute, HealthCheck(at=self.at(minute), observations=tuple(seen))
 
-    def read_state(self, name: str, minute: int) -> JournalState:
+    def read_state(self, minute: int) -> JournalState:
         if any(each.holds(minute) for each in self.journal_away):
             return JournalState(is_readable=False)
 
@@ -138,13 +153,13 @@ class Case(Strict):
 
         operations = []
         for number, each in enumerate(self.journal):
-            if each.service == name and each.begun <= minute:
+            if each.begun <= minute:
                 is_ended = each.ended is not None and each.ended <= minute
                 operations.append(
                     Operation(
                         id=uuid.UUID(int=number),
                         act=each.act,
-                        node=service_id(name),
+                        node=MemberId.of_service(each.service),
                         begun_at=self.at(each.begun),
                         ended_at=self.at(each.ended) if is_ended and each.ended is not None else None,
                         outcome=each.outcome if is_ended else None,
@@ -152,15 +167,9 @@ class Case(Strict):
                 )
         return JournalState(
             stopped=next((word(each) for each in self.stop if each.holds(minute)), None),
-            skips={service_id(each.node).host_id: word(each) for each in self.skip if each.holds(minute)},
+            skips={MemberId.of_service(each.node).host_id: word(each) for each in self.skip if each.holds(minute)},
             operations=tuple(operations),
         )
-
-    def is_cluster_well(self, minute: int) -> bool:
-        return not any(each.holds(minute) for each in self.cluster_away)
-
-
-MODE = Mode.AUTOMATIC
 
 
 def load() -> list[tuple[str, Case]]:

@@ -10,16 +10,21 @@ import pytest
 
 from cassandra_healing.alerts import REPEAT_SECONDS, Alert, AlertSchedule
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.mode import Mode
-from cassandra_healing.model import Assessment, ClusterTopology, HealthCheck, HealthVerdict, NodeId
-from cassandra_healing.monitor import HealthReport
-from cassandra_healing.operation_model import HealingAction, JournalState, Operation
-from cassandra_healing.services.decision import ServiceDecision, ServiceRule
-from cassandra_healing.services.model import ServiceAssessment
-from cassandra_healing.services.monitor import ServiceReport
+from cassandra_healing.model import (
+    CLUSTER,
+    Assessment,
+    ClusterTopology,
+    HealingAction,
+    HealthCheck,
+    JournalState,
+    MemberId,
+    Operation,
+)
+from cassandra_healing.monitor import HealthReport, TargetReport
+from cassandra_healing.policy import Mode
 
 AT = datetime(2026, 11, 24, 1, tzinfo=UTC)
-NODE = NodeId(host_id=uuid.UUID(int=3), address="10.0.0.3")
+NODE = MemberId(host_id=uuid.UUID(int=3), address="10.0.0.3")
 
 
 def report(
@@ -31,13 +36,15 @@ def report(
         HealingAction.RESTART: Rule.RESTART,
         HealingAction.REPLACE: Rule.REPLACE,
     }
+    decision = Decision(
+        at=AT, act=act, rule=rules[act], what="it is down", next="", on=str(NODE), nodes=(NODE,), mode=mode
+    )
+    state = JournalState(operations=(operation,) if operation else ())
+    cluster = TargetReport(target=CLUSTER, decision=decision, journal_state=state, is_new_decision=is_new_decision)
     return HealthReport(
         check=HealthCheck(at=AT, observations=()),
         assessment=Assessment(at=AT, nodes=(), cluster=ClusterTopology(nodes=())),
-        decision=Decision(act=act, rule=rules[act], what="it is down", next="", on=str(NODE), nodes=(NODE,), mode=mode),
-        journal_state=JournalState(operations=(operation,) if operation else ()),
-        is_first_check=False,
-        is_new_decision=is_new_decision,
+        targets=(cluster,),
     )
 
 
@@ -63,7 +70,8 @@ def test_what_ended_and_comes_again_rings_anew() -> None:
 @pytest.mark.parametrize("told", [report(HealingAction.PAGE), report(HealingAction.RESTART, mode=Mode.DRY_RUN)])
 def test_a_page_and_a_dry_run_ring_once_whoever_looks(told: HealthReport) -> None:
     schedule = AlertSchedule()
-    (alert,) = schedule.due(replace(told, is_new_decision=True), 0)
+    new = replace(told, targets=(replace(told.cluster, is_new_decision=True),))
+    (alert,) = schedule.due(new, 0)
     assert alert.is_page is (told.decision.act is HealingAction.PAGE)
     assert schedule.due(told, 10) == ()
     assert AlertSchedule().due(told, 20) == (), "another triggerer: the journal says that it was told"
@@ -79,17 +87,23 @@ def test_an_operation_is_left_for_a_while_to_the_process_that_began_it() -> None
 
 
 def test_each_service_rings_by_itself() -> None:
-    def service(name: str, act: HealingAction) -> ServiceReport:
-        health = ServiceAssessment(service=name, at=AT, verdict=HealthVerdict.DOWN, since=AT, checks=3)
-        decision = ServiceDecision(
-            service=name, at=AT, act=act, rule=ServiceRule.RESTART, what="it is down", next="", mode=Mode.AUTOMATIC
-        )
-        return ServiceReport(health=health, decision=decision, is_new_decision=False)
+    def services(*acts: HealingAction) -> HealthReport:
+        found = []
+        for number, act in enumerate(acts, start=1):
+            node = MemberId.of_service(f"w{number}")
+            decision = Decision(
+                at=AT,
+                act=act,
+                rule=Rule.RESTART,
+                what="it is down",
+                next="",
+                on=node.address,
+                nodes=(node,),
+                mode=Mode.AUTOMATIC,
+            )
+            found.append(TargetReport(target=node.target, decision=decision, journal_state=JournalState()))
+        return replace(WELL, targets=(WELL.cluster, *found))
 
-    schedule = AlertSchedule()
-    assert schedule.due(
-        replace(WELL, services=(service("w1", HealingAction.RESTART), service("w2", HealingAction.WAIT))), 0
-    ) == (Alert(text="restart w1: it is down"),)
-    assert schedule.due(
-        replace(WELL, services=(service("w1", HealingAction.RESTART), service("w2", HealingAction.RESTART))), 10
-    ) == (Alert(text="restart w2: it is down"),)
+    schedule, act = AlertSchedule(), HealingAction.RESTART
+    assert schedule.due(services(act, HealingAction.WAIT), 0) == (Alert(text="restart w1: it is down"),)
+    assert schedule.due(services(act, act), 10) == (Alert(text="restart w2: it is down"),)

@@ -8,10 +8,10 @@ import pytest
 
 from cassandra_healing.assessment import assess
 from cassandra_healing.decision import Rule
-from cassandra_healing.model import HealthCheck
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.model import HealingAction, HealthCheck
 from cassandra_healing.policy import Mode
 from cassandra_healing.rules.engine import decide
+from tests.unit.healing import service_cases
 from tests.unit.healing.cases import FOLDER, Case, Now, load
 
 CASES = load()
@@ -38,6 +38,7 @@ def test_case(case: Case) -> None:
 
 def test_every_rule_has_a_case() -> None:
     told = {each.rule for _id, case in CASES for each in case.decisions}
+    told |= {each.rule for _id, case in service_cases.load() for each in case.decisions}
     assert [rule for rule in Rule if rule not in told] == []
 
 

@@ -8,17 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cassandra_healing.alert_log import AlertLog
 from cassandra_healing.assessment import assess
-from cassandra_healing.mode import Mode
-from cassandra_healing.model import HealthCheck
-from cassandra_healing.operation_model import HealingAction, OperationOutcome
-from cassandra_healing.policy import Policy
+from cassandra_healing.model import HealingAction, HealthCheck, OperationOutcome
+from cassandra_healing.monitor import AlertLog, report_targets
+from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.rules.engine import decide
-from cassandra_healing.services.assessment import assess_service
-from cassandra_healing.services.model import ServiceCheck
-from cassandra_healing.services.rule_context import ServiceRuleContext
-from cassandra_healing.services.rules import decide_service
 from tests.unit.healing import cases, service_cases
 from tests.unit.healing.cases import Case, Fate, Said
 
@@ -129,27 +123,17 @@ def test_a_person_is_called_to_a_service_after_its_page_minutes(
         {
             "name": "any",
             "policy": {"page_minutes": PAGE_MINUTES, "grace_checks": grace, "needs": ["cluster"]},
+            "cluster_away": [] if is_cluster_well else [{"from": 0}],
             "fates": {"w1": "up 1, " + ", ".join(f"{fate} 1" for fate in fates), "spark": f"{others} 1"},
             "minutes": 1 + len(fates),
             "decisions": (),
             **more,
         }
     )
-    checks: dict[str, list[ServiceCheck]] = {name: [] for name in case.services}
-    for _minute, seen in case.checks():
-        for each in seen:
-            checks[each.service].append(each)
-    found = {name: assess_service(each, 3) for name, each in checks.items()}
-    decision = decide_service(
-        ServiceRuleContext(
-            health=found["w1"],
-            others=found,
-            is_cluster_well=is_cluster_well,
-            journal_state=case.read_state("w1", case.length - 1),
-            policies=case.policies(),
-            mode=mode,
-        )
-    )
+    policy = case.all_policy(mode)
+    assessment = assess([check for _minute, check in case.checks()], policy)
+    reports = report_targets(assessment, case.read_state(case.length - 1), policy)
+    decision = next(each.decision for each in reports if each.decision.on == "w1")
     is_done = decision.act in (HealingAction.RESTART, HealingAction.REPLACE) and decision.mode is not Mode.DRY_RUN
     assert decision.act is HealingAction.PAGE or is_done, decision
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_healing.operation_model import OperationOutcome
-from cassandra_healing.operation_progress import OperationProgress, read_progress
-from cassandra_healing.operation_steps import OperationStep
-from cassandra_healing.storage.journal_entry import JournalEntry
+from cassandra_healing.model import OperationOutcome
+from cassandra_healing.operation_progress import OperationProgress, OperationStep, read_progress
+from cassandra_healing.storage.journal import JournalEntry
 
 OPERATION, NODE = uuid.UUID(int=1), uuid.UUID(int=3)
 BEGUN = datetime(2026, 11, 24, 1, tzinfo=UTC)

@@ -8,14 +8,14 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as some
 
-from cassandra_healing.model import NodeId, ReplicatedKeyspace, RingMember
+from cassandra_healing.model import MemberId, ReplicatedKeyspace, WatchedMember
 from cassandra_healing.quorum import find_few_replicas, find_quorum_risks
 
 
-def ring(places: list[tuple[str, str]], tokens: int = 1) -> list[RingMember]:
+def ring(places: list[tuple[str, str]], tokens: int = 1) -> list[WatchedMember]:
     return [
-        RingMember(
-            id=NodeId(host_id=uuid.UUID(int=number), address=f"10.0.0.{number}"),
+        WatchedMember(
+            id=MemberId(host_id=uuid.UUID(int=number), address=f"10.0.0.{number}"),
             data_center=data_center,
             rack=rack,
             tokens=tuple(str(number * 1000 + turn * 100_003) for turn in range(tokens)),

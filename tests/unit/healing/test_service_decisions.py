@@ -3,44 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 
 import pytest
 from pydantic import ValidationError
 
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.assessment import assess
+from cassandra_healing.decision import Rule
+from cassandra_healing.model import HealingAction, HealthCheck
+from cassandra_healing.monitor import report_targets
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.assessment import assess_service
-from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.model import ServiceCheck
-from cassandra_healing.services.rule_context import ServiceRuleContext
-from cassandra_healing.services.rules import decide_service
-from tests.unit.healing.service_cases import FOLDER, MODE, Case, Now, load
+from tests.unit.healing.service_cases import FOLDER, Case, Now, load
 
 CASES = load()
 
 
 @pytest.mark.parametrize("case", [case for _id, case in CASES], ids=[name for name, _case in CASES])
 def test_case(case: Case) -> None:
-    policies = case.policies()
-    checks: dict[str, list[ServiceCheck]] = defaultdict(list)
+    policy = case.all_policy()
+    checks: list[HealthCheck] = []
     found: list[Now] = []
-    last: dict[str, tuple[HealingAction, ServiceRule]] = {}
-    for minute, seen in case.checks():
-        for check in seen:
-            checks[check.service].append(check)
-        others = {name: assess_service(each, 3) for name, each in checks.items()}
-        for name, health in others.items():
-            decision = decide_service(
-                ServiceRuleContext(
-                    health=health,
-                    others=others,
-                    is_cluster_well=case.is_cluster_well(minute),
-                    journal_state=case.read_state(name, minute),
-                    policies=policies,
-                    mode=MODE,
-                )
-            )
+    last: dict[str, tuple[HealingAction, Rule]] = {}
+    for minute, check in case.checks():
+        checks.append(check)
+        reports = report_targets(assess(checks, policy), case.read_state(minute), policy)[1:]
+        decisions = {each.decision.on: each.decision for each in reports}
+        assert set(decisions) == set(case.services)
+        for name in case.services:
+            decision = decisions[name]
             assert decision.what
             assert decision.next
             assert (decision.mode is None) == (decision.act in (HealingAction.WAIT, HealingAction.PAGE))
@@ -50,11 +39,6 @@ def test_case(case: Case) -> None:
                 last[name] = (decision.act, decision.rule)
                 found.append(Now(minute=minute, service=name, act=decision.act, rule=decision.rule))
     assert [str(each) for each in found] == [str(each) for each in case.decisions]
-
-
-def test_every_rule_has_a_case() -> None:
-    told = {each.rule for _id, case in CASES for each in case.decisions}
-    assert [rule for rule in ServiceRule if rule not in told] == []
 
 
 def test_names_tell_cases_apart() -> None:

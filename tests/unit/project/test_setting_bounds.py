@@ -14,9 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_healing.machine_settings import MachineSettings
-from cassandra_healing.policy import Policy
-from cassandra_healing.service_policy import ServicePolicy
+from cassandra_healing.policy import MachineSettings, Policy, ServicePolicy
 from cassandra_views.project.settings import EnvConfig, ProjectConfig, read_config
 
 SECTIONS: dict[str, type[BaseModel]] = {

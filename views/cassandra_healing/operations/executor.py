@@ -1,37 +1,38 @@
-"""Executes what was decided, one step a call. After a kill anywhere, the next call resumes from the journal."""
+"""Executes what was decided about nodes and services, one step a call.
+
+After a kill anywhere, the next call resumes from the journal.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from cassandra_client.errors import ViewsError
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import OperatorRequired, StepOutOfOrder
-from cassandra_healing.model import Assessment
+from cassandra_healing.model import CLUSTER, HealingAction, MemberId, Operation, OperationOutcome
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
-from cassandra_healing.operation_model import HealingAction, JournalState, Operation, OperationOutcome
-from cassandra_healing.operation_progress import OperationProgress, read_progress
-from cassandra_healing.operation_steps import FIRST_EFFECT, OperationStep
+from cassandra_healing.operation_progress import EFFECTS, OperationProgress, OperationStep, read_progress
 from cassandra_healing.operations.node_actions import NodeActions
-from cassandra_healing.operations.step_runner import StepRunner
+from cassandra_healing.operations.steps import StepRunner
 from cassandra_healing.policy import Mode, Policy
-from cassandra_healing.rules.engine import decide
+from cassandra_healing.rules.engine import decide_without
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
 from cassandra_healing.storage.lease import ExecutorLease
 
 
 class OperationExecutor:
-    """Begins operations, executes their steps, and ends them.
+    """Begins operations, executes their steps, and ends them: one at a time on the nodes, and one on each service.
 
     Args:
         policy: an attribute, too.
         monitor: checks the cluster and records the checks.
         journal: where every step is written down.
-        node_actions: restarts and replaces nodes.
+        node_actions: restarts and replaces nodes and services.
         author: who acts.
         clock: what time it is, aware UTC.
         on_progress: called with a short sentence about the current work.
@@ -55,20 +56,26 @@ class OperationExecutor:
         self._node_actions = node_actions
         self._clock = clock
         self._on_progress = on_progress
-        self._lease = ExecutorLease(session, policy.keyspace, author=author, seconds=policy.hold_seconds)
+        self._session = session
+        self._author = author
         self._step_runner = StepRunner(node_actions, self._journal, policy)
 
-    def under_way(self) -> OperationProgress | None:
-        """Return the operation that is under way, and how far it is; errors as ``ClusterSession.rows``."""
-        operation = self._journal.read_state(self._clock()).under_way
-        return self._read(operation) if operation is not None else None
+    def under_way(self, target: str = CLUSTER) -> OperationProgress | None:
+        """Return the operation that is under way on a target, and how far it is; as ``all_under_way``."""
+        return next((each for each in self.all_under_way() if each.node.target == target), None)
 
-    def begin_or_resume(self, report: HealthReport) -> OperationProgress | None:
-        """Begin or resume the operation that a check calls for; return None where there is none.
+    def all_under_way(self) -> tuple[OperationProgress, ...]:
+        """Return the operations that are under way, and how far they are; errors as ``ClusterSession.rows``."""
+        operations = self._journal.read_state(self._clock()).operations
+        found = (self._read(each) for each in operations if each.outcome is None)
+        return tuple(progress for progress in found if progress is not None)
+
+    def begin_or_resume(self, report: HealthReport, target: str = CLUSTER) -> OperationProgress | None:
+        """Begin or resume the operation that a check calls for on a target; return None where there is none.
 
         An operation is begun where one is decided and the mode is not dry-run. An operation that is under way is
         withdrawn where its reason no longer holds, and refused where nobody answered; neither happens once something
-        was done to its node.
+        was done.
 
         Raises:
             MissingSetting: it is not set how that is done.
@@ -76,13 +83,16 @@ class OperationExecutor:
             ExecutorBusy: another healer is at work.
             JournalError: it could not be written down.
         """
-        operation = report.journal_state.under_way
+        found = report.find(target)
+        if found is None:
+            return None
+        operation = found.journal_state.under_way
         if operation is None:
-            return self._begin(report.decision)
+            return self._begin(found.decision)
         progress = self._read(operation)
         if progress is not None and progress.is_committed:
             return progress
-        with self._lease.acquired():
+        with self._lease(operation.node):
             progress = self._read(operation)  # what the one before us did
             if progress is None:
                 self._end(
@@ -91,8 +101,9 @@ class OperationExecutor:
                 return None
             if progress.outcome is not None:
                 return None
-            if self._decide_without(report.assessment, report.journal_state, operation, self.policy).is_well:
-                self._end(operation, OperationOutcome.WITHDRAWN, "all nodes are up")
+            decision = decide_without(operation, report.assessment, found.journal_state, self.policy)
+            if decision is not None and decision.is_well:
+                self._end(operation, OperationOutcome.WITHDRAWN, decision.what)
                 return None
             allowed = timedelta(minutes=self.policy.approve_minutes)
             if progress.is_waiting and self._clock() - progress.begun_at > allowed:
@@ -113,10 +124,10 @@ class OperationExecutor:
             OperatorRequired: healing was switched off, or the step failed too often.
             ExecutorBusy: another healer is working on it.
             HealingError: the step failed, which the journal says too; try again, up to ``step_failures`` times. A
-                restart that failed has ended; so has a replacement whose audit failed.
+                restart that failed has ended; so has a replacement of a service, or one whose audit failed.
         """
-        with self._lease.acquired():
-            operation = self._operation_of(progress)
+        operation = self._operation_of(progress)
+        with self._lease(operation.node):
             now = self._read(operation)
             if now is None or now.next is not step:
                 comes = f"its next step is {now.next}" if now and now.next else "it has ended"
@@ -133,8 +144,9 @@ class OperationExecutor:
                     by = f"{now.approved.author}: {now.approved.detail}"
                     self._journal.step(operation, step, by, outcome=OperationOutcome.DONE)
             elif step is OperationStep.CLOSE:
-                self._end(operation, OperationOutcome.DONE, "the node is up and in the ring")
-            elif step is not FIRST_EFFECT[operation.act] or now.is_committed or self._still_holds(operation):
+                how = "its command ended well" if operation.node.is_service else "the node is up and in the ring"
+                self._end(operation, OperationOutcome.DONE, how)
+            elif step not in EFFECTS or now.is_committed or self._still_holds(operation):
                 self._run_step(operation, now, step)
             return self._reread(operation)
 
@@ -161,11 +173,12 @@ class OperationExecutor:
         return self._reread(operation)
 
     def _begin(self, decision: Decision) -> OperationProgress | None:
-        if decision.act not in FIRST_EFFECT or self.policy.mode is Mode.DRY_RUN:
+        if decision.mode is None or decision.mode is Mode.DRY_RUN:
             return None
-        self._node_actions.check(decision.act)
+        node = decision.nodes[0]
+        self._node_actions.check(node, decision.act)
         self._journal.create_tables()
-        with self._lease.acquired():
+        with self._lease(node):
             operation = self._journal.begin(decision, self.policy, self._clock())
             return self._read(operation)
 
@@ -184,7 +197,7 @@ class OperationExecutor:
             detail, evidence = self._step_runner.run(step, operation, now)
         except ViewsError as error:
             self._journal.step(operation, step, str(error), outcome=OperationOutcome.FAILED)
-            if operation.act is HealingAction.RESTART:
+            if operation.act is HealingAction.RESTART or operation.node.is_service:
                 self._end(operation, OperationOutcome.FAILED, str(error))
             elif step is OperationStep.AUDIT:
                 self._end(operation, OperationOutcome.DONE, f"the node is up and in the ring; but {error}")
@@ -192,30 +205,28 @@ class OperationExecutor:
         self._journal.step(operation, step, detail, outcome=OperationOutcome.DONE, evidence=evidence)
 
     def _still_holds(self, operation: Operation) -> bool:
-        """Check again before anything is done to the node: an approval may have taken an hour.
+        """Check again before anything is done: an approval may have taken an hour.
 
         The grace was over when it was decided and is not waited for again; all else must hold.
         """
-        policy = self.policy.model_copy(
-            update={"grace_checks": 1, "grace_minutes": 0.0, "restart": operation.act is HealingAction.RESTART}
-        )
+        no_grace = {"grace_checks": 1, "grace_minutes": 0.0}
+        services = {name: each.model_copy(update=no_grace) for name, each in self.policy.services.items()}
+        restart = operation.act is HealingAction.RESTART
+        policy = self.policy.model_copy(update={**no_grace, "restart": restart, "services": services})
         until = time.monotonic() + 3 * self.policy.still_seconds + 2 * self.policy.timeout_seconds
         while True:
             report = self._monitor.check()
-            decision = self._decide_without(report.assessment, report.journal_state, operation, policy)
+            found = report.find(operation.node.target)
+            decision = decide_without(operation, report.assessment, found.journal_state, policy) if found else None
+            if decision is None:
+                self._end(operation, OperationOutcome.WITHDRAWN, "it is no longer watched")
+                return False
             if decision.act is operation.act and decision.nodes[0].host_id == operation.node.host_id:
                 return True
             if decision.is_well or time.monotonic() >= until:
                 self._end(operation, OperationOutcome.WITHDRAWN, f"the reason no longer holds: {decision.what}")
                 return False
             time.sleep(min(1.0, self.policy.check_seconds))
-
-    def _decide_without(
-        self, assessment: Assessment, journal_state: JournalState, operation: Operation, policy: Policy
-    ) -> Decision:
-        """Decide as if the operation were not under way."""
-        others = tuple(each for each in journal_state.operations if each.id != operation.id)
-        return decide(assessment, replace(journal_state, operations=others), policy)
 
     def _refuse_stopped(self, operation: Operation) -> None:
         journal_state = self._journal.read_state(self._clock())
@@ -229,13 +240,25 @@ class OperationExecutor:
                 remains=f"The {operation.act} stays under way",
                 next=f"'views cluster {ends}' ends that, and the next run resumes it",
             )
-        if self.policy.mode is Mode.DRY_RUN:
+        if self.policy.mode_of(operation.node) is Mode.DRY_RUN:
             raise OperatorRequired(
                 "the mode is dry-run",
                 on=str(operation.node),
                 remains=f"The {operation.act} stays under way",
                 next="Set another mode to resume it, or 'views cluster refuse' to abandon it",
             )
+
+    @contextmanager
+    def _lease(self, node: MemberId) -> Iterator[None]:
+        lease = ExecutorLease(
+            self._session,
+            self.policy.keyspace,
+            author=self._author,
+            seconds=self.policy.hold_seconds,
+            target=node.target,
+        )
+        with lease.acquired():
+            yield
 
     def _end(self, operation: Operation, outcome: OperationOutcome, detail: str) -> None:
         self._journal.end(operation, outcome, detail)

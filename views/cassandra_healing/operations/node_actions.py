@@ -1,47 +1,50 @@
-"""Restart and replace nodes, as the machine settings say."""
+"""Restart and replace nodes and services, as the settings say."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from cassandra_healing.errors import MissingSetting
-from cassandra_healing.machine_settings import MachineSettings
-from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.model import HealingAction, MemberId
 from cassandra_healing.operations.hooks import Hooks, run_hook
 from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
 from cassandra_healing.operations.terraform.binary import get_binary
 from cassandra_healing.operations.terraform.commands import TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Terraform
+from cassandra_healing.policy import Policy
 from cassandra_healing.probes.readiness import NodeConnector, await_ready
 
 _WHERE: Final = "[env.NAME.healing.machines] of views.toml"
 
 
 class NodeActions:
-    """Restarts nodes and replaces them.
+    """Restarts and replaces nodes, and services by their commands.
 
     Args:
-        machines: what is set; its paths are absolute.
+        policy: what is set; the paths of its machines are absolute.
         connect: opens a session on one node alone.
         on_progress: called with a short sentence about the current work.
     """
 
     def __init__(
-        self, machines: MachineSettings, *, connect: NodeConnector, on_progress: Callable[[str], None] = lambda _: None
+        self, policy: Policy, *, connect: NodeConnector, on_progress: Callable[[str], None] = lambda _: None
     ) -> None:
-        self._machines = machines
+        self._machines = policy.machines
+        self._services = policy.services
         self._connect = connect
         self._on_progress = on_progress
         self._terraform: Terraform | None = None
 
-    def check(self, act: HealingAction) -> None:
+    def check(self, node: MemberId, act: HealingAction) -> None:
         """See that all is set that an operation takes.
 
         Raises: MissingSetting: names what is missing.
         """
+        if node.is_service:
+            return  # nothing is decided for which it has no command
         machines = self._machines
         if act is HealingAction.RESTART and not (machines.restart or machines.local):
             raise MissingSetting(
@@ -62,27 +65,38 @@ class NodeActions:
                     next=f"Set {' and '.join(missing)} in {_WHERE}, or replace the node by hand",
                 )
 
-    def restart(self, node: NodeId, why: str) -> None:
-        """Start a node's service again.
+    def restart(self, node: MemberId, why: str) -> None:
+        """Start a node's process, or a service, again.
 
         Raises: HookFailed: the command says that it did not.
         """
         self._on_progress(f"Restarting {node}")
+        if node.is_service:
+            self._run_for_service("restart", node, why)
+            return
         command = self._machines.restart
         if not command:
             command = (*self._script("restart"), "--why", "{why}")
         self._run("restart", command, node, why, self._machines.command_minutes)
+
+    def replace_service(self, node: MemberId, why: str) -> None:
+        """Make a new service in the place of one.
+
+        Raises: HookFailed: the command says that it did not.
+        """
+        self._on_progress(f"Replacing {node}")
+        self._run_for_service("replace", node, why)
 
     @property
     def normal_seconds(self) -> float:
         """Return how long a new node may take to join the ring."""
         return self._machines.normal_minutes * 60
 
-    def await_ready(self, node: NodeId, timeout_seconds: float) -> float:
+    def await_ready(self, node: MemberId, timeout_seconds: float) -> float:
         """Wait until a node is up and in the ring; as ``readiness.await_ready``."""
         return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._on_progress)
 
-    def audit(self, node: NodeId) -> str:
+    def audit(self, node: MemberId) -> str:
         """Run the audit command; return in words what was done.
 
         Raises: HookFailed: something is not as it should be.
@@ -93,9 +107,9 @@ class NodeActions:
         self._run("audit", self._machines.audit, node, "", self._machines.repair_minutes)
         return "what the cluster serves is as it should be"
 
-    def replacement(self, node: NodeId) -> Replacement:
+    def replacement(self, node: MemberId) -> Replacement:
         """Return the steps by which a node is replaced; errors as ``check`` and ``get_binary``."""
-        self.check(HealingAction.REPLACE)
+        self.check(node, HealingAction.REPLACE)
         name = self._name(node)
         return Replacement(
             ReplacementTarget(name=name, address=node.address, resource=self._resource.replace("{name}", name)),
@@ -127,13 +141,11 @@ class NodeActions:
         assert self._machines.terraform is not None
         return (str(self._machines.terraform / "node.sh"), verb, "{name}", "--run", str(self._machines.run_folder))
 
-    def _name(self, node: NodeId) -> str:
+    def _name(self, node: MemberId) -> str:
         machines = self._machines
         if machines.local and node.address not in machines.names:
-            from cassandra_healing.local.node_record import find_name
-
             assert machines.run_folder is not None
-            return find_name(machines.run_folder, node.address)
+            return _find_local_name(machines.run_folder, node.address)
         return machines.name_of(node.address)
 
     def _driver(self) -> Terraform:
@@ -150,7 +162,7 @@ class NodeActions:
                 run_folder = run_folder / "terraform"
             self._terraform = Terraform(
                 machines.terraform,
-                get_binary(self._on_progress),
+                get_binary(machines.binary),
                 run_folder,
                 variables=variables,
                 backend=machines.backend,
@@ -159,6 +171,20 @@ class NodeActions:
             self._terraform.init()
         return self._terraform
 
-    def _run(self, step: str, command: tuple[str, ...], node: NodeId, why: str, minutes: float) -> None:
+    def _run(self, step: str, command: tuple[str, ...], node: MemberId, why: str, minutes: float) -> None:
         values = {"name": self._name(node), "address": node.address, "why": why}
         run_hook(step, command, values, minutes * 60, self._machines.folder)
+
+    def _run_for_service(self, step: str, node: MemberId, why: str) -> None:
+        service = self._services[node.address]
+        command = service.restart_command if step == "restart" else service.replace_command
+        values = {"name": node.address, "address": service.host, "why": why}
+        run_hook(step, command, values, service.command_seconds)
+
+
+def _find_local_name(run_folder: Path, address: str) -> str:
+    """Return the name of a node of terraform/local, whose folder holds its record."""
+    for path in sorted((run_folder / "nodes").glob("*/node.json")):
+        if json.loads(path.read_text(encoding="utf-8"))["address"] == address:
+            return path.parent.name
+    return address

@@ -17,7 +17,7 @@ from cassandra_healing.model import (
     SHUTDOWN,
     TOPOLOGY_CHANGES,
     HealthCheck,
-    NodeId,
+    MemberId,
     Observation,
     ObserverKind,
     ProbeResult,
@@ -56,7 +56,7 @@ class HeartbeatTracker:
                 self._highest[each.node.host_id] = max(beat, self._highest.get(each.node.host_id, beat))
 
     def observe(
-        self, at: datetime, gossip_rows: Mapping[NodeId, Sequence[Row]], nodes: Sequence[NodeId]
+        self, at: datetime, gossip_rows: Mapping[MemberId, Sequence[Row]], nodes: Sequence[MemberId]
     ) -> list[Observation]:
         """Return the results of every node by every peer that answered.
 
@@ -81,11 +81,11 @@ class HeartbeatTracker:
             self._highest[host_id] = max(beat, self._highest.get(host_id, beat))
         return found
 
-    def observe_unreadable(self, peer: NodeId, why: str, nodes: Sequence[NodeId]) -> list[Observation]:
+    def observe_unreadable(self, peer: MemberId, why: str, nodes: Sequence[MemberId]) -> list[Observation]:
         """Return the results by a peer that answers queries, and this one not."""
         return [_neutral(node, peer, f"its gossip cannot be read: {why}") for node in nodes if node != peer]
 
-    def _observe_node(self, at: datetime, node: NodeId, peer: NodeId, beat: _Beat) -> Observation:
+    def _observe_node(self, at: datetime, node: MemberId, peer: MemberId, beat: _Beat) -> Observation:
         key = (peer.host_id, node.host_id)
         last = self._heard.get(key)
         if last is None or last[0] != beat:
@@ -114,7 +114,7 @@ class HeartbeatTracker:
         )
 
 
-def status_of(node: NodeId, gossip_rows: Mapping[NodeId, Sequence[Row]]) -> tuple[str, int]:
+def status_of(node: MemberId, gossip_rows: Mapping[MemberId, Sequence[Row]]) -> tuple[str, int]:
     """Return the status of a node in gossip, and when its process was started (seconds since the epoch; 0).
 
     Of peers that disagree, one that saw a move outweighs the others, then the one with the newest heartbeat.
@@ -138,5 +138,5 @@ def started_at(generation: int) -> datetime | None:
     return datetime.fromtimestamp(generation, UTC) if generation > 0 else None
 
 
-def _neutral(node: NodeId, peer: NodeId, detail: str) -> Observation:
+def _neutral(node: MemberId, peer: MemberId, detail: str) -> Observation:
     return Observation(node=node, observer=ObserverKind.GOSSIP, by=peer, result=ProbeResult.NEUTRAL, detail=detail)

@@ -1,7 +1,8 @@
-"""One health check: all observers at once, with the cluster's topology as the nodes describe it."""
+"""One health check: all observers of nodes and services at once, with the topology as the nodes describe it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,16 +15,16 @@ from cassandra_client.driver_errors import short
 from cassandra_healing.model import (
     ClusterTopology,
     HealthCheck,
-    NodeId,
+    MemberId,
     Observation,
     ObserverKind,
     ProbeResult,
     ReplicatedKeyspace,
-    RingMember,
+    WatchedMember,
 )
 from cassandra_healing.policy import Policy
-from cassandra_healing.probes import gossip, machine, tcp
-from cassandra_healing.probes.seeds import find_seeds
+from cassandra_healing.probes import gossip, machine
+from cassandra_healing.probes.service import ServiceProber
 from cassandra_healing.session import ClusterSession
 
 _PROBE = "SELECT host_id, data_center, rack, tokens FROM system.local"
@@ -32,11 +33,13 @@ _KEYSPACES = "SELECT keyspace_name, replication FROM system_schema.keyspaces"
 _SETTINGS = "SELECT name, value FROM system_views.settings"
 _STREAMS = "SELECT operation AS what, status FROM system_views.streaming"
 _REPAIRS = "SELECT keyspace_name AS what, status FROM system_views.repairs"
+_SEEDS = re.compile(r"\bseeds=|\"seeds\":")
+"""What stands before them: as Java prints a map, and as JSON (Cassandra 6.0)."""
 _ENDED = ("success", "failed", "failure", "completed")
 
 
 class ClusterProber:
-    """Probes a cluster through a session.
+    """Probes a cluster through a session, and the services beside it.
 
     Sends two queries to each node and two more to one of them; three more where a node does not answer.
 
@@ -56,10 +59,14 @@ class ClusterProber:
         self._clock = clock
         self._heartbeats = gossip.HeartbeatTracker(still_seconds=policy.still_seconds)
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="cassandra_healing")
+        # Apart: services that answer late hold up no probe of a node.
+        self._service_pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="cassandra_healing_services")
+        self._services = ServiceProber(session, policy.services, self._service_pool)
 
     def close(self) -> None:
         """End the threads; the session is left open."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._service_pool.shutdown(wait=False, cancel_futures=True)
 
     def restore(self, checks: Iterable[HealthCheck]) -> None:
         """Take over earlier checks, oldest first, so that the next one does not start over."""
@@ -68,22 +75,25 @@ class ClusterProber:
     def check(self) -> HealthCheck:
         """Check once; takes as long as the slowest answer, at most twice the time-out.
 
-        Nothing that a node does raises: an error is a result.
+        Nothing that a node or service does raises: an error is a result.
         """
         at = self._clock()
         hosts = {_id(host): host for host in self._session.hosts() if host.host_id is not None}
         nodes = tuple(sorted(hosts, key=lambda node: node.address))
         connections = [
-            self._pool.submit(tcp.probe, node, hosts[node].endpoint.port, self._policy.timeout_seconds)
+            self._pool.submit(machine.probe_port, node, hosts[node].endpoint.port, self._policy.timeout_seconds)
             for node in nodes
         ]
         probes = dict(zip(nodes, self._session.ask(_PROBE, hosts.values()), strict=True))
+        services = self._services.begin(at)  # now the session knows which nodes answer
         answering = [node for node in nodes if probes[node].error is None]
         heard = self._session.ask(gossip.GOSSIP_QUERY, [hosts[node] for node in answering])
         gossip_rows = {node: answer.rows for node, answer in zip(answering, heard, strict=True) if answer.error is None}
         unreadable = {node: short(answer.error) for node, answer in zip(answering, heard, strict=True) if answer.error}
         unanswering = [node for node in nodes if node not in answering]
-        machine_probes = [self._pool.submit(machine.probe, node, self._policy.machine_command) for node in unanswering]
+        machine_probes = [
+            self._pool.submit(machine.ask_provider, node, self._policy.machine_command) for node in unanswering
+        ]
         observations = [
             *self._heartbeats.observe(at, gossip_rows, nodes),
             *(
@@ -94,13 +104,14 @@ class ClusterProber:
             *(self._cql(node, probes[node]) for node in nodes),
             *(each.result() for each in connections),
             *((each.result() for each in machine_probes) if self._policy.machine_command else ()),
+            *(each for observed in services for each in observed.result()),
         ]
         cluster = (
             self._facts(nodes, answering, hosts, probes, gossip_rows, is_well=not unanswering) if gossip_rows else None
         )
         return HealthCheck(at=at, observations=tuple(observations), cluster=cluster)
 
-    def _cql(self, node: NodeId, answer: Answer) -> Observation:
+    def _cql(self, node: MemberId, answer: Answer) -> Observation:
         if answer.error is not None:
             return Observation(node=node, observer=ObserverKind.CQL, result=ProbeResult.BAD, detail=short(answer.error))
         is_slow = answer.seconds > self._policy.slow_seconds
@@ -114,11 +125,11 @@ class ClusterProber:
 
     def _facts(
         self,
-        nodes: Sequence[NodeId],
-        answering: Sequence[NodeId],
-        hosts: Mapping[NodeId, Host],
-        probes: Mapping[NodeId, Answer],
-        gossip_rows: Mapping[NodeId, Sequence[Row]],
+        nodes: Sequence[MemberId],
+        answering: Sequence[MemberId],
+        hosts: Mapping[MemberId, Host],
+        probes: Mapping[MemberId, Answer],
+        gossip_rows: Mapping[MemberId, Sequence[Row]],
         *,
         is_well: bool,
     ) -> ClusterTopology:
@@ -168,7 +179,7 @@ class ClusterProber:
             if not (is_local or is_unused or name in self._policy.ignored_keyspaces):
                 yield ReplicatedKeyspace(name=name, replication=replication)
 
-    def _work(self, hosts: Mapping[NodeId, Host], unread: list[str]) -> tuple[str, ...]:
+    def _work(self, hosts: Mapping[MemberId, Host], unread: list[str]) -> tuple[str, ...]:
         """Return the repairs and streams that run; a version without these tables tells of none."""
         found = []
         for query, words in ((_STREAMS, "{} streams on {}"), (_REPAIRS, "a repair of {} by {}")):
@@ -180,13 +191,13 @@ class ClusterProber:
         return tuple(found)
 
 
-def _id(host: Host) -> NodeId:
-    return NodeId(host_id=host.host_id, address=str(host.endpoint.address))
+def _id(host: Host) -> MemberId:
+    return MemberId(host_id=host.host_id, address=str(host.endpoint.address))
 
 
-def _node(node: NodeId, row: Row | None, gossip_rows: Mapping[NodeId, Sequence[Row]]) -> RingMember:
+def _node(node: MemberId, row: Row | None, gossip_rows: Mapping[MemberId, Sequence[Row]]) -> WatchedMember:
     status, generation = gossip.status_of(node, gossip_rows)
-    return RingMember(
+    return WatchedMember(
         id=node,
         data_center=row["data_center"] or "" if row else "",
         rack=row["rack"] or "" if row else "",
@@ -194,3 +205,20 @@ def _node(node: NodeId, row: Row | None, gossip_rows: Mapping[NodeId, Sequence[R
         tokens=tuple(sorted(row["tokens"] or ())) if row else (),
         started_at=gossip.started_at(generation),
     )
+
+
+def find_seeds(settings: Mapping[str, str], addresses: Mapping[str, str], nodes: Sequence[MemberId]) -> frozenset[str]:
+    """Return the seeds among the nodes, by the addresses that clients use; nodes listen to peers on others.
+
+    Where the names of seeds cannot be providers from each other (an alias of several) each node counts as one.
+
+    Args:
+        addresses: the host id of each address and name that peers use.
+    """
+    providers = [value for key, value in settings.items() if key.startswith("seed_provider")]
+    text = next((_SEEDS.split(value, maxsplit=1)[1] for value in providers if _SEEDS.search(value)), "")
+    named = re.findall(r"[\w.:\-\[\]]+", text)
+    hosts = {each.rpartition(":")[0] if each.count(":") == 1 else each for each in named}
+    by_host = {str(node.host_id): node.address for node in nodes}
+    found = {by_host[host_id] for name, host_id in addresses.items() if name in hosts and host_id in by_host}
+    return frozenset(found or (by_host.values() if hosts else ()))

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.model import TOPOLOGY_CHANGES, HealthVerdict
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.model import TOPOLOGY_CHANGES, HealingAction, HealthVerdict
 from cassandra_healing.rules.context import (
     RuleContext,
     is_joining,

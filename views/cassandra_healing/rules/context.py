@@ -8,40 +8,66 @@ from datetime import timedelta
 
 from cassandra_healing.assessment import is_grace_over
 from cassandra_healing.decision import Decision, Rule
-from cassandra_healing.mode import Mode
-from cassandra_healing.model import JOINING, Assessment, HealthVerdict, NodeAssessment
-from cassandra_healing.operation_model import HealingAction, JournalState, Operation
-from cassandra_healing.policy import Policy
+from cassandra_healing.model import (
+    JOINING,
+    Assessment,
+    HealingAction,
+    HealthVerdict,
+    JournalState,
+    MemberAssessment,
+    Operation,
+)
+from cassandra_healing.policy import Mode, Policy, ServicePolicy
 
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """The facts that rules use; ``sick`` are the nodes that are not well, the longest so first."""
+    """The facts that rules use, of a decision about the cluster or about one service.
+
+    Args:
+        journal_state: with the operations of the cluster, or of the service.
+        sick: the nodes that are not well, the longest so first; or the service alone, well or not.
+    """
 
     assessment: Assessment
     journal_state: JournalState
     policy: Policy
-    sick: tuple[NodeAssessment, ...]
+    sick: tuple[MemberAssessment, ...]
 
     @property
-    def node(self) -> NodeAssessment:
-        """Return the one node that is sick."""
+    def node(self) -> MemberAssessment:
+        """Return the one node that is sick, or the service."""
         return self.sick[0]
 
-    def waited(self, health: NodeAssessment) -> timedelta:
+    @property
+    def service(self) -> ServicePolicy:
+        """Return what is set for the service."""
+        return self.policy.services[self.node.node.id.address]
+
+    @property
+    def is_about_service(self) -> bool:
+        """Tell whether the decision is about a service."""
+        return bool(self.sick) and self.node.node.id.is_service
+
+    @property
+    def limits(self) -> Policy | ServicePolicy:
+        """Return the graces and limits that apply."""
+        return self.service if self.is_about_service else self.policy
+
+    def waited(self, health: MemberAssessment) -> timedelta:
         """Return for how long a node is as it is."""
         return self.assessment.at - health.since
 
-    def is_grace_over(self, health: NodeAssessment) -> bool:
+    def is_grace_over(self, health: MemberAssessment) -> bool:
         """Tell whether the grace of a node is over."""
-        return is_grace_over(self.waited(health), health.checks, self.policy)
+        return is_grace_over(self.waited(health), health.checks, self.limits)
 
     def is_too_long(self) -> bool:
         """Tell whether waiting has taken too long."""
-        return self.waited(self.node) >= timedelta(minutes=self.policy.page_minutes)
+        return self.waited(self.node) >= timedelta(minutes=self.limits.page_minutes)
 
 
-def is_joining(health: NodeAssessment) -> bool:
+def is_joining(health: MemberAssessment) -> bool:
     """Tell whether the node is not a full member yet."""
     return health.node.status in JOINING
 
@@ -54,13 +80,15 @@ def make_decision(
     *,
     next: str,
     remains: str = "Nothing was done",
-    about: Sequence[NodeAssessment] | None = None,
+    about: Sequence[MemberAssessment] | None = None,
     on: str = "",
     seeds: Sequence[str] = (),
 ) -> Decision:
-    """Return a decision about nodes; without ``about`` those that are sick."""
+    """Return a decision about nodes or a service; without ``about`` about those that are sick."""
     nodes = context.sick if about is None else tuple(about)
+    is_act = act in (HealingAction.RESTART, HealingAction.REPLACE)
     return Decision(
+        at=context.assessment.at,
         act=act,
         rule=rule,
         what=what,
@@ -68,27 +96,32 @@ def make_decision(
         remains=remains,
         next=next,
         nodes=tuple(each.node.id for each in nodes),
-        evidence=tuple(f"{each.node.id}: {seen}" for each in nodes for seen in each.observations),
-        mode=context.policy.mode if act in (HealingAction.RESTART, HealingAction.REPLACE) else None,
+        evidence=tuple(
+            str(seen) if each.node.id.is_service else f"{each.node.id}: {seen}"
+            for each in nodes
+            for seen in each.observations
+        ),
+        mode=context.policy.mode_of(nodes[0].node.id) if is_act else None,
         seeds=tuple(seeds),
     )
 
 
 def escalate_overdue(context: RuleContext, decision: Decision) -> Decision:
-    """Call a person instead of waiting on where the cluster was not well for ``page_minutes``.
+    """Call a person instead of waiting on where the cluster, or the service, was not well for ``page_minutes``.
 
     Nothing else changes: neither what is left alone, nor what is under way.
     """
-    since = context.assessment.trouble_since
+    is_service = context.is_about_service
+    since = context.node.trouble_since if is_service else context.assessment.trouble_since
     is_idle = decision.act is HealingAction.WAIT or decision.mode is Mode.DRY_RUN
-    if since is None or not is_idle or context.assessment.at - since < timedelta(minutes=context.policy.page_minutes):
+    if since is None or not is_idle or context.assessment.at - since < timedelta(minutes=context.limits.page_minutes):
         return decision
-    span = duration_text(context.assessment.at - since)
     acts = (
         f"; a {decision.act} is due and not done, as the mode is dry-run"
         if decision.act is not HealingAction.WAIT
         else ""
     )
+    subject = "it" if is_service else "the cluster"
     troubled = [each for each in context.assessment.nodes if each.verdict is not HealthVerdict.UP]
     return replace(
         decision,
@@ -96,13 +129,13 @@ def escalate_overdue(context: RuleContext, decision: Decision) -> Decision:
         mode=None,
         seeds=(),
         is_overdue=True,
-        what=f"{decision.what}{acts}; the cluster has not been well for {span}",
+        what=f"{decision.what}{acts}; {subject} has not been well for {duration_text(context.assessment.at - since)}",
         on=decision.on or ", ".join(each.node.id.address for each in troubled),
         nodes=decision.nodes or tuple(each.node.id for each in troubled),
     )
 
 
-def topology_change_text(nodes: Sequence[NodeAssessment]) -> str:
+def topology_change_text(nodes: Sequence[MemberAssessment]) -> str:
     """Say what nodes do that join, leave or move."""
     words = {"BOOT": "joins", "BOOT_REPLACE": "replaces another", "LEAVING": "leaves", "MOVING": "moves"}
     return "; ".join(f"{each.node.id} {words[each.node.status]}" for each in nodes)

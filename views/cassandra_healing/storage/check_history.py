@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cassandra_client.database import Row
-from cassandra_healing.model import HealthCheck, NodeId, Observation, ObserverKind, ProbeResult
+from cassandra_healing.model import HealthCheck, MemberId, Observation, ObserverKind, ProbeResult
 from cassandra_healing.session import ClusterSession
 
 
@@ -28,7 +28,7 @@ class CheckHistory:
             f"VALUES (%s, %s, %s, %s, %s, %s, %s) USING TTL {self._ttl}"
         )
         rows = []
-        for node in check.nodes():
+        for node in check.members():
             seen = check.of(node)
             results = {each.source: f"{each.result}: {each.detail}" for each in seen}
             beats = {
@@ -60,9 +60,9 @@ def _hour(moment: datetime) -> str:
 
 
 def _observations(rows: list[Row]) -> Iterable[Observation]:
-    by_address = {row["node"]: NodeId(host_id=row["host_id"], address=row["node"]) for row in rows}
+    by_address = {row["node"]: MemberId(host_id=row["host_id"], address=row["node"]) for row in rows}
     for row in rows:
-        node = NodeId(host_id=row["host_id"], address=row["node"])
+        node = MemberId(host_id=row["host_id"], address=row["node"])
         beats = {uuid.UUID(key): value for key, value in (row["heartbeats"] or {}).items()}
         for source, text in (row["results"] or {}).items():
             observer, _of, address = source.partition(" of ")

@@ -1,13 +1,15 @@
-"""The kill switch, skipped nodes and the operation under way; written by lightweight transactions alone.
+"""The kill switch, what is skipped and the operations under way; written by lightweight transactions alone.
 
-The row of the operation is the lock of the whole cluster: one restart or replacement at a time.
+The row of an operation is the lock of its target: of the whole cluster (one restart or replacement of a node at a
+time), or of one service.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel, Unavailable
@@ -15,18 +17,30 @@ from cassandra import ConsistencyLevel, Unavailable
 from cassandra_client.database import Row
 from cassandra_client.driver_errors import DRIVER_ERRORS, short
 from cassandra_healing.errors import JournalError
-from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import HealingAction, Operation, OperatorNote
+from cassandra_healing.model import HealingAction, MemberId, Operation, OperatorNote
 from cassandra_healing.session import ClusterSession
 
 _SCOPE = "cluster"
 _SWITCH = ("switch", "stopped")
-_OPERATION = ("operation", "cluster")
 
 
-def service_operation_key(name: str) -> tuple[str, str]:
-    """Return the key of the row that holds the operation of one service."""
-    return ("operation", f"service {name}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlState:
+    """All rows of the table.
+
+    Args:
+        stopped: the kill switch; None where healing is on.
+        skips: what is left alone, by host id.
+        operations: those that hold the lock of their target.
+    """
+
+    stopped: OperatorNote | None
+    skips: Mapping[uuid.UUID, OperatorNote]
+    operations: tuple[Operation, ...]
+
+    def holder(self, target: str) -> Operation | None:
+        """Return the operation that holds the lock of a target."""
+        return next((each for each in self.operations if each.node.target == target), None)
 
 
 class ControlTable:
@@ -37,37 +51,21 @@ class ControlTable:
         self._table = f"{keyspace}.control"
         self._author = author
 
-    def read(self) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
-        """Return the kill switch, the skipped nodes by host id, and the operation that holds the lock.
-
-        Errors as ``ClusterSession.rows``.
-        """
-        return self._read(_OPERATION)
-
-    def read_service(
-        self, service: NodeId
-    ) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
-        """Return the same for one service: the operation is its own."""
-        return self._read(service_operation_key(service.address))
-
-    def _read(
-        self, operation: tuple[str, str]
-    ) -> tuple[OperatorNote | None, dict[uuid.UUID, OperatorNote], Operation | None]:
+    def read(self) -> ControlState:
+        """Return what stands now; errors as ``ClusterSession.rows``."""
         rows = self._session.rows(
             f"SELECT kind, name, operation, act, node, host_id, author, why, at FROM {self._table} WHERE scope = %s",
             (_SCOPE,),
             consistency=ConsistencyLevel.SERIAL,
         )
-        found = {(row["kind"], row["name"]): row for row in rows}
-        holder = found.get(operation)
-        return (
-            _note_of(found[_SWITCH]) if _SWITCH in found else None,
-            {uuid.UUID(name): _note_of(row) for (kind, name), row in found.items() if kind == "skip"},
-            _operation_of(holder) if holder else None,
+        return ControlState(
+            stopped=next((_note_of(row) for row in rows if (row["kind"], row["name"]) == _SWITCH), None),
+            skips={uuid.UUID(row["name"]): _note_of(row) for row in rows if row["kind"] == "skip"},
+            operations=tuple(_operation_of(row) for row in rows if row["kind"] == "operation"),
         )
 
-    def acquire(self, operation: Operation, key: tuple[str, str] = _OPERATION) -> bool:
-        """Take the lock for an operation, of the whole cluster or of one service; tell whether it was free.
+    def acquire(self, operation: Operation) -> bool:
+        """Take the lock of an operation's target; tell whether it was free.
 
         Raises:
             JournalError: it could not be taken, and nobody has it.
@@ -76,42 +74,28 @@ class ControlTable:
             f"INSERT INTO {self._table} (scope, kind, name, operation, act, node, host_id, author, at) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) IF NOT EXISTS"
         )
-        about = (
-            operation.id,
-            operation.act,
-            operation.node.address,
-            operation.node.host_id,
-            self._author,
-            operation.begun_at,
-        )
+        node = operation.node
+        about = (operation.id, operation.act, node.address, node.host_id, self._author, operation.begun_at)
         try:
-            return self._session.conditional(insert, (_SCOPE, *key, *about))
+            return self._session.conditional(insert, (*_lock_of(operation), *about))
         except DRIVER_ERRORS as error:  # unknown: what stands is read
-            holder = self._read(key)[2]
+            holder = self.read().holder(node.target)
             if holder is None:
                 raise JournalError(
-                    f"the lock of the cluster could not be taken: {short(error)}",
-                    on=operation.node.address,
-                    remains="Nothing was done to the node",
+                    f"the lock of the operation could not be taken: {short(error)}",
+                    on=node.address,
+                    remains="Nothing was done to it",
                     next="The next check decides again",
                 ) from error
             return holder.id == operation.id
 
-    def take_over(self, operation: Operation, now: datetime, key: tuple[str, str]) -> bool:
-        """Take an operation over that was cut off: of two who try, one does. Errors as the driver's."""
-        return self._session.conditional(
-            f"UPDATE {self._table} SET at = %s, author = %s WHERE scope = %s AND kind = %s AND name = %s "
-            "IF operation = %s AND at = %s",
-            (now, self._author, _SCOPE, *key, operation.id, operation.begun_at),
-        )
-
-    def release(self, operation: Operation, key: tuple[str, str] = _OPERATION) -> None:
+    def release(self, operation: Operation) -> None:
         """Give the lock back, where the operation has it."""
         # Unknown: the next one to begin sees that the operation has ended, and sweeps it.
         with suppress(*DRIVER_ERRORS):
             self._session.conditional(
                 f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF operation = %s",
-                (_SCOPE, *key, operation.id),
+                (*_lock_of(operation), operation.id),
             )
 
     def stop(self, why: str, now: datetime) -> None:
@@ -122,15 +106,15 @@ class ControlTable:
         """Clear the kill switch."""
         self._delete_note(*_SWITCH)
 
-    def skip(self, node: NodeId, why: str, now: datetime) -> None:
-        """Leave a node alone."""
+    def skip(self, node: MemberId, why: str, now: datetime) -> None:
+        """Leave a node or service alone."""
         self._write_note("skip", str(node.host_id), why, now, node)
 
-    def unskip(self, node: NodeId) -> None:
+    def unskip(self, node: MemberId) -> None:
         """Leave it alone no longer."""
         self._delete_note("skip", str(node.host_id))
 
-    def _write_note(self, kind: str, name: str, why: str, now: datetime, node: NodeId | None = None) -> None:
+    def _write_note(self, kind: str, name: str, why: str, now: datetime, node: MemberId | None = None) -> None:
         """Insert or overwrite a row in one statement, so that it is never missing.
 
         An UPDATE makes a row that is not there. These rows have no act, so the condition always holds; it makes the
@@ -166,6 +150,10 @@ class ControlTable:
                     ) from error
 
 
+def _lock_of(operation: Operation) -> tuple[str, str, str]:
+    return (_SCOPE, "operation", operation.node.target)
+
+
 def _note_of(row: Row) -> OperatorNote:
     return OperatorNote(by=row["author"], why=row["why"] or "", at=row["at"].replace(tzinfo=UTC))
 
@@ -174,6 +162,6 @@ def _operation_of(row: Row) -> Operation:
     return Operation(
         id=row["operation"],
         act=HealingAction(row["act"]),
-        node=NodeId(host_id=row["host_id"], address=row["node"]),
+        node=MemberId(host_id=row["host_id"], address=row["node"]),
         begun_at=row["at"].replace(tzinfo=UTC),
     )

@@ -6,25 +6,52 @@ The entries of an operation are written before the work that they describe.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from cassandra.util import datetime_from_uuid1, min_uuid_from_time
 
+from cassandra_client.database import Row
 from cassandra_client.errors import ViewsError
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import JournalError, OperationNotStarted
-from cassandra_healing.model import NodeId
-from cassandra_healing.operation_model import JournalState, Operation, OperationOutcome
+from cassandra_healing.model import HealingAction, JournalState, MemberId, Operation, OperationOutcome
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage import tables
 from cassandra_healing.storage.control import ControlTable
-from cassandra_healing.storage.journal_entry import COLUMNS, JournalEntry, entry_of, operation_of
-from cassandra_healing.storage.preconditions import check_preconditions
+
+_COLUMNS = "event, operation, act, node, host_id, rule, mode, author, outcome, detail, evidence"
+"""All but the key."""
 
 _RECENT = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """One entry of the journal.
+
+    Args:
+        event: ``decided``, ``begun``, ``step``, ``approved``, ``refused``, ``ended``, ``stop``, ``go``, ``skip`` or
+            ``unskip``.
+        rule: why; of a step, which.
+        outcome: of what has ended: the operation, or a step.
+        evidence: what was seen; of a step that keeps a plan: its file, address, actions and digest.
+    """
+
+    at: datetime
+    event: str
+    author: str
+    detail: str = ""
+    operation: uuid.UUID | None = None
+    act: str = ""
+    node: str = ""
+    host_id: uuid.UUID | None = None
+    rule: str = ""
+    mode: str = ""
+    outcome: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 class Journal:
@@ -53,14 +80,14 @@ class Journal:
         return self._is_created
 
     def read_state(self, now: datetime) -> JournalState:
-        """Return what a decision depends on; errors as ``ClusterSession.rows``."""
+        """Return what decisions depend on, about all targets; errors as ``ClusterSession.rows``."""
         if not self.exists():
             return JournalState()
-        stopped, skips, held = self._control.read()
+        control = self._control.read()
         operations = {operation.id: operation for operation in self._operations(now)}
-        if held is not None:
+        for held in control.operations:
             operations.setdefault(held.id, held)  # whose first entry was not written, or long ago
-        return JournalState(stopped=stopped, skips=skips, operations=tuple(operations.values()))
+        return JournalState(stopped=control.stopped, skips=control.skips, operations=tuple(operations.values()))
 
     def entries(self, *, limit: int, now: datetime) -> list[JournalEntry]:
         """Return the last entries, newest first, of a year at most; errors as ``ClusterSession.rows``."""
@@ -68,10 +95,10 @@ class Journal:
         month = now.astimezone(UTC).replace(day=1)
         for _ in range(12):
             rows = self._session.rows(
-                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s LIMIT %s",
+                f"SELECT at, {_COLUMNS} FROM {self._keyspace}.journal WHERE month = %s LIMIT %s",
                 (f"{month:%Y-%m}", limit - len(found)),
             )
-            found += [entry_of(row) for row in rows]
+            found += [_entry_of(row) for row in rows]
             if len(found) >= limit:
                 break
             month = (month - timedelta(days=1)).replace(day=1)
@@ -93,18 +120,19 @@ class Journal:
         )
 
     def begin(self, decision: Decision, policy: Policy, now: datetime) -> Operation:
-        """Begin what was decided: nobody else may begin anything until it has ended.
+        """Begin what was decided: nobody else may begin anything on its target until it has ended.
 
         Raises:
-            OperationNotStarted: another operation is under way, the day's limit is reached, or a person stopped it.
+            OperationNotStarted: another operation is under way, or was begun after the check, the day's limit is
+                reached, or a person stopped it.
             JournalError: it could not be written down.
         """
         node = decision.nodes[0]
         operation = Operation(id=uuid.uuid4(), act=decision.act, node=node, begun_at=now)
         try:
             self.create_tables()
-            self._release_ended(now)
-            check_preconditions(operation, self.read_state(now), policy, now)
+            self._release_ended(node.target, now)
+            check_preconditions(operation, decision.at, self.read_state(now), policy, now)
             if not self._control.acquire(operation):
                 raise OperationNotStarted(
                     "another operation began at the same moment",
@@ -112,17 +140,15 @@ class Journal:
                     next="Wait for it to finish, then check again",
                 )
             try:
-                check_preconditions(
-                    operation, self.read_state(now), policy, now
-                )  # what ended between the two checks counts, too
-                evidence = decision.evidence
+                # What ended between the two checks counts, too.
+                check_preconditions(operation, decision.at, self.read_state(now), policy, now)
                 self._write(
                     "begun",
                     decision.what,
                     operation=operation,
                     rule=decision.rule,
                     mode=decision.mode or "",
-                    evidence=evidence,
+                    evidence=decision.evidence,
                 )
             except ViewsError:
                 self._control.release(operation)
@@ -133,7 +159,7 @@ class Journal:
             raise JournalError(
                 f"it could not be recorded: {error.what}",
                 on=str(node),
-                remains="Nothing was done to the node",
+                remains="Nothing was done to it",
                 next=error.next,
             ) from error
         return operation
@@ -149,12 +175,12 @@ class Journal:
             row
             for each in dict.fromkeys([*months, f"{now:%Y-%m}"])
             for row in self._session.rows(
-                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
+                f"SELECT at, {_COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
                 (each, min_uuid_from_time(since.timestamp())),
             )
             if row["operation"] == operation.id
         ]
-        return sorted((entry_of(row) for row in rows), key=lambda entry: entry.at)
+        return sorted((_entry_of(row) for row in rows), key=lambda entry: entry.at)
 
     def step(
         self,
@@ -197,60 +223,19 @@ class Journal:
         self._control.go()
         self._write_note("go", why, holds="Healing is switched on")
 
-    def skip(self, node: NodeId, why: str, now: datetime) -> None:
+    def skip(self, node: MemberId, why: str, now: datetime) -> None:
         """Leave a node alone from now on."""
         self.create_tables()
         self._control.skip(node, why, now)
         self._write_note("skip", why, node=node, holds="It is skipped")
 
-    def unskip(self, node: NodeId, why: str) -> None:
+    def unskip(self, node: MemberId, why: str) -> None:
         """Leave it alone no longer."""
         self.create_tables()
         self._control.unskip(node)
         self._write_note("unskip", why, node=node, holds="It is no longer skipped")
 
-    def write_service_entry(
-        self,
-        event: str,
-        name: str,
-        detail: str,
-        *,
-        operation: uuid.UUID | None = None,
-        act: str = "",
-        rule: str = "",
-        mode: str = "",
-        outcome: str = "",
-        evidence: Sequence[str] = (),
-    ) -> None:
-        """Write an entry about a service, which has a name and no host id; errors as ``ClusterSession.write``."""
-        self._write(
-            event,
-            detail,
-            operation_id=operation,
-            act=act,
-            on=name,
-            rule=rule,
-            mode=mode,
-            outcome=outcome,
-            evidence=evidence,
-        )
-
-    def write_service_entries(self, name: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Write several entries about a service, all or none; as ``write_service_entry``.
-
-        Args:
-            entries: ``event`` and ``detail`` of each, and what else ``write_service_entry`` takes.
-        """
-        self.create_tables()
-        at = uuid.uuid1()
-        month = f"{datetime_from_uuid1(at):%Y-%m}"  # one partition, also where the month ends between two entries
-        statements = [
-            self._statement(at if not number else uuid.uuid1(), month, on=name, **entry)
-            for number, entry in enumerate(entries)
-        ]
-        self._session.write_together(statements)
-
-    def _write_note(self, event: str, why: str, *, holds: str, node: NodeId | None = None) -> None:
+    def _write_note(self, event: str, why: str, *, holds: str, node: MemberId | None = None) -> None:
         """Write down a command of a person, after it has taken effect."""
         try:
             self._write(event, why, node=node)
@@ -269,54 +254,47 @@ class Journal:
             row
             for month in months
             for row in self._session.rows(
-                f"SELECT at, {COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
+                f"SELECT at, {_COLUMNS} FROM {self._keyspace}.journal WHERE month = %s AND at > %s",
                 (month, min_uuid_from_time(since.timestamp())),
             )
         ]
         ends = {row["operation"]: row for row in rows if row["event"] == "ended"}
-        begun = [row for row in rows if row["event"] == "begun" and row["host_id"]]  # without one it is a service's
-        return [operation_of(row, ends.get(row["operation"])) for row in begun]
+        return [_operation_of(row, ends.get(row["operation"])) for row in rows if row["event"] == "begun"]
 
-    def _release_ended(self, now: datetime) -> None:
+    def _release_ended(self, target: str, now: datetime) -> None:
         """Remove the row of an operation whose end was written and whose healer died then."""
-        held = self._control.read()[2]
+        held = self._control.read().holder(target)
         if held is not None and any(
             operation.id == held.id and operation.outcome for operation in self._operations(now)
         ):
             self._control.release(held)
 
-    def _write(self, event: str, detail: str, **about: Any) -> None:
-        self.create_tables()
-        at = uuid.uuid1()
-        self._session.write(*self._statement(at, f"{datetime_from_uuid1(at):%Y-%m}", event, detail, **about))
-
-    def _statement(
+    def _write(
         self,
-        at: uuid.UUID,
-        month: str,
         event: str,
         detail: str,
         *,
         operation: Operation | None = None,
-        operation_id: uuid.UUID | None = None,
         act: str = "",
-        node: NodeId | None = None,
+        node: MemberId | None = None,
         rule: str = "",
         mode: str = "",
         outcome: str = "",
         evidence: Sequence[str] = (),
         on: str = "",
         author: str = "",
-    ) -> tuple[str, tuple[Any, ...]]:
+    ) -> None:
+        self.create_tables()
+        at = uuid.uuid1()
         about = operation.node if operation is not None else node
-        return (
-            f"INSERT INTO {self._keyspace}.journal (month, at, {COLUMNS}) "
+        self._session.write(
+            f"INSERT INTO {self._keyspace}.journal (month, at, {_COLUMNS}) "
             "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
-                month,
+                f"{datetime_from_uuid1(at):%Y-%m}",
                 at,
                 event,
-                operation.id if operation else operation_id,
+                operation.id if operation else None,
                 operation.act if operation else act,
                 on or (about.address if about else None),
                 about.host_id if about else None,
@@ -328,3 +306,84 @@ class Journal:
                 list(evidence),
             ),
         )
+
+
+def check_preconditions(
+    operation: Operation, checked_at: datetime, journal_state: JournalState, policy: Policy, now: datetime
+) -> None:
+    """Raise where an operation may not begin; its own journal entries do not count. Pure.
+
+    Raises:
+        OperationNotStarted: another operation is under way, or was begun after the check, the day's limit is reached,
+            or a person stopped healing.
+    """
+    journal_state = journal_state.of(operation.node.target)
+    under_way = journal_state.under_way
+    if journal_state.stopped is not None:
+        raise OperationNotStarted(
+            f"healing is switched off by {journal_state.stopped.by}: {journal_state.stopped.why}",
+            on=str(operation.node),
+            next="'views cluster go' switches it on again",
+        )
+    if operation.node.host_id in journal_state.skips:
+        note = journal_state.skips[operation.node.host_id]
+        raise OperationNotStarted(
+            f"{note.by} skipped it: {note.why}",
+            on=str(operation.node),
+            next="'views cluster unskip' ends that",
+        )
+    if under_way is not None and under_way.id != operation.id:
+        raise OperationNotStarted(
+            f"a {under_way.act} of {under_way.node} is under way",
+            on=str(operation.node),
+            next="Wait for it to finish, then check again",
+        )
+    others = [each for each in journal_state.operations if each.id != operation.id]
+    if any(each.node.host_id == operation.node.host_id and each.begun_at > checked_at for each in others):
+        raise OperationNotStarted(
+            "another process restarted or replaced it after this check", on=str(operation.node), next="Check again"
+        )
+    if operation.act is HealingAction.REPLACE:
+        done = JournalState(operations=tuple(others)).replacements(now)
+        if done >= policy.of(operation.node).replacements_per_day:
+            raise OperationNotStarted(
+                f"{done} replacement(s) were begun within 24 hours",
+                on=str(operation.node),
+                next="See why it was needed before another one begins",
+            )
+
+
+def _moment_of(row: Row) -> datetime:
+    """Return when an entry was written."""
+    found: datetime = datetime_from_uuid1(row["at"])
+    return found.replace(tzinfo=UTC)
+
+
+def _operation_of(begin: Row, end: Row | None) -> Operation:
+    """Return an operation by its first entry, and its last one if it has ended."""
+    return Operation(
+        id=begin["operation"],
+        act=HealingAction(begin["act"]),
+        node=MemberId(host_id=begin["host_id"], address=begin["node"]),
+        begun_at=_moment_of(begin),
+        ended_at=_moment_of(end) if end else None,
+        outcome=OperationOutcome(end["outcome"]) if end else None,
+    )
+
+
+def _entry_of(row: Row) -> JournalEntry:
+    """Return an entry from its row."""
+    return JournalEntry(
+        at=_moment_of(row),
+        event=row["event"],
+        author=row["author"] or "",
+        detail=row["detail"] or "",
+        operation=row["operation"],
+        act=row["act"] or "",
+        node=row["node"] or "",
+        host_id=row["host_id"],
+        rule=row["rule"] or "",
+        mode=row["mode"] or "",
+        outcome=row["outcome"] or "",
+        evidence=tuple(row["evidence"] or ()),
+    )

@@ -1,4 +1,4 @@
-"""The lease of the process that executes an operation: one at a time, and another one after its death."""
+"""The lease of the process that executes an operation: one process at a time, and another one after its death."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ from cassandra_client.driver_errors import DRIVER_ERRORS, short
 from cassandra_healing.errors import ExecutorBusy, JournalError
 from cassandra_healing.session import ClusterSession
 
-_ROW = ("cluster", "healer", "cluster")
-
 
 class ExecutorLease:
-    """A row of ``control`` that expires when its holder dies, and is renewed while it works.
+    """A row of ``control`` that expires when its holder dies, and is renewed while it works; one for each target.
 
     A process that loses it in the middle of a step finishes that step: steps may be done twice, and OpenTofu has
     a lock of its own.
     """
 
-    def __init__(self, session: ClusterSession, keyspace: str, *, author: str, seconds: float) -> None:
+    def __init__(self, session: ClusterSession, keyspace: str, *, author: str, seconds: float, target: str) -> None:
         self._session = session
         self._table = f"{keyspace}.control"
         self._author = author
         self._seconds = seconds
+        self._row = ("cluster", "healer", target)
         self._ttl = max(1, round(seconds))
         self._key = uuid.uuid4()
 
@@ -52,7 +51,7 @@ class ExecutorLease:
             with suppress(*DRIVER_ERRORS):  # it goes by itself
                 self._session.conditional(
                     f"DELETE FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s IF operation = %s",
-                    (*_ROW, self._key),
+                    (*self._row, self._key),
                 )
 
     def _take(self) -> None:
@@ -61,7 +60,7 @@ class ExecutorLease:
             f"VALUES (%s, %s, %s, %s, %s, %s) IF NOT EXISTS USING TTL {self._ttl}"
         )
         try:
-            if self._session.conditional(insert, (*_ROW, self._key, self._author, datetime.now(UTC))):
+            if self._session.conditional(insert, (*self._row, self._key, self._author, datetime.now(UTC))):
                 return
             holder = self._holder()
         except DRIVER_ERRORS as error:  # unknown: what stands is read
@@ -83,7 +82,7 @@ class ExecutorLease:
     def _holder(self) -> tuple[uuid.UUID, str] | None:
         rows = self._session.rows(
             f"SELECT operation, author FROM {self._table} WHERE scope = %s AND kind = %s AND name = %s",
-            _ROW,
+            self._row,
             consistency=ConsistencyLevel.SERIAL,
         )
         return (rows[0]["operation"], rows[0]["author"]) if rows and rows[0]["operation"] else None
@@ -94,5 +93,5 @@ class ExecutorLease:
                 self._session.conditional(
                     f"UPDATE {self._table} USING TTL {self._ttl} SET operation = %s, author = %s, at = %s "
                     "WHERE scope = %s AND kind = %s AND name = %s IF operation = %s",
-                    (self._key, self._author, datetime.now(UTC), *_ROW, self._key),
+                    (self._key, self._author, datetime.now(UTC), *self._row, self._key),
                 )

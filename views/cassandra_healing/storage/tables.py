@@ -6,7 +6,6 @@ Rows of ``control`` are written by lightweight transactions alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from cassandra_client.database import OwnTable
 from cassandra_healing.session import ClusterSession
@@ -28,7 +27,7 @@ _TABLES = (
             "CLUSTERING ORDER BY (at DESC, host_id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', "
             "'compaction_window_unit': 'HOURS', 'compaction_window_size': '6'}"
         ),
-        comment="cluster health: what was seen of each node",
+        comment="cluster health: what was seen of each node and service",
     ),
     OwnTable(
         name="journal",
@@ -67,53 +66,15 @@ _TABLES = (
         PRIMARY KEY (scope, kind, name)
         """,
         options="CLUSTERING ORDER BY (kind ASC, name ASC)",
-        comment="cluster health: kill switch, skipped nodes, the operation that is under way",
+        comment="cluster health: kill switch, what is skipped, the operations that are under way",
     ),
 )
-
-_SERVICES = (
-    OwnTable(
-        name="services",
-        columns="""
-        hour text,
-        at timestamp,
-        service text,
-        work text,
-        machine text,
-        seen list<text>,
-        PRIMARY KEY (hour, at, service)
-        """,
-        options=(
-            "CLUSTERING ORDER BY (at DESC, service ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', "
-            "'compaction_window_unit': 'HOURS', 'compaction_window_size': '6'}"
-        ),
-        comment="cluster health: what was seen of each service",
-    ),
-)
-"""Made where services are watched."""
 
 
 def tables_exist(session: ClusterSession, keyspace: str) -> bool:
     """Tell whether the tables are there; errors as ``ClusterSession.rows``."""
-    return _exist(session, keyspace, _TABLES)
-
-
-def service_tables_exist(session: ClusterSession, keyspace: str) -> bool:
-    """Tell whether the tables of services are there; errors as ``ClusterSession.rows``."""
-    return _exist(session, keyspace, _SERVICES)
-
-
-def _exist(session: ClusterSession, keyspace: str, tables: Sequence[OwnTable]) -> bool:
     rows = session.rows("SELECT table_name FROM system_schema.tables WHERE keyspace_name = %s", (keyspace,))
-    return {row["table_name"] for row in rows} >= {each.name for each in tables}
-
-
-def create_service_tables(session: ClusterSession, keyspace: str) -> None:
-    """Make the tables of services where they are missing, the others first; errors as ``ClusterSession.ddl``."""
-    create_tables(session, keyspace)
-    if not service_tables_exist(session, keyspace):
-        for statement in service_statements(keyspace):
-            session.ddl(statement)
+    return {row["table_name"] for row in rows} >= {each.name for each in _TABLES}
 
 
 def statements(keyspace: str, data_centers: Counter[str]) -> list[str]:
@@ -131,11 +92,6 @@ def statements(keyspace: str, data_centers: Counter[str]) -> list[str]:
 
 def _escaped(text: str) -> str:
     return text.replace("'", "''")
-
-
-def service_statements(keyspace: str) -> list[str]:
-    """Return what makes the tables of services; as ``statements``."""
-    return [each.create_cql(keyspace) for each in _SERVICES]
 
 
 def create_tables(session: ClusterSession, keyspace: str) -> None:

@@ -1,6 +1,6 @@
-"""``health_dags``: the DAGs that see to nodes and services, for a DAG file of three lines.
+"""``health_dags``: the DAGs that heal nodes and services, for a DAG file of three lines.
 
-Between two troubles there is no run: the triggerer looks, and its event makes one.
+While all is well there is no run: the triggerer checks, and its event begins one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher
 
-from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.operation_progress import OperationStep
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import NOT_AGAIN
@@ -19,12 +19,13 @@ from cassandra_views.airflow.health_tasks import (
     ApproveOperationTask,
     AuditClusterTask,
     AwaitNodeTask,
+    DecideServicesTask,
     DecideTask,
+    HealServiceTask,
     OperationStepTask,
     PageTask,
 )
 from cassandra_views.airflow.health_trigger import HealthTrigger
-from cassandra_views.airflow.service_tasks import DecideServicesTask, HealServiceTask
 from cassandra_views.airflow.view_dag import START
 
 TAG = "cluster"
@@ -52,7 +53,7 @@ _AFTER = {
 """Which steps each waits for: also behind one that is skipped, all that are needed before it."""
 _TASKS = {OperationStep.NORMAL: AwaitNodeTask, OperationStep.AUDIT: AuditClusterTask}
 RETRIES: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=70), "retry_policy": NOT_AGAIN}
-"""After a kill another healer may go on once the hold of the dead one is over, ``hold_seconds``."""
+"""After a kill another process may resume the operation once the lease of the dead one has expired."""
 
 
 def health_dags(
@@ -63,7 +64,7 @@ def health_dags(
     env: str | None = None,
     dag_id_prefix: str = "",
 ) -> tuple[str, ...]:
-    """Make the DAGs that watch a cluster and see to it. Contacts no cluster.
+    """Make the DAGs that watch a cluster and heal it. Contacts no cluster.
 
     Args:
         templates: as for ``view_dags``: the views there are audited after a replacement. Where there are none, any
@@ -85,7 +86,7 @@ def health_dags(
     watched = Asset(
         name=f"{dag_id_prefix}cluster_health_{conn_id}",
         uri=f"x-cluster-health://{conn_id}/{dag_id_prefix}",
-        watchers=[AssetWatcher(name="look", trigger=HealthTrigger(**deployment.to_dict()))],
+        watchers=[AssetWatcher(name="check", trigger=HealthTrigger(**deployment.to_dict()))],
     )
     made = [_nodes_dag(deployment, watched, policy)]
     if policy.services:

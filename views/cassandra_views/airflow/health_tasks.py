@@ -1,4 +1,4 @@
-"""The tasks of ``cluster_health``: each does one step of the operation that the journal says is under way.
+"""The tasks of ``cluster_health`` and ``cluster_services``: each works on what the journal says is under way.
 
 What a task does follows from the journal alone, never from what a task before it said: so any process of Airflow may be
 killed between any two of them, and people may run ``views cluster heal`` meanwhile.
@@ -6,8 +6,7 @@ killed between any two of them, and people may run ``views cluster heal`` meanwh
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,18 +17,21 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from cassandra_client.errors import ClusterError
 from cassandra_healing.decision import Decision
-from cassandra_healing.errors import HealingError, MissingSetting, OperatorRequired
+from cassandra_healing.errors import (
+    ExecutorBusy,
+    HealingError,
+    MissingSetting,
+    OperationNotStarted,
+    OperatorRequired,
+)
+from cassandra_healing.model import CLUSTER, HealingAction, MemberId
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
-from cassandra_healing.operation_model import HealingAction
-from cassandra_healing.operation_progress import OperationProgress
-from cassandra_healing.operation_steps import OperationStep, steps_of
+from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.executor import OperationExecutor
-from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import refused, told
-from cassandra_views.airflow.health_trigger import AUTHOR
+from cassandra_views.airflow.health_trigger import AUTHOR, NodeReadyTrigger
 from cassandra_views.airflow.hook import ViewsHook
-from cassandra_views.airflow.node_ready_trigger import NodeReadyTrigger
 from cassandra_views.healing import healing
 from cassandra_views.model.generation import State
 from cassandra_views.model.names import counted
@@ -44,7 +46,7 @@ PAGE_KEY = "page"
 
 
 class HealthTask(BaseOperator):
-    """A task that opens a healer."""
+    """A task that opens an executor and its monitor."""
 
     def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -73,10 +75,10 @@ class HealthTask(BaseOperator):
     def healing_executor(
         self, context: Context, *, is_patient: bool = True
     ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-        """Open a healer; errors as ``opened``.
+        """Open an executor and its monitor; errors as ``opened``.
 
         Args:
-            is_patient: without it a node is looked at once, and not waited for.
+            is_patient: without it a node is checked once, and not waited for.
         """
         with self.opened(context) as (session, settings):
             if not is_patient:
@@ -85,7 +87,7 @@ class HealthTask(BaseOperator):
                 yield found
 
     def find(self, executor: OperationExecutor, step: OperationStep) -> OperationProgress:
-        """Return the operation whose next step this is.
+        """Return the operation on the nodes whose next step this is.
 
         Raises:
             AirflowSkipException: there is none, or it needs no such step, or that was done.
@@ -94,7 +96,7 @@ class HealthTask(BaseOperator):
         progress = executor.under_way()
         if progress is None:
             raise AirflowSkipException("Nothing is under way")
-        if step not in steps_of(progress.act, progress.mode) or step in progress.done:
+        if step not in progress.steps or step in progress.done:
             raise AirflowSkipException(f"The {progress.act} of {progress.node} has no step {step} to do")
         if progress.next is not step:
             raise AirflowException(f"The {progress.act} of {progress.node} is at {progress.next}, not at {step}")
@@ -130,7 +132,7 @@ class DecideTask(HealthTask, SkipMixin):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the operation in a few words, or nothing; what a person must see goes to the task ``page``."""
         with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
-            report = check_cluster(monitor, executor.policy)
+            report = monitor.check_surely()
             log_report(self.log, report)
             page = page_text(report.decision)
             if not page and report.assessment.trouble_since is not None:
@@ -139,7 +141,7 @@ class DecideTask(HealthTask, SkipMixin):
             if page:
                 context["ti"].xcom_push(key=PAGE_KEY, value=page)
             progress = executor.begin_or_resume(report)
-        needed = () if progress is None else steps_of(progress.act, progress.mode)
+        needed = () if progress is None else progress.steps
         tasks = [task for task in context["task"].get_flat_relatives(upstream=False) if task.task_id != "page"]
         idle = [each for each in tasks if each.task_id not in needed or (progress and each.task_id in progress.done)]
         self.skip(context["ti"], idle)
@@ -151,6 +153,38 @@ class DecideTask(HealthTask, SkipMixin):
             "node": str(progress.node),
             "next": str(progress.next),
         }
+
+
+class DecideServicesTask(HealthTask):
+    """Checks once, and begins what is decided about each service, or finds what is under way."""
+
+    def execute(self, context: Context) -> list[str]:
+        """Return the services with an operation under way; what a person must see goes to the task ``page``.
+
+        Raises: AirflowSkipException: nothing is to be done.
+        """
+        found: list[str] = []
+        pages: list[str] = []
+        with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
+            report = monitor.check()
+            for note in report.notes:
+                self.log.warning("%s", note)
+            for each in report.services:
+                decision = each.decision
+                self.log.info(
+                    "%s: %s (%s): %s. %s.", decision.on, decision.act, decision.rule, decision.what, decision.next
+                )
+                pages += filter(None, [page_text(decision)])
+                try:
+                    if executor.begin_or_resume(report, each.target) is not None:
+                        found.append(decision.on)
+                except (ExecutorBusy, OperationNotStarted) as error:
+                    self.log.info("%s", error)
+        if pages:
+            context["ti"].xcom_push(key=PAGE_KEY, value=" ".join(pages))
+        if not found and not pages:
+            raise AirflowSkipException("Nothing is to be done")
+        return found
 
 
 class PageTask(BaseOperator):
@@ -168,9 +202,9 @@ class PageTask(BaseOperator):
 
 
 class ApproveOperationTask(HealthTask, HITLOperator):
-    """Asks a person whether an operation may be carried out; nobody's answer is a no."""
+    """Asks a person whether an operation on a node may be carried out; nobody's answer is a no."""
 
-    template_fields = ("subject", "body")
+    template_fields: Sequence[str] = ("subject", "body")
 
     def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
         super().__init__(deployment=deployment, subject="Heal the cluster?", options=[YES, NO], defaults=NO, **kwargs)
@@ -178,30 +212,87 @@ class ApproveOperationTask(HealthTask, HITLOperator):
     def execute(self, context: Context) -> Any:
         """Ask; where somebody answered on the command line already, go on at once."""
         with self.healing_executor(context) as (executor, _monitor):
-            progress = self.find(executor, OperationStep.APPROVE)
+            progress = self.find_own(executor)
             if not progress.is_waiting:
-                return _result(executor.execute_step(progress, OperationStep.APPROVE))
+                return self.continue_operation(executor, progress)
         self.subject = f"{str(progress.act).capitalize()} {progress.node}?"
         self.body = approval_text(progress)
         context["ti"].xcom_push(key="operation", value=str(progress.id))
         return HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Write the answer down, and do what it says."""
+        """Record the answer, and do what it says."""
         answer = HITLOperator.execute_complete(self, context, event)
         user = (answer.get("responded_by_user") or {}).get("name", "")
-        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="operation")
+        map_index = context["ti"].map_index
+        asked = context["ti"].xcom_pull(task_ids=self.task_id, key="operation", map_indexes=map_index)
         with self.healing_executor(context) as (executor, _monitor):
-            progress = executor.under_way()
+            progress = executor.under_way(self.target)
             if progress is None or (asked and str(progress.id) != asked) or progress.next is not OperationStep.APPROVE:
                 raise AirflowSkipException("The operation has been answered or has ended since")
             if progress.is_waiting:
                 by = f"{AUTHOR}:{user}" if user else AUTHOR
                 if answer["chosen_options"] == [YES]:
-                    executor.approve(progress, "said so in Airflow", by=by)
+                    progress = executor.approve(progress, "said so in Airflow", by=by)
                 else:
-                    executor.refuse(progress, "said no in Airflow" if user else "nobody answered in Airflow", by=by)
-            return _result(executor.execute_step(progress, OperationStep.APPROVE))
+                    why = "said no in Airflow" if user else "nobody answered in Airflow"
+                    progress = executor.refuse(progress, why, by=by)
+            return self.continue_operation(executor, progress)
+
+    @property
+    def target(self) -> str:
+        """Return whose operation it is."""
+        return CLUSTER
+
+    def find_own(self, executor: OperationExecutor) -> OperationProgress:
+        """Return the operation; errors as ``find``."""
+        return self.find(executor, OperationStep.APPROVE)
+
+    def continue_operation(self, executor: OperationExecutor, progress: OperationProgress) -> Any:
+        """Go on where nobody is asked, or somebody has answered: to the next task."""
+        return _result(executor.execute_step(progress, OperationStep.APPROVE))
+
+
+class HealServiceTask(ApproveOperationTask):
+    """Restarts or replaces one service, after a person said so where its mode is ``approve``.
+
+    Args:
+        service: its name.
+    """
+
+    template_fields: Sequence[str] = ("service", "subject", "body")
+
+    def __init__(self, *, service: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.service = service
+
+    @property
+    def target(self) -> str:
+        """Return whose operation it is."""
+        return MemberId.of_service(self.service).target
+
+    def find_own(self, executor: OperationExecutor) -> OperationProgress:
+        """Return the operation.
+
+        Raises: AirflowSkipException: there is none.
+        """
+        progress = executor.under_way(self.target)
+        if progress is None:
+            raise AirflowSkipException(f"Nothing is under way for {self.service}")
+        return progress
+
+    def continue_operation(self, executor: OperationExecutor, progress: OperationProgress) -> Any:
+        """Execute all steps.
+
+        Raises: AirflowSkipException: a person said no, the reason no longer holds, or another process executes them.
+        """
+        try:
+            found = executor.run(progress)
+        except ExecutorBusy as error:
+            raise AirflowSkipException(str(error)) from error
+        if found.outcome is None or found.outcome.is_idle:
+            raise AirflowSkipException(f"The {found.act} of {self.service} is {found.outcome or 'waiting'}")
+        return _result(found)
 
 
 class OperationStepTask(HealthTask):
@@ -238,7 +329,7 @@ class AwaitNodeTask(OperationStepTask):
         self.defer(trigger=trigger, method_name="resume")
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
-        """Look a last time and write it down; what it still lacks is an error there."""
+        """Check a last time and record it; what it still lacks is an error there."""
         if event.get("trouble"):
             self.log.warning("It is not in the ring: %s", event["trouble"])
         with self.healing_executor(context, is_patient=False) as (executor, _monitor):
@@ -246,7 +337,7 @@ class AwaitNodeTask(OperationStepTask):
 
 
 class AuditClusterTask(OperationStepTask):
-    """Audits the views that serve, and what the audit command looks at."""
+    """Audits the views that serve, and what the audit command checks."""
 
     def execute(self, context: Context) -> Any:
         """Audit; a view that differs fails this task and is built again by ``views_reconcile``."""
@@ -279,15 +370,6 @@ def without_waiting(settings: Settings) -> Settings:
     return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
 
 
-def check_cluster(monitor: ClusterMonitor, policy: Policy) -> HealthReport:
-    """Check once; twice where nobody has looked before: a heartbeat must be seen to stand still."""
-    report = monitor.check()
-    if report.is_first_check and not report.decision.is_well:
-        time.sleep(policy.still_seconds + 1)
-        report = monitor.check()
-    return report
-
-
 def log_report(log: Any, report: HealthReport) -> None:
     """Write what a check found into a log."""
     for health in report.assessment.nodes:
@@ -299,7 +381,7 @@ def log_report(log: Any, report: HealthReport) -> None:
 
 
 def page_text(decision: Decision) -> str:
-    """Return what a person must be told, or nothing."""
+    """Return the text of a page, or nothing."""
     if decision.act is not HealingAction.PAGE:
         return ""
     return f"{decision.on}: {decision.what}. {decision.remains}. {decision.next}."
@@ -307,7 +389,8 @@ def page_text(decision: Decision) -> str:
 
 def approval_text(progress: OperationProgress) -> str:
     """Return what a person is asked, with all that speaks for it."""
-    lines = [f"{progress.node} ({progress.node.host_id}): {progress.what}", ""]
+    name = progress.node.address if progress.node.is_service else f"{progress.node} ({progress.node.host_id})"
+    lines = [f"{name}: {progress.what}", ""]
     lines += [f"- {each}" for each in progress.evidence]
     if progress.plan:
         path, address, actions, digest = progress.plan

@@ -1,7 +1,7 @@
-"""Watching a cluster in Airflow's triggerer, without a task and without a run: an event where something is to be done.
+"""Watching a cluster in Airflow's triggerer, without a task and without a run.
 
-Checks and decisions are kept in the cluster, so a triggerer may be killed and started again at any time; and what a
-run finds is judged by the same checks.
+An event is fired where something is to be done, and where a node that is waited for is ready. Checks and decisions are
+recorded in the cluster, so a triggerer may be killed and started again at any time.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
 from cassandra_client.errors import ViewsError
 from cassandra_healing.alerts import Alert, AlertSchedule
 from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
+from cassandra_healing.probes.readiness import find_unready_reason
 from cassandra_healing.session import ClusterSession
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_of
 from cassandra_views.airflow.sessions import shared
+from cassandra_views.project.session import connect_of
 
 if TYPE_CHECKING:
     from cassandra_views.airflow.hook import Access
@@ -35,7 +37,7 @@ def event_of(alerts: Sequence[Alert]) -> dict[str, Any]:
 
 
 class HealthTrigger(BaseEventTrigger):
-    """Looks at nodes and services each ``check_seconds``, and fires where more than waiting is decided.
+    """Checks nodes and services each ``check_seconds``, and fires where more than waiting is decided.
 
     Args: as ``Deployment``.
     """
@@ -45,12 +47,12 @@ class HealthTrigger(BaseEventTrigger):
         self.deployment = Deployment(**deployment)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what another triggerer needs to go on."""
+        """Return what another triggerer needs to continue."""
         kind = type(self)
         return f"{kind.__module__}.{kind.__qualname__}", self.deployment.to_dict()
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look for good; a cluster that cannot be reached is tried again, and told of after ``page_minutes``."""
+        """Check without end; a cluster that cannot be reached is tried again, and reported after ``page_minutes``."""
         away_since: float | None = None
         is_reported = False
         schedule = AlertSchedule()
@@ -86,7 +88,7 @@ class HealthTrigger(BaseEventTrigger):
     async def _watch(
         self, monitor: ClusterMonitor, policy: Policy, access: Access, schedule: AlertSchedule
     ) -> AsyncIterator[dict[str, Any]]:
-        """Look until views.toml says something else; what it says is read at each check."""
+        """Check until views.toml says something else; it is read at each check."""
         reported: tuple[str, ...] = ()
         while (await asyncio.to_thread(self.deployment.reached, access)).env.healing == policy:
             begun = time.monotonic()
@@ -99,3 +101,44 @@ class HealthTrigger(BaseEventTrigger):
                 self.log.info("%s", "; ".join(map(str, found)))
                 yield event_of(found)
             await asyncio.sleep(max(0.0, policy.check_seconds - (time.monotonic() - begun)))
+
+
+POLL_SECONDS = 2.0
+
+
+class NodeReadyTrigger(BaseTrigger):
+    """Fires when a node is up and in the ring, or after a time; only reads.
+
+    Args:
+        address: the node's; the others as ``Deployment``.
+    """
+
+    def __init__(self, *, address: str, timeout_seconds: float, **deployment: Any) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.deployment = Deployment(**deployment)
+        self.address = address
+        self.timeout_seconds = timeout_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what another triggerer needs to continue."""
+        kind = type(self)
+        more = {"address": self.address, "timeout_seconds": self.timeout_seconds}
+        return f"{kind.__module__}.{kind.__qualname__}", {**self.deployment.to_dict(), **more}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Check until it is; the event's ``trouble`` is what it lacked at the end of the time."""
+        begun = time.monotonic()
+        reported = ""
+        try:
+            access = access_of(await ViewsHook.aget_connection(self.deployment.conn_id))
+            connect = connect_of(await asyncio.to_thread(self.deployment.reached, access))
+            while reason := await asyncio.to_thread(find_unready_reason, self.address, connect):
+                if reason != reported:
+                    reported = reason
+                    self.log.info("%s: %s", self.address, reason)
+                if time.monotonic() - begun >= self.timeout_seconds:
+                    break
+                await asyncio.sleep(POLL_SECONDS)
+        except ViewsError as error:
+            reason = str(error)
+        yield TriggerEvent({"trouble": reason})  # type: ignore[no-untyped-call]

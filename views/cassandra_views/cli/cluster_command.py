@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +15,10 @@ from cassandra_client.errors import ViewsError, ended
 from cassandra_views.cli.context import Format, FormatOption, Options, Wide, open_session, options_of
 from cassandra_views.cli.help import PanelGroup, help_of
 from cassandra_views.cli.output import coloured, err, escape, out, print_json, shortened, table_of
-from cassandra_views.cli.service_lines import plain_services, show_services
 
 if TYPE_CHECKING:
-    from cassandra_healing.model import NodeAssessment, NodeId
-    from cassandra_healing.monitor import HealthReport
+    from cassandra_healing.model import MemberAssessment, MemberId
+    from cassandra_healing.monitor import HealthReport, TargetReport
     from cassandra_healing.operation_progress import OperationProgress
     from cassandra_healing.policy import Policy
     from cassandra_healing.session import ClusterSession
@@ -75,10 +74,7 @@ def cluster(
     is_well = True
     with _monitoring(options_of(context), is_recording=keep) as (monitor, policy):
         while True:
-            report = monitor.check()
-            if report.is_first_check and any(each.verdict != "up" for each in report.assessment.nodes):
-                time.sleep(policy.still_seconds + 1)
-                report = monitor.check()
+            report = monitor.check_surely()
             is_well = report.is_well
             show(report, format, monitor.progress(report), is_wide=wide)
             if not watch:
@@ -99,7 +95,7 @@ def skip(
     with _journal(options) as (journal, session, clock):
         found = _find(session, node, options.settings().env.healing)
         journal.skip(found, reason, clock())
-    said(format, f"{found} is skipped: {reason}", node=found, skipped=True, reason=reason)
+    print_result(format, f"{found} is skipped: {reason}", node=found, skipped=True, reason=reason)
 
 
 def unskip(
@@ -110,7 +106,7 @@ def unskip(
     with _journal(options) as (journal, session, _clock):
         found = _find(session, node, options.settings().env.healing)
         journal.unskip(found, reason)
-    said(format, f"{found} is no longer skipped: {reason}", node=found, skipped=False, reason=reason)
+    print_result(format, f"{found} is no longer skipped: {reason}", node=found, skipped=False, reason=reason)
 
 
 def stop(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
@@ -120,14 +116,14 @@ def stop(context: typer.Context, reason: Reason, format: Annotated[Format, Forma
     """
     with _journal(options_of(context)) as (journal, _session, clock):
         journal.stop(reason, clock())
-    said(format, f"healing is switched off: {reason}", stopped=True, reason=reason)
+    print_result(format, f"healing is switched off: {reason}", stopped=True, reason=reason)
 
 
 def go(context: typer.Context, reason: Reason, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
     """Switch healing on again after 'stop'."""
     with _journal(options_of(context)) as (journal, _session, _clock):
         journal.go(reason)
-    said(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
+    print_result(format, f"healing is switched on: {reason}", stopped=False, reason=reason)
 
 
 def history(
@@ -187,13 +183,12 @@ def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[
         yield Journal(asked, policy.keyspace, author=author()), asked, options.clock()
 
 
-def _find(session: ClusterSession, text: str, policy: Policy) -> NodeId:
-    from cassandra_healing.model import NodeId
-    from cassandra_healing.services.model import service_id
+def _find(session: ClusterSession, text: str, policy: Policy) -> MemberId:
+    from cassandra_healing.model import MemberId
 
     if text in policy.services:
-        return service_id(text)
-    known = [NodeId(host_id=host.host_id, address=str(host.endpoint.address)) for host in session.hosts()]
+        return MemberId.of_service(text)
+    known = [MemberId(host_id=host.host_id, address=str(host.endpoint.address)) for host in session.hosts()]
     found = [each for each in known if each.address == text or (len(text) >= 4 and str(each.host_id).startswith(text))]
     if len(found) != 1:
         raise ViewsError(
@@ -204,17 +199,20 @@ def _find(session: ClusterSession, text: str, policy: Policy) -> NodeId:
     return found[0]
 
 
-def said(format: Format, text: str, **content: Any) -> None:
-    """Answer what was written down."""
+def print_result(format: Format, text: str, **content: Any) -> None:
+    """Print what was recorded."""
     if format is Format.JSON:
         print_json(content)
     else:
         out.print(f"{escape(text[:1].upper() + text[1:])}.")
 
 
-def show(report: HealthReport, format: Format, progress: OperationProgress | None, *, is_wide: bool = False) -> None:
-    """Show what a check found, and the progress of the operation that is under way."""
+def show(
+    report: HealthReport, format: Format, operations: Sequence[OperationProgress], *, is_wide: bool = False
+) -> None:
+    """Show what a check found, and the progress of the operations that are under way."""
     assessment, decision = report.assessment, report.decision
+    by_target = {each.node.target: each for each in operations}
     if format is Format.JSON:
         print_json(
             {
@@ -223,10 +221,10 @@ def show(report: HealthReport, format: Format, progress: OperationProgress | Non
                 "nodes": [_plain(each) for each in assessment.nodes],
                 "cut_off": assessment.cut_off,
                 "decision": decision,
-                "operation": _plain_operation(progress),
-                "services": plain_services(report.services),
-                "stopped": report.journal_state.stopped,
-                "skips": report.journal_state.skips,
+                "operation": _plain_operation(by_target.get(report.cluster.target)),
+                "services": [_plain_service(each, by_target.get(each.target)) for each in report.services],
+                "stopped": report.cluster.journal_state.stopped,
+                "skips": report.cluster.journal_state.skips,
                 "notes": report.notes,
             }
         )
@@ -247,7 +245,7 @@ def show(report: HealthReport, format: Format, progress: OperationProgress | Non
             escape(node.status) or "-",
             escape(f"{node.data_center}/{node.rack}"),
             health.peers or "-",
-            *(_told(health.detail_of(observer), is_wide) for observer in ("cql", "tcp", "machine")),
+            *(_cell(health.detail_of(observer), is_wide) for observer in ("cql", "tcp", "machine")),
         )
     out.print(rows)
     if assessment.cut_off is not None:
@@ -259,15 +257,55 @@ def show(report: HealthReport, format: Format, progress: OperationProgress | Non
         for label, text in (("On", decision.on), ("State", decision.remains), ("Next", decision.next)):
             if text:
                 out.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
-    if progress is not None:
+    _show_services(report.services, is_wide=is_wide)
+    for progress in operations:
         waits = f"waits for 'views cluster approve {progress.short_id}'"
         step = waits if progress.is_waiting else f"its next step is {progress.next}"
         out.print(
             f"  [bold]Operation:[/bold] {progress.short_id}, {progress.act} of {escape(str(progress.node))}: {step}."
         )
-    show_services(report.services, is_wide=is_wide)
     for note in report.notes:
         err.print(f"  [yellow]note[/yellow] {escape(note)}")
+
+
+def _show_services(reports: Sequence[TargetReport], *, is_wide: bool) -> None:
+    """Show each service on a line, and below what is to be done about those that something is wrong with."""
+    from cassandra_views.plan.status import age_text
+
+    if not reports:
+        return
+    rows = table_of("services", is_wide=is_wide)
+    for each in reports:
+        health = each.health
+        assert health is not None
+        colour = _COLOURS[health.verdict.value]
+        rows.add_row(
+            escape(str(health.node.id)),
+            f"[{colour}]{health.verdict.value}[/{colour}]",
+            age_text(health.since, each.decision.at) if health.checks > 1 else "-",
+            escape("; ".join(map(str, health.observations))),
+        )
+    out.print(rows)
+    for each in reports:
+        decision = each.decision
+        if not decision.is_well:
+            mode = f" ({decision.mode.value})" if decision.mode else ""
+            what = f"{escape(decision.on)}: {escape(ended(decision.what))} {escape(ended(decision.next))}"
+            out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode} {what}")
+
+
+def _plain_service(report: TargetReport, progress: OperationProgress | None) -> dict[str, Any]:
+    health = report.health
+    assert health is not None
+    return {
+        "service": health.node.id.address,
+        "verdict": health.verdict,
+        "since": health.since,
+        "checks": health.checks,
+        "seen": [str(each) for each in health.observations],
+        "decision": report.decision,
+        "operation": _plain_operation(progress),
+    }
 
 
 def _plain_operation(progress: OperationProgress | None) -> dict[str, Any] | None:
@@ -287,7 +325,7 @@ def _plain_operation(progress: OperationProgress | None) -> dict[str, Any] | Non
     }
 
 
-def _plain(health: NodeAssessment) -> dict[str, Any]:
+def _plain(health: MemberAssessment) -> dict[str, Any]:
     return {
         "address": health.node.id.address,
         "host_id": health.node.id.host_id,
@@ -305,5 +343,5 @@ def _plain(health: NodeAssessment) -> dict[str, Any]:
     }
 
 
-def _told(text: str, is_wide: bool) -> str:
+def _cell(text: str, is_wide: bool) -> str:
     return escape(text if is_wide else shortened(text, 40)) or "-"

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cassandra_client.errors import ClusterError, ViewsError, ended
-from cassandra_views.cli.cluster_command import Reason, said, show
+from cassandra_views.cli.cluster_command import Reason, print_result, show
 from cassandra_views.cli.context import Format, FormatOption, Options, open_session, options_of
 from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import err, escape
-from cassandra_views.cli.service_lines import heal_services
 
 if TYPE_CHECKING:
-    from cassandra_healing.monitor import ClusterMonitor, HealthReport
+    from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.operation_progress import OperationProgress
     from cassandra_healing.operations.executor import OperationExecutor
 
@@ -82,7 +81,7 @@ def approve(
     with _healing(options_of(context)) as (executor, _monitor):
         progress = executor.approve(_find(executor, operation), reason)
     text = f"the {progress.act} of {progress.node} is approved: {reason}. The next 'views cluster heal' carries it out"
-    said(format, text, operation=progress.id, approved=True, reason=reason)
+    print_result(format, text, operation=progress.id, approved=True, reason=reason)
 
 
 def refuse(
@@ -98,48 +97,67 @@ def refuse(
     with _healing(options_of(context)) as (executor, _monitor):
         progress = executor.refuse(_find(executor, operation), reason)
     text = f"the {progress.act} of {progress.node} is refused: {reason}. The next 'views cluster heal' ends it"
-    said(format, text, operation=progress.id, approved=False, reason=reason)
+    print_result(format, text, operation=progress.id, approved=False, reason=reason)
 
 
 def _round(executor: OperationExecutor, monitor: ClusterMonitor, *, yes: bool, format: Format) -> bool:
-    report = _check(executor, monitor)
-    progress = executor.begin_or_resume(report)
-    show(report, format, progress)
-    are_well = heal_services(report.services, monitor.services, executor.policy, yes=yes, is_text=format is Format.TEXT)
-    if progress is None:
-        return report.decision.is_well and are_well
-    if progress.is_waiting and (yes or (format is Format.TEXT and sys.stdin.isatty() and _asked(progress))):
-        progress = executor.approve(progress, "said yes to 'views cluster heal'")
+    """Check once and do what is decided: first for each service, then for the nodes, which may take hours.
+
+    Raises: ViewsError: of the last target that failed; the others were seen to.
+    """
+    report = monitor.check_surely()
+    found: list[OperationProgress] = []
+    failed: ViewsError | None = None
+    for target in (*report.services, report.cluster):
+        try:
+            progress = executor.begin_or_resume(report, target.target)
+            found += [progress] if progress is not None else []
+        except ViewsError as error:
+            failed = error
+    show(report, format, found)
+    handled = {each.node.target for each in found}
+    is_well = all(each.decision.is_well for each in report.targets if each.target not in handled)
+    for progress in found:
+        try:
+            is_well = _carry_out(executor, progress, yes=yes, format=format) and is_well
+        except ViewsError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return is_well
+
+
+def _carry_out(executor: OperationExecutor, progress: OperationProgress, *, yes: bool, format: Format) -> bool:
+    """Execute an operation as far as its mode and a person allow; tell whether it is done."""
+    # The steps before the question come first, such as the plan that a person reads.
     progress = executor.run(progress)
+    if progress.is_waiting and (yes or (format is Format.TEXT and sys.stdin.isatty() and _asked(progress))):
+        progress = executor.run(executor.approve(progress, "approved in 'views cluster heal'"))
     if progress.is_waiting:
         err.print(
             f"  [yellow]note[/yellow] waiting for approval: run 'views cluster approve {progress.short_id}', "
             "or 'views cluster refuse'"
         )
-    return progress.outcome is not None and progress.outcome.value == "done" and are_well
+    return progress.outcome is not None and progress.outcome.value == "done"
 
 
 def _asked(progress: OperationProgress) -> bool:
     return typer.confirm(f"Carry out the {progress.act} of {progress.node}?", err=True)
 
 
-def _check(executor: OperationExecutor, monitor: ClusterMonitor) -> HealthReport:
-    report = monitor.check()
-    if report.is_first_check and any(each.verdict != "up" for each in report.assessment.nodes):
-        time.sleep(executor.policy.still_seconds + 1)  # a heartbeat must be seen to stand still
-        report = monitor.check()
-    return report
-
-
 def _find(executor: OperationExecutor, text: str | None) -> OperationProgress:
-    found = executor.under_way()
-    if found is None or (text is not None and not str(found.id).startswith(text.lower())):
-        raise ViewsError(
-            "nothing is waiting for approval" if found is None else "that one is not under way",
-            on=text or "",
-            next=f"{found.short_id} is under way" if found else "'views cluster history' shows the past ones",
-        )
-    return found
+    known = executor.all_under_way()
+    found = [each for each in known if text is None or str(each.id).startswith(text.lower())]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"{each.short_id} ({each.act} of {each.node})" for each in known)
+    if not known:
+        what, then = "nothing is waiting for approval", "'views cluster history' shows the past ones"
+    elif found:
+        what, then = "more than one operation is under way", f"Name one: {listed}"
+    else:
+        what, then = "that one is not under way", f"Under way: {listed}"
+    raise ViewsError(what, on=text or "", next=then)
 
 
 def _tell_error(error: ViewsError) -> None:

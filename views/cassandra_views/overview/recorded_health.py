@@ -10,16 +10,11 @@ from datetime import UTC, datetime, timedelta
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_healing.assessment import assess
-from cassandra_healing.model import Assessment, HealthCheck, NodeAssessment
-from cassandra_healing.operation_model import JournalState
+from cassandra_healing.model import CLUSTER, Assessment, HealthCheck, JournalState, MemberAssessment
 from cassandra_healing.policy import Policy
-from cassandra_healing.services.assessment import assess_service
-from cassandra_healing.services.model import ServiceAssessment, ServiceCheck
-from cassandra_healing.services.storage import ServiceCheckHistory
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
-from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.journal_entry import JournalEntry
+from cassandra_healing.storage.journal import Journal, JournalEntry
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
 from cassandra_views.registry.store import Registry
 
@@ -35,24 +30,28 @@ class RecordedHealth:
     """What is kept of the nodes.
 
     Args:
-        assessment: of the nodes, by their checks; None where no check is recorded any more.
-        services: the assessments of services, those first that are not well.
-        journal_state: the kill switch, skipped nodes, and what is under way.
+        assessment: of the nodes and services, by their checks; None where no check is recorded any more.
+        journal_state: the kill switch, what is skipped, and the operations on nodes.
         entries: the journal's last entries, newest first.
     """
 
     at: datetime
     policy: Policy
     assessment: Assessment | None
-    services: tuple[ServiceAssessment, ...]
     journal_state: JournalState
     entries: tuple[JournalEntry, ...]
 
     @property
-    def nodes(self) -> tuple[NodeAssessment, ...]:
+    def nodes(self) -> tuple[MemberAssessment, ...]:
         """The nodes, those first that are not well."""
         found = self.assessment.nodes if self.assessment else ()
         return tuple(sorted(found, key=lambda each: (not each.is_sick, each.node.id)))
+
+    @property
+    def services(self) -> tuple[MemberAssessment, ...]:
+        """The services, those first that are not well."""
+        found = self.assessment.services if self.assessment else ()
+        return tuple(sorted(found, key=lambda each: (not each.is_sick, each.node.id.address)))
 
     @property
     def is_old(self) -> bool:
@@ -71,7 +70,6 @@ class RecordedHealthQuery:
         self._find_policy = find_policy
         self._lock = threading.Lock()
         self._checks: dict[datetime, HealthCheck] = {}
-        self._services: dict[tuple[str, datetime], ServiceCheck] = {}
 
     def __call__(self, database: Database, _registry: Registry) -> RecordedHealth | None:
         """Ask; a question as ``Lookout`` takes it."""
@@ -82,36 +80,24 @@ class RecordedHealthQuery:
         try:
             if not journal.exists():
                 return None
-            checks, services = self._read(session, policy, now)
+            checks = self._read(session, policy, now)
             return RecordedHealth(
                 at=now,
                 policy=policy,
                 assessment=assess(checks, policy) if checks else None,
-                services=tuple(sorted(services, key=lambda each: (not each.is_sick, each.service))),
-                journal_state=journal.read_state(now),
+                journal_state=journal.read_state(now).of(CLUSTER),
                 entries=tuple(journal.entries(limit=JOURNAL_ENTRIES, now=now)),
             )
         except ClusterError as error:
             error.on = error.on or f"keyspace {policy.keyspace}"
             raise
 
-    def _read(
-        self, session: ClusterSession, policy: Policy, now: datetime
-    ) -> tuple[list[HealthCheck], list[ServiceAssessment]]:
-        """Return the checks of the nodes, and the assessments of services."""
+    def _read(self, session: ClusterSession, policy: Policy, now: datetime) -> list[HealthCheck]:
         history = CheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
-        of_services = ServiceCheckHistory(session, policy.keyspace, keep_hours=policy.history_hours)
         with self._lock:
             oldest = now - policy.memory
             self._checks = {at: check for at, check in self._checks.items() if at >= oldest}
-            self._services = {key: check for key, check in self._services.items() if check.at >= oldest}
             last = max(self._checks, default=None)
             since = oldest if last is None else max(oldest, last - _AGAIN)
             self._checks |= {check.at: check for check in history.read(since, now)}
-            for checks in of_services.read(since, now).values():
-                self._services |= {(check.service, check.at): check for check in checks}
-            by_service: dict[str, list[ServiceCheck]] = {}
-            for _key, check in sorted(self._services.items()):
-                by_service.setdefault(check.service, []).append(check)
-            services = [assess_service(each, policy.gap_minutes) for each in by_service.values()]
-            return [check for _at, check in sorted(self._checks.items())], services
+            return [check for _at, check in sorted(self._checks.items())]

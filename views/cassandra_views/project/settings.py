@@ -13,10 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 
 from cassandra_client.errors import ConfigurationError, Place
 from cassandra_client.tls import Tls
-from cassandra_healing.machine_settings import MachineSettings
-from cassandra_healing.policy import Policy
-from cassandra_healing.service_policy import ServicePolicy
-from cassandra_healing.setting_types import Number, Whole
+from cassandra_healing.policy import MachineSettings, Number, Policy, ServicePolicy, Whole
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.schema import Keyspace

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from cassandra_healing.mode import Mode
-from cassandra_healing.operation_model import HealingAction
-from cassandra_healing.operation_steps import steps_of
+from cassandra_healing.model import HealingAction
+from cassandra_healing.operation_progress import steps_of
+from cassandra_healing.policy import Mode
 from cassandra_views.project.scaffold import scaffold
 from tests.integration.airflow.airflow_process import DAGS, AirflowProcess
 from tests.integration.airflow.lifecycle import acts

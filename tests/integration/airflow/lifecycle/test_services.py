@@ -93,7 +93,7 @@ def test_a_person_is_asked(
     if not is_done:
         again = run("cluster_services")
         assert again.tasks["decide"] == "skipped", "it is not asked again in this outage"
-        assert "a person refused its restart" in again.log
+        assert "a person refused a restart" in again.log
 
 
 def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
@@ -105,7 +105,7 @@ def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
     (event,) = airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 12.0)
     (told,) = event["found"]
     assert told.startswith("restart feed: it has been down")
-    checks = watched.session.execute(f"SELECT at FROM {watched.keyspace}_health.services").all()
+    checks = watched.session.execute(f"SELECT at FROM {watched.keyspace}_health.checks").all()
     assert len(checks) >= 3
     assert not mark.exists(), "it only looks"
     mark.touch()

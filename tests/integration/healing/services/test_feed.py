@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ import psutil
 import pytest
 from cassandra.cluster import Session
 
+from cassandra_healing.decision import Rule
 from cassandra_healing.errors import OperationNotStarted
-from cassandra_healing.operation_model import HealingAction
+from cassandra_healing.model import CutOff, HealingAction, JournalState
+from cassandra_healing.monitor import report_targets
 from cassandra_healing.operations.hooks import HookFailed
-from cassandra_healing.operations.service_executor import execute_service_operation
-from cassandra_healing.services.decision import ServiceRule
 from followers.accounts import Platform, choose_accounts
-from tests.integration.healing.services.conftest import QUICK, Watch
+from tests.integration.healing.services.conftest import QUICK, Watch, verdict
 from tests.integration.healing.signals import kill
 from tests.paths import ROOT
 from tests.servers import Server
@@ -87,20 +88,20 @@ def test_a_feed_that_was_killed_is_started_again(
     watch: Callable[[dict[str, Any]], Watch], feed: FeedProcess, keyspace: str
 ) -> None:
     watched = watch(_service(keyspace, feed))
-    watched.until(lambda found: found["feed"].health.verdict == "up")
+    watched.until(lambda found: verdict(found["feed"]) == "up")
     first = feed.process
     kill(first.pid, signal.SIGKILL)
     found = watched.until(lambda found: found["feed"].decision.act is HealingAction.RESTART)
     assert "it wrote last" in found["feed"].decision.evidence[0]
-    (waits,) = watched.monitor.check(is_cluster_well=False)
-    assert waits.decision.rule is ServiceRule.NEEDS, "without the cluster it cannot write"
-    execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
-    watched.until(lambda found: found["feed"].health.verdict == "up")
+    report = watched.report
+    cut_off = CutOff(reached=(), of=1, since=report.assessment.at, is_confirmed=False, checks=1)
+    _cluster, waits = report_targets(replace(report.assessment, cut_off=cut_off), JournalState(), watched.policy)
+    assert waits.decision.rule is Rule.NEEDS, "without the cluster it cannot write"
+    watched.heal("feed")
+    watched.until(lambda found: verdict(found["feed"]) == "up")
     assert feed.process.pid != first.pid
     with pytest.raises(OperationNotStarted, match="after this check"):
-        execute_service_operation(
-            found["feed"].decision, watched.monitor.journal, watched.policy
-        )  # another healer decided likewise
+        watched.heal("feed", report)  # another healer decided likewise
     assert [line.outcome for line in watched.journal.entries(limit=1, now=datetime.now(UTC))] == ["done"]
 
 
@@ -108,11 +109,11 @@ def test_a_restart_that_fails_is_shown_to_a_person(
     watch: Callable[[dict[str, Any]], Watch], feed: FeedProcess, keyspace: str
 ) -> None:
     watched = watch(_service(keyspace, feed, restart_command=["sh", "-c", "echo no such unit >&2; exit 5"]))
-    watched.until(lambda found: found["feed"].health.verdict == "up")
+    watched.until(lambda found: verdict(found["feed"]) == "up")
     feed.process.suspend()
     found = watched.until(lambda found: found["feed"].decision.act is HealingAction.RESTART)
     with pytest.raises(HookFailed, match=r"code 5: no such unit"):
-        execute_service_operation(found["feed"].decision, watched.monitor.journal, watched.policy)
+        watched.heal("feed")
     found = watched.check()
-    assert (found["feed"].decision.act, found["feed"].decision.rule) == (HealingAction.PAGE, ServiceRule.NO_REPLACEMENT)
+    assert (found["feed"].decision.act, found["feed"].decision.rule) == (HealingAction.PAGE, Rule.NO_REPLACEMENT)
     assert "its restart did not help" in found["feed"].decision.what

@@ -10,15 +10,14 @@ from typing import Any
 
 import pytest
 
-from cassandra_healing.local.cluster import LocalCluster
-from cassandra_healing.local.local_node import LocalNode
-from cassandra_healing.local.node_status import MachineState
-from cassandra_healing.operation_model import HealingAction
-from cassandra_healing.operations.service_executor import execute_service_operation
-from cassandra_healing.operations.terraform.binary import find_binary, get_binary
-from cassandra_healing.services.decision import ServiceRule
-from cassandra_healing.services.monitor import ServiceReport
-from tests.integration.healing.services.conftest import QUICK, Watch
+from cassandra_healing.decision import Rule
+from cassandra_healing.model import HealingAction
+from cassandra_healing.monitor import TargetReport
+from local_cluster.cluster import LocalCluster
+from local_cluster.local_node import LocalNode
+from local_cluster.node_status import MachineState
+from local_cluster.tofu import get_binary
+from tests.integration.healing.services.conftest import QUICK, Watch, verdict
 from tests.integration.healing.signals import kill
 from tests.integration.healing.terraform.conftest import lives
 from tests.nightly.terraform.test_local_cluster import TERRAFORM, free_port
@@ -27,7 +26,7 @@ from tests.waiting import wait_until
 MASTER, WORKER, OTHER = "127.0.36.1", "127.0.36.2", "127.0.36.3"
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(300)]
 
-Reports = dict[str, ServiceReport]
+Reports = dict[str, TargetReport]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         "spark": {"port": free_port(MASTER), "web_port": free_port(WORKER), "conf": {"spark.worker.timeout": "4"}},
     }
     run = tmp_path_factory.mktemp("spark")
-    cluster = LocalCluster(TERRAFORM, run, find_binary() or get_binary(print), variables=variables)
+    cluster = LocalCluster(TERRAFORM, run, get_binary(print), variables=variables)
     try:
         cluster.up()
         yield cluster
@@ -70,7 +69,7 @@ def services(local: LocalCluster, watch: Callable[[dict[str, Any]], Watch]) -> W
             "w2": {**shared, "kind": "spark-worker", "address": f"{OTHER}:{port}"},
         }
     )
-    made.until(lambda found: all(each.health.verdict == "up" for each in found.values()))
+    made.until(lambda found: all(verdict(each) == "up" for each in found.values()))
     return made
 
 
@@ -102,14 +101,15 @@ def test_a_worker_that_was_killed_is_restarted(local: LocalCluster, services: Wa
     assert any(each.startswith("machine: bad (stopped") for each in found["w1"].decision.evidence)
     assert any(each.startswith("tcp: bad") for each in found["w1"].decision.evidence)
     assert {each.decision.act for name, each in found.items() if name != "w1"} == {HealingAction.WAIT}
-    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
+    services.heal("w1")
     assert keeper.status().state is MachineState.RUNNING
-    services.until(lambda found: found["w1"].health.verdict == "up")
+    services.until(lambda found: verdict(found["w1"]) == "up")
     assert keeper.status().life == 1, "restarted, not replaced"
     assert _events(services) == [
         ("decided", "restart", "w1", ""),
         ("begun", "restart", "w1", ""),
         ("step", "restart", "w1", ""),
+        ("step", "restart", "w1", "done"),
         ("ended", "restart", "w1", "done"),
     ]
 
@@ -121,16 +121,16 @@ def test_a_worker_that_hangs_is_restarted_and_replaced_where_that_does_not_help(
     kill(keeper.status().pid, signal.SIGSTOP)
     found = services.until(_decided("w1", HealingAction.RESTART))
     assert any("dead to its master" in each or "does not know it" in each for each in found["w1"].decision.evidence)
-    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
+    services.heal("w1")
     first = keeper.status().pid
     kill(first, signal.SIGSTOP)  # as if the machine were broken: what was started hangs again
-    services.until(lambda found: found["w1"].decision.rule is ServiceRule.BACK)
+    services.until(lambda found: found["w1"].decision.rule is Rule.BACK)
     found = services.until(_decided("w1", HealingAction.REPLACE))
     assert found["w1"].decision.what == "its restart did not help"
-    execute_service_operation(found["w1"].decision, services.monitor.journal, services.policy)
+    services.heal("w1")
     assert not lives(first)
     assert (keeper.status().life, keeper.status().state) == (2, MachineState.RUNNING)
-    services.until(lambda found: found["w1"].health.verdict == "up")
+    services.until(lambda found: verdict(found["w1"]) == "up")
     assert LocalNode(local.run_folder, "w2").status().life == 1
 
 
@@ -141,9 +141,9 @@ def test_while_the_master_is_away_nothing_is_done_to_its_workers(local: LocalClu
     found = services.until(_decided("spark", HealingAction.RESTART))
     for name in workers:
         assert found[name].decision.act is HealingAction.WAIT
-        assert found[name].decision.rule is ServiceRule.NEEDS
+        assert found[name].decision.rule is Rule.NEEDS
     kill(master.status().pid, signal.SIGCONT)
-    found = services.until(lambda found: all(each.health.verdict == "up" for each in found.values()))
+    found = services.until(lambda found: all(verdict(each) == "up" for each in found.values()))
     assert {name: LocalNode(local.run_folder, name).status().pid for name in workers} == workers
     assert [each for each in _events(services) if each[0] == "begun"] == []
     wait_until(lambda: all(lives(pid) for pid in workers.values()))

@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_healing.operations.terraform.binary import TerraformBinary, find_binary, get_binary
+from cassandra_healing.operations.terraform.binary import TerraformBinary
 from cassandra_healing.operations.terraform.commands import TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Terraform
+from local_cluster.tofu import find_binary, get_binary
 
 FORM = Path(__file__).parent / "form"
 _FOUND = [found for product in ("tofu", "terraform") if (found := find_binary(products=(product,)))]

@@ -11,14 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.operations.terraform.binary import (
-    BUILT_VERSION,
-    built_path,
-    find_binary,
-    get_binary,
-    inspect_binary,
-)
-from cassandra_healing.operations.terraform.errors import BinaryNotFound
+from cassandra_healing.errors import BinaryNotFound
+from cassandra_healing.operations.terraform import binary
+from cassandra_healing.operations.terraform.binary import inspect_binary
+from local_cluster.tofu import BUILT_VERSION, built_path, find_binary, get_binary
 from tests.paths import ROOT
 
 SCRIPT = ROOT / "scripts" / "tofu.sh"
@@ -71,6 +67,21 @@ def test_opentofu_comes_before_terraform(bare: Path) -> None:
     program(bare / "tofu", telling("1.8.1"))
     assert str(find_binary()) == f"OpenTofu 1.8.1 ({bare / 'tofu'})"
     assert find_binary(products=("terraform",)) == found
+
+
+def test_the_library_takes_what_is_set_or_installed_and_builds_nothing(bare: Path, tmp_path: Path) -> None:
+    program(bare / "go", GO)
+    program(built_path(), telling(BUILT_VERSION))
+    with pytest.raises(BinaryNotFound, match=r"on: PATH|PATH.*Install OpenTofu") as told:
+        binary.get_binary()
+    assert "set binary in [env.NAME.healing.machines]" in told.value.next
+    own = program(tmp_path / "own" / "tofu", telling("1.8.1"))
+    assert binary.get_binary(own).path == own
+    with pytest.raises(BinaryNotFound):
+        binary.get_binary(tmp_path / "missing")
+    program(bare / "terraform", telling("1.9.0"))
+    assert binary.get_binary().product == "terraform"
+    assert not (tmp_path / "calls").exists()
 
 
 @pytest.mark.parametrize("text", [telling("1.3.9"), "exit 1", "echo nonsense", telling("x")])

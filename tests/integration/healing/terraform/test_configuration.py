@@ -12,7 +12,7 @@ import hcl2
 import pytest
 
 from cassandra_healing.operations.terraform.binary import TerraformBinary
-from cassandra_healing.operations.terraform.runner import clean_environment
+from cassandra_healing.operations.terraform.commands import clean_environment
 from tests.paths import ROOT
 
 ROOT = ROOT / "terraform"

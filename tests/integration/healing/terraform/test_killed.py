@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cassandra_healing.errors import ApplyFailed, ApplyTimedOut, TerraformError
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
-from cassandra_healing.operations.terraform.errors import ApplyFailed, ApplyTimedOut, TerraformError
 from cassandra_healing.operations.terraform.plan import REPLACE, SavedPlan
 from tests.integration.healing.terraform.background import in_background
 from tests.integration.healing.terraform.conftest import FORM, Form, address, applying

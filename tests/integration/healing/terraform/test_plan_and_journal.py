@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cassandra_healing.operations.terraform.errors import BadPlan, TerraformError
+from cassandra_healing.errors import BadPlan, TerraformError
+from cassandra_healing.operations.terraform.commands import CommandResult, parse_lines
 from cassandra_healing.operations.terraform.journal import ApplyJournal
 from cassandra_healing.operations.terraform.plan import (
     CREATE,
@@ -20,7 +21,6 @@ from cassandra_healing.operations.terraform.plan import (
     check_replaces,
     is_tainted,
 )
-from cassandra_healing.operations.terraform.runner import CommandResult, parse_lines
 
 N2 = 'module.cassandra.terraform_data.node["n2"]'
 

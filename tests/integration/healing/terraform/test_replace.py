@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_healing.operations.terraform.driver import Recovery
-from cassandra_healing.operations.terraform.errors import (
+from cassandra_healing.errors import (
     ApplyFailed,
     BadPlan,
     StaleSavedPlan,
     StateLocked,
     TerraformError,
 )
+from cassandra_healing.operations.terraform.driver import Recovery
 from cassandra_healing.operations.terraform.plan import CREATE, REPLACE
 from tests.integration.healing.terraform.background import in_background
 from tests.integration.healing.terraform.conftest import FORM, Form, address

@@ -44,7 +44,7 @@ def test_the_triggerer_watches_without_a_run_and_a_person_is_asked(airflow: Comp
 
     def looks() -> int:
         try:
-            return int(shop.session.execute(f"SELECT count(*) FROM {shop.keyspace}_health.services").one()[0])
+            return int(shop.session.execute(f"SELECT count(*) FROM {shop.keyspace}_health.checks").one()[0])
         except InvalidRequest:  # no such table yet; the server's own list has it a little before it can be read
             return 0
 

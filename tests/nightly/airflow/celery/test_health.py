@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from cassandra import InvalidRequest, ReadFailure
 
-from cassandra_healing.local.node_status import MachineState
+from local_cluster.node_status import MachineState
 from tests.integration.airflow.components import Components, await_that
 from tests.integration.airflow.lifecycle.shop import Shop
 from tests.nightly.replacement.ground import Ground

@@ -9,7 +9,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from cassandra_healing.operations.terraform import orphans
+from cassandra_healing.errors import (
+    ApplyFailed,
+    ApplyTimedOut,
+    BadPlan,
+    StaleSavedPlan,
+    StateLocked,
+)
 from cassandra_healing.operations.terraform.binary import TerraformBinary
 from cassandra_healing.operations.terraform.commands import (
     TerraformCommands,
@@ -17,14 +23,7 @@ from cassandra_healing.operations.terraform.commands import (
     is_stale,
     refuse_locked,
 )
-from cassandra_healing.operations.terraform.errors import (
-    ApplyFailed,
-    ApplyTimedOut,
-    BadPlan,
-    StaleSavedPlan,
-    StateLocked,
-)
-from cassandra_healing.operations.terraform.journal import ApplyJournal
+from cassandra_healing.operations.terraform.journal import ApplyJournal, end_orphans
 from cassandra_healing.operations.terraform.plan import (
     CREATE,
     SavedPlan,
@@ -190,7 +189,7 @@ class Terraform:
                 return Recovery.NOTHING
             on = found.address or str(found.plan)
             on_progress(f"{on}: an apply of {found.since:%H:%M:%S} was interrupted")
-            orphans.end_orphans(found, self._times.apply_seconds, on_progress)
+            end_orphans(found, self._times.apply_seconds, on_progress)
             if is_settled():
                 # Untainting is left to the next plan: the state's word changes nothing now.
                 self.journal.write("ended", how="settled", plan=str(found.plan))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cassandra_healing.operations.terraform.errors import BadPlan
+from cassandra_healing.errors import BadPlan
 
 REPLACE: Final = ("delete", "create")
 """The old node ends before the new one starts; the other order never runs the script that ends the old one."""

@@ -165,7 +165,7 @@ def _of_nodes(kept: RecordedHealth) -> Iterator[GaugeMetricFamily]:
         found["node_verdict"].add_metric((node, each.verdict.value), 1.0)
         found["node_verdict_age_seconds"].add_metric((node,), max(0.0, (kept.at - each.since).total_seconds()))
     for service in kept.services:
-        found["service_verdict"].add_metric((service.service, service.verdict.value), 1.0)
+        found["service_verdict"].add_metric((str(service.node.id), service.verdict.value), 1.0)
     if kept.assessment is not None:
         found["node_look_age_seconds"].add_metric((), max(0.0, (kept.at - kept.assessment.at).total_seconds()))
     found["healing_stopped"].add_metric((), float(kept.journal_state.stopped is not None))

@@ -1,4 +1,4 @@
-"""Probe all services: whether they work, their ports, their machines."""
+"""What is seen of services: whether they work, their ports, their machines."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cassandra_client.errors import ClusterError
-from cassandra_healing.model import ProbeResult
-from cassandra_healing.probes import machine, tcp
-from cassandra_healing.service_policy import ServiceKind, ServicePolicy
-from cassandra_healing.services.model import ServiceCheck
+from cassandra_healing.model import MemberId, Observation, ObserverKind, ProbeResult
+from cassandra_healing.policy import ServiceKind, ServicePolicy
+from cassandra_healing.probes.machine import ask_provider, connect
 from cassandra_healing.session import ClusterSession
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,35 +31,24 @@ class ServiceProber:
 
     Args:
         session: for what services write into the cluster.
-        clock: what time it is, aware UTC.
+        pool: where each service is probed, at once; closed by whoever made it.
     """
 
     def __init__(
-        self,
-        session: ClusterSession,
-        services: Mapping[str, ServicePolicy],
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        self, session: ClusterSession, services: Mapping[str, ServicePolicy], pool: ThreadPoolExecutor
     ) -> None:
         self._session = session
         self._services = services
-        self._clock = clock
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="cassandra_healing_services")
+        self._pool = pool
 
-    def close(self) -> None:
-        """End the threads; the session is left open."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def check(self) -> list[ServiceCheck]:
-        """Check once; takes as long as the slowest answer. Nothing that a service does raises: an error is a result."""
-        at = self._clock()
+    def begin(self, at: datetime) -> list[Future[tuple[Observation, ...]]]:
+        """Begin a check; what each service did is a result, and no error. Takes as long as the slowest answer."""
         timeouts = {each.page: each.timeout_seconds for each in self._services.values() if each.page}
         pages = {url: self._pool.submit(read_page, url, seconds) for url, seconds in timeouts.items()}
-        checks = {name: self._pool.submit(self._check, name, at, pages) for name in self._services}
-        return [each.result() for each in checks.values()]
+        return [self._pool.submit(self._observe, name, at, pages) for name in self._services]
 
-    def _check(self, name: str, at: datetime, pages: Mapping[str, Future[MasterPage]]) -> ServiceCheck:
-        policy = self._services[name]
+    def _observe(self, name: str, at: datetime, pages: Mapping[str, Future[MasterPage]]) -> tuple[Observation, ...]:
+        policy, node = self._services[name], MemberId.of_service(name)
         match policy.kind:
             case ServiceKind.SPARK_MASTER:
                 work, detail = assess_master(pages[policy.page].result())
@@ -70,16 +58,15 @@ class ServiceProber:
                 work, detail = self._heartbeat(policy, at)
             case ServiceKind.PROBE:
                 work, detail = _probe(_filled(policy.probe_command, name, policy), policy.timeout_seconds)
-        seen = [f"{policy.kind}: {work} ({detail})"]
+        found = [Observation(node=node, observer=ObserverKind(policy.kind.value), result=work, detail=detail)]
         port = policy.port or (_SPARK_PORTS.get(policy.kind) if policy.address else None)
         if port is not None:
-            result, detail = tcp.connect(policy.host, port, policy.timeout_seconds)
-            seen.append(f"tcp: {result} ({detail})")
-        state = ProbeResult.NEUTRAL
+            result, detail = connect(policy.host, port, policy.timeout_seconds)
+            found.append(Observation(node=node, observer=ObserverKind.TCP, result=result, detail=detail))
         if policy.machine_command and work is not ProbeResult.GOOD:
-            state, detail, _disk = machine.run(policy.machine_command, {"name": name, "address": policy.host})
-            seen.append(f"machine: {state} ({detail})")
-        return ServiceCheck(service=name, at=at, work=work, machine=state, seen=tuple(seen))
+            values = {"name": name, "address": policy.host}
+            found.append(ask_provider(node, policy.machine_command, values))
+        return tuple(found)
 
     def _heartbeat(self, policy: ServicePolicy, at: datetime) -> tuple[ProbeResult, str]:
         try:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 
 from cassandra_embedded.process import Identity
-from cassandra_healing.local.node_record import NodeFolder, NodeRecord
-from cassandra_healing.local.programs import NodeProgram, get_program
+from local_cluster.node_record import NodeFolder, NodeRecord
+from local_cluster.programs import NodeProgram, get_program
 
 
 class MachineState(StrEnum):

@@ -14,7 +14,7 @@ from typing import Any, Final
 from cassandra_embedded.nodetool import nodetool
 from cassandra_embedded.process import Identity
 from cassandra_embedded.versions import DEFAULT_VERSION
-from cassandra_healing.local.errors import (
+from local_cluster.errors import (
     LocalNodeNotFound,
     NodeError,
     NodeFenced,
@@ -22,9 +22,9 @@ from cassandra_healing.local.errors import (
     NodeNotStarted,
     ReplacementServing,
 )
-from cassandra_healing.local.node_record import Fence, NodeFolder, NodeRecord, Purpose
-from cassandra_healing.local.node_status import LocalNodeStatus, find_process, read_status
-from cassandra_healing.local.programs import NodeProgram, get_program
+from local_cluster.node_record import Fence, NodeFolder, NodeRecord, Purpose
+from local_cluster.node_status import LocalNodeStatus, find_process, read_status
+from local_cluster.programs import NodeProgram, get_program
 
 _LOOK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cassandra_embedded.process import Identity
-from cassandra_healing.local.errors import NodeError
+from local_cluster.errors import NodeError
 
 _FILE: Final = "node.json"
 _FORMAT: Final = 1

@@ -15,16 +15,17 @@ from typing import Any
 from cassandra_client.connect import connect_alone
 from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.errors import HealingError
-from cassandra_healing.local.errors import LocalNodeNotFound, NodeError
-from cassandra_healing.local.local_node import LocalNode
-from cassandra_healing.local.node_record import NodeFolder, NodeRecord, Purpose
-from cassandra_healing.local.node_status import MachineState
 from cassandra_healing.operations.hooks import Hooks
 from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
-from cassandra_healing.operations.terraform.binary import TerraformBinary, get_binary
+from cassandra_healing.operations.terraform.binary import TerraformBinary
 from cassandra_healing.operations.terraform.commands import TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
 from cassandra_healing.probes.readiness import NodeConnector, await_ready, find_unready_reason
+from local_cluster.errors import LocalNodeNotFound, NodeError
+from local_cluster.local_node import LocalNode
+from local_cluster.node_record import NodeFolder, NodeRecord, Purpose
+from local_cluster.node_status import MachineState
+from local_cluster.tofu import get_binary
 
 _MODULES = {"cassandra": "cassandra", "spark-master": "spark_master", "spark-worker": "spark_workers"}
 _NORMAL_SECONDS = 120.0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cassandra_healing.operation_model import HealingAction, Operation
-from cassandra_healing.operation_progress import OperationProgress
-from cassandra_healing.operation_steps import OperationStep
+from cassandra_healing.errors import StaleSavedPlan
+from cassandra_healing.model import HealingAction, Operation
+from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.operations.replacement import Replacement
 from cassandra_healing.operations.terraform.driver import Recovery
-from cassandra_healing.operations.terraform.errors import StaleSavedPlan
 from cassandra_healing.operations.terraform.plan import SavedPlan
 from cassandra_healing.policy import Policy
 from cassandra_healing.storage.journal import Journal
@@ -36,7 +35,10 @@ class StepRunner:
         match step:
             case OperationStep.RESTART:
                 self._node_actions.restart(node, progress.what)
-                return "its service was restarted", ()
+                return "it was restarted", ()
+            case OperationStep.REPLACE:
+                self._node_actions.replace_service(node, progress.what)
+                return "a new one has taken its place", ()
             case OperationStep.NORMAL:
                 return self._await(operation), ()
             case OperationStep.PLAN:
