@@ -43,7 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], d
     store = Store()
     app.register_blueprint(make_pages(lambda: Reads(views, store, clock)))
     app.jinja_env.globals.update(asset=_asset, texts=texts, platforms=PLATFORMS, names=NAMES)
-    operations = views.of_app.options.pages_prefix
+    operations = views.state.options.pages_prefix
     app.jinja_env.globals["operations"] = operations if _is_served(app, operations) else ""
     return app
 

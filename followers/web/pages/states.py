@@ -11,8 +11,8 @@ from flask import Response, make_response, render_template
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import BadRead, NotCovered, ReadError, UnreadableData, ViewNotFound, ViewNotReady
-from cassandra_views.overview.absence import Absence, AbsenceKind
-from cassandra_views.web.gate import TooMany
+from cassandra_views.overview.queries import Absence, AbsenceKind
+from cassandra_views.web.read_limiter import TooMany
 from followers.web import texts
 
 log = logging.getLogger(__name__)

@@ -72,7 +72,7 @@ def make_app(reader_server: Place) -> Iterator[MakeApp]:
 
     yield make
     for each in made:
-        each.of_app.connection.close()
+        each.state.session_provider.close()
 
 
 @pytest.fixture

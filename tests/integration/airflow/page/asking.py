@@ -42,7 +42,7 @@ def threads() -> int:
 
 def configure(**options: str) -> None:
     """Set options of the section ``cassandra_views`` and let the page begin anew."""
-    from cassandra_views.airflow.page.app import get_app
+    from cassandra_views.airflow.page import get_app
 
     for name, value in options.items():
         os.environ[f"AIRFLOW__CASSANDRA_VIEWS__{name.upper()}"] = value

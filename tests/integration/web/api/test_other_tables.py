@@ -137,7 +137,7 @@ def app(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     found.config.update(SECRET_KEY="only of tests", TESTING=True)
     views = CassandraViews(found)
     yield found
-    views.of_app.connection.close()
+    views.state.session_provider.close()
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def test_an_empty_field_of_a_form_is_not_part_of_an_address(client: FlaskClient)
 def test_the_role_of_the_pages_can_write_nothing(seed: Seed, make_pages: MakePages) -> None:
     app = make_pages(seed)
     assert app.test_client().get("/").status_code == 200
-    session = app.extensions["cassandra_views"].connection.get()
+    session = app.extensions["cassandra_views"].session_provider.get()
     for statement in (
         "INSERT INTO insight.accounts (streamer) VALUES ('x')",
         f"UPDATE {seed.registry}.views SET fence = 0 WHERE keyspace_name = 'insight' AND view_name = 'x'",

@@ -18,7 +18,7 @@ from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.table import Column, ColumnKind, TableShape
 from cassandra_views.model.times import TimeColumn, duration_text, instant_text
-from cassandra_views.overview.lookout import Question
+from cassandra_views.overview.query_runner import RegistryQuery
 from cassandra_views.planning.status import ViewStatus, view_statuses
 
 _NOT_LISTED = frozenset({"off", "retired"})
@@ -96,14 +96,14 @@ class ViewEntry:
         }
 
 
-def listing_question(find_project: Callable[[], Project | None]) -> Question[tuple[ViewEntry, ...]]:
-    """Return the question for all views that can be read, or will be; without a registry, those of the files.
+def listing_query(find_project: Callable[[], Project | None]) -> RegistryQuery[tuple[ViewEntry, ...]]:
+    """Return the query for all views that can be read, or will be; without a registry, those of the files.
 
     Args:
         find_project: reads the view files, where there are any; one that is wrong hides none of the views.
     """
 
-    def ask(database: Database, registry: Registry) -> tuple[ViewEntry, ...]:
+    def read(database: Database, registry: Registry) -> tuple[ViewEntry, ...]:
         project = _project(find_project)
         records = registry.read_all() if registry.exists() else ()
         definitions = {view.name: view for view in project.views}
@@ -123,7 +123,7 @@ def listing_question(find_project: Callable[[], Project | None]) -> Question[tup
             if status.condition not in _NOT_LISTED
         )
 
-    return ask
+    return RegistryQuery(key="listing", read=read)
 
 
 def columns_of(record: ViewRecord, definition: ViewDefinition | None, catalog: Catalog) -> tuple[Column, ...]:

@@ -1,21 +1,33 @@
-"""What the registry holds as gauges, looked at when Prometheus asks; a cluster that is away is a number too."""
+"""``/metrics``, ``/healthz`` and ``/readyz``: for Prometheus, and for whoever starts and balances processes.
+
+The gauges are what the registry holds when Prometheus asks; a cluster that is away is a number too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
 
+import orjson
+from flask import Blueprint, Response, request
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cluster.builds import BuildLook
 from cassandra_views.model.generation import Audit, Generation, State
-from cassandra_views.overview.questions import Overview, ask_build
-from cassandra_views.overview.recorded_health import RecordedHealth
-from cassandra_views.overview.row import ViewRow, rows_of
-from cassandra_views.web.watch import Watch
+from cassandra_views.overview.cluster_health import RecordedHealth
+from cassandra_views.overview.queries import Overview, build_query
+from cassandra_views.overview.query_runner import RegistryQuery
+from cassandra_views.overview.view_rows import ViewRow, rows_of
+from cassandra_views.web.app_state import AppState
+from cassandra_views.web.read_metrics import registry_of_process
 
+_RETRY_SECONDS = 5
 KEEP_SECONDS = 5.0
 """How old the answer may be: several processes, or several Prometheus, ask one after the other."""
 
@@ -54,16 +66,75 @@ NODE_GAUGES = {
 """As ``GAUGES``, with the label ``node`` or ``service`` first; None: no label. Absent where no health is kept."""
 
 
+def probes_blueprint(state: AppState) -> Blueprint:
+    """Return the addresses that programs ask."""
+    probes = Blueprint("views_probes", __name__)
+    of_registry = CollectorRegistry()
+    of_registry.register(ViewsCollector(state))
+
+    @probes.after_request
+    def with_headers(answer: Response) -> Response:
+        answer.headers["Cache-Control"] = "no-store"
+        answer.headers["X-Content-Type-Options"] = "nosniff"
+        return answer
+
+    def metrics() -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        both = _Both(of_registry, registry_of_process())
+        return Response(encode(both), content_type=content_type)
+
+    def healthz() -> Response:
+        return _json({"status": "alive"})
+
+    def readyz() -> Response:
+        try:
+            overview = state.queries.ask(state.overview)
+        except ViewsError as error:
+            parts = {"what": error.what, "on": error.on, "remains": error.remains, "next": error.next}
+            return _json({"status": "unready", **parts}, status=503)
+        views = {
+            str(row.status.name): {"condition": row.status.condition, "serving": list(row.status.serving)}
+            for row in rows_of(overview)
+        }
+        return _json({"status": "ready", "cluster": overview.cluster, "registry": overview.registry, "views": views})
+
+    options = state.options
+    for path, view in ((options.metrics_path, metrics), (options.health_path, healthz), (options.ready_path, readyz)):
+        if path:
+            probes.add_url_rule(path, view_func=view)
+    return probes
+
+
+class _Both:
+    """Two registries as one, in the form that prometheus_client's encoders take."""
+
+    def __init__(self, *registries: CollectorRegistry) -> None:
+        self._registries = registries
+
+    def collect(self) -> Any:
+        for each in self._registries:
+            yield from each.collect()
+
+
+def _json(value: dict[str, Any], *, status: int = 200) -> Response:
+    found = Response(orjson.dumps(value), status=status, content_type="application/json")
+    if status == 503:
+        found.headers["Retry-After"] = str(_RETRY_SECONDS)
+    return found
+
+
 class ViewsCollector(Collector):
     """Makes the gauges of one registry; never raises, never waits longer than a page does."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, state: AppState) -> None:
+        self._queries = state.queries
+        self._overview = replace(state.overview, keep_seconds=KEEP_SECONDS)
+        self._recorded_health = replace(state.recorded_health, keep_seconds=KEEP_SECONDS)
 
     def collect(self) -> Iterable[Metric]:
         """Return the gauges of now, or of a moment ago."""
         try:
-            overview = self._watch.overview(keep_seconds=KEEP_SECONDS)
+            overview = self._queries.ask(self._overview)
         except ViewsError:
             yield _family("registry_up", 0.0)
             return
@@ -90,13 +161,13 @@ class ViewsCollector(Collector):
     def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildLook], RecordedHealth | None]:
         """Ask for builds and the nodes' health; what is not answered is left out."""
         building = [(row.record.name, each) for row in rows for each in row.record.in_state(State.BUILDING)]
-        askings = tuple(
-            (("build", name, each.number), ask_build(name, each.number)) for name, each in building[:_MOST_BUILDS]
-        )
-        kept, *answers = self._watch.ask_all((self._watch.kept, *askings), keep_seconds=KEEP_SECONDS)
+        looks = [build_query(name, each.number) for name, each in building[:_MOST_BUILDS]]
+        queries: list[RegistryQuery[Any]] = [self._recorded_health]
+        queries += [replace(each, keep_seconds=KEEP_SECONDS) for each in looks]
+        kept, *answers = self._queries.ask_all(queries)
         builds = zip(building, answers, strict=False)
-        looks = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildLook)}
-        return looks, kept if isinstance(kept, RecordedHealth) else None
+        found = {(str(name), each.number): look for (name, each), look in builds if isinstance(look, BuildLook)}
+        return found, kept if isinstance(kept, RecordedHealth) else None
 
 
 def _of_view(

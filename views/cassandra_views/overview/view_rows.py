@@ -1,4 +1,4 @@
-"""One view as the page shows it: what is said of it, and how much it needs a person. Pure."""
+"""Views as pages show them: what is said of each, and how much it needs a person. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
+from cassandra_views.model.errors import ProjectError, ViewNotFound
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
-from cassandra_views.overview.questions import Overview
+from cassandra_views.overview.queries import Overview
+from cassandra_views.planning.request import resolve
 from cassandra_views.planning.status import ViewStatus
 
 CONDITIONS = {
@@ -113,3 +115,17 @@ def rows_of(overview: Overview, words: str = "") -> list[ViewRow]:
     """Return the views that hold these words, those that need a person first."""
     rows = [ViewRow(status=status, record=record, now=overview.at) for status, record in overview.views]
     return sorted((row for row in rows if row.holds(words)), key=lambda row: row.order)
+
+
+def find_row(overview: Overview, name: str) -> ViewRow:
+    """Return the view that a person means by a name.
+
+    Raises:
+        ViewNotFound: no view, or more than one, has that name.
+    """
+    try:
+        found = resolve(name, [status.name for status, _record in overview.views])
+    except ProjectError as error:
+        raise ViewNotFound(error.what, on=error.on, next="The list of views has those that there are") from error
+    status, record = overview.find(found)
+    return ViewRow(status=status, record=record, now=overview.at)

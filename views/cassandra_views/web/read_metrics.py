@@ -20,7 +20,7 @@ from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import BadRead, ViewNotFound, ViewNotReady
 from cassandra_views.model.names import parse_physical
 from cassandra_views.read import Result, ViewReader
-from cassandra_views.web.gate import Gate, Refused, TooMany, Unanswered
+from cassandra_views.web.read_limiter import ReadLimiter, Refused, TooMany, Unanswered
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -71,14 +71,14 @@ _views: set[str] = set()
 log = logging.getLogger("cassandra_views.web.reads")
 
 
-class MeasuredGate(Gate):
-    """A gate that counts what it refuses, and what fails behind it."""
+class MeasuredLimiter(ReadLimiter):
+    """A limiter that counts what it refuses, and the reads that fail."""
 
     @contextmanager
-    def entered(self, client: str, *, on: str) -> Iterator[None]:
-        """Hold a place for the length of a read; as ``Gate.entered``."""
+    def reading(self, client: str, *, on: str) -> Iterator[None]:
+        """Hold a place for the length of a read; as ``ReadLimiter.reading``."""
         try:
-            with super().entered(client, on=on):
+            with super().reading(client, on=on):
                 yield
         except Refused as error:
             REFUSALS.labels(_reason(error)).inc()

@@ -1,4 +1,4 @@
-"""How many reads may be under way: what a cluster in trouble cannot answer is refused at once, not collected."""
+"""The limit of reads under way: what a cluster in trouble cannot answer is refused at once, not collected."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Unanswered(Refused):
     """The cluster does not answer; it is probed from time to time."""
 
 
-class Gate:
-    """Lets reads in, at most so many at once; safe to use from many threads.
+class ReadLimiter:
+    """Limits how many reads are under way; safe to use from many threads.
 
     After five reads in a row that the cluster did not answer, one read at a time is let in as a probe, a second after
     the last one ended, and all others are refused, until one is answered.
@@ -61,7 +61,7 @@ class Gate:
         return self._count
 
     @contextmanager
-    def entered(self, client: str, *, on: str) -> Iterator[None]:
+    def reading(self, client: str, *, on: str) -> Iterator[None]:
         """Hold a place for the length of a read.
 
         Raises:

@@ -15,7 +15,7 @@ from cassandra_views.model.errors import BadRead
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind
 from cassandra_views.read import ViewColumn, ViewDescription
-from cassandra_views.web.api.request import RowsRequest, read_request
+from cassandra_views.web.api.rows import RowsRequest, read_request
 
 
 def column(name: str, kind: Any, part: str = "") -> ViewColumn:

@@ -22,7 +22,7 @@ _REST_SECONDS = 1.0
 """After a failure nobody tries to connect for so long: all who come meanwhile get the same answer at once."""
 
 
-class Connection:
+class SessionProvider:
     """Gives one session to all threads of a process.
 
     A child of a fork opens its own: the driver's threads and sockets are its parent's.
@@ -108,7 +108,7 @@ class Connection:
         self._lock = threading.RLock()
 
 
-_living: weakref.WeakSet[Connection] = weakref.WeakSet()
+_living: weakref.WeakSet[SessionProvider] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
