@@ -18,7 +18,7 @@ from cassandra_views.model.errors import ApprovalNeeded, AuditFailed, LeaseHeld,
 log = logging.getLogger(__name__)
 
 
-class Refused(SystemExit):
+class TaskRefused(SystemExit):
     """A task ends as failed, and trying again would change nothing. Its text is in the log already.
 
     Airflow logs this exception without a traceback, which would tell the reader of a page nothing.
@@ -32,13 +32,13 @@ class Refused(SystemExit):
         return self.text
 
 
-def refused(text: str) -> Refused:
+def refused(text: str) -> TaskRefused:
     """Write an error to the log of the task, and return what ends the task."""
     log.error("%s", text)
-    return Refused(text)
+    return TaskRefused(text)
 
 
-NOT_AGAIN = ExceptionRetryPolicy(rules=[RetryRule(exception=f"{__name__}.Refused", action=RetryAction.FAIL)])
+NOT_AGAIN = ExceptionRetryPolicy(rules=[RetryRule(exception=f"{__name__}.TaskRefused", action=RetryAction.FAIL)])
 
 RETRIES: dict[str, Any] = {
     "retry_policy": NOT_AGAIN,
@@ -99,7 +99,7 @@ def told(ti: Any) -> Iterator[None]:
     """Raise errors of ours as Airflow's, and leave their text for the task that sums the run up.
 
     Raises:
-        Refused: trying again would change nothing.
+        TaskRefused: trying again would change nothing.
         AirflowException: the task may be tried again.
     """
     try:

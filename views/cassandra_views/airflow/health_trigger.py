@@ -20,8 +20,7 @@ from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.hook import ViewsHook, access_of
-from cassandra_views.airflow.sessions import shared
+from cassandra_views.airflow.hook import ViewsHook, access_of, shared
 
 if TYPE_CHECKING:
     from cassandra_views.airflow.hook import Access

@@ -51,7 +51,7 @@ class ViewServingSensor(BaseSensorOperator):
 
         Raises:
             AirflowException: the registry cannot be read.
-            Refused: the connection, or the time, is wrong.
+            TaskRefused: the connection, or the time, is wrong.
         """
         with told(context["ti"]), ViewsHook(self.cassandra_conn_id).session() as session:
             pointers = PointerCache(

@@ -16,11 +16,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ViewsError
-from cassandra_views.airflow.hook import Access, ViewsHook, access_of
-from cassandra_views.airflow.sessions import shared
+from cassandra_views.airflow.hook import Access, ViewsHook, access_of, shared
+from cassandra_views.airflow.task_log import TELL_SECONDS, progress_text
 from cassandra_views.cluster.builds import look
 from cassandra_views.cluster.readiness import find_waits
-from cassandra_views.lifecycle.reports import Notice, Progress
+from cassandra_views.lifecycle.reports import Notice
 from cassandra_views.lifecycle.waiting import STALL_SECONDS, BuildWatch
 from cassandra_views.model.names import ViewName
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from cassandra.cluster import Session
 
 LOOK_SECONDS = 2.0
-TELL_SECONDS = 10.0
-"""A log line of progress at most this often, where nothing else has changed."""
 
 
 class _ClusterTrigger(BaseTrigger):
@@ -153,10 +151,3 @@ class ReadyTrigger(_ClusterTrigger):
                 before = waits
                 self.log.info("%s.%s waits: %s", self.keyspace, self.view, "; ".join(waits))
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def progress_text(report: Progress) -> str:
-    """Return a line of a log on how far a step is."""
-    share = f" ({report.share:.0%})" if report.share is not None else ""
-    left = f", about {report.left_seconds:.0f} s left" if report.left_seconds is not None else ""
-    return f"{report.text}{share}{left}"

@@ -246,7 +246,7 @@ def replay(
     from cassandra_client.errors import ViewsError
     from cassandra_views.airflow.deployment import Deployment
     from cassandra_views.airflow.hook import ViewsHook
-    from cassandra_views.airflow.reconcile import find_works, run_of
+    from cassandra_views.airflow.maintenance_dags import find_works, run_of
 
     os.environ.update(variables)
     log = logging.getLogger("replay")

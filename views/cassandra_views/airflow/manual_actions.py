@@ -9,10 +9,9 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, BaseOperator, Param
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.deployment import START, TAG, Deployment
 from cassandra_views.airflow.failures import in_form, in_words_of_forms, told
-from cassandra_views.airflow.log import tell_plan
-from cassandra_views.airflow.view_dag import START, TAG
+from cassandra_views.airflow.task_log import tell_plan
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName
@@ -28,7 +27,7 @@ _RUNS = ("refresh", "rollback", "drop")
 _DECISIONS = {"freeze": "frozen", "off": "off", "on": None}
 
 
-def by_hand_dag(deployment: Deployment, project: Project) -> DAG:
+def manual_actions_dag(deployment: Deployment, project: Project) -> DAG:
     """Return the DAG whose form acts on chosen views."""
     names = sorted(view.name.view for view in project.views)
     tags = sorted({tag for view in project.views for tag in view.tags})

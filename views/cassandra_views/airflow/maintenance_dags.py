@@ -1,4 +1,4 @@
-"""``views_reconcile``: plans all views, carries nothing out, and triggers the run of each that has something to do."""
+"""``views_reconcile`` plans all views and triggers the runs that are needed; ``views_audit`` audits what serves."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, BaseOperator
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 
-from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.failures import told
-from cassandra_views.airflow.view_dag import START, TAG
+from cassandra_views.airflow.deployment import START, TAG, Deployment
+from cassandra_views.airflow.failures import RETRIES, told
+from cassandra_views.airflow.links import ViewLink
+from cassandra_views.airflow.task_log import LogListener
+from cassandra_views.model.generation import State
 from cassandra_views.model.names import ViewName
 from cassandra_views.planning.each import ViewWork
 from cassandra_views.planning.explain import explain_all
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 LONGEST_PAUSE = timedelta(hours=1)
 EVENT_PATIENCE = timedelta(hours=1)
 """How long a slide that waits for its base's event may be late before it is done without one."""
+
+AUDITS_AT_ONCE = 2
+"""Audits that read the cluster at the same time."""
 
 
 def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
@@ -138,3 +143,74 @@ def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: da
         "trigger_run_id": run_id,
         "conf": {} if has_dag else {"view": str(work.name) if work.name else ""},
     }
+
+
+def audit_dag(deployment: Deployment, cron: str) -> DAG:
+    """Return the DAG that audits each view that serves."""
+    with DAG(
+        deployment.service_id("audit"),
+        description="Compares the views that serve with their base tables",
+        doc_md=(
+            "One task a view. A generation that differs stays where it is until `views_reconcile` has had the next "
+            "one built: readers are better off with it than with none."
+        ),
+        schedule=CronTriggerTimetable(cron, timezone="UTC"),
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        tags=[TAG],
+        default_args={"owner": "views", **RETRIES},
+    ) as dag:
+        serving = ServingTask(task_id="serving", deployment=deployment)
+        AuditTask.partial(
+            task_id="audit",
+            deployment=deployment,
+            max_active_tis_per_dagrun=AUDITS_AT_ONCE,
+            map_index_template="{{ task.view }}",
+            execution_timeout=timedelta(hours=6),
+        ).expand(view=serving.output)
+    return dag
+
+
+class ServingTask(BaseOperator):
+    """Returns the views that serve."""
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+
+    def execute(self, context: Context) -> list[str]:
+        """Read the registry."""
+        with told(context["ti"]), self.deployment.managed() as manager:
+            return [
+                str(each.name)
+                for each in manager.status()
+                if any(generation.state is State.SERVING for generation in each.generations)
+            ]
+
+
+class AuditTask(BaseOperator):
+    """Audits the generation of one view that serves."""
+
+    operator_extra_links = (ViewLink(),)
+    template_fields = ("view",)
+
+    def __init__(self, *, deployment: Deployment, view: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self.view = view
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Compare; a difference fails this task and is written into the registry.
+
+        Raises:
+            TaskRefused: the generation differs from its base.
+        """
+        with (
+            told(context["ti"]),
+            self.deployment.managed(author="airflow", listener=LogListener(self.log)) as manager,
+        ):
+            outcome = manager.audit(self.view)
+            for error in outcome.errors:
+                raise error
+        return {"seconds": round(outcome.seconds, 3)}

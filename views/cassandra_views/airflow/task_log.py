@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any, assert_never
 
-from cassandra_views.airflow.triggers import TELL_SECONDS, progress_text
 from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.steps import Plan
 from cassandra_views.planning.explain import cost_text, explain, explain_all, summary
+
+TELL_SECONDS = 10.0
+"""A log line of progress at most this often, where nothing else has changed."""
 
 
 class LogListener:
@@ -50,3 +52,10 @@ def tell_plan(log: Any, plan: Plan) -> None:
     for note in plan.notes:
         log.info("! %s", note)
     log.info("%s", summary(plan))
+
+
+def progress_text(report: Progress) -> str:
+    """Return a line of a log on how far a step is."""
+    share = f" ({report.share:.0%})" if report.share is not None else ""
+    left = f", about {report.left_seconds:.0f} s left" if report.left_seconds is not None else ""
+    return f"{report.text}{share}{left}"
