@@ -64,7 +64,7 @@ class ApproveTask(ViewTask, HITLOperator):
             needs_person = manager.settings.env.approve_drops
             record = manager.record(request.view) if asks_for_shrink(plan) else None
         if record is not None:
-            return self._ask_for_shrink(plan, record, context)
+            return self._ask_about_shrink(plan, record, context)
         drops = self.own_steps(plan)
         if not drops:
             raise AirflowSkipException("Nothing to ask")
@@ -87,7 +87,7 @@ class ApproveTask(ViewTask, HITLOperator):
             self.log.info("Nobody allowed it: generation %s stays built, and readers are where they were", number)
         return {"approved": is_allowed, "by": user.get("name", ""), "generation": number}
 
-    def _ask_for_shrink(self, plan: Plan, record: ViewRecord, context: Context) -> Any:
+    def _ask_about_shrink(self, plan: Plan, record: ViewRecord, context: Context) -> Any:
         withheld = find_withheld(record)
         if withheld is None:
             raise AirflowSkipException("Nothing to ask: the generation that waited is gone")

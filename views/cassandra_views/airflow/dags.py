@@ -272,20 +272,22 @@ def deadline_of(definition: ViewDefinition, deployment: Deployment) -> DeadlineA
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=definition.max_lag,
-        callback=AsyncCallback(tell_late, kwargs={"deployment": deployment.to_dict(), "view": definition.name.view}),
+        callback=AsyncCallback(
+            note_broken_promise, kwargs={"deployment": deployment.to_dict(), "view": definition.name.view}
+        ),
         name=f"max_lag of {definition.name}",
     )
 
 
-async def tell_late(*, deployment: dict[str, Any], view: str, **context: Any) -> None:
+async def note_broken_promise(*, deployment: dict[str, Any], view: str, **context: Any) -> None:
     """Write into the view's history that its promise is broken; runs in the triggerer."""
     chosen = Deployment(**deployment)
     # Airflow's connections are read before the thread: its sync reads are for the processes of tasks.
     access = access_of(await ViewsHook.aget_connection(chosen.conn_id))
-    await asyncio.to_thread(_tell, chosen, access, view)
+    await asyncio.to_thread(_note_broken_promise, chosen, access, view)
 
 
-def _tell(deployment: Deployment, access: Access, view: str) -> None:
+def _note_broken_promise(deployment: Deployment, access: Access, view: str) -> None:
     with access.opened() as session:
         manager = deployment.manager(session, access)
         record = manager.record(view)

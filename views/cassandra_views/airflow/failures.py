@@ -65,13 +65,13 @@ def is_refused(error: ViewsError) -> bool:
     return False
 
 
-def in_form(error: ViewsError, next: str) -> ViewsError:
+def form_error(error: ViewsError, next: str) -> ViewsError:
     """Return an error for a person at a form, whom it tells what to choose instead of what to type in a shell."""
     return ConfigurationError(error.what, on=error.on, remains=error.remains, next=next)
 
 
 @contextmanager
-def in_words_of_forms(view: str) -> Iterator[None]:
+def with_form_advice(view: str) -> Iterator[None]:
     """Raise what a view's state forbids with advice for a form.
 
     Args:
@@ -88,14 +88,14 @@ def in_words_of_forms(view: str) -> Iterator[None]:
         is_of_view = error.on == view or error.on.endswith(f".{view}")
         if isinstance(error, ProjectError) and (error.place is not None or not is_of_view):
             raise
-        raise in_form(
+        raise form_error(
             error,
             "See its state on the page Views; choose the action 'on' in views_by_hand first where it is frozen or off",
         ) from error
 
 
 @contextmanager
-def told(ti: Any) -> Iterator[None]:
+def as_airflow_errors(ti: Any) -> Iterator[None]:
     """Raise errors of ours as Airflow's, and leave their text for the task that sums the run up.
 
     Raises:

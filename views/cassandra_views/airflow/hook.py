@@ -212,7 +212,7 @@ def describe(access: Access) -> str:
 
 
 @dataclass(slots=True)
-class _SharedSession:
+class _TriggerSession:
     """A session that the triggers of this process share: many waits, one session a cluster."""
 
     session: Session
@@ -221,7 +221,7 @@ class _SharedSession:
 
 
 _lock = threading.Lock()
-_open: dict[str, _SharedSession] = {}
+_open: dict[str, _TriggerSession] = {}
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def shared(access: Access) -> Iterator[Session]:
         if key not in _open:
             with ExitStack() as stack:
                 session = stack.enter_context(access.opened())
-                _open[key] = _SharedSession(session=session, stack=stack.pop_all())
+                _open[key] = _TriggerSession(session=session, stack=stack.pop_all())
         found = _open[key]
         found.users += 1
     try:

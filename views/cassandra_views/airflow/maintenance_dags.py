@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 
 from cassandra_views.airflow.deployment import START, TAG, Deployment
-from cassandra_views.airflow.failures import RETRIES, told
+from cassandra_views.airflow.failures import RETRIES, as_airflow_errors
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.generation import State
@@ -69,7 +69,7 @@ class LookTask(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Look at everything in one round of reads."""
         now = datetime.now(UTC)
-        with told(context["ti"]), self.deployment.managed() as manager:
+        with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
             works = find_works(manager, now, self.log)
             files = {each.name for each in manager.project().views}
         found = []
@@ -181,7 +181,7 @@ class ServingTask(BaseOperator):
 
     def execute(self, context: Context) -> list[str]:
         """Read the registry."""
-        with told(context["ti"]), self.deployment.managed() as manager:
+        with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
             return [
                 str(each.name)
                 for each in manager.status()
@@ -207,7 +207,7 @@ class AuditTask(BaseOperator):
             TaskRefused: the generation differs from its base.
         """
         with (
-            told(context["ti"]),
+            as_airflow_errors(context["ti"]),
             self.deployment.managed(author="airflow", listener=LogListener(self.log)) as manager,
         ):
             outcome = manager.audit(self.view)

@@ -10,8 +10,8 @@ from airflow.sdk import DAG, BaseOperator, Param
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.airflow.deployment import START, TAG, Deployment
-from cassandra_views.airflow.failures import in_form, in_words_of_forms, told
-from cassandra_views.airflow.task_log import tell_plan
+from cassandra_views.airflow.failures import as_airflow_errors, form_error, with_form_advice
+from cassandra_views.airflow.task_log import log_plan
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName
@@ -98,7 +98,7 @@ class ActTask(BaseOperator):
         params, run = context["params"], context["dag_run"]
         by = run.triggering_user_name or "airflow"
         action, reason = str(params["action"]), str(params["reason"] or "").strip()
-        with told(context["ti"]), self.deployment.managed(author=f"airflow:{by}") as manager:
+        with as_airflow_errors(context["ti"]), self.deployment.managed(author=f"airflow:{by}") as manager:
             if not reason and not params["dry_run"]:
                 raise ConfigurationError(
                     "no reason is given", on=action, next="Trigger it again with a reason: it is kept in the history"
@@ -109,7 +109,7 @@ class ActTask(BaseOperator):
                 if plan is None:
                     self.log.info("%s: %s", view, action)
                 else:
-                    tell_plan(self.log, plan)
+                    log_plan(self.log, plan)
             if params["dry_run"]:
                 self.log.info("A dry run: nothing was changed")
                 return []
@@ -144,7 +144,9 @@ def _chosen(manager: ViewManager, params: Any) -> list[ViewName]:
         return sorted(manager.choose(names, tags=tags))
     except ProjectError as error:
         known = ", ".join(sorted(view.name.view for view in manager.project().views))
-        raise in_form(error, f"Choose views that the form offers: {known}" if known else "Write a view file") from error
+        raise form_error(
+            error, f"Choose views that the form offers: {known}" if known else "Write a view file"
+        ) from error
 
 
 def _until(params: Any) -> datetime | None:
@@ -158,7 +160,7 @@ def _until(params: Any) -> datetime | None:
 
 
 def _plan(manager: ViewManager, view: ViewName, action: str, reason: str) -> Plan | None:
-    with in_words_of_forms(str(view)):
+    with with_form_advice(str(view)):
         match action:
             case "refresh":
                 return manager.plan_refresh(str(view))

@@ -9,16 +9,16 @@ from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegu
 from cassandra_views.model.steps import Plan
 from cassandra_views.planning.explain import cost_text, explain, explain_all, summary
 
-TELL_SECONDS = 10.0
+REPORT_SECONDS = 10.0
 """A log line of progress at most this often, where nothing else has changed."""
 
 
 class LogListener:
-    """Writes reports to a logger; progress at most once in ``TELL_SECONDS``."""
+    """Writes reports to a logger; progress at most once in ``REPORT_SECONDS``."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
-        self._told_at = 0.0
+        self._reported_at = 0.0
 
     def __call__(self, report: Report) -> None:
         """Tell one report."""
@@ -31,8 +31,8 @@ class LogListener:
                 came = "failed" if report.is_failed else "done"
                 tell("%s: %s in %.1f s: %s", subject, came, report.seconds, report.text)
             case Progress():
-                if time.monotonic() - self._told_at >= TELL_SECONDS:
-                    self._told_at = time.monotonic()
+                if time.monotonic() - self._reported_at >= REPORT_SECONDS:
+                    self._reported_at = time.monotonic()
                     self._log.info("%s", progress_text(report))
             case Notice():
                 self._log.warning("%s", report.text)
@@ -40,7 +40,7 @@ class LogListener:
                 assert_never(report)
 
 
-def tell_plan(log: Any, plan: Plan) -> None:
+def log_plan(log: Any, plan: Plan) -> None:
     """Write a plan to a log, as the command line shows it."""
     log.info("%s", plan.target)
     for line in explain_all(plan.steps):

@@ -19,9 +19,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.airflow.deployment import Deployment, run_mark
-from cassandra_views.airflow.failures import ERROR_KEY, in_words_of_forms, refused, told
+from cassandra_views.airflow.failures import ERROR_KEY, as_airflow_errors, refused, with_form_advice
 from cassandra_views.airflow.links import ViewLink
-from cassandra_views.airflow.task_log import LogListener, tell_plan
+from cassandra_views.airflow.task_log import LogListener, log_plan
 from cassandra_views.airflow.triggers import BuildTrigger, ReadyTrigger
 from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
@@ -138,7 +138,7 @@ class ViewTask(BaseOperator):
     def managed(self, context: Context) -> Iterator[tuple[ViewManager, RunRequest]]:
         """Open a manager; errors of ours become Airflow's."""
         request = self.run_request(context)
-        with told(context["ti"]):
+        with as_airflow_errors(context["ti"]):
             with self.deployment.managed(
                 run=request.mark, author=request.author, listener=LogListener(self.log)
             ) as manager:
@@ -250,14 +250,14 @@ class PlanTask(ViewTask, SkipMixin):
                     f"'{request.action}' needs a view", on="View", next="Trigger it again with the view's name"
                 )
             else:
-                with in_words_of_forms(request.view):
+                with with_form_advice(request.view):
                     is_back = request.action is Action.ROLLBACK
                     plan = (
                         manager.plan_rollback(request.view, reason=request.why)
                         if is_back
                         else self.plan(manager, request, allow_drop=True)
                     )
-            tell_plan(self.log, plan)
+            log_plan(self.log, plan)
         context["ti"].xcom_push(key="return_value", value={"steps": len(plan.steps), "notes": list(plan.notes)})
         below = [task for task in context["task"].get_flat_relatives(upstream=False) if isinstance(task, ViewTask)]
         if request.action is Action.ROLLBACK:

@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.airflow.hook import Access, ViewsHook, access_of, shared
-from cassandra_views.airflow.task_log import TELL_SECONDS, progress_text
+from cassandra_views.airflow.task_log import REPORT_SECONDS, progress_text
 from cassandra_views.cluster.builds import look
 from cassandra_views.cluster.readiness import find_waits
 from cassandra_views.lifecycle.reports import Notice
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 
 class _ClusterTrigger(BaseTrigger):
@@ -72,7 +72,7 @@ class _ClusterTrigger(BaseTrigger):
                 if time.monotonic() - begun > STALL_SECONDS:
                     raise
                 self.log.warning("%s.%s: %s; trying again", self.keyspace, self.view, error.what)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     @abstractmethod
     async def _wait(self, database: Database) -> dict[str, Any]: ...
@@ -96,7 +96,7 @@ class BuildTrigger(_ClusterTrigger):
         name = ViewName(keyspace=self.keyspace, view=self.view)
         watch = BuildWatch(name, self.number, time.monotonic())
         cutoff: datetime | None = None
-        told_at, told = 0.0, ""
+        reported_at, reported = 0.0, ""
         while True:
             now = time.monotonic()
             try:
@@ -106,10 +106,10 @@ class BuildTrigger(_ClusterTrigger):
             except ClusterError as error:
                 if watch.is_silent(now):
                     raise
-                if error.what != told:
-                    told = error.what
+                if error.what != reported:
+                    reported = error.what
                     self.log.warning("%s generation %s: %s; looking again", name, self.number, error.what)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             cutoff = found.cutoff
             if found.is_built:
@@ -118,10 +118,10 @@ class BuildTrigger(_ClusterTrigger):
             for report in watch.looked(found, now):
                 if isinstance(report, Notice):
                     self.log.warning(report.text)
-                elif now - told_at >= TELL_SECONDS:
-                    told_at = now
+                elif now - reported_at >= REPORT_SECONDS:
+                    reported_at = now
                     self.log.info("%s generation %s: %s", name, self.number, progress_text(report))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 class ReadyTrigger(_ClusterTrigger):
@@ -150,4 +150,4 @@ class ReadyTrigger(_ClusterTrigger):
             if waits != before:
                 before = waits
                 self.log.info("%s.%s waits: %s", self.keyspace, self.view, "; ".join(waits))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
