@@ -75,29 +75,39 @@ def make_app(reader_server: Place) -> Iterator[MakeApp]:
         each.state.session_provider.close()
 
 
+@pytest.fixture(scope="package")
+def shared_app(reader_server: Place) -> Iterator[Flask]:
+    """An app with nothing special, for tests that change nothing: its session is opened once."""
+    app = Flask("parks")
+    app.config.update(reader_server.config | {"TESTING": True})
+    views = CassandraViews(app)
+    yield app
+    views.state.session_provider.close()
+
+
 @pytest.fixture
-def client(make_app: MakeApp) -> FlaskClient:
-    """A client of an app with nothing special; what an app raises and does not answer is raised here."""
-    app = make_app(TESTING=True)
-    return app.test_client()
+def client(shared_app: Flask) -> FlaskClient:
+    """A client of ``shared_app``; what an app raises and does not answer is raised here."""
+    return shared_app.test_client()
+
+
+@contextmanager
+def serve(app: Flask) -> Iterator[str]:
+    """Serve an app on a port of its own while a block runs: ``with serve(app) as url``."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, name="serving")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture
 def serving() -> Serving:
-    """Serve an app on a port of its own while a block runs: ``with serving(app) as url``."""
-
-    @contextmanager
-    def serve(app: Flask) -> Iterator[str]:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, name="serving")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
+    """Return ``serve``."""
     return serve
 
 

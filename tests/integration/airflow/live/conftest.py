@@ -1,7 +1,8 @@
-"""A project whose views are in all states, a wire to its cluster, and users of each role."""
+"""One Airflow for all tests of this folder: its four processes, users of each role, DAGs of views and of rollups."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from playwright.sync_api import Browser
 from cassandra_views.model.steps import CreateGeneration
 from tests.browser import chromium
 from tests.integration.airflow.airflow_process import DAGS, connection, copy_home, spark_master_variable
-from tests.integration.airflow.components import Components, components
+from tests.integration.airflow.components import START_SECONDS, Components, await_that, components
 from tests.integration.airflow.lifecycle.shop import BY_DAY, BY_TOTAL, Shop
 from tests.integration.airflow.master import Master
 from tests.servers import Server
@@ -30,21 +31,50 @@ WHY = "the <script>alert(1)</script> audit of Monday"
 """Somebody's reason, which is text and nothing else."""
 
 CUSTOMERS = 300
-ROLLUP = "spark_aggregations"
-"""The DAG of rollups that has a form."""
+GUIDE = DAGS.parent / "docs" / "guides" / "airflow-rollups.md"
+# Tasks of ours in DAGs that run only when asked to, one with a limit that a test can wait for.
+UNSCHEDULED = """\
+from dataclasses import replace
+from datetime import timedelta
+from airflow.sdk import DAG
+from rollup_dags.interval import MINUTE
+from rollup_dags.job import LIVE_TO_MINUTE, RollupTask
+
+for name, job in (("minute", LIVE_TO_MINUTE), ("short_limit", replace(LIVE_TO_MINUTE, limit=timedelta(seconds=30)))):
+    with DAG(name, schedule=None):
+        task = RollupTask(job=job, run_unit=MINUTE)
+        task.poll_interval = 2
+"""
+
+
+def example_of_the_guide() -> str:
+    """Return the DAG that waits for an event, for the minute instead of the day."""
+    found = re.search(r"^```python\n(from airflow.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1].replace("unified_day", "unified_minute")
 
 
 @pytest.fixture(scope="package")
 def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[Components]:
-    """All of Airflow, for the tests in a browser; whoever is no user of it is sent to its login."""
-    home = migrated_home.with_name("browser")
+    """All of Airflow; whoever is no user of it is sent to its login."""
+    home = migrated_home.with_name("live")
     copy_home(migrated_home, home)
-    shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags")
-    shutil.copy(DAGS / f"{ROLLUP}.py", shop.dags)
+    shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in DAGS.glob("spark_*.py"):
+        shutil.copy(file, shop.dags)
+    (shop.dags / "unscheduled.py").write_text(UNSCHEDULED)
+    (shop.dags / "report.py").write_text(example_of_the_guide())
     spark = spark_master_variable(connection(spark_master.server))
-    section = {"CONN_ID": "shop_cluster", "REGISTRY": shop.registry}
-    options = {f"AIRFLOW__CASSANDRA_VIEWS__{name}": value for name, value in section.items()}
-    with components(home, shop.dags, {**USERS, **shop.variables, **spark, **options}, user="adam") as running:
+    page = {
+        "AIRFLOW__CASSANDRA_VIEWS__CONN_ID": "shop_cluster",
+        "AIRFLOW__CASSANDRA_VIEWS__REGISTRY": shop.registry,
+        # No file changes here: a scan of all each half a minute would take the time of the tests.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    }
+    with components(home, shop.dags, {**USERS, **shop.variables, **spark, **page}, user="adam") as running:
+        for dag in ("view_orders_by_day", "spark_live_to_minute", "minute", "report"):
+            await_that(lambda dag=dag: running.request("GET", f"dags/{dag}")[0] == 200, START_SECONDS)
+        running.start_logs.update({file.name: file.read_text() for file in home.rglob("*.log")})
         yield running
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.integration.airflow.components import Components
 from tests.integration.airflow.lifecycle.shop import Shop
-from tests.integration.airflow.page.people import person, picture
+from tests.integration.airflow.live.browsing import person, picture
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 

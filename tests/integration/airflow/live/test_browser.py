@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.airflow.components import RUN_SECONDS, Components, await_that
-from tests.integration.airflow.page.people import open_from_navigation, person, picture
+from tests.integration.airflow.live.browsing import open_from_navigation, person, picture
 from tests.wire import Wire
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]

@@ -10,15 +10,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.airflow.components import RUN_SECONDS, Components, await_that
 from tests.integration.airflow.lifecycle.shop import Shop
+from tests.integration.airflow.live.browsing import person, picture
 from tests.integration.airflow.master import Master
-from tests.integration.airflow.page.conftest import ROLLUP
-from tests.integration.airflow.page.people import person, picture
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
 BY_HAND = "views_by_hand"
 VIEW = "view_orders_by_day"
 REST = "views_rest"
+ROLLUP = "spark_aggregations"
+"""The DAG of rollups that has a form."""
 
 _SHELL = ("--tag", "--reason", "'views ", "Traceback", ".py")
 """What a person at a page cannot use."""

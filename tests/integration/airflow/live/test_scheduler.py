@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.integration.airflow.airflow_process import DAGS, connection, copy_home, spark_master_variable
-from tests.integration.airflow.components import RUN_SECONDS, Components, await_that, components
+from tests.integration.airflow.components import RUN_SECONDS, Components, await_that
 from tests.integration.airflow.master import Master
 
-pytestmark = pytest.mark.timeout(1200)  # the first test starts four processes
+pytestmark = pytest.mark.timeout(1200)  # the first test may start four processes
 
-GUIDE = DAGS.parent / "docs" / "guides" / "airflow-rollups.md"
-# Tasks of ours in DAGs that run only when asked to, one with a limit that a test can wait for.
-UNSCHEDULED = """\
-from dataclasses import replace
-from datetime import timedelta
-from airflow.sdk import DAG
-from rollup_dags.interval import MINUTE
-from rollup_dags.job import LIVE_TO_MINUTE, RollupTask
-
-for name, job in (("minute", LIVE_TO_MINUTE), ("short_limit", replace(LIVE_TO_MINUTE, limit=timedelta(seconds=30)))):
-    with DAG(name, schedule=None):
-        task = RollupTask(job=job, run_unit=MINUTE)
-        task.poll_interval = 2
-"""
-# As a job of Spark takes (see LOOK_SECONDS).
+# As a job of Spark takes.
 SOME_SECONDS = "sleep 4"
-
-
-def example_of_the_guide() -> str:
-    """Return the DAG that waits for an event, for the minute instead of the day."""
-    found = re.search(r"^```python\n(from airflow.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    assert found is not None
-    return found[1].replace("unified_day", "unified_minute")
-
-
-@pytest.fixture(scope="module")
-def airflow(spark_master: Master, migrated_home: Path) -> Iterator[Components]:
-    home = migrated_home.with_name("components")
-    copy_home(migrated_home, home)
-    dags = home / "dags"
-    shutil.copytree(DAGS, dags, ignore=shutil.ignore_patterns("__pycache__"))
-    (dags / "unscheduled.py").write_text(UNSCHEDULED)
-    (dags / "report.py").write_text(example_of_the_guide())
-    with components(home, dags, spark_master_variable(connection(spark_master.server))) as running:
-        yield running
 
 
 def is_gone(pid: int) -> bool:
