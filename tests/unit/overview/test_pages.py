@@ -14,7 +14,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.overview.pages import PageResponse, ViewPages
 from cassandra_views.overview.queries import Overview
 from cassandra_views.overview.query_runner import RegistryQuery
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 
 NAME = ViewName(keyspace="shop", view="orders_by_day")
 OVERVIEW = Overview(

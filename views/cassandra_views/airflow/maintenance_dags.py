@@ -14,8 +14,8 @@ from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.generation import State
 from cassandra_views.model.names import ViewName
-from cassandra_views.planning.each import ViewWork
-from cassandra_views.planning.explain import explain_all
+from cassandra_views.plan.explain import explain_all
+from cassandra_views.plan.project_plan import ViewWork
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, assert_never
 
-from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
+from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.steps import Plan
-from cassandra_views.planning.explain import cost_text, explain, explain_all, summary
+from cassandra_views.plan.explain import cost_text, explain, explain_all, summary
 
 REPORT_SECONDS = 10.0
 """A log line of progress at most this often, where nothing else has changed."""

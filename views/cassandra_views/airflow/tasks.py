@@ -27,7 +27,7 @@ from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
 from cassandra_views.model.times import instant_text
-from cassandra_views.planning.shrink import find_withheld
+from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

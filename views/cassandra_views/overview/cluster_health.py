@@ -25,10 +25,10 @@ from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
 from cassandra_healing.storage.journal_entry import JournalEntry
-from cassandra_views.cluster.builds import running_builds
-from cassandra_views.cluster.lease import RESOURCE
-from cassandra_views.cluster.registry import Registry
+from cassandra_views.apply.builds import running_builds
 from cassandra_views.overview.query_runner import STATEMENT_SECONDS, RegistryQuery
+from cassandra_views.registry.lease import RESOURCE
+from cassandra_views.registry.store import Registry
 
 _SETTINGS = ("materialized_views_enabled", "enable_materialized_views", "materialized_views_per_table_fail_threshold")
 

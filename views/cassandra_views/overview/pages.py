@@ -27,9 +27,8 @@ from cassandra_views.overview.queries import BaseSize, Overview, base_query, bui
 from cassandra_views.overview.query_runner import QuerySteps, RegistryQuery
 from cassandra_views.overview.timeline import held_chart, lives_chart, windows_chart
 from cassandra_views.overview.view_rows import CONDITIONS, FILE_CONDITIONS, Need, ViewRow, find_row, rows_of
-from cassandra_views.planning.explain import cost_text, explain_all, size_text, summary
-from cassandra_views.planning.status import stands_for
-from cassandra_views.planning.words import ago_text, brief, due_text, failures_text
+from cassandra_views.plan.explain import cost_text, explain_all, size_text, summary
+from cassandra_views.plan.status import ago_text, brief, due_text, failures_text, stands_for
 
 _HOME = "cassandra_views.overview"
 _KINDS = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}

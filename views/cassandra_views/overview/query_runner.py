@@ -16,7 +16,7 @@ from cassandra import Unauthorized
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import advice
 from cassandra_client.errors import ClusterError, ViewsError
-from cassandra_views.cluster.registry import Registry
+from cassandra_views.registry.store import Registry
 
 T = TypeVar("T")
 
