@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +17,7 @@ from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.web import CassandraViews
 from tests.browser import chromium
-from tests.integration.web.midnight import rest
+from tests.integration.web.clock import clock
 from tests.integration.web.place import Place
 from tests.wire import Wire
 
@@ -31,20 +28,8 @@ SETTINGS = {
     "roles_validity": "0ms",
 }
 
-HERE = Path(__file__).parent
-_ready: list[bool] = []
-
 MakeApp = Callable[..., Flask]
 Serving = Callable[[Flask], AbstractContextManager[str]]
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Wait for midnight to be over before the first test here; outside of any test's time limit."""
-    if not _ready and item.path.is_relative_to(HERE):
-        _ready.append(True)
-        time.sleep(rest(datetime.now(UTC)).total_seconds())
-    return (yield)
 
 
 @pytest.fixture(scope="package")
@@ -67,7 +52,7 @@ def make_app(reader_server: Place) -> Iterator[MakeApp]:
     def make(**config: Any) -> Flask:
         app = Flask("parks")
         app.config.update(reader_server.config | config)
-        made.append(CassandraViews(app))
+        made.append(CassandraViews(app, clock=clock))
         return app
 
     yield make
@@ -80,7 +65,7 @@ def shared_app(reader_server: Place) -> Iterator[Flask]:
     """An app with nothing special, for tests that change nothing: its session is opened once."""
     app = Flask("parks")
     app.config.update(reader_server.config | {"TESTING": True})
-    views = CassandraViews(app)
+    views = CassandraViews(app, clock=clock)
     yield app
     views.state.session_provider.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from cassandra import ConsistencyLevel
@@ -16,7 +16,7 @@ from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.overview.query_runner import RegistryQuery
+from cassandra_views.overview.query_runner import Clock, RegistryQuery, utc_now
 from cassandra_views.plan.catalog import read_catalog, read_sizes
 from cassandra_views.plan.status import ViewStatus, view_statuses
 from cassandra_views.registry.history import Event
@@ -73,7 +73,10 @@ class BaseSize:
 
 
 def overview_query(
-    *, next_without_registry: str, find_project: Callable[[], Project | None] = lambda: None
+    *,
+    next_without_registry: str,
+    find_project: Callable[[], Project | None] = lambda: None,
+    clock: Clock = utc_now,
 ) -> RegistryQuery[Overview]:
     """Return the query for all views.
 
@@ -101,7 +104,7 @@ def overview_query(
         except ViewsError as error:
             files_error = str(error)
         catalog = read_catalog(database, {record.name.keyspace for record in records if record.is_live})
-        now = datetime.now(UTC)
+        now = clock()
         by_name = {record.name: record for record in records}
         statuses = view_statuses(project or Project(name=""), records, catalog, now)
         carried: dict[tuple[str, str], int] = {}
@@ -216,7 +219,7 @@ def absence_of(record: ViewRecord, events: Sequence[Event], now: datetime) -> Ab
     return _by_event(AbsenceKind.DROPPED, retired)
 
 
-def absence_query(view: str, keyspace: str | None = None) -> RegistryQuery[Absence]:
+def absence_query(view: str, keyspace: str | None = None, *, clock: Clock = utc_now) -> RegistryQuery[Absence]:
     """Return the query why nothing serves a view.
 
     Args:
@@ -237,7 +240,7 @@ def absence_query(view: str, keyspace: str | None = None) -> RegistryQuery[Absen
         if not found:
             return Absence(kind=AbsenceKind.NEVER_MADE)
         record = found[0]
-        return absence_of(record, registry.history(record.name, limit=_ABSENCE_EVENTS), datetime.now(UTC))
+        return absence_of(record, registry.history(record.name, limit=_ABSENCE_EVENTS), clock())
 
     return RegistryQuery(key=("absence", view), read=read)
 

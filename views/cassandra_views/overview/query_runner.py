@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from cassandra import Unauthorized
@@ -19,6 +20,14 @@ from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.registry.store import Registry
 
 T = TypeVar("T")
+Clock = Callable[[], datetime]
+"""Tells the time, aware and in UTC."""
+
+
+def utc_now() -> datetime:
+    """Return what time it is by the machine's clock."""
+    return datetime.now(UTC)
+
 
 PATIENCE_SECONDS = 4.0
 """How long a page waits for the cluster; its statements and connections give up sooner."""

@@ -17,7 +17,7 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import Plan
 from cassandra_views.overview.cluster_health import RecordedHealthReader
 from cassandra_views.overview.queries import overview_query
-from cassandra_views.overview.query_runner import STATEMENT_SECONDS, QueryRunner, RegistryQuery
+from cassandra_views.overview.query_runner import STATEMENT_SECONDS, Clock, QueryRunner, RegistryQuery, utc_now
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.config import Settings
 from cassandra_views.project.load import Loader
@@ -46,15 +46,18 @@ class AppState:
     The pages, the API, the metrics and the probes share its queries: one answer for all of them.
     """
 
-    def __init__(self, options: WebOptions) -> None:
+    def __init__(self, options: WebOptions, clock: Clock = utc_now) -> None:
         self.options = options
+        self.clock = clock
         self.read_limiter: ReadLimiter = MeasuredLimiter(
             most=options.most_at_once, most_per_client=options.most_at_once_per_client
         )
         self.session_provider = SessionProvider(self.find_settings, timeout_seconds=options.timeout_seconds)
         self.queries = QueryRunner(self._find_database, lambda: self.registry)
         self.overview = overview_query(
-            next_without_registry="where it has another name, set VIEWS_REGISTRY", find_project=self.find_project
+            next_without_registry="where it has another name, set VIEWS_REGISTRY",
+            find_project=self.find_project,
+            clock=clock,
         )
         self.recorded_health = RecordedHealthReader(lambda: self.find_settings().env.healing).query
         self.plan: RegistryQuery[Plan] = RegistryQuery(
@@ -112,7 +115,7 @@ class AppState:
                 on=settings.templates.name,
                 next="Set VIEWS_TEMPLATES to their folder; or run 'views plan' where they are",
             )
-        return ViewManager(database.session, settings=settings, author="").plan()
+        return ViewManager(database.session, settings=settings, author="", clock=self.clock).plan()
 
     def _find_database(self) -> Database:
         session = self.session_provider.get()

@@ -10,6 +10,7 @@ from flask import Flask, current_app, has_app_context, has_request_context, requ
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.overview.queries import Absence, absence_query
+from cassandra_views.overview.query_runner import Clock, utc_now
 from cassandra_views.read import Result
 from cassandra_views.web.api import api_blueprint
 from cassandra_views.web.app_state import AppState
@@ -28,6 +29,7 @@ class CassandraViews:
 
     Args:
         app: an app to be set up now; else call ``init_app``.
+        clock: tells the time, aware and in UTC.
 
     Example:
         >>> from flask import Flask
@@ -37,7 +39,8 @@ class CassandraViews:
         >>> views = CassandraViews(app)
     """
 
-    def __init__(self, app: Flask | None = None) -> None:
+    def __init__(self, app: Flask | None = None, *, clock: Clock = utc_now) -> None:
+        self._clock = clock
         self._only: AppState | None = None
         if app is not None:
             self.init_app(app)
@@ -48,7 +51,7 @@ class CassandraViews:
         Raises:
             ConfigurationError: a setting is unknown or wrong. Whether the cluster answers is not looked at.
         """
-        state = AppState(WebOptions.of(app.config))
+        state = AppState(WebOptions.of(app.config), self._clock)
         if state.options.api_prefix:
             app.register_blueprint(api_blueprint(state, state.options.token_key or app.secret_key or ""))
         app.register_blueprint(probes_blueprint(state))
@@ -89,7 +92,7 @@ class CassandraViews:
             RegistryError: a newer program made the registry.
         """
         state = self.state
-        return state.queries.ask(absence_query(view, state.options.keyspace))
+        return state.queries.ask(absence_query(view, state.options.keyspace, clock=state.clock))
 
     @property
     def session(self) -> Session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.model.names import nearest
 from cassandra_views.model.table import ColumnKind
+from cassandra_views.model.times import TimeColumn
 from cassandra_views.overview.pages import HTML, PageRenderer, security_headers
 from cassandra_views.web.api.listing import ViewEntry, listing_query
 from cassandra_views.web.api.openapi import document
@@ -49,19 +50,19 @@ class FormField:
 class TryForm:
     """One view as the page to try the API shows it: a form with a field for each column of the key."""
 
-    def __init__(self, entry: ViewEntry) -> None:
+    def __init__(self, entry: ViewEntry, now: datetime) -> None:
         self.name = entry.name
         self.status = entry.status
         self.record = entry.record
         self.definition = entry.definition
-        self.fields = _fields(entry)
+        self.fields = _fields(entry, now)
 
 
-def _fields(entry: ViewEntry) -> tuple[FormField, ...]:
+def _fields(entry: ViewEntry, now: datetime) -> tuple[FormField, ...]:
     found = []
     for column in entry.columns:
         if column.kind is ColumnKind.PARTITION_KEY:
-            example = _now(entry) if entry.time and entry.time.name == column.name else ""
+            example = _example(entry.time, now) if entry.time and entry.time.name == column.name else ""
             found.append(
                 FormField(name=f"{column.name}.eq", label=column.name, example=example or column.type, is_needed=True)
             )
@@ -74,9 +75,8 @@ def _fields(entry: ViewEntry) -> tuple[FormField, ...]:
     return tuple(found)
 
 
-def _now(entry: ViewEntry) -> str:
-    time = entry.time
-    return str(time.value(datetime.now(UTC))) if time and time.format else ""
+def _example(time: TimeColumn, now: datetime) -> str:
+    return str(time.value(now)) if time.format else ""
 
 
 def api_blueprint(state: AppState, key: str | bytes) -> Blueprint:
@@ -95,7 +95,7 @@ def api_blueprint(state: AppState, key: str | bytes) -> Blueprint:
     for code in default_exceptions:  # by their codes: an app's own handler of one would come before that of the root
         api.register_error_handler(code, problem_of_http)
     responders: dict[str, RowsResponder] = {}
-    listing = listing_query(state.find_project)
+    listing = listing_query(state.find_project, state.clock)
 
     @api.before_request
     def only_read() -> None:
@@ -129,7 +129,7 @@ def api_blueprint(state: AppState, key: str | bytes) -> Blueprint:
         tabs = [(pages, "Views", False)] if options.pages_prefix else []
         links = {"root": f"{request.script_root}{options.api_prefix}", "nav": tabs, **home_link()}
         try:
-            forms = [TryForm(entry) for entry in entries()]
+            forms = [TryForm(entry, state.clock()) for entry in entries()]
             status, retry = 200, {}
             values = {"entries": forms, "registry": state.registry, "largest_limit": options.largest_limit}
             page = _RENDERER.render("try.html", **links, **values)
@@ -171,7 +171,7 @@ def api_blueprint(state: AppState, key: str | bytes) -> Blueprint:
         responder = responders.get(view)
         if responder is None or responder.view != described:
             responder = responders[view] = RowsResponder(described, cache_seconds=state.cache_seconds)
-        answer = responder.answer(result, asked, tokens.sign, datetime.now(UTC))
+        answer = responder.answer(result, asked, tokens.sign, state.clock())
         answer.make_conditional(request)
         return answer
 

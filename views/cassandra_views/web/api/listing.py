@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from cassandra_client.database import Database
@@ -16,7 +16,7 @@ from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.table import Column, ColumnKind, TableShape
 from cassandra_views.model.times import TimeColumn, duration_text, instant_text
-from cassandra_views.overview.query_runner import RegistryQuery
+from cassandra_views.overview.query_runner import Clock, RegistryQuery
 from cassandra_views.plan.catalog import read_catalog
 from cassandra_views.plan.status import ViewStatus, view_statuses
 from cassandra_views.registry.store import Registry
@@ -96,7 +96,7 @@ class ViewEntry:
         }
 
 
-def listing_query(find_project: Callable[[], Project | None]) -> RegistryQuery[tuple[ViewEntry, ...]]:
+def listing_query(find_project: Callable[[], Project | None], clock: Clock) -> RegistryQuery[tuple[ViewEntry, ...]]:
     """Return the query for all views that can be read, or will be; without a registry, those of the files.
 
     Args:
@@ -119,7 +119,7 @@ def listing_query(find_project: Callable[[], Project | None]) -> RegistryQuery[t
                 columns=columns_of(record, definitions.get(status.name), catalog),
                 definition=definitions.get(status.name),
             )
-            for status in view_statuses(project, records, catalog, datetime.now(UTC))
+            for status in view_statuses(project, records, catalog, clock())
             if status.condition not in _NOT_LISTED
         )
 
