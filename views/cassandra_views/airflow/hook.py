@@ -204,7 +204,7 @@ class ViewsHook(BaseHook):
         return True, f"Cluster {row.cluster_name}, Cassandra {row.release_version}"
 
 
-def describe(access: Access) -> str:
+def access_key(access: Access) -> str:
     """Return a key by which sessions of the same access can be shared; holds secrets, so it is never shown."""
     return json.dumps(
         [access.contact_points, access.port, access.username, access.password, access.options], default=repr
@@ -231,7 +231,7 @@ def shared(access: Access) -> Iterator[Session]:
     Raises:
         ClusterError: the cluster cannot be reached.
     """
-    key = describe(access)
+    key = access_key(access)
     with _lock:
         if key not in _open:
             with ExitStack() as stack:

@@ -27,7 +27,7 @@ from cassandra_client.database import Database
 from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.hook import Access, ViewsHook, describe
+from cassandra_views.airflow.hook import Access, ViewsHook, access_key
 from cassandra_views.airflow.links import PAGE
 from cassandra_views.overview.cluster_health import RecordedHealthReader
 from cassandra_views.overview.pages import PageResponse, ViewPages, security_headers
@@ -99,7 +99,7 @@ class PageSession:
                 return self._open[1]
             access = _hurried(self._find_access())
             self._read_at = now
-            key = describe(access)
+            key = access_key(access)
             if self._open is not None and (self._open[0] != key or _is_lost(self._open[1])):
                 stack, self._open = self._open[2], None
                 stack.close()

@@ -12,7 +12,7 @@ from cassandra_client.errors import ConfigurationError
 from cassandra_views.overview.queries import Absence, absence_query
 from cassandra_views.overview.query_runner import Clock, utc_now
 from cassandra_views.read import Result
-from cassandra_views.web.api import api_blueprint
+from cassandra_views.web.api.blueprint import api_blueprint
 from cassandra_views.web.app_state import AppState
 from cassandra_views.web.log import mark_requests
 from cassandra_views.web.metrics import probes_blueprint
