@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -115,8 +116,12 @@ def shop(server: Server, session: Session, wire: Wire, tmp_path_factory: pytest.
         f"CREATE KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
     )
     made.write()
+    # No slide comes while the tests run.
+    slide = datetime.now(UTC) + timedelta(hours=6)
+    by_day = BY_DAY.replace('at: "00:10"', f'at: "{slide:%H:%M}"')
+    made.write_file("views", "orders_by_day", by_day)
     for name in ("totals_of_a_day", "never_made"):
-        made.write_file("views", name, BY_DAY.replace("Orders of one day", name))
+        made.write_file("views", name, by_day.replace("Orders of one day", name))
     made.write_file("views", "unread", BY_TOTAL)
     made.fill(CUSTOMERS)
     manager = made.manager()
