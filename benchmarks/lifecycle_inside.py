@@ -44,7 +44,7 @@ def reconcile(folder: Path) -> dict[str, Any]:
     from benchmarks.planning import NOW
     from cassandra_views.airflow.deployment import Deployment
     from cassandra_views.airflow.hook import ViewsHook
-    from cassandra_views.airflow.reconcile import find_works
+    from cassandra_views.airflow.maintenance_dags import find_works
 
     log = logging.getLogger("bench")
     deployment = Deployment(templates=str(folder / "cql_templates"), conn_id="bench", environment="dev")

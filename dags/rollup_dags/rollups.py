@@ -116,7 +116,7 @@ class RollupTask(SSHRemoteJobOperator):
     def interval(self, dag_run: Any, params: Any) -> RunInterval:
         """Return the interval of this task in that run.
 
-        Raises: Refused: the run asks for no whole and closed interval; trying again changes nothing.
+        Raises: TaskRefused: the run asks for no whole and closed interval; trying again changes nothing.
         """
         try:
             if self.run_unit is None:

@@ -24,9 +24,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import BadRead, NotCovered, ReadError, UnreadableData, ViewNotFound, ViewNotReady
-from cassandra_views.overview.absence import Absence, AbsenceKind
+from cassandra_views.overview.queries import Absence, AbsenceKind
 from cassandra_views.web import CassandraViews
-from cassandra_views.web.gate import TooMany
+from cassandra_views.web.read_limiter import TooMany
 from followers.feed import utc_now
 from followers.levels import Level, duration_text
 from followers.web import texts
@@ -85,7 +85,7 @@ def create_app(config: Mapping[str, Any] | None = None, *, clock: Callable[[], d
     app.jinja_env.globals.update(
         asset=_asset, duration_text=duration_text, texts=texts, platforms=PLATFORMS, names=NAMES
     )
-    operations = views.of_app.options.pages_prefix
+    operations = views.state.options.pages_prefix
     app.jinja_env.globals["operations"] = operations if _is_served(app, operations) else ""
     return app
 

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
-from cassandra_views.overview.absence import Absence
+from cassandra_views.overview.queries import Absence
 from cassandra_views.web import CassandraViews
 from followers.accounts import Platform
 from followers.levels import Level
@@ -152,7 +152,7 @@ class PageReads:
     def begin(self, view: str) -> datetime | None:
         """Return the oldest time that a view serves; None where it serves all."""
         self._last_view = view
-        return self._views.of_app.reader.describe(view).window[0]
+        return self._views.state.reader.describe(view).window[0]
 
     def newest(self, level: Level, view: str) -> datetime | None:
         """Return the newest interval that a view has rows of; None where the last ones are empty."""

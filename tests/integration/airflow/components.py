@@ -30,13 +30,18 @@ RUN_SECONDS = 300  # 10 s on two cores; two minutes where eight others wanted th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """A running Airflow, spoken to as its web pages do: over the REST API."""
+    """A running Airflow, spoken to as its web pages do: over the REST API.
+
+    Args:
+        start_logs: what its processes had logged when they had started and knew their DAGs, by file.
+    """
 
     home: Path
     url: str
     headers: dict[str, str]
     environment: dict[str, str] = field(repr=False)
     processes: dict[str, psutil.Popen] = field(default_factory=dict)
+    start_logs: dict[str, str] = field(default_factory=dict, repr=False)
 
     def start(self, part: str) -> None:
         """Start one of the four."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 LOG = "AIRFLOW_TEST_LOG"
+BUNDLE = "dags-folder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +84,10 @@ def prepare(environment: Mapping[str, str]) -> None:
     os.dup2(log, 2)
 
 
-def parse() -> Parsed:
-    """Scan the folder as the DAG processor does; the DAGs of views are looked at elsewhere."""
+def parse(folder: Path) -> Parsed:
+    """Scan a folder as the DAG processor does; the DAGs of views are looked at elsewhere."""
     began = time.process_time()  # of this process alone: others have the cores, too
-    bag = _bag()
+    bag = bag_of(folder)
     return Parsed(
         errors=bag.import_errors,
         warnings=bag.captured_warnings,
@@ -106,7 +107,7 @@ def planned_runs(dag_id: str, first: datetime, last: datetime) -> list[PlannedRu
     """Ask the timetable for the runs from ``first`` to ``last``, as the scheduler and a backfill do."""
     from airflow.serialization.serialized_objects import DagSerialization
 
-    dag = _bag().dags[dag_id]
+    dag = bag_of(_dags_folder()).dags[dag_id]
     stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
     runs = []
     for info in stored.iter_dagrun_infos_between(first, last):
@@ -134,7 +135,8 @@ def run_dag(
     os.environ["AIRFLOW_CONN_SPARK_MASTER"] = json.dumps(connection)
     log = Path(os.environ[LOG])
     read_before = log.stat().st_size
-    dag = _bag().dags[dag_id]  # read anew: a run writes the rendered command into its tasks
+    use_bundle(_dags_folder())
+    dag = bag_of(_dags_folder()).dags[dag_id]  # read anew: a run writes the rendered command into its tasks
     for task in dag.tasks:
         task.retries = retries
         task.retry_delay = timedelta(seconds=1)
@@ -175,11 +177,25 @@ class _Run(tuple[Any, Any, Any, Any]):
         return super().__new__(cls, parts)
 
 
-def _bag() -> Any:
+def use_bundle(folder: Path) -> None:
+    """Let Airflow know the DAGs of this folder alone: a run scans all that it knows."""
+    bundle = {
+        "name": BUNDLE,
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(folder)},
+    }
+    os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps([bundle])
+
+
+def bag_of(folder: Path) -> Any:
+    """Return the DAGs of a folder."""
     from airflow.dag_processing.dagbag import BundleDagBag
 
-    folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
-    return BundleDagBag(dag_folder=folder, bundle_path=folder, bundle_name="dags-folder")
+    return BundleDagBag(dag_folder=folder, bundle_path=folder, bundle_name=BUNDLE)
+
+
+def _dags_folder() -> Path:
+    return Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
 
 
 def _facts(dag: Any) -> DagFacts:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.airflow import inside
-from tests.integration.airflow.airflow_process import AirflowProcess, connection
+from tests.integration.airflow.airflow_process import DAGS, AirflowProcess, connection
 from tests.integration.airflow.inside import Outcome
 from tests.integration.airflow.master import Master
 
@@ -21,7 +21,7 @@ def trigger(airflow: AirflowProcess, master: Master, conf: dict[str, Any] | None
 
 
 def test_the_form_asks_for_two_days_and_says_what_they_mean(airflow: AirflowProcess) -> None:
-    params = airflow.call(inside.parse).dags["spark_aggregations"].params
+    params = airflow.call(inside.parse, DAGS).dags["spark_aggregations"].params
 
     assert list(params) == ["first_day", "last_day"]
     for param in params.values():

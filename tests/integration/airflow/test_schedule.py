@@ -27,8 +27,8 @@ CHAINS = {
 
 @pytest.fixture(scope="module")
 def parsed(airflow: AirflowProcess) -> Parsed:
-    airflow.call(inside.parse)  # the first scan also imports the SSH provider
-    return airflow.call(inside.parse)
+    airflow.call(inside.parse, DAGS)  # the first scan also imports the SSH provider
+    return airflow.call(inside.parse, DAGS)
 
 
 @pytest.fixture(scope="module")

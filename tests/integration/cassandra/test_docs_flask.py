@@ -50,4 +50,4 @@ def test_the_first_example_answers_any_day(
         assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
         assert answer.get_json()["on"] == f"{keyspace}.top_streamers_by_day"
     finally:
-        names["views"].of_app.connection.close()
+        names["views"].state.session_provider.close()

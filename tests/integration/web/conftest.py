@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +17,7 @@ from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.web import CassandraViews
 from tests.browser import chromium
-from tests.integration.web.midnight import rest
+from tests.integration.web.clock import clock
 from tests.integration.web.place import Place
 from tests.wire import Wire
 
@@ -31,20 +28,8 @@ SETTINGS = {
     "roles_validity": "0ms",
 }
 
-HERE = Path(__file__).parent
-_ready: list[bool] = []
-
 MakeApp = Callable[..., Flask]
 Serving = Callable[[Flask], AbstractContextManager[str]]
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Wait for midnight to be over before the first test here; outside of any test's time limit."""
-    if not _ready and item.path.is_relative_to(HERE):
-        _ready.append(True)
-        time.sleep(rest(datetime.now(UTC)).total_seconds())
-    return (yield)
 
 
 @pytest.fixture(scope="package")
@@ -67,37 +52,47 @@ def make_app(reader_server: Place) -> Iterator[MakeApp]:
     def make(**config: Any) -> Flask:
         app = Flask("parks")
         app.config.update(reader_server.config | config)
-        made.append(CassandraViews(app))
+        made.append(CassandraViews(app, clock=clock))
         return app
 
     yield make
     for each in made:
-        each.of_app.connection.close()
+        each.state.session_provider.close()
+
+
+@pytest.fixture(scope="package")
+def shared_app(reader_server: Place) -> Iterator[Flask]:
+    """An app with nothing special, for tests that change nothing: its session is opened once."""
+    app = Flask("parks")
+    app.config.update(reader_server.config | {"TESTING": True})
+    views = CassandraViews(app, clock=clock)
+    yield app
+    views.state.session_provider.close()
 
 
 @pytest.fixture
-def client(make_app: MakeApp) -> FlaskClient:
-    """A client of an app with nothing special; what an app raises and does not answer is raised here."""
-    app = make_app(TESTING=True)
-    return app.test_client()
+def client(shared_app: Flask) -> FlaskClient:
+    """A client of ``shared_app``; what an app raises and does not answer is raised here."""
+    return shared_app.test_client()
+
+
+@contextmanager
+def serve(app: Flask) -> Iterator[str]:
+    """Serve an app on a port of its own while a block runs: ``with serve(app) as url``."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, name="serving")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture
 def serving() -> Serving:
-    """Serve an app on a port of its own while a block runs: ``with serving(app) as url``."""
-
-    @contextmanager
-    def serve(app: Flask) -> Iterator[str]:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, name="serving")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
+    """Return ``serve``."""
     return serve
 
 

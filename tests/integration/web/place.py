@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -19,6 +19,7 @@ from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.project.settings import Settings
+from tests.integration.web.clock import clock
 
 KEYSPACE, REGISTRY = "parks", "parks_registry"
 READER, READER_PASSWORD = "reader", "reads-only"
@@ -129,7 +130,7 @@ class Place:
     def manager(self, **options: Any) -> ViewManager:
         """Return a manager with all rights."""
         settings = Settings.resolve(start=self.templates, templates=self.templates, variables={})
-        return ViewManager(self.session, settings=settings, **{"author": "a keeper", **options})
+        return ViewManager(self.session, settings=settings, **{"author": "a keeper", "clock": clock, **options})
 
     def restart(self) -> None:
         """Start the server that was killed, and wait until the superuser's session has found it again."""
@@ -181,7 +182,7 @@ class Place:
 
     def fill(self) -> None:
         """Write days, the seconds of the last two minutes, and the parks themselves."""
-        now = datetime.now(UTC)
+        now = clock()
         self._insert(
             "visits_day (park, day, adults, children, total)",
             [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cassandra_views.model.generation import State
+from tests.integration.web.clock import clock
 from tests.integration.web.conftest import MakeApp, by_wire
 from tests.integration.web.place import PARKS, STRANGER, STRANGER_PASSWORD, WHY, Place
 from tests.wire import Wire
@@ -116,12 +117,12 @@ def test_the_list_says_what_the_registry_and_the_files_hold(client: FlaskClient,
     assert f"cluster {cluster} , registry {reader_server.registry} , as of" in plain(text)
 
 
-def test_a_window_that_should_have_moved_is_told(client: FlaskClient, reader_server: Place) -> None:
+def test_a_window_that_should_have_moved_is_told(make_app: MakeApp, reader_server: Place) -> None:
     matter = "window: {last: 3 days, step: 1 day}\nmax_lag: 6 hours"
     where = "{{ in_window() }} AND park IS NOT NULL"
     select = f"SELECT * FROM {{{{ base('visits_day') }}}} WHERE {where} PRIMARY KEY (day, park)"
-    with reader_server.more_view("days_of_then", matter, select, clock=lambda: datetime.now(UTC) - timedelta(days=2)):
-        time.sleep(1.6)
+    with reader_server.more_view("days_of_then", matter, select, clock=lambda: clock() - timedelta(days=2)):
+        client = make_app().test_client()
         text = client.get(LIST).text
         row = row_of(text, "days_of_then")
         assert "stale days_of_then__g1" in row

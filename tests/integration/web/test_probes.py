@@ -23,8 +23,8 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from cassandra_views.web.log import log_as_json
+from tests.integration.web.clock import today
 from tests.integration.web.conftest import MakeApp, by_wire
-from tests.integration.web.midnight import today
 from tests.integration.web.place import PARKS, REGISTRY, Place
 from tests.wire import Wire
 
@@ -152,7 +152,7 @@ def test_refusals_are_counted(make_app: MakeApp) -> None:
     app = make_app(VIEWS_MOST_AT_ONCE=1)
     client = app.test_client()
     before = value(metrics(client), "reads_refused_total", reason="full") or 0
-    with app.extensions["cassandra_views"].gate.entered("another", on="top_parks_by_day"):
+    with app.extensions["cassandra_views"].read_limiter.reading("another", on="top_parks_by_day"):
         assert client.get(f"/api/views/top_parks_by_day/rows?day={today()}").status_code == 503
     assert value(metrics(client), "reads_refused_total", reason="full") == before + 1
 

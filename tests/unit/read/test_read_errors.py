@@ -11,7 +11,7 @@ from cassandra.cluster import NoHostAvailable
 from cassandra_views.model.errors import ReadError, UnreadableData
 from cassandra_views.read.reader import read_error
 from cassandra_views.web.api.problem import problem_of
-from cassandra_views.web.gate import is_silence
+from cassandra_views.web.read_limiter import is_silence
 
 TOMBSTONES = ReadFailure("Replica(s) failed", consistency=6, error_code_map={"127.0.0.1": 1})
 UNDECODABLE = DriverException('Failed decoding result column "c" of type timestamp: date value out of range')

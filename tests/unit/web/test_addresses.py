@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -59,3 +60,23 @@ def test_other_pages_of_the_app_are_its_own(client: FlaskClient) -> None:
         assert (answer.status_code, answer.text) == (404, "the shop has no such page")
     answer = client.get("/api")
     assert (answer.status_code, answer.headers["Location"]) == (308, "http://localhost/api/")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "has_home", "ways"),
+    [
+        ("/views", True, {"/": "Back to shop", "/views/": "Views"}),
+        ("/ops", False, {"/ops/": "Views"}),
+        ("", True, {"/": "Back to shop"}),
+    ],
+)
+def test_the_page_to_try_the_api_leads_back_to_the_pages(prefix: str, has_home: bool, ways: dict[str, str]) -> None:
+    app = Flask("shop")
+    app.config.update(VIEWS_CONTACT_POINTS="127.0.0.1", VIEWS_PORT=1, SECRET_KEY="only of tests")
+    app.config.update(VIEWS_PAGES_PREFIX=prefix)
+    CassandraViews(app)
+    if has_home:
+        app.add_url_rule("/", "home", lambda: "home")
+    text = app.test_client().get("/api/").text  # also where the cluster is away
+    tabs = text.partition('<nav class="tabs"')[2].partition("</nav>")[0]
+    assert dict(re.findall(r'<a[^>]* href="([^"]*)"[^>]*>([^<]*)</a>', tabs)) == ways

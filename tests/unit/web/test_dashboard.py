@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.web.gate import Refused, TooMany, Unanswered
-from cassandra_views.web.metrics.collector import GAUGES, NODE_GAUGES, labels_of_nodes
-from cassandra_views.web.metrics.reads import _OF_PROCESS, _reason
+from cassandra_views.web.metrics import GAUGES, NODE_GAUGES, labels_of_nodes
+from cassandra_views.web.read_limiter import Refused, TooMany, Unanswered
+from cassandra_views.web.read_metrics import _OF_PROCESS, _reason
 
 ROOT = Path(__file__).parents[3]
 NAME = re.compile(r"\bcassandra_views_[a-z_]+\b")

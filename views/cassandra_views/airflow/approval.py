@@ -59,12 +59,12 @@ class ApproveTask(ViewTask, HITLOperator):
         Raises:
             AirflowSkipException: the plan drops no whole view, and no generation waits for a person.
         """
-        with self.managed(context) as (manager, asked):
-            plan = self.plan(manager, asked, allow_drop=True)
+        with self.managed(context) as (manager, request):
+            plan = self.plan(manager, request, allow_drop=True)
             needs_person = manager.settings.env.approve_drops
-            record = manager.record(asked.view) if asks_for_shrink(plan) else None
+            record = manager.record(request.view) if asks_for_shrink(plan) else None
         if record is not None:
-            return self._ask_for_shrink(plan, record, context)
+            return self._ask_about_shrink(plan, record, context)
         drops = self.own_steps(plan)
         if not drops:
             raise AirflowSkipException("Nothing to ask")
@@ -72,9 +72,9 @@ class ApproveTask(ViewTask, HITLOperator):
             self.log.info("This environment drops without asking")
             return {"approved": True, "by": ""}
         self.options = [DROP, KEEP]
-        self.subject = f"Drop the view {asked.view}?"
+        self.subject = f"Drop the view {request.view}?"
         lines = [f"- {subject}: {text}" for _sign, subject, text in map(explain, drops)]
-        self.body = "\n".join([f"{plan.target}", "", *lines, "", f"Asked for by {asked.by}: {asked.why}"])
+        self.body = "\n".join([f"{plan.target}", "", *lines, "", f"Asked for by {request.by}: {request.why}"])
         return HITLOperator.execute(self, context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class ApproveTask(ViewTask, HITLOperator):
             self.log.info("Nobody allowed it: generation %s stays built, and readers are where they were", number)
         return {"approved": is_allowed, "by": user.get("name", ""), "generation": number}
 
-    def _ask_for_shrink(self, plan: Plan, record: ViewRecord, context: Context) -> Any:
+    def _ask_about_shrink(self, plan: Plan, record: ViewRecord, context: Context) -> Any:
         withheld = find_withheld(record)
         if withheld is None:
             raise AirflowSkipException("Nothing to ask: the generation that waited is gone")

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from cassandra_views.airflow.hook import Access
     from cassandra_views.manager import ViewManager
 
+START = datetime(2019, 1, 1, tzinfo=UTC)
+"""The start of all DAGs: a fixed day in the past; with catch-up off no run comes from it."""
+
+TAG = "views"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:

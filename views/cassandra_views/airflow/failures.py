@@ -18,7 +18,7 @@ from cassandra_views.model.errors import ApprovalNeeded, AuditFailed, LeaseHeld,
 log = logging.getLogger(__name__)
 
 
-class Refused(SystemExit):
+class TaskRefused(SystemExit):
     """A task ends as failed, and trying again would change nothing. Its text is in the log already.
 
     Airflow logs this exception without a traceback, which would tell the reader of a page nothing.
@@ -32,13 +32,13 @@ class Refused(SystemExit):
         return self.text
 
 
-def refused(text: str) -> Refused:
+def refused(text: str) -> TaskRefused:
     """Write an error to the log of the task, and return what ends the task."""
     log.error("%s", text)
-    return Refused(text)
+    return TaskRefused(text)
 
 
-NOT_AGAIN = ExceptionRetryPolicy(rules=[RetryRule(exception=f"{__name__}.Refused", action=RetryAction.FAIL)])
+NOT_AGAIN = ExceptionRetryPolicy(rules=[RetryRule(exception=f"{__name__}.TaskRefused", action=RetryAction.FAIL)])
 
 RETRIES: dict[str, Any] = {
     "retry_policy": NOT_AGAIN,
@@ -65,13 +65,13 @@ def is_refused(error: ViewsError) -> bool:
     return False
 
 
-def in_form(error: ViewsError, next: str) -> ViewsError:
+def form_error(error: ViewsError, next: str) -> ViewsError:
     """Return an error for a person at a form, whom it tells what to choose instead of what to type in a shell."""
     return ConfigurationError(error.what, on=error.on, remains=error.remains, next=next)
 
 
 @contextmanager
-def in_words_of_forms(view: str) -> Iterator[None]:
+def with_form_advice(view: str) -> Iterator[None]:
     """Raise what a view's state forbids with advice for a form.
 
     Args:
@@ -88,18 +88,18 @@ def in_words_of_forms(view: str) -> Iterator[None]:
         is_of_view = error.on == view or error.on.endswith(f".{view}")
         if isinstance(error, ProjectError) and (error.place is not None or not is_of_view):
             raise
-        raise in_form(
+        raise form_error(
             error,
             "See its state on the page Views; choose the action 'on' in views_by_hand first where it is frozen or off",
         ) from error
 
 
 @contextmanager
-def told(ti: Any) -> Iterator[None]:
+def as_airflow_errors(ti: Any) -> Iterator[None]:
     """Raise errors of ours as Airflow's, and leave their text for the task that sums the run up.
 
     Raises:
-        Refused: trying again would change nothing.
+        TaskRefused: trying again would change nothing.
         AirflowException: the task may be tried again.
     """
     try:

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher
 
 from cassandra_healing.operation_progress import OperationStep
 from cassandra_healing.policy import Policy
-from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.deployment import START, Deployment
 from cassandra_views.airflow.failures import NOT_AGAIN
 from cassandra_views.airflow.health_tasks import (
     ApproveOperationTask,
@@ -26,7 +26,6 @@ from cassandra_views.airflow.health_tasks import (
     PageTask,
 )
 from cassandra_views.airflow.health_trigger import HealthTrigger
-from cassandra_views.airflow.view_dag import START
 
 TAG = "cluster"
 _STEPS = (

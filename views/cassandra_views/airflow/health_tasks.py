@@ -29,7 +29,7 @@ from cassandra_healing.monitor import ClusterMonitor, HealthReport
 from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.failures import refused, told
+from cassandra_views.airflow.failures import as_airflow_errors, refused
 from cassandra_views.airflow.health_trigger import AUTHOR, NodeReadyTrigger
 from cassandra_views.airflow.hook import ViewsHook
 from cassandra_views.healing import healing
@@ -60,7 +60,7 @@ class HealthTask(BaseOperator):
             Refused: a person must see to it first.
             AirflowException: the task may be tried again.
         """
-        with told(context["ti"]):
+        with as_airflow_errors(context["ti"]):
             access = ViewsHook(self.deployment.conn_id).access()
             settings = self.deployment.reached(access)
             try:
@@ -353,7 +353,7 @@ class AuditClusterTask(OperationStepTask):
 
     def _audit(self, context: Context) -> list[str]:
         errors = []
-        with told(context["ti"]), self.deployment.managed(author=AUTHOR) as manager:
+        with as_airflow_errors(context["ti"]), self.deployment.managed(author=AUTHOR) as manager:
             for view in manager.status():
                 if any(each.state is State.SERVING for each in view.generations):
                     outcome = manager.audit(str(view.name))

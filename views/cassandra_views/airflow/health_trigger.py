@@ -21,8 +21,7 @@ from cassandra_healing.policy import Policy
 from cassandra_healing.probes.readiness import find_unready_reason
 from cassandra_healing.session import ClusterSession
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.hook import ViewsHook, access_of
-from cassandra_views.airflow.sessions import shared
+from cassandra_views.airflow.hook import ViewsHook, access_of, shared
 from cassandra_views.project.session import connect_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ that the driver has deprecated; those come from the connection's extras here.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -203,8 +204,46 @@ class ViewsHook(BaseHook):
         return True, f"Cluster {row.cluster_name}, Cassandra {row.release_version}"
 
 
-def describe(access: Access) -> str:
+def access_key(access: Access) -> str:
     """Return a key by which sessions of the same access can be shared; holds secrets, so it is never shown."""
     return json.dumps(
         [access.contact_points, access.port, access.username, access.password, access.options], default=repr
     )
+
+
+@dataclass(slots=True)
+class _TriggerSession:
+    """A session that the triggers of this process share: many waits, one session a cluster."""
+
+    session: Session
+    stack: ExitStack
+    users: int = 0
+
+
+_lock = threading.Lock()
+_open: dict[str, _TriggerSession] = {}
+
+
+@contextmanager
+def shared(access: Access) -> Iterator[Session]:
+    """Use the process's session of this access; the last user closes it. Blocks while it is opened or closed.
+
+    Raises:
+        ClusterError: the cluster cannot be reached.
+    """
+    key = access_key(access)
+    with _lock:
+        if key not in _open:
+            with ExitStack() as stack:
+                session = stack.enter_context(access.opened())
+                _open[key] = _TriggerSession(session=session, stack=stack.pop_all())
+        found = _open[key]
+        found.users += 1
+    try:
+        yield found.session
+    finally:
+        with _lock:
+            found.users -= 1
+            if found.users == 0:
+                del _open[key]
+                found.stack.close()

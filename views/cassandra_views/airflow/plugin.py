@@ -14,7 +14,7 @@ from cassandra_views.airflow.timetable import SlideTimetable
 
 async def views_page(scope: Any, receive: Any, send: Any) -> None:
     """Answer as the page ``Views``. It is imported at its first request: tasks load this module, too."""
-    from cassandra_views.airflow.page.app import get_app
+    from cassandra_views.airflow.page import get_app
 
     await get_app()(scope, receive, send)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
-from cassandra_views.airflow.failures import told
+from cassandra_views.airflow.failures import as_airflow_errors
 from cassandra_views.airflow.hook import ViewsHook
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from cassandra_views.model.times import parse_instant
@@ -51,9 +51,9 @@ class ViewServingSensor(BaseSensorOperator):
 
         Raises:
             AirflowException: the registry cannot be read.
-            Refused: the connection, or the time, is wrong.
+            TaskRefused: the connection, or the time, is wrong.
         """
-        with told(context["ti"]), ViewsHook(self.cassandra_conn_id).session() as session:
+        with as_airflow_errors(context["ti"]), ViewsHook(self.cassandra_conn_id).session() as session:
             pointers = PointerCache(
                 session,
                 registry=self.registry,

@@ -6,24 +6,27 @@ process of Airflow may be killed between any two of them, and people may run ``v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views.airflow.asked import Action, Asked, asked_of
 from cassandra_views.airflow.deployment import Deployment, run_mark
-from cassandra_views.airflow.failures import ERROR_KEY, in_words_of_forms, refused, told
+from cassandra_views.airflow.failures import ERROR_KEY, as_airflow_errors, refused, with_form_advice
 from cassandra_views.airflow.links import ViewLink
-from cassandra_views.airflow.log import LogListener, tell_plan
-from cassandra_views.airflow.triggers import ReadyTrigger
+from cassandra_views.airflow.task_log import LogListener, log_plan
+from cassandra_views.airflow.triggers import BuildTrigger, ReadyTrigger
 from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
-from cassandra_views.model.steps import Plan, ServeGeneration, Step
+from cassandra_views.model.generation import State, ViewRecord
+from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
+from cassandra_views.model.times import instant_text
 from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
@@ -33,6 +36,69 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 """How often a plan is made anew where others were quicker."""
+
+
+class Action(StrEnum):
+    """What a run does with its view."""
+
+    CONVERGE = "converge"
+    REFRESH = "refresh"
+    ROLLBACK = "rollback"
+    DROP = "drop"
+
+
+ACTION_TEXTS = {
+    Action.CONVERGE: "make the view as its file says",
+    Action.REFRESH: "build a new generation also where nothing has changed",
+    Action.ROLLBACK: "send readers to the former generation",
+    Action.DROP: "send readers away and drop all generations; a person is asked first",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a run is asked for.
+
+    Args:
+        view: its name, or keyspace and name; empty in a run that is for base tables alone.
+        by: who asked, for the history: the user of Airflow's own session, never a field of the form.
+        to: for a rollback, the generation that shall serve: it may be done already when a task runs again.
+        mark: the id of the run's deeds in the registry (``deployment.run_mark``).
+    """
+
+    view: str
+    action: Action = Action.CONVERGE
+    reason: str = ""
+    by: str = "airflow"
+    to: int | None = None
+    mark: str = ""
+
+    @property
+    def author(self) -> str:
+        """Who acts, as the history names them."""
+        return f"airflow:{self.by}" if self.by != "airflow" else "airflow"
+
+    @property
+    def why(self) -> str:
+        """The reason for the history, also where nobody gave one."""
+        return self.reason or f"{self.action.value} by a run of Airflow"
+
+
+def read_run_request(view: str | None, params: Mapping[str, Any], *, by: str | None, mark: str) -> RunRequest:
+    """Return what a run's parameters say; ``view`` None takes the view from them, too.
+
+    Args:
+        by: whose run it is, as Airflow knows it; a run that another run triggers inherits it.
+    """
+    to = params.get("to")
+    return RunRequest(
+        view=str(params.get("view") or "") if view is None else view,
+        action=Action(params.get("action") or Action.CONVERGE),
+        reason=str(params.get("reason") or ""),
+        by=by or "airflow",
+        to=int(to) if to is not None else None,
+        mark=mark,
+    )
 
 
 class ViewTask(BaseOperator):
@@ -62,33 +128,33 @@ class ViewTask(BaseOperator):
         self.kinds = kinds
         self.is_ddl = is_ddl
 
-    def asked(self, context: Context) -> Asked:
+    def run_request(self, context: Context) -> RunRequest:
         """Return what the run is asked for."""
         run = context["dag_run"]
         mark = run_mark(run.dag_id, f"{run.run_id}/{run.clear_number or 0}")
-        return asked_of(self.view, context["params"], by=run.triggering_user_name, mark=mark)
+        return read_run_request(self.view, context["params"], by=run.triggering_user_name, mark=mark)
 
     @contextmanager
-    def managed(self, context: Context) -> Iterator[tuple[ViewManager, Asked]]:
+    def managed(self, context: Context) -> Iterator[tuple[ViewManager, RunRequest]]:
         """Open a manager; errors of ours become Airflow's."""
-        asked = self.asked(context)
-        with told(context["ti"]):
+        request = self.run_request(context)
+        with as_airflow_errors(context["ti"]):
             with self.deployment.managed(
-                run=asked.mark, author=asked.author, listener=LogListener(self.log)
+                run=request.mark, author=request.author, listener=LogListener(self.log)
             ) as manager:
-                yield manager, asked
+                yield manager, request
 
-    def plan(self, manager: ViewManager, asked: Asked, *, allow_drop: bool, allow_shrink: bool = False) -> Plan:
+    def plan(self, manager: ViewManager, request: RunRequest, *, allow_drop: bool, allow_shrink: bool = False) -> Plan:
         """Return what is still to be done of what the run is asked for."""
-        if not asked.view:
+        if not request.view:
             return base_plan(manager.plan())
-        match asked.action:
+        match request.action:
             case Action.REFRESH:
-                return manager.plan_refresh(asked.view, unless_run=asked.mark, allow_shrink=allow_shrink)
+                return manager.plan_refresh(request.view, unless_run=request.mark, allow_shrink=allow_shrink)
             case Action.DROP:
-                return manager.plan_drop(asked.view, reason=asked.why)
+                return manager.plan_drop(request.view, reason=request.why)
             case _:
-                return manager.plan([asked.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
+                return manager.plan([request.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
 
     def execute(self, context: Context) -> Any:
         """Do this task's steps; wait first where it is no time for them.
@@ -96,8 +162,8 @@ class ViewTask(BaseOperator):
         Raises:
             AirflowSkipException: there are none.
         """
-        with self.managed(context) as (manager, asked):
-            return self.do(manager, asked, context)
+        with self.managed(context) as (manager, request):
+            return self.do(manager, request, context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after a wait."""
@@ -105,16 +171,16 @@ class ViewTask(BaseOperator):
             self.log.warning("%s", event["error"])
         return self.execute(context)
 
-    def do(self, manager: ViewManager, asked: Asked, context: Context) -> Any:
+    def do(self, manager: ViewManager, request: RunRequest, context: Context) -> Any:
         """Do this task's steps of the plan as it is now."""
         for attempt in range(1, _ATTEMPTS + 1):
-            is_shrink = is_shrink_approved(manager, asked, context)
-            plan = self.plan(manager, asked, allow_drop=is_approved(context), allow_shrink=is_shrink)
+            is_shrink = is_shrink_approved(manager, request, context)
+            plan = self.plan(manager, request, allow_drop=is_approved(context), allow_shrink=is_shrink)
             part = plan.part(self.own_steps(plan))
             if not part.has_changes:
                 raise AirflowSkipException("Nothing to do")
             if self.is_ddl:
-                self.await_readiness(manager, asked)
+                self.await_readiness(manager, request)
             try:
                 outcome = manager.carry_out(part)
                 for error in outcome.errors:
@@ -135,11 +201,11 @@ class ViewTask(BaseOperator):
         """Return the steps of a plan that are this task's."""
         return [step for step in plan.steps if isinstance(step, self.kinds)]
 
-    def await_readiness(self, manager: ViewManager, asked: Asked) -> None:
+    def await_readiness(self, manager: ViewManager, request: RunRequest) -> None:
         """Defer until every node is up and nothing else is built in the keyspace; return where that is so now."""
-        if not asked.view:
+        if not request.view:
             return
-        record = manager.record(asked.view)
+        record = manager.record(request.view)
         own = [each.physical for each in record.generations]
         waits = manager.find_waits(record.name, own=own)
         if waits:
@@ -157,14 +223,14 @@ class ClearTask(ViewTask):
         """Return the steps before the first of the others: what is swept after the switch may still be read."""
         return list(takewhile(lambda step: isinstance(step, self.kinds), plan.steps))
 
-    def do(self, manager: ViewManager, asked: Asked, context: Context) -> Any:
+    def do(self, manager: ViewManager, request: RunRequest, context: Context) -> Any:
         """Do as ``ViewTask``; a drop that was asked for also keeps the view from being created again."""
-        if asked.action is not Action.DROP:
-            return super().do(manager, asked, context)
+        if request.action is not Action.DROP:
+            return super().do(manager, request, context)
         if not is_approved(context):
             raise AirflowSkipException("Nobody allowed the drop: the view is as it was")
-        self.await_readiness(manager, asked)
-        outcome = manager.drop(asked.view, reason=asked.why)
+        self.await_readiness(manager, request)
+        outcome = manager.drop(request.view, reason=request.why)
         return {"steps": outcome.done, "seconds": round(outcome.seconds, 3)}
 
 
@@ -176,25 +242,25 @@ class PlanTask(ViewTask, SkipMixin):
 
         What they miss where the plan changes meanwhile is found by the next look of ``views_reconcile``.
         """
-        with self.managed(context) as (manager, asked):
-            if asked.action is Action.CONVERGE:
-                plan = self.plan(manager, asked, allow_drop=True)
-            elif not asked.view:
+        with self.managed(context) as (manager, request):
+            if request.action is Action.CONVERGE:
+                plan = self.plan(manager, request, allow_drop=True)
+            elif not request.view:
                 raise ConfigurationError(
-                    f"'{asked.action}' needs a view", on="View", next="Trigger it again with the view's name"
+                    f"'{request.action}' needs a view", on="View", next="Trigger it again with the view's name"
                 )
             else:
-                with in_words_of_forms(asked.view):
-                    is_back = asked.action is Action.ROLLBACK
+                with with_form_advice(request.view):
+                    is_back = request.action is Action.ROLLBACK
                     plan = (
-                        manager.plan_rollback(asked.view, reason=asked.why)
+                        manager.plan_rollback(request.view, reason=request.why)
                         if is_back
-                        else self.plan(manager, asked, allow_drop=True)
+                        else self.plan(manager, request, allow_drop=True)
                     )
-            tell_plan(self.log, plan)
+            log_plan(self.log, plan)
         context["ti"].xcom_push(key="return_value", value={"steps": len(plan.steps), "notes": list(plan.notes)})
         below = [task for task in context["task"].get_flat_relatives(upstream=False) if isinstance(task, ViewTask)]
-        if asked.action is Action.ROLLBACK:
+        if request.action is Action.ROLLBACK:
             # The task that switches audits as well: a rollback waits for nothing.
             plan = plan.part([step for step in plan.steps if isinstance(step, ServeGeneration)])
         if asks_for_shrink(plan):
@@ -202,6 +268,61 @@ class PlanTask(ViewTask, SkipMixin):
         idle = [task for task in below if not task.is_needed(plan)]
         # Where nothing is left to do nothing can fail either.
         self.skip(context["ti"], below if not plan.has_changes else idle)
+
+
+class AwaitBuildTask(ViewTask):
+    """Defers until the generation is built on every member, then writes that down."""
+
+    def do(self, manager: ViewManager, request: RunRequest, context: Context) -> Any:
+        """Look once; where the build has not ended, wait in the triggerer."""
+        plan = self.plan(manager, request, allow_drop=False)
+        step = next((each for each in plan.steps if isinstance(each, AwaitBuild)), None)
+        if step is None:
+            raise AirflowSkipException("Nothing is being built")
+        if not manager.read_build(step.view, step.number).is_built:
+            self.defer(
+                trigger=BuildTrigger(
+                    conn_id=self.deployment.conn_id,
+                    keyspace=step.view.keyspace,
+                    view=step.view.view,
+                    number=step.number,
+                ),
+                method_name="resume",
+            )
+        return super().do(manager, request, context)
+
+
+class ServeTask(ViewTask):
+    """Sends readers to the generation that is built and audited; its asset's event says which."""
+
+    def do(self, manager: ViewManager, request: RunRequest, context: Context) -> Any:
+        """Switch, or roll back; then tell the asset what serves.
+
+        Raises:
+            AirflowSkipException: the generation holds far fewer rows than what serves; it stays built. This is no
+                failure of the run: ``views_reconcile`` triggers one that asks a person.
+        """
+        if request.action is Action.ROLLBACK:
+            found = self._roll_back(manager, request)
+        else:
+            try:
+                found = super().do(manager, request, context)
+            except ShrinkUnapproved as error:
+                self.log.warning("%s: %s. %s.", error.on, error.what, error.remains)
+                raise AirflowSkipException("A person is asked on the page Required Actions") from None
+        record = manager.record(request.view)
+        for outlet in self.outlets:
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra = event_of(record)
+        return found
+
+    def _roll_back(self, manager: ViewManager, request: RunRequest) -> dict[str, Any]:
+        serving = [each.number for each in manager.record(request.view).in_state(State.SERVING)]
+        if request.to is not None and serving == [request.to]:
+            # A former try of this task was killed after the switch: once more would go forward again.
+            raise AirflowSkipException(f"Generation {request.to} serves already")
+        outcome = manager.rollback(request.view, reason=request.why)
+        return {"steps": outcome.done, "seconds": round(outcome.seconds, 3)}
 
 
 class SettleTask(ViewTask):
@@ -215,16 +336,16 @@ class SettleTask(ViewTask):
         """Write the failure to the registry, and fail the run.
 
         Raises:
-            Refused: always, with what became of the view.
+            TaskRefused: always, with what became of the view.
         """
         ti = context["ti"]
         upstream = sorted(context["task"].get_flat_relative_ids(upstream=True))
         texts = [text for text in ti.xcom_pull(task_ids=upstream, key=ERROR_KEY) or [] if text]
         text = texts[-1] if texts else "a task of its run failed before it could say why"
-        with self.managed(context) as (manager, asked):
-            if not asked.view:
+        with self.managed(context) as (manager, request):
+            if not request.view:
                 raise refused(text)
-            record = manager.note_failed_run(asked.view, text)
+            record = manager.note_failed_run(request.view, text)
         frozen = f" It is {record.override}." if record.override else ""
         raise refused(f"{record.failures} runs of {record.name} failed in a row.{frozen} {text}")
 
@@ -243,13 +364,13 @@ def is_approved(context: Context) -> bool:
     return bool(found and found.get("approved") and found.get("generation") is None)
 
 
-def is_shrink_approved(manager: ViewManager, asked: Asked, context: Context) -> bool:
+def is_shrink_approved(manager: ViewManager, request: RunRequest, context: Context) -> bool:
     """Tell whether a person allowed the generation that waits now since it holds far fewer rows than what serves."""
     found = context["ti"].xcom_pull(task_ids=APPROVE)
     number = found.get("generation") if found and found.get("approved") else None
     if number is None:
         return False
-    withheld = find_withheld(manager.record(asked.view))
+    withheld = find_withheld(manager.record(request.view))
     return withheld is not None and withheld.number == number
 
 
@@ -259,3 +380,18 @@ def asks_for_shrink(plan: Plan) -> bool:
     What else is to be done comes first: the answer may take a day.
     """
     return not plan.has_changes and any(each.error == ShrinkUnapproved.__name__ for each in plan.refused)
+
+
+def event_of(record: ViewRecord) -> dict[str, Any]:
+    """Return what an asset's event says of the generation that serves: number, window, rows, audit."""
+    newest = (record.in_state(State.SERVING) or (None,))[-1]
+    if newest is None:
+        return {"generation": None}
+    return {
+        "generation": newest.number,
+        "physical": newest.physical,
+        "window_start": instant_text(newest.window_start) if newest.window_start else None,
+        "rows": newest.rows_built,
+        "audit": newest.audit.value if newest.audit else None,
+        "version": newest.version,
+    }

@@ -16,11 +16,11 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ViewsError
-from cassandra_views.airflow.hook import Access, ViewsHook, access_of
-from cassandra_views.airflow.sessions import shared
+from cassandra_views.airflow.hook import Access, ViewsHook, access_of, shared
+from cassandra_views.airflow.task_log import REPORT_SECONDS, progress_text
 from cassandra_views.apply.build_wait import STALL_SECONDS, BuildWatch, find_waits
 from cassandra_views.apply.builds import read_build
-from cassandra_views.apply.reports import Notice, Progress
+from cassandra_views.apply.reports import Notice
 from cassandra_views.model.names import ViewName
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 
     from cassandra.cluster import Session
 
-LOOK_SECONDS = 2.0
-TELL_SECONDS = 10.0
-"""A log line of progress at most this often, where nothing else has changed."""
+POLL_SECONDS = 2.0
 
 
 class _ClusterTrigger(BaseTrigger):
@@ -73,7 +71,7 @@ class _ClusterTrigger(BaseTrigger):
                 if time.monotonic() - begun > STALL_SECONDS:
                     raise
                 self.log.warning("%s.%s: %s; trying again", self.keyspace, self.view, error.what)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     @abstractmethod
     async def _wait(self, database: Database) -> dict[str, Any]: ...
@@ -97,7 +95,7 @@ class BuildTrigger(_ClusterTrigger):
         name = ViewName(keyspace=self.keyspace, view=self.view)
         watch = BuildWatch(name, self.number, time.monotonic())
         cutoff: datetime | None = None
-        told_at, told = 0.0, ""
+        reported_at, reported = 0.0, ""
         while True:
             now = time.monotonic()
             try:
@@ -107,10 +105,10 @@ class BuildTrigger(_ClusterTrigger):
             except ClusterError as error:
                 if watch.is_silent(now):
                     raise
-                if error.what != told:
-                    told = error.what
+                if error.what != reported:
+                    reported = error.what
                     self.log.warning("%s generation %s: %s; looking again", name, self.number, error.what)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
                 continue
             cutoff = found.cutoff
             if found.is_built:
@@ -119,10 +117,10 @@ class BuildTrigger(_ClusterTrigger):
             for report in watch.observe(found, now):
                 if isinstance(report, Notice):
                     self.log.warning(report.text)
-                elif now - told_at >= TELL_SECONDS:
-                    told_at = now
+                elif now - reported_at >= REPORT_SECONDS:
+                    reported_at = now
                     self.log.info("%s generation %s: %s", name, self.number, progress_text(report))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
 
 class ReadyTrigger(_ClusterTrigger):
@@ -151,11 +149,4 @@ class ReadyTrigger(_ClusterTrigger):
             if waits != before:
                 before = waits
                 self.log.info("%s.%s waits: %s", self.keyspace, self.view, "; ".join(waits))
-            await asyncio.sleep(LOOK_SECONDS)
-
-
-def progress_text(report: Progress) -> str:
-    """Return a line of a log on how far a step is."""
-    share = f" ({report.share:.0%})" if report.share is not None else ""
-    left = f", about {report.left_seconds:.0f} s left" if report.left_seconds is not None else ""
-    return f"{report.text}{share}{left}"
+            await asyncio.sleep(POLL_SECONDS)

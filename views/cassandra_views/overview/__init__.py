@@ -1,4 +1,4 @@
-"""What the registry holds, for people to look at: questions, the values they are answered with, and pages of them.
+"""What the registry holds, for people to look at: queries, the values that they return, and pages of those.
 
-Shared by the page in Airflow and the pages of the Flask extension; knows neither. Reads only.
+Shared by Airflow's page and the Flask extension; knows neither. Reads only.
 """

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from cassandra_views.model.generation import Generation, State
 from cassandra_views.model.times import floor
-from cassandra_views.overview.row import ViewRow
+from cassandra_views.overview.view_rows import ViewRow
 from cassandra_views.plan.status import brief
 
 _STEPS = tuple(
@@ -23,7 +23,7 @@ _LEAST_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class TimelineBar:
     """One bar, in percent of its line.
 
     Args:
@@ -40,11 +40,11 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class TimelineLine:
     """The bars of one view or one generation."""
 
     label: str
-    bars: tuple[Bar, ...]
+    bars: tuple[TimelineBar, ...]
 
     @property
     def lanes(self) -> int:
@@ -58,17 +58,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class TimelineChart:
     """Lines over one stretch of time, with ticks in percent of it."""
 
     start: datetime
     end: datetime
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineLine, ...]
     ticks: tuple[tuple[float, str], ...]
     now: float
 
 
-def windows_chart(rows: Iterable[ViewRow], now: datetime) -> Chart:
+def windows_chart(rows: Iterable[ViewRow], now: datetime) -> TimelineChart:
     """Return, for each view, of what time its generations hold the rows, the newest on top.
 
     A whole base is the whole line.
@@ -79,24 +79,28 @@ def windows_chart(rows: Iterable[ViewRow], now: datetime) -> Chart:
     for row in rows:
         newest_first = enumerate(reversed(row.record.generations))
         bars = tuple(_held(each, scale, lane) for lane, each in newest_first)
-        lines.append(Line(label=str(row.status.name), bars=bars))
+        lines.append(TimelineLine(label=str(row.status.name), bars=bars))
     return scale.chart(tuple(lines), now)
 
 
-def held_chart(generations: Iterable[Generation], now: datetime) -> Chart:
+def held_chart(generations: Iterable[Generation], now: datetime) -> TimelineChart:
     """Return, for each generation of a view, of what time it holds the rows, the newest first."""
     newest_first = tuple(generations)[::-1]
     scale = _scale_of(newest_first, now)
-    return scale.chart(tuple(Line(label=each.physical, bars=(_held(each, scale),)) for each in newest_first), now)
+    return scale.chart(
+        tuple(TimelineLine(label=each.physical, bars=(_held(each, scale),)) for each in newest_first), now
+    )
 
 
-def lives_chart(generations: Iterable[Generation], now: datetime) -> Chart | None:
+def lives_chart(generations: Iterable[Generation], now: datetime) -> TimelineChart | None:
     """Return how long each generation was built, waited, served and was kept, the newest first; None without any."""
     known = [each for each in generations if each.created_at][::-1]
     if not known:
         return None
     scale = _Scale(min(each.created_at for each in known if each.created_at), now)
-    return scale.chart(tuple(Line(label=each.physical, bars=tuple(_life(each, scale, now))) for each in known), now)
+    return scale.chart(
+        tuple(TimelineLine(label=each.physical, bars=tuple(_life(each, scale, now))) for each in known), now
+    )
 
 
 def _scale_of(generations: Iterable[Generation], now: datetime) -> _Scale:
@@ -105,7 +109,7 @@ def _scale_of(generations: Iterable[Generation], now: datetime) -> _Scale:
     return _Scale(start, max([now, *(end for _start, end in bounds if end)]))
 
 
-def _held(each: Generation, scale: _Scale, lane: int = 0) -> Bar:
+def _held(each: Generation, scale: _Scale, lane: int = 0) -> TimelineBar:
     if each.window_start is None:
         held = "the whole base"
     else:
@@ -119,7 +123,7 @@ def _held(each: Generation, scale: _Scale, lane: int = 0) -> Bar:
     )
 
 
-def _life(each: Generation, scale: _Scale, now: datetime) -> Iterable[Bar]:
+def _life(each: Generation, scale: _Scale, now: datetime) -> Iterable[TimelineBar]:
     phases = [
         (each.created_at, "made", "built"),
         (each.built_at, State.BUILT.value, "waited"),
@@ -151,13 +155,13 @@ class _Scale:
     def at(self, moment: datetime) -> float:
         return round(100 * max(0.0, min(1.0, (moment - self.start) / self._whole)), 2)
 
-    def bar(self, begin: datetime, end: datetime, *, kind: str, text: str, lane: int = 0) -> Bar:
+    def bar(self, begin: datetime, end: datetime, *, kind: str, text: str, lane: int = 0) -> TimelineBar:
         length = max(self.at(end) - self.at(begin), _LEAST_SHARE)
         begins = min(self.at(begin), 100 - _LEAST_SHARE)
-        return Bar(begin=begins, length=round(length, 2), kind=kind, text=text, lane=lane)
+        return TimelineBar(begin=begins, length=round(length, 2), kind=kind, text=text, lane=lane)
 
-    def chart(self, lines: tuple[Line, ...], now: datetime) -> Chart:
-        return Chart(start=self.start, end=self.end, lines=lines, ticks=tuple(self._ticks()), now=self.at(now))
+    def chart(self, lines: tuple[TimelineLine, ...], now: datetime) -> TimelineChart:
+        return TimelineChart(start=self.start, end=self.end, lines=lines, ticks=tuple(self._ticks()), now=self.at(now))
 
     def _ticks(self) -> Iterable[tuple[float, str]]:
         step = next((each for each in _STEPS if self._whole / each <= _MOST_TICKS), None)

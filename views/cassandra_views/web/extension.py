@@ -9,18 +9,17 @@ from cassandra.cluster import Session
 from flask import Flask, current_app, has_app_context, has_request_context, request
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views.overview.absence import Absence, ask_absence
+from cassandra_views.overview.queries import Absence, absence_query
+from cassandra_views.overview.query_runner import Clock, utc_now
 from cassandra_views.read import Result
-from cassandra_views.web.api import api_blueprint
+from cassandra_views.web.api.blueprint import api_blueprint
+from cassandra_views.web.app_state import AppState
 from cassandra_views.web.log import mark_requests
-from cassandra_views.web.metrics.blueprint import probes_blueprint
-from cassandra_views.web.of_app import ViewsOfApp
+from cassandra_views.web.metrics import probes_blueprint
 from cassandra_views.web.options import WebOptions
 from cassandra_views.web.pages import pages_blueprint
-from cassandra_views.web.watch import Watch
 
 KEY = "cassandra_views"
-WATCH_KEY = "cassandra_views_watch"
 
 
 class CassandraViews:
@@ -30,6 +29,7 @@ class CassandraViews:
 
     Args:
         app: an app to be set up now; else call ``init_app``.
+        clock: tells the time, aware and in UTC.
 
     Example:
         >>> from flask import Flask
@@ -39,8 +39,9 @@ class CassandraViews:
         >>> views = CassandraViews(app)
     """
 
-    def __init__(self, app: Flask | None = None) -> None:
-        self._only: ViewsOfApp | None = None
+    def __init__(self, app: Flask | None = None, *, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._only: AppState | None = None
         if app is not None:
             self.init_app(app)
 
@@ -50,16 +51,14 @@ class CassandraViews:
         Raises:
             ConfigurationError: a setting is unknown or wrong. Whether the cluster answers is not looked at.
         """
-        of_app = ViewsOfApp(WebOptions.of(app.config))
-        watch = Watch(of_app)
-        if of_app.options.api_prefix:
-            app.register_blueprint(api_blueprint(of_app, watch, of_app.options.token_key or app.secret_key or ""))
-        app.register_blueprint(probes_blueprint(watch, of_app.options))
-        if of_app.options.pages_prefix:
-            app.register_blueprint(pages_blueprint(watch, of_app.options))
+        state = AppState(WebOptions.of(app.config), self._clock)
+        if state.options.api_prefix:
+            app.register_blueprint(api_blueprint(state, state.options.token_key or app.secret_key or ""))
+        app.register_blueprint(probes_blueprint(state))
+        if state.options.pages_prefix:
+            app.register_blueprint(pages_blueprint(state))
         mark_requests(app)
-        app.extensions[WATCH_KEY] = watch
-        self._only = app.extensions[KEY] = of_app
+        self._only = app.extensions[KEY] = state
 
     def select(
         self,
@@ -79,9 +78,9 @@ class CassandraViews:
             Refused: too many reads are under way, or the cluster has not answered the last ones.
             ReadError: as ``ViewReader.select``.
         """
-        of_app = self.of_app
-        with of_app.gate.entered(_client(), on=view):
-            return of_app.reader.select(view, where, limit=limit, page=page, reverse=reverse, **columns)
+        state = self.state
+        with state.read_limiter.reading(_client(), on=view):
+            return state.reader.select(view, where, limit=limit, page=page, reverse=reverse, **columns)
 
     def find_absence(self, view: str) -> Absence:
         """Return why nothing serves a view: it is being built, off, dropped, failed, or was never made.
@@ -92,9 +91,8 @@ class CassandraViews:
             ClusterError: the cluster does not answer in time, or the role lacks rights.
             RegistryError: a newer program made the registry.
         """
-        watch: Watch = current_app.extensions[WATCH_KEY]
-        found: Absence = watch.ask(("absence", view), ask_absence(view, self.of_app.options.keyspace))
-        return found
+        state = self.state
+        return state.queries.ask(absence_query(view, state.options.keyspace, clock=state.clock))
 
     @property
     def session(self) -> Session:
@@ -103,16 +101,16 @@ class CassandraViews:
         Raises:
             ClusterError: the cluster cannot be reached.
         """
-        return self.of_app.connection.get()
+        return self.state.session_provider.get()
 
     @property
-    def of_app(self) -> ViewsOfApp:
+    def state(self) -> AppState:
         """Return what belongs to the current app; outside of any app's context, to the last one set up.
 
         Raises:
             ConfigurationError: no app was set up.
         """
-        found: ViewsOfApp | None = current_app.extensions.get(KEY) if has_app_context() else self._only
+        found: AppState | None = current_app.extensions.get(KEY) if has_app_context() else self._only
         if found is None:
             raise ConfigurationError(
                 "this app was not set up for views",

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.integration.airflow.inside import LOG
+from tests.integration.airflow.inside import LOG, bag_of, use_bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Ran:
 def see(folder: Path) -> Seen:
     """Scan a folder."""
     began = time.monotonic()
-    bag = _bag(folder)
+    bag = bag_of(folder)
     return Seen(
         errors=bag.import_errors,
         dags={
@@ -73,7 +73,7 @@ def next_runs(folder: Path, dag_id: str, first: datetime, last: datetime) -> lis
     """Ask the stored form of a DAG's timetable for the runs of a time: (start, end) of each."""
     from airflow.serialization.serialized_objects import DagSerialization
 
-    dag = _bag(folder).dags[dag_id]
+    dag = bag_of(folder).dags[dag_id]
     stored = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
     return [
         (_plain(info.data_interval.start), _plain(info.data_interval.end))
@@ -96,8 +96,6 @@ def carry_out(
         at: a run of the same moment is the same run, which goes on.
         last: the task after which all of Airflow is gone.
     """
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import sync_bag_to_db
     from airflow.models.asset import AssetEvent
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
@@ -106,10 +104,9 @@ def carry_out(
     os.environ.update(variables)
     log = Path(os.environ[LOG])
     read_before = log.stat().st_size
-    bag = _bag(folder)
+    use_bundle(folder)
+    bag = bag_of(folder)
     assert not bag.import_errors, bag.import_errors
-    DagBundlesManager().sync_bundles_to_db()
-    sync_bag_to_db(bag, "dags-folder", None)
     dag = bag.dags[dag_id]
     for task in dag.tasks:
         task.retries = 0
@@ -198,6 +195,21 @@ def _answer(dag_id: str, task: str, map_index: int, choice: str, asked: list[str
         time.sleep(0.5)
 
 
+def ask_page(variables: Mapping[str, str]) -> tuple[int, str]:
+    """Ask for the page, with these variables set; return the status and the HTML."""
+    from airflow.api_fastapi.app import create_app
+    from fastapi.testclient import TestClient
+
+    from cassandra_views.airflow.page import get_app
+
+    os.environ.update(variables, _AIRFLOW_PROCESS_CONTEXT="server")  # as airflow.api_fastapi.main does
+    get_app.cache_clear()
+    client = TestClient(create_app(apps="core"))
+    headers = {"Authorization": f"Bearer {client.get('/auth/token').json()['access_token']}"}
+    answer = client.get("/cassandra-views/", headers=headers)
+    return answer.status_code, answer.text
+
+
 def events_of_health(folder: Path, conn_id: str, variables: Mapping[str, str], seconds: float) -> list[dict[str, Any]]:
     """Let the trigger watch a cluster for some seconds, as the triggerer does; return what it fired."""
     import asyncio
@@ -221,12 +233,6 @@ def events_of_health(folder: Path, conn_id: str, variables: Mapping[str, str], s
     return found
 
 
-def _bag(folder: Path) -> Any:
-    from airflow.dag_processing.dagbag import BundleDagBag
-
-    return BundleDagBag(dag_folder=folder, bundle_path=folder, bundle_name="dags-folder")
-
-
 def _word(member: Any) -> str:
     return str(getattr(member, "value", member))
 
@@ -246,7 +252,7 @@ def replay(
     from cassandra_client.errors import ViewsError
     from cassandra_views.airflow.deployment import Deployment
     from cassandra_views.airflow.hook import ViewsHook
-    from cassandra_views.airflow.reconcile import find_works, run_of
+    from cassandra_views.airflow.maintenance_dags import find_works, run_of
 
     os.environ.update(variables)
     log = logging.getLogger("replay")

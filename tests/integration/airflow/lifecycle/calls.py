@@ -23,7 +23,7 @@ def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str
     from airflow.sdk.execution_time.comms import AssetEventDagRunReferenceResult
     from airflow.sdk.execution_time.context import TriggeringAssetEventsAccessor
 
-    from cassandra_views.airflow.failures import Refused
+    from cassandra_views.airflow.failures import TaskRefused
     from cassandra_views.airflow.health_tasks import pages_of, paging_on_failure
     from cassandra_views.airflow.health_trigger import event_of
 
@@ -46,5 +46,5 @@ def text_of_failure(alerts: Sequence[Alert], *, is_away: bool) -> tuple[str, str
             if is_away:
                 raise AirflowException("no node answered.")
             return " ".join(pages_of(context)), ""
-    except (AirflowException, Refused) as error:
+    except (AirflowException, TaskRefused) as error:
         return str(error), type(error).__name__

@@ -129,6 +129,11 @@ class Shop:
         clock = (lambda: now) if now is not None else None
         return ViewManager(self.session, settings=settings, author="a person", clock=clock)
 
+    def serve(self, view: str) -> None:
+        """Build and serve a view without Airflow, which takes longer."""
+        manager = self.manager()
+        manager.apply(manager.plan([view]))
+
     def record(self, view: str) -> ViewRecord:
         return self.manager().record(view)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,21 @@ def test_the_sensor_waits_until_a_time_is_covered(shop: Shop, run: Callable[...,
     view = f"{shop.keyspace}.orders_by_day"
     assert wait(shop, run, view=view, covers="2019-01-01T00:00:00Z").state == "failed"
     assert wait(shop, run, view=view, covers="2099-01-01T00:00:00Z").state == "success"
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "on", "next_step"),
+    [
+        ("another", "connection another: the connection cannot be read", "conn_id under [cassandra_views]"),
+        ("shop_cluster", "has no registry there", "views apply"),
+    ],
+)
+def test_the_page_says_what_its_settings_lack(
+    airflow: AirflowProcess, shop: Shop, conn_id: str, on: str, next_step: str
+) -> None:
+    section = {"CONN_ID": conn_id, "REGISTRY": shop.registry}
+    variables = {f"AIRFLOW__CASSANDRA_VIEWS__{name}": value for name, value in section.items()}
+    status, text = airflow.call(acts.ask_page, {**shop.variables, **variables})
+    assert status == 503
+    assert on in text
+    assert next_step in html.unescape(text)

@@ -118,7 +118,7 @@ def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
         (
             (Alert(text="page n1: cut off.", is_page=True),),
             True,
-            ("page n1: cut off. no node answered.", "Refused"),
+            ("page n1: cut off. no node answered.", "TaskRefused"),
         ),
         ((Alert(text="page n1: cut off.", is_page=True),), False, ("page n1: cut off.", "")),
         ((Alert(text="restart n1: it is down"),), True, ("no node answered.", "AirflowException")),

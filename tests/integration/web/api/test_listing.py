@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.integration.web.api.test_rows import read, told
+from tests.integration.web.clock import clock, today
 from tests.integration.web.conftest import MakeApp, by_wire
-from tests.integration.web.midnight import today
 from tests.wire import Wire
 
 
@@ -35,7 +35,7 @@ def test_what_there_is_to_read(client: FlaskClient) -> None:
     assert top["window"]["end"] is None
     fresh = top["freshness"]
     assert (fresh["audit"], fresh["promise"], fresh["late_seconds"]) == ("passed", "kept", None)
-    assert datetime.fromisoformat(fresh["next_slide_at"]) > datetime.now(UTC)
+    assert datetime.fromisoformat(fresh["next_slide_at"]) > clock()
     assert read(client, top["links"]["self"]) == top
     assert read(client, top["links"]["rows"], day=today())["rows"]
 

@@ -14,14 +14,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 import psutil
 import pytest
 
-from tests.integration.web.midnight import today
+from tests.integration.web.clock import clock, today
 from tests.integration.web.place import PARKS, Place
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -169,7 +169,7 @@ def test_nobody_notices_what_the_manager_does(reader_server: Place, tmp_path: Pa
         readers.await_line("200 parks_by_day__g1")
         manager.refresh(["parks_by_day"])
         readers.await_line("200 parks_by_day__g2")
-        tomorrow = place.manager(clock=lambda: datetime.now(UTC) + timedelta(days=1))
+        tomorrow = place.manager(clock=lambda: clock() + timedelta(days=1))
         slide = tomorrow.plan(["parks_by_day"])
         assert slide.has_changes
         tomorrow.apply(slide)
@@ -182,7 +182,7 @@ def test_nobody_notices_what_the_manager_does(reader_server: Place, tmp_path: Pa
         # The managers' clock runs ahead by more than grace: whoever still read what is dropped now would fail.
         for minutes in (3, 9):
             time.sleep(2)  # longer than any of the readers keeps what serves
-            later = place.manager(clock=lambda minutes=minutes: datetime.now(UTC) + timedelta(days=1, minutes=minutes))
+            later = place.manager(clock=lambda minutes=minutes: clock() + timedelta(days=1, minutes=minutes))
             later.override("parks_by_day", None, reason="a test")
             later.apply(later.plan(["parks_by_day"]))
         readers.await_line("200 parks_by_day__g5")

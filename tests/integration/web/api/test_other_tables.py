@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from cassandra_views.project.settings import Settings
 from cassandra_views.web import CassandraViews
 from tests.integration.web.api.test_document import tried
 from tests.integration.web.api.test_rows import read, told
-from tests.integration.web.midnight import begin, today
+from tests.integration.web.clock import clock, today
 from tests.integration.web.place import READER, READER_PASSWORD, Place
 
 pytestmark = pytest.mark.cassandra
@@ -84,7 +84,9 @@ def harbour(reader_server: Place, tmp_path_factory: pytest.TempPathFactory) -> H
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     rows = [row for number, ship in enumerate(SHIPS) for row in loads(reader_server, ship, number)]
-    manager = ViewManager(session, settings=Settings.resolve(start=folder, variables={}), author="a keeper")
+    manager = ViewManager(
+        session, settings=Settings.resolve(start=folder, variables={}), author="a keeper", clock=clock
+    )
     manager.apply(manager.plan())
     for keyspace in (f'"{KEYSPACE}"', REGISTRY):
         session.execute(f"GRANT SELECT ON KEYSPACE {keyspace} TO {READER}")
@@ -99,7 +101,7 @@ def loads(place: Place, ship: str, number: int) -> Iterator[dict[str, Any]]:
         "{'a/b': 1}, {3: 'bow'}, {'x', 'ü'}, [('Kiel', 1)], {name: 'Ann', born: '1980-02-29'}, '2001:db8::1', "
         "'10:15:00.5', 1mo2d3h, 123456789012345678901234567890, NaN, true, null)"
     )
-    day = begin(datetime.now(UTC))
+    day = datetime.fromisoformat(f"{today()}T00:00:00Z")
     for turn in range(3):
         at = day + timedelta(hours=turn, milliseconds=number)
         price = Decimal("12345678901234567890.10") * (-1) ** turn
@@ -135,9 +137,9 @@ def app(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     monkeypatch.chdir(harbour.folder)
     found = Flask("harbour")
     found.config.update(SECRET_KEY="only of tests", TESTING=True)
-    views = CassandraViews(found)
+    views = CassandraViews(found, clock=clock)
     yield found
-    views.of_app.connection.close()
+    views.state.session_provider.close()
 
 
 @pytest.fixture

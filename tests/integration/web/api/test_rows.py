@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cassandra_views.read import ViewDescription
+from tests.integration.web.clock import today, yesterday
 from tests.integration.web.conftest import MakeApp
-from tests.integration.web.midnight import today, yesterday
 from tests.integration.web.place import PARKS, Place
 
 BASE = "/api/views"

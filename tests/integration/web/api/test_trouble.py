@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.integration.web.api.test_rows import told
+from tests.integration.web.clock import today
 from tests.integration.web.conftest import MakeApp, by_wire
-from tests.integration.web.midnight import today
 from tests.wire import Wire
 
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser import SCREENSHOTS
+from tests.integration.web.clock import today
 from tests.integration.web.conftest import MakeApp, Serving, by_wire
-from tests.integration.web.midnight import today
 from tests.integration.web.test_pages_browser import complaints_of_axe, looking
 from tests.wire import Wire
 

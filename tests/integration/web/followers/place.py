@@ -77,7 +77,7 @@ class Seed:
 
 def close(app: Flask) -> None:
     """End what an app has opened."""
-    app.extensions["cassandra_views"].connection.close()
+    app.extensions["cassandra_views"].session_provider.close()
 
 
 def make_seed(server: Place, folder: Path, keyspace: str, *, building: Sequence[str] = ()) -> Seed:

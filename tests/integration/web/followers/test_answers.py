@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
 from cassandra import Unauthorized
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,15 +21,23 @@ from followers.history import SampleHistory
 from followers.levels import Level
 from tests.integration.web.conftest import by_wire
 from tests.integration.web.followers.conftest import MakePages
-from tests.integration.web.followers.place import NOW, SPAN, STREAMERS, Clock, Seed
+from tests.integration.web.followers.place import NOW, SPAN, STREAMERS, Clock, Seed, close
 from tests.wire import Wire
 
 PATHS = ("/", "/?level=hour", "/?level=minute", "/streamer/72hrs", "/compare?streamer=72hrs", "/categories", "/trends")
 
 
+@pytest.fixture(scope="module")
+def app(seed: Seed) -> Iterator[Flask]:
+    """One app for all tests here that change nothing."""
+    made = seed.app(Clock())
+    yield made
+    close(made)
+
+
 @pytest.fixture
-def client(seed: Seed, make_pages: MakePages) -> FlaskClient:
-    return make_pages(seed).test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 def ranked(html: str) -> list[str]:
@@ -207,7 +217,7 @@ def test_an_empty_field_of_a_form_is_not_part_of_an_address(client: FlaskClient)
 def test_the_role_of_the_pages_can_write_nothing(seed: Seed, make_pages: MakePages) -> None:
     app = make_pages(seed)
     assert app.test_client().get("/").status_code == 200
-    session = app.extensions["cassandra_views"].connection.get()
+    session = app.extensions["cassandra_views"].session_provider.get()
     for statement in (
         "INSERT INTO insight.accounts (streamer) VALUES ('x')",
         f"UPDATE {seed.registry}.views SET fence = 0 WHERE keyspace_name = 'insight' AND view_name = 'x'",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -11,10 +10,9 @@ from datetime import timedelta
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from werkzeug.serving import make_server
 
 from tests.browser import SCREENSHOTS
-from tests.integration.web.conftest import Serving
+from tests.integration.web.conftest import Serving, serve
 from tests.integration.web.followers.conftest import MakePages
 from tests.integration.web.followers.place import NOW, Clock, Seed, close
 
@@ -41,13 +39,8 @@ ALL_PAGES = {
 def url(seed: Seed, browser: Browser) -> Iterator[str]:
     """One app for all of this file, at one time: nothing here changes what it reads."""
     app = seed.app(Clock())
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, name="serving")
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(app) as address:
+        yield address
     close(app)
 
 

@@ -6,16 +6,17 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from cassandra_views.model.generation import OverrideKind
-from tests.integration.web.conftest import Serving, by_wire
+from tests.integration.web.conftest import Serving, by_wire, serve
 from tests.integration.web.followers.conftest import MakePages
-from tests.integration.web.followers.place import Clock, Seed
+from tests.integration.web.followers.place import Clock, Seed, close
 from tests.wire import Wire
 
 PAGES = {
@@ -61,38 +62,51 @@ def expect(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     return compare
 
 
-@each_page
-def test_fresh(
-    name: str, seed: Seed, make_pages: MakePages, serving: Serving, page: Page, expect: Callable[[str, str], None]
-) -> None:
-    with serving(make_pages(seed)) as url:
-        expect(f"{name}-fresh", told(page, url + PAGES[name]))
+@contextmanager
+def served(seed: Seed, **passed: float) -> Iterator[str]:
+    """Serve an app of a seed, at the time of the tests or so long after it."""
+    clock = Clock()
+    clock.move(**passed)
+    app = seed.app(clock)
+    with serve(app) as url:
+        yield url
+    close(app)
+
+
+@pytest.fixture(scope="module")
+def fresh_url(seed: Seed) -> Iterator[str]:
+    with served(seed) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def old_url(seed: Seed) -> Iterator[str]:
+    with served(seed, days=2) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def early_url(early_seed: Seed) -> Iterator[str]:
+    with served(early_seed) as url:
+        yield url
 
 
 @each_page
-def test_out_of_date(
-    name: str,
-    seed: Seed,
-    clock: Clock,
-    make_pages: MakePages,
-    serving: Serving,
-    page: Page,
-    expect: Callable[[str, str], None],
-) -> None:
-    clock.move(days=2)
-    with serving(make_pages(seed)) as url:
-        text = told(page, url + PAGES[name])
+def test_fresh(name: str, fresh_url: str, page: Page, expect: Callable[[str, str], None]) -> None:
+    expect(f"{name}-fresh", told(page, fresh_url + PAGES[name]))
+
+
+@each_page
+def test_out_of_date(name: str, old_url: str, page: Page, expect: Callable[[str, str], None]) -> None:
+    text = told(page, old_url + PAGES[name])
     assert "Out of date." in text
     assert "2 days older than promised" in text
     expect(f"{name}-stale", text)
 
 
 @each_page
-def test_building(
-    name: str, early_seed: Seed, make_pages: MakePages, serving: Serving, page: Page, expect: Callable[[str, str], None]
-) -> None:
-    with serving(make_pages(early_seed)) as url:
-        text = told(page, url + PAGES[name])
+def test_building(name: str, early_url: str, page: Page, expect: Callable[[str, str], None]) -> None:
+    text = told(page, early_url + PAGES[name])
     # Of the list of games no view is begun; what is not being built is not called so.
     title = "This page is not there yet" if name == "categories" else "This page is being prepared"
     assert text.startswith(f'status: 503\ntitle: "{title}')

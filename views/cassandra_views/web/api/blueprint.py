@@ -1,11 +1,11 @@
-"""The addresses of the API."""
+"""The addresses of the API, and the page to try it."""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
@@ -15,21 +15,18 @@ from werkzeug.routing import RequestRedirect
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.model.names import nearest
-from cassandra_views.overview.pages import HEADERS, Pages, policy
-from cassandra_views.web.api.forms import TryForm
-from cassandra_views.web.api.listing import ViewEntry, listing_question
+from cassandra_views.model.schema import ColumnKind
+from cassandra_views.model.times import TimeColumn
+from cassandra_views.overview.pages import HTML, PageRenderer, security_headers
+from cassandra_views.web.api.listing import ViewEntry, listing_query
 from cassandra_views.web.api.openapi import document
 from cassandra_views.web.api.problem import problem_of, problem_of_http
-from cassandra_views.web.api.request import read_request
-from cassandra_views.web.api.rows import RowsMaker
-from cassandra_views.web.api.tokens import Tokens
-from cassandra_views.web.gate import RETRY_SECONDS
+from cassandra_views.web.api.rows import PageTokens, RowsResponder, read_request
+from cassandra_views.web.app_state import AppState
+from cassandra_views.web.pages import home_link
+from cassandra_views.web.read_limiter import RETRY_SECONDS
 
-if TYPE_CHECKING:
-    from cassandra_views.web.of_app import ViewsOfApp
-    from cassandra_views.web.watch import Watch
-
-_PAGES = Pages("cassandra_views.web.api", has_templates=True, scripts=("try.js",))
+_RENDERER = PageRenderer(scripts=("try.js",))
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 ALL_METHODS = (*METHODS, "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -40,7 +37,49 @@ _NOTHING = "There is nothing here"
 _LONGEST_NAME = 48 + 1 + 48  # keyspace.view, as long as the server takes them
 
 
-def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Blueprint:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """One field of a form."""
+
+    name: str
+    label: str
+    example: str
+    is_needed: bool
+
+
+class TryForm:
+    """One view as the page to try the API shows it: a form with a field for each column of the key."""
+
+    def __init__(self, entry: ViewEntry, now: datetime) -> None:
+        self.name = entry.name
+        self.status = entry.status
+        self.record = entry.record
+        self.definition = entry.definition
+        self.fields = _fields(entry, now)
+
+
+def _fields(entry: ViewEntry, now: datetime) -> tuple[FormField, ...]:
+    found = []
+    for column in entry.columns:
+        if column.kind is ColumnKind.PARTITION_KEY:
+            example = _example(entry.time, now) if entry.time and entry.time.name == column.name else ""
+            found.append(
+                FormField(name=f"{column.name}.eq", label=column.name, example=example or column.type, is_needed=True)
+            )
+    # A range of the first clustering column: those behind it can be asked for when it is given by one value.
+    for column in [each for each in entry.columns if each.kind is ColumnKind.CLUSTERING][:1]:
+        found += [
+            FormField(name=f"{column.name}.{op}", label=f"{column.name} {sign}", example=column.type, is_needed=False)
+            for op, sign in (("gte", "from"), ("lte", "to"))
+        ]
+    return tuple(found)
+
+
+def _example(time: TimeColumn, now: datetime) -> str:
+    return str(time.value(now)) if time.format else ""
+
+
+def api_blueprint(state: AppState, key: str | bytes) -> Blueprint:
     """Return the API of an app's views.
 
     Args:
@@ -49,14 +88,14 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
     Raises:
         ConfigurationError: the key is empty.
     """
-    tokens = Tokens(key)
-    options = of_app.options
+    tokens = PageTokens(key)
+    options = state.options
     api = Blueprint("views_api", __name__, url_prefix=options.api_prefix)
     api.register_error_handler(ViewsError, problem_of)
     for code in default_exceptions:  # by their codes: an app's own handler of one would come before that of the root
         api.register_error_handler(code, problem_of_http)
-    makers: dict[str, RowsMaker] = {}
-    listing = listing_question(watch.find_project)
+    responders: dict[str, RowsResponder] = {}
+    listing = listing_query(state.find_project, state.clock)
 
     @api.before_request
     def only_read() -> None:
@@ -73,34 +112,32 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
             return None  # to the page, with its slash
         return problem_of_http(NotFound(_NOTHING) if isinstance(error, RequestRedirect) else error)
 
-    @api.route("/<path:rest>", methods=ALL_METHODS)
-    def nothing(rest: str) -> Response:
-        raise NotFound(_NOTHING)
+    @api.route("/<path:name>", methods=ALL_METHODS)
+    def show_asset(name: str) -> Response:
+        found = _RENDERER.find_asset(name)
+        if found is None:
+            raise NotFound(_NOTHING)
+        body, kind = found
+        return Response(body, content_type=kind, headers={"Cache-Control": "max-age=86400"})
 
     def entries() -> tuple[ViewEntry, ...]:
-        found: tuple[ViewEntry, ...] = watch.ask("listing", listing)
-        return found
+        return state.queries.ask(listing)
 
     @api.route("/", methods=ALL_METHODS)
     def show_forms() -> Response:
+        pages = f"{request.script_root}{options.pages_prefix}/"
+        tabs = [(pages, "Views", False)] if options.pages_prefix else []
+        links = {"root": f"{request.script_root}{options.api_prefix}", "nav": tabs, **home_link()}
         try:
-            found = entries()
+            forms = [TryForm(entry, state.clock()) for entry in entries()]
+            status, retry = 200, {}
+            values = {"entries": forms, "registry": state.registry, "largest_limit": options.largest_limit}
+            page = _RENDERER.render("try.html", **links, **values)
         except ViewsError as error:
-            told = _PAGES.render("error.html", root=options.api_prefix, error=error, is_away=True)
-            answer = Response(told, status=503, content_type="text/html; charset=utf-8")
-            answer.headers["Retry-After"] = str(RETRY_SECONDS)
-        else:
-            forms = [TryForm(entry) for entry in found]
-            values = {"entries": forms, "registry": of_app.registry, "largest_limit": options.largest_limit}
-            answer = Response(
-                _PAGES.render("try.html", root=options.api_prefix, **values), content_type="text/html; charset=utf-8"
-            )
-        answer.headers.update({**HEADERS, "Content-Security-Policy": policy(frame_ancestors="'none'")})
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
-
-    for name, kind in _PAGES.assets.items():
-        api.add_url_rule(f"/{name}", name.replace(".", "_"), partial(_asset, name, kind), methods=ALL_METHODS)
+            status, retry = 503, {"Retry-After": str(RETRY_SECONDS)}
+            page = _RENDERER.render("error.html", **links, error=error, is_away=True)
+        headers = {**security_headers(), "Cache-Control": "no-store", **retry}
+        return Response(page, status=status, content_type=HTML, headers=headers)
 
     @api.route("/views", methods=ALL_METHODS)
     def views() -> Response:
@@ -119,8 +156,8 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
     @api.route("/views/<view>/rows", methods=ALL_METHODS)
     def rows(view: str) -> Response:
         check_name(view)
-        with of_app.gate.entered(request.remote_addr or "", on=view):
-            reader = of_app.plain_reader
+        with state.read_limiter.reading(request.remote_addr or "", on=view):
+            reader = state.plain_reader
             while True:
                 described = reader.describe(view)
                 asked = read_request(
@@ -131,18 +168,14 @@ def api_blueprint(of_app: ViewsOfApp, watch: Watch, key: str | bytes) -> Bluepri
                 # Readers may have been switched between the two, to a generation with other columns.
                 if set(result.generations) <= set(described.generations):
                     break
-        maker = makers.get(view)
-        if maker is None or maker.view != described:
-            maker = makers[view] = RowsMaker(described, cache_seconds=of_app.cache_seconds)
-        answer = maker.answer(result, asked, tokens.sign, datetime.now(UTC))
+        responder = responders.get(view)
+        if responder is None or responder.view != described:
+            responder = responders[view] = RowsResponder(described, cache_seconds=state.cache_seconds)
+        answer = responder.answer(result, asked, tokens.sign, state.clock())
         answer.make_conditional(request)
         return answer
 
     return api
-
-
-def _asset(name: str, kind: str) -> Response:
-    return Response(_PAGES.asset(name), content_type=kind, headers={"Cache-Control": "max-age=86400"})
 
 
 def _json(value: Any) -> Response:

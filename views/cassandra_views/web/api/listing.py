@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from cassandra_client.database import Database
@@ -15,7 +15,7 @@ from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog, Column, ColumnKind, TableShape
 from cassandra_views.model.times import TimeColumn, duration_text, instant_text
-from cassandra_views.overview.lookout import Question
+from cassandra_views.overview.query_runner import Clock, RegistryQuery
 from cassandra_views.plan.catalog import read_catalog
 from cassandra_views.plan.status import ViewStatus, view_statuses
 from cassandra_views.registry.store import Registry
@@ -95,14 +95,14 @@ class ViewEntry:
         }
 
 
-def listing_question(find_project: Callable[[], Project | None]) -> Question[tuple[ViewEntry, ...]]:
-    """Return the question for all views that can be read, or will be; without a registry, those of the files.
+def listing_query(find_project: Callable[[], Project | None], clock: Clock) -> RegistryQuery[tuple[ViewEntry, ...]]:
+    """Return the query for all views that can be read, or will be; without a registry, those of the files.
 
     Args:
         find_project: reads the view files, where there are any; one that is wrong hides none of the views.
     """
 
-    def ask(database: Database, registry: Registry) -> tuple[ViewEntry, ...]:
+    def read(database: Database, registry: Registry) -> tuple[ViewEntry, ...]:
         project = _project(find_project)
         records = registry.read_all() if registry.exists() else ()
         definitions = {view.name: view for view in project.views}
@@ -118,11 +118,11 @@ def listing_question(find_project: Callable[[], Project | None]) -> Question[tup
                 columns=columns_of(record, definitions.get(status.name), catalog),
                 definition=definitions.get(status.name),
             )
-            for status in view_statuses(project, records, catalog, datetime.now(UTC))
+            for status in view_statuses(project, records, catalog, clock())
             if status.condition not in _NOT_LISTED
         )
 
-    return ask
+    return RegistryQuery(key="listing", read=read)
 
 
 def columns_of(record: ViewRecord, definition: ViewDefinition | None, catalog: Catalog) -> tuple[Column, ...]:

@@ -10,7 +10,7 @@ from cassandra_views.model.times import TimeColumn
 from cassandra_views.read.json_values import nullable, schema_of_text
 from cassandra_views.web.api.listing import ViewEntry
 from cassandra_views.web.api.problem import MEDIA_TYPE
-from cassandra_views.web.api.request import ORDERS, TIMES
+from cassandra_views.web.api.rows import ORDERS, TIMES
 
 _RANGES = {"gt": "above", "gte": "at or above", "lt": "below", "lte": "at or below"}
 

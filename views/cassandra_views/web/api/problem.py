@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError, ended
 from cassandra_views.model.errors import BadRead, NotCovered, ReadError, UnreadableData, ViewNotFound, ViewNotReady
-from cassandra_views.web.gate import RETRY_SECONDS, Refused, TooMany
+from cassandra_views.web.read_limiter import RETRY_SECONDS, Refused, TooMany
 
 _SEE_DOCUMENT = "See the document of this API, openapi.json, for its addresses and methods"
 

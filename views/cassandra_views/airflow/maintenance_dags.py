@@ -1,0 +1,216 @@
+"""``views_reconcile`` plans all views and triggers the runs that are needed; ``views_audit`` audits what serves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
+
+from cassandra_views.airflow.deployment import START, TAG, Deployment
+from cassandra_views.airflow.failures import RETRIES, as_airflow_errors
+from cassandra_views.airflow.links import ViewLink
+from cassandra_views.airflow.task_log import LogListener
+from cassandra_views.model.generation import State
+from cassandra_views.model.names import ViewName
+from cassandra_views.plan.explain import explain_all
+from cassandra_views.plan.project_plan import ViewWork
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from cassandra_views.manager import ViewManager
+
+LONGEST_PAUSE = timedelta(hours=1)
+EVENT_PATIENCE = timedelta(hours=1)
+"""How long a slide that waits for its base's event may be late before it is done without one."""
+
+AUDITS_AT_ONCE = 2
+"""Audits that read the cluster at the same time."""
+
+
+def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
+    """Return the DAG that looks each ``every``."""
+    with DAG(
+        deployment.service_id("reconcile"),
+        description="Looks whether the views are as their files say, and triggers the runs of those that are not",
+        doc_md=(
+            "Only plans. A view has something to do when it is missing or its run was interrupted, when its window is "
+            "due, its file changed, a replaced generation's grace is over, or somebody changed it by hand. Its own DAG "
+            "does that. A view whose runs fail is tried again after 1, 2, 4 ... minutes, at most an hour. A run that "
+            "asks a person is triggered once for each question."
+        ),
+        schedule=every,
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        tags=[TAG],
+        default_args={"owner": "views", "retries": 0},
+    ) as dag:
+        look = LookTask(task_id="look", deployment=deployment, execution_timeout=timedelta(minutes=5))
+        # Its run ids are its own, so that no two runs are asked for at one moment's logical date.
+        TriggerDagRunOperator.partial(
+            task_id="trigger",
+            logical_date=None,
+            skip_when_already_exists=True,
+            map_index_template="{{ task.trigger_dag_id }}",
+        ).expand_kwargs(look.output)
+    return dag
+
+
+class LookTask(BaseOperator):
+    """Plans all views and returns the runs to trigger, as arguments of ``TriggerDagRunOperator``."""
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Look at everything in one round of reads."""
+        now = datetime.now(UTC)
+        with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
+            works = find_works(manager, now, self.log)
+            files = {each.name for each in manager.project().views}
+        found = []
+        for work in works:
+            run = run_of(work, self.deployment, files, now)
+            dag_id, run_id = run["trigger_dag_id"], run["trigger_run_id"]
+            is_asked = asks_person(work) and context["ti"].get_dr_count(dag_id, run_ids=[run_id])
+            if not is_asked and not self._is_active(dag_id, run_id, context):
+                found.append(run)
+        return found
+
+    def _is_active(self, dag_id: str, run_id: str, context: Context) -> bool:
+        """Tell whether a run that does this is under way or waits for its turn."""
+        is_own = dag_id != self.deployment.service_id("rest")
+        run_ids = None if is_own else [run_id]
+        return bool(context["ti"].get_dr_count(dag_id, run_ids=run_ids, states=["queued", "running"]))
+
+
+def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
+    """Return what is to be done now, one entry a view; told in the log."""
+    for broken in manager.project().broken:
+        log.error("%s: %s", broken.view, broken.error)
+    found = []
+    for work in manager.plan_each(allow_drop=True):
+        on = work.name or "base tables"
+        if work.error is not None:
+            log.error("%s: %s", on, work.error)
+        for line in explain_all(work.steps):
+            log.info("%s %s: %s", line.sign, line.subject, line.text)
+        if work.waits_for_person and not work.steps and not asks_person(work):
+            continue
+        pause = pause_after(work.failures)
+        if work.failed_at is not None and work.failed_at + pause > now:
+            log.info("%s: %s runs failed; it is tried again after %s", on, work.failures, work.failed_at + pause)
+        elif work.awaits_event and work.lag < EVENT_PATIENCE:
+            log.info("%s: its slide waits for the event of its base table", on)
+        else:
+            found.append(work)
+    views = [work for work in found if work.name is not None]
+    # Each view's own run makes what it needs of keyspaces and tables.
+    return views or found
+
+
+def pause_after(failures: int) -> timedelta:
+    """Return how long a view is left alone after so many failed runs in a row."""
+    return min(timedelta(minutes=2 ** min(max(failures - 1, 0), 10)), LONGEST_PAUSE) if failures else timedelta()
+
+
+def asks_person(work: ViewWork) -> bool:
+    """Tell whether the run of this work asks a person and does nothing before: once for each state of the view."""
+    return work.needs_approval or (work.withheld is not None and not work.steps)
+
+
+def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: datetime) -> dict[str, Any]:
+    """Return the run that does a view's work."""
+    view = work.name.view if work.name else ""
+    has_dag = work.name in files
+    mark = f"{view or 'tables'}__{work.revision or 'none'}"
+    if work.needs_approval:
+        run_id = f"drop__{mark}"
+    elif work.withheld is not None and asks_person(work):
+        # An audit of what serves, or another's decision, changes the revision and not the question.
+        run_id = f"shrink__{view}__g{work.withheld.number}_over_g{work.withheld.compared_to}"
+    elif has_dag:
+        run_id = f"reconcile__{view}__{now:%Y-%m-%dT%H:%M:%S}"
+    else:
+        # One DAG for all of these: the same work is under way under the same id, and is tried again each hour.
+        run_id = f"reconcile__{mark}__{now:%Y-%m-%dT%H}"
+    return {
+        "trigger_dag_id": deployment.dag_id(view) if has_dag else deployment.service_id("rest"),
+        "trigger_run_id": run_id,
+        "conf": {} if has_dag else {"view": str(work.name) if work.name else ""},
+    }
+
+
+def audit_dag(deployment: Deployment, cron: str) -> DAG:
+    """Return the DAG that audits each view that serves."""
+    with DAG(
+        deployment.service_id("audit"),
+        description="Compares the views that serve with their base tables",
+        doc_md=(
+            "One task a view. A generation that differs stays where it is until `views_reconcile` has had the next "
+            "one built: readers are better off with it than with none."
+        ),
+        schedule=CronTriggerTimetable(cron, timezone="UTC"),
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        tags=[TAG],
+        default_args={"owner": "views", **RETRIES},
+    ) as dag:
+        serving = ServingTask(task_id="serving", deployment=deployment)
+        AuditTask.partial(
+            task_id="audit",
+            deployment=deployment,
+            max_active_tis_per_dagrun=AUDITS_AT_ONCE,
+            map_index_template="{{ task.view }}",
+            execution_timeout=timedelta(hours=6),
+        ).expand(view=serving.output)
+    return dag
+
+
+class ServingTask(BaseOperator):
+    """Returns the views that serve."""
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+
+    def execute(self, context: Context) -> list[str]:
+        """Read the registry."""
+        with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
+            return [
+                str(each.name)
+                for each in manager.status()
+                if any(generation.state is State.SERVING for generation in each.generations)
+            ]
+
+
+class AuditTask(BaseOperator):
+    """Audits the generation of one view that serves."""
+
+    operator_extra_links = (ViewLink(),)
+    template_fields = ("view",)
+
+    def __init__(self, *, deployment: Deployment, view: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self.view = view
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Compare; a difference fails this task and is written into the registry.
+
+        Raises:
+            TaskRefused: the generation differs from its base.
+        """
+        with (
+            as_airflow_errors(context["ti"]),
+            self.deployment.managed(author="airflow", listener=LogListener(self.log)) as manager,
+        ):
+            outcome = manager.audit(self.view)
+            for error in outcome.errors:
+                raise error
+        return {"seconds": round(outcome.seconds, 3)}
