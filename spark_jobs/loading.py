@@ -45,11 +45,25 @@ _TIMEOUT_MS = 5000
 
 
 class Loader:
-    """Loads the tables and views of one keyspace for one job, and carries out what is made of them."""
+    """Loads the tables and views of one keyspace for one job, and carries out what is made of them.
 
-    def __init__(self, spark: SparkSession, keyspace: str) -> None:
+    Args:
+        answer_seconds: how long a session may take.
+        pause_seconds: how long to wait before the third session; each later one is waited for as much longer.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession,
+        keyspace: str,
+        *,
+        answer_seconds: float = _ANSWER_SECONDS,
+        pause_seconds: float = 1.0,
+    ) -> None:
         self._spark = spark
         self._keyspace = keyspace
+        self._answer_seconds = answer_seconds
+        self._pause_seconds = pause_seconds
         self._frames: dict[str, DataFrame] = {}
         """Those of the session that is used now."""
         self._session = _TIMEOUT_MS + int(time() // _KEPT_SECONDS) % 400 * 2 * _SESSIONS
@@ -67,13 +81,13 @@ class Loader:
             # The first frame of a session is asked whether the session works at all.
             work = _begun(self._opened if self._frames else self._planned, name)
             try:
-                if _is_over(work):
+                if self._is_over(work):
                     self._frames[name] = work.result()
                     return self._frames[name]
             except PySparkException as error:
                 if not left or not any(each in str(error) for each in _UNUSABLE):
                     raise
-            sleep(_SESSIONS - 1 - left)
+            sleep(self._pause_seconds * (_SESSIONS - 1 - left))
             self._session += 1
             self._frames.clear()
         raise self._silent(f"none of {_SESSIONS} sessions of Spark's on Cassandra answered", name)
@@ -87,8 +101,8 @@ class Loader:
         """
         work = _begun(frame.collect)
         name = next(iter(self._frames))
-        while not _is_over(work):
-            if not _is_over(_begun(self._planned, name)):
+        while not self._is_over(work):
+            if not self._is_over(_begun(self._planned, name)):
                 raise self._silent("Spark's session on Cassandra answers no longer", name)
         return work.result()
 
@@ -103,6 +117,10 @@ class Loader:
         frame = self._opened(name)
         frame.inputFiles()  # there are none: it plans a read, with all that a read begins with
         return frame
+
+    def _is_over(self, work: Future[Any]) -> bool:
+        """Wait for an answer as long as a session may take, and tell whether there is one."""
+        return bool(wait([work], timeout=self._answer_seconds).done)
 
     def _silent(self, what: str, name: str) -> JobError:
         return JobError(
@@ -125,8 +143,3 @@ def _begun(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]
 
     threading.Thread(target=run, name="cassandra in spark", daemon=True).start()
     return future
-
-
-def _is_over(work: Future[Any]) -> bool:
-    """Wait for an answer as long as a session may take, and tell whether there is one."""
-    return bool(wait([work], timeout=_ANSWER_SECONDS).done)

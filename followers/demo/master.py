@@ -76,8 +76,13 @@ def make_home(home: Path, settings: Mapping[str, str]) -> None:
         shutil.copy(script, home)
 
 
-def open_master(family: Family, folder: Path, home: Path, environment: Mapping[str, str]) -> Master:
+def open_master(
+    family: Family, folder: Path, home: Path, environment: Mapping[str, str], *, uses_openssh: bool = True
+) -> Master:
     """Start the SSH server, with keys made for it.
+
+    Args:
+        uses_openssh: False starts our own server, also where OpenSSH is installed.
 
     Raises:
         DemoError: neither of the two servers starts.
@@ -86,7 +91,7 @@ def open_master(family: Family, folder: Path, home: Path, environment: Mapping[s
         each.mkdir(parents=True, exist_ok=True)
     host_key, key = _make_key(folder / "host_key"), _make_key(folder / "key")
     (folder / "authorized_keys").write_text(f"{key}\n")
-    sshd, missing = _usable_sshd()
+    sshd, missing = _usable_sshd() if uses_openssh else ("", "OpenSSH was not asked for")
     if sshd:
         port = find_port()
         server = family.start(

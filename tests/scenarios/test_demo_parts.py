@@ -13,10 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from followers.demo import master as masters
 from followers.demo.errors import DemoError
 from followers.demo.family import Family
-from followers.demo.master import Master, make_home, open_master
+from followers.demo.master import Master, find_sshd, make_home, open_master
 from followers.demo.place import DATA, ROOT, held_place
 
 SLEEP = ["sleep", "1000"]
@@ -72,23 +71,18 @@ def test_nothing_in_time_is_an_error(family: Family) -> None:
 
 
 @pytest.fixture(params=["sshd", "stand-in"])
-def master(request: pytest.FixtureRequest, family: Family, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Master:
+def master(request: pytest.FixtureRequest, family: Family, tmp_path: Path) -> Master:
     """A Spark master by OpenSSH, and one on a machine that has none."""
     pytest.importorskip("asyncssh")
     if shutil.which("ssh") is None:
         pytest.skip("there is no OpenSSH client (make install-system)")
-    if request.param == "stand-in":
-        monkeypatch.setattr(masters, "_SBIN", ())
-        monkeypatch.setenv("PATH", "/usr/bin:/bin")
-        if masters.find_sshd() is not None:
-            pytest.skip("sshd is in the ordinary PATH of this machine")
-    elif masters.find_sshd() is None:
+    uses_openssh = request.param == "sshd"
+    if uses_openssh and find_sshd() is None:
         pytest.skip("there is no OpenSSH server (make install-system)")
     home = tmp_path / "home of ours"
     make_home(home, {"CASSANDRA_CONTACT_POINTS": "127.0.0.1"})
-    found = open_master(family, tmp_path / "ssh", home, os.environ)
-    assert bool(found.without_sshd) == (request.param == "stand-in")
-    monkeypatch.undo()
+    found = open_master(family, tmp_path / "ssh", home, os.environ, uses_openssh=uses_openssh)
+    assert bool(found.without_sshd) is not uses_openssh
     return found
 
 

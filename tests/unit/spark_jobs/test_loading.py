@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from pyspark.errors import AnalysisException
 
-from spark_jobs import loading
 from spark_jobs.errors import JobError
 from spark_jobs.loading import Loader
 
@@ -18,10 +17,8 @@ SESSION = "spark.cassandra.connection.timeoutMS"
 
 
 @pytest.fixture
-def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
-    """A call that does not come back before the end of the test; all limits are short."""
-    monkeypatch.setattr(loading, "_ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(loading, "sleep", lambda _: None)
+def hang() -> Iterator[Callable[[], Any]]:
+    """A call that does not come back before the end of the test."""
     end = threading.Event()
     yield end.wait
     end.set()
@@ -67,7 +64,7 @@ class Frame:
 
 
 def loader(spark: Spark) -> Loader:
-    return Loader(spark, "shop")  # type: ignore[arg-type]
+    return Loader(spark, "shop", answer_seconds=0.2, pause_seconds=0.0)  # type: ignore[arg-type]
 
 
 def test_another_session_is_opened_where_one_is_silent_or_ignorant(hang: Callable[[], Any]) -> None:
@@ -78,7 +75,7 @@ def test_another_session_is_opened_where_one_is_silent_or_ignorant(hang: Callabl
     assert {(each["keyspace"], each["table"]) for each in spark.asked} == {("shop", "orders")}
 
 
-def test_the_session_that_works_is_kept_to(hang: Callable[[], Any]) -> None:
+def test_the_session_that_works_is_kept_to() -> None:
     spark = Spark(UNKNOWN, "well")
     own = loader(spark)
     assert own.load("orders") is own.load("orders")
@@ -87,14 +84,14 @@ def test_the_session_that_works_is_kept_to(hang: Callable[[], Any]) -> None:
     assert spark.asked[1][SESSION] == spark.asked[2][SESSION]
 
 
-def test_a_table_that_no_session_knows_is_missing(hang: Callable[[], Any]) -> None:
+def test_a_table_that_no_session_knows_is_missing() -> None:
     spark = Spark(UNKNOWN)
     with pytest.raises(AnalysisException, match="Couldn't find"):
         loader(spark).load("orders")
     assert len({each[SESSION] for each in spark.asked}) == 5
 
 
-def test_another_error_is_told_at_once(hang: Callable[[], Any]) -> None:
+def test_another_error_is_told_at_once() -> None:
     spark = Spark(AnalysisException("no viable alternative"))
     with pytest.raises(AnalysisException, match="no viable"):
         loader(spark).load("orders")
@@ -107,7 +104,7 @@ def test_where_no_session_answers_the_job_ends_and_says_so(hang: Callable[[], An
     assert caught.value.next.startswith("See that Cassandra is up")
 
 
-def test_work_is_waited_for_as_long_as_its_session_answers(hang: Callable[[], Any]) -> None:
+def test_work_is_waited_for_as_long_as_its_session_answers() -> None:
     own = loader(Spark("well"))
     frame = own.load("orders")
     go = threading.Event()
@@ -131,7 +128,7 @@ def test_work_whose_session_is_silent_ends_and_says_so(hang: Callable[[], Any]) 
         own.collect(frame)
 
 
-def test_an_error_of_the_work_is_raised(hang: Callable[[], Any]) -> None:
+def test_an_error_of_the_work_is_raised() -> None:
     own = loader(Spark("well"))
     frame = own.load("orders")
 
