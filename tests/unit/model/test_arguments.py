@@ -65,7 +65,8 @@ def test_a_wrong_argument_of_the_manager_is_named(method: str, given_arguments: 
     with pytest.raises(ConfigurationError) as caught:
         getattr(ViewManager.__new__(ViewManager), method)(**given_arguments)
     assert words in caught.value.what
-    assert caught.value.on == f"ViewManager.{method}" or caught.value.on == f"Planner.{method}"
+    owner = next(kind for kind in ViewManager.__mro__ if method in vars(kind))
+    assert caught.value.on == f"{owner.__name__}.{method}"
     assert caught.value.next.startswith("Give ")
 
 
