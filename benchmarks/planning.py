@@ -24,11 +24,11 @@ from cassandra.cluster import Session
 from cassandra_client.connect import connected
 from cassandra_client.database import Database
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.registry import Registry
-from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
+from cassandra_views.plan.catalog import read_catalog
+from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements
+from cassandra_views.registry.store import Registry
 
 REGISTRY = "bench_plan_registry"
 KEYSPACE = "bench_plan_{}"

@@ -10,7 +10,7 @@ from benchmarks.data import KEYSPACE, minute_text
 from benchmarks.load import Kind, Load, Spec
 from benchmarks.stage import BASE, VIEW, Stage
 from benchmarks.stats import Records, Stretch
-from cassandra_views.lifecycle.reports import StepBegun, StepDone
+from cassandra_views.apply.reports import StepBegun, StepDone
 from cassandra_views.model.steps import AuditGeneration, AwaitBuild, CreateGeneration, ServeGeneration
 
 BY_HAND = "by_minute_by_hand"

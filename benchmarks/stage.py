@@ -17,7 +17,7 @@ from cassandra_client.connect import connected
 from cassandra_client.errors import ClusterError
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import ViewManager
-from cassandra_views.lifecycle.reports import Report
+from cassandra_views.apply.reports import Report
 from cassandra_views.model.generation import Generation, State
 
 TEMPLATES = Path(__file__).resolve().parent / "project" / "cql_templates"

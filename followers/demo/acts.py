@@ -12,7 +12,7 @@ from rich.table import Table
 from cassandra_views import ViewManager, ViewReader, ViewsError
 from cassandra_views.cli.plans import show_plan
 from cassandra_views.cli.progress import ProgressLine
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 from followers.demo.errors import DemoError
 from followers.demo.place import ROOT
 from followers.demo.reader import DemoReader

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cassandra_views import ViewsError
-from cassandra_views.cluster.history import Event
 from cassandra_views.model.names import ViewName
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
+from cassandra_views.registry.history import Event
 from followers.demo.acts import Demo, status_table
 from followers.demo.airflow import Airflow
 from followers.demo.family import Family

@@ -4,25 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from cassandra.cluster import Session
 
-from cassandra_views.lifecycle.audit import RECHECK_SECONDS
-from cassandra_views.lifecycle.decisions import Decisions
-from cassandra_views.lifecycle.reports import Listener, Notice, silent
-from cassandra_views.lifecycle.runner import Outcome
-from cassandra_views.lifecycle.work import Work
+from cassandra_client.errors import ConfigurationError
+from cassandra_views.apply.audit import RECHECK_SECONDS
+from cassandra_views.apply.batches import next_batches
+from cassandra_views.apply.build_wait import find_waits
+from cassandra_views.apply.builds import BuildLook, look
+from cassandra_views.apply.executor import Executor, PlanOutcome
+from cassandra_views.apply.overrides import Overrides
+from cassandra_views.apply.reports import Listener, Notice, silent
 from cassandra_views.model.arguments import checked_arguments
+from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan, ServeGeneration
-from cassandra_views.planner import Planner
-from cassandra_views.planning.files import file_marks, refuse_changed_files
+from cassandra_views.plan.inputs import file_marks, refuse_changed_files
+from cassandra_views.plan.planner import Planner
 from cassandra_views.project.config import Settings
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def _of_planner(
+    method: Callable[Concatenate[Planner, Given], Answer],
+) -> Callable[Concatenate[ViewManager, Given], Answer]:
+    """Return a method of the manager that the manager's planner answers."""
+
+    @wraps(method)
+    def call(self: ViewManager, /, *args: Given.args, **named: Given.kwargs) -> Answer:
+        return method(self.planner, *args, **named)
+
+    return call
 
 
 @checked_arguments()
-class ViewManager(Planner):
+class ViewManager:
     """Keeps the views of one project on one cluster.
 
     Args:
@@ -33,7 +55,7 @@ class ViewManager(Planner):
         registry: the registry's keyspace; else that of the environment.
         clock: aware UTC; what "now" is for windows and the registry.
         author: who acts, for the history; else ``VIEWS_AUTHOR`` or user at host.
-        run: the id under which deeds are recorded; a caller that is tried again gives the same one.
+        run: the id under which what is done is recorded; a caller that is tried again gives the same one.
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
@@ -55,7 +77,7 @@ class ViewManager(Planner):
         build_timeout_seconds: float | None = None,
         audit_recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
-        super().__init__(
+        self.planner = Planner(
             session,
             templates=templates,
             environment=environment,
@@ -65,25 +87,62 @@ class ViewManager(Planner):
             run=run,
             settings=settings,
         )
-        env = self.settings.env
+        env, planner = self.settings.env, self.planner
         self._listener = listener
-        self._work = Work(
-            self._database,
-            self._registry,
+        self._executor = Executor(
+            planner.database,
+            planner.registry,
             environment=self.settings.environment,
-            clock=self._clock,
+            clock=planner.clock,
             listener=listener,
             ddl_timeout_seconds=env.ddl_timeout_seconds,
             build_timeout_seconds=build_timeout_seconds,
             audit_recheck_seconds=audit_recheck_seconds,
         )
-        self._decisions = Decisions(
-            self._registry, self._work, clock=self._clock, listener=listener, freeze_after=env.freeze_after
+        self._overrides = Overrides(
+            planner.registry,
+            self._executor,
+            clock=planner.clock,
+            listener=listener,
+            freeze_after=env.freeze_after,
         )
+
+    project = _of_planner(Planner.project)
+    choose = _of_planner(Planner.choose)
+    plan = _of_planner(Planner.plan)
+    plan_each = _of_planner(Planner.plan_each)
+    plan_refresh = _of_planner(Planner.plan_refresh)
+    plan_rollback = _of_planner(Planner.plan_rollback)
+    plan_drop = _of_planner(Planner.plan_drop)
+    plan_audit = _of_planner(Planner.plan_audit)
+    plan_abort = _of_planner(Planner.plan_abort)
+    status = _of_planner(Planner.status)
+    diff = _of_planner(Planner.diff)
+    record = _of_planner(Planner.record)
+    history = _of_planner(Planner.history)
+    facts = _of_planner(Planner.facts)
+
+    @property
+    def settings(self) -> Settings:
+        """The project's settings."""
+        return self.planner.settings
+
+    @property
+    def wrong_files(self) -> tuple[ProjectError, ...]:
+        """What is wrong with the project's files, as far as they were read; their views are left as they are."""
+        return self.planner.wrong_files
+
+    def waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return what a CREATE or DROP of this view had better wait for (``apply.readiness``). Reads only."""
+        return find_waits(self.planner.database, view.keyspace, own=tuple(own))
+
+    def build(self, view: ViewName, number: int) -> BuildLook:
+        """Return how far the build of a generation is, node by node. Reads only."""
+        return look(self.planner.database, view.keyspace, view.physical(number))
 
     def note(self, name: str, event: str, detail: str) -> None:
         """Add one line to the view's history, beside those of what is done to it."""
-        self._registry.record_event(self._observer.resolve(name), event, detail=detail)
+        self.planner.registry.record_event(self.planner.observer.resolve(name), event, detail=detail)
 
     def apply(
         self,
@@ -91,45 +150,73 @@ class ViewManager(Planner):
         *,
         allow_drop: bool = False,
         allow_shrink: bool = False,
+        wait: bool = False,
         without: Collection[str] = (),
-    ) -> Outcome:
+    ) -> PlanOutcome:
         """Carry a plan out; without one, plan and apply.
-
-        What does not fit into the budget of a base table is in the plan's ``deferred`` and waits for the next plan.
 
         Args:
             allow_drop, allow_shrink: as for ``plan``, where no plan is given.
+            wait: what has no room on its base table yet (the plan's ``deferred``) is done too, as room comes: when
+                the grace of replaced generations ends. Without it, the next plan does it. Not with a plan that is
+                given.
             without: addresses of members whose builds are not awaited where they cannot be reached; the history
                 names them.
 
         Raises:
-            ConfigurationError: ``without`` names no member.
+            ConfigurationError: ``without`` names no member, or both a plan and ``wait`` are given.
             StalePlan: the plan is for another cluster or registry, or what it was made from has changed: files, or the
                 registry.
             PreflightError: a node is not fit for the work; nothing was begun.
             ViewsError: the first keyspace, table or view that failed, or the first view that could not be planned;
                 what does not stand on it was carried out.
         """
-        plan = self.plan(allow_drop=allow_drop, allow_shrink=allow_shrink) if plan is None else plan
-        outcome = self._raised(self.carry_out(plan, without=without))
+        if plan is not None and wait:
+            raise ConfigurationError(
+                "a plan and wait=True are both given", on="ViewManager.apply", next="Leave one of them out"
+            )
+
+        def make(views: Iterable[ViewName] | None) -> Plan:
+            return self.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
+
+        plan = make(None) if plan is None else plan
+        outcome = self._raised(self.carry_out(plan, without=without, make_rest=make if wait else None))
         if plan.refused:
             raise plan.refused[0].as_error()
         return outcome
 
-    def carry_out(self, plan: Plan, *, without: Collection[str] = ()) -> Outcome:
-        """Do as ``apply``, and return the failures instead of raising the first."""
+    def carry_out(
+        self,
+        plan: Plan,
+        *,
+        without: Collection[str] = (),
+        make_rest: Callable[[tuple[ViewName, ...]], Plan] | None = None,
+    ) -> PlanOutcome:
+        """Do as ``apply``, and return the failures instead of raising the first.
+
+        Args:
+            make_rest: plans views anew when there is room on their base tables; without it, what the plan defers is
+                left to the next plan.
+        """
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        return self._work.carry_out(plan, without=without)
+        outcome = self._executor.carry_out(plan, without=without)
+        if make_rest is not None:
+            failed = {view for view, _error in outcome.failures}
+            for batch in next_batches(plan, make_rest, failed, clock=self.planner.clock, listener=self._listener):
+                more = self._executor.carry_out(batch, without=without)
+                failed |= {view for view, _error in more.failures}
+                outcome += more
+        return outcome
 
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
-    ) -> Outcome:
+    ) -> PlanOutcome:
         """Build a new generation of each view and switch readers to it, also where nothing has changed."""
         return self.apply(self.plan_refresh(names, tags=tags, allow_shrink=allow_shrink))
 
-    def rollback(self, name: str, *, reason: str = "rolled back") -> Outcome:
+    def rollback(self, name: str, *, reason: str = "rolled back") -> PlanOutcome:
         """Send readers to the former generation, at once; it is still fed, so nothing is lost.
 
         Where the view's file says something else than the former generation, the same batch freezes the view, or
@@ -152,7 +239,7 @@ class ViewManager(Planner):
                 )
         return self._raised(outcome)
 
-    def drop(self, name: str, *, reason: str = "dropped by a person") -> Outcome:
+    def drop(self, name: str, *, reason: str = "dropped by a person") -> PlanOutcome:
         """Send readers away from a view and drop all its generations, at once.
 
         Where the view still has a file it is set ``off`` with the same batch, or the next apply would create it
@@ -160,14 +247,14 @@ class ViewManager(Planner):
         """
         return self.apply(self.plan_drop(name, reason=reason))
 
-    def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Outcome:
+    def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> PlanOutcome:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
 
         A generation that differs is in ``failures``; the next plan builds another one beside it.
         """
         return self.carry_out(self.plan_audit(names, tags=tags))
 
-    def abort(self, name: str) -> Outcome:
+    def abort(self, name: str) -> PlanOutcome:
         """Give up the generation that is being built, and drop it; what serves is left alone."""
         return self.apply(self.plan_abort(name))
 
@@ -194,15 +281,15 @@ class ViewManager(Planner):
         """
         views = self.choose(names, tags=tags)
         wanted = OverrideKind(kind) if kind else None
-        project = self._observer.project_of_registry()
+        project = self.planner.observer.project_of_registry()
         broken = {each.view for each in project.broken}
         with_file = {each.name for each in project.views} | {view for view in views if view.view in broken}
-        return self._decisions.override(
+        return self._overrides.override(
             views, wanted, reason=reason, until=until, project=project.name, with_file=with_file
         )
 
     @staticmethod
-    def _raised(outcome: Outcome) -> Outcome:
+    def _raised(outcome: PlanOutcome) -> PlanOutcome:
         """Return the outcome, or raise the first failure in it."""
         if outcome.errors:
             raise outcome.errors[0]
@@ -220,8 +307,8 @@ class ViewManager(Planner):
         Raises:
             RegistryError: there is no registry yet.
         """
-        view = self._observer.resolve(name)
-        return self._decisions.note_failed_run(view, error, project=self._observer.project_of_registry().name)
+        view = self.planner.observer.resolve(name)
+        return self._overrides.note_failed_run(view, error, project=self.planner.observer.project_of_registry().name)
 
 
 __all__ = ["ViewManager"]

@@ -7,9 +7,9 @@ from itertools import product
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
-from cassandra_views.cluster.catalog import read_catalog
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.parse import parse_view
+from cassandra_views.plan.catalog import read_catalog
 
 KEYS = ("((p), c, d)", "((c), d, p)", "((v), d, p, c)")
 """PRIMARY KEYs of views: the base's own, one that hashes a clustering column, one led by a regular column."""

@@ -6,7 +6,7 @@ import re
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.registry_schema import table_statements
+from cassandra_views.registry.schema import table_statements
 from tests.paths import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "tables.md"

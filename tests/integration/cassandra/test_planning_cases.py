@@ -1,4 +1,4 @@
-"""The planning cases of tests/unit/planning/cases, planned from real files, a real registry and a real schema."""
+"""The planning cases of tests/unit/plan/cases, planned from real files, a real registry and a real schema."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.connect import connected
-from cassandra_views.cluster.registry_rows import stored
-from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.generation import Generation, ViewRecord
 from cassandra_views.model.steps import Plan
 from cassandra_views.project.config import Settings
+from cassandra_views.registry.rows import stored
+from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements
 from tests.servers import Server
-from tests.unit.planning.planning_cases import cases, check_plan, moment, request_of
-from tests.unit.planning.world import BASE_CQL, KEYSPACE, REGISTRY, World, table_id, world_of
+from tests.unit.plan.planning_cases import cases, check_plan, moment, request_of
+from tests.unit.plan.world import BASE_CQL, KEYSPACE, REGISTRY, World, table_id, world_of
 
 REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 

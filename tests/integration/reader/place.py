@@ -7,10 +7,10 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind
 from cassandra_views.read import Result, ViewReader
+from cassandra_views.registry.schema import table_statements
 
 DAY = TimeColumn(name="day", kind=TimeKind.TEXT, format="%Y-%m-%d")
 START = datetime(2026, 1, 1, tzinfo=UTC)

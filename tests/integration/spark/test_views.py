@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind
+from cassandra_views.registry.schema import table_statements
 from spark_jobs.levels import DAY, HOUR, MINUTE
 from tests.integration.spark.pipeline import NOW, Pipeline
 from tests.integration.spark.test_jobs import a_few_readings

@@ -15,15 +15,15 @@ from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.drain import find_undrained, server_time
-from cassandra_views.cluster.lease import Lease
-from cassandra_views.cluster.preflight import check_cluster
-from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun
-from cassandra_views.lifecycle.waiting import BuildWait
+from cassandra_views.apply.build_wait import BuildWait
+from cassandra_views.apply.builds import find_undrained, server_time
+from cassandra_views.apply.preflight import check_cluster
+from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun
 from cassandra_views.model.errors import AuditFailed, BuildStalled, PreflightError
 from cassandra_views.model.generation import State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AwaitBuild
+from cassandra_views.registry.lease import Lease
 from tests.scenarios.lifecycle.workshop import Workshop
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from cassandra_client.connect import connected
 from cassandra_client.database import Database
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.readiness import find_waits
+from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.model.errors import PreflightError
 from tests.joining import joining
 from tests.scenarios.cluster.marks import workshop_of

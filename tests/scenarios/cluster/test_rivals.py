@@ -16,9 +16,9 @@ from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import table_id
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.cluster.ddl import Ddl
-from cassandra_views.cluster.lease import Lease
+from cassandra_views.apply.ddl import Ddl
 from cassandra_views.model.errors import LeaseHeld, StalePlan
+from cassandra_views.registry.lease import Lease
 from tests.scenarios.lifecycle.workshop import Workshop
 
 pytestmark = pytest.mark.slow

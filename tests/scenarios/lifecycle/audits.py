@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_views.cluster.catalog import read_catalog
+from cassandra_views.apply.audit import KeyAudit
+from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.lifecycle.audit import Audit, Verdict
-from cassandra_views.lifecycle.scan import Scan
+from cassandra_views.model.verdict import Verdict
+from cassandra_views.plan.catalog import read_catalog
 
 
 def claimed(keyspace: str, table: str, where: str, key: str, columns: str = "a, b") -> str:
@@ -27,4 +28,4 @@ def audit(session: Any, keyspace: str, table: str, view: str, cql: str, *, reche
     database = Database(session)
     catalog = read_catalog(database, [keyspace])
     base, live = catalog.tables[keyspace, table], catalog.views[keyspace, view].shape
-    return Audit(database, base, live, parse_view(cql).where, recheck_seconds=recheck_seconds).run()
+    return KeyAudit(database, base, live, parse_view(cql).where, recheck_seconds=recheck_seconds).run()

@@ -9,8 +9,8 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.connect import connected
-from cassandra_views.cluster.lease import Lease
-from cassandra_views.cluster.registry_schema import table_statements
+from cassandra_views.registry.lease import Lease
+from cassandra_views.registry.schema import table_statements
 from tests.scenarios.lifecycle.workshop import Workshop
 from tests.servers import Server
 

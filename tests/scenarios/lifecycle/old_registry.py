@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cassandra.cluster import Session
 
-from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER, table_statements, upgrade_statements
+from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements, upgrade_statements
 
 
 def make_first_registry(session: Session, keyspace: str) -> None:

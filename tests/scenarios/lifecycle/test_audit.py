@@ -14,7 +14,7 @@ from cassandra.concurrent import execute_concurrent
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_views.lifecycle.row_filter import RowFilter
+from cassandra_views.apply.scan import RowFilter
 from cassandra_views.model.verdict import Method
 from tests.scenarios.lifecycle.audits import audit, claimed, scan_of
 from tests.scenarios.lifecycle.shapes import ALL, Shape

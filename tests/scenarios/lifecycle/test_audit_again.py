@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_views.cluster.registry import Registry
+from cassandra_views.apply.reports import Progress, Report
 from cassandra_views.model.errors import AuditFailed, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration
+from cassandra_views.registry.store import Registry
 from tests.scenarios.lifecycle.dying import Side, UnsureSession
 from tests.scenarios.lifecycle.shapes import READINGS
 from tests.scenarios.lifecycle.test_changes import VIEW, WINDOW, check_rows, set_up
 from tests.scenarios.lifecycle.workshop import Workshop
-
-
-class ReadingSession:
-    """Passes everything to a session, and calls something before the first read of a table."""
-
-    def __init__(self, session: Session, table: str, before: Callable[[], object]) -> None:
-        self._session, self._table, self._before = session, table, before
-        self.has_read = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    def execute(self, statement: Any, *args: Any, **options: Any) -> Any:
-        self._look(statement)
-        return self._session.execute(statement, *args, **options)
-
-    def execute_async(self, statement: Any, *args: Any, **options: Any) -> Any:
-        self._look(statement)
-        return self._session.execute_async(statement, *args, **options)
-
-    def _look(self, statement: Any) -> None:
-        prepared = getattr(statement, "prepared_statement", None)
-        text = prepared.query_string if prepared else getattr(statement, "query_string", "")
-        if not self.has_read and self._table in text.replace('"', ""):
-            self.has_read = True
-            self._before()
 
 
 @pytest.fixture
@@ -99,13 +71,14 @@ def test_one_that_was_replaced_meanwhile_is_left_alone(served: Workshop) -> None
 
 def test_one_that_was_replaced_while_it_was_audited_is_left_alone(served: Workshop) -> None:
     plan = served.manager().plan_audit(served.full(VIEW))
-    reading = ReadingSession(
-        served.session,
-        f"FROM {served.keyspace}.{READINGS.table[0]}",
-        lambda: served.manager().refresh(served.full(VIEW)),
-    )
-    assert served.manager(reading).carry_out(plan).failures == ()  # type: ignore[arg-type]
-    assert reading.has_read
+    refreshes = iter([served.manager()])
+
+    def refresh_once(report: Report) -> None:
+        if isinstance(report, Progress) and (manager := next(refreshes, None)):
+            manager.refresh(served.full(VIEW))
+
+    assert served.manager(listener=refresh_once).carry_out(plan).failures == ()
+    assert next(refreshes, None) is None
     former = served.record(VIEW).find(1)
     assert former is not None
     assert former.state is State.RETIRED

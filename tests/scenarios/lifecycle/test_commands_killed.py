@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.cluster.lease import Lease
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import Audit, OverrideKind, State
 from cassandra_views.model.steps import CreateGeneration
+from cassandra_views.registry.lease import Lease
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side
 from tests.scenarios.lifecycle.test_crash_points import check_serves
 from tests.scenarios.lifecycle.workshop import Workshop

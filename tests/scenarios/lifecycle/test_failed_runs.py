@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cassandra_views.lifecycle.reports import Notice
+from cassandra_views.apply.reports import Notice
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import OverrideKind
 from tests.scenarios.lifecycle.dying import Side, UnsureSession

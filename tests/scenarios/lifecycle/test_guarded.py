@@ -14,9 +14,9 @@ from cassandra_client.connect import connected
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_embedded import EmbeddedCassandra
+from cassandra_views.apply.preflight import check_cluster
+from cassandra_views.apply.reports import Report, StepBegun
 from cassandra_views.cli.main import main
-from cassandra_views.cluster.preflight import check_cluster
-from cassandra_views.lifecycle.reports import Report, StepBegun
 from cassandra_views.model.errors import AuditFailed, PreflightError, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration
@@ -176,12 +176,34 @@ def test_a_role_that_may_not_read_settings_is_told(guarded: EmbeddedCassandra, r
         check_cluster(Database(session))
 
 
+def test_a_missing_grant_on_one_table_holds_up_no_view_of_another(
+    guarded: EmbeddedCassandra, root: Session, tmp_path: Path
+) -> None:
+    root.execute(f"CREATE TABLE {KEYSPACE}.others (who text, day date, n int, PRIMARY KEY (who, day))")
+    root.execute("CREATE ROLE half WITH PASSWORD = 'secret' AND LOGIN = true")
+    for table, permission in {**GRANTS, "system_views.settings": "SELECT"}.items():
+        root.execute(f"GRANT {permission} ON {table} TO half")
+    for permission in ("SELECT", "MODIFY", "CREATE"):
+        root.execute(f"GRANT {permission} ON KEYSPACE {REGISTRY} TO half")
+    root.execute(f"GRANT SELECT ON KEYSPACE {KEYSPACE} TO half")
+    with connect(guarded, "half", "secret") as session:
+        workshop = project(session, tmp_path, "allowed")
+        workshop.write_table("others", "{column: day, type: date}")
+        workshop.write_view("forbidden", CQL.replace("marks", "others"), window="{last: 3 days, step: 1 day}")
+        with pytest.raises(PreflightError, match=r"shop.others: the role lacks ALTER.*GRANT ALTER ON"):
+            workshop.manager().apply()
+        assert workshop.serving("allowed")
+        assert workshop.record("forbidden").generations == ()
+        workshop.manager().drop("allowed")
+    root.execute(f"DROP TABLE {KEYSPACE}.others")
+
+
 def test_a_guardrail_without_room_for_two_generations_is_told_before(root: Session, tmp_path: Path) -> None:
     workshop = project(root, tmp_path, "first")
     workshop.apply()
     workshop.write_view("second", CQL, window="{last: 3 days, step: 1 day}")
     workshop.apply()
-    with pytest.raises(PreflightError, match=r"shop.marks: it would carry 3 views.*per_table_fail_threshold allows 2"):
+    with pytest.raises(PreflightError, match=r"shop.marks: it carries 2 views.*per_table_fail_threshold allows 2"):
         workshop.manager().refresh("first")
     assert len(workshop.physical_views()) == 2
     for view in ("first", "second"):

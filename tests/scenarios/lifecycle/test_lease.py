@@ -10,8 +10,8 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
-from cassandra_views.cluster.lease import Held, Lease
 from cassandra_views.model.errors import LeaseHeld
+from cassandra_views.registry.lease import Held, Lease
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side, UnsureSession
 
 

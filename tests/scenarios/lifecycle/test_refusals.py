@@ -11,8 +11,8 @@ from cassandra.cluster import Session
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import CORRECT_FILE
 from cassandra_client.errors import ClusterError
-from cassandra_views.cluster.ddl import Ddl
-from cassandra_views.cluster.lease import Lease
+from cassandra_views.apply.ddl import Ddl
+from cassandra_views.registry.lease import Lease
 
 TIMEOUT_SECONDS = 15.0
 REFUSED = {

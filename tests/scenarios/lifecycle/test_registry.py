@@ -13,12 +13,12 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database, Row
 from cassandra_client.errors import ClusterError
-from cassandra_views.cluster.registry import Registry
-from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
 from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind
+from cassandra_views.registry.schema import SCHEMA_NUMBER
+from cassandra_views.registry.store import Registry
 from tests.scenarios.lifecycle.dying import Side, UnsureSession
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)

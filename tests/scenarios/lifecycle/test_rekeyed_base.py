@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from cassandra import InvalidRequest
 
-from cassandra_views.lifecycle.reports import Report
+from cassandra_views.apply.reports import Report
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.read import ViewReader
 from tests.scenarios.lifecycle.workshop import Workshop

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.lifecycle.reports import Report, StepBegun, StepDone
+from cassandra_views.apply.reports import Report, StepBegun, StepDone
 from cassandra_views.model.generation import State
 from cassandra_views.model.steps import AuditGeneration, AwaitBuild, ServeGeneration
 from tests.scenarios.lifecycle.workshop import Workshop

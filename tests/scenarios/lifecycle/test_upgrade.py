@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cassandra_views.cluster.registry_schema import SCHEMA_NUMBER
-from cassandra_views.lifecycle.reports import Notice
+from cassandra_views.apply.reports import Notice
 from cassandra_views.model.generation import OverrideKind
+from cassandra_views.registry.schema import SCHEMA_NUMBER
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side, UnsureSession
 from tests.scenarios.lifecycle.old_registry import added, columns, make_first_registry, schema_number
 from tests.scenarios.lifecycle.shapes import READINGS

@@ -9,7 +9,7 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from cassandra_views.lifecycle.reports import Listener, Report
+from cassandra_views.apply.reports import Listener, Report
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import Plan

@@ -27,7 +27,7 @@ HEAVY = {
     "pyspark",
     "rich",
 }
-PLANNER = {"cassandra_views.manager", "cassandra_views.planning", "cassandra_views.model.steps"}
+PLANNER = {"cassandra_views.manager", "cassandra_views.plan", "cassandra_views.model.steps"}
 PROGRAM = """
 import sys
 from cassandra_views.cli.main import main
@@ -118,7 +118,7 @@ def test_a_command_imports_the_driver_without_numpy_and_nothing_that_only_change
         printed, modules = run(project, command, **nobody)
         assert printed == ""
         assert "cassandra.cluster" in modules
-        assert modules & {"airflow", "cassandra_views.lifecycle", "flask", "jinja2", "lark", "numpy", "yaml"} == set()
+        assert modules & {"airflow", "cassandra_views.apply", "flask", "jinja2", "lark", "numpy", "yaml"} == set()
 
 
 def test_numpy_can_be_imported_after_the_driver(project: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_plan_of_files_that_have_not_changed_imports_no_parser(project: Path) 
     program = "; ".join(
         [
             "import sys",
-            "import cassandra_views.planner",
-            "assert not {'jinja2', 'lark', 'yaml', 'cassandra_views.lifecycle.audit'} & set(sys.modules)",
+            "import cassandra_views.plan.planner",
+            "assert not {'jinja2', 'lark', 'yaml', 'cassandra_views.apply.audit'} & set(sys.modules)",
         ]
     )
     subprocess.run([sys.executable, "-c", program], cwd=project, check=True)

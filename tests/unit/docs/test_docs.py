@@ -27,13 +27,13 @@ from cassandra_healing.service_policy import ServiceKind, ServicePolicy
 from cassandra_healing.services.decision import ServiceRule
 from cassandra_healing.storage import tables as health_tables
 from cassandra_views.cli.main import app
-from cassandra_views.cluster.registry_schema import table_statements
 from cassandra_views.model import errors
 from cassandra_views.model.generation import State
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 from cassandra_views.project.config_file import EnvConfig, KeyspaceConfig, ProjectConfig, TlsConfig
 from cassandra_views.project.frontmatter import read_matter, split
 from cassandra_views.project.matter import TableMatter, TimeMatter, ViewMatter, WindowMatter
+from cassandra_views.registry.schema import table_statements
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -236,7 +236,7 @@ def test_every_key_of_status_is_described() -> None:
 
 
 def test_every_event_of_the_history_is_described() -> None:
-    calls = re.compile(r"\.(?:record_event|intend|tell)\(\s*[\w.]+,\s*f?\"([a-z ]+)")
+    calls = re.compile(r"\.(?:record_event|note_event)\(\s*[\w.]+,\s*f?\"([a-z ]+)")
     events = {event.strip() for path in SOURCES for event in calls.findall(path.read_text(encoding="utf-8"))}
     assert {"built", "serve", "drop", "override"} <= events
     section = page_text("reference/tables.md").partition("\n## `history`")[2].partition("\n## ")[0]

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_views.cluster.history import Event
 from cassandra_views.model.generation import Generation, Override, OverrideKind, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.absence import Absence, AbsenceKind, absence_of
+from cassandra_views.registry.history import Event
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 NAME = ViewName(keyspace="shop", view="orders_by_day")

@@ -13,7 +13,7 @@ from cassandra_views.model.generation import Audit, Generation, Serving, State, 
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.questions import Overview
 from cassandra_views.overview.row import CONDITIONS, FILE_CONDITIONS, Need, ViewRow, rows_of
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -14,7 +14,7 @@ from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.row import ViewRow
 from cassandra_views.overview.timeline import held_chart, lives_chart, windows_chart
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

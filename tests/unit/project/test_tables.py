@@ -12,8 +12,8 @@ from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import CreateTable, Plan
-from cassandra_views.planning import Observed, Request, Target, make_plan
-from cassandra_views.planning.bases import table_findings
+from cassandra_views.plan import Observed, Request, Target, make_plan
+from cassandra_views.plan.base_tables import table_findings
 from cassandra_views.project.load import Loader
 
 STEPS = {"1 hour": timedelta(hours=1), "90 minutes": timedelta(minutes=90), "1 day": timedelta(days=1)}

@@ -6,12 +6,12 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cassandra_views.cluster.builds import BuildLook, NodeBuild
+from cassandra_views.apply.builds import BuildLook, NodeBuild
 from cassandra_views.model.generation import Audit, Generation, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.questions import Overview
 from cassandra_views.overview.row import ViewRow
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 from cassandra_views.web.metrics.collector import GAUGES, _of_view
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

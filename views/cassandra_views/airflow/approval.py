@@ -12,8 +12,8 @@ from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.tasks import ViewTask, asks_for_shrink
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import DropGeneration, Plan, Step
-from cassandra_views.planning.explain import explain
-from cassandra_views.planning.shrink import find_withheld, shrink_error
+from cassandra_views.plan.explain import explain
+from cassandra_views.plan.safeguards import find_withheld, shrink_error
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from cassandra_views.lifecycle.reports import Listener, silent
+from cassandra_views.apply.reports import Listener, silent
 from cassandra_views.project.config import Settings
 from cassandra_views.project.config_file import TlsConfig
 

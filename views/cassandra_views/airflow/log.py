@@ -6,9 +6,9 @@ import time
 from typing import Any, assert_never
 
 from cassandra_views.airflow.triggers import TELL_SECONDS, progress_text
-from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
+from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.steps import Plan
-from cassandra_views.planning.explain import cost_text, explain, explain_all, summary
+from cassandra_views.plan.explain import cost_text, explain, explain_all, summary
 
 
 class LogListener:

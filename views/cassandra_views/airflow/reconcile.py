@@ -12,8 +12,8 @@ from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.failures import told
 from cassandra_views.airflow.view_dag import START, TAG
 from cassandra_views.model.names import ViewName
-from cassandra_views.planning.each import ViewWork
-from cassandra_views.planning.explain import explain_all
+from cassandra_views.plan.explain import explain_all
+from cassandra_views.plan.project_plan import ViewWork
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -24,7 +24,7 @@ from cassandra_views.airflow.log import LogListener, tell_plan
 from cassandra_views.airflow.triggers import ReadyTrigger
 from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.steps import Plan, ServeGeneration, Step
-from cassandra_views.planning.shrink import find_withheld
+from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

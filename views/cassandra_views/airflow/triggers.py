@@ -18,10 +18,9 @@ from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_views.airflow.hook import Access, ViewsHook, access_of
 from cassandra_views.airflow.sessions import shared
-from cassandra_views.cluster.builds import look
-from cassandra_views.cluster.readiness import find_waits
-from cassandra_views.lifecycle.reports import Notice, Progress
-from cassandra_views.lifecycle.waiting import STALL_SECONDS, BuildWatch
+from cassandra_views.apply.build_wait import STALL_SECONDS, BuildWatch, find_waits
+from cassandra_views.apply.builds import look
+from cassandra_views.apply.reports import Notice, Progress
 from cassandra_views.model.names import ViewName
 
 if TYPE_CHECKING:

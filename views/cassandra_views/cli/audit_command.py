@@ -41,9 +41,9 @@ def audit(
     Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
     generation beside it.
     """
+    from cassandra_views.apply.reports import Report, StepDone
     from cassandra_views.cli.output import print_error
     from cassandra_views.cli.progress import ProgressLine
-    from cassandra_views.lifecycle.reports import Report, StepDone
 
     selection = selection_of(names, tag, base, owner, state, exclude)
     line = ProgressLine()
@@ -56,7 +56,7 @@ def audit(
 
     with managed(context, listen) as manager:
         if selection.is_narrowed:
-            names, tag = [str(each.name) for each in find_selected(manager, selection) if each.serving], None
+            names, tag = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving], None
         plan = manager.plan(only=()) if names == [] else manager.plan_audit(names, tags=tag or ())
         with line:
             outcome = manager.carry_out(plan)

@@ -163,7 +163,7 @@ def history(
 def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, Policy]]:
     from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.session import ClusterSession
-    from cassandra_views.cluster.history import author
+    from cassandra_views.registry.history import author
 
     with opened(options) as (session, settings):
         policy = settings.env.healing
@@ -179,7 +179,7 @@ def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, 
 def _journal(options: Options) -> Iterator[tuple[Any, ClusterSession, Callable[[], datetime]]]:
     from cassandra_healing.session import ClusterSession
     from cassandra_healing.storage.journal import Journal
-    from cassandra_views.cluster.history import author
+    from cassandra_views.registry.history import author
 
     with opened(options) as (session, settings):
         policy = settings.env.healing
@@ -232,7 +232,7 @@ def show(report: HealthReport, format: Format, progress: OperationProgress | Non
         )
         sys.stdout.flush()
         return
-    from cassandra_views.planning.words import age_text
+    from cassandra_views.plan.status import age_text
 
     rows = table_of("cluster", is_wide=is_wide)
     for health in assessment.nodes:

@@ -20,9 +20,9 @@ from cassandra_views.model.errors import ProjectError
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
-    from cassandra_views.lifecycle.reports import Listener
+    from cassandra_views.apply.reports import Listener
     from cassandra_views.manager import ViewManager
-    from cassandra_views.planner import Planner
+    from cassandra_views.plan.planner import Planner
     from cassandra_views.project.config import Settings
 
 
@@ -144,7 +144,7 @@ def opened_planner(context: typer.Context) -> Iterator[Planner]:
     """Open a planner, which changes nothing, for the length of a command; wrong files are noted at its end."""
     options = options_of(context)
     with opened(options) as (session, settings):
-        from cassandra_views.planner import Planner
+        from cassandra_views.plan.planner import Planner
 
         planner = Planner(session, settings=settings, clock=options.clock())
         try:
@@ -165,7 +165,7 @@ def managed(
     """
     options = options_of(context)
     with opened(options) as (session, settings):
-        from cassandra_views.lifecycle.reports import silent
+        from cassandra_views.apply.reports import silent
         from cassandra_views.manager import ViewManager
 
         manager = ViewManager(session, settings=settings, clock=options.clock(), listener=listener or silent)

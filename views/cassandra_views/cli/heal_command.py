@@ -150,8 +150,8 @@ def _tell_error(error: ViewsError) -> None:
 
 @contextmanager
 def _healing(options: Options) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-    from cassandra_views.cluster.history import author
     from cassandra_views.healing import healing
+    from cassandra_views.registry.history import author
 
     with opened(options) as (session, settings):
         with healing(session, settings, author=author(), clock=options.clock(), on_progress=_print_progress) as found:

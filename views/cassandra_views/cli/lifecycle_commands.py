@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,10 +36,11 @@ from cassandra_views.model.counting import counted
 from cassandra_views.model.errors import ApprovalNeeded, ProjectError
 
 if TYPE_CHECKING:
+    from cassandra_views.apply.executor import PlanOutcome
     from cassandra_views.manager import ViewManager
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
-    from cassandra_views.planning.selection import Selection
+    from cassandra_views.plan.selection import Selection
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
@@ -108,7 +110,7 @@ def plan(
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.cli.plans import show_plan
-    from cassandra_views.planning.plan_json import plan_json
+    from cassandra_views.plan.explain import plan_json
 
     selection = selection_of(names, tag, base, owner, state, exclude)
     with managed(context, tells_wrong_files=False) as manager:
@@ -213,8 +215,8 @@ def refresh(
     def make(manager: ViewManager) -> Plan:
         if not selection.is_narrowed:
             return manager.plan_refresh(selection.names, tags=selection.tags, allow_shrink=allow_shrink)
-        chosen = [str(each.name) for each in find_selected(manager, selection)]
-        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager)
+        chosen = [str(each.name) for each in find_selected(manager.planner, selection)]
+        return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager.planner)
 
     _carry_out(
         context,
@@ -279,9 +281,9 @@ def abort(
 
 def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, allow_shrink: bool) -> Plan:
     if selection.is_narrowed:
-        only = [each.name for each in find_selected(manager, selection)]
+        only = [each.name for each in find_selected(manager.planner, selection)]
         if not only:
-            return plan_nothing(manager)
+            return plan_nothing(manager.planner)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
@@ -292,7 +294,7 @@ def _carry_out(
     *,
     yes: bool,
     format: Format,
-    act: Callable[..., object] | None = None,
+    act: Callable[[ViewManager], PlanOutcome] | None = None,
     without: Collection[str] = (),
     make_rest: Callable[[ViewManager, tuple[ViewName, ...]], Plan] | None = None,
 ) -> None:
@@ -303,8 +305,6 @@ def _carry_out(
     """
     from cassandra_views.cli.plans import show_plan
     from cassandra_views.cli.progress import ProgressLine
-    from cassandra_views.lifecycle.batches import next_batches
-    from cassandra_views.lifecycle.runner import Outcome
 
     line = ProgressLine()
     with managed(context, line, tells_wrong_files=False) as manager:
@@ -320,30 +320,19 @@ def _carry_out(
         if not yes:
             _ask(format)
         with line:
-            outcome = act(manager) if act else manager.carry_out(found, without=without)
-            assert isinstance(outcome, Outcome)
-            failed, failed_bases = dict(outcome.failures), dict(outcome.base_failures)
-            steps, done, seconds = len(found.steps), outcome.done, outcome.seconds
-            if make_rest:
-                plans = next_batches(
-                    found,
-                    lambda views: make_rest(manager, views),
-                    lambda: failed,
-                    clock=options_of(context).clock(),
-                    listener=line,
-                )
-                for plan in plans:
-                    more = manager.carry_out(plan, without=without)
-                    failed |= dict(more.failures)
-                    failed_bases |= dict(more.base_failures)
-                    steps, done, seconds = steps + len(plan.steps), done + more.done, seconds + more.seconds
-    every = [*failed_bases.items(), *failed.items()]
+            if act is not None:
+                outcome = act(manager)
+            else:
+                rest = partial(make_rest, manager) if make_rest else None
+                outcome = manager.carry_out(found, without=without, make_rest=rest)
+    every = [*outcome.base_failures, *outcome.failures]
     failures = [{"view": each, "error": plain(str(error))} for each, error in every] + _refused(found)
     if format is Format.JSON:
-        print_json({"done": done, "seconds": round(seconds, 3), "failures": failures})
+        print_json({"done": outcome.done, "seconds": round(outcome.seconds, 3), "failures": failures})
     else:
-        out.print(f"[bold]{done} of {counted(steps, 'step')} done in {seconds:.1f} s.[/bold]")
-    raise_last([*failed_bases.values(), *failed.values(), *refusals])
+        steps = counted(outcome.steps, "step")
+        out.print(f"[bold]{outcome.done} of {steps} done in {outcome.seconds:.1f} s.[/bold]")
+    raise_last([*outcome.errors, *refusals])
 
 
 def _refused(plan: Plan) -> list[dict[str, Any]]:

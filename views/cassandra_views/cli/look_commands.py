@@ -24,7 +24,7 @@ from cassandra_views.cli.selection_options import Bases, Excluded, Owners, State
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from cassandra_views.planning.selection import Selection
+    from cassandra_views.plan.selection import Selection
 
 
 def register(app: typer.Typer) -> None:
@@ -61,8 +61,7 @@ def status(
     from datetime import timedelta
 
     from cassandra_views.model.verdict import empty_window_text
-    from cassandra_views.planning.status import stands_for
-    from cassandra_views.planning.words import (
+    from cassandra_views.plan.status import (
         age_text,
         ago_text,
         brief,
@@ -70,6 +69,7 @@ def status(
         failures_text,
         left_text,
         next_slide_text,
+        stands_for,
     )
 
     selection = selection_of(names, tag, base, owner, state, exclude)
@@ -175,7 +175,7 @@ def show(
 ) -> None:
     """Show everything the registry holds of one view: pointer, generations, the CQL that made them."""
     from cassandra_views.model.times import instant_text
-    from cassandra_views.planning.words import failures_text
+    from cassandra_views.plan.status import failures_text
 
     with opened_planner(context) as planner:
         record = planner.record(name)
@@ -222,8 +222,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
-    from cassandra_views.planning.explain import explain
-    from cassandra_views.planning.words import failures_text
+    from cassandra_views.plan.explain import explain
+    from cassandra_views.plan.status import failures_text
 
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
     for entry in record.read_from:

@@ -58,6 +58,7 @@ COLOURS = {
     "differs": "red",
     "passed": "green",
     "broken": "red",
+    "unreadable": "red",
     "kept": "green",
 }
 

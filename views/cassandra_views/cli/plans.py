@@ -16,7 +16,7 @@ def read_plan(file: Path) -> Plan:
         ProjectError: the file cannot be read.
         StalePlan: it holds no plan of this program.
     """
-    from cassandra_views.planning.plan_json import read_plan_json
+    from cassandra_views.plan.explain import read_plan_json
 
     try:
         return read_plan_json(file.read_text(encoding="utf-8"))
@@ -35,7 +35,7 @@ def read_plan(file: Path) -> Plan:
 
 def show_plan(found: Plan) -> None:
     """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
-    from cassandra_views.planning.explain import cost_text, explain_all, summary
+    from cassandra_views.plan.explain import cost_text, explain_all, summary
 
     out.print(f"[bold]{escape(found.target)}[/bold]")
     colours = {"+": "green", ">": "cyan", "-": "red"}

@@ -7,11 +7,11 @@ from types import TracebackType
 
 from rich.status import Status
 
+from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.cli.output import err, escape, shortened
-from cassandra_views.lifecycle.reports import Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.names import ViewName
-from cassandra_views.planning.explain import explain
-from cassandra_views.planning.status import stands_for
+from cassandra_views.plan.explain import explain
+from cassandra_views.plan.status import stands_for
 
 
 class ProgressLine:

@@ -44,8 +44,7 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
     from cassandra_views.cql.finding import Finding, Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
-    from cassandra_views.planning.bases import table_findings
-    from cassandra_views.planning.check import find_table
+    from cassandra_views.plan.base_tables import find_table, table_findings
 
     try:
         project = _load(context)
@@ -115,7 +114,7 @@ def render(
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.times import instant_text
-    from cassandra_views.planning.request import resolve
+    from cassandra_views.plan.selection import resolve
 
     project = _load(context)
     known = [view.name for view in project.views]

@@ -116,7 +116,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
 
 def _say_absence(error: ViewNotReady, session: Session, settings: Settings, name: str) -> None:
     """Put into the error what became of a view that nothing serves; a reader may read less than that."""
-    from cassandra_views.planner import Planner
+    from cassandra_views.plan.planner import Planner
 
     with suppress(ViewsError):
         absence = Planner(session, settings=settings).record(name).absence()

@@ -10,9 +10,9 @@ from cassandra_views.cli.completion import table_names, view_conditions, view_na
 
 if TYPE_CHECKING:
     from cassandra_views.model.steps import Plan
-    from cassandra_views.planner import Planner
-    from cassandra_views.planning.selection import Selection
-    from cassandra_views.planning.status import ViewStatus
+    from cassandra_views.plan.planner import Planner
+    from cassandra_views.plan.selection import Selection
+    from cassandra_views.plan.status import ViewStatus
 
 NOTHING_MATCHES = "no view matches"
 
@@ -26,7 +26,7 @@ def selection_of(
     excluded: list[str] | None,
 ) -> Selection:
     """Return the values of the options as one value."""
-    from cassandra_views.planning.selection import Selection
+    from cassandra_views.plan.selection import Selection
 
     return Selection(
         names=tuple(names or ()),
@@ -39,8 +39,8 @@ def selection_of(
 
 
 def find_selected(planner: Planner, selection: Selection) -> tuple[ViewStatus, ...]:
-    """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
-    from cassandra_views.planning.selection import select
+    """Return the status of each view that is meant, which may be none; errors as ``plan.selection.select``."""
+    from cassandra_views.plan.selection import select
 
     return select(selection, planner.status(with_gone=bool(selection.names)))
 

@@ -20,7 +20,7 @@ _COLOURS = {"up": "green", "down": "red", "gone": "red", "unseen": "dim"}
 
 def show_services(reports: Sequence[ServiceReport], *, is_wide: bool = False) -> None:
     """Show each service on a line, and below what is to be done about those that something is wrong with."""
-    from cassandra_views.planning.words import age_text
+    from cassandra_views.plan.status import age_text
 
     if not reports:
         return

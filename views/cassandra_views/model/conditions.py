@@ -15,6 +15,7 @@ CONDITIONS = (
     "failed",
     "off",
     "frozen",
+    "unreadable",
     "dropped",
     "never made",
 )

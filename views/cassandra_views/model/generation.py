@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from cassandra_client.errors import ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
 from cassandra_views.model.verdict import Method, Verdict
@@ -242,6 +243,7 @@ class ViewRecord:
         failed_builds: generations in a row that failed for one reason, of one version on one shape of the base table;
             0 after a generation was served. The reason of the last one, its version and the mark of its base are in
             ``failed_reason``, ``failed_version`` and ``failed_base``.
+        error: why its rows cannot be read; all but its name and project is unknown then.
     """
 
     name: ViewName
@@ -263,6 +265,7 @@ class ViewRecord:
     failed_reason: str = ""
     project: str = ""
     generations: tuple[Generation, ...] = ()
+    error: ViewsError | None = None
 
     def count_failed_build(self, each: Generation, reason: str) -> dict[str, object]:
         """Return the registry's columns that count one more generation which failed, and why."""
@@ -288,8 +291,8 @@ class ViewRecord:
 
     @property
     def is_live(self) -> bool:
-        """Tell whether anything of this view exists on the cluster."""
-        return bool(self.generations)
+        """Tell whether anything of this view exists on the cluster, or may exist."""
+        return bool(self.generations) or self.error is not None
 
     @property
     def was_made(self) -> bool:

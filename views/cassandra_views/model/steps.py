@@ -214,6 +214,15 @@ Step = (
 )
 
 
+def find_step_view(step: Step) -> ViewName | None:
+    """Return the view that a step is for; None for the registry, keyspaces and base tables."""
+    match step:
+        case CreateRegistry() | CreateKeyspace() | CreateTable():
+            return None
+        case _:
+            return step.view
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precondition:
     """What a view's registry rows must still be when the plan is applied (``ViewRecord.revision``)."""
@@ -352,14 +361,7 @@ class Plan:
     @property
     def views(self) -> tuple[ViewName, ...]:
         """The views that steps speak of, each once, in the order of the steps."""
-        found: dict[ViewName, None] = {}
-        for step in self.steps:
-            match step:
-                case CreateRegistry() | CreateKeyspace() | CreateTable():
-                    pass
-                case _:
-                    found.setdefault(step.view)
-        return tuple(found)
+        return tuple(dict.fromkeys(view for step in self.steps if (view := find_step_view(step)) is not None))
 
     def part(self, steps: Iterable[Step]) -> Plan:
         """Return the same plan with only these of its steps, in its own order.

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from cassandra_client.database import Database
-from cassandra_views.cluster.history import Event
-from cassandra_views.cluster.registry import Registry
 from cassandra_views.model.generation import OverrideKind, State, ViewRecord
 from cassandra_views.overview.lookout import Question
+from cassandra_views.registry.history import Event
+from cassandra_views.registry.store import Registry
 
 _EVENTS = 20
 _OVERRIDE_ENDED = "override none"

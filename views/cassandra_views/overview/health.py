@@ -11,9 +11,9 @@ from cassandra_client.database import Database
 from cassandra_client.driver_errors import driver_text
 from cassandra_client.members import read_members
 from cassandra_client.names import quoted
-from cassandra_views.cluster.builds import running_builds
-from cassandra_views.cluster.lease import RESOURCE
-from cassandra_views.cluster.registry import Registry
+from cassandra_views.apply.builds import running_builds
+from cassandra_views.registry.lease import RESOURCE
+from cassandra_views.registry.store import Registry
 
 _SETTINGS = ("materialized_views_enabled", "enable_materialized_views", "materialized_views_per_table_fail_threshold")
 

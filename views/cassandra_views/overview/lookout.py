@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_views.cluster.registry import Registry
+from cassandra_views.registry.store import Registry
 
 T = TypeVar("T")
 Question = Callable[[Database, Registry], T]

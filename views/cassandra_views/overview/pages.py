@@ -17,9 +17,8 @@ from markupsafe import Markup
 from cassandra_client.errors import ended
 from cassandra_views.model.times import duration_text, instant_text
 from cassandra_views.overview.row import CONDITIONS, FILE_CONDITIONS, Need
-from cassandra_views.planning.explain import size_text
-from cassandra_views.planning.status import stands_for
-from cassandra_views.planning.words import ago_text, brief, due_text, failures_text
+from cassandra_views.plan.explain import size_text
+from cassandra_views.plan.status import ago_text, brief, due_text, failures_text, stands_for
 
 _HOME = "cassandra_views.overview"
 _SHARED = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}

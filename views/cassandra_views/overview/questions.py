@@ -10,16 +10,16 @@ from cassandra import ConsistencyLevel
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ViewsError
-from cassandra_views.cluster.builds import BuildLook, look
-from cassandra_views.cluster.catalog import read_catalog, read_sizes
-from cassandra_views.cluster.history import Event
-from cassandra_views.cluster.registry import Registry
+from cassandra_views.apply.builds import BuildLook, look
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.lookout import Question
-from cassandra_views.planning.status import ViewStatus, view_statuses
+from cassandra_views.plan.catalog import read_catalog, read_sizes
+from cassandra_views.plan.status import ViewStatus, view_statuses
+from cassandra_views.registry.history import Event
+from cassandra_views.registry.store import Registry
 
 EVENTS = 50
 """How many of a view's last events its page shows."""

@@ -20,8 +20,8 @@ from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
 from cassandra_healing.storage.journal_entry import JournalEntry
-from cassandra_views.cluster.registry import Registry
 from cassandra_views.overview.lookout import STATEMENT_SECONDS
+from cassandra_views.registry.store import Registry
 
 JOURNAL_ENTRIES = 10
 """How many of the journal's last entries are shown."""

@@ -8,10 +8,11 @@ from enum import IntEnum
 
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.overview.questions import Overview
-from cassandra_views.planning.status import ViewStatus
+from cassandra_views.plan.status import ViewStatus
 
 CONDITIONS = {
     "broken": "It serves, and the schema lacks it or holds another one.",
+    "unreadable": "Its registry rows hold what this program does not know.",
     "differs": "It serves, and its last audit found that it is not what its base holds.",
     "failed": "Its last generation failed and nothing serves.",
     "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from cassandra_views.model.generation import Generation, State
 from cassandra_views.model.times import floor
 from cassandra_views.overview.row import ViewRow
-from cassandra_views.planning.words import brief
+from cassandra_views.plan.status import brief
 
 _STEPS = tuple(
     timedelta(seconds=seconds)

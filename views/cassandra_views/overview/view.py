@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.cluster.builds import BuildLook
-from cassandra_views.cluster.history import Event
+from cassandra_views.apply.builds import BuildLook
 from cassandra_views.model.errors import ProjectError, ViewNotFound
 from cassandra_views.model.generation import Generation, State
 from cassandra_views.overview.lookout import Question
 from cassandra_views.overview.questions import BaseSize, Overview, ask_base, ask_build, ask_events
 from cassandra_views.overview.row import ViewRow
 from cassandra_views.overview.timeline import held_chart, lives_chart
-from cassandra_views.planning.request import resolve
+from cassandra_views.plan.selection import resolve
+from cassandra_views.registry.history import Event
 
 Asking = tuple[Hashable, Question[Any]]
 """A question and what it is known by."""

@@ -112,7 +112,7 @@ def program_mark() -> str:
     import cassandra_views
 
     root = Path(cassandra_views.__file__).parent
-    folders = [root / part for part in ("cql", "model", "project", "planning")]
+    folders = [root / part for part in ("cql", "model", "project", "plan")]
     folders.append(Path(cassandra_client.__file__).parent)
     files = sorted(path for folder in folders for path in folder.iterdir())
     found = [(path.name, (stat := path.stat()).st_size, stat.st_mtime_ns) for path in files if path.is_file()]

@@ -9,8 +9,6 @@ from typing import Any
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ViewsError
-from cassandra_views.cluster.catalog import read_catalog
-from cassandra_views.cluster.registry import Registry
 from cassandra_views.cql.statements import complete_project, view_statement
 from cassandra_views.model.catalog import Catalog
 from cassandra_views.model.definition import Project, ViewDefinition
@@ -19,7 +17,9 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.table import Column, ColumnKind, TableShape
 from cassandra_views.model.times import TimeColumn, duration_text, instant_text
 from cassandra_views.overview.lookout import Question
-from cassandra_views.planning.status import ViewStatus, view_statuses
+from cassandra_views.plan.catalog import read_catalog
+from cassandra_views.plan.status import ViewStatus, view_statuses
+from cassandra_views.registry.store import Registry
 
 _NOT_LISTED = frozenset({"off", "retired"})
 """Nobody can read these, and nobody is about to."""

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.cluster.builds import BuildLook
+from cassandra_views.apply.builds import BuildLook
 from cassandra_views.model.generation import Audit, Generation, State
 from cassandra_views.overview.questions import Overview, ask_build
 from cassandra_views.overview.recorded_health import RecordedHealth

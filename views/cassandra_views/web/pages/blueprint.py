@@ -15,7 +15,7 @@ from cassandra_views.overview.pages import HEADERS, Pages, policy
 from cassandra_views.overview.row import rows_of
 from cassandra_views.overview.timeline import windows_chart
 from cassandra_views.overview.view import ViewPage
-from cassandra_views.planning.explain import cost_text, explain_all, summary
+from cassandra_views.plan.explain import cost_text, explain_all, summary
 
 if TYPE_CHECKING:
     from cassandra_views.web.options import WebOptions

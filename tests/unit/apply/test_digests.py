@@ -1,0 +1,117 @@
+"""Digests of rows, the order of values, and how they are shown: none of it needs a server."""
+
+from __future__ import annotations
+
+import math
+import struct
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cassandra.cqltypes import DecimalType, DoubleType, LongType, UTF8Type, lookup_casstype
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cassandra_views.apply.raw_values import order_key, same_key, shown, shown_row
+from cassandra_views.apply.token_ranges import KeyDigest, RangeDigest
+
+ROWS = st.lists(st.tuples(st.binary(max_size=3), st.one_of(st.none(), st.binary(max_size=3))), unique=True)
+
+
+def digest(rows: list[Any], parts: int = 1) -> KeyDigest:
+    found = KeyDigest()
+    for index in range(parts):
+        part = RangeDigest(lambda each: each)
+        for row in rows[index::parts]:
+            part.add([row])
+        found.add(part)
+    return found
+
+
+@given(rows=ROWS, parts=st.integers(1, 4), data=st.data())
+def test_equal_sets_have_equal_digests_in_any_order_and_parts(rows: list[Any], parts: int, data: Any) -> None:
+    one, other = digest(rows), digest(data.draw(st.permutations(rows)), parts)
+    assert (one.rows, one.differing(other)) == (other.rows, [])
+
+
+@given(rows=ROWS.filter(len), other=st.tuples(st.binary(max_size=3), st.none()))
+def test_one_row_for_another_is_found_though_their_number_is_the_same(rows: list[Any], other: Any) -> None:
+    if other not in rows:
+        assert digest(rows).differing(digest([*rows[:-1], other]))
+    assert digest(rows).differing(digest(rows[:-1]))
+
+
+def test_a_digest_holds_no_rows_but_a_few() -> None:
+    part = RangeDigest(lambda each: each)
+    part.add([(b"%d" % number,) for number in range(1000)])
+    assert (part.rows, len(part.samples)) == (1000, 2)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_numbers_are_ordered_as_numbers(values: list[int]) -> None:
+    key = order_key("bigint")
+    assert key is not None
+    packed = [struct.pack(">q", value) for value in values]
+    assert sorted(packed, key=key) == [struct.pack(">q", value) for value in sorted(values)]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.integers(0, 5))
+def test_a_decimal_is_one_whatever_its_scale(value: Decimal, zeros: int) -> None:
+    key = same_key("decimal")
+    assert key is not None
+    sign, digits, exponent = value.as_tuple()
+    wider = Decimal((sign, (*digits, *[0] * zeros), int(exponent) - zeros))
+    assert key(DecimalType.serialize(value, 4)) == key(DecimalType.serialize(wider, 4))
+    assert hash(key(DecimalType.serialize(value, 4))) == hash(key(DecimalType.serialize(wider, 4)))
+
+
+def test_floats_are_ordered_as_by_the_server() -> None:
+    key = order_key("double")
+    assert key is not None
+    values = [-math.inf, -1.0, -0.0, 0.0, 1.0, math.inf, math.nan]
+    packed = [struct.pack(">d", value) for value in values]
+    assert sorted(reversed(packed), key=key) == packed
+    assert key(struct.pack(">q", 0x7FF8000000000001)) == key(packed[-1])
+
+
+def test_an_empty_value_is_below_all_others_and_text_is_its_bytes() -> None:
+    key = order_key("int")
+    assert key is not None
+    assert key(b"") < key(struct.pack(">i", -(2**31)))
+    assert same_key("text") is None
+    assert order_key("frozen<list<int>>") is None
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "text"),
+    [
+        (UTF8Type, b"ann", "ann"),
+        (UTF8Type, b"", "''"),
+        (UTF8Type, b"a\nb", r"'a\nb'"),
+        (UTF8Type, b"\xff", "text 0xff"),
+        (UTF8Type, b"x" * 70_000, f"{'x' * 40}... (70,000 characters)"),
+        (UTF8Type, None, "null"),
+        (LongType, struct.pack(">q", 7), "7"),
+        (LongType, b"", "empty bigint"),
+        (LongType, b"\x01", "bigint 0x01"),
+        (DoubleType, struct.pack(">d", math.nan), "NaN"),
+        (lookup_casstype("DateType"), struct.pack(">q", 1795737600000), "2026-11-27T00:00:00Z"),
+        (lookup_casstype("DateType"), struct.pack(">q", 1795737600000000), "timestamp 0x00066136bdc20000"),
+        (lookup_casstype("TimeType"), struct.pack(">q", 10**15), "time 0x00038d7ea4c68000"),
+        (lookup_casstype("BytesType"), b"\x01\x02", "0x0102"),
+        (lookup_casstype("BytesType"), b"\x01" * 30, f"0x{'01' * 24}... (30 bytes)"),
+        (lookup_casstype("UUIDType"), UUID(int=5).bytes, str(UUID(int=5))),
+        (
+            lookup_casstype("FrozenType(ListType(DoubleType))"),
+            struct.pack(">iid", 1, 8, math.nan),
+            "[NaN]",
+        ),
+    ],
+)
+def test_every_value_is_shown(type_: Any, value: bytes | None, text: str) -> None:
+    assert shown(value, type_, 4) == text
+
+
+def test_a_row_is_shown_by_its_values() -> None:
+    assert shown_row((struct.pack(">q", 9), b""), (LongType, UTF8Type), 5) == "9, ''"

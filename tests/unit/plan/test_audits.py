@@ -1,0 +1,130 @@
+"""The plan of auditing what serves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.generation import Audit, State
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan
+from cassandra_views.plan.explain import explain
+from cassandra_views.plan.inputs import Target
+from cassandra_views.plan.project_plan import make_audits
+from cassandra_views.plan.status import view_statuses
+from tests.unit.plan.world import KEYSPACE, definition, world_of
+
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+WISHES = {name: definition(name) for name in ("by_day", "by_shop", "idle", "theirs")}
+PROJECT = Project(name="shop", views=tuple(WISHES.values()))
+WORLD = world_of(
+    {
+        "records": {
+            "by_shop": {"generations": {3: {"state": "retired"}, 4: {"state": "serving"}, 5: {"state": "building"}}},
+            "by_day": {"generations": {1: {"state": "serving", "audit": "failed"}}},
+            "idle": {"generations": {1: {"state": "retired"}}},
+            "theirs": {"project": "another", "generations": {1: {"state": "serving"}}},
+        }
+    },
+    WISHES,
+    NOW,
+)
+
+
+def audits(*only: str) -> Plan:
+    names = frozenset(ViewName(keyspace=KEYSPACE, view=view) for view in only) if only else None
+    target = Target(cluster="c", registry="r", environment="dev", project="shop", line="c")
+    return make_audits(PROJECT, WORLD.records.values(), target, names, NOW)
+
+
+def numbers(plan: Plan) -> list[tuple[str, int]]:
+    assert all(isinstance(step, AuditGeneration) and step.is_again for step in plan.steps)
+    return [(step.view.view, step.number) for step in plan.steps if isinstance(step, AuditGeneration)]
+
+
+def test_all_that_serves_in_the_project_is_audited() -> None:
+    plan = audits()
+    assert numbers(plan) == [("by_day", 1), ("by_shop", 4)]
+    assert plan.preconditions == (), "a view that changes meanwhile stops no audit of another one"
+    assert explain(plan.steps[0]) == (
+        ">",
+        "shop.by_day generation 1",
+        "audit it against its base again, while it serves",
+    )
+
+
+def test_views_that_are_named_are_audited_whoevers_they_are() -> None:
+    assert numbers(audits("theirs", "by_shop")) == [("by_shop", 4), ("theirs", 1)]
+
+
+def test_a_view_that_is_named_must_serve() -> None:
+    with pytest.raises(ProjectError, match=r"nothing of it serves.*views why idle"):
+        audits("by_day", "idle")
+
+
+def test_an_audit_changes_no_state() -> None:
+    states = [each.state for record in WORLD.records.values() for each in record.generations]
+    WORLD.apply(audits(), NOW)
+    assert [each.state for record in WORLD.records.values() for each in record.generations] == states
+    by_day = WORLD.records[ViewName(keyspace=KEYSPACE, view="by_day")].find(1)
+    assert by_day is not None
+    assert (by_day.state, by_day.audit, by_day.audited_at) == (State.SERVING, Audit.PASSED, NOW)
+
+
+@pytest.mark.parametrize(
+    ("record", "condition"),
+    [
+        ({"generations": {1: {"state": "serving", "audit": "failed"}}}, "differs"),
+        ({"generations": {1: {"state": "serving", "audit": "failed", "version": "f1:old"}}}, "differs"),
+        ({"generations": {1: {"state": "serving", "audit": "failed"}, 2: {"state": "building"}}}, "building"),
+        ({"generations": {1: {"state": "serving", "audit": "failed", "physical": False}}}, "broken"),
+        ({"override": {"kind": "frozen"}, "generations": {1: {"state": "serving", "audit": "failed"}}}, "frozen"),
+    ],
+)
+def test_status_says_that_it_differs(record: dict[str, object], condition: str) -> None:
+    world = world_of({"records": {"by_day": record}}, WISHES, NOW)
+    observed = world.observed()
+    found = view_statuses(PROJECT, observed.records, observed.catalog, NOW)
+    (status,) = (each for each in found if each.name.view == "by_day")
+    assert (status.condition, status.audit) == (condition, "failed")
+
+
+def with_facts(name: str, **facts: Any) -> Any:
+    """Return a world where two views differ from their bases, and the registry holds these facts of one."""
+    failed = {"generations": {1: {"state": "serving", "audit": "failed"}}}
+    wishes = {each: WISHES[each] for each in ("by_day", "by_shop")}
+    world = world_of({"records": {"by_day": failed, "by_shop": failed}}, wishes, NOW)
+    key = ViewName(keyspace=KEYSPACE, view=name)
+    record = world.records[key]
+    world.records[key] = replace(record, generations=(replace(record.generations[0], **facts),))
+    return world, Project(name="shop", views=tuple(wishes.values()))
+
+
+def test_a_view_that_lost_all_its_rows_is_rebuilt_first_and_says_so() -> None:
+    facts = {"rows_built": 0, "audit_base_rows": 2000, "audit_missing_rows": 2000, "audit_extra_rows": 0}
+    world, project = with_facts("by_shop", **facts)
+    creates = [step for step in world.plan(project, NOW).steps if isinstance(step, CreateGeneration)]
+    assert [step.view.view for step in creates] == ["by_shop", "by_day"]
+    assert creates[0].reason.endswith("differs from its base: all 2,000 rows are MISSING")
+    observed = world.observed()
+    found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
+    status = found["by_shop"]
+    assert (status.condition, status.found) == ("differs", "all 2,000 rows are MISSING")
+    assert (status.rows, status.audit_base_rows, status.audit_missing_rows) == (0, 2000, 2000)
+    assert (found["by_day"].found, found["by_day"].audit_missing_rows) == ("", None)
+
+
+def test_a_window_that_holds_none_of_the_rows_is_told_by_every_plan_and_status() -> None:
+    facts = {"audit": Audit.PASSED, "rows_built": 0, "audit_base_rows": 0, "audit_first_time": "1970-01-21T18:48:57Z"}
+    world, project = with_facts("by_shop", **facts)
+    text = "the base has rows, and the window holds none: by its table's file the base's first row is of 1970-01-21T18"
+    assert any(f"by_shop generation 1: {text}" in note for note in world.plan(project, NOW).notes)
+    observed = world.observed()
+    found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
+    assert found["by_shop"].audit_first_time == "1970-01-21T18:48:57Z"
+    assert text in found["by_shop"].found

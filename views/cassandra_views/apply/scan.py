@@ -1,0 +1,341 @@
+"""Reading the rows of a base that belong to a view, and those of the view, range by range, as bytes.
+
+Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base. The server itself
+puts constants into values (``SELECT (type) literal``), so that a literal means here what it means there; only
+comparisons are ours, in the order of the server's types.
+"""
+
+from __future__ import annotations
+
+import operator
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from cassandra import InvalidRequest
+from cassandra.metadata import Murmur3Token
+
+from cassandra_client.database import Database
+from cassandra_client.driver_errors import is_unknown_table
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
+from cassandra_client.raw_rows import RawRow, RawRows
+from cassandra_views.apply.raw_values import Key, order_key, same_key, shown_row
+from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
+from cassandra_views.cql.printing import relation_cql, term_cql, where_cql
+from cassandra_views.model.relation import Operator, Relation, Subject
+from cassandra_views.model.table import TableShape
+from cassandra_views.model.term import Sequence as Terms
+from cassandra_views.model.term import Term
+
+_MOST_KEY_BYTES = 65_535
+"""The server writes the length of each part of a composite partition key in two bytes."""
+_PAGE_SECONDS = 20.0
+"""More than the servers' own time-out of a range read, 10 s by default."""
+
+Identity = tuple[Any, ...]
+"""A row in the form in which two rows are compared: bytes, but for columns of which the server holds more than
+one form for one value."""
+
+
+class _Rows(list[RawRow]):
+    def add(self, rows: Sequence[RawRow]) -> None:
+        self.extend(rows)
+
+
+class Scan:
+    """Rows of a base and its view, in the same form: the base's key, then the view's other key column.
+
+    Args:
+        relations: the view's WHERE with its window's bounds put in.
+    """
+
+    def __init__(self, database: Database, base: TableShape, view: TableShape, relations: Sequence[Relation]) -> None:
+        self._database = database
+        self._raw = RawRows(database)
+        self.base, self.view = base, view
+        self.key = [column.name for column in base.key_columns]
+        extra = [column.name for column in view.key_columns if column.name not in self.key]
+        self.columns = self.key + extra
+        #: Columns outside the base's key that must hold a value: those of the view's key. The server accepts
+        #: IS NOT NULL of other columns, too, and does not heed it (tried on 5.0.9).
+        self.not_null = extra
+        #: Every other condition of the view.
+        self.relations = [one for one in relations if one.operator is not Operator.IS_NOT_NULL]
+        #: Given, the servers are asked for all rows of the base, and these conditions are judged here.
+        self.filter: RowFilter | None = None
+        self._judge: RowFilter | None = None
+        self._is_split = {"base": True, "view": True}
+        self._is_murmur: bool | None = None
+        self._same = self._same_keys()
+
+    def prepare(self) -> None:
+        """Find out what the servers filter of the base; what they do not is filtered here.
+
+        Raises:
+            ClusterError: they forbid filtering, and a relation can only be judged by them.
+        """
+        if not self.relations:
+            return
+        answers = self._database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
+        is_forbidden = any(row["value"] == "false" for answer in answers for row in answer.rows)
+        try:
+            self._judge = RowFilter(self._database, self.base, self.relations, self.columns)
+        except ClusterError:
+            # Then a row of the view whose base row stands outside the WHERE is not told from a late one.
+            if is_forbidden:
+                raise
+        if is_forbidden or not self._is_range_allowed():
+            if self._judge is None:
+                self._is_split["base"] = False
+            self.filter = self._judge
+
+    def _is_range_allowed(self) -> bool:
+        """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
+        try:
+            self._raw.read(self._select(self.base), (_token(LAST_TOKEN), _token(LAST_TOKEN)))
+        except InvalidRequest as error:
+            if is_unknown_table(error):
+                raise
+            return False
+        return True
+
+    def fold(
+        self, shape: TableShape, make: Callable[[], AnySink], on_progress: Callable[[float, int], None] | None = None
+    ) -> Iterator[AnySink]:
+        """Read every row that belongs to the view, of the base or of the view, and yield a sink for each token range.
+
+        Args:
+            make: makes a sink. Rows are given to it in one of several threads, and to no two sinks twice.
+            on_progress: is told from time to time how much of the ring is read, 0 to 1, and how many rows.
+        """
+        is_base = shape is self.base
+        is_split = self._is_split["base" if is_base else "view"] and self._has_murmur()
+        query = self._select(shape, is_ranged=is_split)
+        places = self._needed_places() if is_base else []
+        keep = self.filter if is_base else None
+        conditions = bool(places or keep)
+
+        def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
+            bounds = (_token(span.first), _token(span.last)) if is_split else ()
+            for rows in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
+                if conditions:
+                    yield [
+                        row
+                        for row in rows
+                        if all(row[place] is not None for place in places) and (keep is None or keep(row))
+                    ]
+                else:
+                    yield rows
+
+        self._raw.types(query)  # prepared once, before threads ask
+        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split)
+
+    def rows(self, shape: TableShape) -> Iterator[RawRow]:
+        """Yield every row that belongs to the view, of the base or of the view."""
+        for found in self.fold(shape, _Rows):
+            yield from found
+
+    def identity(self, row: RawRow) -> Identity:
+        """Return the row in the form in which it is compared."""
+        if not self._same:
+            return row
+        found: list[Any] = list(row)
+        for place, key in self._same:
+            value = row[place]
+            found[place] = None if value is None else key(value)
+        return tuple(found)
+
+    def identities(self, rows: Sequence[RawRow]) -> Iterable[Identity]:
+        """Return rows in the form in which they are compared."""
+        return map(self.identity, rows) if self._same else rows
+
+    def find_base(self, row: RawRow) -> RawRow | None:
+        """Return the row as the base holds it now, None where it holds none that the view should have."""
+        found = self._find(self.base, row)
+        if found is None or any(found[place] is None for place in self._needed_places()):
+            return None
+        return found if self._judge is None or self._judge(found) else None
+
+    def is_in_view(self, row: RawRow) -> bool:
+        """Tell whether the view holds the row now."""
+        return self._find(self.view, row) is not None
+
+    def shown(self, row: RawRow) -> str:
+        """Return a row's key for people."""
+        types = self._raw.types(self._select(self.view))
+        return shown_row(row, types, self._database.session.cluster.protocol_version)
+
+    def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
+        """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
+
+        Such are an empty value or one of more than 64 KiB where it is the whole partition key.
+        """
+        names = [column.name for column in shape.key_columns]
+        values = [row[self.columns.index(name)] for name in names]
+        partition = values[: len(shape.partition_key)]
+        if len(partition) > 1 and any(len(value or b"") > _MOST_KEY_BYTES for value in partition):
+            return None  # no partition can have this key
+        if len(partition) > 1 or 0 < len(partition[0] or b"") <= _MOST_KEY_BYTES:
+            conditions = " AND ".join(f"{quoted(name)} = ?" for name in names)
+            try:
+                found = self._raw.read(f"{self._select_all(shape)} WHERE {conditions}", values)
+                return found[0] if found else None
+            except InvalidRequest as error:
+                if is_unknown_table(error):
+                    raise
+        return self._find_by_token(shape, row, partition)
+
+    def _find_by_token(self, shape: TableShape, row: RawRow, partition: Sequence[bytes | None]) -> RawRow | None:
+        names = ", ".join(quoted(column.name) for column in shape.partition_key)
+        query, bounds = self._select_all(shape), ()  # type: tuple[str, tuple[bytes, ...]]
+        if self._has_murmur():
+            query += f" WHERE token({names}) >= ? AND token({names}) <= ?"
+            bounds = tuple(map(_token, _token_of(partition)))
+        places = [self.columns.index(column.name) for column in shape.key_columns]
+        sought = self.identity(row)
+        for page in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
+            for each in page:
+                found = self.identity(each)
+                if all(found[place] == sought[place] for place in places):
+                    return each
+        return None
+
+    def _needed_places(self) -> list[int]:
+        """Return where a row of the base must hold a value; a partition with static cells alone has no clustering."""
+        names = [*self.not_null, *(column.name for column in self.base.clustering)]
+        return [self.columns.index(name) for name in names]
+
+    def _same_keys(self) -> list[tuple[int, Callable[[bytes], Any]]]:
+        """Return how columns are compared of which the server takes more than one form for one value.
+
+        Of a partition key it never does: there the bytes are the key. Of a clustering column it keeps any of them.
+        """
+        by_bytes = {column.name for column in (*self.base.partition_key, *self.view.partition_key)}
+        found = []
+        for column in self.view.clustering:
+            key = same_key(column.type)
+            if key is not None and column.name not in by_bytes:
+                found.append((self.columns.index(column.name), key))
+        return found
+
+    def _has_murmur(self) -> bool:
+        """Tell whether the cluster's tokens are those that we know to split."""
+        if self._is_murmur is None:
+            (row,) = self._database.rows("SELECT partitioner FROM system.local")
+            self._is_murmur = str(row["partitioner"]).endswith("Murmur3Partitioner")
+        return self._is_murmur
+
+    def _select_all(self, shape: TableShape) -> str:
+        names = ", ".join(map(quoted, self.columns))
+        return f"SELECT {names} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
+
+    def _select(self, shape: TableShape, *, is_ranged: bool = True) -> str:
+        parts = []
+        if is_ranged:
+            names = ", ".join(quoted(column.name) for column in shape.partition_key)
+            parts.append(f"token({names}) >= ? AND token({names}) <= ?")
+        is_filtered = shape is self.base and bool(self.relations) and self.filter is None
+        if is_filtered:
+            parts.append(where_cql(self.relations))
+        where = f" WHERE {' AND '.join(parts)}" if parts else ""
+        filtering = " ALLOW FILTERING" if is_filtered else ""
+        return f"{self._select_all(shape)}{where}{filtering}"
+
+
+def _token(value: int) -> bytes:
+    return struct.pack(">q", value)
+
+
+def _token_of(partition: Sequence[bytes | None]) -> tuple[int, int]:
+    """Return the first and last token of a range that holds this partition key."""
+    parts = [value or b"" for value in partition]
+    # The parts of a composite key, each behind its length; a key of one column is that column.
+    packed = parts[0] if len(parts) == 1 else b"".join(struct.pack(">H", len(part)) + part + b"\0" for part in parts)
+    if not packed:
+        # Of the empty key alone the token is the least one; a range of this one alone is the whole ring.
+        return FIRST_TOKEN, FIRST_TOKEN + 1
+    token = int(Murmur3Token.hash_fn(packed))
+    return token, token
+
+
+_COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.LESS_OR_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_OR_EQUAL: operator.ge,
+}
+Test = Callable[[RawRow], bool]
+
+
+class RowFilter:
+    """Tells of a row of the base whether it belongs to the view.
+
+    Args:
+        relations: of the view's WHERE, without IS NOT NULL.
+        columns: what each row holds, in order; every column of the relations is among them.
+
+    Raises:
+        ClusterError: a relation cannot be judged here.
+    """
+
+    def __init__(
+        self, database: Database, base: TableShape, relations: Sequence[Relation], columns: Sequence[str]
+    ) -> None:
+        self._raw = RawRows(database)
+        self._base = base
+        self._places = {name: index for index, name in enumerate(columns)}
+        self._tests = [self._test(relation) for relation in relations]
+
+    def __call__(self, row: RawRow) -> bool:
+        """Tell whether the row meets every relation; a null meets none."""
+        return all(test(row) for test in self._tests)
+
+    def _test(self, relation: Relation) -> Test:
+        places = [self._places[name] for name in relation.columns]
+        types = [self._type(name) for name in relation.columns]
+        orders = [order_key(each) for each in types]
+        is_known = relation.subject in (Subject.COLUMN, Subject.TUPLE)
+        if is_known and relation.operator is Operator.IN:
+            wanted = [self._constant(value, types, orders) for value in relation.values]
+            return lambda row: _picked(row, places, orders) in wanted
+        compare = _COMPARISONS.get(relation.operator)
+        is_ordered = relation.operator is Operator.EQUAL or None not in orders
+        if not is_known or compare is None or not is_ordered:
+            raise ClusterError(
+                f"the servers forbid ALLOW FILTERING, and '{relation_cql(relation)}' can only be judged by them",
+                on=str(self._base),
+                remains="It was not served",
+                next="Set allow_filtering_enabled: true on the nodes, or write that condition as comparisons",
+            )
+        bound = self._constant(relation.values[0], types, orders)
+
+        def test(row: RawRow) -> bool:
+            value = _picked(row, places, orders)
+            return None not in value and compare(value, bound)
+
+        return test
+
+    def _type(self, name: str) -> str:
+        column = self._base.find_column(name)
+        return column.type if column else "text"
+
+    def _constant(self, term: Term, types: Sequence[str], orders: Sequence[Key | None]) -> tuple[Any, ...]:
+        """Return what the server makes of a constant, one value a column, each as it is compared."""
+        terms = term.items if len(types) > 1 and isinstance(term, Terms) else (term,)
+        what = ", ".join(
+            f"({type_}) {term_cql(each)} AS c{index}"
+            for index, (type_, each) in enumerate(zip(types, terms, strict=True))
+        )
+        (row,) = self._raw.read(f"SELECT {what} FROM system.local")
+        return _picked(row, range(len(types)), orders)
+
+
+def _picked(row: RawRow, places: Sequence[int], orders: Sequence[Key | None]) -> tuple[Any, ...]:
+    """Return some values of a row as they are compared: in the server's order, or by their bytes."""
+    return tuple(_compared(row[place], key) for place, key in zip(places, orders, strict=True))
+
+
+def _compared(value: bytes | None, key: Key | None) -> Any:
+    return value if value is None or key is None else key(value)

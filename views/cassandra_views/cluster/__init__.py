@@ -1,1 +1,0 @@
-"""What the manager asks of Cassandra: nodes, catalog, preflight, registry and lease."""

@@ -1,0 +1,259 @@
+"""Reading what exists: the schema, sizes, first rows, and what each node says of itself."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cassandra import Unauthorized
+
+from cassandra_client.database import Database, Row
+from cassandra_client.driver_errors import driver_text, explained
+from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
+from cassandra_client.raw_rows import RawRows
+from cassandra_views.cql.types import canonical_type
+from cassandra_views.model.catalog import Catalog, LiveView
+from cassandra_views.model.replication import Keyspace
+from cassandra_views.model.table import Column, ColumnKind, TableShape
+from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
+
+_SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
+
+
+def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
+    """Read keyspaces, tables, views and columns of the named keyspaces."""
+    query = "SELECT keyspace_name, replication FROM system_schema.keyspaces"
+    existing = {
+        row["keyspace_name"]: Keyspace.of(row["keyspace_name"], row["replication"] or {})
+        for row in database.rows(query)
+    }
+    tables: dict[tuple[str, str], TableShape] = {}
+    views: dict[tuple[str, str], LiveView] = {}
+    for keyspace in sorted(existing.keys() & set(keyspaces)):
+        columns = defaultdict(list)
+        for row in _rows(database, "columns", keyspace):
+            columns[row["table_name"]].append(_column(row))
+        for row in _rows(database, "tables", keyspace):
+            name = row["table_name"]
+            tables[keyspace, name] = _shape(keyspace, name, columns[name], row)
+        for row in _rows(database, "views", keyspace):
+            views[keyspace, row["view_name"]] = _live_view(row, columns[row["view_name"]])
+    return Catalog(keyspaces=frozenset(existing), replications=existing, tables=tables, views=views)
+
+
+def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
+    """Read one physical view and its base table, which costs the same however many views there are."""
+    views, view_columns = _read_by_name(database, "views", "view_name", keyspace, physical)
+    if not views:
+        return None
+    live = _live_view(views[0], view_columns)
+    tables, columns = _read_by_name(database, "tables", "table_name", keyspace, live.base)
+    if not tables:
+        return None
+    return live, _shape(keyspace, live.base, columns, tables[0])
+
+
+def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (partitions, bytes) of tables, summed over all nodes' own estimates; empty where unknown."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for keyspace, table in sorted(set(tables)):
+        query = (
+            "SELECT partitions_count, mean_partition_size FROM system.size_estimates "
+            "WHERE keyspace_name = %s AND table_name = %s"
+        )
+        answers = database.ask(query, values=(keyspace, table))
+        rows = [row for answer in answers for row in answer.rows]
+        partitions = sum(row["partitions_count"] for row in rows)
+        if partitions and not any(answer.error for answer in answers):
+            size = sum(row["partitions_count"] * row["mean_partition_size"] for row in rows)
+            found[keyspace, table] = (partitions, size)
+    return found
+
+
+def _rows(database: Database, table: str, keyspace: str) -> list[Row]:
+    return database.rows(f"SELECT * FROM system_schema.{table} WHERE keyspace_name = ?", (keyspace,))
+
+
+def _read_by_name(
+    database: Database, table: str, column: str, keyspace: str, name: str
+) -> tuple[list[Row], list[Column]]:
+    """Return the row of a table or view, and its columns."""
+    query = "SELECT * FROM system_schema.{} WHERE keyspace_name = ? AND {} = ?"
+    rows, columns = database.rows_of_each(
+        [(query.format(table, column), (keyspace, name)), (query.format("columns", "table_name"), (keyspace, name))]
+    )
+    return rows, [_column(row) for row in columns]
+
+
+def _live_view(row: Row, columns: list[Column]) -> LiveView:
+    keyspace, name = row["keyspace_name"], row["view_name"]
+    return LiveView(
+        keyspace=keyspace,
+        name=name,
+        base=row["base_table_name"],
+        table_id=row["id"],
+        where_clause=row["where_clause"] or "",
+        include_all_columns=bool(row["include_all_columns"]),
+        comment=row["comment"] or "",
+        shape=_shape(keyspace, name, columns, row),
+    )
+
+
+def _column(row: Row) -> Column:
+    kind = ColumnKind(row["kind"])
+    return Column(
+        name=row["column_name"],
+        type=canonical_type(row["type"]),
+        kind=kind,
+        position=row["position"] if kind in (ColumnKind.PARTITION_KEY, ColumnKind.CLUSTERING) else -1,
+        is_descending=row["clustering_order"] == "desc",
+    )
+
+
+def _shape(keyspace: str, name: str, columns: list[Column], row: Row) -> TableShape:
+    options = [(key, _text(value)) for key, value in row.items() if key not in _SKIPPED and value is not None]
+    return TableShape(keyspace=keyspace, name=name, columns=tuple(columns), options=tuple(options))
+
+
+def _text(value: Any) -> str | tuple[tuple[str, str], ...]:
+    if hasattr(value, "items"):
+        return tuple(sorted((str(key), str(each)) for key, each in value.items()))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
+_NEVER_BEFORE = datetime(1971, 1, 1, tzinfo=UTC)
+"""Seconds that are read as milliseconds lie in January 1970."""
+_NEVER_AFTER = timedelta(days=3652)
+"""Milliseconds that are read as seconds lie tens of thousands of years ahead."""
+
+
+def find_first_time(database: Database, keyspace: str, table: str, time: TimeColumn) -> bytes | None:
+    """Return the time column of some first row of a table, as the server sends it; None where there is no row.
+
+    One read of one row.
+
+    Raises:
+        ClusterError: the table cannot be read.
+    """
+    query = f"SELECT {quoted(time.name)} FROM {quoted(keyspace)}.{quoted(table)} LIMIT 1"
+    with explained("the base's first row cannot be read", on=f"{keyspace}.{table}"):
+        rows = RawRows(database).read(query)
+    return rows[0][0] if rows else None
+
+
+def read_time(time: TimeColumn, value: bytes) -> datetime | None:
+    """Return the moment of a value, as the table's file reads it; None where it is none that a calendar has."""
+    number = int.from_bytes(value, "big", signed=True)
+    try:
+        match time.kind:
+            case TimeKind.TEXT:
+                return datetime.strptime(value.decode(), time.format).replace(tzinfo=UTC)
+            case TimeKind.TIMESTAMP | TimeKind.MILLISECONDS:
+                return EPOCH + timedelta(milliseconds=number)
+            case TimeKind.SECONDS:
+                return EPOCH + timedelta(seconds=number)
+            case TimeKind.DATE:
+                return EPOCH + timedelta(days=int.from_bytes(value, "big") - 2**31)
+            case TimeKind.TIMEUUID:
+                return _UUID_EPOCH + timedelta(microseconds=UUID(bytes=value).time // 10)
+    except (ValueError, OverflowError):
+        return None
+
+
+def time_text(time: TimeColumn, value: bytes) -> str:
+    """Return the moment of a value for people, or why it has none."""
+    moment = read_time(time, value)
+    if moment is not None:
+        return instant_text(moment)
+    if time.kind is TimeKind.TEXT:
+        return f"no time: {value.decode(errors='replace')!r} is not of the form {time.format}"
+    number = int.from_bytes(value, "big", signed=True)
+    return f"no time: {number:,} as {time.kind.value} is in no year from 1 to 9999"
+
+
+def is_doubtful(time: TimeColumn, value: bytes, now: datetime) -> bool:
+    """Tell whether a table's file can hardly mean what its rows hold: another form, or another unit."""
+    moment = read_time(time, value)
+    return moment is None or moment < _NEVER_BEFORE or moment > now + _NEVER_AFTER
+
+
+VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
+"""The setting that allows views, by its names in newer and older servers."""
+_GUARDRAIL = "materialized_views_per_table_fail_threshold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFacts:
+    """What every node said of itself.
+
+    Args:
+        versions: by address.
+        warnings: what does not stop the work and should be known.
+        may_read_settings: False where a node refuses them to the role.
+        view_guardrail: how many views of one table the servers allow; None where they set no limit.
+    """
+
+    name: str
+    versions: dict[str, tuple[int, ...]]
+    data_centers: dict[str, int]
+    view_guardrail: int | None = None
+    keeps_snapshots: bool = False
+    warnings: tuple[str, ...] = ()
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    may_read_settings: bool = True
+
+    @property
+    def has_snapshot_option(self) -> bool:
+        """Tell whether every node knows ``allow_auto_snapshot`` (5.0 and newer)."""
+        return all(version >= (5, 0) for version in self.versions.values())
+
+    @property
+    def version_text(self) -> str:
+        """The versions, each once."""
+        return ", ".join(sorted({".".join(map(str, version)) for version in self.versions.values()}))
+
+
+def read_facts(database: Database) -> ClusterFacts:
+    """Ask every node what it is.
+
+    Raises:
+        ClusterError: no node answers.
+    """
+    answers = database.ask("SELECT cluster_name, release_version FROM system.local")
+    reached = [answer for answer in answers if answer.rows]
+    if not reached:
+        error = answers[0].error if answers else None
+        raise ClusterError(
+            f"no node answers{f': {driver_text(error)}' if error else ''}",
+            next="See that the nodes are up and reachable, then run the command again",
+        )
+    data_centers = Counter(host.datacenter or "" for host in database.hosts())
+    names = ", ".join(f"'{name}'" for name in (*VIEWS_ENABLED, _GUARDRAIL, "auto_snapshot"))
+    answered = database.ask(f"SELECT name, value FROM system_views.settings WHERE name IN ({names})")
+    settings = {
+        str(answer.host.endpoint.address): {row["name"]: row["value"] or "" for row in answer.rows}
+        for answer in answered
+        if answer.error is None
+    }
+    limits = [int(value) for each in settings.values() if (value := each.get(_GUARDRAIL, "")).isdigit()]
+    return ClusterFacts(
+        name=reached[0].rows[0]["cluster_name"],
+        versions={str(answer.host.endpoint.address): _version(answer.rows[0]) for answer in reached},
+        data_centers=dict(data_centers),
+        view_guardrail=min(limits, default=None),
+        keeps_snapshots=any(each.get("auto_snapshot") == "true" for each in settings.values()),
+        warnings=tuple(f"{each.host.endpoint.address} cannot be reached" for each in answers if not each.rows),
+        settings=settings,
+        may_read_settings=not any(isinstance(answer.error, Unauthorized) for answer in answered),
+    )
+
+
+def _version(row: Row) -> tuple[int, ...]:
+    text = str(row["release_version"]).partition("-")[0]
+    return tuple(int(part) for part in text.split(".") if part.isdigit())

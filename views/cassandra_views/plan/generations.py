@@ -1,0 +1,253 @@
+"""Questions about one view's generations: which is fit, which serves, which are orphans, what is next. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cassandra_client.names import table_id
+from cassandra_views.cql.printing import view_cql
+from cassandra_views.cql.statements import view_statement
+from cassandra_views.model.catalog import Catalog, LiveView, Mark
+from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
+from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
+from cassandra_views.model.times import instant_text, parse_instant
+from cassandra_views.plan.diff import reason_of_change, window_changes
+from cassandra_views.plan.inputs import Context
+
+_SKEW = timedelta(minutes=5)
+"""Clocks that differ by less are as good as one."""
+
+
+def is_there(name: ViewName, each: Generation, catalog: Catalog) -> bool:
+    """Tell whether the schema holds the very view that the registry speaks of, and not a namesake."""
+    live = catalog.find_view(name, each.number)
+    return live is not None and live.table_id == each.table_id
+
+
+def find_serving(record: ViewRecord, context: Context) -> Generation | None:
+    """Return the newest generation that serves and that the schema still holds."""
+    serving = record.in_state(State.SERVING)
+    return next((each for each in reversed(serving) if is_there(record.name, each, context.catalog)), None)
+
+
+def vanished(record: ViewRecord, context: Context) -> list[str]:
+    """Return a sentence for each generation that serves and that the schema lacks."""
+    found = []
+    for each in record.in_state(State.SERVING):
+        if not is_there(record.name, each, context.catalog):
+            live = context.catalog.find_view(record.name, each.number)
+            what = "is not in the schema" if live is None else "was dropped and created again by somebody else"
+            found.append(f"generation {each.number} serves, and {what}: reads of it fail until a new one serves")
+    return found
+
+
+def made_later(record: ViewRecord, now: datetime) -> list[str]:
+    """Return a sentence where the newest generation was made well after now: a clock is wrong, and so are windows."""
+    last = record.generations[-1] if record.generations else None
+    if last is None or last.created_at is None or last.created_at <= now + _SKEW:
+        return []
+    return [
+        f"generation {last.number} was made at {instant_text(last.created_at)}, and by this clock it is "
+        f"{instant_text(now)}: one of the two clocks is wrong, or --now was given"
+    ]
+
+
+def agrees(each: Generation, definition: ViewDefinition, now: datetime) -> bool:
+    """Tell whether a generation is just what the file asks for now."""
+    return (
+        each.version == definition.version
+        and each.window_start == definition.window_start(now)
+        and _has_literal(each, definition)
+    )
+
+
+def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecord, context: Context) -> bool:
+    """Tell whether a generation that never served is worth going on with.
+
+    It must be newer than what serves, hold at least what the file promises now, and be in the schema;
+    one that is still ``building`` may be missing there, since its CREATE may not have arrived.
+    """
+    serving = find_serving(record, context)
+    start = definition.window_start(context.now)
+    if serving is not None and each.number < serving.number:
+        return False
+    if each.version != definition.version or not _has_literal(each, definition):
+        return False
+    if (start is None) != (each.window_start is None):
+        return False
+    if start is not None and each.window_start is not None and each.window_start > start:
+        return False
+    is_missing = context.catalog.find_view(record.name, each.number) is None
+    return is_there(record.name, each, context.catalog) or (is_missing and each.state is State.BUILDING)
+
+
+def find_former(definition: ViewDefinition, record: ViewRecord, context: Context) -> Generation | None:
+    """Return a retired generation that is just what is wanted: it is still fed, so it can serve at once."""
+    for each in reversed(record.in_state(State.RETIRED)):
+        is_in_grace = each.retired_at is not None and each.retired_at + definition.grace > context.now
+        is_fit = agrees(each, definition, context.now) and each.audit is Audit.PASSED
+        if is_fit and is_in_grace and is_there(record.name, each, context.catalog):
+            return each
+    return None
+
+
+def needs_audit(each: Generation, context: Context) -> bool:
+    """Tell whether a generation must be audited before readers are sent to it."""
+    return each.audit is not Audit.PASSED or not _is_fresh(each.audited_at, context.now, context)
+
+
+def is_audit_due(each: Generation, context: Context) -> bool:
+    """Tell whether a generation was sent readers to on the word of an old audit: by a rollback, which is instant."""
+    return (
+        each.state is State.SERVING
+        and each.audit is Audit.PASSED
+        and each.served_at is not None
+        and not _is_fresh(each.audited_at, each.served_at, context)
+    )
+
+
+def _is_fresh(audited_at: datetime | None, moment: datetime, context: Context) -> bool:
+    return audited_at is not None and moment - audited_at <= context.audit_fresh
+
+
+def _has_literal(each: Generation, definition: ViewDefinition) -> bool:
+    """Tell whether the generation's bound is written as its table's file says time is written now."""
+    if not each.cql or each.window_start is None or definition.time is None:
+        return True
+    return definition.time.literal(each.window_start) in each.cql
+
+
+def next_number(record: ViewRecord, context: Context) -> int:
+    """Return a number that no generation of the view ever had, as far as registry and schema know."""
+    lives = context.catalog.generations_of(record.name)
+    taken = [parsed[1] for live in lives if (parsed := parse_physical(live.name))]
+    return max([record.next_number, *(number + 1 for number in taken)])
+
+
+def cause_of(
+    serving: Generation | None, definition: ViewDefinition, record: ViewRecord, context: Context
+) -> tuple[Cause, str]:
+    """Return why a new generation is made."""
+    start = definition.window_start(context.now)
+    if serving is None:
+        lost = record.in_state(State.SERVING)
+        return Cause.CREATE, f"generation {lost[-1].number} is gone from the schema" if lost else "nothing serves yet"
+    if serving.audit is Audit.FAILED:
+        when = f" at {instant_text(serving.audited_at)}" if serving.audited_at else ""
+        found = f": {serving.verdict}" if serving.verdict else ""
+        return (
+            Cause.REPAIR,
+            f"the audit of generation {serving.number}{when} found that it differs from its base{found}",
+        )
+    if serving.version != definition.version:
+        return Cause.CHANGE, reason_of_change(serving, definition, record)
+    if serving.window_start != start and (changes := window_changes(serving, definition)):
+        return Cause.CHANGE, "; ".join(changes)
+    if serving.window_start != start:
+        was = instant_text(serving.window_start) if serving.window_start else "the whole base"
+        to = instant_text(start) if start else "the whole base"
+        return Cause.SLIDE, f"the window moved from {was} to {to}"
+    if not _has_literal(serving, definition):
+        return Cause.CHANGE, f"the file of {definition.base} says now that its time is held in another form"
+    return Cause.REFRESH, "a person or a schedule asked for it"
+
+
+def generation_cql(definition: ViewDefinition, number: int, start: datetime | None, context: Context) -> str:
+    """Return the whole CREATE of a generation: literals only, our id and comment, no snapshot on drop."""
+    name = definition.name
+    statement = view_statement(definition)
+    physical = name.physical(number)
+    mark = Mark(
+        registry=context.registry,
+        view=str(name),
+        version=definition.version,
+        start=instant_text(start) if start else "",
+    )
+    own = statement.find_option("comment")
+    text = f"{own.value} {mark}" if own is not None and own.value else str(mark)
+    options = [("comment", text), ("id", str(table_id(name.keyspace, physical)))]
+    named = {option.name for option in statement.options}
+    if context.has_snapshot_option:
+        options += [(each, "false") for each in ("allow_auto_snapshot", "incremental_backups") if each not in named]
+    return view_cql(
+        statement,
+        keyspace=name.keyspace,
+        physical=physical,
+        window_start=definition.time.literal(start) if definition.time and start else None,
+        window_end=None,
+        options=tuple(options),
+    )
+
+
+def orphans(record: ViewRecord, context: Context) -> list[LiveView]:
+    """Return the physical views that carry this view's and registry's comment and stand in no registry row."""
+    known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
+    return [
+        live
+        for live in context.catalog.generations_of(record.name)
+        if live.name not in known and _is_ours(live, record.name, context)
+    ]
+
+
+def number_of(live: LiveView) -> int:
+    """Return the number of a physical view that has the name of a generation."""
+    parsed = parse_physical(live.name)
+    assert parsed is not None  # Catalog.generations_of returns no other names
+    return parsed[1]
+
+
+def sweep(live: LiveView, name: ViewName) -> SweepOrphan:
+    """Return the step that drops it."""
+    return SweepOrphan(
+        view=name, number=number_of(live), reason="it carries our comment and the registry does not know it"
+    )
+
+
+def find_lost(definition: ViewDefinition, record: ViewRecord, context: Context) -> AdoptGeneration | None:
+    """Return the step that takes the newest generation over which a lost registry knew, where it is fit to serve.
+
+    Fit is one of the file's version that holds at least what the file promises now. Its number must be one that
+    the registry never gave: a lower one is a reservation that was given up, and is swept.
+    """
+    found = [live for live in orphans(record, context) if number_of(live) >= record.next_number]
+    for live in sorted(found, key=number_of, reverse=True):
+        mark = live.mark()
+        if mark is not None and mark.version == definition.version and live.base == definition.base:
+            lost = _adoption(live, mark, definition, context)
+            if _is_fit(lost, definition, record, context):
+                return lost
+    return None
+
+
+def _is_ours(live: LiveView, name: ViewName, context: Context) -> bool:
+    mark = live.mark()
+    return mark is not None and (mark.registry, mark.view) == (context.registry, str(name))
+
+
+def _adoption(live: LiveView, mark: Mark, definition: ViewDefinition, context: Context) -> AdoptGeneration:
+    number, start = number_of(live), parse_instant(mark.start) if mark.start else None
+    return AdoptGeneration(
+        view=definition.name,
+        number=number,
+        cql=generation_cql(definition, number, start, context),
+        table_id=table_id(live.keyspace, live.name),
+        version=mark.version,
+        reason="the schema holds it and the registry does not know it",
+        window_start=start,
+        window_declared=definition.window.declared if definition.window else "",
+    )
+
+
+def _is_fit(lost: AdoptGeneration, definition: ViewDefinition, record: ViewRecord, context: Context) -> bool:
+    as_row = Generation(
+        number=lost.number,
+        physical=lost.view.physical(lost.number),
+        table_id=lost.table_id,
+        version=lost.version,
+        state=State.BUILT,  # so that it must be in the schema
+        window_start=lost.window_start,
+        cql=lost.cql,
+    )
+    return is_resumable(as_row, definition, record, context)

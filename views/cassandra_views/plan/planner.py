@@ -1,0 +1,297 @@
+"""What is asked and nothing done: files, cluster and registry, looked at and planned from."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cassandra.cluster import Session
+
+from cassandra_client.database import Database
+from cassandra_views.model.arguments import checked_arguments
+from cassandra_views.model.definition import Project
+from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.generation import State, ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import Plan
+from cassandra_views.plan.catalog import ClusterFacts
+from cassandra_views.plan.cost import costs_of
+from cassandra_views.plan.diff import DefinitionDiff, make_diff
+from cassandra_views.plan.inputs import Context, Observed, Request, is_made_by
+from cassandra_views.plan.observer import Observer
+from cassandra_views.plan.project_plan import WAITING, ViewWork, judged, make_audits, make_plan, work_of
+from cassandra_views.plan.rollback import make_rollback
+from cassandra_views.plan.selection import refuse_frozen, refuse_without_file
+from cassandra_views.plan.status import ViewStatus, view_statuses
+from cassandra_views.project.config import Settings
+from cassandra_views.registry.history import Event
+from cassandra_views.registry.history import author as default_author
+from cassandra_views.registry.store import Registry
+
+
+@checked_arguments()
+class Planner:
+    """Looks at the views of one project on one cluster, and plans; changes nothing.
+
+    Args: those of ``ViewManager``.
+
+    Attributes:
+        database, registry: what it reads.
+        observer: reads the project's files and the cluster.
+        clock: aware UTC; what "now" is.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        templates: str | Path | None = None,
+        environment: str | None = None,
+        registry: str | None = None,
+        clock: Callable[[], datetime] | None = None,
+        author: str | None = None,
+        run: str | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        if settings is None:
+            folder = Path(templates).absolute() if templates is not None else None
+            settings = Settings.resolve(
+                start=folder or Path.cwd(), templates=folder, environment=environment, variables={}
+            )
+        self.settings = settings
+        self.clock = clock or (lambda: datetime.now(UTC))
+        self.database = Database(session)
+        self.registry = Registry(
+            self.database,
+            registry or settings.env.registry,
+            run=run or uuid.uuid4().hex[:12],
+            author=author or default_author(),
+            history_days=settings.env.history_days,
+        )
+        self.observer = Observer(settings, self.database, self.registry)
+
+    def project(self) -> Project:
+        """Read the project's files; those that are wrong are left out and listed in it.
+
+        Raises:
+            ProjectError: the folder is missing or empty.
+        """
+        return self.observer.project()
+
+    def choose(self, names: str | Iterable[str] = (), *, tags: Iterable[str] = ()) -> tuple[ViewName, ...]:
+        """Return the views of these names, and those whose files have any of these tags, in order. Reads only.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or none is given.
+        """
+        return tuple(sorted(self.observer.choose(names, tags)))
+
+    def plan(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        only: Iterable[ViewName] | None = None,
+        allow_drop: bool = False,
+        allow_shrink: bool = False,
+    ) -> Plan:
+        """Return what must be done so that the cluster is as the files say. Reads only.
+
+        Args:
+            names, tags: plan these views alone; without any, all.
+            only: exactly these views, which may be none; names and tags are not looked at.
+            allow_drop: views whose files are gone may be dropped when their grace is over.
+            allow_shrink: a generation may be served that holds far fewer rows than what serves.
+
+        Returns:
+            The plan. A view that cannot be planned is in its ``refused`` and does not hold up the others.
+
+        Raises:
+            ViewsError: views are named, and none of them can be planned.
+        """
+        chosen = self._chosen(names, tags) if only is None else frozenset(only)
+        return self._plan(Request(only=chosen, is_drop_allowed=allow_drop, is_shrink_allowed=allow_shrink))
+
+    def plan_each(self, *, allow_drop: bool = False) -> tuple[ViewWork, ...]:
+        """Return what must be done for each view, from one look at the cluster. Reads only.
+
+        A view that cannot be planned is in it with its error and does not hold up the others; one whose file is wrong
+        is in ``Project.broken``.
+        """
+        project = self.project()
+        observed = self.observer.observe(project)
+        plan, now = self._make(project, observed, Request(is_drop_allowed=allow_drop)), self.clock()
+        definitions = {each.name: each for each in project.views}
+        records = {each.name: each for each in observed.records}
+        wrong = {each.view for each in project.broken}
+        return tuple(
+            judged(each, definitions.get(each.name), records.get(each.name), now) if each.name else each
+            for each in work_of(plan)
+            if each.name is None or each.name.view not in wrong
+        )
+
+    def plan_refresh(
+        self,
+        names: str | Iterable[str] = (),
+        *,
+        tags: Iterable[str] = (),
+        unless_run: str | None = None,
+        allow_shrink: bool = False,
+    ) -> Plan:
+        """Return what ``refresh`` would do. Reads only.
+
+        Args:
+            unless_run: where this run has made a generation of a view already, plan it as ``plan`` does, so
+                that a caller who is tried again goes on with it and builds no second one.
+            allow_shrink: as for ``plan``.
+        """
+        views = self.observer.choose(names, tags)
+        for view in sorted(views):
+            record = self.observer.record(view)
+            refuse_without_file(record, self.project())
+            if not is_made_by(record, unless_run):
+                refuse_frozen(record, self.clock())
+        request = Request(only=views, refresh=views, unless_run=unless_run, is_shrink_allowed=allow_shrink)
+        return self._plan(request)
+
+    def plan_rollback(self, name: str, *, reason: str = "rolled back") -> Plan:
+        """Return what ``rollback`` would do. Reads only."""
+        view = self.observer.resolve(name)
+        record = self.observer.record(view)
+        target, project = self.observer.target(record.project), self._readable_project()
+        definition = next((each for each in project.views if each.name == view), None) if project else None
+        is_broken = project is None or view.view in {each.view for each in project.broken}
+        observed = self.observer.observe(project or Project(name=record.project))
+        context = Context(
+            now=self.clock(),
+            catalog=observed.catalog,
+            registry=target.registry,
+            audit_fresh=target.audit_fresh,
+            has_snapshot_option=target.has_snapshot_option,
+        )
+        return make_rollback(record, definition, target, context, is_file_known=not is_broken, reason=reason)
+
+    def _readable_project(self) -> Project | None:
+        """Return what the files say, None where they cannot be read: a rollback does not wait for that."""
+        try:
+            return self.project() if self.observer.has_files else Project(name="")
+        except ProjectError:
+            return None
+
+    def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
+        """Return what ``drop`` would do. Reads only."""
+        view = self.observer.resolve(name)
+        return self._plan(Request(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
+
+    def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
+        """Return what ``audit`` would do. Reads only.
+
+        Args:
+            names, tags: these views alone; without any, all of this project that serve.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or a view that is named serves nothing.
+        """
+        only = self._chosen(names, tags)
+        project = self.observer.project_of_registry()
+        records = self.registry.read_all() if self.registry.exists() else ()
+        return make_audits(project, records, self.observer.target(project.name), only, self.clock())
+
+    def plan_abort(self, name: str) -> Plan:
+        """Return what ``abort`` would do. Reads only."""
+        view = self.observer.resolve(name)
+        return self._plan(Request(only=frozenset([view]), abort=frozenset([view])))
+
+    def status(
+        self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = (), with_gone: bool = False
+    ) -> tuple[ViewStatus, ...]:
+        """Return what stands, for every view that has a file or a generation. Reads only.
+
+        Args:
+            names, tags: these views alone; without any, all. One that is named is told of whatever is left of it.
+            with_gone: also those that have neither.
+        """
+        only = self._chosen(names, tags)
+        project = self.observer.project_of_registry()
+        observed = self.observer.observe(project)
+        named = {record.name for record in observed.records} if with_gone else only or ()
+        self.observer.files.save()
+        found = view_statuses(project, observed.records, observed.catalog, self.clock(), named=named)
+        return tuple(each for each in found if only is None or each.name in only)
+
+    def diff(self, name: str) -> DefinitionDiff:
+        """Return what the view's file says otherwise than the generation that serves, or the newest one. Reads only.
+
+        Raises:
+            ProjectError: there is no file, or nothing to compare it with.
+        """
+        view = self.observer.resolve(name)
+        record = self.observer.record(view)
+        project = self.project()
+        refuse_without_file(record, project)
+        definition = next((each for each in project.views if each.name == view), None)
+        if definition is None:
+            raise next(each.error for each in project.broken if each.view == view.view)
+        if not record.generations:
+            raise ProjectError(
+                f"there is no generation to compare its file with: {record.absence()}",
+                on=str(view),
+                next=f"'views plan {view.view}' shows what would be made",
+            )
+        return make_diff((record.in_state(State.SERVING) or record.generations)[-1], definition, record)
+
+    def record(self, name: str) -> ViewRecord:
+        """Return everything the registry holds of a view. Reads only."""
+        return self.observer.record(self.observer.resolve(name))
+
+    def history(self, name: str, *, limit: int = 50) -> list[Event]:
+        """Return the view's last events, newest first. Reads only."""
+        view = self.observer.resolve(name)
+        return self.registry.history(view, limit=limit) if self.registry.exists() else []
+
+    def facts(self) -> ClusterFacts:
+        """Return what every node says of itself. Reads only."""
+        return self.observer.facts()
+
+    @property
+    def wrong_files(self) -> tuple[ProjectError, ...]:
+        """What is wrong with the project's files, as far as they were read; their views are left as they are."""
+        return self.observer.wrong_files
+
+    def _chosen(self, names: str | Iterable[str] | None, tags: Iterable[str]) -> frozenset[ViewName] | None:
+        """Return the views that are named, or None where all are meant."""
+        tags = tuple(tags)
+        return self.observer.choose(names or (), tags) if names is not None or tags else None
+
+    def _make(self, project: Project, observed: Observed, request: Request) -> Plan:
+        files = self.observer.files
+        target = self.observer.target(project.name)
+        plan = make_plan(project, observed, target, request, self.clock(), passed=files.passed)
+        files.save()
+        return plan
+
+    def _plan(self, request: Request) -> Plan:
+        needs_files = not (request.drop or request.abort)
+        project = self.project() if needs_files else self.observer.project_of_registry()
+        observed = self.observer.observe(project)
+        plan = self._make(project, observed, request)
+        errors = [each.as_error() for each in plan.refused]
+        is_waiting = any(isinstance(error, WAITING) for error in errors)
+        if request.only and not plan.steps and len(errors) >= len(request.only) and not is_waiting:
+            raise errors[0]
+        sizes = self.observer.sizes(plan.steps, observed.catalog)
+        costs = costs_of(
+            plan.steps,
+            observed.catalog,
+            sizes,
+            keeps_snapshot=not self.observer.facts().has_snapshot_option,
+            records=observed.records,
+        )
+        doubts = self.observer.doubts(plan.steps, project, observed.catalog, self.clock())
+        return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
+
+
+__all__ = ["Planner"]

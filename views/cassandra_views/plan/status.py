@@ -1,0 +1,330 @@
+"""The status of each view, as a value, and how times and counts are told to people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cassandra_client.errors import ViewsError, ended
+from cassandra_views.cql.statements import complete_project
+from cassandra_views.model.catalog import Catalog
+from cassandra_views.model.definition import Project, ViewDefinition
+from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.plan.diff import window_changes
+from cassandra_views.plan.safeguards import (
+    find_lag,
+    find_withheld,
+    is_given_up,
+    mark_of_base,
+    repeated_failure,
+    shrink_error,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewStatus:
+    """One view: what serves, what is under way, what its file says beside it.
+
+    Args:
+        condition: one word for the whole: ``serving``, ``building``, ``waiting`` (the next generation is built, and a
+            person is to allow that it holds far fewer rows), ``pending`` (a file, and nothing
+            yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
+            ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
+            ``retired``, ``failed``, ``off``, ``frozen``, ``unreadable`` (its registry rows hold what this program
+            does not know); where there is neither a file nor a generation
+            ``dropped``, or ``never made``.
+        found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
+            ``model.generation.Generation`` describes them.
+        rows: of the newest serving generation, at its last audit; not of now.
+        waiting: what a person must decide or correct before the view goes on; empty where nothing is.
+        base, tags: what the file says; for a view without a file, the base that the schema names.
+        dropped: what became of its last generation, where none is left.
+        rollback_until: until when the former generation can serve again.
+        failures: runs in a row that failed, counted by whoever runs the views on schedule.
+        lag_seconds: how late the slide of its window is; None where none is due.
+        promise: ``kept`` or ``broken``, where its file has ``max_lag`` and something serves; else empty.
+        broken_by_seconds: by how much.
+    """
+
+    name: ViewName
+    condition: str
+    serving: tuple[str, ...] = ()
+    window_start: datetime | None = None
+    rows: int | None = None
+    version: str = ""
+    served_at: datetime | None = None
+    audited_at: datetime | None = None
+    audit: str = ""
+    found: str = ""
+    audit_base_rows: int | None = None
+    audit_missing_rows: int | None = None
+    audit_extra_rows: int | None = None
+    audit_is_partial: bool = False
+    audit_method: str = ""
+    audit_first_time: str = ""
+    next_due: datetime | None = None
+    lag_seconds: float | None = None
+    promise: str = ""
+    broken_by_seconds: float | None = None
+    rollback_until: datetime | None = None
+    override: str = ""
+    waiting: str = ""
+    last_error: str = ""
+    failures: int = 0
+    failed_at: datetime | None = None
+    file: str = ""
+    base: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    project: str = ""
+    dropped: Dropped | None = None
+    generations: tuple[Generation, ...] = ()
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether there is neither a file nor a generation."""
+        return self.condition in GONE
+
+
+GONE = ("dropped", "never made")
+"""The conditions of views of which nothing is left."""
+
+
+def view_statuses(
+    project: Project,
+    records: tuple[ViewRecord, ...],
+    catalog: Catalog,
+    now: datetime,
+    *,
+    named: Collection[ViewName] = (),
+) -> tuple[ViewStatus, ...]:
+    """Return the status of every view that has a file or a generation, by name.
+
+    Args:
+        named: views that are in it also where nothing but their registry row is left.
+    """
+    definitions = {view.name: view for view in complete_project(project, catalog).views}
+    broken = {each.view for each in project.broken}
+    with_file = {record.name for record in records if record.name in definitions or record.name.view in broken}
+    if not (project.views or project.tables or project.broken):
+        # Nothing is known of files: what is decided over a view, or fails, is told.
+        with_file |= {record.name for record in records if record.override or record.failures} - set(named)
+    by_name = {
+        record.name: record for record in records if record.is_live or record.name in with_file or record.name in named
+    }
+    return tuple(
+        _status(name, definitions.get(name), by_name.get(name) or ViewRecord(name=name), catalog, now)
+        if name in definitions or name in with_file or by_name[name].is_live
+        else _gone(by_name[name])
+        for name in sorted(definitions.keys() | by_name.keys())
+    )
+
+
+def _status(
+    name: ViewName, definition: ViewDefinition | None, record: ViewRecord, catalog: Catalog, now: datetime
+) -> ViewStatus:
+    serving = record.in_state(State.SERVING)
+    newest = serving[-1] if serving else None
+    override = record.override if record.override and record.override.holds(now) else None
+    # What a rollback could go back to: audited, and still in the schema.
+    retired = [
+        each.retired_at + record.grace
+        for each in record.in_state(State.RETIRED)
+        if each.retired_at and each.audit is Audit.PASSED and _stands(each, record, catalog)
+    ]
+    rollback_until = max(retired, default=None)
+    lag = find_lag(definition, record, now)
+    broken_by = lag.broken_by.total_seconds() if lag else 0.0
+    has_promise = definition is not None and definition.max_lag is not None and newest is not None
+    return ViewStatus(
+        name=name,
+        condition=_condition(definition, record, newest, catalog, now),
+        serving=tuple(entry.name for entry in record.read_from),
+        window_start=newest.window_start if newest else None,
+        rows=newest.rows_built if newest else None,
+        version=newest.version if newest else definition.version if definition else "",
+        served_at=newest.served_at if newest else None,
+        audited_at=newest.audited_at if newest else None,
+        audit=newest.audit.value if newest and newest.audit else "",
+        found=str(newest.verdict) if newest and newest.verdict else "",
+        audit_base_rows=newest.audit_base_rows if newest else None,
+        audit_missing_rows=newest.audit_missing_rows if newest else None,
+        audit_extra_rows=newest.audit_extra_rows if newest else None,
+        audit_is_partial=newest is not None and newest.audit_is_partial,
+        audit_method=newest.audit_method if newest else "",
+        audit_first_time=newest.audit_first_time if newest else "",
+        next_due=record.next_due,
+        lag_seconds=lag.late.total_seconds() if lag else None,
+        promise=("broken" if broken_by else "kept") if has_promise else "",
+        broken_by_seconds=broken_by or None,
+        rollback_until=rollback_until if rollback_until and rollback_until > now else None,
+        override=str(override) if override else "",
+        waiting=_waiting(definition, record, newest, catalog),
+        last_error=record.last_error,
+        failures=record.failures,
+        failed_at=record.failed_at,
+        file=definition.place.file if definition else "",
+        base=definition.base if definition else _live_base(record, catalog),
+        owner=definition.owner if definition else "",
+        tags=definition.tags if definition else (),
+        project=record.project,
+        dropped=record.dropped if not record.is_live else None,
+        generations=record.generations,
+    )
+
+
+def _live_base(record: ViewRecord, catalog: Catalog) -> str:
+    """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
+    found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
+    return next((live.base for live in found if live is not None), "")
+
+
+def _gone(record: ViewRecord) -> ViewStatus:
+    """Return the status of a view of which nothing is left but what the registry remembers."""
+    return ViewStatus(
+        name=record.name,
+        condition=_absent_condition(record),
+        override=str(record.override) if record.override else "",
+        last_error=record.last_error,
+        failures=record.failures,
+        failed_at=record.failed_at,
+        project=record.project,
+        dropped=record.dropped,
+    )
+
+
+def _absent_condition(record: ViewRecord) -> str:
+    if record.was_made:
+        return "dropped"
+    return "never made"
+
+
+def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
+    """Tell whether a generation is in the schema, and is the one the registry means."""
+    live = catalog.find_view(record.name, each.number)
+    return live is not None and live.table_id == each.table_id
+
+
+def _condition(
+    definition: ViewDefinition | None,
+    record: ViewRecord,
+    newest: Generation | None,
+    catalog: Catalog,
+    now: datetime,
+) -> str:
+    if record.error is not None:
+        return "unreadable"
+    override = record.override if record.override and record.override.holds(now) else None
+    if override and override.kind is OverrideKind.OFF:
+        return "off"
+    if newest is not None and not _stands(newest, record, catalog):
+        return "broken"
+    if override and override.kind is OverrideKind.FROZEN:
+        return "frozen"
+    if find_withheld(record) is not None:
+        return "waiting"
+    if record.in_state(State.BUILDING, State.BUILT):
+        return "building"
+    if newest is not None and newest.audit is Audit.FAILED:
+        return "differs"
+    if newest is not None and definition is not None:
+        if newest.version != definition.version:
+            return "changed"
+        if newest.window_start != definition.window_start(now):
+            if window_changes(newest, definition):
+                return "changed"
+            return "stale"
+    if newest is not None:
+        return "serving"
+    if record.in_state(State.RETIRED):
+        return "retired"
+    is_stuck = definition is not None and is_given_up(record, definition, _base_mark(definition, catalog))
+    return "failed" if record.in_state(State.FAILED) or is_stuck else "pending"
+
+
+def _base_mark(definition: ViewDefinition, catalog: Catalog) -> str:
+    return mark_of_base(catalog.find_table(definition.name.keyspace, definition.base))
+
+
+def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Generation | None, catalog: Catalog) -> str:
+    withheld = find_withheld(record)
+    error: ViewsError
+    if record.error is not None:
+        error = record.error
+    elif withheld is not None:
+        error = shrink_error(record.name, withheld, newest)
+    elif definition is not None and is_given_up(record, definition, _base_mark(definition, catalog)):
+        error = repeated_failure(record)
+    else:
+        return ""
+    return f"{error.on}: {ended(error.what)} {ended(error.next)}"
+
+
+def stands_for(span: timedelta) -> str:
+    """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``.
+
+    Its sign is not shown: ``plan.words`` says which of two moments comes first.
+    """
+    seconds = abs(int(span.total_seconds()))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def brief(moment: datetime) -> str:
+    """Return a moment without what is zero at its end."""
+    return f"{moment:%Y-%m-%d}" if not moment.hour and not moment.minute else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def due_text(moment: datetime, now: datetime) -> str:
+    """Return when something is due, or since when it is."""
+    return f"in {stands_for(moment - now)}" if moment > now else f"due {stands_for(now - moment)}"
+
+
+def next_slide_text(condition: str, due: datetime | None, now: datetime) -> str:
+    """Return when a view's window moves next; a view that is frozen or off does not move."""
+    return due_text(due, now) if due is not None and condition not in ("frozen", "off") else "-"
+
+
+def age_text(moment: datetime | None, now: datetime) -> str:
+    """Return how long ago something happened, for a cell; what was written by a clock ahead of ours is to come."""
+    if moment is None:
+        return "-"
+    return f"in {stands_for(moment - now)}" if _is_ahead(moment, now) else stands_for(now - moment)
+
+
+def ago_text(moment: datetime | None, now: datetime) -> str:
+    """Return how long ago something happened, for a sentence."""
+    if moment is None:
+        return "some time ago"
+    text = age_text(moment, now)
+    return f"{text}, by a clock that is ahead" if _is_ahead(moment, now) else f"{text} ago"
+
+
+def left_text(until: datetime, now: datetime) -> str:
+    """Return how much time is left until a moment."""
+    return stands_for(max(until - now, timedelta()))
+
+
+def clock_note(moments: Iterable[datetime | None], now: datetime) -> str:
+    """Return a sentence about times that are ahead of the clock; empty where none is."""
+    ahead = max((moment - now for moment in moments if moment is not None and _is_ahead(moment, now)), default=None)
+    if ahead is None:
+        return ""
+    return (
+        f"Some times are up to {stands_for(ahead)} ahead of this clock: a run was given another time with --now, "
+        "or the clocks of the machines differ."
+    )
+
+
+def _is_ahead(moment: datetime, now: datetime) -> bool:
+    """Tell whether what has happened was written by a clock ahead of ours; two seconds are usual between machines."""
+    return moment - now >= timedelta(seconds=2)
+
+
+def failures_text(count: int) -> str:
+    """Return how many runs failed; the moment of the last one follows."""
+    return "1 run failed" if count == 1 else f"{count} runs in a row failed, the last"

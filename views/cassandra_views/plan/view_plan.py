@@ -1,0 +1,326 @@
+"""The steps of one view: what its file wishes, against what the registry and the schema hold. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cassandra_client.errors import ViewsError
+from cassandra_client.names import table_id
+from cassandra_views.model.definition import ViewDefinition
+from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import (
+    AdoptGeneration,
+    AuditGeneration,
+    AwaitBuild,
+    Cause,
+    CreateGeneration,
+    DropGeneration,
+    FailGeneration,
+    RetireView,
+    ServeGeneration,
+    Step,
+)
+from cassandra_views.model.times import instant_text
+from cassandra_views.model.verdict import empty_window_text
+from cassandra_views.plan.generations import (
+    agrees,
+    cause_of,
+    find_former,
+    find_lost,
+    find_serving,
+    generation_cql,
+    is_audit_due,
+    is_resumable,
+    is_there,
+    made_later,
+    needs_audit,
+    next_number,
+    number_of,
+    orphans,
+    sweep,
+    vanished,
+)
+from cassandra_views.plan.inputs import Context
+from cassandra_views.plan.safeguards import (
+    find_lag,
+    find_min_rows,
+    is_given_up,
+    is_withheld,
+    mark_of_base,
+    repeated_failure,
+    shrink_error,
+)
+
+_MOVED_ON = "has moved its window on meanwhile; the next run slides again"
+
+
+@dataclass(slots=True)
+class ViewSteps:
+    """The steps of one view, by the phase of the plan they belong to."""
+
+    name: ViewName
+    clean: list[Step] = field(default_factory=list)
+    create: list[Step] = field(default_factory=list)
+    finish: list[Step] = field(default_factory=list)
+    after: list[Step] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    withheld: list[DropGeneration] = field(default_factory=list)
+    is_repair: bool = False
+    waits: ViewsError | None = None
+
+    @property
+    def has_steps(self) -> bool:
+        """Tell whether anything is to be done."""
+        return bool(self.clean or self.create or self.finish or self.after)
+
+    def hold_back(self) -> None:
+        """Take out what makes a new generation; what takes old ones away stays."""
+        self.create, self.finish, self.after = [], [], []
+
+    def note(self, text: str) -> None:
+        """Add what a person should know of this view and no step does."""
+        self.notes.append(f"{self.name} {text}")
+
+    def drop(self, number: int, reason: str) -> None:
+        """Add the drop of one generation."""
+        self.clean.append(DropGeneration(view=self.name, number=number, reason=reason))
+
+    def abandon(self, each: Generation, reason: str) -> None:
+        """Give up a generation that never served, and drop it."""
+        self.clean.append(FailGeneration(view=self.name, number=each.number, reason=reason))
+        self.drop(each.number, reason)
+
+
+def plan_view(
+    name: ViewName, definition: ViewDefinition | None, record: ViewRecord | None, context: Context
+) -> ViewSteps:
+    """Return what must be done for one view; nothing, where file, registry and schema agree."""
+    record = record or ViewRecord(name=name)
+    steps = ViewSteps(name)
+    override = record.override if record.override and record.override.holds(context.now) else None
+    is_frozen = override is not None and override.kind is OverrideKind.FROZEN
+    if override:
+        steps.note(f"is {override}")
+    lag = find_lag(definition, record, context.now)
+    if lag is not None and lag.broken_by:
+        steps.note(f"breaks its promise: {lag}")
+
+    for each in record.in_state(State.DROPPING):
+        begun = each.reason.removeprefix(DROP_REASON) if each.reason.startswith(DROP_REASON) else ""
+        steps.drop(each.number, begun or "a drop that was begun is finished")
+    for each in record.in_state(State.FAILED):
+        steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
+
+    if name in context.abort:
+        for each in record.in_state(State.BUILDING, State.BUILT):
+            steps.abandon(each, "given up by a person")
+        return steps
+    if name in context.drop:
+        _leave(record, context, steps, context.drop_reason, is_approved=True)
+    elif override and override.kind is OverrideKind.OFF:
+        _leave(record, context, steps, f"override {override}", is_approved=context.is_drop_allowed)
+    elif definition is None and not is_frozen:
+        _leave(record, context, steps, "its file is gone", is_approved=context.is_drop_allowed)
+    else:
+        for text in (*vanished(record, context), *made_later(record, context.now)):
+            steps.note(text)
+        for each in record.in_state(State.SERVING):
+            if each.audit_first_time:
+                steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
+        if definition is None or is_frozen:
+            for each in record.in_state(State.SERVING):
+                if each.audit is Audit.FAILED:
+                    steps.note(f"generation {each.number} serves, and its last audit failed")
+        _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
+        if definition is not None and not is_frozen:
+            _converge(definition, record, context, steps)
+        if not steps.create and not steps.finish:
+            _audit_returned(record, context, steps)
+    _sweep(record, context, steps)
+    return steps
+
+
+def _leave(record: ViewRecord, context: Context, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
+    """Retire a whole view; drop its generations where that is approved."""
+    serving = record.in_state(State.SERVING)
+    kept = record.override
+    is_off = kept is not None and kept.kind is OverrideKind.OFF and kept.until is None
+    override = OverrideKind.OFF if record.name in context.off and not is_off else None
+    if serving or record.read_from or override:
+        retires = tuple(each.number for each in serving)
+        steps.clean.append(RetireView(view=record.name, retires=retires, reason=why, override=override))
+    for each in record.in_state(State.BUILDING, State.BUILT):
+        steps.abandon(each, why)
+    is_asked = record.name in context.drop
+    for each in record.in_state(State.RETIRED, State.SERVING):
+        drop = DropGeneration(view=record.name, number=each.number, reason=why, needs_approval=True)
+        has_grace = each.retired_at is None or each.retired_at + record.grace > context.now
+        if is_approved and (is_asked or not has_grace):
+            steps.clean.append(drop)
+        elif not is_approved:
+            steps.withheld.append(drop)
+        else:
+            steps.note(f"generation {each.number} is dropped when its grace has ended")
+
+
+def _audit_returned(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+    """Audit what a rollback sent readers to, where that was not done right after it."""
+    for each in record.in_state(State.SERVING):
+        if is_audit_due(each, context) and is_there(record.name, each, context.catalog):
+            steps.finish.append(AuditGeneration(view=record.name, number=each.number, is_again=True))
+
+
+def _drop_replaced(record: ViewRecord, grace: timedelta, context: Context, steps: ViewSteps) -> None:
+    """Drop what was replaced and whose grace has ended."""
+    for each in record.in_state(State.RETIRED):
+        ends = (each.retired_at or context.now) + grace
+        if ends <= context.now and record.read_from:
+            steps.drop(each.number, f"replaced, and its grace ended {instant_text(ends)}")
+
+
+def _sweep(record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+    """Drop physical views that nobody knows of: first where something serves, else when something does.
+
+    Where the registry was lost they may be all that applications still read.
+    """
+    adopted = {step.number for step in steps.create if isinstance(step, AdoptGeneration)}
+    found = [live for live in orphans(record, context) if number_of(live) not in adopted]
+    sweeps = [sweep(live, steps.name) for live in found]
+    is_left = not steps.create and not steps.finish
+    if record.read_from or (is_left and record.next_number > 1):
+        steps.clean += sweeps
+    elif not is_left:
+        steps.after += sweeps
+    if found and not record.read_from and record.next_number == 1:
+        names = ", ".join(live.name for live in found)
+        what = "dropped once a new one serves" if not is_left else "left alone"
+        steps.note(f"has physical views that the registry does not know ({names}): they are {what}")
+
+
+def _converge(definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps) -> None:
+    """Bring the view to what its file says: nothing, or one new generation, or one that was begun."""
+    start = definition.window_start(context.now)
+    serving = find_serving(record, context)
+    steps.is_repair = serving is not None and serving.audit is Audit.FAILED
+    is_refresh = definition.name in context.refresh
+    for each in reversed(record.in_state(State.BUILDING, State.BUILT)):
+        if steps.finish or steps.waits or not is_resumable(each, definition, record, context):
+            steps.abandon(each, "the view's file, or the time, asks for something else now")
+            continue
+        if is_withheld(each, serving) and not context.is_shrink_allowed:
+            steps.waits = shrink_error(record.name, each, serving)
+            continue
+        if each.window_start != start:
+            steps.note(_MOVED_ON)
+        _resume(each, definition, record, context, steps)
+    if steps.finish or steps.waits:
+        return
+    # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
+    is_new = is_refresh or (serving is not None and serving.audit is Audit.FAILED)
+    if serving is not None and agrees(serving, definition, context.now) and not is_new:
+        return
+    former = None if is_new else find_former(definition, record, context)
+    if former is not None:
+        if needs_audit(former, context):
+            audit = AuditGeneration(view=record.name, number=former.number, is_again=True, is_return=True)
+            steps.finish.append(audit)
+        _finish(former.number, definition, record, context, steps, start, needs_build=False, is_unaudited=False)
+        return
+    lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
+    if lost is not None:
+        if lost.window_start != start:
+            steps.note(_MOVED_ON)
+        steps.create.append(lost)
+        _finish(lost.number, definition, record, context, steps, lost.window_start, needs_build=True, is_unaudited=True)
+        return
+    base_mark = mark_of_base(context.catalog.find_table(record.name.keyspace, definition.base))
+    if not is_refresh and is_given_up(record, definition, base_mark):
+        steps.waits = repeated_failure(record)
+        return
+    cause, reason = cause_of(serving, definition, record, context)
+    number = next_number(record, context)
+    create = CreateGeneration(
+        view=record.name,
+        number=number,
+        base=definition.base,
+        cql=generation_cql(definition, number, start, context),
+        table_id=table_id(record.name.keyspace, record.name.physical(number)),
+        version=definition.version,
+        cause=cause,
+        reason=reason,
+        window_start=start,
+        window_declared=definition.window.declared if definition.window else "",
+        base_mark=base_mark,
+    )
+    steps.create.append(create)
+    _finish(number, definition, record, context, steps, start, needs_build=True, is_unaudited=True)
+
+
+def _resume(
+    each: Generation, definition: ViewDefinition, record: ViewRecord, context: Context, steps: ViewSteps
+) -> None:
+    if context.catalog.find_view(record.name, each.number) is None:
+        create = CreateGeneration(
+            view=record.name,
+            number=each.number,
+            base=definition.base,
+            cql=each.cql,
+            table_id=each.table_id,
+            version=each.version,
+            cause=Cause.CREATE,
+            reason="a run was stopped before its CREATE was known to have arrived",
+            window_start=each.window_start,
+            window_end=each.window_end,
+            resumes=True,
+        )
+        steps.create.append(create)
+    is_building = each.state is State.BUILDING
+    _finish(
+        each.number,
+        definition,
+        record,
+        context,
+        steps,
+        each.window_start,
+        needs_build=is_building,
+        is_unaudited=needs_audit(each, context),
+    )
+
+
+def _finish(
+    number: int,
+    definition: ViewDefinition,
+    record: ViewRecord,
+    context: Context,
+    steps: ViewSteps,
+    start: datetime | None,
+    *,
+    needs_build: bool,
+    is_unaudited: bool,
+) -> None:
+    name = record.name
+    serving = find_serving(record, context)
+    # A former generation that returns was served before, so nothing is lost that a person did not see.
+    is_next = (needs_build or serving is None or serving.number < number) and not context.is_shrink_allowed
+    min_rows = find_min_rows(serving, definition, context.now) if is_next else None
+    if needs_build:
+        steps.finish.append(AwaitBuild(view=name, number=number))
+    if is_unaudited:
+        steps.finish.append(AuditGeneration(view=name, number=number, time=definition.time if start else None))
+    steps.finish.append(
+        ServeGeneration(
+            view=name,
+            number=number,
+            read_from=(definition.serving(name.physical(number), start),),
+            strategy=definition.strategy,
+            grace_seconds=int(definition.grace.total_seconds()),
+            next_due=definition.window.next_slide(context.now) if definition.window else None,
+            retires=tuple(each.number for each in record.in_state(State.SERVING)),
+            min_rows=min_rows,
+            min_rows_percent=definition.min_rows_percent if min_rows is not None else 0,
+            time=definition.time if min_rows is not None else None,
+            window_start=start if min_rows is not None else None,
+        )
+    )
