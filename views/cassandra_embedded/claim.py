@@ -93,8 +93,8 @@ class Claim:
 
     def note(self, processes: tuple[tuple[int, Identity], ...], *, is_up: bool = False) -> None:
         """Write down what runs, so that others find it and nobody starts on the same data."""
-        assert self._record is not None
-        assert self._folder is not None
+        if self._record is None or self._folder is None:
+            return  # another thread, whose start ended by what is noted here, has given it back
         self._record = replace(self._record, processes=processes, is_up=is_up or self._record.is_up)
         write_record(self._folder, self._record)
 
