@@ -23,7 +23,7 @@ from cassandra_views.model.errors import AuditFailed, BuildStalled, PreflightErr
 from cassandra_views.model.generation import State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AwaitBuild
-from cassandra_views.registry.lease import Lease
+from cassandra_views.registry.lease import LeaseTimes
 from tests.scenarios.lifecycle.workshop import Workshop
 
 pytestmark = pytest.mark.slow
@@ -103,12 +103,8 @@ def test_a_coordinator_killed_under_a_create_is_settled_by_the_others(
     check_converged(workshop3)
 
 
-def test_a_create_that_arrives_late_does_no_harm(
-    cluster3: EmbeddedCassandra, workshop3: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    defaults = Lease.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "quiet_seconds", 2.0)
+def test_a_create_that_arrives_late_does_no_harm(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
+    workshop3.lease_times = LeaseTimes(quiet_seconds=2.0)
     paused: list[int] = []
 
     def pause(address: str) -> None:
@@ -145,12 +141,7 @@ def test_a_node_that_is_away_is_waited_for_and_named_and_so_is_one_without_views
     told: list[Report] = []
 
     def come_back() -> None:
-        settings = cluster3._settings  # all nodes share it; no other starts meanwhile
-        settings["materialized_views_enabled"] = False
-        try:
-            cluster3.start_node(3)
-        finally:
-            del settings["materialized_views_enabled"]
+        cluster3.start_node(3, settings={"materialized_views_enabled": False})
 
     def watch(report: Report) -> None:
         if isinstance(report, StepBegun) and isinstance(report.step, AwaitBuild):

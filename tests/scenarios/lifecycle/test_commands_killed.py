@@ -18,7 +18,7 @@ import pytest
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import Audit, OverrideKind, State
 from cassandra_views.model.steps import CreateGeneration
-from cassandra_views.registry.lease import Lease
+from cassandra_views.registry.lease import LeaseTimes
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side
 from tests.scenarios.lifecycle.test_crash_points import check_serves
 from tests.scenarios.lifecycle.workshop import Workshop
@@ -33,11 +33,9 @@ OTHER_CQL = CQL.replace("day, who, n FROM", "day, who FROM")
 
 
 @pytest.fixture
-def shop(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+def shop(workshop: Workshop) -> Iterator[Workshop]:
     """A view whose former generation is retired and whose second one serves, in a registry of its own."""
-    defaults = Lease.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "quiet_seconds", 0.0)
+    workshop.lease_times = LeaseTimes(quiet_seconds=0.0)
     session, keyspace = workshop.session, workshop.keyspace
     workshop.registry = f"{keyspace}_r"
     session.execute(f"CREATE TABLE {keyspace}.marks (who text, day date, n int, PRIMARY KEY (who, day))")
@@ -141,8 +139,7 @@ def die(workshop: Workshop, what: str, effect: int) -> DyingSession:
     )
     with suppress(Died):
         run(workshop, what, dying)
-    query = f"UPDATE {workshop.registry}.lease SET owner = null WHERE resource = 'cluster' IF EXISTS"
-    workshop.session.execute(query)
+    workshop.end_lease()
     return dying
 
 
