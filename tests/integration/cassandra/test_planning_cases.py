@@ -12,6 +12,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.connect import connected
+from cassandra_client.names import table_id
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.catalog import LiveView
 from cassandra_views.model.generation import Generation, ViewRecord
@@ -21,7 +22,7 @@ from cassandra_views.registry.rows import stored
 from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements
 from tests.servers import Server
 from tests.unit.plan.planning_cases import cases, check_plan, moment, request_of
-from tests.unit.plan.world import BASE_CQL, KEYSPACE, REGISTRY, World, table_id, world_of
+from tests.unit.plan.world import BASE_CQL, KEYSPACE, REGISTRY, World, world_of
 
 REPLICATION = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
 

@@ -91,7 +91,7 @@ def test_a_coordinator_killed_under_a_create_is_settled_by_the_others(
     hooked = HookedSession(workshop3.session, lambda _: None, kill)
     failures = ""
     try:
-        workshop3.manager(hooked).apply()  # type: ignore[arg-type]
+        workshop3.manager(hooked).apply()
     except ClusterError as error:
         failures = str(error)
     # Whether the statement came through is up to the moment of the kill; both ends are told apart.
@@ -114,7 +114,7 @@ def test_a_create_that_arrives_late_does_no_harm(cluster3: EmbeddedCassandra, wo
     hooked = HookedSession(workshop3.session, pause, lambda _: None)
     # By then the run has made up its mind; what it writes need not wait for the node.
     hooked.then = lambda: cluster3.resume_node(paused[0])
-    manager = workshop3.manager(hooked, ddl_timeout_seconds=2.0)  # type: ignore[arg-type]
+    manager = workshop3.manager(hooked, ddl_timeout_seconds=2.0)
     with pytest.raises(ClusterError, match=r"could not be created: no answer in time\. No node has it"):
         manager.apply()
     cluster3.resume_node(paused[0])

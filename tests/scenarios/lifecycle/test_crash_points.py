@@ -65,7 +65,7 @@ def begin(workshop: Workshop, view: str, *, generations: int) -> None:
 
 
 def act(workshop: Workshop, view: str, what: str, session: object) -> None:
-    manager = workshop.manager(session)  # type: ignore[arg-type]
+    manager = workshop.manager(session)
     if what == "drop":
         manager.drop(workshop.full(view))
     else:

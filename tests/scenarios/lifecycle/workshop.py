@@ -46,15 +46,15 @@ class Workshop:
 
     def manager(
         self,
-        session: Session | None = None,
+        session: Any = None,
         *,
         run: str | None = None,
         ddl_timeout_seconds: float = 15.0,
         listener: Listener | None = None,
-        **env: Any,
+        **more: Any,
     ) -> ViewManager:
         settings = Settings.resolve(start=self.folder, templates=self.folder, variables={})
-        env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds, **env})
+        env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds, **more})
         return ViewManager(
             session or self.session,
             settings=settings.model_copy(update={"env": env}),

@@ -276,7 +276,10 @@ def test_examples_of_view_and_table_files_are_right(page: Path) -> None:
     for block in blocks(page, "", "jinja"):
         if block.startswith("---\n"):
             parts = split(block, shown(page))
-            read_matter(parts, ViewMatter if "CREATE MATERIALIZED VIEW" in block else TableMatter)
+            if "CREATE MATERIALIZED VIEW" in block:
+                read_matter(parts, ViewMatter)
+            else:
+                read_matter(parts, TableMatter)
 
 
 @each_page
