@@ -25,6 +25,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AwaitBuild
 from cassandra_views.registry.lease import LeaseTimes
 from tests.scenarios.lifecycle.workshop import Workshop
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -77,29 +78,47 @@ def check_converged(workshop: Workshop) -> None:
     assert len(workshop.rows(workshop.serving("seen"))) == 12
 
 
+def kill_for_a_second(cluster3: EmbeddedCassandra, number: int) -> threading.Timer:
+    """Kill a node, and start it again: the run waits for it, or gives the generation up, and needs it again."""
+    cluster3.kill_node(number)
+    starting = threading.Timer(1.0, cluster3.start_node, [number])
+    starting.start()
+    return starting
+
+
 def test_a_coordinator_killed_under_a_create_is_settled_by_the_others(
     cluster3: EmbeddedCassandra, workshop3: Workshop
 ) -> None:
-    killed: list[int] = []
+    """It is killed before it has read the statement, and then after another node has the view."""
+    database = Database(workshop3.session)
+    starting: list[threading.Timer] = []
+
+    def pause(address: str) -> None:
+        cluster3.pause_node(number_of(cluster3, address))
 
     def kill(address: str) -> None:
-        killed.append(number_of(cluster3, address))
-        cluster3.kill_node(killed[0])
-        # The run waits for the node, or gives the generation up; either way it is needed again.
-        threading.Timer(1.0, cluster3.start_node, killed).start()
+        starting.append(kill_for_a_second(cluster3, number_of(cluster3, address)))
 
-    hooked = HookedSession(workshop3.session, lambda _: None, kill)
-    failures = ""
-    try:
-        workshop3.manager(hooked).apply()
-    except ClusterError as error:
-        failures = str(error)
-    # Whether the statement came through is up to the moment of the kill; both ends are told apart.
-    state = workshop3.record("seen").generations[0].state
-    assert state is (State.FAILED if failures else State.SERVING)
-    assert not failures or "could not be created" in failures
-    check_sent_once(hooked)
-    cluster3.start_node(killed[0])
+    def kill_late(address: str) -> None:
+        (other, *_) = (host for host in database.hosts() if host.address != address)
+        query = "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s AND view_name = 'seen__g2'"
+        wait_until(lambda: bool(database.ask(query, [other], values=(workshop3.keyspace,))[0].rows))
+        kill(address)
+
+    workshop3.lease_times = LeaseTimes(quiet_seconds=2.0)
+    lost = HookedSession(workshop3.session, pause, kill)
+    with pytest.raises(ClusterError, match="could not be created"):
+        workshop3.manager(lost).apply()
+    assert [each.state for each in workshop3.record("seen").generations] == [State.FAILED]
+    check_sent_once(lost)
+    starting[0].join()
+    await_up(database, "the coordinator")
+
+    known = HookedSession(workshop3.session, lambda _: None, kill_late)
+    workshop3.manager(known).apply()
+    assert workshop3.serving("seen") == "seen__g2"
+    check_sent_once(known)
+    starting[1].join()
     check_converged(workshop3)
 
 
