@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.report import Details, Figure, Section, judged
 from benchmarks.rollup_stage import NOW, Ran, RollupStage
-from followers.history import Span
+from followers.history import HistorySpan
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LIVE_VIEWS = ("twitch_live_view", "twitter_live_view", "youtube_live_view")
@@ -34,7 +34,7 @@ def measure_minute(stage: RollupStage) -> Section:
     found: dict[str, Ran] = {}
     for way, streamers in (("the bases", sizes.streamers), ("the serving views", sizes.served_streamers)):
         stage.begin()
-        stage.load(Span(days=0, hours=0, minutes=0, seconds=60), streamers=streamers)
+        stage.load(HistorySpan(days=0, hours=0, minutes=0, seconds=60), streamers=streamers)
         if way != "the bases":
             stage.serve(*LIVE_VIEWS)
         own = stored(stage)
@@ -42,8 +42,8 @@ def measure_minute(stage: RollupStage) -> Section:
         found[f"{way} alone"] = middle(stage, lambda: minute_job(stage))
         if way != "the bases":
             stage.begin()  # a view is built faster over rows that stand than fed one by one
-            stage.load(Span(days=0, hours=0, minutes=0, seconds=60), streamers=streamers)
-        history = Span(days=0, hours=0, minutes=0, seconds=60 * sizes.history)
+            stage.load(HistorySpan(days=0, hours=0, minutes=0, seconds=60), streamers=streamers)
+        history = HistorySpan(days=0, hours=0, minutes=0, seconds=60 * sizes.history)
         before = stage.load(history, until=NOW - MINUTE, streamers=streamers)
         if way != "the bases":
             stage.serve(*LIVE_VIEWS)
@@ -91,7 +91,7 @@ def measure_start(stage: RollupStage) -> Section:
     """Measure the same small job with a Spark of its own and by the warm server."""
     sizes = stage.sizes
     stage.begin()
-    stage.load(Span(days=0, hours=0, minutes=0, seconds=60))
+    stage.load(HistorySpan(days=0, hours=0, minutes=0, seconds=60))
     stage.serve(*LIVE_VIEWS)
     address = stage.environ["SPARK_CONNECT"]
     cold: list[Ran] = []
@@ -140,7 +140,7 @@ def measure_seed(stage: RollupStage) -> Section:
     """Measure the minute's job on a day of readings beside the seed's way: all of them at each run."""
     streamers = stage.sizes.day_streamers
     stage.begin()
-    stage.load(Span(days=0, hours=0, minutes=0, seconds=24 * 3600), streamers=streamers)
+    stage.load(HistorySpan(days=0, hours=0, minutes=0, seconds=24 * 3600), streamers=streamers)
     stage.serve(*LIVE_VIEWS)
     whole = [stage.manager.record(view).read_from[0].name for view in LIVE_VIEWS]
     minute = f"{NOW - MINUTE:%Y-%m-%d_%H-%M}"
@@ -190,7 +190,7 @@ def measure_backfill(stage: RollupStage) -> Section:
     days = stage.sizes.days
     end = NOW.replace(hour=0)
     stage.begin()
-    stage.load(Span(days=0, hours=24 * days, minutes=0, seconds=0), until=end)
+    stage.load(HistorySpan(days=0, hours=24 * days, minutes=0, seconds=0), until=end)
     stage.tell(f"{days} days in one job")
     one = stage.job("hour_to_day", end - days * DAY, end)
     stage.forget()

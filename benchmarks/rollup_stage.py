@@ -20,8 +20,8 @@ from benchmarks.stage import Tell
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views import ViewManager
-from followers.demo.acts import make_tables
-from followers.history import Span
+from followers.demo.views_tour import make_tables
+from followers.history import HistorySpan
 from followers.load import load_history
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ class RollupStage:
         )
         make_tables(self.manager)
 
-    def load(self, span: Span, *, until: datetime = NOW, streamers: int | None = None) -> int:
+    def load(self, span: HistorySpan, *, until: datetime = NOW, streamers: int | None = None) -> int:
         """Write sample rows of before ``until``; return how many."""
         count = streamers or self.sizes.streamers
         begun = time.monotonic()

@@ -14,7 +14,6 @@ from benchmarks.page import Page, run
 from benchmarks.report import Section
 from benchmarks.rollup_parts import measure_backfill, measure_minute, measure_seed, measure_start
 from benchmarks.rollup_stage import FULL, HEAP_MB, QUICK, RollupStage, rollup_stage
-from benchmarks.streams import measure_streams
 from spark_jobs.connect_server import warm_server
 
 
@@ -25,7 +24,6 @@ class Part(StrEnum):
     SEED = "seed"
     BACKFILL = "backfill"
     MINUTE = "minute"
-    STREAMS = "streams"
 
 
 _PARTS: dict[Part, Callable[[RollupStage], Section]] = {
@@ -33,7 +31,6 @@ _PARTS: dict[Part, Callable[[RollupStage], Section]] = {
     Part.SEED: measure_seed,
     Part.BACKFILL: measure_backfill,
     Part.MINUTE: measure_minute,
-    Part.STREAMS: measure_streams,
 }
 
 

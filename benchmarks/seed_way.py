@@ -12,10 +12,10 @@ import sys
 import time
 from functools import reduce
 
+from spark_jobs.frames import rollup
 from spark_jobs.levels import COUNTS, MINUTE
-from spark_jobs.rollup import rollup
 from spark_jobs.session import opened
-from spark_jobs.settings import Settings
+from spark_jobs.settings import JobSettings
 
 FORMAT = "org.apache.spark.sql.cassandra"
 KEYSPACE, TABLE = "insight", "unified_minute"
@@ -27,7 +27,7 @@ def main(minute: str, *views: str) -> None:
     from pyspark.sql import functions as F
 
     begun = time.monotonic()
-    with opened(Settings.of(os.environ), lambda text: print(text, file=sys.stderr)) as spark:
+    with opened(JobSettings.of(os.environ), lambda text: print(text, file=sys.stderr)) as spark:
         reader = spark.session.read.format(FORMAT)
         wholes = [reader.options(keyspace=KEYSPACE, table=view).load() for view in views]
         # What no connector can push down: each run reads all there is, and Spark picks.

@@ -26,8 +26,8 @@ from benchmarks.report import Details, Figure, Section, Verdict, judged
 from benchmarks.stage import HEAP_MB, VIEW, Sizes, Stage, Tell, stage
 from benchmarks.stats import percentile
 from cassandra_views import ViewManager
-from followers.demo.acts import make_tables
-from followers.history import Span
+from followers.demo.views_tour import make_tables
+from followers.history import HistorySpan
 from followers.load import load_history
 
 ROWS, CLIENTS, THREADS = 100, 4, 4
@@ -191,7 +191,7 @@ def load_ranking(found: Stage) -> None:
     found.tell("loading what the ranking page reads")
     manager = ViewManager(found.session, templates=ROOT / "cql_templates", author="benchmarks")
     make_tables(manager)
-    span = Span(days=35, hours=1, minutes=1, seconds=1)
+    span = HistorySpan(days=35, hours=1, minutes=1, seconds=1)
     load_history(found.session, now=datetime.now(UTC), streamers=PEOPLE, span=span)
     manager.apply(manager.plan(RANKING))
 

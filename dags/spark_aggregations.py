@@ -2,8 +2,7 @@
 
 # Named here, the DAG processor imports it once; named in rollup_dags alone, anew at each scan.
 import airflow.providers.ssh.operators.ssh_remote_job  # noqa: F401
-from rollup_dags.dag import form_dag
-from rollup_dags.job import AGGREGATIONS
+from rollup_dags.rollups import AGGREGATIONS, form_dag
 
 dag = form_dag(
     "spark_aggregations",

@@ -2,8 +2,7 @@
 
 # Named here, the DAG processor imports it once; named in rollup_dags alone, anew at each scan.
 import airflow.providers.ssh.operators.ssh_remote_job  # noqa: F401
-from rollup_dags.dag import scheduled_dag
-from rollup_dags.job import LIVE_TO_MINUTE, MINUTE_TO_HOUR
+from rollup_dags.rollups import LIVE_TO_MINUTE, MINUTE_TO_HOUR, scheduled_dag
 
 dag = scheduled_dag(
     "spark_minute_to_hour",

@@ -1,15 +1,17 @@
 """The live feed: one reading a second for each streamer and platform, in a thread of its own.
 
-A failed write is counted and told, never fatal: a feed outlives restarts of the server.
+A failed write is counted and logged, never fatal: a feed outlives restarts of the server.
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -18,16 +20,57 @@ from typing import Self
 from cassandra.cluster import Session
 
 from followers.accounts import Platform, choose_accounts
-from followers.history import LIVE_COLUMNS, SECOND_FORMAT
-from followers.schedule import Schedule, reading_time
-from followers.track import Reading, make_tracks
+from followers.history import LIVE_COLUMNS
+from followers.levels import Level
+from followers.readings import LATEST_SECONDS, Reading, Track, make_tracks
 from followers.writes import BoundedWrites, prepare_insert
 
-log = logging.getLogger(__name__)
+CATCH_UP_SECONDS = 300
+"""After a longer pause the feed goes on from here: a laptop that slept a night would write for hours."""
 
+log = logging.getLogger(__name__)
 TICK_SECONDS = 0.05
 WRITES_IN_FLIGHT = 256
-TELL_EVERY_SECONDS = 5.0
+REPORT_EVERY_SECONDS = 5.0
+
+
+class Schedule:
+    """Hands out each reading once, when it arrives.
+
+    Begins with what arrives from ``start`` on, readings of earlier seconds that are late included:
+    together with a history up to the same moment nothing is missing and nothing is there twice.
+    """
+
+    def __init__(self, tracks: Sequence[Track], start: datetime) -> None:
+        self._tracks = tracks
+        self._waiting: list[tuple[float, int, Reading]] = []
+        self._numbered = 0
+        self.next_second = int(start.timestamp())
+        self.skipped = 0
+        for second in range(self.next_second - LATEST_SECONDS, self.next_second):
+            self._expect(second, arriving_from=self.next_second)
+
+    def due(self, now: datetime) -> list[Reading]:
+        """Return what has arrived until now and was not returned before, in the order of arrival."""
+        moment = now.timestamp()
+        oldest = int(moment) - CATCH_UP_SECONDS
+        if self.next_second < oldest:
+            self.skipped += (oldest - self.next_second) * len(self._tracks)
+            self.next_second = oldest
+        for second in range(self.next_second, int(moment) + 1):
+            self._expect(second, arriving_from=second)
+            self.next_second = second + 1
+        found = []
+        while self._waiting and self._waiting[0][0] <= moment:
+            found.append(heapq.heappop(self._waiting)[2])
+        return found
+
+    def _expect(self, second: int, *, arriving_from: int) -> None:
+        for track in self._tracks:
+            reading = track.find_reading(second)
+            if reading and reading.arrives >= arriving_from:
+                self._numbered += 1
+                heapq.heappush(self._waiting, (reading.arrives, self._numbered, reading))
 
 
 def utc_now() -> datetime:
@@ -36,7 +79,7 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class FeedCounts:
     """What a feed has done: ``late`` is a part of ``written``; ``skipped`` was given up after a pause."""
 
     written: int = 0
@@ -72,21 +115,25 @@ class Feed:
         self._stopping = threading.Event()
         self._writes = BoundedWrites(session, WRITES_IN_FLIGHT)
         self._lock = threading.Lock()
-        self._counts = Counts()
-        self._told = -TELL_EVERY_SECONDS
-        self._thread: threading.Thread | None = None
-        self.error: Exception | None = None
-        """What ended the feed by itself, if anything did."""
+        self._counts = FeedCounts()
+        self._reported = -REPORT_EVERY_SECONDS
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="followers-feed")
+        self._work: Future[None] | None = None
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> FeedCounts:
         """What was done so far; final once the feed is stopped."""
         return self._counts
 
     @property
     def is_running(self) -> bool:
-        """Tell whether the feed's thread is alive."""
-        return self._thread is not None and self._thread.is_alive()
+        """Tell whether the feed writes."""
+        return self._work is not None and not self._work.done()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the feed by itself, if anything did."""
+        return self._work.exception() if self._work is not None and self._work.done() else None
 
     def start(self) -> None:
         """Begin to write, or begin again from now on where an error has ended the feed.
@@ -94,20 +141,19 @@ class Feed:
         Raises:
             RuntimeError: the feed is running, or was stopped.
         """
-        if self._thread is not None:
-            if self.error is None or self._thread.is_alive():
+        if self._work is not None:
+            if self.error is None:
                 raise RuntimeError("a feed is started once; make another one")
-            self._since, self.error = None, None
-        self._thread = threading.Thread(target=self._run, name="followers-feed", daemon=True)
-        self._thread.start()
+            self._since = None
+        self._work = self._thread.submit(self._write_when_due)
+        self._work.add_done_callback(_log_end)
 
-    def stop(self) -> Counts:
+    def stop(self) -> FeedCounts:
         """Stop, wait for the writes under way, and return what was done."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            if not self._writes.drain():
-                log.warning("the feed ends with writes that nobody answered")
+        self._thread.shutdown()
+        if self._work is not None and not self._writes.drain():
+            log.warning("the feed ends with writes that nobody answered")
         return self._counts
 
     def __enter__(self) -> Self:
@@ -118,13 +164,6 @@ class Feed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _run(self) -> None:
-        try:
-            self._write_when_due()
-        except Exception as error:  # noqa: BLE001 - whoever looks after the feed restarts it, or ends with this error
-            self.error = error
-            log.error("the feed ended: %s: %s", type(error).__name__, error)
 
     def _write_when_due(self) -> None:
         schedule = Schedule(self._tracks, self._since or self._clock())
@@ -141,7 +180,7 @@ class Feed:
 
     def _send(self, reading: Reading) -> bool:
         """Write one reading without waiting for the answer; False when the feed was stopped meanwhile."""
-        values = (reading.streamer, reading_time(reading).strftime(SECOND_FORMAT), reading.count)
+        values = (reading.streamer, Level.SECOND.text(reading.time), reading.count)
         while not self._writes.send(
             self._inserts[reading.platform],
             values,
@@ -156,16 +195,16 @@ class Feed:
     def _failed(self, error: Exception) -> None:
         self._add(failed=1)
         now = time.monotonic()
-        if now - self._told >= TELL_EVERY_SECONDS:
-            self._told = now
+        if now - self._reported >= REPORT_EVERY_SECONDS:
+            self._reported = now
             log.warning("%d readings could not be written so far, the last: %s", self._counts.failed, error)
 
-    def _add(self, *, written: int = 0, late: int = 0, failed: int = 0, skipped: int = 0) -> None:
+    def _add(self, **more: int) -> None:
         with self._lock:
-            was = self._counts
-            self._counts = Counts(
-                written=was.written + written,
-                late=was.late + late,
-                failed=was.failed + failed,
-                skipped=was.skipped + skipped,
-            )
+            counts = {name: getattr(self._counts, name) + count for name, count in more.items()}
+            self._counts = replace(self._counts, **counts)
+
+
+def _log_end(work: Future[None]) -> None:
+    if error := work.exception():
+        log.error("the feed ended: %s: %s", type(error).__name__, error)

@@ -8,41 +8,25 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import Enum
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from followers.accounts import Account, Game, Platform, choose_accounts, read_accounts, read_games
-from followers.track import Track, make_tracks
+from followers.levels import ROLLED_UP, Level
+from followers.readings import Track, make_tracks
 
 Row = tuple[Any, ...]
 UNKNOWN = "unknown"
 """The category of streamers and games whose metadata is missing."""
 
-SECOND_FORMAT = "%Y-%m-%d_%H-%M-%S"
-
-
-class Level(Enum):
-    """A grain that is rolled up to: its name, the length of one interval in seconds, how it writes time."""
-
-    DAY = ("day", 86400, "%Y-%m-%d")
-    HOUR = ("hour", 3600, "%Y-%m-%d_%H")
-    MINUTE = ("minute", 60, "%Y-%m-%d_%H-%M")
-
-    def __init__(self, label: str, seconds: int, time_format: str) -> None:
-        self.label = label
-        self.seconds = seconds
-        self.time_format = time_format
-
-    @property
-    def table(self) -> str:
-        """The table of this level's means."""
-        return f"unified_{self.label}"
+LIVE_COLUMNS = ("streamer", "timestamp", "follower_count")
+UNIFIED_COLUMNS = ("streamer", "timestamp", "youtube_count", "twitter_count", "twitch_count", "total_count")
+_UNIFIED_ORDER = (Platform.YOUTUBE, Platform.TWITTER, Platform.TWITCH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class HistorySpan:
     """How far back each level reaches; intervals that are not over are left out."""
 
     days: int = 35
@@ -70,18 +54,13 @@ class TableRows:
     partitions: Callable[[], Iterator[list[Row]]]
 
 
-LIVE_COLUMNS = ("streamer", "timestamp", "follower_count")
-UNIFIED_COLUMNS = ("streamer", "timestamp", "youtube_count", "twitter_count", "twitch_count", "total_count")
-_UNIFIED_ORDER = (Platform.YOUTUBE, Platform.TWITTER, Platform.TWITCH)
-
-
-class History:
+class SampleHistory:
     """All tables of the pipeline as they stood at ``now``."""
 
-    def __init__(self, *, now: datetime, seed: int = 1, streamers: int = 100, span: Span | None = None) -> None:
+    def __init__(self, *, now: datetime, seed: int = 1, streamers: int = 100, span: HistorySpan | None = None) -> None:
         if now.tzinfo is None:
             raise ValueError("now must be an aware datetime")
-        self.span = span or Span()
+        self.span = span or HistorySpan()
         self.accounts = choose_accounts(streamers)
         self.games = read_games()
         self._now = int(now.timestamp())
@@ -100,7 +79,7 @@ class History:
                 at_most=self.span.days * len(set(of.values())),
                 partitions=partial(self._aggregated, of),
             )
-        for level in Level:
+        for level in ROLLED_UP:
             yield TableRows(
                 table=level.table,
                 columns=UNIFIED_COLUMNS,
@@ -117,7 +96,7 @@ class History:
 
     def _live(self, platform: Platform) -> Iterator[list[Row]]:
         seconds = range(self._now - self.span.seconds, self._now)
-        texts = [_text(second, SECOND_FORMAT) for second in seconds]
+        texts = [_text(second, Level.SECOND) for second in seconds]
         for tracks in self._tracks.values():
             if track := tracks.get(platform):
                 readings = zip(texts, map(track.find_reading, seconds), strict=True)
@@ -127,9 +106,10 @@ class History:
                 ]
 
     def _unified(self, level: Level) -> Iterator[list[Row]]:
-        end = self._now // level.seconds * level.seconds
-        edges = range(end - self.span.intervals(level) * level.seconds, end + 1, level.seconds)
-        texts = [_text(edge, level.time_format) for edge in edges[:-1]]
+        step = int(level.step.total_seconds())
+        end = self._now // step * step
+        edges = range(end - self.span.intervals(level) * step, end + 1, step)
+        texts = [_text(edge, level) for edge in edges[:-1]]
         for streamer, tracks in self._tracks.items():
             columns = [_means(tracks.get(each), edges, level) for each in _UNIFIED_ORDER]
             rows: list[Row] = []
@@ -180,5 +160,5 @@ def _single_rows(table: str, columns: tuple[str, ...], rows: Callable[[], list[R
     return TableRows(table=table, columns=columns, at_most=len(rows()), partitions=lambda: ([row] for row in rows()))
 
 
-def _text(second: int, time_format: str) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)).strftime(time_format)
+def _text(second: int, level: Level) -> str:
+    return level.text(datetime.fromtimestamp(second, tz=UTC))

@@ -18,7 +18,7 @@ from cassandra import ConsistencyLevel, RequestValidationException
 from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType, PreparedStatement
 
-from followers.history import History, Row, Span, TableRows
+from followers.history import HistorySpan, Row, SampleHistory, TableRows
 from followers.writes import BoundedWrites, bound_values, prepare_insert
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def load_history(
     now: datetime,
     seed: int = 1,
     streamers: int = 100,
-    span: Span | None = None,
+    span: HistorySpan | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, int]:
     """Write the rows that the pipeline would have stored before ``now``; return how many of each table.
@@ -65,7 +65,7 @@ def load_history(
         InvalidRequest: the driver's; the keyspace or a table does not exist, or lacks a column.
         ValueError: ``now`` is naive, or there are not that many streamers.
     """
-    history = History(now=now, seed=seed, streamers=streamers, span=span)
+    history = SampleHistory(now=now, seed=seed, streamers=streamers, span=span)
     return {rows.table: _load(session, keyspace, rows, on_progress) for rows in history.tables()}
 
 

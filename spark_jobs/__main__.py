@@ -17,8 +17,7 @@ import typer
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.times import parse_instant
-from spark_jobs.errors import BAD_INPUT, FAILED, BadInput, JobError, exit_code
-from spark_jobs.report import quiet_py4j, tell, tell_error
+from spark_jobs.errors import BAD_INPUT, FAILED, BadInput, JobError, exit_code, quiet_py4j, tell, tell_error
 
 _OUT, _ERR = 1, 2
 
@@ -32,7 +31,7 @@ app = typer.Typer(
 
 Each task is given one interval [START, END) of its level, or a range of them. Times are ISO 8601 in UTC.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments or an interval that cannot be reckoned yet.""",
+Exit codes: 0 done, 1 failed, 2 wrong arguments or an interval that cannot be computed yet.""",
 )
 
 Start = Annotated[str, typer.Argument(metavar="START", help="Where the interval begins: 2026-03-01T10:15:00Z.")]
@@ -42,48 +41,39 @@ Registry = Annotated[str, typer.Option(help="The registry of views; without one 
 Now = Annotated[str | None, typer.Option(metavar="TIME", help="The clock, for tests and drills.")]
 
 
-@app.command("live_to_minute")
-def live_to_minute(
-    start: Start, end: End, keyspace: Keyspace = "insight", registry: Registry = "views_registry", now: Now = None
-) -> None:
-    """Mean the readings of each minute."""
-    _run("live_to_minute", start, end, keyspace, registry, now)
+COMMANDS = {
+    "live_to_minute": "Mean the readings of each minute.",
+    "minute_to_hour": "Mean the minutes of each hour, after those that are missing or came late.",
+    "hour_to_day": "Mean the hours of each day, after hours and minutes that are missing or came late.",
+    "aggregations": "Sum the followers of each day by game, genre, console and language.",
+}
+
+# Typer carries its own copy of click since 0.26: the classes are reached through what it exports.
+_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 
 
-@app.command("minute_to_hour")
-def minute_to_hour(
-    start: Start, end: End, keyspace: Keyspace = "insight", registry: Registry = "views_registry", now: Now = None
-) -> None:
-    """Mean the minutes of each hour, after those that are missing or came late."""
-    _run("minute_to_hour", start, end, keyspace, registry, now)
+def _add_command(task: str, about: str) -> None:
+    @app.command(task, help=about)
+    def run(
+        start: Start, end: End, keyspace: Keyspace = "insight", registry: Registry = "views_registry", now: Now = None
+    ) -> None:
+        _run(task, start, end, keyspace, registry, now)
 
 
-@app.command("hour_to_day")
-def hour_to_day(
-    start: Start, end: End, keyspace: Keyspace = "insight", registry: Registry = "views_registry", now: Now = None
-) -> None:
-    """Mean the hours of each day, after hours and minutes that are missing or came late."""
-    _run("hour_to_day", start, end, keyspace, registry, now)
-
-
-@app.command("aggregations")
-def aggregations(
-    start: Start, end: End, keyspace: Keyspace = "insight", registry: Registry = "views_registry", now: Now = None
-) -> None:
-    """Sum the followers of each day by game, genre, console and language."""
-    _run("aggregations", start, end, keyspace, registry, now)
+for _task, _about in COMMANDS.items():
+    _add_command(_task, _about)
 
 
 def _run(task: str, start: str, end: str, keyspace: str, registry: str, now: str | None) -> None:
-    from spark_jobs.interval import parse_interval
+    from spark_jobs.levels import parse_interval
     from spark_jobs.session import ahead
-    from spark_jobs.settings import Settings
-    from spark_jobs.tasks import cassandra, level_of, run_task
+    from spark_jobs.settings import JobSettings, connect_cassandra
+    from spark_jobs.tasks import level_of, run_task
 
     moment = _clock(now)
     interval = parse_interval(start, end, task=task, span=level_of(task).span, now=moment)
-    settings = Settings.of(os.environ)
-    with _own_output() as out, ahead(settings, tell) as spark, cassandra(settings) as session:
+    settings = JobSettings.of(os.environ)
+    with _own_output() as out, ahead(settings, tell) as spark, connect_cassandra(settings) as session:
         report = run_task(
             task,
             interval,
@@ -151,10 +141,6 @@ def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
             next="Run it again; if it stays so, report what VIEWS_DEBUG=1 shows",
         )
     )
-
-
-# Typer carries its own copy of click since 0.26: the classes are reached through what it exports.
-_CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 
 
 if __name__ == "__main__":

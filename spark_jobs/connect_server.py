@@ -1,7 +1,10 @@
 """The warm server: ``python -m spark_jobs.connect_server [host:port] [--with-parent]`` is one until TERM ends it.
 
-Spark 3.5's own start class listens on every address of the machine, and whoever reaches the port may run
-what they like as its user: there is no login. So its gRPC service is started from here, at one address.
+Spark 3.5's own start class listens on every address of the machine, and whoever reaches the port may run what they like
+as its user: there is no login. So its gRPC service is started from here, at one address.
+
+With ``--warm-up`` it is a client that does a minute's work some times before the first job, and writes nothing: what
+Java loads and compiles for plans, connector and protocol is ten seconds and more of work.
 """
 
 from __future__ import annotations
@@ -16,19 +19,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from cassandra.cluster import Session
+
+from cassandra_client.database import Database
 from cassandra_client.errors import ViewsError
-from spark_jobs.errors import JobError
+from spark_jobs.errors import JobError, first_line, quiet_py4j, tell, tell_error
 from spark_jobs.jars import connect_jars
-from spark_jobs.report import quiet_py4j, tell, tell_error
-from spark_jobs.session import answers, first_line, start
-from spark_jobs.settings import CONNECT, host_and_port
+from spark_jobs.levels import LIVE, MINUTE, parts_of
+from spark_jobs.session import answers, opened, start
+from spark_jobs.settings import CONNECT, JobSettings, connect_cassandra, host_and_port
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
 
 _MESSAGE_BYTES = 128 * 1024 * 1024
 """The largest message that is taken, as Spark's own start class has it."""
@@ -37,7 +45,13 @@ _START_SECONDS = 90.0
 _STOP_SECONDS = 20.0
 
 _WITH_PARENT = "--with-parent"
-"""Told to a server that is to end when its standard input does."""
+"""Given to a server that is to end when its standard input does."""
+
+_WARM_UP = "--warm-up"
+_WARM_UP_ROUNDS = 6
+"""How often a minute's work is done: the first takes ten seconds, the sixth one; then Java gains little at a time."""
+
+_REGISTRY = "views_registry"
 
 
 def serve(address: str, master: str, on_progress: Callable[[str], None]) -> None:
@@ -61,7 +75,7 @@ def serve(address: str, master: str, on_progress: Callable[[str], None]) -> None
     try:
         _listen(session, host, port)
         on_progress(f"The warm server listens at {address}")
-        processes.append(_python("spark_jobs.warm_up", variables={**os.environ, "SPARK_CONNECT": address}))
+        processes.append(_python(_WARM_UP, variables={**os.environ, "SPARK_CONNECT": address}))
         java.wait()
     finally:
         for process in processes:
@@ -87,7 +101,6 @@ def warm_server(variables: Mapping[str, str]) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
         # It ends when its standard input does, so that we leave none behind however we end.
         server = _python(
-            "spark_jobs.connect_server",
             address,
             _WITH_PARENT,
             variables=variables,
@@ -125,12 +138,12 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def _python(module: str, *arguments: str, variables: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start Python on a module of these jobs, wherever it is started from."""
+def _python(*arguments: str, variables: Mapping[str, str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start this module as a program, wherever it is started from."""
     root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, variables.get("PYTHONPATH", "")]))
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", "spark_jobs.connect_server", *arguments],
         env={**variables, "PYTHONPATH": path},
         **{"stdin": subprocess.DEVNULL, **options},
     )
@@ -157,9 +170,49 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)
 
 
+def warm_up(settings: JobSettings) -> None:
+    """Mean the readings of the last minute as its job would, again and again.
+
+    Raises:
+        ViewsError: Cassandra could not be read, or the warm server not be used.
+    """
+    from spark_jobs.connector import SparkTables
+    from spark_jobs.frames import measured
+    from spark_jobs.source import LevelSource
+
+    with connect_cassandra(settings) as session:
+        keyspace, has_registry = _find_tables(session)
+        if keyspace is None:
+            tell("No keyspace has the tables yet, so the first jobs will be slow")
+            return
+        with opened(settings, tell) as spark:
+            tables = SparkTables(spark.session, keyspace)
+            registry = _REGISTRY if has_registry else None
+            source = LevelSource(session, keyspace=keyspace, registry=registry, streamers=0, tables=lambda: tables)
+            now = datetime.now(UTC).replace(second=0, microsecond=0)
+            times = [LIVE.text(each) for each in parts_of(MINUTE, [now - MINUTE.span])]
+            for _ in range(_WARM_UP_ROUNDS):
+                source.collect(measured(source.frame(LIVE, times), MINUTE))
+    tell("It has done a minute's work and is warm")
+
+
+def _find_tables(session: Session) -> tuple[str | None, bool]:
+    """Return a keyspace with the tables of the minute's job, and whether there is a registry of views."""
+    rows = Database(session).rows("SELECT keyspace_name, table_name FROM system_schema.tables")
+    known = {(row["keyspace_name"], row["table_name"]) for row in rows}
+    needed = [table.name for level in (LIVE, MINUTE) for table in level.tables]
+    keyspaces = (
+        each for each in sorted({name for name, _ in known}) if all((each, table) in known for table in needed)
+    )
+    return next(keyspaces, None), (_REGISTRY, "views") in known
+
+
 def main() -> None:
-    """Be the server; exit code 0 after TERM, 1 where it cannot be."""
+    """Be the server, or warm one up; exit code 0 after TERM, 1 where it cannot be the server."""
     quiet_py4j()
+    if _WARM_UP in sys.argv:
+        _try_to_warm_up()
+        return
     arguments = [each for each in sys.argv[1:] if each != _WITH_PARENT]
     address = arguments[0] if arguments else os.environ.get("SPARK_CONNECT", "") or CONNECT
     if _WITH_PARENT in sys.argv:
@@ -169,6 +222,16 @@ def main() -> None:
     except ViewsError as error:
         tell_error(error)
         sys.exit(1)
+
+
+def _try_to_warm_up() -> None:
+    from grpc import RpcError
+    from pyspark.errors import PySparkException
+
+    try:
+        warm_up(JobSettings.of(os.environ))
+    except (ViewsError, RpcError, PySparkException) as error:
+        tell(f"A minute's work could not be done, so the first jobs will be slow: {first_line(error)}")
 
 
 if __name__ == "__main__":

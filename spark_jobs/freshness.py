@@ -1,4 +1,4 @@
-"""Whether an interval must be reckoned again: decided by what was read for it and what is there now. Pure."""
+"""Whether an interval must be computed again: decided by what was read for it and what is there now. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
+class IntervalDigest:
     """What the tables show of an interval.
 
     Args:
@@ -18,19 +18,19 @@ class Digest:
     rows: int = 0
     newest: int = 0
 
-    def __add__(self, other: Digest) -> Digest:
-        return Digest(rows=self.rows + other.rows, newest=max(self.newest, other.newest))
+    def __add__(self, other: IntervalDigest) -> IntervalDigest:
+        return IntervalDigest(rows=self.rows + other.rows, newest=max(self.newest, other.newest))
 
-    def holds(self, written: Digest) -> bool:
+    def holds(self, written: IntervalDigest) -> bool:
         """Tell whether all of ``written`` can be in it: a view shows rows a moment after they were written."""
         return self.rows >= written.rows and self.newest >= written.newest
 
 
-NOTHING = Digest()
+NOTHING = IntervalDigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class LedgerEntry:
     """What the ledger says of an interval.
 
     Args:
@@ -44,7 +44,7 @@ class Entry:
     """
 
     is_open: bool
-    read: Digest
+    read: IntervalDigest
     rows_written: int = 0
     looked: int = 0
     streamers_missing: int = 0
@@ -52,12 +52,12 @@ class Entry:
     expected: int = 0
 
     @property
-    def written(self) -> Digest:
+    def written(self) -> IntervalDigest:
         """What the interval's own rows show at least, where nobody has removed some."""
-        return Digest(rows=self.rows_written, newest=self.looked) if self.rows_written else NOTHING
+        return IntervalDigest(rows=self.rows_written, newest=self.looked) if self.rows_written else NOTHING
 
 
-class Verdict(StrEnum):
+class IntervalState(StrEnum):
     """What is to be done about an interval."""
 
     STALE = "stale"
@@ -66,8 +66,8 @@ class Verdict(StrEnum):
     EMPTY = "empty"
 
 
-def judge(below: Digest, own: int, entry: Entry | None, *, is_named: bool) -> Verdict:
-    """Tell whether an interval is to be reckoned.
+def judge(below: IntervalDigest, own: int, entry: LedgerEntry | None, *, is_named: bool) -> IntervalState:
+    """Tell whether an interval is to be computed.
 
     ``KEPT`` means that what stands is not overwritten: rows below have expired since they were read, so
     that a new mean would be of a part of them; or others have written the rows, and nobody named the interval.
@@ -79,17 +79,17 @@ def judge(below: Digest, own: int, entry: Entry | None, *, is_named: bool) -> Ve
         is_named: a person or the schedule asked for this very interval, not only for one that holds it.
     """
     if not below.rows:
-        return Verdict.KEPT if own else Verdict.EMPTY
+        return IntervalState.KEPT if own else IntervalState.EMPTY
     if entry is None:
-        return Verdict.KEPT if own and not is_named else Verdict.STALE
+        return IntervalState.KEPT if own and not is_named else IntervalState.STALE
     if own and below.rows < entry.read.rows:
-        return Verdict.KEPT
+        return IntervalState.KEPT
     if entry.is_open or below != entry.read or own < entry.rows_written:
-        return Verdict.STALE
-    return Verdict.FRESH
+        return IntervalState.STALE
+    return IntervalState.FRESH
 
 
-def can_change(own: int, entry: Entry | None, *, is_expiring: bool, is_named: bool) -> bool:
+def can_change(own: int, entry: LedgerEntry | None, *, is_expiring: bool, is_named: bool) -> bool:
     """Tell whether looking at the level below could lead to anything but keeping what stands.
 
     Args:

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from cassandra_embedded.downloads import JarSet, cached_jars
 from cassandra_embedded.errors import DownloadFailed
-from cassandra_embedded.jars import JarSet, cached_jars
 from spark_jobs.errors import JobError
 
 CONNECTOR = JarSet(
@@ -65,7 +65,7 @@ def _jars(wanted: JarSet, on_progress: Callable[[str], None]) -> tuple[Path, ...
 
 def main() -> None:
     """Fetch all jars; exit code 1 where that fails."""
-    from spark_jobs.report import tell, tell_error
+    from spark_jobs.errors import tell, tell_error
 
     try:
         jars = connect_jars(tell)

@@ -20,8 +20,8 @@ from cassandra_client.database import Database
 from cassandra_client.driver_errors import explained
 from cassandra_client.names import quoted
 from cassandra_client.own_tables import OwnTable
-from spark_jobs.freshness import Digest, Entry
-from spark_jobs.requests import Reads, Writes
+from spark_jobs.freshness import IntervalDigest, LedgerEntry
+from spark_jobs.statements import PreparedReads, PreparedWrites
 
 TABLE = OwnTable(
     name="rollups",
@@ -47,7 +47,7 @@ _DAY = len("2026-03-01")
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcome:
+class IntervalOutcome:
     """What came of one interval: see the columns of the same names."""
 
     streamers_missing: int
@@ -57,14 +57,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One reckoning: its name, and the time of its look in microseconds since the Unix epoch."""
+class RollupRun:
+    """One computation: its name, and the time of its look in microseconds since the Unix epoch."""
 
     name: str
     looked: int
 
 
-class Ledger:
+class RollupLedger:
     """The ledger of one keyspace."""
 
     def __init__(self, database: Database, keyspace: str) -> None:
@@ -79,18 +79,18 @@ class Ledger:
                 SimpleStatement(TABLE.create_cql(self._keyspace), retry_policy=FallthroughRetryPolicy()), timeout=30
             )
 
-    def read(self, level: str, starts: Sequence[str]) -> dict[str, Entry]:
+    def read(self, level: str, starts: Sequence[str]) -> dict[str, LedgerEntry]:
         """Return the lines of these intervals of a level; one that was never opened is not in it."""
         wanted = set(starts)
         query = (
             "SELECT start, started, finished, rows_read, newest_read, rows_written, streamers_missing, seen, expected "
             f"FROM {self._table} WHERE level = ? AND day = ? AND start >= ? AND start <= ?"
         )
-        reads = Reads(self._database.session, query, on=f"{self._keyspace}.{TABLE.name}")
+        reads = PreparedReads(self._database.session, query, on=f"{self._keyspace}.{TABLE.name}")
         bounds = ((level, day, texts[0], texts[-1]) for day, texts in _by_day(starts))
         return {row.start: _entry(row) for row in reads.rows(bounds) if row.start in wanted}
 
-    def open(self, level: str, read: Mapping[str, Digest], run: Run) -> None:
+    def open(self, level: str, read: Mapping[str, IntervalDigest], run: RollupRun) -> None:
         """Write that the rows of these intervals are about to be written."""
         query = (
             f"INSERT INTO {self._table} "
@@ -106,7 +106,7 @@ class Ledger:
             ),
         )
 
-    def close(self, level: str, outcomes: Mapping[str, Outcome], run: Run, finished: int) -> None:
+    def close(self, level: str, outcomes: Mapping[str, IntervalOutcome], run: RollupRun, finished: int) -> None:
         """Write that the rows of these intervals were written.
 
         Args:
@@ -131,7 +131,7 @@ class Ledger:
         )
 
     def _write(self, query: str, level: str, lines: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
-        writes = Writes(self._database.session, query, on=f"{self._keyspace}.{TABLE.name}")
+        writes = PreparedWrites(self._database.session, query, on=f"{self._keyspace}.{TABLE.name}")
         days: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         for start, values in lines:
             days[start[:_DAY]].append((level, start[:_DAY], start, *values))
@@ -146,16 +146,13 @@ def _by_day(starts: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         yield day, sorted(texts)
 
 
-def _entry(row: Any) -> Entry:
-    return Entry(
+def _entry(row: Any) -> LedgerEntry:
+    return LedgerEntry(
         is_open=row.finished is None,
-        read=Digest(rows=row.rows_read or 0, newest=row.newest_read or 0),
+        read=IntervalDigest(rows=row.rows_read or 0, newest=row.newest_read or 0),
         rows_written=row.rows_written or 0,
         looked=round(row.started.replace(tzinfo=UTC).timestamp() * 1000) * 1000 if row.started else 0,
         streamers_missing=row.streamers_missing or 0,
         seen=row.seen or 0,
         expected=row.expected or 0,
     )
-
-
-__all__ = ["TABLE", "Ledger", "Outcome", "Run"]

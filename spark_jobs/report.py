@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from cassandra_client.errors import ViewsError, ended
 from cassandra_views.model.times import instant_text
-from spark_jobs.interval import Interval
+from spark_jobs.levels import Interval
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class JobReport:
     """The counts of one job; docs/reference/rollups.md says what each means."""
 
     task: str
@@ -55,27 +51,3 @@ class Report:
         if self.unknown is not None:
             found["unknown"] = self.unknown
         return json.dumps(found)
-
-
-def tell(text: str) -> None:
-    """Say something on standard error: standard output is for the JSON line alone."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def tell_error(error: ViewsError) -> None:
-    """Say the four parts of an error."""
-    place = f"{error.place}: " if error.place else ""
-    tell(f"Error: {ended(f'{place}{error.what}')}")
-    for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
-        if text:
-            tell(f"  {label}: {text if label == 'On' else ended(text)}")
-
-
-def quiet_py4j() -> None:
-    """Keep the tracebacks of what py4j raises out of this program's logs; for programs to call at their start."""
-    logging.getLogger("py4j").setLevel(logging.CRITICAL)
-    logging.getLogger().addFilter(_is_not_of_py4j)  # it logs some of them to nobody's logger
-
-
-def _is_not_of_py4j(record: logging.LogRecord) -> bool:
-    return "py4j" not in Path(record.pathname).parts

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cassandra_client.errors import ConfigurationError
-from spark_jobs.errors import JobError
+from spark_jobs.errors import JobError, first_line
 from spark_jobs.jars import connector_jars
-from spark_jobs.keystores import tls_options
-from spark_jobs.settings import Settings, host_and_port
+from spark_jobs.settings import JobSettings, cassandra_options, host_and_port
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,24 +50,6 @@ class Spark:
 
     session: SparkSession
     where: str
-
-
-def cassandra_options(settings: Settings) -> dict[str, str]:
-    """Return the connector's settings: each job gives its own, so that a warm server serves any cluster."""
-    hosts = [each.rpartition(":")[0] if each.count(":") == 1 else each for each in settings.contact_points]
-    own = next((each.rpartition(":")[2] for each in settings.contact_points if each.count(":") == 1), "")
-    found = {
-        "spark.cassandra.connection.host": ",".join(hosts),
-        "spark.cassandra.connection.port": own or str(settings.port),
-        "spark.cassandra.input.consistency.level": "LOCAL_QUORUM",
-        "spark.cassandra.output.consistency.level": "LOCAL_QUORUM",
-    }
-    if settings.local_dc:
-        found["spark.cassandra.connection.localDC"] = settings.local_dc
-    if settings.username and settings.password is not None:
-        found["spark.cassandra.auth.username"] = settings.username
-        found["spark.cassandra.auth.password"] = settings.password
-    return found | tls_options(settings)
 
 
 def spark_options(master: str) -> dict[str, str]:
@@ -113,7 +94,7 @@ def answers(address: str, *, name: str, seconds: float = _ANSWER_SECONDS) -> boo
 
 
 @contextmanager
-def opened(settings: Settings, on_progress: Callable[[str], None]) -> Iterator[Spark]:
+def opened(settings: JobSettings, on_progress: Callable[[str], None]) -> Iterator[Spark]:
     """Open Spark for one job and close it at the end; a warm server goes on.
 
     Raises:
@@ -125,7 +106,7 @@ def opened(settings: Settings, on_progress: Callable[[str], None]) -> Iterator[S
 
 @contextmanager
 def ahead(
-    settings: Settings, on_progress: Callable[[str], None]
+    settings: JobSettings, on_progress: Callable[[str], None]
 ) -> Iterator[Callable[[], AbstractContextManager[Spark]]]:
     """Give what opens Spark for one job; a warm server's session is made meanwhile, beside what the block does.
 
@@ -156,7 +137,7 @@ def _stop(session: SparkSession) -> None:
         session.stop()
 
 
-def _find_warm(settings: Settings, on_progress: Callable[[str], None]) -> Spark | None:
+def _find_warm(settings: JobSettings, on_progress: Callable[[str], None]) -> Spark | None:
     if not settings.connect or not answers(settings.connect, name="SPARK_CONNECT"):
         return None
     import grpc
@@ -176,13 +157,13 @@ def _find_warm(settings: Settings, on_progress: Callable[[str], None]) -> Spark 
     return Spark(session=_told(session, settings), where="connect")
 
 
-def _told(session: SparkSession, settings: Settings) -> SparkSession:
+def _told(session: SparkSession, settings: JobSettings) -> SparkSession:
     for key, value in cassandra_options(settings).items():
         session.conf.set(key, value)
     return session
 
 
-def _own(settings: Settings, on_progress: Callable[[str], None]) -> Spark:
+def _own(settings: JobSettings, on_progress: Callable[[str], None]) -> Spark:
     session = start(settings.master, cassandra_options(settings), connector_jars(on_progress))
     return Spark(session=_told(session, settings), where=settings.master)
 
@@ -247,13 +228,3 @@ def _check_master(master: str) -> None:
             on=master,
             next="See that the master is up and that SPARK_MASTER names it, then run it again",
         )
-
-
-def first_line(error: Exception) -> str:
-    """Return the line of an error of Spark or the connector that tells most."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    text = causes[-1] if causes else (lines[0] if lines else type(error).__name__)
-    if not causes and text.startswith("An error occurred while calling") and len(lines) > 1:
-        text = lines[1].removeprefix(": ")
-    return text[:300]

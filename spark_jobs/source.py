@@ -14,14 +14,14 @@ from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from cassandra_views.model.times import TimeKind
 from cassandra_views.read.pointer import PointerCache
 from cassandra_views.read.routing import Span
-from spark_jobs.freshness import NOTHING, Digest
-from spark_jobs.levels import Level, Table
-from spark_jobs.requests import Reads
+from spark_jobs.freshness import NOTHING, IntervalDigest
+from spark_jobs.levels import RollupLevel, Table
+from spark_jobs.statements import PreparedReads
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
 
-    from spark_jobs.tables import Tables
+    from spark_jobs.connector import SparkTables
 
 _KEYS = 60
 """Partitions that one request asks for: the seconds of a minute."""
@@ -50,7 +50,7 @@ class Piece:
     is_whole: bool
 
 
-class Source:
+class LevelSource:
     """Reads one keyspace.
 
     Args:
@@ -66,7 +66,7 @@ class Source:
         keyspace: str,
         registry: str | None,
         streamers: int,
-        tables: Callable[[], Tables],
+        tables: Callable[[], SparkTables],
     ) -> None:
         self._session = session
         self._keyspace = keyspace
@@ -86,7 +86,7 @@ class Source:
         self.names: set[str] = set()
         """The views and bases that frames were made of."""
 
-    def pieces(self, level: Level, table: Table, times: Sequence[str]) -> tuple[Piece, ...]:
+    def pieces(self, level: RollupLevel, table: Table, times: Sequence[str]) -> tuple[Piece, ...]:
         """Part the times, texts of the level in their order, by what serves them."""
         spans = self._spans(table)
         by_name: dict[str, list[str]] = defaultdict(list)
@@ -106,7 +106,7 @@ class Source:
             for name, found in by_name.items()
         )
 
-    def frame(self, level: Level, times: Sequence[str]) -> DataFrame:
+    def frame(self, level: RollupLevel, times: Sequence[str]) -> DataFrame:
         """Return the level's rows of these times, in the form that ``rollup`` takes."""
         found: DataFrame | None = None
         for table in level.tables:
@@ -122,8 +122,13 @@ class Source:
         return self._tables().collect(frame)
 
     def digests(
-        self, level: Level, times: Sequence[str], width: int, *, written: Mapping[str, Digest] | None = None
-    ) -> dict[str, Digest]:
+        self,
+        level: RollupLevel,
+        times: Sequence[str],
+        width: int,
+        *,
+        written: Mapping[str, IntervalDigest] | None = None,
+    ) -> dict[str, IntervalDigest]:
         """Return what the level's tables show of these times, by the first ``width`` characters of each.
 
         Args:
@@ -133,7 +138,7 @@ class Source:
         Raises:
             ClusterError: a table could not be read.
         """
-        found: dict[str, Digest] = defaultdict(Digest)
+        found: dict[str, IntervalDigest] = defaultdict(IntervalDigest)
         bases: list[Piece] = []
         for table in level.tables:
             pieces = list(self.pieces(level, table, times))
@@ -159,16 +164,16 @@ class Source:
                 found[text] += digest
         return found
 
-    def _by_key(self, piece: Piece) -> Iterator[tuple[str, Digest]]:
+    def _by_key(self, piece: Piece) -> Iterator[tuple[str, IntervalDigest]]:
         columns = piece.table.columns.values()
         written = ", ".join(f"max(writetime({column}))" for column in columns)
         view = f"{quoted(self._keyspace)}.{quoted(piece.name)}"
         query = f"SELECT timestamp, count(*), {written} FROM {view} WHERE timestamp IN ? GROUP BY timestamp"
-        reads = Reads(self._session, query, on=f"{self._keyspace}.{piece.name}")
+        reads = PreparedReads(self._session, query, on=f"{self._keyspace}.{piece.name}")
         for time, rows, *times in reads.rows((each,) for each in _chunks(piece.times)):
-            yield time, Digest(rows=rows, newest=max(each or 0 for each in times))
+            yield time, IntervalDigest(rows=rows, newest=max(each or 0 for each in times))
 
-    def _by_range(self, piece: Piece) -> Iterator[tuple[str, Digest]]:
+    def _by_range(self, piece: Piece) -> Iterator[tuple[str, IntervalDigest]]:
         wanted = set(piece.times)
         written = ", ".join(f"writetime({column})" for column in piece.table.columns.values())
         base = f"{quoted(self._keyspace)}.{quoted(piece.name)}"
@@ -176,10 +181,10 @@ class Source:
             f"SELECT timestamp, {written} FROM {base} WHERE token(streamer) >= ? AND token(streamer) <= ? "
             "AND timestamp >= ? AND timestamp <= ? ALLOW FILTERING"
         )
-        reads = Reads(self._session, query, on=f"{self._keyspace}.{piece.name}")
+        reads = PreparedReads(self._session, query, on=f"{self._keyspace}.{piece.name}")
         for time, *times in reads.rows((*part, piece.times[0], piece.times[-1]) for part in _ring()):
             if time in wanted:
-                yield time, Digest(rows=1, newest=max(each or 0 for each in times))
+                yield time, IntervalDigest(rows=1, newest=max(each or 0 for each in times))
 
     def _spans(self, table: Table) -> tuple[Span, ...]:
         if self._pointers is None:

@@ -1,45 +1,90 @@
-"""The tasks by their names, and the running of one: sessions opened, work done, a report returned."""
+"""The tasks by their names, and the running of one: the keyspace checked, work done, a report returned."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cassandra.cluster import Session
 
-from cassandra_client.connect import connected
 from cassandra_client.database import Database
-from spark_jobs.categories import CATEGORIES, table_of
-from spark_jobs.errors import JobError
-from spark_jobs.interval import Interval
-from spark_jobs.job import Rollup
-from spark_jobs.ledger import Ledger
-from spark_jobs.levels import DAY, HOUR, MINUTE, Level
-from spark_jobs.place import look
-from spark_jobs.report import Report
-from spark_jobs.settings import Settings
-from spark_jobs.source import Source
-from spark_jobs.summing import Aggregations
-from spark_jobs.unified import UnifiedRows
+from cassandra_views.model.names import nearest
+from spark_jobs.aggregation_job import Aggregations
+from spark_jobs.errors import JobError, translate_spark_errors
+from spark_jobs.ledger import TABLE, RollupLedger
+from spark_jobs.levels import CATEGORIES, DAY, HOUR, LIVE, MINUTE, Interval, RollupLevel, aggregation_table
+from spark_jobs.report import JobReport
+from spark_jobs.rollup_job import Rollup, UnifiedRows
+from spark_jobs.source import LevelSource
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from spark_jobs.connector import SparkTables
     from spark_jobs.session import Spark
-    from spark_jobs.tables import Tables
 
 ROLLUPS = {"live_to_minute": MINUTE, "minute_to_hour": HOUR, "hour_to_day": DAY}
 """The level that each task brings up to date."""
 
 AGGREGATIONS = "aggregations"
-
 TASKS = (*ROLLUPS, AGGREGATIONS)
 
 
-def level_of(task: str) -> Level:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKeyspace:
+    """What was found.
+
+    Args:
+        lifetimes: how long rows of a level live, where all its tables let them expire.
+        has_ledger: the table ``rollups`` exists.
+        has_registry: there is a registry of views.
+    """
+
+    lifetimes: dict[str, timedelta]
+    has_ledger: bool
+    has_registry: bool
+
+
+def inspect_keyspace(database: Database, *, keyspace: str, registry: str, needed: Iterable[str]) -> JobKeyspace:
+    """Look at the keyspace's tables. Reads only.
+
+    Raises:
+        JobError: the keyspace or one of the tables that the job needs does not exist.
+    """
+    query = "SELECT table_name, default_time_to_live FROM system_schema.tables WHERE keyspace_name = ?"
+    seconds = {row["table_name"]: row["default_time_to_live"] or 0 for row in database.rows(query, (keyspace,))}
+    if not seconds:
+        known = [row["keyspace_name"] for row in database.rows("SELECT keyspace_name FROM system_schema.keyspaces")]
+        what = "has no tables" if keyspace in known else f"does not exist{nearest(keyspace, known)}"
+        raise JobError(
+            f"the keyspace '{keyspace}' {what}",
+            on=keyspace,
+            next="Give the right --keyspace, or create the tables with 'views apply'",
+        )
+    if missing := [name for name in needed if name not in seconds]:
+        raise JobError(
+            f"there is no table {', '.join(missing)}",
+            on=keyspace,
+            next="Create it with 'views apply', from the files in cql_templates/tables",
+        )
+    lifetimes = {}
+    for level in (LIVE, MINUTE, HOUR, DAY):
+        longest = [seconds.get(table.name, 0) for table in level.tables]
+        if all(longest):
+            lifetimes[level.name] = timedelta(seconds=min(longest))
+    found = database.rows(query, (registry,))
+    return JobKeyspace(
+        lifetimes=lifetimes,
+        has_ledger=TABLE.name in seconds,
+        has_registry=any(row["table_name"] == "views" for row in found),
+    )
+
+
+def level_of(task: str) -> RollupLevel:
     """Return the level whose borders the task's interval must have."""
     return ROLLUPS.get(task, DAY)
 
@@ -53,26 +98,26 @@ def run_task(
     registry: str,
     now: datetime,
     spark: Callable[[], AbstractContextManager[Spark]],
-) -> Report:
+) -> JobReport:
     """Run one task on an open session.
 
     Args:
-        spark: opens Spark; called only where there is something to reckon.
+        spark: opens Spark; called only where there is something to compute.
 
     Raises:
         ViewsError: what failed; run again it goes on.
     """
     began = time.monotonic()
-    report = Report(task=task, interval=interval)
+    report = JobReport(task=task, interval=interval)
     database = Database(session)
-    with spark_explained(task, interval), ExitStack() as stack:
+    with translate_spark_errors(f"{task} {interval}"), ExitStack() as stack:
         lazy = _Lazy(stack, spark, keyspace, report)
-        place = look(database, keyspace=keyspace, registry=registry, needed=_needed(task))
-        ledger = Ledger(database, keyspace)
+        place = inspect_keyspace(database, keyspace=keyspace, registry=registry, needed=_needed(task))
+        ledger = RollupLedger(database, keyspace)
         if not place.has_ledger:
             ledger.create()
         accounts = frozenset(row["streamer"] for row in database.rows(f'SELECT streamer FROM "{keyspace}".accounts'))
-        source = Source(
+        source = LevelSource(
             session,
             keyspace=keyspace,
             registry=registry if place.has_registry else None,
@@ -99,50 +144,11 @@ def run_task(
     return report
 
 
-@contextmanager
-def cassandra(settings: Settings) -> Iterator[Session]:
-    """Open a session to the cluster that the settings name."""
-    with connected(
-        settings.contact_points,
-        port=settings.port,
-        local_dc=settings.local_dc,
-        username=settings.username,
-        password=settings.password,
-        tls=settings.tls,
-    ) as session:
-        yield session
-
-
-@contextmanager
-def spark_explained(task: str, interval: Interval) -> Iterator[None]:
-    """Turn errors of Spark into ours. Needs no Spark where none was opened."""
-    try:
-        yield
-    except Exception as error:
-        if not _is_sparks(error):
-            raise
-        from spark_jobs.session import first_line
-
-        raise JobError(
-            f"Spark could not do the work: {first_line(error)}",
-            on=f"{task} {interval}",
-            remains="Rows may be written in part; the ledger says that they are not finished",
-            next="See the lines above and that Cassandra and Spark are up, then run it again: it starts over",
-        ) from error
-
-
-def _is_sparks(error: Exception) -> bool:
-    # A Java that is gone refuses connections; those to Cassandra fail with errors of the driver.
-    return isinstance(error, ConnectionError) or any(
-        kind.__module__.partition(".")[0] in ("pyspark", "py4j", "grpc") for kind in type(error).__mro__
-    )
-
-
 def _needed(task: str) -> list[str]:
     if task == AGGREGATIONS:
-        return [*(table.name for table in DAY.tables), *map(table_of, CATEGORIES), "accounts", "games"]
+        return [*(table.name for table in DAY.tables), *map(aggregation_table, CATEGORIES), "accounts", "games"]
     found = ["accounts"]
-    level: Level | None = ROLLUPS[task]
+    level: RollupLevel | None = ROLLUPS[task]
     while level is not None:
         found += [table.name for table in level.tables]
         level = level.below
@@ -153,19 +159,19 @@ class _Lazy:
     """Spark's side of the tables, opened when it is needed first and closed with the stack."""
 
     def __init__(
-        self, stack: ExitStack, spark: Callable[[], AbstractContextManager[Spark]], keyspace: str, report: Report
+        self, stack: ExitStack, spark: Callable[[], AbstractContextManager[Spark]], keyspace: str, report: JobReport
     ) -> None:
         self._stack = stack
         self._spark = spark
         self._keyspace = keyspace
         self._report = report
-        self._tables: Tables | None = None
+        self._tables: SparkTables | None = None
 
-    def tables(self) -> Tables:
+    def tables(self) -> SparkTables:
         if self._tables is None:
-            from spark_jobs.tables import Tables
+            from spark_jobs.connector import SparkTables
 
             opened = self._stack.enter_context(self._spark())
             self._report.spark = opened.where
-            self._tables = Tables(opened.session, self._keyspace)
+            self._tables = SparkTables(opened.session, self._keyspace)
         return self._tables

@@ -15,7 +15,7 @@ class IntervalError(ValueError):
     """A run that asks for no whole and closed interval. Nothing was started."""
 
 
-class Run(Protocol):
+class RunTimes(Protocol):
     """What a DAG run knows of its time. The four are aware; the first three are none together."""
 
     logical_date: datetime | None
@@ -25,7 +25,7 @@ class Run(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class RunInterval:
     """``[start, end)`` in UTC."""
 
     start: datetime
@@ -44,12 +44,12 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.start_text} {self.end_text}"
 
-    def last(self, unit: timedelta) -> Interval:
+    def last(self, unit: timedelta) -> RunInterval:
         """Return the last ``unit`` of it: of an hour its minute 59."""
-        return Interval(start=self.end - unit, end=self.end)
+        return RunInterval(start=self.end - unit, end=self.end)
 
 
-def interval_of_run(run: Run, unit: timedelta) -> Interval:
+def interval_of_run(run: RunTimes, unit: timedelta) -> RunInterval:
     """Return the whole ``unit`` (a minute, an hour, a day) that a run is for.
 
     A scheduled run and one of a backfill bring it as their data interval. A run by hand brings the time it was asked
@@ -78,7 +78,7 @@ def interval_of_run(run: Run, unit: timedelta) -> Interval:
     return _closed(floor(end, unit), unit, run)
 
 
-def interval_of_days(first: str | None, last: str | None, run_after: datetime) -> Interval:
+def interval_of_days(first: str | None, last: str | None, run_after: datetime) -> RunInterval:
     """Return the days from ``first`` to ``last``, both included, written YYYY-MM-DD.
 
     Without ``first`` it is the last day that had ended at ``run_after``; without ``last`` it is one day.
@@ -97,7 +97,7 @@ def interval_of_days(first: str | None, last: str | None, run_after: datetime) -
             f"{final:%Y-%m-%d} had not ended when this run was asked for ({_text(run_after)}). Nothing was started. "
             f"The last day that can be computed then is {today - DAY:%Y-%m-%d}."
         )
-    return Interval(start=start, end=final + DAY)
+    return RunInterval(start=start, end=final + DAY)
 
 
 def floor(time: datetime, unit: timedelta) -> datetime:
@@ -108,13 +108,13 @@ def floor(time: datetime, unit: timedelta) -> datetime:
     return moment.replace(hour=0) if unit >= DAY else moment
 
 
-def _closed(end: datetime, unit: timedelta, run: Run) -> Interval:
+def _closed(end: datetime, unit: timedelta, run: RunTimes) -> RunInterval:
     if end > run.run_after:
         raise IntervalError(
             f"The {_name(unit)} before {_text(end)} had not ended when this run was asked for "
             f"({_text(run.run_after)}). Nothing was started. Choose an earlier logical date."
         )
-    return Interval(start=end - unit, end=end)
+    return RunInterval(start=end - unit, end=end)
 
 
 def _midnight(day: str) -> datetime:

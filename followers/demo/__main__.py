@@ -15,16 +15,24 @@ from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewsError
 from cassandra_views.project.own_server import register_data
-from followers.demo.acts import STREAMERS, Demo
 from followers.demo.airflow import USER, Airflow, choose_url
-from followers.demo.family import Family
-from followers.demo.pages import open_pages
-from followers.demo.parts import CassandraPart, FeedPart
-from followers.demo.pipeline import bring_up
-from followers.demo.place import DATA, LOGS, ROOT, end_with_parent, find_port, heard_once, held_place, one_stop
-from followers.demo.screen import act, console
+from followers.demo.environment import (
+    DATA,
+    LOGS,
+    ROOT,
+    console,
+    demo_folder,
+    end_with_parent,
+    find_port,
+    section,
+    single_interrupt,
+    uninterrupted_stop,
+)
+from followers.demo.process_group import ProcessGroup
+from followers.demo.services import bring_up, open_pages
 from followers.demo.summary import Summary
-from followers.demo.supervisor import required
+from followers.demo.supervisor import CassandraPart, FeedPart, required
+from followers.demo.views_tour import STREAMERS, ViewsTour
 from followers.feed import Feed
 
 FIRST_TAGS = ("live", "rollup", "ranking", "metadata")
@@ -67,7 +75,7 @@ def demo(
     if "MAKELEVEL" in os.environ:
         end_with_parent()  # make is killed: nobody could end us by Ctrl-C any more
     try:
-        with one_stop(), held_place():
+        with single_interrupt(), demo_folder():
             _run(is_small=no_airflow, may_install=not no_system_packages, seconds=seconds)
     except KeyboardInterrupt:
         pass
@@ -79,8 +87,8 @@ def demo(
 
 def _run(*, is_small: bool, may_install: bool, seconds: float | None) -> None:
     begun = time.monotonic()
-    with ExitStack() as stack, heard_once():
-        with act("An embedded Cassandra"), console.status("starting") as status:
+    with ExitStack() as stack, uninterrupted_stop():
+        with section("An embedded Cassandra"), console.status("starting") as status:
             server = EmbeddedCassandra(
                 data=DATA / "cassandra",
                 port=find_port(9042),
@@ -92,52 +100,52 @@ def _run(*, is_small: bool, may_install: bool, seconds: float | None) -> None:
         console.print(f"  Cassandra {server.version} on {server.contact_points[0]}:{server.port}")
         session = stack.enter_context(connected(tuple(server.contact_points), port=server.port))
         cassandra = CassandraPart(server)
-        acts = Demo(session, () if is_small else FIRST_TAGS)
+        tour = ViewsTour(session, () if is_small else FIRST_TAGS)
         with required(cassandra):
-            feed = _show_acts(acts, stack)
+            feed = _show_views(tour, stack)
         # Ended in this order: Airflow, the warm Spark, the pages and what is left of all, the feed, Cassandra.
-        family = stack.enter_context(Family(LOGS))
-        family.adopt("Cassandra")
-        cassandra.on_restart = lambda: family.adopt("Cassandra", marker=str(DATA / "cassandra"))
-        family.supervisor.add(cassandra)
-        family.supervisor.add(FeedPart(feed))
-        with act("Pages over the views"):
+        processes = stack.enter_context(ProcessGroup(LOGS))
+        processes.adopt("Cassandra")
+        cassandra.on_restart = lambda: processes.adopt("Cassandra", marker=str(DATA / "cassandra"))
+        processes.supervisor.add(cassandra)
+        processes.supervisor.add(FeedPart(feed))
+        with section("Pages over the views"):
             airflow_url = "" if is_small else choose_url()
-            url = open_pages(family, server, airflow_url)
-        _tell_readers(acts, feed, begun, url)
-        summary = Summary(acts, feed, family, begun)
-        family.on_wait = summary.tick
+            url = open_pages(processes, server, airflow_url)
+        _print_pages(tour, feed, begun, url)
+        summary = Summary(tour, feed, processes, begun)
+        processes.on_wait = summary.tick
         if not is_small:
-            with act("Behind it: Spark and Airflow"):
-                summary.airflow = bring_up(stack, family, server, airflow_url, may_install=may_install)
-            _tell_login(summary.airflow, begun)
-        _stay(family, summary, seconds)
+            with section("Behind it: Spark and Airflow"):
+                summary.airflow = bring_up(stack, processes, server, airflow_url, may_install=may_install)
+            _print_login(summary.airflow, begun)
+        _wait(processes, summary, seconds)
 
 
-def _show_acts(acts: Demo, stack: ExitStack) -> Feed:
+def _show_views(tour: ViewsTour, stack: ExitStack) -> Feed:
     """Show what views do; the feed that begins meanwhile goes on."""
-    with act("Keyspace and base tables, from cql_templates/tables"):
-        acts.tables()
-    with act("Sample history"):
-        acts.history()
-    feed = stack.enter_context(Feed(acts.session, since=acts.now, streamers=STREAMERS))
-    with act("Views, from cql_templates/views, as of yesterday; a live feed writes meanwhile"):
-        acts.views()
-    with act("A day passes: the windows slide under a reader"):
-        acts.slide()
-    with act("Roll back and forward"):
-        acts.rollback()
-    with act("Drop a view, and bring it back"):
-        acts.drop()
+    with section("Keyspace and base tables, from cql_templates/tables"):
+        tour.tables()
+    with section("Sample history"):
+        tour.history()
+    feed = stack.enter_context(Feed(tour.session, since=tour.now, streamers=STREAMERS))
+    with section("Views, from cql_templates/views, as of yesterday; a live feed writes meanwhile"):
+        tour.views()
+    with section("A day passes: the windows slide under a reader"):
+        tour.slide()
+    with section("Roll back and forward"):
+        tour.rollback()
+    with section("Drop a view, and bring it back"):
+        tour.drop()
     console.rule("[bold]What serves now", align="left", style="dim")
-    acts.serving()
-    acts.results()
+    tour.serving()
+    tour.results()
     return feed
 
 
-def _tell_readers(acts: Demo, feed: Feed, begun: float, url: str) -> None:
+def _print_pages(tour: ViewsTour, feed: Feed, begun: float, url: str) -> None:
     counts = feed.counts
-    yesterday = acts.now - timedelta(days=1)
+    yesterday = tour.now - timedelta(days=1)
     console.print(
         f"\n[bold green]Views serve after {time.monotonic() - begun:.0f} s.[/bold green] "
         f"The feed has written {counts.written:,} readings ({counts.late} late, {counts.failed} failed).\n"
@@ -151,7 +159,7 @@ def _tell_readers(acts: Demo, feed: Feed, begun: float, url: str) -> None:
     )
 
 
-def _tell_login(airflow: Airflow, begun: float) -> None:
+def _print_login(airflow: Airflow, begun: float) -> None:
     console.print(
         f"\n[bold green]Everything runs after {time.monotonic() - begun:.0f} s.[/bold green] "
         "Airflow rolls up each minute, and makes the views that are missing.\n"
@@ -161,11 +169,11 @@ def _tell_login(airflow: Airflow, begun: float) -> None:
     )
 
 
-def _stay(family: Family, summary: Summary, seconds: float | None) -> None:
+def _wait(processes: ProcessGroup, summary: Summary, seconds: float | None) -> None:
     """Wait for the end, and tell what happens meanwhile."""
     end = None if seconds is None else time.monotonic() + seconds
     while end is None or time.monotonic() < end:
-        family.check()
+        processes.check()
         summary.tick()
         time.sleep(0.5)
 

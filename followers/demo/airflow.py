@@ -10,20 +10,20 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from followers.demo.errors import DemoError
-from followers.demo.family import Family, Member
-from followers.demo.place import ADDRESS, ROOT, find_port
+from followers.demo.environment import ADDRESS, ROOT, find_port
+from followers.demo.process_group import ManagedProcess, ProcessGroup
 
 USER = "admin"
 USUAL_PORT = 8080
 GROUP = "Airflow"
 START_SECONDS = 240.0
 _ANSWER_SECONDS = 10.0
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks for addresses of this machine, never by way of a proxy."""
+
 _PARTS = ("scheduler", "dag_processor", "triggerer")
 # As docs/guides/airflow-rollups.md gives it.
 _LOCAL_SETTINGS = """\
@@ -34,16 +34,8 @@ for name in ("asyncssh", "paramiko"):
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runs:
-    """How many runs there are of what was asked for, and the newest."""
-
-    count: int
-    newest: Mapping[str, Any] | None
-
-
 class Airflow:
-    """Prepares, starts and asks one Airflow. Its processes are the family's.
+    """Prepares, starts and asks one Airflow. Its processes are the processes's.
 
     Args:
         home: a folder that becomes its AIRFLOW_HOME.
@@ -51,16 +43,16 @@ class Airflow:
         connections: what each of its connections is, as JSON, by its id.
     """
 
-    def __init__(self, family: Family, home: Path, url: str, connections: Mapping[str, str]) -> None:
-        self._family = family
+    def __init__(self, processes: ProcessGroup, home: Path, url: str, connections: Mapping[str, str]) -> None:
+        self._processes = processes
         self._home = home
-        self._members: list[Member] = []
+        self._members: list[ManagedProcess] = []
         self._token = ""
         self.password = secrets.token_urlsafe(9)
         self.url = url
         self._environment = self._settings(connections)
 
-    def prepare(self) -> Member:
+    def prepare(self) -> ManagedProcess:
         """Make the home and begin to make the database in it; to be finished before ``start``."""
         (self._home / "config").mkdir(parents=True)
         (self._home / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
@@ -82,37 +74,36 @@ class Airflow:
             self._start("airflow-dag-processor", "dag-processor"),
             self._start("airflow-triggerer", "triggerer", "--skip-serve-logs"),
         ]
-        self._family.await_that(self._is_healthy, seconds=START_SECONDS, what="Airflow")
+        self._processes.await_that(self._is_healthy, seconds=START_SECONDS, what="Airflow")
         for member in members:
-            self._family.supervise(member, self._is_healthy, seconds=START_SECONDS)
+            self._processes.supervise(member, self._is_healthy, seconds=START_SECONDS)
 
     def stop(self) -> None:
         """End its processes, and the tasks that they run."""
-        self._family.stop(*self._members)
+        self._processes.stop(*self._members)
 
     def dag_ids(self, tag: str) -> list[str]:
         """Return the ids of the DAGs with this tag."""
         return [each["dag_id"] for each in self.ask("GET", f"dags?tags={tag}&limit=100")["dags"]]
 
-    def runs(self, dag_ids: Sequence[str], *states: str) -> Runs:
-        """Return the runs of these DAGs in one of these states.
+    def count_runs(self, dag_ids: Sequence[str], *states: str) -> int:
+        """Return how many runs of these DAGs are in one of these states.
 
         Raises:
             OSError: Airflow does not answer.
         """
         if not dag_ids:
-            return Runs(count=0, newest=None)
-        body = {"dag_ids": list(dag_ids), "states": list(states), "order_by": "-run_after", "page_limit": 1}
-        found = self.ask("POST", "dags/~/dagRuns/list", body)
-        return Runs(count=found["total_entries"], newest=next(iter(found["dag_runs"]), None))
+            return 0
+        body = {"dag_ids": list(dag_ids), "states": list(states), "page_limit": 1}
+        return int(self.ask("POST", "dags/~/dagRuns/list", body)["total_entries"])
 
     def last_event(self, dag_id: str) -> Mapping[str, Any] | None:
-        """Return what the newest asset event of a DAG says; errors as ``runs``."""
+        """Return what the newest asset event of a DAG says; errors as ``count_runs``."""
         found = self.ask("GET", f"assets/events?source_dag_id={dag_id}&order_by=-timestamp&limit=1")
         return next((each["extra"] for each in found["asset_events"]), None)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the REST API, as its web pages do; errors as ``runs``."""
+        """Ask the REST API, as its web pages do; errors as ``count_runs``."""
         if not self._token:
             login = {"username": USER, "password": self.password}
             self._token = _request("POST", f"{self.url}/auth/token", {}, login)["access_token"]
@@ -123,9 +114,9 @@ class Airflow:
                 self._token = ""  # it was for a day
             raise
 
-    def _start(self, name: str, *words: str, ends: bool = False) -> Member:
+    def _start(self, name: str, *words: str, ends: bool = False) -> ManagedProcess:
         argv = [sys.executable, "-m", "airflow", *words]
-        member = self._family.start(name, argv, group=GROUP, env=self._environment, cwd=self._home, ends=ends)
+        member = self._processes.start(name, argv, group=GROUP, env=self._environment, cwd=self._home, ends=ends)
         self._members.append(member)
         return member
 
@@ -178,29 +169,9 @@ def choose_url() -> str:
     return f"http://{ADDRESS}:{find_port(USUAL_PORT)}"
 
 
-def require(modules: Sequence[str]) -> None:
-    """Refuse to go on where one of these is not installed.
-
-    Raises:
-        DemoError: it names them.
-    """
-    import importlib
-    from importlib.util import find_spec
-
-    importlib.invalidate_caches()
-    missing = [each for each in modules if find_spec(each) is None]
-    if missing:
-        raise DemoError(
-            f"{', '.join(missing)} is not installed",
-            on=sys.prefix,
-            remains="Everything was stopped",
-            next="Run 'make install', or the small demo: make demo ARGS=--no-airflow",
-        )
-
-
 def _request(method: str, url: str, headers: Mapping[str, str], body: Any) -> Any:
     data = None if body is None else json.dumps(body).encode()
     content = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(url, data, {**content, **headers}, method=method)
-    with _DIRECT.open(request, timeout=_ANSWER_SECONDS) as answer:
+    with DIRECT.open(request, timeout=_ANSWER_SECONDS) as answer:
         return json.load(answer)

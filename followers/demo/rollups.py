@@ -22,11 +22,19 @@ from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewManager, ViewReader, ViewsError
 from cassandra_views.cli.progress import ProgressLine
-from followers.demo.acts import make_tables
-from followers.demo.errors import DemoError
-from followers.demo.place import DATA, ROOT, heard_once, held_place, one_stop
-from followers.demo.screen import act, console, show_rows
-from followers.history import Span
+from followers.demo.environment import (
+    DATA,
+    ROOT,
+    DemoError,
+    console,
+    demo_folder,
+    section,
+    show_rows,
+    single_interrupt,
+    uninterrupted_stop,
+)
+from followers.demo.views_tour import make_tables
+from followers.history import HistorySpan
 from followers.load import load_history
 from spark_jobs.connect_server import warm_server
 
@@ -36,7 +44,7 @@ FORMATS = {"minute": "%Y-%m-%d_%H-%M", "hour": "%Y-%m-%d_%H", "day": "%Y-%m-%d"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class RollupTimes:
     """The times of one run, all before ``now``: whole minutes, an hour and a day that are over."""
 
     now: datetime
@@ -62,12 +70,12 @@ class Clock:
         return self.hour.replace(hour=0)
 
 
-class Demo:
-    """The acts; each job's line is kept for the table at the end."""
+class RollupsTour:
+    """What the demo shows of rollups; each job's line is kept for the table at the end."""
 
-    def __init__(self, session: Session, clock: Clock, environ: dict[str, str]) -> None:
+    def __init__(self, session: Session, times: RollupTimes, environ: dict[str, str]) -> None:
         self.session = session
-        self.clock = clock
+        self.times = times
         self.environ = environ
         self.line = ProgressLine()
         self.manager = ViewManager(session, templates=ROOT / "cql_templates", author="demo", listener=self.line)
@@ -76,13 +84,13 @@ class Demo:
 
     def history(self) -> None:
         """Load minutes since yesterday, seconds of the last minutes, and neither hours nor days of them."""
-        clock = self.clock
-        minutes = int((clock.live_from - (clock.day - timedelta(days=1))).total_seconds() // 60)
+        times = self.times
+        minutes = int((times.live_from - (times.day - timedelta(days=1))).total_seconds() // 60)
         counts: dict[str, int] = {}
         for until, span in (
-            (clock.live_from, Span(days=0, hours=0, minutes=minutes, seconds=0)),
-            (clock.minute, Span(days=0, hours=0, minutes=0, seconds=60 * MINUTES_OF_SECONDS)),
-            (clock.day - timedelta(days=1), Span(days=14, hours=0, minutes=0, seconds=0)),
+            (times.live_from, HistorySpan(days=0, hours=0, minutes=minutes, seconds=0)),
+            (times.minute, HistorySpan(days=0, hours=0, minutes=0, seconds=60 * MINUTES_OF_SECONDS)),
+            (times.day - timedelta(days=1), HistorySpan(days=14, hours=0, minutes=0, seconds=0)),
         ):
             with console.status("loading readings"):
                 for table, rows in load_history(self.session, now=until, streamers=STREAMERS, span=span).items():
@@ -90,7 +98,7 @@ class Demo:
         shown = ", ".join(
             f"{rows:,} in {table}" for table, rows in counts.items() if "live" in table or "minute" in table
         )
-        console.print(f"  {shown}; no hours, and no day after {clock.day - timedelta(days=1):%Y-%m-%d}")
+        console.print(f"  {shown}; no hours, and no day after {times.day - timedelta(days=1):%Y-%m-%d}")
 
     def tables(self) -> None:
         """Create the base tables."""
@@ -137,13 +145,13 @@ class Demo:
 
     def results(self) -> None:
         """Read one result of each level through the view that serves it."""
-        clock = self.clock
-        yesterday = f"{clock.day - timedelta(days=1):{FORMATS['day']}}"
+        times = self.times
+        yesterday = f"{times.day - timedelta(days=1):{FORMATS['day']}}"
         query = "SELECT game FROM insight.game_aggregation WHERE timestamp = %s LIMIT 1"
         game = self.session.execute(query, (yesterday,)).one()
         for view, key, limit in (
-            ("unified_minute_view", {"timestamp": f"{clock.minute - timedelta(minutes=1):{FORMATS['minute']}}"}, 3),
-            ("unified_hour_view", {"timestamp": f"{clock.hour - timedelta(hours=1):{FORMATS['hour']}}"}, 3),
+            ("unified_minute_view", {"timestamp": f"{times.minute - timedelta(minutes=1):{FORMATS['minute']}}"}, 3),
+            ("unified_hour_view", {"timestamp": f"{times.hour - timedelta(hours=1):{FORMATS['hour']}}"}, 3),
             ("unified_day_view", {"timestamp": yesterday}, 3),
             ("game_history", {"game": game.game}, 3),
         ):
@@ -153,9 +161,9 @@ class Demo:
 def run() -> None:
     """Run the demo from its start to its end; nothing stays behind."""
     begun = time.monotonic()
-    clock = Clock(now=datetime.now(UTC))
-    with ExitStack() as stack, heard_once():
-        with act("An embedded Cassandra"), console.status("starting") as status:
+    times = RollupTimes(now=datetime.now(UTC))
+    with ExitStack() as stack, uninterrupted_stop():
+        with section("An embedded Cassandra"), console.status("starting") as status:
             server = EmbeddedCassandra(
                 data=DATA / "cassandra", port=0, on_progress=lambda text: status.update(text), heap_mb=768
             )
@@ -166,32 +174,32 @@ def run() -> None:
             "CASSANDRA_CONTACT_POINTS": ",".join(server.contact_points),
             "CASSANDRA_PORT": str(server.port),
         }
-        demo = Demo(session, clock, environ)
-        with act("Base tables, and readings in them"):
-            demo.tables()
-            demo.history()
-        with act("Views, from cql_templates/views"):
-            demo.views()
-        with act("A warm Spark"), console.status("starting"):
+        tour = RollupsTour(session, times, environ)
+        with section("Base tables, and readings in them"):
+            tour.tables()
+            tour.history()
+        with section("Views, from cql_templates/views"):
+            tour.views()
+        with section("A warm Spark"), console.status("starting"):
             environ["SPARK_CONNECT"] = stack.enter_context(warm_server(environ))
         minute, hour, day = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-        with act("Seconds become minutes: the last one, then all that are missing as a range"):
-            demo.job("live_to_minute", clock.minute - minute, clock.minute)
-            demo.job("live_to_minute", clock.live_from, clock.minute)
-        with act("Minutes become the last hour; minutes become hours, and hours yesterday"):
-            demo.job("minute_to_hour", clock.hour - hour, clock.hour)
-            demo.job("hour_to_day", clock.day - day, clock.day)
-        with act("Yesterday by game, genre, console and language"):
-            demo.job("aggregations", clock.day - day, clock.day)
+        with section("Seconds become minutes: the last one, then all that are missing as a range"):
+            tour.job("live_to_minute", times.minute - minute, times.minute)
+            tour.job("live_to_minute", times.live_from, times.minute)
+        with section("Minutes become the last hour; minutes become hours, and hours yesterday"):
+            tour.job("minute_to_hour", times.hour - hour, times.hour)
+            tour.job("hour_to_day", times.day - day, times.day)
+        with section("Yesterday by game, genre, console and language"):
+            tour.job("aggregations", times.day - day, times.day)
         console.rule("[bold]What the views answer", align="left", style="dim")
-        demo.results()
+        tour.results()
         console.print(f"\n[bold green]All levels stand after {time.monotonic() - begun:.0f} s.[/bold green]")
 
 
 def main() -> None:
     """Run; an error is one message, never a traceback."""
     try:
-        with one_stop(), held_place():
+        with single_interrupt(), demo_folder():
             run()
     except KeyboardInterrupt:
         pass

@@ -16,10 +16,10 @@ from cassandra_views import ViewsError
 from cassandra_views.model.names import ViewName
 from cassandra_views.plan.status import ViewStatus
 from cassandra_views.registry.history import Event
-from followers.demo.acts import Demo, status_table
 from followers.demo.airflow import Airflow
-from followers.demo.family import Family
-from followers.demo.screen import console
+from followers.demo.environment import console
+from followers.demo.process_group import ProcessGroup
+from followers.demo.views_tour import ViewsTour, status_table
 from followers.feed import Feed
 
 EVERY_SECONDS = 30.0
@@ -27,7 +27,7 @@ LIMIT_GIGABYTES = 8.0
 _LOOK_SECONDS = 3.0
 _MINUTE = "spark_live_to_minute"
 _LEVELS = (("minute", _MINUTE), ("hour", "spark_minute_to_hour"), ("day", "spark_hour_to_day"))
-_DEEDS = {
+_SHOWN_EVENTS = {
     "create (slide": "slid",
     "create": "created",
     "audit passed": "audited",
@@ -48,10 +48,10 @@ class Summary:
         begun: when the demo began, by the monotonic clock.
     """
 
-    def __init__(self, demo: Demo, feed: Feed, family: Family, begun: float) -> None:
-        self._demo = demo
+    def __init__(self, tour: ViewsTour, feed: Feed, processes: ProcessGroup, begun: float) -> None:
+        self._tour = tour
         self._feed = feed
-        self._family = family
+        self._processes = processes
         self._begun = begun
         self._next = time.monotonic() + EVERY_SECONDS
         self._shown: list[tuple[Any, ...]] = []
@@ -81,7 +81,7 @@ class Summary:
             except OSError as error:
                 rows.add_row("Airflow", f"[yellow]does not answer at the moment ({escape(str(error))})[/yellow]")
         try:
-            found = tuple(self._demo.manager.status())
+            found = tuple(self._tour.manager.status())
             rows.add_row("views", self._views(found))
         except ViewsError as error:
             found = ()
@@ -104,7 +104,7 @@ class Summary:
             return
         self._next_look = time.monotonic() + _LOOK_SECONDS
         with suppress(OSError):
-            if self.airflow.runs([_MINUTE], "success").count:
+            if self.airflow.count_runs([_MINUTE], "success"):
                 self._is_first_told = True
                 seconds = time.monotonic() - self._begun
                 console.print(f"[bold green]Airflow's first minute is rolled up after {seconds:.0f} s.[/bold green]")
@@ -119,16 +119,16 @@ class Summary:
         for each in found:
             self._events |= {
                 (each.name, event)
-                for event in self._demo.manager.history(each.name.view)
+                for event in self._tour.manager.history(each.name.view)
                 if event.author.startswith("airflow")
             }
-        told = Counter(
-            next((word for begin, word in _DEEDS.items() if event.event.startswith(begin)), "")
+        counts = Counter(
+            next((word for begin, word in _SHOWN_EVENTS.items() if event.event.startswith(begin)), "")
             for _, event in self._events
         )
-        deeds = ", ".join(f"{told[word]:,} {word}" for word in _DEEDS.values() if told[word])
+        events = ", ".join(f"{counts[word]:,} {word}" for word in _SHOWN_EVENTS.values() if counts[word])
         text = f"{sum(bool(each.serving) for each in found)} of {len(found)} serve"
-        text += f"; by Airflow: {deeds}" if deeds else ""
+        text += f"; by Airflow: {events}" if events else ""
         others: dict[str, list[str]] = {}
         for each in found:
             if not each.serving:
@@ -138,7 +138,7 @@ class Summary:
         return text
 
     def _memory(self) -> str:
-        groups = self._family.memory()
+        groups = self._processes.memory()
         total = sum(groups.values())
         parts = ", ".join(
             f"{group} {_gigabytes(size)}" for group, size in sorted(groups.items(), key=lambda item: -item[1])
@@ -149,11 +149,11 @@ class Summary:
 
 def _rollups(airflow: Airflow) -> str:
     ids = [dag_id for _, dag_id in _LEVELS]
-    done = [(level, airflow.runs([dag_id], "success")) for level, dag_id in _LEVELS]
-    failed, active = airflow.runs(ids, "failed"), airflow.runs(ids, *_UNDER_WAY)
-    text = ", ".join(_counted(runs.count, level) for level, runs in done) + " done"
-    text += f", [red]{failed.count} failed[/red]" if failed.count else ""
-    text += f", {active.count} under way" if active.count else ""
+    done = [(level, airflow.count_runs([dag_id], "success")) for level, dag_id in _LEVELS]
+    failed, active = airflow.count_runs(ids, "failed"), airflow.count_runs(ids, *_UNDER_WAY)
+    text = ", ".join(_counted(count, level) for level, count in done) + " done"
+    text += f", [red]{failed} failed[/red]" if failed else ""
+    text += f", {active} under way" if active else ""
     if event := airflow.last_event(_MINUTE):
         text += f"\nthe last minute: {_interval(event)}"
     return text
@@ -161,12 +161,12 @@ def _rollups(airflow: Airflow) -> str:
 
 def _view_runs(airflow: Airflow) -> str:
     ids = [each for each in airflow.dag_ids("views") if not each.endswith(tuple(f"views_{one}" for one in _SERVICES))]
-    done, failed, active = (airflow.runs(ids, *states) for states in (("success",), ("failed",), _UNDER_WAY))
-    looks = airflow.runs(["views_reconcile"], "success")
-    text = f"{_counted(done.count, 'run')} of views done"
-    text += f", [red]{failed.count} failed[/red]" if failed.count else ", none failed"
-    text += f", {active.count} under way" if active.count else ""
-    return f"{text}; looked {_counted(looks.count, 'time')} whether something is to be done"
+    done, failed, active = (airflow.count_runs(ids, *states) for states in (("success",), ("failed",), _UNDER_WAY))
+    looks = airflow.count_runs(["views_reconcile"], "success")
+    text = f"{_counted(done, 'run')} of views done"
+    text += f", [red]{failed} failed[/red]" if failed else ", none failed"
+    text += f", {active} under way" if active else ""
+    return f"{text}; looked {_counted(looks, 'time')} whether something is to be done"
 
 
 def _interval(event: Mapping[str, Any]) -> str:

@@ -13,17 +13,20 @@ from typing import Protocol
 from cassandra import DriverException
 from cassandra.cluster import NoHostAvailable
 
-from cassandra_embedded import EmbeddedError
+from cassandra_embedded import EmbeddedCassandra, EmbeddedError
 from cassandra_views import ViewsError
-from followers.demo.errors import DemoError
+from followers.demo.environment import DemoError
+from followers.feed import Feed
 from followers.load import LoadError
 
 POLL_SECONDS = 0.5
 _NOTICE_SECONDS = 2.0
 """How long after a failed request the death of the server may be noticed."""
 
+_TAIL_LINES = 12
 
-class Part(Protocol):
+
+class SupervisedPart(Protocol):
     """Something that runs until the demo ends: a process, or a thread."""
 
     @property
@@ -60,14 +63,14 @@ class Supervisor:
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
-        self._parts: list[Part] = []
-        self._restarted: list[Part] = []
+        self._parts: list[SupervisedPart] = []
+        self._restarted: list[SupervisedPart] = []
 
-    def add(self, part: Part) -> None:
+    def add(self, part: SupervisedPart) -> None:
         """Supervise this part from now on."""
         self._parts.append(part)
 
-    def remove(self, part: Part) -> None:
+    def remove(self, part: SupervisedPart) -> None:
         """Supervise this part no longer; its end is expected."""
         self._parts = [each for each in self._parts if each is not part]
 
@@ -81,7 +84,7 @@ class Supervisor:
             if part in self._parts and (end := part.find_end()):
                 self._restart(part, end)
 
-    def _restart(self, part: Part, end: str) -> None:
+    def _restart(self, part: SupervisedPart, end: str) -> None:
         if not part.can_restart:
             raise death_error(part, end)
         if any(each is part for each in self._restarted):
@@ -101,7 +104,7 @@ class Supervisor:
         self._report(f"{part.name} works again after {time.monotonic() - begun:.0f} s.")
 
 
-def death_error(part: Part, end: str) -> DemoError:
+def death_error(part: SupervisedPart, end: str) -> DemoError:
     """Return the error that ends the demo because a part has ended."""
     return DemoError(
         f"{part.name} {end}. Its last lines:\n{part.last_lines()}\n",
@@ -126,7 +129,7 @@ class _PartEnded(BaseException):
 
 
 @contextmanager
-def required(part: Part) -> Iterator[None]:
+def required(part: SupervisedPart) -> Iterator[None]:
     """Leave the block as soon as this part has ended, whatever the block is waiting for. For the main thread.
 
     Raises:
@@ -174,8 +177,65 @@ def required(part: Part) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, before)
 
 
-def _await_end(part: Part) -> str:
+def _await_end(part: SupervisedPart) -> str:
     deadline = time.monotonic() + _NOTICE_SECONDS
     while not (end := part.find_end()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return end
+
+
+class CassandraPart:
+    """The embedded Cassandra, of one node.
+
+    Args:
+        on_restart: called when its new process runs.
+    """
+
+    name = "Cassandra"
+    can_restart = True
+
+    def __init__(self, server: EmbeddedCassandra) -> None:
+        self._server = server
+        self._folder = server.folder
+        self.on_restart: Callable[[], None] = lambda: None
+
+    @property
+    def log(self) -> str:
+        """Return where its log is."""
+        return str(self._folder / "node1" / "logs" / "system.log")
+
+    def find_end(self) -> str:
+        """Return that its process has ended; empty while it runs."""
+        return "" if self._server.is_running(1) else f"on {self._server.contact_points[0]}:{self._server.port} ended"
+
+    def last_lines(self) -> str:
+        """Return the last lines of its log."""
+        return "\n".join(f"  {line}" for line in self._server.log_tail(1, _TAIL_LINES).splitlines()[-_TAIL_LINES:])
+
+    def restart(self) -> None:
+        """Start it again on its data; raises an EmbeddedError where it does not answer."""
+        self._server.start_node(1)
+        self.on_restart()
+
+
+class FeedPart:
+    """The thread that writes readings."""
+
+    name = "the feed"
+    log = ""
+    can_restart = True
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def find_end(self) -> str:
+        """Return that it has ended; empty while it writes."""
+        return "" if self._feed.is_running else "ended by itself"
+
+    def last_lines(self) -> str:
+        """Return the error that ended it."""
+        return f"  {self._feed.error!r}" if self._feed.error else "  (none)"
+
+    def restart(self) -> None:
+        """Start it again from now on."""
+        self._feed.start()

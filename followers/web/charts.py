@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from followers.web.levels import Level
-from followers.web.texts import MINUS, THIN, UNITS, brief, named, short, whole
+from followers.levels import Level
+from followers.web.texts import MINUS, THIN, UNITS, percent, short, whole
 
 TOP, BOTTOM = 26, 24
 """Pixels kept for what is told of the moment pointed at, and for the times below."""
@@ -47,7 +47,7 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ChartLine:
     """A line: a path in thousandths of the width and pixels, and where it ends (in percent and pixels)."""
 
     name: str
@@ -57,7 +57,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class AxisMark:
     """A label of an axis: where, in percent or pixels, and how it stands to that place."""
 
     at: float
@@ -82,7 +82,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
+class LineChart:
     """A chart of lines over time.
 
     Args:
@@ -93,9 +93,9 @@ class Chart:
     about: str
     height: int
     gutter: int
-    lines: tuple[Line, ...]
-    across: tuple[Mark, ...]
-    down: tuple[Mark, ...]
+    lines: tuple[ChartLine, ...]
+    across: tuple[AxisMark, ...]
+    down: tuple[AxisMark, ...]
     moments: tuple[Moment, ...]
 
 
@@ -108,7 +108,7 @@ def line_chart(
     height: int = 240,
     marks: int = 5,
     as_change: bool = False,
-) -> Chart | None:
+) -> LineChart | None:
     """Return a chart, or None where there is nothing to draw.
 
     Args:
@@ -119,7 +119,7 @@ def line_chart(
     known = [value for each in series for value in each.values if value is not None]
     if not known or not times:
         return None
-    show = _change if as_change else _followers
+    show = percent if as_change else _followers
     ticks = nice_ticks(min(known), max(known))
     low, high = ticks[0], ticks[-1]
 
@@ -140,22 +140,24 @@ def line_chart(
         if dots:
             left, right = max(across(index) - reach, 0), min(across(index) + reach, 100)
             width = round(right - left, 3)
-            moments.append(Moment(x=across(index), left=round(left, 3), width=width, text=named(level, at), dots=dots))
+            moments.append(
+                Moment(x=across(index), left=round(left, 3), width=width, text=level.describe(at), dots=dots)
+            )
     texts = change_labels(ticks) if as_change else follower_labels(ticks)
-    return Chart(
+    return LineChart(
         name=name,
         about=_about(level, times, series, show),
         height=height,
         gutter=_LETTER_WIDTH * max(map(len, texts)) + 8,
         lines=tuple(_line(each, across, down) for each in series),
         across=_times(level, times, across, marks),
-        down=tuple(Mark(at=down(tick), text=text) for tick, text in zip(ticks, texts, strict=True)),
+        down=tuple(AxisMark(at=down(tick), text=text) for tick, text in zip(ticks, texts, strict=True)),
         moments=tuple(moments),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spark:
+class Sparkline:
     """A small line beside a number, and what it says in words."""
 
     paths: str
@@ -163,7 +165,7 @@ class Spark:
     about: str
 
 
-def spark(values: Sequence[int | None], what: str) -> Spark | None:
+def sparkline(values: Sequence[int | None], what: str) -> Sparkline | None:
     """Return a small line, or None where there are fewer than two values.
 
     Args:
@@ -180,7 +182,7 @@ def spark(values: Sequence[int | None], what: str) -> Spark | None:
 
     points = [place(index, value) if value is not None else None for index, value in enumerate(values)]
     end = next(point for point in reversed(points) if point)
-    return Spark(paths=_path(points), end=end, about=f"{what}: from {short(known[0])} to {short(known[-1])}")
+    return Sparkline(paths=_path(points), end=end, about=f"{what}: from {short(known[0])} to {short(known[-1])}")
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -197,12 +199,12 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [round(number * step, digits) for number in range(first, last + 1)]
 
 
-def _line(series: Series, across: Callable[[int], float], down: Callable[[float], float]) -> Line:
+def _line(series: Series, across: Callable[[int], float], down: Callable[[float], float]) -> ChartLine:
     points = [
         (across(index) * 10, down(value)) if value is not None else None for index, value in enumerate(series.values)
     ]
     last = next((point for point in reversed(points) if point), None)
-    return Line(
+    return ChartLine(
         name=series.name,
         style=series.style,
         path=_path(points),
@@ -225,12 +227,12 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
     return "".join(parts)
 
 
-def _times(level: Level, times: Sequence[datetime], across: Callable[[int], float], marks: int) -> tuple[Mark, ...]:
+def _times(level: Level, times: Sequence[datetime], across: Callable[[int], float], marks: int) -> tuple[AxisMark, ...]:
     """Return labels of times, evenly apart, the newest among them."""
     last = len(times) - 1
     step = max(1, math.ceil(last / max(1, marks - 1)))
     return tuple(
-        Mark(at=across(index), text=brief(level, times[index]), anchor=_anchor(across(index)))
+        AxisMark(at=across(index), text=level.axis_label(times[index]), anchor=_anchor(across(index)))
         for index in range(last % step, last + 1, step)
     )
 
@@ -281,13 +283,8 @@ def _about(level: Level, times: Sequence[datetime], series: Sequence[Series], sh
                 f"{each.name} from {show(known[0])} to {show(known[-1])}, "
                 f"lowest {show(min(known))}, highest {show(max(known))}"
             )
-    return f"{named(level, times[0])} to {named(level, times[-1])} UTC. {'; '.join(parts)}."
+    return f"{level.describe(times[0])} to {level.describe(times[-1])} UTC. {'; '.join(parts)}."
 
 
 def _followers(value: float) -> str:
     return whole(round(value))
-
-
-def _change(value: float) -> str:
-    text = f"{abs(value) * 100:.2f}"
-    return f"{'' if float(text) == 0 else '+' if value > 0 else MINUS}{text}{THIN}%"

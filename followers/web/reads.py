@@ -1,21 +1,25 @@
-"""What the pages read, all of it by the key of a view that serves, and kept for a short time."""
+"""What the pages read, all of it by the key of a view that serves, and cached for a short time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import ViewNotFound, ViewNotReady
 from cassandra_views.overview.absence import Absence
 from cassandra_views.web import CassandraViews
 from followers.accounts import Platform
-from followers.web.board import PLATFORMS, Board, Counts, board
-from followers.web.directory import Directory, Filters
-from followers.web.kept import Kept
-from followers.web.levels import Level
+from followers.levels import Level
+from followers.web.arguments import Filters
+from followers.web.rankings import PLATFORMS, FollowerCounts, Ranking, make_ranking
+
+Value = TypeVar("Value")
 
 LOOKED_BACK = {Level.SECOND: 300, Level.MINUTE: 120, Level.HOUR: 48, Level.DAY: 28}
 """How many intervals are looked at for the newest one; one read each until it is found."""
@@ -27,21 +31,100 @@ _COUNTED_LEVELS = (Level.DAY, Level.HOUR, Level.MINUTE)
 LIVE_VIEWS = {each: f"{each.value}_live_view" for each in Platform}
 
 
+class Cache(Generic[Value]):
+    """Values by key, each with its own end; the longest unused goes first when there are too many.
+
+    Args:
+        most: how many values at once.
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._values: OrderedDict[Hashable, tuple[float, Value]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: Hashable) -> Value | None:
+        """Return the value, or None where there is none any more."""
+        with self._lock:
+            found = self._values.get(key)
+            if found is None or found[0] <= self._clock():
+                return None
+            self._values.move_to_end(key)
+            return found[1]
+
+    def put(self, key: Hashable, value: Value, *, seconds: float) -> Value:
+        """Keep a value for so long, and return it."""
+        with self._lock:
+            self._values[key] = self._clock() + seconds, value
+            self._values.move_to_end(key)
+            while len(self._values) > self._most:
+                self._values.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """Who streams what, for labels and lists; parts are empty as long as their views do not serve.
+
+    Args:
+        waiting: the views that do not serve.
+        counted: who has counts of the newest day, hour or minute; None where that is not known.
+    """
+
+    language_of: Mapping[str, str]
+    game_of: Mapping[str, str]
+    genre_of: Mapping[str, str]
+    console_of: Mapping[str, str]
+    waiting: tuple[str, ...]
+    counted: frozenset[str] | None = None
+
+    @property
+    def streamers(self) -> list[str]:
+        """Return all streamers with a language or a game, by name."""
+        return sorted({*self.language_of, *self.game_of}, key=str.casefold)
+
+    @property
+    def offered(self) -> list[str]:
+        """Return the streamers that lists offer: those with counts, where that is known; by name."""
+        return [each for each in self.streamers if self.has_counts(each)]
+
+    def has_counts(self, streamer: str) -> bool:
+        """Tell whether there are counts of a streamer, as far as that is known."""
+        return self.counted is None or streamer in self.counted
+
+    def options(self, name: str) -> list[str]:
+        """Return the values that a filter may have: those that somebody with counts has."""
+        if name == "language":
+            found = {value for streamer, value in self.language_of.items() if self.has_counts(streamer)}
+        else:
+            games = {value for streamer, value in self.game_of.items() if self.has_counts(streamer)}
+            by_game = {"genre": self.genre_of, "console": self.console_of}.get(name)
+            if by_game is None:
+                found = games
+            elif self.game_of:
+                found = {value for game, value in by_game.items() if game in games}
+            else:  # who plays what is not known as long as its view does not serve
+                found = set(by_game.values())
+        return sorted(found, key=str.casefold)
+
+
 @dataclass(slots=True)
-class Store:
+class ReadCache:
     """What an app keeps of what it has read; shared by its threads."""
 
-    boards: Kept[Board] = field(default_factory=lambda: Kept(256))
-    counts: Kept[tuple[Counts | None]] = field(default_factory=lambda: Kept(20_000))
-    readings: Kept[tuple[int | None]] = field(default_factory=lambda: Kept(20_000))
-    newest: Kept[tuple[datetime | None]] = field(default_factory=lambda: Kept(64))
-    directory: Kept[Directory] = field(default_factory=lambda: Kept(1))
-    chosen: Kept[frozenset[str]] = field(default_factory=lambda: Kept(64))
-    histories: Kept[dict[str, dict[datetime, int]]] = field(default_factory=lambda: Kept(64))
+    rankings: Cache[Ranking] = field(default_factory=lambda: Cache(256))
+    counts: Cache[tuple[FollowerCounts | None]] = field(default_factory=lambda: Cache(20_000))
+    readings: Cache[tuple[int | None]] = field(default_factory=lambda: Cache(20_000))
+    newest: Cache[tuple[datetime | None]] = field(default_factory=lambda: Cache(64))
+    directory: Cache[Directory] = field(default_factory=lambda: Cache(1))
+    chosen: Cache[frozenset[str]] = field(default_factory=lambda: Cache(64))
+    histories: Cache[dict[str, dict[datetime, int]]] = field(default_factory=lambda: Cache(64))
     generations: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-class Reads:
+class PageReads:
     """The reads of one page; errors are those of ``CassandraViews.select``.
 
     Args:
@@ -49,7 +132,7 @@ class Reads:
         clock: tells the aware time.
     """
 
-    def __init__(self, views: CassandraViews, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, views: CassandraViews, store: ReadCache, clock: Callable[[], datetime]) -> None:
         self._views = views
         self._store = store
         self.now = clock()
@@ -87,7 +170,7 @@ class Reads:
         found = [self.newest(Level.SECOND, view) for view in LIVE_VIEWS.values()]
         return max((each for each in found if each), default=None)
 
-    def boards(self, level: Level, times: Sequence[datetime]) -> list[Board]:
+    def rankings(self, level: Level, times: Sequence[datetime]) -> list[Ranking]:
         """Return the rankings of these intervals in their order, empty where there are no rows.
 
         A ranking is read whole: it holds a row a streamer, and there are some hundreds.
@@ -97,26 +180,26 @@ class Reads:
         """
         view = level.ranking_view
         self._used[view] = None
-        found = {at: self._store.boards.find((level, at)) for at in times}
+        found = {at: self._store.rankings.find((level, at)) for at in times}
         missing = [at for at, kept in found.items() if kept is None]
         if missing:
-            rows: dict[str, list[tuple[str, Counts]]] = {level.text(at): [] for at in missing}
+            rows: dict[str, list[tuple[str, FollowerCounts]]] = {level.text(at): [] for at in missing}
             for row in self._select(view, {"timestamp": list(rows)}):
                 rows[row.timestamp].append((row.streamer, _counts(row)))
             for at in missing:
-                made = board(at, rows[level.text(at)])
+                made = make_ranking(at, rows[level.text(at)])
                 seconds = self._kept_seconds(level, at) if made.places else _MOVING_SECONDS[level]
-                found[at] = self._store.boards.put((level, at), made, seconds=seconds)
+                found[at] = self._store.rankings.put((level, at), made, seconds=seconds)
         return [each for at in times if (each := found[at]) is not None]
 
-    def covered_boards(self, level: Level, times: Sequence[datetime]) -> list[Board]:
+    def covered_rankings(self, level: Level, times: Sequence[datetime]) -> list[Ranking]:
         """Return the rankings of those of the intervals that the view still has."""
         begin = self.begin(level.ranking_view)
-        return self.boards(level, [at for at in times if begin is None or at >= begin])
+        return self.rankings(level, [at for at in times if begin is None or at >= begin])
 
     def curves(
         self, level: Level, times: Sequence[datetime], streamers: Sequence[str]
-    ) -> dict[str, list[Counts | None]]:
+    ) -> dict[str, list[FollowerCounts | None]]:
         """Return what each streamer had in each interval; None where there is no row, or the view is younger.
 
         An interval is one partition, of which the streamers' rows alone are read.
@@ -140,15 +223,15 @@ class Reads:
                         found[at, name] = self._store.counts.put((level, at, name), (counts,), seconds=seconds)
         return {name: [kept[0] if (kept := found[at, name]) else None for at in times] for name in streamers}
 
-    def _live(self, times: Sequence[datetime], streamers: Sequence[str]) -> dict[str, list[Counts | None]]:
+    def _live(self, times: Sequence[datetime], streamers: Sequence[str]) -> dict[str, list[FollowerCounts | None]]:
         readings = {platform: self._readings(platform, times, streamers) for platform in PLATFORMS}
-        curves: dict[str, list[Counts | None]] = {}
+        curves: dict[str, list[FollowerCounts | None]] = {}
         for name in streamers:
             curve = curves[name] = []
             for at in times:
                 by_platform = tuple(readings[each][at, name] for each in PLATFORMS)
                 known = [count for count in by_platform if count is not None]
-                curve.append(Counts(total=sum(known), by_platform=by_platform) if known else None)
+                curve.append(FollowerCounts(total=sum(known), by_platform=by_platform) if known else None)
         return curves
 
     def _readings(
@@ -194,10 +277,10 @@ class Reads:
         for level in _COUNTED_LEVELS:
             try:
                 newest = self.newest(level, level.ranking_view)
-                boards = self.boards(level, [newest]) if newest else []
+                rankings = self.rankings(level, [newest]) if newest else []
             except (ViewNotReady, ViewNotFound):
                 continue
-            found += [frozenset(board.by_name) for board in boards]
+            found += [frozenset(ranking.by_name) for ranking in rankings]
         return frozenset().union(*found) if found else None
 
     def chosen(self, filters: Filters) -> frozenset[str] | None:
@@ -274,5 +357,7 @@ class Reads:
         return _SETTLED_SECONDS if at < settled else _MOVING_SECONDS[level]
 
 
-def _counts(row: Any) -> Counts:
-    return Counts(total=row.total_count, by_platform=tuple(getattr(row, f"{each.value}_count") for each in PLATFORMS))
+def _counts(row: Any) -> FollowerCounts:
+    return FollowerCounts(
+        total=row.total_count, by_platform=tuple(getattr(row, f"{each.value}_count") for each in PLATFORMS)
+    )

@@ -1,10 +1,6 @@
-"""Numbers, times and spans as people read them. Pure."""
+"""Numbers as people read them. Pure."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
-
-from followers.web.levels import Level
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -46,41 +42,6 @@ def percent(share: float | None, digits: int = 2) -> str:
 def part(share: float) -> str:
     """Return a part of a whole: 0.123 is ``12.3 %``."""
     return f"{share * 100:.1f}{THIN}%"
-
-
-def named(level: Level, at: datetime) -> str:
-    """Return an interval in words: ``Monday 23 November 2026``, ``23 Nov 2026, 14:00 to 15:00``."""
-    match level:
-        case Level.DAY:
-            return f"{at:%A} {at.day} {at:%B %Y}"
-        case Level.HOUR:
-            return f"{at.day} {at:%b %Y, %H:%M} to {at + level.step:%H:%M}"
-        case Level.MINUTE:
-            return f"{at.day} {at:%b %Y, %H:%M}"
-        case Level.SECOND:
-            return f"{at.day} {at:%b %Y, %H:%M:%S}"
-
-
-def brief(level: Level, at: datetime) -> str:
-    """Return an interval as an axis has room for it."""
-    match level:
-        case Level.DAY:
-            return f"{at.day} {at:%b}"
-        case Level.HOUR | Level.MINUTE:
-            return f"{at:%H:%M}"
-        case Level.SECOND:
-            return f"{at:%H:%M:%S}"
-
-
-def span(length: timedelta) -> str:
-    """Return a length of time in its two largest units: ``2 days 3 hours``."""
-    seconds = max(0, int(length.total_seconds()))
-    parts = []
-    for unit, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        count, seconds = divmod(seconds, unit)
-        if count:
-            parts.append(f"{count} {word}{'' if count == 1 else 's'}")
-    return " ".join(parts[:2]) or "0 seconds"
 
 
 def counted(count: int, noun: str) -> str:

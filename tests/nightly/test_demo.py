@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from cassandra_embedded import find_running
-from followers.demo.place import DATA, ROOT
+from followers.demo.environment import DATA, ROOT
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.slow]
 

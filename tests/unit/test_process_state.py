@@ -18,9 +18,9 @@ PROGRAMS = {
     "views/cassandra_embedded/guard.py": "a process of its own",
     "spark_jobs/__main__.py": "the command",
     "spark_jobs/connect_server.py": "a process of its own",
-    "spark_jobs/report.py": "what the two above call at their start",
+    "spark_jobs/errors.py": "what the two above call at their start",
     "spark_jobs/session.py": "puts back what Spark changes, and what Spark takes from the environment alone",
-    "followers/cli.py": "the command",
+    "followers/__main__.py": "the command",
 }
 """The files that may, and why."""
 

@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cassandra_embedded.data_folder import Ended, Running, drop_data, find_ended, find_running, stop_running
     from cassandra_embedded.errors import (
         AlreadyRunning,
         BadOption,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         StartTimeout,
         UnknownVersion,
     )
-    from cassandra_embedded.running import Ended, Running, drop_data, find_ended, find_running, stop_running
     from cassandra_embedded.server import EmbeddedCassandra
     from cassandra_embedded.versions import DEFAULT_VERSION, KNOWN_VERSIONS, ServerVersion
 
@@ -46,7 +46,7 @@ _HOMES = {
         "StartTimeout",
         "UnknownVersion",
     ),
-    "cassandra_embedded.running": ("Ended", "Running", "drop_data", "find_ended", "find_running", "stop_running"),
+    "cassandra_embedded.data_folder": ("Ended", "Running", "drop_data", "find_ended", "find_running", "stop_running"),
     "cassandra_embedded.server": ("EmbeddedCassandra",),
     "cassandra_embedded.versions": ("DEFAULT_VERSION", "KNOWN_VERSIONS", "ServerVersion"),
 }

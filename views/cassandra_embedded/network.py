@@ -12,7 +12,7 @@ from typing import IO
 
 import psutil
 
-from cassandra_embedded.cache import cache_folder
+from cassandra_embedded.downloads import cache_folder
 from cassandra_embedded.errors import BadOption, PortTaken
 
 # Below the range that Linux gives to outgoing connections (32768 and up), so a chosen port stays free.

@@ -13,11 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from cassandra_embedded.cache import cache_folder, cache_lock
+from cassandra_embedded.downloads import cache_folder, cache_lock, java_binary, server_jars
 from cassandra_embedded.errors import EmbeddedError
-from cassandra_embedded.flags import module_flags
-from cassandra_embedded.jars import server_jars
-from cassandra_embedded.java import java_binary
+from cassandra_embedded.node_config import module_flags
 from cassandra_embedded.versions import DEFAULT_VERSION, ServerVersion, get_version
 
 _PROVIDER: Final = """\

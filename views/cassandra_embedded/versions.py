@@ -9,6 +9,9 @@ from cassandra_embedded.errors import UnknownVersion
 
 DEFAULT_VERSION: Final = "5.0.9"
 
+_JAVA_17: Final = "17.0.9.2"
+_JAVA_11: Final = "11.0.13.1"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerVersion:
@@ -33,9 +36,6 @@ class ServerVersion:
         """Return the Maven coordinate of the whole server."""
         return f"org.apache.cassandra:cassandra-all:{self.name}"
 
-
-_JAVA_17: Final = "17.0.9.2"
-_JAVA_11: Final = "11.0.13.1"
 
 KNOWN_VERSIONS: Final = {
     version.name: version

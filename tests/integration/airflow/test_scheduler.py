@@ -24,7 +24,7 @@ from dataclasses import replace
 from datetime import timedelta
 from airflow.sdk import DAG
 from rollup_dags.interval import MINUTE
-from rollup_dags.job import LIVE_TO_MINUTE, RollupTask
+from rollup_dags.rollups import LIVE_TO_MINUTE, RollupTask
 
 for name, job in (("minute", LIVE_TO_MINUTE), ("short_limit", replace(LIVE_TO_MINUTE, limit=timedelta(seconds=30)))):
     with DAG(name, schedule=None):

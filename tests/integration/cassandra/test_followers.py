@@ -11,16 +11,16 @@ import pytest
 from cassandra.cluster import Session
 from jinja2 import Environment, StrictUndefined
 
-from followers.demo.parts import FeedPart
+from followers.demo.supervisor import FeedPart
 from followers.feed import Feed, utc_now
-from followers.history import History, Span
+from followers.history import HistorySpan, SampleHistory
 from followers.load import LoadError, load_history
 from tests.paths import ROOT
 from tests.servers import Server
 
 COMMAND = [sys.executable, "-m", "followers"]
 NOW = datetime(2026, 11, 5, 12, 34, 56, tzinfo=UTC)
-SMALL = Span(days=3, hours=5, minutes=150, seconds=20)
+SMALL = HistorySpan(days=3, hours=5, minutes=150, seconds=20)
 
 
 def create(session: Session, keyspace: str, *names: str) -> None:
@@ -73,7 +73,7 @@ def test_a_history_fills_every_table_and_view(session: Session, keyspace: str) -
     )
     assert set(counts) == set(ALL_TABLES) - WRITTEN_BY_JOBS
     assert told == {table: (rows, rows) for table, rows in counts.items()}
-    for rows in History(now=NOW, streamers=30, span=SMALL).tables():
+    for rows in SampleHistory(now=NOW, streamers=30, span=SMALL).tables():
         expected = {row for each in rows.partitions() for row in each}
         stored = session.execute(f"SELECT {', '.join(rows.columns)} FROM {keyspace}.{rows.table}")
         assert {tuple(row) for row in stored} == expected
@@ -102,7 +102,7 @@ def test_rows_that_cannot_be_written_are_an_error_that_says_so(session: Session,
 def test_a_feed_goes_on_where_the_history_ends(session: Session, keyspace: str) -> None:
     create(session, keyspace, *ALL_TABLES)
     begin = utc_now() - timedelta(seconds=5)
-    span = Span(days=0, hours=0, minutes=0, seconds=10)
+    span = HistorySpan(days=0, hours=0, minutes=0, seconds=10)
     load_history(session, keyspace=keyspace, now=begin, streamers=20, span=span)
     before = live_keys(session, keyspace)
     with Feed(session, keyspace=keyspace, streamers=20, since=begin) as feed:

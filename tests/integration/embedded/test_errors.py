@@ -26,12 +26,10 @@ from cassandra_embedded import (
     UnknownVersion,
     find_running,
 )
-from cassandra_embedded.cache import cache_folder
-from cassandra_embedded.jars import maven_folder
-from cassandra_embedded.java import java_binary, java_major
+from cassandra_embedded.data_folder import Record, claim_folder, find_record, write_record
+from cassandra_embedded.downloads import cache_folder, java_binary, java_major, maven_folder
 from cassandra_embedded.network import PortClaims
 from cassandra_embedded.process import Identity
-from cassandra_embedded.record import Record, claim_folder, find_record, write_record
 from cassandra_embedded.versions import get_version
 
 ADDRESS = "127.0.4.1"

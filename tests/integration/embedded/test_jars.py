@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from cassandra_embedded import DownloadFailed
-from cassandra_embedded.cache import cache_folder
-from cassandra_embedded.jars import TRIES, JarSet, ResolvedJars, cached_jars
+from cassandra_embedded.downloads import TRIES, JarSet, ResolvedJars, cache_folder, cached_jars
 
 WANTED = JarSet(
     name="connector-1.0",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cassandra_embedded.cache import cache_folder
+from cassandra_embedded.downloads import cache_folder
 
 # Asked before any test runs: pytester gives each of its own a new HOME, where the server would be fetched again.
 USER_CACHE = cache_folder().parent

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from cassandra.cluster import Session
 
-from cassandra_embedded.record import find_record
+from cassandra_embedded.data_folder import find_record
 from cassandra_views.cli.main import main
 from spark_jobs.__main__ import main as spark_jobs_main
 from tests.servers import Server

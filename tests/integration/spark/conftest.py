@@ -16,8 +16,8 @@ from cassandra_client.connect import connected
 from cassandra_views.manager import ViewManager
 from spark_jobs.connect_server import warm_server
 from spark_jobs.jars import connector_jars
-from spark_jobs.session import cassandra_options, start
-from spark_jobs.settings import Settings
+from spark_jobs.session import start
+from spark_jobs.settings import JobSettings, cassandra_options
 from tests.integration.spark.pipeline import LONG_AGO, NOW, Pipeline, make_keyspace, write_project
 from tests.servers import Server
 
@@ -95,7 +95,7 @@ _days = (LONG_AGO + timedelta(days=3 * number) for number in count())
 @pytest.fixture(scope="package")
 def cassandra_spark(spark: Any, variables: dict[str, str]) -> Any:
     """The Spark of this process, told where Cassandra is."""
-    for key, value in cassandra_options(Settings.of(variables)).items():
+    for key, value in cassandra_options(JobSettings.of(variables)).items():
         spark.conf.set(key, value)
     return spark
 

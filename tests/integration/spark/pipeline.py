@@ -11,10 +11,9 @@ from typing import Any
 
 from cassandra.cluster import Session
 
-from spark_jobs.interval import parse_interval
 from spark_jobs.ledger import TABLE
-from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, Level
-from spark_jobs.report import Report
+from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, RollupLevel, parse_interval
+from spark_jobs.report import JobReport
 from spark_jobs.session import Spark
 from spark_jobs.tasks import level_of, run_task
 from tests.integration.cassandra.test_followers import ALL_TABLES, create
@@ -90,7 +89,7 @@ class Pipeline:
             (streamer, LEVELS[level].text(moment), min(total, 2**31 - 1), total),
         )
 
-    def run(self, task: str, start: datetime, end: datetime | None = None, *, now: datetime | None = None) -> Report:
+    def run(self, task: str, start: datetime, end: datetime | None = None, *, now: datetime | None = None) -> JobReport:
         """Run a task for one interval, or for a range; the clock says an hour after its end."""
         end = end or start + level_of(task).span
         moment = now or end + timedelta(hours=1)
@@ -121,7 +120,7 @@ class Pipeline:
         )
         return {(row[0], row[1]): row[2] for row in found if row[1].startswith(prefix)}
 
-    def ledger(self, level: Level) -> dict[str, Any]:
+    def ledger(self, level: RollupLevel) -> dict[str, Any]:
         """Return the ledger's lines of the test's day, by their time of day."""
         day = DAY.text(self.start)
         found = self.session.execute(

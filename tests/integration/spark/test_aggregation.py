@@ -1,4 +1,4 @@
-"""``aggregation`` against cases reckoned by hand and against plain Python."""
+"""``aggregation`` against cases computed by hand and against plain Python."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.aggregation import aggregation
-from spark_jobs.categories import CATEGORIES, UNKNOWN
+from spark_jobs.frames import CATEGORIES, UNKNOWN, aggregation
 
 DAYS = "streamer string, timestamp string, total_count bigint"
 ACCOUNTS = "streamer string, language string, game string"

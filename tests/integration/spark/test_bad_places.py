@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from spark_jobs.__main__ import main
+from spark_jobs.connector import SparkTables
 from spark_jobs.levels import MINUTE
-from spark_jobs.tables import Tables
 from tests.integration.cassandra.test_followers import create
 from tests.integration.spark.pipeline import Pipeline
 from tests.integration.spark.test_jobs import a_few_readings
@@ -81,12 +81,12 @@ def test_spark_that_fails_in_the_middle_leaves_a_line_that_the_next_run_closes(
     a_few_readings(plain)
     from spark_jobs.errors import JobError
 
-    whole = Tables.read
+    whole = SparkTables.read
 
-    def broken(self: Tables, piece: object) -> object:
+    def broken(self: SparkTables, piece: object) -> object:
         return whole(self, piece).selectExpr("*", "1 / 0 as a").where("raise_error('lost') is null")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Tables, "read", broken)
+    monkeypatch.setattr(SparkTables, "read", broken)
     with pytest.raises(JobError, match=r"Spark could not do the work: .*lost.* Rows may be written in part"):
         plain.run("live_to_minute", plain.at("08:10"))
     assert plain.ledger(MINUTE)["08-10"].finished is None

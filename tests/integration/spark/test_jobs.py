@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from pyspark.errors import AnalysisException
 
+from spark_jobs.connector import SparkTables
 from spark_jobs.errors import JobError
-from spark_jobs.freshness import Digest
-from spark_jobs.interval import parts_of
-from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, Level
-from spark_jobs.source import Source
-from spark_jobs.tables import Tables
+from spark_jobs.freshness import IntervalDigest
+from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, RollupLevel, parts_of
+from spark_jobs.source import LevelSource
 from tests.integration.spark.pipeline import Pipeline
 
 
@@ -179,9 +178,9 @@ def test_a_base_shows_spark_the_same_as_our_own_requests(plain: Pipeline) -> Non
     plain.read("youtube", "bob", plain.at("08:20:07"), None)
     plain.run("minute_to_hour", plain.at("08:00"))
 
-    def digests(level: Level, times: list[str], streamers: int) -> dict[str, Digest]:
-        tables = Tables(plain.spark, plain.keyspace)
-        source = Source(
+    def digests(level: RollupLevel, times: list[str], streamers: int) -> dict[str, IntervalDigest]:
+        tables = SparkTables(plain.spark, plain.keyspace)
+        source = LevelSource(
             plain.session, keyspace=plain.keyspace, registry=None, streamers=streamers, tables=lambda: tables
         )
         return dict(source.digests(level, times, MINUTE.width))
@@ -196,7 +195,7 @@ def test_a_base_shows_spark_the_same_as_our_own_requests(plain: Pipeline) -> Non
 
 def test_a_table_of_this_moment_is_found(plain: Pipeline) -> None:
     """As a view is that has just been switched to: a session of Spark's that is kept hears of it later."""
-    tables = Tables(plain.spark, plain.keyspace)
+    tables = SparkTables(plain.spark, plain.keyspace)
     tables.read_whole("accounts")  # the session is there
     plain.session.execute(f"CREATE TABLE {plain.keyspace}.of_this_moment (a int PRIMARY KEY)")
     plain.session.execute(f"INSERT INTO {plain.keyspace}.of_this_moment (a) VALUES (7)")

@@ -1,4 +1,4 @@
-"""``rollup`` against plain Python, and against cases reckoned by hand."""
+"""``rollup`` against plain Python, and against cases computed by hand."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.interval import parts_of
-from spark_jobs.levels import COUNTS, DAY, HOUR, MINUTE, Level
-from spark_jobs.rollup import COLUMNS, measured, rollup
+from spark_jobs.frames import COLUMNS, measured, rollup
+from spark_jobs.levels import COUNTS, DAY, HOUR, MINUTE, RollupLevel, parts_of
 
 SCHEMA = "streamer string, timestamp string, youtube_count int, twitter_count int, twitch_count int"
 LARGEST = 2**31 - 1
 LEVELS = (MINUTE, HOUR, DAY)
 
 Row = tuple[str, str, int | None, int | None, int | None]
-Roll = Callable[[list[Row], Level], dict[tuple[str, str], tuple[Any, ...]]]
+Roll = Callable[[list[Row], RollupLevel], dict[tuple[str, str], tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="package")
 def roll(spark: Any) -> Roll:
-    def run(rows: list[Row], level: Level) -> dict[tuple[str, str], tuple[Any, ...]]:
+    def run(rows: list[Row], level: RollupLevel) -> dict[tuple[str, str], tuple[Any, ...]]:
         found = rollup(spark.createDataFrame(rows, SCHEMA), level)
         assert tuple(found.columns) == COLUMNS
         assert [kind for _name, kind in found.dtypes] == ["string", "string", "int", "int", "int", "bigint"]
@@ -43,7 +42,7 @@ def half_up(counts: list[int]) -> int:
     return floor(Fraction(sum(counts), len(counts)) + Fraction(1, 2))
 
 
-def expected(rows: list[Row], level: Level) -> dict[tuple[str, str], tuple[Any, ...]]:
+def expected(rows: list[Row], level: RollupLevel) -> dict[tuple[str, str], tuple[Any, ...]]:
     """Return what the rows mean, in plain Python."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in set(rows):
@@ -75,7 +74,7 @@ borders = [
 
 
 @st.composite
-def streamers(draw: st.DrawFn, level: Level) -> list[Row]:
+def streamers(draw: st.DrawFn, level: RollupLevel) -> list[Row]:
     """Some streamers with rows in a few intervals, in any order, some of them twice."""
     below = level.below
     assert below is not None
@@ -90,7 +89,7 @@ def streamers(draw: st.DrawFn, level: Level) -> list[Row]:
 
 
 @pytest.mark.parametrize("level", LEVELS, ids=lambda each: each.name)
-def test_a_rollup_is_what_plain_python_makes_of_the_rows(roll: Roll, level: Level) -> None:
+def test_a_rollup_is_what_plain_python_makes_of_the_rows(roll: Roll, level: RollupLevel) -> None:
     @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
     @given(streamers(level))
     def check(rows: list[Row]) -> None:

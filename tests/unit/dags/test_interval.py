@@ -13,8 +13,8 @@ from dags.rollup_dags.interval import (
     DAY,
     HOUR,
     MINUTE,
-    Interval,
     IntervalError,
+    RunInterval,
     floor,
     interval_of_days,
     interval_of_run,
@@ -26,7 +26,7 @@ ZONES = st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
 
 
 @dataclass
-class Run:
+class RunTimes:
     logical_date: datetime | None
     data_interval_start: datetime | None
     data_interval_end: datetime | None
@@ -37,13 +37,13 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def scheduled(start: str, end: str) -> Run:
-    return Run(at(start), at(start), at(end), at(end))
+def scheduled(start: str, end: str) -> RunTimes:
+    return RunTimes(at(start), at(start), at(end), at(end))
 
 
-def by_hand(logical_date: datetime, unit: timedelta, run_after: datetime) -> Run:
+def by_hand(logical_date: datetime, unit: timedelta, run_after: datetime) -> RunTimes:
     """What Airflow stores for the form's logical date: an interval of the unit's length that ends there."""
-    return Run(logical_date, logical_date - unit, logical_date, run_after)
+    return RunTimes(logical_date, logical_date - unit, logical_date, run_after)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def by_hand(logical_date: datetime, unit: timedelta, run_after: datetime) -> Run
         (scheduled("2024-02-29T00:00", "2024-03-01T00:00"), DAY, "2024-02-29T00:00:00Z 2024-03-01T00:00:00Z"),
     ],
 )
-def test_a_scheduled_run_brings_its_interval(run: Run, unit: timedelta, text: str) -> None:
+def test_a_scheduled_run_brings_its_interval(run: RunTimes, unit: timedelta, text: str) -> None:
     assert str(interval_of_run(run, unit)) == text
 
 
@@ -74,7 +74,7 @@ def test_a_run_by_hand_gets_the_last_unit_that_had_ended(
 @UNITS
 @given(moment=MOMENTS)
 def test_a_run_without_a_data_interval_counts_from_when_it_was_asked_for(unit: timedelta, moment: datetime) -> None:
-    interval = interval_of_run(Run(None, None, None, moment), unit)
+    interval = interval_of_run(RunTimes(None, None, None, moment), unit)
 
     assert interval == interval_of_run(by_hand(moment, unit, moment), unit)
 
@@ -84,12 +84,12 @@ def test_the_last_unit_of_an_interval_ends_with_it(moment: datetime) -> None:
     day = interval_of_run(by_hand(moment, DAY, moment), DAY)
 
     assert day.last(DAY) == day
-    assert day.last(HOUR) == Interval(start=day.end - HOUR, end=day.end)
+    assert day.last(HOUR) == RunInterval(start=day.end - HOUR, end=day.end)
     assert day.last(HOUR).last(MINUTE) == day.last(MINUTE)
 
 
 def test_an_interval_of_another_length_is_refused() -> None:
-    run = Run(at("2026-03-01T10:00"), at("2026-03-01T07:00"), at("2026-03-01T10:00"), at("2026-03-01T12:00"))
+    run = RunTimes(at("2026-03-01T10:00"), at("2026-03-01T07:00"), at("2026-03-01T10:00"), at("2026-03-01T12:00"))
 
     with pytest.raises(IntervalError, match=r"computes one hour a run\. Nothing was started\. Use a backfill"):
         interval_of_run(run, HOUR)
@@ -98,7 +98,7 @@ def test_an_interval_of_another_length_is_refused() -> None:
 def test_a_logical_date_beside_an_interval_that_ends_now_is_refused() -> None:
     """This is what `airflow dags trigger --logical-date 2026-02-01` stores on 1 March at 12:34."""
     now = at("2026-03-01T12:34:56")
-    run = Run(at("2026-02-01T00:00"), now - HOUR, now, now)
+    run = RunTimes(at("2026-02-01T00:00"), now - HOUR, now, now)
 
     with pytest.raises(IntervalError, match=r"2026-02-01T00:00:00Z .* do not belong together\. Nothing was started"):
         interval_of_run(run, HOUR)

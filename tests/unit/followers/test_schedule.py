@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followers.accounts import choose_accounts
-from followers.history import SECOND_FORMAT, History, Span
-from followers.schedule import CATCH_UP_SECONDS, Schedule, reading_time
-from followers.track import Reading, make_tracks
+from followers.feed import CATCH_UP_SECONDS, Schedule
+from followers.history import HistorySpan, SampleHistory
+from followers.levels import Level
+from followers.readings import Reading, make_tracks
 
 NOW = datetime(2026, 11, 5, 12, 34, 56, tzinfo=UTC)
 TRACKS = make_tracks(choose_accounts(4), 1)
@@ -36,8 +37,8 @@ def test_it_gives_one_reading_a_second_for_each_track_less_the_gaps() -> None:
 
 
 def test_a_history_and_the_feed_after_it_leave_out_and_double_nothing() -> None:
-    span = Span(days=0, hours=0, minutes=0, seconds=60)
-    made = History(now=NOW, streamers=4, span=span).tables()
+    span = HistorySpan(days=0, hours=0, minutes=0, seconds=60)
+    made = SampleHistory(now=NOW, streamers=4, span=span).tables()
     history = [
         (each.table.removesuffix("_live"), row[0], row[1])
         for each in made
@@ -46,7 +47,7 @@ def test_a_history_and_the_feed_after_it_leave_out_and_double_nothing() -> None:
         for row in rows
     ]
     fed = [
-        (each.platform.value, each.streamer, reading_time(each).strftime(SECOND_FORMAT))
+        (each.platform.value, each.streamer, Level.SECOND.text(each.time))
         for each in Schedule(TRACKS, NOW).due(NOW + timedelta(seconds=100))
     ]
     begin = int(NOW.timestamp()) - 60

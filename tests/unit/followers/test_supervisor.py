@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from cassandra_client.errors import ClusterError
-from followers.demo.errors import DemoError
-from followers.demo.family import Family, Member
+from followers.demo.environment import DemoError
+from followers.demo.process_group import ManagedProcess, ProcessGroup
 from followers.demo.supervisor import Supervisor, exit_text, required
 
 SECONDS = 10.0
@@ -29,21 +29,23 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def family(tmp_path: Path, lines: list[str]) -> Iterator[Family]:
-    with Family(tmp_path) as family:
-        family.adopt("others")
-        family.supervisor = Supervisor(lines.append)
-        yield family
+def processes(tmp_path: Path, lines: list[str]) -> Iterator[ProcessGroup]:
+    with ProcessGroup(tmp_path) as processes:
+        processes.adopt("others")
+        processes.supervisor = Supervisor(lines.append)
+        yield processes
 
 
-def test_what_is_killed_is_restarted_once_and_its_second_death_ends_the_demo(family: Family, lines: list[str]) -> None:
-    member = started(family, "echo working; exec sleep 1000")
-    family.supervise(member, lambda: running(member), seconds=SECONDS)
+def test_what_is_killed_is_restarted_once_and_its_second_death_ends_the_demo(
+    processes: ProcessGroup, lines: list[str]
+) -> None:
+    member = started(processes, "echo working; exec sleep 1000")
+    processes.supervise(member, lambda: running(member), seconds=SECONDS)
     first = member.process.pid
 
     member.process.kill()
     await_that(lambda: member.find_end())
-    family.check()
+    processes.check()
 
     assert running(member)
     assert member.process.pid != first
@@ -55,69 +57,71 @@ def test_what_is_killed_is_restarted_once_and_its_second_death_ends_the_demo(fam
     with pytest.raises(
         DemoError, match=r"part was killed by SIGKILL, for the second time\. Its last lines:\n  working"
     ):
-        family.check()
+        processes.check()
 
 
-def test_each_part_has_a_restart_of_its_own(family: Family, lines: list[str]) -> None:
-    members = [started(family, "exec sleep 1000", name=name) for name in ("one", "two")]
+def test_each_part_has_a_restart_of_its_own(processes: ProcessGroup, lines: list[str]) -> None:
+    members = [started(processes, "exec sleep 1000", name=name) for name in ("one", "two")]
     for member in members:
-        family.supervise(member, lambda: True, seconds=SECONDS)
+        processes.supervise(member, lambda: True, seconds=SECONDS)
         member.process.kill()
     for member in members:
         await_that(member.find_end)
 
-    family.check()
+    processes.check()
 
     assert all(running(member) for member in members)
     assert sum("Restarting" in line for line in lines) == 2
 
 
-def test_what_never_worked_is_not_restarted(family: Family, lines: list[str]) -> None:
-    member = started(family, "echo no such table >&2; exit 3")
+def test_what_never_worked_is_not_restarted(processes: ProcessGroup, lines: list[str]) -> None:
+    member = started(processes, "echo no such table >&2; exit 3")
     await_that(member.find_end)
 
     with pytest.raises(DemoError, match=r"part ended with code 3\. Its last lines:\n  no such table"):
-        family.check()
+        processes.check()
     assert lines == []
 
 
-def test_what_ends_by_itself_may_end(family: Family) -> None:
-    done = family.start("done", ["true"], group="others", env=os.environ, ends=True)
-    broken = family.start("broken", ["sh", "-c", "echo disk full; exit 5"], group="others", env=os.environ, ends=True)
+def test_what_ends_by_itself_may_end(processes: ProcessGroup) -> None:
+    done = processes.start("done", ["true"], group="others", env=os.environ, ends=True)
+    broken = processes.start(
+        "broken", ["sh", "-c", "echo disk full; exit 5"], group="others", env=os.environ, ends=True
+    )
     await_that(done.find_end)
     await_that(broken.find_end)
 
-    family.check()
-    family.finish(done)
+    processes.check()
+    processes.finish(done)
     with pytest.raises(DemoError, match=r"broken ended with code 5\. Its last lines:\n  disk full"):
-        family.finish(broken)
+        processes.finish(broken)
 
 
-def test_a_restart_that_does_not_work_ends_the_demo(family: Family, tmp_path: Path) -> None:
+def test_a_restart_that_does_not_work_ends_the_demo(processes: ProcessGroup, tmp_path: Path) -> None:
     marker = tmp_path / "was-here"
     member = started(
-        family, f"[ -e {shlex.quote(str(marker))} ] && exit 4; touch {shlex.quote(str(marker))}; sleep 1000"
+        processes, f"[ -e {shlex.quote(str(marker))} ] && exit 4; touch {shlex.quote(str(marker))}; sleep 1000"
     )
     await_that(marker.exists)
-    family.supervise(member, lambda: False, seconds=SECONDS)
+    processes.supervise(member, lambda: False, seconds=SECONDS)
     member.process.kill()
     await_that(member.find_end)
 
     with pytest.raises(DemoError, match="part ended with code 4, for the second time"):
-        family.check()
+        processes.check()
 
 
-def test_a_restart_that_hangs_ends_the_demo(family: Family) -> None:
-    member = started(family, "exec sleep 1000")
-    family.supervise(member, lambda: False, seconds=0.1)
+def test_a_restart_that_hangs_ends_the_demo(processes: ProcessGroup) -> None:
+    member = started(processes, "exec sleep 1000")
+    processes.supervise(member, lambda: False, seconds=0.1)
     member.process.kill()
     await_that(member.find_end)
 
     with pytest.raises(DemoError, match="part, restarted, did not come within"):
-        family.check()
+        processes.check()
 
 
-def test_what_a_dead_process_left_does_not_hold_the_port_of_the_next(family: Family, tmp_path: Path) -> None:
+def test_what_a_dead_process_left_does_not_hold_the_port_of_the_next(processes: ProcessGroup, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -127,20 +131,20 @@ def test_what_a_dead_process_left_does_not_hold_the_port_of_the_next(family: Fam
         "os.fork() or time.sleep(1000)\n"
         "time.sleep(1000)\n"
     )
-    member = family.start("part", [sys.executable, "-c", server], group="others", env=os.environ)
+    member = processes.start("part", [sys.executable, "-c", server], group="others", env=os.environ)
 
     def answers() -> bool:
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", port)) == 0
 
-    family.await_that(answers, seconds=SECONDS, what="the server")
+    processes.await_that(answers, seconds=SECONDS, what="the server")
     await_that(lambda: psutil.Process(member.process.pid).children())
-    family.supervise(member, answers, seconds=SECONDS)
+    processes.supervise(member, answers, seconds=SECONDS)
     worker = psutil.Process(member.process.pid).children()[0]
 
     member.process.kill()
     await_that(member.find_end)
-    family.check()
+    processes.check()
 
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     assert running(member)
@@ -148,8 +152,8 @@ def test_what_a_dead_process_left_does_not_hold_the_port_of_the_next(family: Fam
         child.kill()  # it would wait for its parent
 
 
-def test_a_block_that_waits_is_left_when_its_part_dies(family: Family) -> None:
-    member = started(family, "echo out of memory; exec sleep 1000")
+def test_a_block_that_waits_is_left_when_its_part_dies(processes: ProcessGroup) -> None:
+    member = started(processes, "echo out of memory; exec sleep 1000")
     threading.Timer(0.2, member.process.kill).start()
     never = threading.Event()
     begun = time.monotonic()
@@ -164,8 +168,8 @@ def test_a_block_that_waits_is_left_when_its_part_dies(family: Family) -> None:
     assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
 
 
-def test_the_death_of_the_part_is_the_reason_of_what_failed_at_it(family: Family) -> None:
-    member = started(family, "exec sleep 1000")
+def test_the_death_of_the_part_is_the_reason_of_what_failed_at_it(processes: ProcessGroup) -> None:
+    member = started(processes, "exec sleep 1000")
     lost = ClusterError("the cluster cannot be reached", next="See its log")
 
     def fail() -> None:
@@ -178,8 +182,8 @@ def test_the_death_of_the_part_is_the_reason_of_what_failed_at_it(family: Family
     assert told.value.__cause__ is lost
 
 
-def test_an_error_of_the_block_stays_what_it_is_while_the_part_lives(family: Family) -> None:
-    member = started(family, "exec sleep 1000")
+def test_an_error_of_the_block_stays_what_it_is_while_the_part_lives(processes: ProcessGroup) -> None:
+    member = started(processes, "exec sleep 1000")
     with pytest.raises(ClusterError, match="refused"), required(member):
         raise ClusterError("refused", next="Correct it")
     with required(member):
@@ -200,14 +204,14 @@ def test_how_a_process_ended_is_told(code: int, text: str) -> None:
     assert exit_text(code) == text
 
 
-def started(family: Family, script: str, name: str = "part") -> Member:
-    member = family.start(name, ["sh", "-c", script], group="others", env=os.environ)
+def started(processes: ProcessGroup, script: str, name: str = "part") -> ManagedProcess:
+    member = processes.start(name, ["sh", "-c", script], group="others", env=os.environ)
     if "echo" in script:
         await_that(lambda: member.log_file.stat().st_size)
     return member
 
 
-def running(member: Member) -> bool:
+def running(member: ManagedProcess) -> bool:
     return member.process.poll() is None
 
 

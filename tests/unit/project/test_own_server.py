@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cassandra_client.errors import ClusterError
+from cassandra_embedded.data_folder import Record, release_folder, write_record
 from cassandra_embedded.process import Identity
-from cassandra_embedded.record import Record, release_folder, write_record
 from cassandra_views.cli.main import main
 from cassandra_views.project.own_server import find_ended_error, register_data
 from cassandra_views.web.options import WebOptions

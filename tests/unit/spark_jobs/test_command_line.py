@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.__main__ import app, main
-from spark_jobs.interval import Interval
 from spark_jobs.ledger import TABLE
-from spark_jobs.report import Report
+from spark_jobs.levels import Interval
+from spark_jobs.report import JobReport
 from spark_jobs.tasks import TASKS
 
 ROOT = Path(__file__).parents[3]
@@ -76,7 +76,7 @@ def test_every_task_has_its_command_and_its_help(capsys: pytest.CaptureFixture[s
 
 
 def test_a_run_that_needs_no_spark_does_not_import_it() -> None:
-    """Pandas and Spark are two seconds of importing: only a job that has something to reckon pays them."""
+    """Pandas and Spark are two seconds of importing: only a job that has something to compute pays them."""
     heavy = "[name for name in ('pyspark', 'pandas', 'grpc') if name in sys.modules]"
     code = f"import sys, spark_jobs.tasks, spark_jobs.session; print({heavy})"
     done = subprocess.run(
@@ -86,7 +86,7 @@ def test_a_run_that_needs_no_spark_does_not_import_it() -> None:
 
 
 def test_an_error_that_nobody_thought_of_has_four_parts_too() -> None:
-    broken = "import spark_jobs.interval as i; i.parse_interval = None"
+    broken = "import spark_jobs.levels as i; i.parse_interval = None"
     code = f"import spark_jobs.__main__ as m; {broken}; m.main(['hour_to_day', 'a', 'b'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
@@ -101,7 +101,7 @@ def test_the_page_describes_every_column_of_the_ledger_and_every_key_of_the_line
     assert len(columns) == 12
     assert [name for name in columns if f"`{name}`" not in ledger] == []
     moment = datetime(2026, 3, 1, tzinfo=UTC)
-    report = Report(task="a_task", interval=Interval(start=moment, end=moment), unknown={})
+    report = JobReport(task="a_task", interval=Interval(start=moment, end=moment), unknown={})
     assert [name for name in json.loads(report.line()) if f"`{name}`" not in line] == []
 
 

@@ -6,14 +6,13 @@ from hypothesis import strategies as st
 
 from cassandra_views.model.times import floor
 from spark_jobs.errors import BadInput, exit_code
-from spark_jobs.interval import Interval, moments, parse_interval, parts_of
-from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, Level
+from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, Interval, RollupLevel, moments, parse_interval, parts_of
 
 NOW = datetime(2026, 3, 1, 10, 16, 30, tzinfo=UTC)
 LEVELS = [MINUTE, HOUR, DAY]
 
 
-def parse(start: str, end: str, level: Level = MINUTE, now: datetime = NOW) -> Interval:
+def parse(start: str, end: str, level: RollupLevel = MINUTE, now: datetime = NOW) -> Interval:
     return parse_interval(start, end, task="a_task", span=level.span, now=now)
 
 
@@ -47,7 +46,7 @@ def test_an_interval_by_iso_texts(start: str) -> None:
         ("2026-03-01", "", DAY, "'' is no time"),
     ],
 )  # fmt: skip
-def test_what_is_no_interval(start: str, end: str, level: Level, text: str) -> None:
+def test_what_is_no_interval(start: str, end: str, level: RollupLevel, text: str) -> None:
     with pytest.raises(BadInput, match=text) as caught:
         parse(start, end, level)
     assert exit_code(caught.value) == 2
@@ -63,7 +62,7 @@ times = st.datetimes(datetime(1970, 1, 1), datetime(2400, 1, 1), timezones=st.ju
 
 
 @given(level=st.sampled_from(LEVELS), moment=times, number=st.integers(1, 50))
-def test_the_parts_of_intervals_are_all_of_their_time_once(level: Level, moment: datetime, number: int) -> None:
+def test_the_parts_of_intervals_are_all_of_their_time_once(level: RollupLevel, moment: datetime, number: int) -> None:
     assert level.below is not None
     start = floor(moment, level.span)
     interval = Interval(start=start, end=start + number * level.span)
@@ -76,7 +75,7 @@ def test_the_parts_of_intervals_are_all_of_their_time_once(level: Level, moment:
 
 
 @given(level=st.sampled_from([LIVE, *LEVELS]), one=times, other=times)
-def test_texts_sort_as_times_do(level: Level, one: datetime, other: datetime) -> None:
+def test_texts_sort_as_times_do(level: RollupLevel, one: datetime, other: datetime) -> None:
     one, other = floor(one, level.span), floor(other, level.span)
     assert (level.text(one) < level.text(other)) == (one < other)
     assert level.steps(level.text(one), level.text(other)) * level.span == other - one

@@ -4,9 +4,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from cassandra_client.errors import ConfigurationError
-from spark_jobs.errors import JobError
-from spark_jobs.session import answers, cassandra_options, first_line, java_home, spark_options, start
-from spark_jobs.settings import Settings, host_and_port
+from spark_jobs.errors import JobError, first_line
+from spark_jobs.session import answers, java_home, spark_options, start
+from spark_jobs.settings import JobSettings, cassandra_options, host_and_port
 from tests.certificates import certificate
 
 POINTS = {"CASSANDRA_CONTACT_POINTS": "10.0.0.1, 10.0.0.2"}
@@ -15,7 +15,7 @@ POINTS = {"CASSANDRA_CONTACT_POINTS": "10.0.0.1, 10.0.0.2"}
 def test_the_variables_of_a_job(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hush\n")
-    found = Settings.of(
+    found = JobSettings.of(
         POINTS
         | {
             "CASSANDRA_PORT": "9142",
@@ -45,7 +45,7 @@ def test_spark_speaks_tls_by_the_files_of_the_settings(tmp_path: Path, monkeypat
     own, key = certificate("127.0.0.1")
     for name, text in (("ca.pem", own), ("both.pem", own + key)):
         (tmp_path / name).write_text(text)
-    found = Settings.of(POINTS | {"CASSANDRA_TLS_CA": str(tmp_path / "ca.pem")})
+    found = JobSettings.of(POINTS | {"CASSANDRA_TLS_CA": str(tmp_path / "ca.pem")})
     assert found.tls is not None
     options = cassandra_options(found)
     root = "spark.cassandra.connection.ssl"
@@ -53,7 +53,7 @@ def test_spark_speaks_tls_by_the_files_of_the_settings(tmp_path: Path, monkeypat
     assert f"{root}.keyStore.path" not in options
     assert cassandra_options(found) == options  # the same store again: a warm server keeps its connections
 
-    found = Settings.of(POINTS | {"CASSANDRA_TLS_CERT": str(tmp_path / "both.pem")})
+    found = JobSettings.of(POINTS | {"CASSANDRA_TLS_CERT": str(tmp_path / "both.pem")})
     options = cassandra_options(found)
     assert options[f"{root}.clientAuth.enabled"] == "true"
     assert f"{root}.trustStore.path" not in options
@@ -70,7 +70,7 @@ def test_files_of_tls_that_are_none_are_told(tmp_path: Path, monkeypatch: pytest
         (tmp_path / "ca.pem").write_text(text)
     for name in ("CASSANDRA_TLS_CA", "CASSANDRA_TLS_CERT"):
         with pytest.raises(JobError, match=r"ca\.pem: the TLS files cannot be read: .* Correct CASSANDRA_TLS_CA"):
-            cassandra_options(Settings.of(POINTS | {name: str(tmp_path / "ca.pem")}))
+            cassandra_options(JobSettings.of(POINTS | {name: str(tmp_path / "ca.pem")}))
     assert not list((tmp_path / "cache").rglob("*.*"))
 
 
@@ -91,7 +91,7 @@ def test_what_names_no_spark_starts_none(master: str, text: str) -> None:
 
 
 def test_what_is_taken_where_nothing_is_said() -> None:
-    found = Settings.of(POINTS | {"SPARK_CONNECT": "", "SPARK_MASTER": " "})
+    found = JobSettings.of(POINTS | {"SPARK_CONNECT": "", "SPARK_MASTER": " "})
     assert (found.port, found.master, found.connect) == (9042, "local[*]", "127.0.0.1:15002")
 
 
@@ -111,11 +111,11 @@ def test_what_is_taken_where_nothing_is_said() -> None:
 )
 def test_wrong_variables(variables: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
-        Settings.of(variables)
+        JobSettings.of(variables)
 
 
 def test_contact_points_with_ports() -> None:
-    found = cassandra_options(Settings.of({"CASSANDRA_CONTACT_POINTS": "a:9043,b:9043"}))
+    found = cassandra_options(JobSettings.of({"CASSANDRA_CONTACT_POINTS": "a:9043,b:9043"}))
     assert found["spark.cassandra.connection.host"] == "a,b"
     assert found["spark.cassandra.connection.port"] == "9043"
 

@@ -6,11 +6,10 @@ import importlib.util
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cassandra_embedded.flags import NodePlan
-from cassandra_embedded.jars import server_jars
-from cassandra_embedded.java import java_binary
+from cassandra_embedded.downloads import java_binary, server_jars
 from cassandra_embedded.network import answers
 from cassandra_embedded.node import Node
+from cassandra_embedded.node_config import NodePlan
 from cassandra_embedded.process import Identity, spawn
 from cassandra_embedded.versions import DEFAULT_VERSION, get_version
 from cassandra_healing.local.errors import NodeError

@@ -15,15 +15,16 @@ from flask import Flask
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.steps import CreateGeneration
 from cassandra_views.project.config import Settings
-from followers.demo.acts import make_tables
-from followers.history import SECOND_FORMAT, Span
+from followers.demo.views_tour import make_tables
+from followers.history import HistorySpan
+from followers.levels import Level
 from followers.load import load_history
 from followers.web import create_app
 from tests.integration.web.place import READER, Place
 from tests.paths import ROOT
 
 NOW = datetime(2026, 11, 5, 12, 34, 56, tzinfo=UTC)
-SPAN = Span(days=35, hours=72, minutes=150, seconds=120)
+SPAN = HistorySpan(days=35, hours=72, minutes=150, seconds=120)
 STREAMERS = 40
 
 
@@ -70,7 +71,7 @@ class Seed:
             self.session.execute(
                 f"INSERT INTO {self.keyspace}.{platform}_live (streamer, timestamp, follower_count) "
                 "VALUES (%s, %s, %s)",
-                (streamer, at.strftime(SECOND_FORMAT), count),
+                (streamer, Level.SECOND.text(at), count),
             )
 
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from followers.accounts import read_accounts, read_games
-from followers.history import History
-from followers.web.levels import Level
+from followers.history import SampleHistory
+from followers.levels import Level
 from tests.integration.web.conftest import by_wire
 from tests.integration.web.followers.conftest import MakePages
 from tests.integration.web.followers.place import NOW, SPAN, STREAMERS, Clock, Seed
@@ -38,7 +38,7 @@ def ranked(html: str) -> list[str]:
 
 def stored(level: Level, text: str) -> dict[str, int]:
     """Return the totals that the history has of an interval."""
-    tables = {each.table: each for each in History(now=NOW, streamers=STREAMERS, span=SPAN).tables()}
+    tables = {each.table: each for each in SampleHistory(now=NOW, streamers=STREAMERS, span=SPAN).tables()}
     rows = [row for rows in tables[f"unified_{level.word}"].partitions() for row in rows]
     return {row[0]: row[-1] for row in rows if row[1] == text}
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followers.levels import Level
 from followers.web.charts import (
     BOTTOM,
     TOP,
@@ -14,9 +15,8 @@ from followers.web.charts import (
     follower_labels,
     line_chart,
     nice_ticks,
-    spark,
+    sparkline,
 )
-from followers.web.levels import Level
 from followers.web.texts import THIN
 
 NEWEST = datetime(2026, 11, 5, 12, 34, tzinfo=UTC)
@@ -102,9 +102,9 @@ def test_ticks_are_even_and_hold_all_values(one: float, other: float) -> None:
 
 
 def test_a_small_line_needs_two_values() -> None:
-    assert spark([1], "1 day") is None
-    assert spark([None, 5, None], "3 days") is None
-    found = spark([None, 1_000, 2_000], "3 days")
+    assert sparkline([1], "1 day") is None
+    assert sparkline([None, 5, None], "3 days") is None
+    found = sparkline([None, 1_000, 2_000], "3 days")
     assert found is not None
     assert found.about.replace("\N{NARROW NO-BREAK SPACE}", " ") == "3 days: from 1.00 K to 2.00 K"
 

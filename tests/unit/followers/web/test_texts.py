@@ -1,5 +1,3 @@
-from datetime import timedelta
-
 import pytest
 
 from followers.web import texts
@@ -30,16 +28,3 @@ def test_differences_have_a_sign_and_zero_has_none() -> None:
     assert texts.percent(0.0123).replace(texts.THIN, " ") == "+1.23 %"
     assert texts.percent(-0.00001).replace(texts.THIN, " ") == "0.00 %"
     assert texts.percent(None) == "\N{EN DASH}"
-
-
-@pytest.mark.parametrize(
-    ("length", "text"),
-    [
-        (timedelta(seconds=-5), "0 seconds"),
-        (timedelta(seconds=1), "1 second"),
-        (timedelta(minutes=61), "1 hour 1 minute"),
-        (timedelta(days=2, hours=3, minutes=4), "2 days 3 hours"),
-    ],
-)
-def test_a_length_of_time_in_its_two_largest_units(length: timedelta, text: str) -> None:
-    assert texts.span(length) == text

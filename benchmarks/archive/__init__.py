@@ -1,0 +1,1 @@
+"""Benchmarks that answered a question which is closed; `make bench` does not run them."""
