@@ -21,7 +21,7 @@ from cassandra_views.registry.lease import LeaseTimes
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side
 from tests.scenarios.lifecycle.workshop import Workshop
 
-GROUPS = 6
+GROUPS = 3
 SLIDER = "slider"
 CQL = (
     "CREATE MATERIALIZED VIEW {{ view }} AS SELECT day, who, n FROM {{ base('marks') }} "
