@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cassandra.cluster import Session
 from hypothesis import settings
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from cassandra_embedded import EmbeddedCassandra
 from tests.servers import Server, any_server, connect

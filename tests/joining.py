@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import yaml
+
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_embedded.errors import EmbeddedError
 
@@ -13,7 +15,8 @@ from cassandra_embedded.errors import EmbeddedError
 @contextmanager
 def joining(cluster: EmbeddedCassandra, address: str) -> Iterator[str]:
     """Let one more node join for the length of a block, in which it does not come to an end; give its address."""
-    seeds = {"seeds": f"{cluster.contact_points[0]}:{cluster._ring.get(1).plan.storage_port}"}
+    seed = yaml.safe_load((cluster.folder / "node1" / "cassandra.yaml").read_text(encoding="utf-8"))
+    seeds = {"seeds": f"{seed['listen_address']}:{seed['storage_port']}"}
     node = EmbeddedCassandra(
         1,
         address=address,
@@ -37,5 +40,5 @@ def joining(cluster: EmbeddedCassandra, address: str) -> Iterator[str]:
     try:
         yield address
     finally:
-        node._ring.get(1).end(politely=False)  # its start ends by that
+        node.kill_node(1)  # its start ends by that
         starting.join(60)

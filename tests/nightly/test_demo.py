@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +201,10 @@ def test_the_small_demo_restarts_a_killed_cassandra_and_ends_by_itself(tmp_path:
     assert not DATA.exists()
 
 
+def has_restarted(demo: Demo, times: int) -> bool:
+    return demo.text().count(" works again after ") == times
+
+
 @pytest.mark.timeout(1800)
 def test_each_killed_process_of_the_whole_demo_is_restarted_and_a_second_death_ends_it(tmp_path: Path) -> None:
     pytest.importorskip("airflow", reason="Airflow is not installed (it takes Python before 3.14)")
@@ -208,7 +213,7 @@ def test_each_killed_process_of_the_whole_demo_is_restarted_and_a_second_death_e
         parts = demo.process.children()
         for number, each in enumerate(parts, start=1):
             each.kill()
-            demo.await_that(lambda number=number: demo.text().count(" works again after ") == number, "restart")
+            demo.await_that(partial(has_restarted, demo, number), "restart")
         ended = re.findall(
             r"^(\S+) (?:was killed by SIGKILL|on \S+ ended)\. Its last lines:", demo.text(), re.MULTILINE
         )

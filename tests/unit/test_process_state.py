@@ -55,8 +55,9 @@ def changes(file: Path) -> Iterator[str]:
                 yield f"{file.relative_to(ROOT)}:{node.lineno} {of.id}.{node.func.attr}"
             if _is_environment(of) and node.func.attr in ("update", "setdefault", "pop", "clear"):
                 yield f"{file.relative_to(ROOT)}:{node.lineno} os.environ"
-        targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else []
-        for target in targets:
+        if not isinstance(node, ast.Assign | ast.Delete):
+            continue
+        for target in node.targets:
             if isinstance(target, ast.Subscript) and _is_environment(target.value):
                 yield f"{file.relative_to(ROOT)}:{node.lineno} os.environ"
             if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "sys":

@@ -25,6 +25,7 @@ from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.settings import Settings
+from cassandra_views.registry.lease import DEFAULT_TIMES, LeaseTimes
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -59,6 +60,7 @@ class ViewManager:
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
         audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
+        lease_times: how long a lease lasts, and how long a run waits after one that died; for tests.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class ViewManager:
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
         audit_recheck_seconds: float = RECHECK_SECONDS,
+        lease_times: LeaseTimes = DEFAULT_TIMES,
     ) -> None:
         self.planner = Planner(
             session,
@@ -97,6 +100,7 @@ class ViewManager:
             ddl_timeout_seconds=env.ddl_timeout_seconds,
             build_timeout_seconds=build_timeout_seconds,
             audit_recheck_seconds=audit_recheck_seconds,
+            lease_times=lease_times,
         )
         self._overrides = Overrides(
             planner.registry,

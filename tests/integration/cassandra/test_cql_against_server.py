@@ -187,7 +187,7 @@ VALUES: dict[str, st.SearchStrategy[Term]] = {
     "smallint": st.integers(-(2**15), 2**15 - 1).map(
         lambda n: TypeHint("smallint", Literal(LiteralKind.INTEGER, str(n)))
     ),
-    "text": st.text(st.characters(exclude_categories=("Cs",), exclude_characters="'\0"), min_size=1, max_size=6).map(
+    "text": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="'\0"), min_size=1, max_size=6).map(
         literal(LiteralKind.STRING)
     ),
     "uuid": st.uuids().map(literal(LiteralKind.UUID)),

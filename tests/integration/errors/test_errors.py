@@ -133,11 +133,6 @@ def test_case(
         assert told.count("\n  State: ") == told.count("\n  Next: ") == told.count("Error: ") == 1
 
 
-def test_every_line_of_bad_input_has_a_case() -> None:
-    told = {param.id.partition(": ")[2] for param in CASES if param.id}
-    assert len(told) == len(CASES), "two cases have one name"
-
-
 def test_ctrl_c_during_a_build(tmp_path: Path, server: Server, keyspace: str, session: Session) -> None:
     """The interrupted run says what stands; the next one goes on with the same generation."""
     names = {"keyspace": keyspace}
@@ -189,7 +184,7 @@ def test_ctrl_c_during_a_build(tmp_path: Path, server: Server, keyspace: str, se
     assert "Traceback" not in rest
     assert process.returncode == 1
     state = session.execute(f"SELECT number, state FROM {keyspace}_r.views").all()
-    assert [(row.number, row.state) for row in state] in ([(1, "building")], [(1, "built")])
+    assert [(row.number, row.state) for row in state] == [(1, "building")]
     again = subprocess.run(
         [*views, "apply", "--yes"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )

@@ -1,5 +1,6 @@
 import itertools
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -77,7 +78,8 @@ def test_pages_of_any_key_hold_what_one_read_holds(place: Place, many_keys: list
     limit = data.draw(st.integers(min_value=max(1, len(whole) // 12), max_value=len(whole) + 1), label="limit")
     assert pages_of(partial(reader.select, reverse=reverse), limit, view.name, asked) == whole
     # What the server itself says, partition by partition in the given order.
-    found, names = [], [key.split() for key in asked]
+    found: list[Any] = []
+    names = [key.split() for key in asked]
     partition = {
         name: value if op == "IN" else [value] for (name, op), value in zip(names, asked.values(), strict=True)
     }

@@ -136,7 +136,7 @@ def test_no_worker_slot_is_held_while_a_view_is_built(airflow: Components, shop:
         only_one_was_made(shop, before)
     assert (pool["deferred_slots"], pool["running_slots"]) == (1, 0)
     log = airflow.log(VIEW, run_id, "await_build")
-    assert "building, waiting for" in log or "is built" in log
+    assert f"generation {before + 1} is built" in log
     links = airflow.get(f"dags/{VIEW}/dagRuns/{run_id}/taskInstances/serve/links")["extra_links"]
     assert links["View"].endswith("/plugin/cassandra-views/cassandra-views/view/orders_by_day")
 
@@ -158,14 +158,18 @@ def test_scheduler_and_triggerer_killed_during_a_build(
     only_one_was_made(shop, before)
 
 
-def test_a_worker_killed_while_it_creates(airflow: Components, shop: Shop, before: int) -> None:
-    run_id = airflow.trigger(VIEW, conf={"action": "refresh", "reason": "a test"})
-    airflow.await_task(VIEW, run_id, "create", "running", "success")
-    kill_workers(airflow)
-    airflow.await_run(VIEW, run_id)  # the next try comes half a minute after the kill was noticed
-    only_one_was_made(shop, before)
-    tried = airflow.get(f"dags/{VIEW}/dagRuns/{run_id}/taskInstances/create")["try_number"]
-    assert tried in (1, 2), "the kill may come after its end"
+@pytest.mark.usefixtures("before")
+def test_a_worker_killed_while_it_creates(airflow: Components, shop: Shop) -> None:
+    for _ in range(5):
+        (before,) = shop.serving("orders_by_day")
+        run_id = airflow.trigger(VIEW, conf={"action": "refresh", "reason": "a test"})
+        airflow.await_task(VIEW, run_id, "create", "running", "success")
+        kill_workers(airflow)
+        airflow.await_run(VIEW, run_id)  # the next try comes half a minute after the kill was noticed
+        only_one_was_made(shop, before)
+        if airflow.get(f"dags/{VIEW}/dagRuns/{run_id}/taskInstances/create")["try_number"] == 2:
+            return
+    pytest.fail("each kill came after the end of the task")
 
 
 @pytest.mark.usefixtures("before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_all_ddl_of_a_run_goes_to_one_coordinator_and_is_sent_once(workshop3: Wo
     for name in ("second", "third"):
         path.with_name(f"{name}.cql.j2").write_text(path.read_text())
     recording = RecordingSession(workshop3.session)
-    manager = workshop3.manager(recording)  # type: ignore[arg-type]
+    manager = workshop3.manager(recording)
     manager.apply()
     manager.drop(workshop3.full("third"))
     texts = [text for text, _ in recording.sent]
@@ -105,6 +106,10 @@ def test_one_create_sent_to_three_coordinators_makes_one_view(cluster3: Embedded
     hosts = database.hosts()
     assert len(hosts) == 3
     keyspace = workshop3.keyspace
+
+    def send(cql: str, place: int) -> None:
+        database.ddl(cql, hosts[place], 30.0)
+
     for number in range(3):
         name = f"doubled__g{number + 1}"
         cql = (
@@ -112,7 +117,7 @@ def test_one_create_sent_to_three_coordinators_makes_one_view(cluster3: Embedded
             "WHERE who IS NOT NULL AND day IS NOT NULL PRIMARY KEY (day, who) "
             f"WITH id = {table_id(keyspace, name)}"
         )
-        at_once(3, lambda place, cql=cql: database.ddl(cql, hosts[place], 30.0))
+        at_once(3, partial(send, cql))
         lease = Lease(database, "unused", owner="tests", ddl_timeout_seconds=30)
         ddl = Ddl(database, lease, timeout_seconds=30)
         assert ddl.await_agreement()

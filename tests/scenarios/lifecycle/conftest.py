@@ -9,7 +9,7 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.connect import connected
-from cassandra_views.registry.lease import Lease
+from cassandra_views.registry.lease import LeaseTimes
 from cassandra_views.registry.schema import table_statements
 from tests.scenarios.lifecycle.workshop import Workshop
 from tests.servers import Server
@@ -50,9 +50,6 @@ def registry_tables(session: Session) -> Iterator[str]:
 
 
 @pytest.fixture
-def _short_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    defaults = Lease.__init__.__kwdefaults__
-    assert defaults is not None
+def _short_lease(workshop: Workshop) -> None:
     # No rivals here, so the lease may be shorter than a DDL: three seconds.
-    monkeypatch.setitem(defaults, "margin_seconds", -12.0)
-    monkeypatch.setitem(defaults, "cooldown_seconds", 0.5)
+    workshop.lease_times = LeaseTimes(margin_seconds=-12.0, cooldown_seconds=0.5)

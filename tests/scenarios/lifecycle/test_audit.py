@@ -15,7 +15,7 @@ from cassandra.concurrent import execute_concurrent
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_views.apply.scan import RowFilter
-from cassandra_views.model.audit_result import AuditMethod
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from tests.scenarios.lifecycle.audits import audit, claimed, scan_of
 from tests.scenarios.lifecycle.shapes import ALL, Shape
 from tests.scenarios.lifecycle.workshop import NOON, Workshop
@@ -125,7 +125,7 @@ def test_writes_under_way_are_no_difference(session: Session, table: str) -> Non
     for writer in writers:
         writer.start()
     try:
-        verdicts = []
+        verdicts: list[AuditResult] = []
         while counts[0] <= 200 or not any(verdict.method is AuditMethod.KEYS for verdict in verdicts):
             verdicts.append(audit(session, table, "t", "v", cql, recheck_seconds=0.1))
             assert len(verdicts) < 200, "no audit ever met a write under way"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from cassandra.concurrent import execute_concurrent
@@ -20,13 +21,14 @@ VIEW = "Seen"
 def set_up(workshop: Workshop, shape: Shape) -> None:
     for statement in shape.statements(workshop.keyspace):
         workshop.session.execute(statement)
-    prepared: dict[str, object] = {}
+    prepared: dict[str, Any] = {}
     writes = []
     for i in range(120):
         row = shape.row(i, NOON - timedelta(hours=i) + timedelta(days=1))
         query, values = shape.insert(workshop.keyspace, row)
-        statement = prepared.setdefault(query, workshop.session.prepare(query) if query not in prepared else None)
-        writes.append((statement, values))
+        if query not in prepared:
+            prepared[query] = workshop.session.prepare(query)
+        writes.append((prepared[query], values))
     execute_concurrent(workshop.session, writes, concurrency=50)
     if shape.time:
         workshop.write_table(shape.table[0], shape.time)

@@ -18,7 +18,7 @@ import pytest
 from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import Audit, OverrideKind, State
 from cassandra_views.model.steps import CreateGeneration
-from cassandra_views.registry.lease import Lease
+from cassandra_views.registry.lease import LeaseTimes
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side
 from tests.scenarios.lifecycle.test_crash_points import check_serves
 from tests.scenarios.lifecycle.workshop import Workshop
@@ -33,11 +33,9 @@ OTHER_CQL = CQL.replace("day, who, n FROM", "day, who FROM")
 
 
 @pytest.fixture
-def shop(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+def shop(workshop: Workshop) -> Iterator[Workshop]:
     """A view whose former generation is retired and whose second one serves, in a registry of its own."""
-    defaults = Lease.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "cooldown_seconds", 0.0)
+    workshop.lease_times = LeaseTimes(cooldown_seconds=0.0)
     session, keyspace = workshop.session, workshop.keyspace
     workshop.registry = f"{keyspace}_r"
     session.execute(f"CREATE TABLE {keyspace}.marks (who text, day date, n int, PRIMARY KEY (who, day))")
@@ -61,7 +59,8 @@ class Command:
         every: stop it at each so manieth effect alone; ``test_crash_points`` stops its steps at each of them.
     """
 
-    run: Callable[[ViewManager, str], object]
+    run: Callable[[ViewManager, str, str], object]
+    """Of the manager, the view and the id of the run."""
     prepare: Callable[[Workshop], None]
     may_be_none: bool = False
     every: int = 1
@@ -101,33 +100,33 @@ def lost(workshop: Workshop) -> None:
     workshop.session.execute(query, (workshop.keyspace, VIEW))
 
 
-def refresh(manager: ViewManager, view: str) -> None:
+def refresh(manager: ViewManager, view: str, run: str) -> None:
     # As a caller does that is tried again: under the id of one run.
-    manager.apply(manager.plan_refresh(view, unless_run=f"refresh at {manager._clock()}"))
+    manager.apply(manager.plan_refresh(view, unless_run=run))
 
 
-def decide(kind: OverrideKind | None) -> Callable[[ViewManager, str], object]:
-    return lambda manager, view: manager.override(view, kind, reason=REASON)
+def decide(kind: OverrideKind | None) -> Callable[[ViewManager, str, str], object]:
+    return lambda manager, view, run: manager.override(view, kind, reason=REASON)
 
 
 COMMANDS = {
-    "rollback": Command(run=lambda manager, view: manager.rollback(view, reason=REASON), prepare=back),
+    "rollback": Command(run=lambda manager, view, run: manager.rollback(view, reason=REASON), prepare=back),
     "freeze": Command(run=decide(OverrideKind.FROZEN), prepare=back),
     "off": Command(run=decide(OverrideKind.OFF), prepare=back, may_be_none=True),
     "on": Command(run=decide(None), prepare=frozen),
-    "audit": Command(run=lambda manager, view: manager.audit(view), prepare=back),
-    "take over": Command(run=lambda manager, view: manager.apply(), prepare=lost, may_be_none=True, every=2),
+    "audit": Command(run=lambda manager, view, run: manager.audit(view), prepare=back),
+    "take over": Command(run=lambda manager, view, run: manager.apply(), prepare=lost, may_be_none=True, every=2),
     "refresh": Command(run=refresh, prepare=alone, every=3),
-    "abort": Command(run=lambda manager, view: manager.abort(view), prepare=half_built),
-    "drop": Command(run=lambda manager, view: manager.drop(view, reason=REASON), prepare=alone, may_be_none=True),
+    "abort": Command(run=lambda manager, view, run: manager.abort(view), prepare=half_built),
+    "drop": Command(run=lambda manager, view, run: manager.drop(view, reason=REASON), prepare=alone, may_be_none=True),
 }
 PEOPLE = ("rollback", "freeze", "off", "on", "drop")
 """Commands with a reason, which is to be found afterwards."""
 
 
 def run(workshop: Workshop, what: str, session: Any) -> None:
-    command, now = COMMANDS[what], workshop.now
-    command.run(workshop.manager(session, run=f"{what} at {now}"), workshop.full(VIEW))
+    command, name = COMMANDS[what], f"{what} at {workshop.now}"
+    command.run(workshop.manager(session, run=name), workshop.full(VIEW), name)
 
 
 def die(workshop: Workshop, what: str, effect: int) -> DyingSession:
@@ -140,8 +139,7 @@ def die(workshop: Workshop, what: str, effect: int) -> DyingSession:
     )
     with suppress(Died):
         run(workshop, what, dying)
-    query = f"UPDATE {workshop.registry}.lease SET owner = null WHERE resource = 'cluster' IF EXISTS"
-    workshop.session.execute(query)
+    workshop.end_lease()
     return dying
 
 

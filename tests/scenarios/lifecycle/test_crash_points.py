@@ -1,7 +1,7 @@
 """A process that dies at any effect on the cluster, just before or just after it: the next run goes on.
 
-The cases wait most of the time (for a dead holder's lease), so several run at once, each group on a
-keyspace and a registry of its own.
+The cases wait most of the time (for the server), so several run at once, each group on a keyspace and a registry of
+its own. A dead run's lease is ended as time would end it (test_lease.py waits for that).
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_views.model.generation import State
+from cassandra_views.registry.lease import LeaseTimes
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side
 from tests.scenarios.lifecycle.workshop import Workshop
 
-GROUPS = 6
+GROUPS = 3
 SLIDER = "slider"
 CQL = (
     "CREATE MATERIALIZED VIEW {{ view }} AS SELECT day, who, n FROM {{ base('marks') }} "
@@ -41,7 +42,11 @@ def groups(session: Session, tmp_path: Path, request: pytest.FixtureRequest) -> 
         for day in range(1, 11):
             session.execute(f"INSERT INTO {keyspace}.marks (who, day, n) VALUES ('a', '2026-03-{day:02}', {day})")
         workshop = Workshop(
-            session=session, keyspace=keyspace, folder=tmp_path / str(number), registry=f"r_{digest}_{number}"
+            session=session,
+            keyspace=keyspace,
+            folder=tmp_path / str(number),
+            registry=f"r_{digest}_{number}",
+            lease_times=LeaseTimes(cooldown_seconds=0.0),
         )
         workshop.write_table("marks", "{column: day, type: date}")
         found.append(workshop)
@@ -60,7 +65,7 @@ def begin(workshop: Workshop, view: str, *, generations: int) -> None:
 
 
 def act(workshop: Workshop, view: str, what: str, session: object) -> None:
-    manager = workshop.manager(session)  # type: ignore[arg-type]
+    manager = workshop.manager(session)
     if what == "drop":
         manager.drop(workshop.full(view))
     else:
@@ -88,6 +93,7 @@ def crash(workshop: Workshop, view: str, what: str, dies_at: int, side: Side) ->
     dying = DyingSession(workshop.session, dies_at, side, look)
     with suppress(Died):
         act(workshop, view, what, dying)
+    workshop.end_lease()
     look()
     act(workshop, view, "apply", DyingSession(workshop.session, on_effect=look))
     assert workshop.manager().plan().steps == ()
@@ -131,7 +137,7 @@ def run_cases(
                 died_at = crash(workshop, SLIDER if what == "slide" else view, what, k, side)
             except Exception as error:
                 raise AssertionError(told) from error
-            # A wait for the lease or for a build adds effects, so the kind is that of this run.
+            # A wait for a build adds effects, so the kind is that of this run.
             assert len(died_at) == k, told
             seen.add((died_at[-1], side))
             if what == "drop":
@@ -140,7 +146,6 @@ def run_cases(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_short_lease")
 def test_a_run_that_dies_at_any_effect_is_finished_by_the_next(groups: list[Workshop]) -> None:
     workshop = groups[0]
     begin(workshop, SLIDER, generations=2)

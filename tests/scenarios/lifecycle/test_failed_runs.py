@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def served(workshop: Workshop) -> Workshop:
     return workshop
 
 
-def fail(workshop: Workshop, times: int, **env: int) -> None:
+def fail(workshop: Workshop, times: int, **env: Any) -> None:
     for number in range(1, times + 1):
         workshop.manager(**env).note_failed_run(workshop.full(VIEW), f"no room\nfor number {number}")
 

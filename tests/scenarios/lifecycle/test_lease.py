@@ -11,7 +11,7 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_views.model.errors import LeaseHeld
-from cassandra_views.registry.lease import HeldLease, Lease
+from cassandra_views.registry.lease import HeldLease, Lease, LeaseTimes
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side, UnsureSession
 
 
@@ -27,7 +27,7 @@ def lease(session: object, keyspace: str, told: list[str] | None = None, owner: 
         keyspace,
         owner=owner,
         ddl_timeout_seconds=1.0,
-        margin_seconds=2.0,
+        times=LeaseTimes(margin_seconds=2.0),
         on_wait=(told if told is not None else []).append,
     )
 
@@ -64,7 +64,7 @@ def test_who_waits_for_it_can_be_ended(session: Session, tables: str) -> None:
         tables,
         owner="waiter",
         ddl_timeout_seconds=1.0,
-        margin_seconds=2.0,
+        times=LeaseTimes(margin_seconds=2.0),
         on_wait=lambda _told: ended.set(),
         on_pause=end,
     )

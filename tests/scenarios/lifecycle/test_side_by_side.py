@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import pytest
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.apply.reports import Report, StepBegun, StepDone
 from cassandra_views.model.generation import State
-from cassandra_views.model.steps import AuditGeneration, AwaitBuild, ServeGeneration
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import AuditGeneration, AwaitBuild, ServeGeneration, find_step_view
 from tests.scenarios.lifecycle.workshop import Workshop
 
 NAMES = [*"abcdef"]
@@ -38,14 +38,15 @@ def test_steps_of_views_overlap_and_those_of_one_view_keep_their_order(planned: 
     begun = [report for report in planned.reports if isinstance(report, StepBegun)]
     kinds = (AwaitBuild, AuditGeneration, ServeGeneration)
     for name in NAMES:
-        own = [type(each.step) for each in begun if getattr(each.step, "view", None) and each.step.view.view == name]
+        view = ViewName(keyspace=planned.keyspace, view=name)
+        own = [type(each.step) for each in begun if find_step_view(each.step) == view]
         assert own[-3:] == [*kinds]
     first_served = next(
         number
         for number, report in enumerate(planned.reports)
         if isinstance(report, StepDone) and isinstance(report.step, ServeGeneration)
     )
-    awaited = {each.step.view for each in planned.reports[:first_served] if _begins(each, AwaitBuild)}
+    awaited = {step.view for each in planned.reports[:first_served] if (step := awaits(each))}
     assert len(awaited) > 1
     assert serving(planned) == NAMES
 
@@ -72,10 +73,8 @@ def test_an_interrupt_ends_all_of_them_and_the_next_run_goes_on(planned: Worksho
 
 def test_a_view_that_fails_stops_no_other_and_failures_come_in_the_order_of_the_plan(planned: Workshop) -> None:
     def listen(report: Report) -> None:
-        if _begins(report, AwaitBuild) and report.step.view.view in "be":
-            planned.session.execute(
-                f"DROP MATERIALIZED VIEW {planned.keyspace}.{report.step.view.physical(report.step.number)}"
-            )
+        if (step := awaits(report)) and step.view.view in "be":
+            planned.session.execute(f"DROP MATERIALIZED VIEW {planned.keyspace}.{step.view.physical(step.number)}")
 
     manager = planned.manager(listener=listen)
     outcome = manager.carry_out(manager.plan())
@@ -84,5 +83,10 @@ def test_a_view_that_fails_stops_no_other_and_failures_come_in_the_order_of_the_
     assert serving(planned) == ["a", "c", "d", "f"]
 
 
-def _begins(report: Any, kind: type) -> bool:
+def _begins(report: Report, kind: type) -> bool:
     return isinstance(report, StepBegun) and isinstance(report.step, kind)
+
+
+def awaits(report: Report) -> AwaitBuild | None:
+    """Return the step of a report that begins to await a build."""
+    return report.step if isinstance(report, StepBegun) and isinstance(report.step, AwaitBuild) else None

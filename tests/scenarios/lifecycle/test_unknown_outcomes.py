@@ -23,11 +23,11 @@ def test_every_second_conditional_write_of_a_whole_life_is_settled(workshop: Wor
     workshop.apply()
     unsure = UnsureSession(workshop.session, range(1, 1000, 2), side, kinds=("conditional",))
     workshop.now += timedelta(days=1)
-    workshop.manager(unsure).apply()  # type: ignore[arg-type]
+    workshop.manager(unsure).apply()
     assert workshop.manager().plan().steps == ()
     assert workshop.serving(VIEW) == f"{VIEW}__g2"
     check_rows(workshop, READINGS)
-    workshop.manager(unsure).drop(workshop.full(VIEW))  # type: ignore[arg-type]
+    workshop.manager(unsure).drop(workshop.full(VIEW))
     assert workshop.physical_views() == set()
     assert workshop.record(VIEW).generations == ()
     assert unsure.doubts >= 10
@@ -37,9 +37,9 @@ def test_a_create_and_a_drop_that_came_through_unheard_are_seen(workshop: Worksh
     set_up(workshop, READINGS)
     unsure = UnsureSession(workshop.session, range(1, 9), Side.AFTER, kinds=("ddl",))
     workshop.manager().apply()
-    workshop.manager(unsure, ddl_timeout_seconds=DDL_SECONDS).refresh(workshop.full(VIEW))  # type: ignore[arg-type]
+    workshop.manager(unsure, ddl_timeout_seconds=DDL_SECONDS).refresh(workshop.full(VIEW))
     assert workshop.serving(VIEW) == f"{VIEW}__g2"
-    workshop.manager(unsure, ddl_timeout_seconds=DDL_SECONDS).drop(workshop.full(VIEW))  # type: ignore[arg-type]
+    workshop.manager(unsure, ddl_timeout_seconds=DDL_SECONDS).drop(workshop.full(VIEW))
     assert workshop.physical_views() == set()
     assert unsure.effects == ["ddl"] * 3
 
@@ -48,7 +48,7 @@ def test_a_create_that_was_lost_is_given_up_and_its_number_with_it(workshop: Wor
     set_up(workshop, READINGS)
     workshop.manager().apply()
     unsure = UnsureSession(workshop.session, {1}, Side.BEFORE, kinds=("ddl",))
-    manager = workshop.manager(unsure, ddl_timeout_seconds=0.5)  # type: ignore[arg-type]
+    manager = workshop.manager(unsure, ddl_timeout_seconds=0.5)
     with pytest.raises(ClusterError, match=r"no answer in time\. No node has it; its name is given up"):
         manager.refresh(workshop.full(VIEW))
     assert unsure.effects == ["ddl"], "it is sent once"

@@ -29,7 +29,7 @@ def test_one_view_is_unreadable_and_the_others_go_on(workshop: Workshop, column:
     (refusal,) = plan.refused
     assert refusal.view == workshop.full("other")
     assert "its registry row holds what this program does not know: 'melted'" in str(refusal.as_error())
-    assert {step.view.view for step in plan.steps} == {VIEW}
+    assert [view.view for view in plan.views] == [VIEW]
     with pytest.raises(RegistryError, match="does not know"):
         workshop.manager().apply(plan)
     assert workshop.serving(VIEW).endswith("__g2")

@@ -9,6 +9,7 @@ import pytest
 
 from cassandra_views.apply.reports import Notice
 from cassandra_views.model.generation import OverrideKind
+from cassandra_views.registry.lease import LeaseTimes
 from cassandra_views.registry.schema import SCHEMA_NUMBER
 from tests.scenarios.lifecycle.dying import Died, DyingSession, Side, UnsureSession
 from tests.scenarios.lifecycle.old_registry import added, columns, make_first_registry, schema_number
@@ -73,9 +74,9 @@ def test_rivals_that_upgrade_at_once_do_no_harm(old: Workshop) -> None:
     assert is_new(old)
 
 
-@pytest.mark.usefixtures("_short_lease")
 @pytest.mark.parametrize("side", list(Side))
 def test_an_upgrade_that_was_killed_is_gone_on_with(old: Workshop, side: Side) -> None:
+    old.lease_times = LeaseTimes(cooldown_seconds=0.0)
     counting = DyingSession(old.session)
     for dies_at in range(1, 16):
         dying = DyingSession(old.session, dies_at, side)
@@ -83,6 +84,7 @@ def test_an_upgrade_that_was_killed_is_gone_on_with(old: Workshop, side: Side) -
             old.manager(dying).note_failed_run(old.full(VIEW), "no room")
         except Died:
             counting.effects = dying.effects
+            old.end_lease()
         else:
             break
     assert "ddl" in counting.effects

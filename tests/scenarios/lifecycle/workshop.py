@@ -14,6 +14,7 @@ from cassandra_views.manager import ViewManager
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import Plan
 from cassandra_views.project.settings import Settings
+from cassandra_views.registry.lease import DEFAULT_TIMES, LeaseTimes
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -32,6 +33,7 @@ class Workshop:
     now: datetime = NOON
     reports: list[Report] = field(default_factory=list)
     audit_recheck_seconds: float = 0.5
+    lease_times: LeaseTimes = DEFAULT_TIMES
 
     def write_table(self, name: str, time: str, **more: str) -> None:
         self._write("tables", name, {"keyspace": self.keyspace, "time": time, **more}, "")
@@ -44,15 +46,15 @@ class Workshop:
 
     def manager(
         self,
-        session: Session | None = None,
+        session: Any = None,
         *,
         run: str | None = None,
         ddl_timeout_seconds: float = 15.0,
         listener: Listener | None = None,
-        **env: Any,
+        **more: Any,
     ) -> ViewManager:
         settings = Settings.resolve(start=self.folder, templates=self.folder, variables={})
-        env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds, **env})
+        env = settings.env.model_copy(update={"ddl_timeout_seconds": ddl_timeout_seconds, **more})
         return ViewManager(
             session or self.session,
             settings=settings.model_copy(update={"env": env}),
@@ -62,6 +64,7 @@ class Workshop:
             run=run,
             listener=listener or self.reports.append,
             audit_recheck_seconds=self.audit_recheck_seconds,
+            lease_times=self.lease_times,
         )
 
     def apply(self) -> Plan:
@@ -71,6 +74,10 @@ class Workshop:
         manager.apply(plan)
         assert self.manager().plan().steps == ()
         return plan
+
+    def end_lease(self) -> None:
+        """End the lease of a run that died, as time would."""
+        self.session.execute(f"UPDATE {self.registry}.lease SET owner = null WHERE resource = 'cluster' IF EXISTS")
 
     def full(self, view: str) -> str:
         return f"{self.keyspace}.{view}"

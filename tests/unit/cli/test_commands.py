@@ -172,8 +172,14 @@ def test_what_is_piped_has_no_colours(project: Path) -> None:
 
 
 def test_an_error_without_words_is_told_in_four_parts(project: Path) -> None:
-    imports = "import cassandra_views.cli.main as m, cassandra_views.cli.project_commands as p"
-    broken = f"{imports}\np._load = None\nm.main(['lint'])"
+    broken = """from cassandra_views.cli.main import app, main
+
+@app.command()
+def fail() -> None:
+    raise TypeError("nobody foresaw this")
+
+main(["fail"])
+"""
     (project / "broken.py").write_text(broken, encoding="utf-8")
     found = _shell(f"{sys.executable} broken.py", project)
     assert found.returncode == 1

@@ -22,7 +22,8 @@ TOO_LATE = (10**15).to_bytes(8, "big", signed=True)
 class AsBytes(DRIVER_RESULT):  # type: ignore[misc]
     def recv_results_metadata(self, file: Any, user_types: Any) -> None:
         super().recv_results_metadata(file, user_types)
-        self.column_metadata = [(*column[:3], BytesType) for column in self.column_metadata]
+        columns: list[tuple[Any, ...]] = vars(self)["column_metadata"]
+        self.column_metadata = [(*column[:3], BytesType) for column in columns]
 
 
 class Application(Session):  # type: ignore[misc]
@@ -58,7 +59,7 @@ def test_a_session_of_another_decoding_shares_all_and_changes_nothing() -> None:
 
 
 def test_what_is_no_session_of_the_driver_has_no_such_twin() -> None:
-    assert decoding_session(object(), AsBytes) is None  # type: ignore[arg-type]
+    assert decoding_session(object(), AsBytes) is None
 
 
 def test_values_that_the_driver_cannot_hold_are_read() -> None:

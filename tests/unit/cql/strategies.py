@@ -35,7 +35,7 @@ from cassandra_views.model.statement import (
 words = st.text(string.ascii_lowercase + string.digits + "_", min_size=1, max_size=8).filter(
     lambda text: text[0].isalpha()
 )
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 names = st.one_of(words, st.sampled_from(sorted(RESERVED)), st.sampled_from(["key", "as", "Ab", 'q"q', "ü x"]))
 types = st.recursive(
     st.sampled_from(["int", "text", "timestamp", "frozen<address>", 'frozen<"Odd">', "vector<float, 3>"]),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -103,7 +104,7 @@ def test_a_table_as_its_file_says_shows_none() -> None:
     assert table_drift(TABLE, live) == ()
 
 
-def changed(column: str, **changes: object) -> TableShape:
+def changed(column: str, **changes: Any) -> TableShape:
     columns = tuple(dataclasses.replace(one, **changes) if one.name == column else one for one in BASE.columns)
     return dataclasses.replace(BASE, columns=columns)
 

@@ -101,7 +101,7 @@ def test_a_wrong_argument_of_a_constructor_is_named(
 )
 def test_a_wrong_argument_of_the_managers_own_is_named(more: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        ViewManager(NoSession(), **more)  # type: ignore[arg-type]
+        ViewManager(NoSession(), **more)
 
 
 @pytest.mark.parametrize("view", [None, 5, b"by_day", ["by_day"]])

@@ -70,7 +70,7 @@ def test_any_map_gets_a_verdict(factors: dict[str, int], nodes: dict[str, int]) 
         ask(found, nodes)
 
 
-@given(st.dictionaries(st.text(st.characters(exclude_categories=("Cs",)), max_size=8), st.text(max_size=8), max_size=3))
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.text(max_size=8), max_size=3))
 def test_a_map_is_printed_so_that_it_is_read_as_it_was(pairs: dict[str, str]) -> None:
     text = f"CREATE TABLE t (k int PRIMARY KEY) WITH extensions = {map_cql(sorted(pairs.items()))}"
     assert parse_table(text).options[0].value == tuple(sorted(pairs.items()))

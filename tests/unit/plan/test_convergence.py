@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cassandra_views.model.definition import Project, ViewDefinition
-from cassandra_views.model.generation import Audit, Override, OverrideKind, State, ViewRecord
+from cassandra_views.model.generation import Audit, Generation, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import ServeGeneration
 from cassandra_views.model.times import instant_text
@@ -30,7 +30,7 @@ def worlds(draw: st.DrawFn) -> World:
     world = World()
     count = draw(st.integers(0, 4))
     serving = draw(st.none() | st.integers(1, count)) if count else None
-    made = []
+    made: list[Generation] = []
     for number in range(1, count + 1):
         state = State.SERVING if number == serving else draw(KINDS)
         wanted = draw(st.sampled_from([wish for wish in WISHES if wish is not None]))
@@ -48,11 +48,12 @@ def worlds(draw: st.DrawFn) -> World:
     for number in draw(st.sets(st.integers(count + 1, count + 3), max_size=2)):
         registry = draw(st.sampled_from(["views_registry", None]))
         wish = draw(st.none() | st.sampled_from([wish for wish in WISHES if wish is not None]))
-        facts = {"version": wish.version if wish else "f1:x"}
-        if wish and (start := wish.window_start(draw(MOMENTS))):
-            facts["start"] = instant_text(start)
-        world.views[f"by_day__g{number}"] = live_view(f"by_day__g{number}", registry=registry, **facts)
-    if made or draw(st.booleans()):
+        found = wish.window_start(draw(MOMENTS)) if wish else None
+        start, version = instant_text(found) if found else "", wish.version if wish else "f1:x"
+        world.views[f"by_day__g{number}"] = live_view(
+            f"by_day__g{number}", registry=registry, version=version, start=start
+        )
+    if draw(st.booleans()) or made:
         served = [each for each in made if each.state is State.SERVING]
         kind = draw(st.none() | st.sampled_from(list(OverrideKind)))
         world.records[NAME] = ViewRecord(

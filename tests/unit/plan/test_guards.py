@@ -46,7 +46,8 @@ def failed_record(reasons: list[str], wish: ViewDefinition = WISH) -> ViewRecord
     record = ViewRecord(name=NAME)
     for number, reason in enumerate(reasons, start=1):
         each = generation("by_day", number, wish, NOW, state=State.FAILED, base_mark=mark_of_base(base_shape()))
-        record = replace(record, **record.count_failed_build(each, reason))
+        counted: dict[str, Any] = record.count_failed_build(each, reason)
+        record = replace(record, **counted)
     return record
 
 

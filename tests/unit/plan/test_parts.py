@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from cassandra_views.model.definition import Project
-from cassandra_views.model.steps import AwaitBuild, CreateGeneration, Plan
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import AwaitBuild, CreateGeneration, Plan, Step, find_step_view
 from cassandra_views.plan.cost import costs_of
-from tests.unit.plan.world import World, definition
+from tests.unit.plan.world import KEYSPACE, World, definition
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 PROJECT = Project(name="shop", views=(definition("by_day"), definition("other")))
@@ -22,8 +23,12 @@ def planned(world: World) -> Plan:
     return replace(plan, costs=costs, notes=("of the whole plan",))
 
 
+def is_of(step: Step, view: str) -> bool:
+    return find_step_view(step) == ViewName(keyspace=KEYSPACE, view=view)
+
+
 def of_view(plan: Plan, view: str) -> Plan:
-    return plan.part(step for step in plan.steps if getattr(step, "view", None) and step.view.view == view)
+    return plan.part(step for step in plan.steps if is_of(step, view))
 
 
 def test_a_part_is_for_the_same_target_and_depends_on_its_own_views_alone() -> None:
@@ -33,7 +38,7 @@ def test_a_part_is_for_the_same_target_and_depends_on_its_own_views_alone() -> N
     assert [each.view.view for each in part.costs] == ["other"]
     assert part.notes == plan.notes
     assert (part.cluster, part.registry, part.environment) == (plan.cluster, plan.registry, plan.environment)
-    assert part.steps == tuple(step for step in plan.steps if step.view.view == "other")
+    assert part.steps == tuple(step for step in plan.steps if is_of(step, "other"))
 
 
 def test_steps_keep_their_order_and_a_part_without_new_generations_costs_nothing() -> None:

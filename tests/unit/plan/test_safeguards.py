@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ WISH = definition(window=WINDOW, max_lag="2 hours")
 
 
 def world(start: str | None, *, state: State = State.SERVING, override: str | None = None) -> World:
-    facts: dict[str, object] = {"state": state.value} | ({"start": start} if start else {})
+    facts: dict[str, Any] = {"state": state.value}
+    if start:
+        facts["start"] = start
     record: dict[str, object] = {"generations": {1: facts}}
     if override:
         record["override"] = {"kind": override}

@@ -50,7 +50,9 @@ def test_a_column_of_days_takes_steps_of_whole_days_whether_a_grain_is_named_or_
         with pytest.raises(ProjectError, match="no multiple of the grain of events"):
             ProjectLoader(root).load()
     else:
-        assert ProjectLoader(root).load().views[0].time.grain == timedelta(days=1)
+        (view,) = ProjectLoader(root).load().views
+        assert view.time is not None
+        assert view.time.grain == timedelta(days=1)
 
 
 @pytest.mark.parametrize("time", ["type: date, grain: hour", 'format: "%Y-%m-%d", grain: minute'])

@@ -72,7 +72,8 @@ def test_types_that_need_nothing_stay_and_the_drivers_own_are_not_changed() -> N
     assert found.cql_parameterized_type() == nested.cql_parameterized_type()
     assert cql._casstypes == known
     moment = datetime(2026, 1, 5)  # noqa: DTZ001
-    for value in ({moment: [(5, "a")]}, {1795737600000000: []}):
+    values: list[dict[Any, Any]] = [{moment: [(5, "a")]}, {1795737600000000: []}]
+    for value in values:
         read = find_deserializer(found) and found.from_binary(nested.serialize(value, 5), 5)
         assert list(read) == list(value)
 

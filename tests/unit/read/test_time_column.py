@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from cassandra_views.model.errors import ReadError
 from cassandra_views.model.generation import Serving
 from cassandra_views.model.times import TimeColumn, TimeKind
+from cassandra_views.read.physical import PhysicalView
 from cassandra_views.read.routing import Span, resolved_spans, sorted_spans
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -20,7 +21,7 @@ KEY = {"day": "text", "streamer": "text", "total": "bigint"}
 
 
 @dataclass
-class View:
+class _View:
     """A physical view as far as its window's column goes."""
 
     key_types: dict[str, str]
@@ -29,11 +30,15 @@ class View:
     checked: Any = field(default=None)
 
 
+def view_of(key_types: dict[str, str], where: str = "") -> PhysicalView:
+    return cast("PhysicalView", _View(key_types, where))
+
+
 def spans(time: TimeColumn | None = DAY, **bounds: Any) -> tuple[Span, ...]:
     return sorted_spans((Serving(name="top__g1", time=time, **({"start": START} | bounds)),))
 
 
-def found(view: View, time: TimeColumn = DAY) -> str:
+def found(view: PhysicalView, time: TimeColumn = DAY) -> str:
     column = resolved_spans(spans(time), view, on="insight.top")[-1].entry.time
     assert column is not None
     assert (column.kind, column.format) == (time.kind, time.format)
@@ -41,7 +46,7 @@ def found(view: View, time: TimeColumn = DAY) -> str:
 
 
 def test_a_column_that_is_there_is_it_and_nothing_is_made_for_it() -> None:
-    serving, view = spans(), View(KEY, CLAUSE)
+    serving, view = spans(), view_of(KEY, CLAUSE)
     assert resolved_spans(serving, view, on="insight.top") is serving
     assert view.checked == (serving, serving)
 
@@ -60,19 +65,19 @@ def test_a_column_that_is_there_is_it_and_nothing_is_made_for_it() -> None:
     ],
 )
 def test_a_renamed_column_is_found_by_the_clause(key: dict[str, str], clause: str, name: str) -> None:
-    assert found(View(key, clause)) == name
+    assert found(view_of(key, clause)) == name
 
 
 @pytest.mark.parametrize(
     "view",
     [
-        View({"order_day": "text", "streamer": "text"}),
-        View({"order_day": "text", "streamer": "text"}, "order_day >= '2026-11-01' AND streamer > 'a'"),
-        View({"day": "date"}, "day >= '2026-11-01'"),
-        View({"streamer": "text"}, "streamer IS NOT NULL"),
+        view_of({"order_day": "text", "streamer": "text"}),
+        view_of({"order_day": "text", "streamer": "text"}, "order_day >= '2026-11-01' AND streamer > 'a'"),
+        view_of({"day": "date"}, "day >= '2026-11-01'"),
+        view_of({"streamer": "text"}, "streamer IS NOT NULL"),
     ],
 )
-def test_a_read_that_could_miss_the_window_is_an_error(view: View) -> None:
+def test_a_read_that_could_miss_the_window_is_an_error(view: PhysicalView) -> None:
     with pytest.raises(ReadError, match="its time column is 'day', and top__g1 has no such column") as caught:
         resolved_spans(spans(), view, on="insight.top")
     assert type(caught.value) is ReadError
@@ -81,12 +86,12 @@ def test_a_read_that_could_miss_the_window_is_an_error(view: View) -> None:
 
 def test_a_view_without_a_window_needs_no_column() -> None:
     for serving in (spans(None), spans(start=None)):
-        assert resolved_spans(serving, View({"x": "int"}), on="insight.top") is serving
+        assert resolved_spans(serving, view_of({"x": "int"}), on="insight.top") is serving
 
 
 def test_each_answer_of_the_registry_is_looked_at_once() -> None:
     view, serving = (
-        View({"order_day": "date"}, "order_day >= '2026-11-01'"),
+        view_of({"order_day": "date"}, "order_day >= '2026-11-01'"),
         spans(TimeColumn(name="day", kind=TimeKind.DATE)),
     )
     first = resolved_spans(serving, view, on="insight.top")

@@ -115,7 +115,8 @@ def test_work_is_waited_for_as_long_as_its_session_answers(hang: Callable[[], An
 
     frame.collect = slow  # type: ignore[method-assign,assignment]
     threading.Timer(1.0, go.set).start()  # some limits later
-    assert own.collect(frame) == [1]
+    found: list[Any] = own.collect(frame)
+    assert found == [1]
 
 
 def test_work_whose_session_is_silent_ends_and_says_so(hang: Callable[[], Any]) -> None:

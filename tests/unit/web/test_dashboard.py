@@ -69,6 +69,9 @@ def test_the_guide_explains_each_metric() -> None:
 
 
 def test_the_reasons_of_refusals() -> None:
-    told = {"next": "wait"}
-    assert [_reason(kind("no", **told)) for kind in (TooMany, Unanswered, Refused)] == ["client", "silence", "full"]
+    assert [_reason(kind("no", next="wait")) for kind in (TooMany, Unanswered, Refused)] == [
+        "client",
+        "silence",
+        "full",
+    ]
     assert issubclass(Refused, ViewsError)

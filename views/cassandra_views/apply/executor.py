@@ -39,7 +39,7 @@ from cassandra_views.model.steps import (
 )
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.catalog import read_catalog
-from cassandra_views.registry.lease import Lease
+from cassandra_views.registry.lease import Lease, LeaseTimes
 from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
 from cassandra_views.registry.store import Registry
 
@@ -104,6 +104,7 @@ class Executor:
         ddl_timeout_seconds: how long one CREATE or DROP may take.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
         audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
+        lease_times: how long a lease lasts, and what is waited for after one that was not given back.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Executor:
         ddl_timeout_seconds: float,
         build_timeout_seconds: float | None,
         audit_recheck_seconds: float,
+        lease_times: LeaseTimes,
     ) -> None:
         self._database = database
         self._registry = registry
@@ -126,6 +128,7 @@ class Executor:
         self._ddl_timeout = ddl_timeout_seconds
         self._build_timeout = build_timeout_seconds
         self._audit_recheck = audit_recheck_seconds
+        self._lease_times = lease_times
 
     def carry_out(
         self,
@@ -221,6 +224,7 @@ class Executor:
             self._registry.keyspace,
             owner=self._registry.author,
             ddl_timeout_seconds=self._ddl_timeout,
+            times=self._lease_times,
             on_wait=listener.note,
             on_pause=listener.check,
         )

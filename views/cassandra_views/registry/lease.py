@@ -40,14 +40,29 @@ class HeldLease:
         return time.monotonic() + seconds < self.expires
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseTimes:
+    """How long a lease lasts, and what is waited for after one that was not given back.
+
+    Args:
+        margin_seconds: how much longer than one DDL the lease lasts; at least 2 where there are rivals.
+        cooldown_seconds: how long a holder that follows an expired lease waits; None is as long as a DDL may take.
+    """
+
+    margin_seconds: float = 5.0
+    cooldown_seconds: float | None = None
+
+
+DEFAULT_TIMES = LeaseTimes()
+
+
 class Lease:
     """Takes and gives back the cluster's lease.
 
     Args:
         ddl_timeout_seconds: what one DDL may take. The lease lasts that and a margin; a holder that
             follows an expired one (whose last statement may still be under way) waits as long.
-        margin_seconds: at least 2.
-        cooldown_seconds: how long to wait after a holder that died; by default as long as a DDL may take.
+        times: the margin, and how long to wait after a holder that died, where not for as long as a DDL may take.
         on_wait: is told for whom it waits.
         on_pause: called again and again while it waits; what it raises ends the wait.
     """
@@ -59,20 +74,19 @@ class Lease:
         *,
         owner: str,
         ddl_timeout_seconds: float,
-        margin_seconds: float = 5.0,
-        cooldown_seconds: float | None = None,
+        times: LeaseTimes = DEFAULT_TIMES,
         on_wait: Callable[[str], None] = lambda text: None,
         on_pause: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._table = f"{quoted(keyspace)}.lease"
         self._owner = f"{owner} {uuid.uuid4().hex[:8]}"
-        self._cooldown = ddl_timeout_seconds if cooldown_seconds is None else cooldown_seconds
+        self._cooldown = ddl_timeout_seconds if times.cooldown_seconds is None else times.cooldown_seconds
         self._on_wait = on_wait
         self._on_pause = on_pause
         self._given_back: int | None = None
         self._lock = threading.Lock()
-        self.ttl_seconds = int(ddl_timeout_seconds + margin_seconds)
+        self.ttl_seconds = int(ddl_timeout_seconds + times.margin_seconds)
         self.wait_seconds = 3.0 * self.ttl_seconds + 60.0
 
     @contextmanager
