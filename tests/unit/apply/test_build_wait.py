@@ -111,8 +111,8 @@ def test_whatever_moves_is_progress(moved: BuildProgress) -> None:
     assert notices(watcher.observe(moved, 300.0)) == []
     assert notices(watcher.observe(moved, 359.0)) == []
     assert notices(watcher.observe(moved, 361.0)) != [], "a second stillness is told, too"
-    assert not watcher.is_silent(630.0)
-    assert watcher.is_silent(631.0)
+    assert not watcher.is_stalled(630.0)
+    assert watcher.is_stalled(631.0)
 
 
 def test_a_time_limit_ends_the_wait_also_while_it_moves() -> None:

@@ -103,7 +103,7 @@ class BuildTrigger(_ClusterTrigger):
                     read_build, database, name.keyspace, name.physical(self.number), cutoff=cutoff
                 )
             except ClusterError as error:
-                if watch.is_silent(now):
+                if watch.is_stalled(now):
                     raise
                 if error.what != reported:
                     reported = error.what

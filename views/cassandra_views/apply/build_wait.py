@@ -48,9 +48,9 @@ class BuildWatch:
         self._notice = notice_seconds
         self._mark: object = None
         self._first_share: float | None = None
-        self._is_told = False
+        self._is_noticed = False
 
-    def is_silent(self, now: float) -> bool:
+    def is_stalled(self, now: float) -> bool:
         """Tell whether nothing was seen to move for the length of a stall."""
         return now - self._moved > self._stall
 
@@ -61,7 +61,7 @@ class BuildWatch:
             BuildStalled: names the nodes and what they wait for; the generation stays ``building``.
         """
         if found.mark() != self._mark:
-            self._mark, self._moved, self._is_told = found.mark(), now, False
+            self._mark, self._moved, self._is_noticed = found.mark(), now, False
         first = self._first_share = found.share if self._first_share is None else self._first_share
         waits = ", ".join(found.waits_for)
         reports: list[Progress | Notice] = [
@@ -74,11 +74,11 @@ class BuildWatch:
             )
         ]
         on = f"{self._name} generation {self._number}"
-        if now - self._moved > self._notice and not self._is_told:
-            self._is_told = True
+        if now - self._moved > self._notice and not self._is_noticed:
+            self._is_noticed = True
             reports.append(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
-        if self.is_silent(now) or (self._timeout is not None and now - self._begun > self._timeout):
-            why = f"it makes no progress ({self._stall:.0f} s)" if self.is_silent(now) else "its time is over"
+        if self.is_stalled(now) or (self._timeout is not None and now - self._begun > self._timeout):
+            why = f"it makes no progress ({self._stall:.0f} s)" if self.is_stalled(now) else "its time is over"
             raise BuildStalled(
                 f"{why}; it waits for {waits}",
                 on=on,
@@ -140,7 +140,7 @@ class BuildWait:
                 )
                 cutoff = found.cutoff
             except ClusterError as error:
-                if watch.is_silent(time.monotonic()):
+                if watch.is_stalled(time.monotonic()):
                     raise
                 text = f"building; the cluster does not answer: {error.what}"
                 self._listener(Progress(view=name, number=number, text=text))
