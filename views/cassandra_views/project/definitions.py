@@ -1,4 +1,4 @@
-"""From the parts of a file, front front_matter and statement, to the definition of its view or table."""
+"""From the parts of a file, front matter and statement, to the definition of its view or table."""
 
 from __future__ import annotations
 
@@ -153,21 +153,21 @@ def _check_window(view: ViewDefinition, parts: SplitFile, used: TemplateUse) -> 
     window, time = view.window, view.time
     if window is None and used.is_windowed:
         raise ProjectError(
-            "the statement uses in_window(), and the front front_matter has no window",
+            "the statement uses in_window(), and the front matter has no window",
             on=str(view.name),
             place=view.place,
             next="Add 'window: {last: 28 days, step: 1 day}', or take in_window() out to cover the whole base",
         )
     if window is not None and not used.is_windowed:
         raise ProjectError(
-            "the front front_matter has a window, and the statement does not use it",
+            "the front matter has a window, and the statement does not use it",
             on=str(view.name),
             place=Place(file=parts.file, line=parts.line_of("window")),
             next="Write {{ in_window() }} into WHERE, or take 'window' out to cover the whole base",
         )
     if window is None and view.max_lag is not None:
         raise ProjectError(
-            "the front front_matter has max_lag, and no window: nothing slides that could be late",
+            "the front matter has max_lag, and no window: nothing slides that could be late",
             on=str(view.name),
             place=Place(file=parts.file, line=parts.line_of("max_lag")),
             next="Add a window, or take 'max_lag' out",

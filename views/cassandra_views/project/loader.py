@@ -189,7 +189,7 @@ class ProjectLoader:
             raise ProjectError(
                 "no keyspace is named",
                 place=Place(file=file, line=1),
-                next="Add 'keyspace:' to the front front_matter, or default_keyspace to the environment in views.toml",
+                next="Add 'keyspace:' to the front matter, or default_keyspace to the environment in views.toml",
             )
         keyspace = self._keyspaces.get(logical, logical)
         fault = keyspace_fault(keyspace)
@@ -197,7 +197,7 @@ class ProjectLoader:
             raise ProjectError(
                 fault,
                 place=Place(file=file, line=1),
-                next="Correct 'keyspace:' in the front front_matter, or the environment's keyspaces in views.toml",
+                next="Correct 'keyspace:' in the front matter, or the environment's keyspaces in views.toml",
             )
         return keyspace
 
@@ -349,7 +349,7 @@ class ProjectLoader:
                 "the file holds no statement",
                 on=str(name),
                 place=Place(file=parts.file),
-                next="Write CREATE MATERIALIZED VIEW {{ view }} AS ... below the front front_matter",
+                next="Write CREATE MATERIALIZED VIEW {{ view }} AS ... below the front matter",
             )
         if front_matter.min_rows_percent is None:
             front_matter = front_matter.model_copy(update={"min_rows_percent": self._min_rows_percent})

@@ -93,6 +93,8 @@ class WindowFields(Strict):
 class FrontMatter(Strict):
     """What the front matter of views and tables has in common."""
 
+    description: str = ""
+    """What the view is for, or what the table holds, in one sentence."""
     keyspace: str | None = None
     """The keyspace of the table or view, which is also that of a view's base; else the environment's default."""
 
@@ -102,8 +104,6 @@ class ViewFrontMatter(FrontMatter):
 
     model_config = ConfigDict(title="cassandra-views: front matter of a view file")
 
-    description: str = ""
-    """What the view is for, in one sentence."""
     window: WindowFields | None = None
     """Without a window the view covers its whole base table."""
     strategy: Strategy = Strategy.REBUILD
@@ -174,8 +174,6 @@ class TableFrontMatter(FrontMatter):
 
     model_config = ConfigDict(title="cassandra-views: front matter of a base table's file")
 
-    description: str = ""
-    """What the table holds, in one sentence."""
     managed: StrictBool = False
     """True where this project creates the table; otherwise its shape is only read."""
     time: TimeFields | None = Field(default=None)
