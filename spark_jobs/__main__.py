@@ -17,7 +17,7 @@ import typer
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.times import parse_instant
-from spark_jobs.errors import BAD_INPUT, FAILED, BadInput, JobError, exit_code, quiet_py4j, tell, tell_error
+from spark_jobs.errors import BAD_INPUT, FAILED, BadInput, JobError, exit_code, print_error, print_message, quiet_py4j
 
 _OUT, _ERR = 1, 2
 
@@ -73,7 +73,7 @@ def _run(task: str, start: str, end: str, keyspace: str, registry: str, now: str
     moment = _clock(now)
     interval = parse_interval(start, end, task=task, span=level_of(task).span, now=moment)
     settings = JobSettings.of(os.environ)
-    with _own_output() as out, ahead(settings, tell) as spark, connect_cassandra(settings) as session:
+    with _own_output() as out, ahead(settings, print_message) as spark, connect_cassandra(settings) as session:
         report = run_task(
             task,
             interval,
@@ -110,31 +110,31 @@ def _clock(text: str | None) -> datetime:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error ends with its exit code and no traceback."""
-    sys.excepthook = _tell_bug
+    sys.excepthook = _print_bug
     quiet_py4j()
     try:
         code = typer.main.get_command(app)(args=arguments, standalone_mode=False)
     except ViewsError as error:
-        tell_error(error)
+        print_error(error)
         code = exit_code(error)
     except _CLICK_ERROR as error:
         text = str(error.format_message()).rstrip(".")
         next_step = "'python -m spark_jobs --help' shows how to use it"
-        tell_error(BadInput(text[:1].lower() + text[1:], on="spark_jobs", next=next_step))
+        print_error(BadInput(text[:1].lower() + text[1:], on="spark_jobs", next=next_step))
         code = BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
-        tell("Interrupted. What was begun is written down. Run the same again: it goes on.")
+        print_message("Interrupted. What was begun is written down. Run the same again: it goes on.")
         code = FAILED
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Tell an error that this program has no words for; its traceback is for those who ask for it."""
     if os.environ.get("VIEWS_DEBUG"):
         sys.__excepthook__(kind, error, trace)
         return
     text = " ".join(str(error).split())[:300]
-    tell_error(
+    print_error(
         JobError(
             f"the job failed in a way it does not know ({kind.__name__}{f': {text}' if text else ''})",
             remains="What was written stays, and the ledger says which intervals are not finished",

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from cassandra import ConsistencyLevel
-from cassandra.cluster import Session
 from cassandra.query import BatchStatement, BatchType
 
 from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.names import quoted
 from spark_jobs.errors import JobError
 from spark_jobs.freshness import NOTHING
-from spark_jobs.ledger import IntervalOutcome, RollupLedger, RollupRun
+from spark_jobs.job import JobContext
+from spark_jobs.ledger import IntervalOutcome, RollupRun
 from spark_jobs.levels import CATEGORIES, DAY, UNKNOWN, Interval, aggregation_table
-from spark_jobs.report import JobReport
-from spark_jobs.source import LevelSource
 from spark_jobs.statements import PreparedReads
 
 if TYPE_CHECKING:
-    from spark_jobs.connector import SparkTables
+    pass
 
 
 LEVEL = "aggregations"
@@ -43,24 +40,8 @@ class Aggregations:
     readers see all of it or nothing.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        source: LevelSource,
-        ledger: RollupLedger,
-        tables: Callable[[], SparkTables],
-        *,
-        keyspace: str,
-        accounts: frozenset[str],
-        report: JobReport,
-    ) -> None:
-        self._session = session
-        self._source = source
-        self._ledger = ledger
-        self._tables = tables
-        self._keyspace = keyspace
-        self._accounts = accounts
-        self._report = report
+    def __init__(self, job: JobContext) -> None:
+        self._job = job
 
     def run(self, interval: Interval) -> None:
         """Sum each day of the interval, and count in the report.
@@ -72,41 +53,41 @@ class Aggregations:
         """
         days = [DAY.text(each) for each in interval.starts(DAY)]
         looked = time.time_ns() // 1000
-        written = {day: entry.written for day, entry in self._ledger.read(DAY.name, days).items()}
-        digests = self._source.digests(DAY, days, DAY.width, written=written)
+        written = {day: entry.written for day, entry in self._job.ledger.read(DAY.name, days).items()}
+        digests = self._job.source.digests(DAY, days, DAY.width, written=written)
         there = {day: digests[day] for day in days if digests.get(day, NOTHING).rows}
-        report = self._report
+        report = self._job.report
         report.intervals = len(days)
         report.unknown = dict.fromkeys(CATEGORIES, 0)
         if there:
             run = RollupRun(name=uuid.uuid4().hex[:12], looked=looked)
-            self._ledger.open(LEVEL, there, run)
+            self._job.ledger.open(LEVEL, there, run)
             outcomes = self._sum(list(there))
-            self._ledger.close(LEVEL, outcomes, run, time.time_ns() // 1_000_000)
+            self._job.ledger.close(LEVEL, outcomes, run, time.time_ns() // 1_000_000)
             report.seen = report.rows_read = sum(each.seen for each in outcomes.values())
             report.expected = sum(each.expected for each in outcomes.values())
             report.streamers_missing = sum(each.streamers_missing for each in outcomes.values())
         if absent := [day for day in days if day not in there]:
-            report.streamers_missing += len(absent) * len(self._accounts)
-            report.expected += len(absent) * len(self._accounts)
+            report.streamers_missing += len(absent) * len(self._job.accounts)
+            report.expected += len(absent) * len(self._job.accounts)
             standing = [self._standing(each, absent) for each in CATEGORIES]
             report.kept = sum(any(sums[day] for sums in standing) for day in absent)
-        report.source = sorted(self._source.names)
+        report.source = sorted(self._job.source.names)
 
     def _sum(self, days: list[str]) -> dict[str, IntervalOutcome]:
         from spark_jobs.frames import aggregation
 
-        tables, report = self._tables(), self._report
+        tables, report = self._job.tables(), self._job.report
         assert report.unknown is not None
-        rows = self._source.frame(DAY, days)
+        rows = self._job.source.frame(DAY, days)
         sums = tables.collect(aggregation(rows, tables.read_whole("accounts"), tables.read_whole("games")))
         found: dict[str, dict[str, Sums]] = {each: {day: {} for day in days} for each in CATEGORIES}
-        outcomes = {day: IntervalOutcome(streamers_missing=len(self._accounts)) for day in days}
+        outcomes = {day: IntervalOutcome(streamers_missing=len(self._job.accounts)) for day in days}
         for row in sums:
             if row.total_count is None:
                 raise JobError(
                     f"the sum of {row.category} '{row.value}' on {row.timestamp} is larger than a bigint",
-                    on=f"{self._keyspace}.{DAY.tables[0].name}",
+                    on=f"{self._job.keyspace}.{DAY.tables[0].name}",
                     remains="The sums that stood before stay, and the ledger says that they are not finished",
                     next="Correct the total_count of that day's rows, then run it again",
                 )
@@ -126,9 +107,11 @@ class Aggregations:
         return outcomes
 
     def _standing(self, category: str, days: list[str]) -> dict[str, Sums]:
-        table = f"{self._keyspace}.{aggregation_table(category)}"
-        query = f"SELECT timestamp, {category}, total_count FROM {quoted(self._keyspace)}.{aggregation_table(category)}"
-        reads = PreparedReads(self._session, f"{query} WHERE timestamp = ?", on=table)
+        table = f"{self._job.keyspace}.{aggregation_table(category)}"
+        query = (
+            f"SELECT timestamp, {category}, total_count FROM {quoted(self._job.keyspace)}.{aggregation_table(category)}"
+        )
+        reads = PreparedReads(self._job.session, f"{query} WHERE timestamp = ?", on=table)
         found: dict[str, Sums] = {day: {} for day in days}
         for day, value, total in reads.rows((day,) for day in days):
             found[day][value] = total
@@ -138,18 +121,20 @@ class Aggregations:
         """Write what differs; return how many values were written or deleted."""
         changed = [(day, value, total) for value, total in sums.items() if standing.get(value) != total]
         gone = [(day, value) for value in standing.keys() - sums.keys()]
-        table = f"{quoted(self._keyspace)}.{aggregation_table(category)}"
+        table = f"{quoted(self._job.keyspace)}.{aggregation_table(category)}"
         remains = "Sums of other days and categories may be written"
         with translate_driver_errors(
-            "sums could not be written", on=f"{self._keyspace}.{aggregation_table(category)} {day}", remains=remains
+            "sums could not be written", on=f"{self._job.keyspace}.{aggregation_table(category)} {day}", remains=remains
         ):
-            insert = self._session.prepare(f"INSERT INTO {table} (timestamp, {category}, total_count) VALUES (?, ?, ?)")
-            delete = self._session.prepare(f"DELETE FROM {table} WHERE timestamp = ? AND {category} = ?")
+            insert = self._job.session.prepare(
+                f"INSERT INTO {table} (timestamp, {category}, total_count) VALUES (?, ?, ?)"
+            )
+            delete = self._job.session.prepare(f"DELETE FROM {table} WHERE timestamp = ? AND {category} = ?")
             writes = [(insert, values) for values in changed] + [(delete, values) for values in gone]
             for first in range(0, len(writes), _BATCH_ROWS):
                 batch = BatchStatement(batch_type=BatchType.UNLOGGED, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
                 for statement, values in writes[first : first + _BATCH_ROWS]:
                     batch.add(statement, values)
                 batch.is_idempotent = True
-                self._session.execute(batch)
+                self._job.session.execute(batch)
         return len(writes)

@@ -28,7 +28,7 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ViewsError
-from spark_jobs.errors import JobError, first_line, quiet_py4j, tell, tell_error
+from spark_jobs.errors import JobError, first_line, print_error, print_message, quiet_py4j
 from spark_jobs.jars import connect_jars
 from spark_jobs.levels import LIVE, MINUTE, parts_of
 from spark_jobs.session import answers, opened, start
@@ -189,9 +189,9 @@ def warm_up(settings: JobSettings) -> None:
     with connect_cassandra(settings) as session:
         keyspace, has_registry = _find_tables(session)
         if keyspace is None:
-            tell("No keyspace has the tables yet, so the first jobs will be slow")
+            print_message("No keyspace has the tables yet, so the first jobs will be slow")
             return
-        with opened(settings, tell) as spark:
+        with opened(settings, print_message) as spark:
             tables = SparkTables(spark.session, keyspace)
             registry = _REGISTRY if has_registry else None
             source = LevelSource(session, keyspace=keyspace, registry=registry, streamers=0, tables=lambda: tables)
@@ -199,7 +199,7 @@ def warm_up(settings: JobSettings) -> None:
             times = [LIVE.text(each) for each in parts_of(MINUTE, [now - MINUTE.span])]
             for _ in range(_WARM_UP_ROUNDS):
                 source.collect(measured(source.frame(LIVE, times), MINUTE))
-    tell("It has done a minute's work and is warm")
+    print_message("It has done a minute's work and is warm")
 
 
 def _find_tables(session: Session) -> tuple[str | None, bool]:
@@ -224,9 +224,9 @@ def main() -> None:
     if _WITH_PARENT in sys.argv:
         end_with_parent()
     try:
-        serve(address, os.environ.get("SPARK_MASTER") or "local[*]", tell, warms_up=_COLD not in sys.argv)
+        serve(address, os.environ.get("SPARK_MASTER") or "local[*]", print_message, warms_up=_COLD not in sys.argv)
     except ViewsError as error:
-        tell_error(error)
+        print_error(error)
         sys.exit(1)
 
 
@@ -237,7 +237,7 @@ def _try_to_warm_up() -> None:
     try:
         warm_up(JobSettings.of(os.environ))
     except (ViewsError, RpcError, PySparkException) as error:
-        tell(f"A minute's work could not be done, so the first jobs will be slow: {first_line(error)}")
+        print_message(f"A minute's work could not be done, so the first jobs will be slow: {first_line(error)}")
 
 
 if __name__ == "__main__":

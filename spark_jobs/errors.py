@@ -60,18 +60,18 @@ def first_line(error: Exception) -> str:
     return text[:300]
 
 
-def tell(text: str) -> None:
+def print_message(text: str) -> None:
     """Say something on standard error: standard output is for the JSON line alone."""
     print(text, file=sys.stderr, flush=True)
 
 
-def tell_error(error: ViewsError) -> None:
+def print_error(error: ViewsError) -> None:
     """Say the four parts of an error."""
     place = f"{error.place}: " if error.place else ""
-    tell(f"Error: {ended(f'{place}{error.what}')}")
+    print_message(f"Error: {ended(f'{place}{error.what}')}")
     for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
         if text:
-            tell(f"  {label}: {text if label == 'On' else ended(text)}")
+            print_message(f"  {label}: {text if label == 'On' else ended(text)}")
 
 
 def quiet_py4j() -> None:

@@ -65,14 +65,14 @@ def _jars(wanted: JarSet, on_progress: Callable[[str], None]) -> tuple[Path, ...
 
 def main() -> None:
     """Fetch all jars; exit code 1 where that fails."""
-    from spark_jobs.errors import tell, tell_error
+    from spark_jobs.errors import print_error, print_message
 
     try:
-        jars = connect_jars(tell)
+        jars = connect_jars(print_message)
     except JobError as error:
-        tell_error(error)
+        print_error(error)
         sys.exit(1)
-    tell(f"{len(jars)} jars are in the cache")
+    print_message(f"{len(jars)} jars are in the cache")
 
 
 if __name__ == "__main__":

@@ -159,10 +159,10 @@ def _find_warm(settings: JobSettings, on_progress: Callable[[str], None]) -> Spa
     session = SparkSession.builder.remote(f"sc://{settings.connect}").getOrCreate()
     client: Any = session.client
     client._retry_policy.update(_RETRIES)
-    return Spark(session=_told(session, settings), where="connect", answer_seconds=settings.answer_seconds)
+    return Spark(session=_configured(session, settings), where="connect", answer_seconds=settings.answer_seconds)
 
 
-def _told(session: SparkSession, settings: JobSettings) -> SparkSession:
+def _configured(session: SparkSession, settings: JobSettings) -> SparkSession:
     for key, value in cassandra_options(settings).items():
         session.conf.set(key, value)
     return session
@@ -170,7 +170,7 @@ def _told(session: SparkSession, settings: JobSettings) -> SparkSession:
 
 def _own(settings: JobSettings, on_progress: Callable[[str], None]) -> Spark:
     session = start(settings.master, cassandra_options(settings), connector_jars(on_progress))
-    return Spark(session=_told(session, settings), where=settings.master, answer_seconds=settings.answer_seconds)
+    return Spark(session=_configured(session, settings), where=settings.master, answer_seconds=settings.answer_seconds)
 
 
 def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> SparkSession:

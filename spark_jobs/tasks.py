@@ -15,10 +15,10 @@ from cassandra_client.database import Database
 from cassandra_views.model.names import nearest
 from spark_jobs.aggregation_job import Aggregations
 from spark_jobs.errors import JobError, translate_spark_errors
+from spark_jobs.job import JobContext, JobReport
 from spark_jobs.ledger import TABLE, RollupLedger
 from spark_jobs.levels import CATEGORIES, DAY, HOUR, LIVE, MINUTE, Interval, RollupLevel, aggregation_table
-from spark_jobs.report import JobReport
-from spark_jobs.rollup_job import Rollup, UnifiedRows
+from spark_jobs.rollup_job import Rollup
 from spark_jobs.source import LevelSource
 
 if TYPE_CHECKING:
@@ -124,22 +124,21 @@ def run_task(
             streamers=len(accounts),
             tables=lazy.tables,
         )
+        job = JobContext(
+            session=session,
+            keyspace=keyspace,
+            source=source,
+            ledger=ledger,
+            tables=lazy.tables,
+            accounts=accounts,
+            lifetimes=place.lifetimes,
+            now=now,
+            report=report,
+        )
         if task == AGGREGATIONS:
-            sums = Aggregations(
-                session, source, ledger, lazy.tables, keyspace=keyspace, accounts=accounts, report=report
-            )
-            sums.run(interval)
+            Aggregations(job).run(interval)
         else:
-            rollup = Rollup(
-                source,
-                ledger,
-                UnifiedRows(session, keyspace),
-                accounts=accounts,
-                lifetimes=place.lifetimes,
-                now=now,
-                report=report,
-            )
-            rollup.run(ROLLUPS[task], interval)
+            Rollup(job).run(ROLLUPS[task], interval)
     report.seconds = time.monotonic() - began
     return report
 

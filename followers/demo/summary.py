@@ -56,14 +56,14 @@ class Summary:
         self._next = time.monotonic() + EVERY_SECONDS
         self._shown: list[tuple[Any, ...]] = []
         self._events: set[tuple[ViewName, Event]] = set()
-        self._is_first_told = False
+        self._is_first_minute_printed = False
         self._next_look = 0.0
         self.airflow: Airflow | None = None
         """None in the small demo, and until it runs."""
 
     def tick(self) -> None:
         """Print it if half a minute has passed."""
-        self._tell_first_minute()
+        self._print_first_minute()
         if time.monotonic() >= self._next:
             self.show()
             self._next = time.monotonic() + EVERY_SECONDS
@@ -99,13 +99,13 @@ class Summary:
                 console.print(status_table(found))
             self._shown = served
 
-    def _tell_first_minute(self) -> None:
-        if self.airflow is None or self._is_first_told or time.monotonic() < self._next_look:
+    def _print_first_minute(self) -> None:
+        if self.airflow is None or self._is_first_minute_printed or time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + _LOOK_SECONDS
         with suppress(OSError):
             if self.airflow.count_runs([_MINUTE], "success"):
-                self._is_first_told = True
+                self._is_first_minute_printed = True
                 seconds = time.monotonic() - self._begun
                 console.print(f"[bold green]Airflow's first minute is rolled up after {seconds:.0f} s.[/bold green]")
 

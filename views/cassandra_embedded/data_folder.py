@@ -26,7 +26,7 @@ _FORMAT = 1
 _ORPHAN_SECONDS = 5.0
 
 _STOP_SECONDS = 30.0
-_TOLD_LINES = 5
+_TAIL_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +136,14 @@ def _refuse_if_different(data: Path, former: Record, wanted: Record) -> None:
     if (former.version, former.nodes, former.addresses) == (wanted.version, wanted.nodes, wanted.addresses):
         return
     raise DataMismatch(
-        f"the data here was made by {_told(former)}, but {_told(wanted)} was asked for",
+        f"the data here was made by {_described(former)}, but {_described(wanted)} was asked for",
         on=str(data),
         remains="Nothing was started and the data is as it was",
         next="Ask for what the data was made by, give another data folder, or remove this one",
     )
 
 
-def _told(record: Record) -> str:
+def _described(record: Record) -> str:
     return f"{record.nodes} node(s) of Cassandra {record.version} from {record.addresses[0]} on"
 
 
@@ -202,7 +202,7 @@ def find_ended(data: Path) -> Ended | None:
         data=folder,
         addresses=tuple(f"{address}:{record.port}" for address in record.addresses),
         log=log,
-        last_lines="\n".join(lines[-_TOLD_LINES:]),
+        last_lines="\n".join(lines[-_TAIL_LINES:]),
     )
 
 

@@ -199,7 +199,7 @@ class EmbeddedCassandra:
         self._jvm_options = tuple(jvm_options)
         self._cluster_name = cluster_name
         self._timeout_seconds = timeout_seconds
-        self._on_progress = on_progress or _keep_quiet
+        self._on_progress = on_progress or _ignore_progress
         self._detached = detached
         self._claim = Claim(data.absolute() if data else None, port)
         self._ring = Ring(nodes, self.version)
@@ -358,5 +358,5 @@ class EmbeddedCassandra:
         return "PasswordAuthenticator" in str(self._settings.get("authenticator", ""))
 
 
-def _keep_quiet(_: str) -> None:
+def _ignore_progress(_: str) -> None:
     """Tell nobody."""

@@ -11,9 +11,9 @@ from typing import Any
 
 from cassandra.cluster import Session
 
+from spark_jobs.job import JobReport
 from spark_jobs.ledger import TABLE
 from spark_jobs.levels import DAY, HOUR, LIVE, MINUTE, RollupLevel, parse_interval
-from spark_jobs.report import JobReport
 from spark_jobs.session import Spark
 from spark_jobs.tasks import level_of, run_task
 from tests.integration.cassandra.test_followers import ALL_TABLES, create

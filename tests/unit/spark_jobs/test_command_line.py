@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from spark_jobs.__main__ import app, main
+from spark_jobs.job import JobReport
 from spark_jobs.ledger import TABLE
 from spark_jobs.levels import Interval
-from spark_jobs.report import JobReport
 from spark_jobs.tasks import TASKS
 
 ROOT = Path(__file__).parents[3]

@@ -1,13 +1,44 @@
-"""What a job says of itself: one line of JSON."""
+"""What the jobs of one keyspace share, and what a job says of itself: one line of JSON."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from cassandra.cluster import Session
 
 from cassandra_views.model.times import instant_text
 from spark_jobs.levels import Interval
+
+if TYPE_CHECKING:
+    from spark_jobs.connector import SparkTables
+    from spark_jobs.ledger import RollupLedger
+    from spark_jobs.source import LevelSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobContext:
+    """What the jobs of one keyspace share.
+
+    Args:
+        tables: gives Spark's side of the tables; called when it is needed first.
+        accounts: the streamers that are expected.
+        lifetimes: how long rows of each level live, where they expire by themselves.
+        now: the clock, for what has begun to expire.
+    """
+
+    session: Session
+    keyspace: str
+    source: LevelSource
+    ledger: RollupLedger
+    tables: Callable[[], SparkTables]
+    accounts: frozenset[str]
+    lifetimes: Mapping[str, timedelta]
+    now: datetime
+    report: JobReport
 
 
 @dataclass(slots=True, kw_only=True)
