@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -248,7 +248,7 @@ class EmbeddedCassandra:
         self.stop()
 
     def start(self) -> None:
-        """Start the first node, then the others side by side; wait until each answers and sees the others.
+        """Start all nodes, one after the other, and wait until each answers and sees the others.
 
         Raises: EmbeddedError: one of its kinds; in every case nothing is left running.
         """
@@ -266,8 +266,8 @@ class EmbeddedCassandra:
                 self.version, self._addresses, cluster_name=self._cluster_name, detached=self._detached
             )
             self._ring.form(plans)
-            self._start_nodes([1])
-            self._start_nodes(range(2, self.nodes + 1))
+            for number in range(1, self.nodes + 1):
+                self.start_node(number)
             self._claim.note(self._ring.processes(), is_up=True)
         except BaseException:
             self._end(politely=False)
@@ -287,33 +287,28 @@ class EmbeddedCassandra:
             NodeDied: it ended while it was being started.
             StartTimeout: it did not answer in time.
         """
-        self._start_nodes([number], settings)
-
-    def _start_nodes(self, numbers: Iterable[int], settings: Mapping[str, Any] | None = None) -> None:
+        node = self._ring.get(number)
+        if node.is_alive():
+            return
+        told = f" {number} of {self.nodes}" if self.nodes > 1 else ""
+        self._on_progress(f"Starting Cassandra {self.version}, node{told} on {node.plan.address}:{self.port}")
+        is_first_start = not (node.plan.folder / "data" / "data").exists()
         before = self._ring.log_sizes()
-        nodes = [node for node in map(self._ring.get, numbers) if not node.is_alive()]
-        asks_for_first_role = False
-        for node in nodes:
-            told = f" {node.plan.number} of {self.nodes}" if self.nodes > 1 else ""
-            self._on_progress(f"Starting Cassandra {self.version}, node{told} on {node.plan.address}:{self.port}")
-            is_first_start = not (node.plan.folder / "data" / "data").exists()
-            asks_for_first_role |= node.plan.number == 1 and is_first_start and self._asks_for_passwords()
-            node.spawn(
-                self._java,
-                self._version.java_major,
-                self._jars,
-                settings={**self._settings, **(settings or {})},
-                heap_mb=self._heap_mb,
-                extra=(*(() if self._claim.is_kept else _TEMPORARY), *self._jvm_options),
-                detached=self._detached,
-                orphan_folder=None if self._claim.is_kept else self._claim.folder,
-            )
-            self._claim.note(self._ring.processes())
-        for node in nodes:
-            node.await_answer(self._timeout_seconds)
-            if asks_for_first_role and node.plan.number == 1:
-                node.await_superuser(self._timeout_seconds)
-            self._ring.await_gossip(node, before, self._timeout_seconds)
+        node.spawn(
+            self._java,
+            self._version.java_major,
+            self._jars,
+            settings={**self._settings, **(settings or {})},
+            heap_mb=self._heap_mb,
+            extra=(*(() if self._claim.is_kept else _TEMPORARY), *self._jvm_options),
+            detached=self._detached,
+            orphan_folder=None if self._claim.is_kept else self._claim.folder,
+        )
+        self._claim.note(self._ring.processes())
+        node.await_answer(self._timeout_seconds)
+        if number == 1 and is_first_start and self._asks_for_passwords():
+            node.await_superuser(self._timeout_seconds)
+        self._ring.await_gossip(node, before, self._timeout_seconds)
 
     def stop_node(self, number: int) -> None:
         """Stop one node in order: it drains and says goodbye to the others."""
