@@ -33,6 +33,9 @@ def order(case: dict[str, Any]) -> int:
     return [(False, False), (False, True), (True, True), (True, False)].index((has_keyspace, has_registry))
 
 
+CASES = cases(order)
+
+
 @dataclass(kw_only=True)
 class Cluster:
     """The one keyspace and the one registry of all cases; each case finds and leaves what it needs."""
@@ -205,7 +208,7 @@ def cluster(server: Server) -> Iterator[Cluster]:
         found.drop()
 
 
-@pytest.mark.parametrize("case", cases(order))
+@pytest.mark.parametrize("case", [each for each in CASES if "only_on_paper" not in each.values[0]])
 def test_case(case: dict[str, Any], cluster: Cluster, tmp_path: Path) -> None:
     now = moment(case)
     write_project(case, tmp_path)
@@ -219,3 +222,10 @@ def test_case(case: dict[str, Any], cluster: Cluster, tmp_path: Path) -> None:
         assert manager.record(str(name)) == record, "the registry holds what the case says"
 
     check_plan(case, plan_by(manager, case))
+
+
+def test_few_cases_are_only_on_paper() -> None:
+    assert [each.id for each in CASES if "only_on_paper" in each.values[0]] == [
+        "batches: the servers' guardrail counts where it is below the budget, and holds up no other table",
+        "batches: a view waits for room under the guardrail as it does under the budget",
+    ]

@@ -19,6 +19,7 @@ from tests.unit.plan.world import KEYSPACE, short
 FOLDER = Path(__file__).parent / "cases"
 KEYS = {
     "name",
+    "only_on_paper",
     "now",
     "desired",
     "observed",
@@ -32,6 +33,7 @@ KEYS = {
     "error",
     "reasons",
 }
+"""``only_on_paper`` is the reason why the shared server cannot be brought into the state of a case."""
 
 
 def cases(order: Callable[[dict[str, Any]], Any] = lambda case: 0) -> list[Any]:
