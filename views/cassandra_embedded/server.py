@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -248,7 +248,7 @@ class EmbeddedCassandra:
         self.stop()
 
     def start(self) -> None:
-        """Start all nodes, the others beside each other once the first answers, and wait until each sees the others.
+        """Start all nodes, one after the other, and wait until each answers and sees the others.
 
         Raises: EmbeddedError: one of its kinds; in every case nothing is left running.
         """
@@ -266,13 +266,8 @@ class EmbeddedCassandra:
                 self.version, self._addresses, cluster_name=self._cluster_name, detached=self._detached
             )
             self._ring.form(plans)
-            self._start((1,))
-            others = range(2, self.nodes + 1)
-            if self._version.joins_side_by_side:
-                self._start(others)
-            else:
-                for number in others:
-                    self._start((number,))
+            for number in range(1, self.nodes + 1):
+                self.start_node(number)
             self._claim.note(self._ring.processes(), is_up=True)
         except BaseException:
             self._end(politely=False)
@@ -292,7 +287,28 @@ class EmbeddedCassandra:
             NodeDied: it ended while it was being started.
             StartTimeout: it did not answer in time.
         """
-        self._start((number,), settings)
+        node = self._ring.get(number)
+        if node.is_alive():
+            return
+        told = f" {number} of {self.nodes}" if self.nodes > 1 else ""
+        self._on_progress(f"Starting Cassandra {self.version}, node{told} on {node.plan.address}:{self.port}")
+        is_first_start = not (node.plan.folder / "data" / "data").exists()
+        before = self._ring.log_sizes()
+        node.spawn(
+            self._java,
+            self._version.java_major,
+            self._jars,
+            settings={**self._settings, **(settings or {})},
+            heap_mb=self._heap_mb,
+            extra=(*(() if self._claim.is_kept else _TEMPORARY), *self._jvm_options),
+            detached=self._detached,
+            orphan_folder=None if self._claim.is_kept else self._claim.folder,
+        )
+        self._claim.note(self._ring.processes())
+        node.await_answer(self._timeout_seconds)
+        if number == 1 and is_first_start and self._asks_for_passwords():
+            node.await_superuser(self._timeout_seconds)
+        self._ring.await_gossip(node, before, self._timeout_seconds)
 
     def stop_node(self, number: int) -> None:
         """Stop one node in order: it drains and says goodbye to the others."""
@@ -323,32 +339,6 @@ class EmbeddedCassandra:
     def log_tail(self, number: int = 1, lines: int = 20) -> str:
         """Return the last lines of a node's log."""
         return self._ring.get(number).log_tail(lines)
-
-    def _start(self, numbers: Iterable[int], settings: Mapping[str, Any] | None = None) -> None:
-        """Start these nodes beside each other; errors as ``start_node``."""
-        nodes = [node for node in map(self._ring.get, numbers) if not node.is_alive()]
-        is_first_start = not all((node.plan.folder / "data" / "data").exists() for node in nodes)
-        before = self._ring.log_sizes()
-        for node in nodes:
-            which = f" {node.plan.number} of {self.nodes}" if self.nodes > 1 else ""
-            self._on_progress(f"Starting Cassandra {self.version}, node{which} on {node.plan.address}:{self.port}")
-            node.spawn(
-                self._java,
-                self._version.java_major,
-                self._jars,
-                settings={**self._settings, **(settings or {})},
-                heap_mb=self._heap_mb,
-                extra=(*(() if self._claim.is_kept else _TEMPORARY), *self._jvm_options),
-                detached=self._detached,
-                orphan_folder=None if self._claim.is_kept else self._claim.folder,
-            )
-        self._claim.note(self._ring.processes())
-        for node in nodes:
-            node.await_answer(self._timeout_seconds)
-            if node.plan.number == 1 and is_first_start and self._asks_for_passwords():
-                node.await_superuser(self._timeout_seconds)
-        for node in nodes:
-            self._ring.await_gossip(node, before, self._timeout_seconds)
 
     def _end(self, *, politely: bool) -> None:
         self._ring.end(politely=politely)

