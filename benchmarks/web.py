@@ -267,7 +267,7 @@ def _sections(found: Stage, tell: Tell, *, is_quick: bool) -> list[Section]:
             measure_memory(found, address, worker, requests=2000 if is_quick else REQUESTS),
         ]
     load_ranking(found)
-    with served("followers.web:create_app()", variables) as (address, _worker):
+    with served("followers.web.app:create_app()", variables) as (address, _worker):
         return [*sections, measure_first_byte(found, address, requests=3 if is_quick else 20)]
 
 

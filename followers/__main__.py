@@ -127,7 +127,7 @@ def serve(
     try:
         from werkzeug.serving import make_server
 
-        from followers.web import create_app
+        from followers.web.app import create_app
     except ImportError as error:
         fail(
             f"The pages need a package that is not there: {error.name}. Nothing was started. "

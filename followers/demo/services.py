@@ -43,7 +43,15 @@ def open_pages(processes: ProcessGroup, server: EmbeddedCassandra, airflow_url: 
         DemoError: their process ended, or took too long.
     """
     port = find_port(USUAL_PORT)
-    argv = ["--bind", f"{ADDRESS}:{port}", "--workers", "1", "--threads", str(_THREADS), "followers.web:create_app()"]
+    argv = [
+        "--bind",
+        f"{ADDRESS}:{port}",
+        "--workers",
+        "1",
+        "--threads",
+        str(_THREADS),
+        "followers.web.app:create_app()",
+    ]
     environment = {
         **os.environ,
         "VIEWS_CONTACT_POINTS": ",".join(server.contact_points),

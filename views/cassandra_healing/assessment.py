@@ -33,7 +33,7 @@ from cassandra_healing.model import (
 from cassandra_healing.policy import Policy, ServicePolicy
 
 
-class _Result(Enum):
+class _MemberResult(Enum):
     """All results of one node or service in one check, put together."""
 
     GOOD = auto()
@@ -75,7 +75,7 @@ def _all_nodes(checks: Sequence[HealthCheck]) -> tuple[MemberId, ...]:
 
 def _results_by_check(
     checks: Sequence[HealthCheck], members: Sequence[WatchedMember], policy: Policy
-) -> list[dict[MemberId, _Result]]:
+) -> list[dict[MemberId, _MemberResult]]:
     """Return what each check saw of each member; nothing where a node was no member yet."""
     known: set[MemberId] = set()
     found = []
@@ -94,37 +94,43 @@ def _results_by_check(
                     else _combine(observations, policy, is_reached=bool(reached), is_all_slow=is_all_slow)
                 )
             elif node.id in known:
-                seen[node.id] = _Result.UNSURE
+                seen[node.id] = _MemberResult.UNSURE
         found.append(seen)
     return found
 
 
-def _combine(observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool) -> _Result:
+def _combine(
+    observations: Sequence[Observation], policy: Policy, *, is_reached: bool, is_all_slow: bool
+) -> _MemberResult:
     cql = next((each for each in observations if each.observer is ObserverKind.CQL), None)
     is_heard = any(each.observer is ObserverKind.GOSSIP and each.result is ProbeResult.GOOD for each in observations)
     if cql is not None and cql.result is ProbeResult.SLOW:
-        return _Result.GOOD if is_all_slow else _Result.SLOW
+        return _MemberResult.GOOD if is_all_slow else _MemberResult.SLOW
     if cql is not None and cql.result is ProbeResult.GOOD:
-        return _Result.GOOD
+        return _MemberResult.GOOD
     if is_heard:  # it lives; that it does not answer us is its own doing where others do
-        return _Result.SLOW if cql is not None and cql.result is ProbeResult.BAD and is_reached else _Result.GOOD
+        return (
+            _MemberResult.SLOW
+            if cql is not None and cql.result is ProbeResult.BAD and is_reached
+            else _MemberResult.GOOD
+        )
     dead = [each for each in observations if each.result in (ProbeResult.BAD, ProbeResult.GONE)]
     if len(dead) >= policy.observers and any(each.observer is ObserverKind.GOSSIP for each in dead):
-        return _Result.GONE if any(each.result is ProbeResult.GONE for each in dead) else _Result.BAD
-    return _Result.UNSURE
+        return _MemberResult.GONE if any(each.result is ProbeResult.GONE for each in dead) else _MemberResult.BAD
+    return _MemberResult.UNSURE
 
 
-def _combine_service(observations: Sequence[Observation]) -> _Result:
+def _combine_service(observations: Sequence[Observation]) -> _MemberResult:
     """Put together whether a service works, the result that counts, and what its machine provider says otherwise."""
     work = next((each.result for each in observations if each.observer in WORK_OBSERVERS), ProbeResult.NEUTRAL)
     machine = next((each.result for each in observations if each.observer is ObserverKind.MACHINE), ProbeResult.NEUTRAL)
     result = work if work is ProbeResult.GOOD or machine is ProbeResult.NEUTRAL else machine
     return {
-        ProbeResult.GOOD: _Result.GOOD,
-        ProbeResult.SLOW: _Result.GOOD,
-        ProbeResult.BAD: _Result.BAD,
-        ProbeResult.GONE: _Result.GONE,
-        ProbeResult.NEUTRAL: _Result.UNSURE,
+        ProbeResult.GOOD: _MemberResult.GOOD,
+        ProbeResult.SLOW: _MemberResult.GOOD,
+        ProbeResult.BAD: _MemberResult.BAD,
+        ProbeResult.GONE: _MemberResult.GONE,
+        ProbeResult.NEUTRAL: _MemberResult.UNSURE,
     }[result]
 
 
@@ -151,32 +157,32 @@ def _is_all_slow(check: HealthCheck) -> bool:
 class _History:
     """The history of one node or service, check by check."""
 
-    kind: _Result | None = None
+    kind: _MemberResult | None = None
     """GOOD, SLOW, or BAD (GONE too), since ``since``."""
     since: datetime | None = None
     checks: int = 0
     last_at: datetime | None = None
-    last_result: _Result = _Result.UNSURE
+    last_result: _MemberResult = _MemberResult.UNSURE
     unsure_since: datetime | None = None
     flaps: list[datetime] = field(default_factory=list)
     was_bad: bool = False
     good_looks: int = 0
 
-    def add(self, at: datetime, result: _Result) -> None:
+    def add(self, at: datetime, result: _MemberResult) -> None:
         self.last_result = result
-        if result is _Result.UNSURE:
+        if result is _MemberResult.UNSURE:
             self.unsure_since = self.unsure_since or at
             return
         self.unsure_since = None
-        kind = _Result.BAD if result is _Result.GONE else result
+        kind = _MemberResult.BAD if result is _MemberResult.GONE else result
         if kind is not self.kind:
-            if kind is _Result.BAD and self.kind is not None:
+            if kind is _MemberResult.BAD and self.kind is not None:
                 self.flaps.append(at)
             self.kind, self.since, self.checks = kind, at, 0
         self.checks += 1
         self.last_at = at
-        self.good_looks = 0 if kind is _Result.BAD else self.good_looks + 1
-        self.was_bad = self.was_bad or kind is _Result.BAD
+        self.good_looks = 0 if kind is _MemberResult.BAD else self.good_looks + 1
+        self.was_bad = self.was_bad or kind is _MemberResult.BAD
 
     def forget(self) -> None:
         """Start over: nobody knows what happened in between."""
@@ -187,7 +193,7 @@ class _History:
         cls,
         member: MemberId,
         checks: Sequence[HealthCheck],
-        results: Sequence[Mapping[MemberId, _Result]],
+        results: Sequence[Mapping[MemberId, _MemberResult]],
         gap: timedelta,
     ) -> Self:
         """Return what happened to a member; a clock that was set back, or no check for so long, starts it over."""
@@ -205,7 +211,10 @@ class _History:
 
 
 def _assess_node(
-    node: WatchedMember, checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _Result]], policy: Policy
+    node: WatchedMember,
+    checks: Sequence[HealthCheck],
+    results: Sequence[Mapping[MemberId, _MemberResult]],
+    policy: Policy,
 ) -> MemberAssessment:
     history = _History.read(node.id, checks, results, timedelta(minutes=policy.gap_minutes))
     now = checks[-1].at
@@ -213,18 +222,18 @@ def _assess_node(
     is_flapping = len(flaps) >= policy.flaps
     since = history.since or now
     match history.kind:
-        case _Result.BAD if is_flapping and not is_grace_over(now - since, history.checks, policy):
+        case _MemberResult.BAD if is_flapping and not is_grace_over(now - since, history.checks, policy):
             verdict = HealthVerdict.FLAPPING
-        case _Result.BAD:
-            verdict = HealthVerdict.GONE if history.last_result is _Result.GONE else HealthVerdict.DOWN
+        case _MemberResult.BAD:
+            verdict = HealthVerdict.GONE if history.last_result is _MemberResult.GONE else HealthVerdict.DOWN
         case None:
             verdict = HealthVerdict.UNSEEN
         case _ if is_flapping:
             verdict = HealthVerdict.FLAPPING
-        case _Result.SLOW:
+        case _MemberResult.SLOW:
             verdict = HealthVerdict.SLOW
         case _:
-            verdict = HealthVerdict.UNSEEN if history.last_result is _Result.UNSURE else HealthVerdict.UP
+            verdict = HealthVerdict.UNSEEN if history.last_result is _MemberResult.UNSURE else HealthVerdict.UP
     if verdict is HealthVerdict.UNSEEN:
         since = min(history.unsure_since or now, now)
     return MemberAssessment(
@@ -238,19 +247,22 @@ def _assess_node(
 
 
 def _assess_service(
-    service: WatchedMember, checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _Result]], policy: Policy
+    service: WatchedMember,
+    checks: Sequence[HealthCheck],
+    results: Sequence[Mapping[MemberId, _MemberResult]],
+    policy: Policy,
 ) -> MemberAssessment:
     history = _History.read(service.id, checks, results, timedelta(minutes=policy.gap_minutes))
     now = checks[-1].at
     since = history.since or now
     match history.kind:
-        case _Result.BAD:
-            verdict = HealthVerdict.GONE if history.last_result is _Result.GONE else HealthVerdict.DOWN
-        case _Result.GOOD if history.last_result is _Result.GOOD:
+        case _MemberResult.BAD:
+            verdict = HealthVerdict.GONE if history.last_result is _MemberResult.GONE else HealthVerdict.DOWN
+        case _MemberResult.GOOD if history.last_result is _MemberResult.GOOD:
             verdict = HealthVerdict.UP
         case _:
             verdict, since = HealthVerdict.UNSEEN, min(history.unsure_since or now, now)
-    wellness = (result[service.id] is _Result.GOOD if service.id in result else None for result in results)
+    wellness = (result[service.id] is _MemberResult.GOOD if service.id in result else None for result in results)
     return MemberAssessment(
         node=service,
         verdict=verdict,
@@ -283,7 +295,7 @@ def _trouble_since(checks: Sequence[HealthCheck], wellness: Iterable[bool | None
 
 
 def _wellness(
-    checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _Result]], cluster: ClusterTopology
+    checks: Sequence[HealthCheck], results: Sequence[Mapping[MemberId, _MemberResult]], cluster: ClusterTopology
 ) -> Iterator[bool]:
     """Yield of each check whether it found all nodes well."""
     members = {node.id.host_id for node in cluster.nodes}
@@ -294,9 +306,9 @@ def _wellness(
         )
 
 
-def _is_well(node: WatchedMember, result: _Result) -> bool:
+def _is_well(node: WatchedMember, result: _MemberResult) -> bool:
     """Tell whether nothing is wrong with a node; one that joins need not answer clients yet."""
-    return result is _Result.GOOD or (result is _Result.SLOW and node.status in JOINING)
+    return result is _MemberResult.GOOD or (result is _MemberResult.SLOW and node.status in JOINING)
 
 
 def is_grace_over(span: timedelta, checks: int, policy: Policy | ServicePolicy) -> bool:

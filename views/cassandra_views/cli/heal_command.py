@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cassandra_client.errors import ClusterError, ViewsError, ended
-from cassandra_views.cli.cluster_command import Reason, print_result, show
+from cassandra_views.cli.cluster_output import Reason, print_result, show
 from cassandra_views.cli.context import Format, FormatOption, Options, open_session, options_of
 from cassandra_views.cli.help import help_of
 from cassandra_views.cli.output import err, escape

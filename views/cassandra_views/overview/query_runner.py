@@ -68,7 +68,7 @@ An error among them stands for the answer that there is not.
 
 
 @dataclass(slots=True, kw_only=True)
-class _Run:
+class _QueryRun:
     """A query that was begun, and its answer once that is there."""
 
     future: Future[Any]
@@ -117,7 +117,7 @@ class QueryRunner:
             if run is None:
                 if sum(not each.future.done() for each in self._runs.values()) >= _MOST_WAITING:
                     raise self._no_answer("too many queries wait for the cluster's answer")
-                run = _Run(future=self._threads.submit(self._answer, query), keep_seconds=query.keep_seconds)
+                run = _QueryRun(future=self._threads.submit(self._answer, query), keep_seconds=query.keep_seconds)
                 run.future.add_done_callback(run.end)
                 self._runs[key] = run
         return run.future
@@ -166,7 +166,7 @@ class QueryRunner:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._runs: dict[Hashable, _Run] = {}
+        self._runs: dict[Hashable, _QueryRun] = {}
         self._threads = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix=THREADS)
         self._pid = os.getpid()
 

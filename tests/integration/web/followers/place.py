@@ -19,7 +19,7 @@ from followers.demo.views_tour import make_tables
 from followers.history import HistorySpan
 from followers.levels import Level
 from followers.load import load_history
-from followers.web import create_app
+from followers.web.app import create_app
 from tests.integration.web.place import READER, Place
 from tests.paths import ROOT
 
