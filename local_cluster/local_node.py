@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cassandra_embedded.nodetool import nodetool
 from cassandra_embedded.process import Identity
 from cassandra_embedded.versions import DEFAULT_VERSION
 from local_cluster.errors import (
@@ -24,6 +23,7 @@ from local_cluster.errors import (
 )
 from local_cluster.node_record import Fence, NodeFolder, NodeRecord, Purpose
 from local_cluster.node_status import LocalNodeStatus, find_process, read_status
+from local_cluster.nodetool import nodetool
 from local_cluster.programs import NodeProgram, get_program
 
 _LOOK_SECONDS: Final = 0.1

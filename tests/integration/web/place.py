@@ -32,7 +32,6 @@ WHY = "the <script>alert(1)</script> audit of Monday"
 READER_GRANTS = (
     f"SELECT ON KEYSPACE {KEYSPACE}",
     f"SELECT ON KEYSPACE {REGISTRY}",
-    f"MODIFY ON {REGISTRY}.demand",
     "SELECT ON system.built_views",
     "SELECT ON system.view_builds_in_progress",
     "SELECT ON system.batches",

@@ -23,7 +23,6 @@ from cassandra.policies import ConstantSpeculativeExecutionPolicy
 from cassandra.query import SimpleStatement
 
 from cassandra_client.connect import connect_alone
-from cassandra_embedded.nodetool import NodetoolFailed, nodetool
 from cassandra_healing.errors import ApplyFailed
 from cassandra_healing.operations.replacement import Replacement
 from cassandra_healing.operations.terraform.driver import Recovery
@@ -33,6 +32,7 @@ from local_cluster.errors import NodeNotFenced, NodeNotStarted, ReplacementServi
 from local_cluster.local_node import LocalNode
 from local_cluster.node_record import Fence, NodeFolder, Purpose
 from local_cluster.node_status import LocalNodeStatus, MachineState
+from local_cluster.nodetool import NodetoolFailed, nodetool
 from local_cluster.tofu import get_binary
 from tests.integration.healing.signals import kill
 from tests.integration.healing.terraform.background import in_background

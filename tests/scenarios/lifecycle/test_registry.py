@@ -186,7 +186,7 @@ def test_a_registry_that_the_next_node_does_not_know_of_yet_is_none(session: Ses
 
         def rows(self, query: str, *args: Any, **options: Any) -> list[Row]:
             if "system_schema.tables" in query:
-                return [{"table_name": name} for name in ("about", "views", "history", "lease", "demand")]
+                return [{"table_name": name} for name in ("about", "views", "history", "lease")]
             return super().rows(query, *args, **options)
 
     assert not Registry(ListedFirst(session), keyspace, run="run", author="tests").exists()

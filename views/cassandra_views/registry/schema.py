@@ -105,17 +105,6 @@ _TABLES = (
         """,
         comment="cassandra-views: who may issue DDL or switch readers now",
     ),
-    OwnTable(
-        name="demand",
-        columns="""
-        keyspace_name text,
-        view_name text,
-        consumer text,
-        day date,
-        PRIMARY KEY ((keyspace_name, view_name), consumer, day)
-        """,
-        comment="cassandra-views: who read which view",
-    ),
 )
 
 _ADDED = {

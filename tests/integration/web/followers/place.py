@@ -104,6 +104,6 @@ def make_seed(server: Place, folder: Path, keyspace: str, *, building: Sequence[
         manager.carry_out(plan.part([step for step in plan.steps if isinstance(step, CreateGeneration)]))
     else:
         manager.apply()
-    for grant in (f"SELECT ON KEYSPACE {keyspace}", f"SELECT ON KEYSPACE {registry}", f"MODIFY ON {registry}.demand"):
+    for grant in (f"SELECT ON KEYSPACE {keyspace}", f"SELECT ON KEYSPACE {registry}"):
         server.session.execute(f"GRANT {grant} TO {READER}")
     return seed
