@@ -20,10 +20,6 @@ class OperationNotStarted(HealingError):
     """An operation was not begun: another one is under way, the limit is reached, or a person stopped healing."""
 
 
-class NodeNotFound(HealingError):
-    """No node has that address or host id."""
-
-
 class ExecutorBusy(HealingError):
     """Another process executes the operation under way."""
 

@@ -136,7 +136,7 @@ class ViewManager:
         return self.planner.wrong_files
 
     def find_waits(self, view: ViewName, *, own: Iterable[str] = ()) -> tuple[str, ...]:
-        """Return what a CREATE or DROP of this view had better wait for (``apply.readiness``). Reads only."""
+        """Return what a CREATE or DROP of this view had better wait for (``apply.build_wait``). Reads only."""
         return find_waits(self.planner.database, view.keyspace, own=tuple(own))
 
     def read_build(self, view: ViewName, number: int) -> BuildProgress:
@@ -247,8 +247,15 @@ class ViewManager:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
 
         A generation that differs is in ``failures``; the next plan builds another one beside it.
+
+        Raises:
+            RegistryError: the registry rows of a view cannot be read; the others are audited all the same.
         """
-        return self.carry_out(self.plan_audit(names, tags=tags))
+        plan = self.plan_audit(names, tags=tags)
+        outcome = self.carry_out(plan)
+        if plan.refused:
+            raise plan.refused[0].as_error()
+        return outcome
 
     def abort(self, name: str) -> PlanOutcome:
         """Give up the generation that is being built, and drop it; what serves is left alone."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cassandra_views.model.errors import RegistryError
+from cassandra_views.model.generation import State
 from tests.scenarios.lifecycle.shapes import READINGS
 from tests.scenarios.lifecycle.test_changes import VIEW, WINDOW, set_up
 from tests.scenarios.lifecycle.workshop import Workshop
@@ -35,6 +36,11 @@ def test_one_view_is_unreadable_and_the_others_go_on(workshop: Workshop, column:
     assert workshop.serving(VIEW).endswith("__g2")
     statuses = workshop.manager().status([workshop.full(VIEW), workshop.full("other")])
     assert {each.name.view: each.condition for each in statuses} == {VIEW: "serving", "other": "unreadable"}
+
+    with pytest.raises(RegistryError, match="does not know"):
+        workshop.manager().audit([workshop.full(VIEW), workshop.full("other")])
+    audited = workshop.record(VIEW).in_state(State.SERVING)[0].audited_at
+    assert audited == workshop.now, "the other view is audited all the same"
 
     session.execute(f"UPDATE {views} SET {column} = %s WHERE {row} IF fence > 0", (before,))
     workshop.apply()

@@ -120,8 +120,6 @@ def open_session(options: Options) -> Iterator[tuple[Session, Settings]]:
         ConfigurationError: there is none.
         ClusterError: it does not answer, or the credentials are wrong.
     """
-    from cassandra_views.cli.context import import_driver_without_numpy
-
     import_driver_without_numpy()
     from cassandra_views.project.session import session_of
 
@@ -246,7 +244,7 @@ def selects_views(names_help: str) -> Callable[[Callable[..., None]], Callable[.
 
 
 def find_selected(planner: Planner, selection: Selection) -> tuple[ViewStatus, ...]:
-    """Return the status of each view that is meant, which may be none; errors as ``planning.selection.select``."""
+    """Return the status of each view that is meant, which may be none; errors as ``plan.selection.select``."""
     from cassandra_views.plan.selection import select
 
     return select(selection, planner.status(with_gone=bool(selection.names)))

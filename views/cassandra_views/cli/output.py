@@ -114,7 +114,7 @@ def table(*columns: str | TableColumn, is_wide: bool = False) -> TextTable:
 
 
 def table_of(*layouts: str, is_wide: bool = False) -> TextTable:
-    """Return an empty table of the columns that ``table_layout.LAYOUTS`` holds under these names."""
+    """Return an empty table of the columns that ``terminal.LAYOUTS`` holds under these names."""
     from cassandra_views.cli.terminal import LAYOUTS, TextTable
 
     return TextTable([column for name in layouts for column in LAYOUTS[name]], is_wide=is_wide)

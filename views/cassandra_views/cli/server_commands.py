@@ -257,7 +257,7 @@ def _login(settings: Settings) -> Iterator[list[str]]:
 
 
 def _tls_lines(tls: Tls) -> list[str]:
-    """Return cqlsh's settings of encryption, and ``check_hostname`` for ``cqlsh_checked``."""
+    """Return cqlsh's settings of encryption, and ``check_hostname`` for ``cqlsh_program``."""
     import ssl
 
     authority = tls.ca or ssl.get_default_verify_paths().cafile

@@ -312,7 +312,7 @@ def audit(
     generation beside it.
     """
     from cassandra_views.apply.reports import Report, StepDone
-    from cassandra_views.cli.output import print_error
+    from cassandra_views.cli.output import raise_last
     from cassandra_views.cli.plan_output import ProgressLine
 
     line = ProgressLine()
@@ -345,10 +345,7 @@ def audit(
             row = (escape(each["view"]), str(each["generation"]), coloured(each["audit"]), seconds)
             rows.add_row(*row, escape(each["found"]))
         out.print(rows)
-    for _view, error in outcome.failures[:-1]:
-        print_error(error)
-    if outcome.failures:
-        raise outcome.failures[-1][1]
+    raise_last([*(error for _view, error in outcome.failures), *(each.as_error() for each in plan.refused)])
 
 
 def _audit_json(done: Any, failures: Any) -> dict[str, Any]:

@@ -189,7 +189,7 @@ _BOUND_OPERATORS = {WindowBound.START: Operator.GREATER_OR_EQUAL, WindowBound.EN
 
 
 def _lint_where(statement: ViewStatement, findings: Findings) -> None:
-    """Findings what the WHERE clause holds that no view of ours may."""
+    """Report what the WHERE clause holds that no view of ours may."""
     for relation in statement.where:
         _lint_form(statement, relation, findings)
         for value in (*relation.values, *((relation.element,) if relation.element else ())):

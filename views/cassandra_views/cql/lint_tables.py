@@ -114,7 +114,7 @@ def _lint_type(column: ColumnDeclaration, type_: CqlType, findings: Findings) ->
 
 
 def lint_base(statement: ViewStatement, base: TableShape, findings: Findings) -> None:
-    """Findings what of the statement the base table does not allow."""
+    """Report what of the statement the base table does not allow."""
     if base.is_counter:
         what = "Materialized views are not supported on counter tables"
         findings.add("CV301", what, statement.base_at, "Roll the counters up into a plain table")
@@ -133,7 +133,7 @@ def lint_base(statement: ViewStatement, base: TableShape, findings: Findings) ->
 
 
 def lint_key_type(column: Column, codes: tuple[str, str], at: At, findings: Findings) -> None:
-    """Findings a type that no key can have, under the codes for not frozen and for counter or duration."""
+    """Report a type that no key can have, under the codes for not frozen and for counter or duration."""
     type_ = parse_type(column.type)
     if type_.is_multi_cell:
         kind = "user-defined" if type_.is_user_defined else "collection"

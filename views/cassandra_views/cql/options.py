@@ -86,7 +86,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 
 def lint_options(options: tuple[Option, ...], findings: Findings, *, unknown: str, twice: str, kind: str) -> None:
-    """Findings unknown and doubled options and values of the wrong kind, under the three codes given."""
+    """Report unknown and doubled options and values of the wrong kind, under the three codes given."""
     seen: set[str] = set()
     for option in options:
         name = option.name

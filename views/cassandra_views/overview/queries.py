@@ -237,6 +237,9 @@ def absence_query(view: str, keyspace: str | None = None, *, clock: Clock = utc_
             for record in registry.read_all()
             if record.name.view == name and (not wanted or record.name.keyspace == wanted)
         ]
+        for record in found:
+            if record.error is not None:
+                raise record.error
         if not found:
             return Absence(kind=AbsenceKind.NEVER_MADE)
         record = found[0]

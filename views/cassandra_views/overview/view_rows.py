@@ -88,7 +88,7 @@ class ViewRow:
         """How much it needs a person."""
         status = self.status
         if (
-            status.condition in ("broken", "differs", "failed", "waiting")
+            status.condition in ("broken", "differs", "failed", "unreadable", "waiting")
             or status.failures
             or self.audit is Audit.FAILED
         ):

@@ -144,11 +144,11 @@ class Observer:
         }
 
     def resolve(self, name: str) -> ViewName:
-        """Return the view that a person means; errors as ``plan.request.resolve``."""
+        """Return the view that a person means; errors as ``plan.selection.resolve``."""
         return resolve(name, self.known_views())
 
     def choose(self, names: str | Iterable[str], tags: Iterable[str]) -> frozenset[ViewName]:
-        """Return the views that a person means; errors as ``plan.request.choose``."""
+        """Return the views that a person means; errors as ``plan.selection.choose``."""
         tagged = {view.name: view.tags for view in self.project_of_registry().views}
         return choose([names] if isinstance(names, str) else names, tags, self.known_views(), tagged)
 

@@ -112,7 +112,7 @@ def make_plan(
             refuse_new_keyspace(target.registry_keyspace, target)
         first.append(CreateRegistry(keyspace=target.registry, replication=target.registry_replication))
     bases = None
-    if request.only:
+    if request.only is not None:
         made = [definitions[name] for name in wanted if name in definitions]
         bases = {(each.name.keyspace, each.base) for each in made if each.name not in request.drop | request.abort}
     first += base_steps(project, observed.catalog, target, bases, notes, unusable={*unusable, *wrong_tables})
@@ -220,13 +220,19 @@ def make_audits(
     Args:
         only: these views; None is all that serve and are of this project.
 
+    Returns:
+        The plan; views whose registry rows cannot be read are in ``refused``.
+
     Raises:
         ProjectError: of views that are named, one serves nothing.
     """
     chosen = [each for each in records if (each.project == project.name if only is None else each.name in only)]
+    refused = tuple(RefusedView.of(str(each.name), each.error) for each in chosen if each.error is not None)
+    chosen = [each for each in chosen if each.error is None]
     serving = {record.name: record.in_state(State.SERVING) for record in chosen}
     if only is not None:
-        idle = sorted(name for name in only if not serving.get(name))
+        unreadable = {each.view for each in refused}
+        idle = sorted(name for name in only if not serving.get(name) and str(name) not in unreadable)
         if idle:
             absence = next((each.absence() for each in chosen if each.name == idle[0]), "")
             raise ProjectError(
@@ -239,7 +245,7 @@ def make_audits(
         for name in sorted(serving)
         for each in serving[name]
     )
-    return replace(target.empty_plan(now), steps=steps)
+    return replace(target.empty_plan(now), steps=steps, refused=refused)
 
 
 WAITING = (RepeatedFailure, ShrinkUnapproved)

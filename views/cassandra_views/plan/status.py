@@ -265,7 +265,7 @@ def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Gene
 def span_text(span: timedelta) -> str:
     """Return a span in its largest unit, for tables: ``3 d``, ``5 h``, ``2 min``, ``4 s``.
 
-    Its sign is not shown: ``plan.words`` says which of two moments comes first.
+    Its sign is not shown: the texts of this module say which of two moments comes first.
     """
     seconds = abs(int(span.total_seconds()))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):

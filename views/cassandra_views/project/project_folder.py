@@ -76,9 +76,14 @@ def project_folder(start: Path) -> Path:
     return found.parent if found else absolute
 
 
+def _has_embedded() -> bool:
+    """Tell whether what the extra ``embedded`` installs is there."""
+    return all(find_spec(name) for name in ("cassandra_embedded", "psutil", "filelock", "platformdirs"))
+
+
 def running_server(start: Path) -> Running | None:
     """Return the server that ``views up`` registered for the project around ``start``, if it runs."""
-    if find_spec("cassandra_embedded") is None or find_spec("psutil") is None:
+    if not _has_embedded():
         return None
     from cassandra_embedded import find_running
 
@@ -90,7 +95,7 @@ def find_ended_error(start: Path) -> ClusterError | None:
 
     None where it runs, was stopped by ``views down``, or never was.
     """
-    if find_spec("cassandra_embedded") is None or find_spec("psutil") is None:
+    if not _has_embedded():
         return None
     from cassandra_embedded import find_ended
 
