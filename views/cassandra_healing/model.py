@@ -368,6 +368,11 @@ class JournalState:
         """Return the operation that has begun and not ended."""
         return next((each for each in self.operations if each.outcome is None), None)
 
+    @property
+    def all_under_way(self) -> tuple[Operation, ...]:
+        """Return the operations that have begun and not ended, of every target."""
+        return tuple(each for each in self.operations if each.outcome is None)
+
     def last(self, act: HealingAction, node: MemberId, since: datetime) -> Operation | None:
         """Return the newest operation of a kind on a node that was begun since a moment, and not withdrawn."""
         found = [

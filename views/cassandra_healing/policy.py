@@ -152,7 +152,7 @@ class MachineSettings(BaseModel):
     run_folder: Path | None = None
     """Where plans, logs and the journal of applies are kept, relative to views.toml: one for all hosts that heal."""
     local: bool = False
-    """The configuration is terraform/local, and run_folder that of cluster.sh: all else is known then."""
+    """The configuration is terraform/local, and run_folder that of cluster.sh: the commands are known then."""
     backend: dict[str, str] | None = None
     """Settings of the configuration's backend; else the state is a file in run_folder."""
     variables: dict[str, Any] = Field(default_factory=dict)

@@ -215,18 +215,19 @@ class ServiceWatch:
 
     def check(self) -> HealthReport:
         at = now()
-        seen = (
-            Observation(node=N3, observer=ObserverKind.CQL, result=ProbeResult.GOOD),
-            Observation(node=self._service, observer=ObserverKind.PROBE, result=ProbeResult.BAD),
-        )
-        checks = [HealthCheck(at=at - timedelta(minutes=minutes), observations=seen) for minutes in (2, 1, 0)]
+        seen = [Observation(node=N3, observer=ObserverKind.CQL, result=ProbeResult.GOOD)]
+        if self._service.address in self._policy.services:
+            seen.append(Observation(node=self._service, observer=ObserverKind.PROBE, result=ProbeResult.BAD))
+        checks = [HealthCheck(at=at - timedelta(minutes=minutes), observations=tuple(seen)) for minutes in (2, 1, 0)]
         assessment = assess(checks, self._policy)
         targets = report_targets(assessment, self._journal.read_state(at), self._policy)
         return HealthReport(check=checks[-1], assessment=assessment, targets=targets)
 
 
-def heal(ground: Ground, service: MemberId, mark: Path, session: object | None = None) -> None:
-    """Do what is decided about a service."""
+def executor_of(
+    ground: Ground, service: MemberId, mark: Path, session: object | None = None, **changes: object
+) -> tuple[OperationExecutor, HealthReport]:
+    """Return an executor, and what a check says of a service that is down."""
     given = {
         "kind": "probe",
         "probe_command": ["true"],
@@ -241,6 +242,7 @@ def heal(ground: Ground, service: MemberId, mark: Path, session: object | None =
             "keyspace": ground.keyspace,
             "hold_seconds": 3,
             "services": {service.address: given},
+            **changes,
         }
     )
     journal = ground.opened(session or ground.session)
@@ -249,7 +251,13 @@ def heal(ground: Ground, service: MemberId, mark: Path, session: object | None =
     asked = ClusterSession(session or ground.session, timeout_seconds=10)  # type: ignore[arg-type]
     node_actions = NodeActions(policy, connect=partial(connect_alone, port=1))
     executor = OperationExecutor(asked, policy, monitor, node_actions, journal=journal, author="ann")
-    progress = executor.begin_or_resume(watch.check(), service.target)
+    return executor, watch.check()
+
+
+def heal(ground: Ground, service: MemberId, mark: Path, session: object | None = None) -> None:
+    """Do what is decided about a service."""
+    executor, report = executor_of(ground, service, mark, session)
+    progress = executor.begin_or_resume(report, service.target)
     if progress is not None:
         executor.run(progress)
 
@@ -289,3 +297,26 @@ def test_a_service_is_restarted_though_its_healer_was_killed_anywhere(
         if not session.is_over:
             break
     assert at > 8
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_an_operation_on_a_service_that_is_no_longer_watched_is_ended(
+    ground: Ground, tmp_path: Path, is_refused: bool
+) -> None:
+    service = MemberId.of_service(f"feed_{uuid.uuid4().hex[:8]}")
+    executor, report = executor_of(ground, service, tmp_path / "mark", mode="approve")
+    progress = executor.begin_or_resume(report, service.target)
+    assert progress is not None
+    assert executor.run(progress).is_waiting
+    executor.withdraw_unwatched(report)
+    assert ground.read_state().of(service.target).under_way is not None, "it is watched"
+    if is_refused:
+        executor.refuse(progress, "not today")
+
+    executor, report = executor_of(ground, service, tmp_path / "mark", services={})
+    executor.withdraw_unwatched(report)
+
+    (operation,) = ground.read_state().of(service.target).operations
+    assert operation.outcome is OperationOutcome.WITHDRAWN
+    assert executor.under_way(service.target) is None
+    assert not (tmp_path / "mark").exists()

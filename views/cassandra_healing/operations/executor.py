@@ -66,9 +66,26 @@ class OperationExecutor:
 
     def all_under_way(self) -> tuple[OperationProgress, ...]:
         """Return the operations that are under way, and how far they are; errors as ``ClusterSession.rows``."""
-        operations = self._journal.read_state(self._clock()).operations
-        found = (self._read(each) for each in operations if each.outcome is None)
+        found = (self._read(each) for each in self._journal.read_state(self._clock()).all_under_way)
         return tuple(progress for progress in found if progress is not None)
+
+    def withdraw_unwatched(self, report: HealthReport) -> None:
+        """End operations on services that are no longer watched: those that were refused, or did nothing yet.
+
+        Raises:
+            ExecutorBusy: another healer is at work on one of them.
+            JournalError: it could not be written down.
+        """
+        for operation in self._journal.read_state(self._clock()).all_under_way:
+            if report.find(operation.node.target) is not None:
+                continue
+            with self._lease(operation.node):
+                progress = self._read(operation)  # what the one before us did
+                if progress is not None and (progress.outcome or (progress.is_committed and not progress.refused)):
+                    continue
+                is_done = progress is not None and progress.is_committed
+                outcome = OperationOutcome.FAILED if is_done else OperationOutcome.WITHDRAWN
+                self._end(operation, outcome, "it is no longer watched")
 
     def begin_or_resume(self, report: HealthReport, target: str = CLUSTER) -> OperationProgress | None:
         """Begin or resume the operation that a check calls for on a target; return None where there is none.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from cassandra_healing.errors import MissingSetting
+from cassandra_healing.errors import HealingError, MissingSetting
 from cassandra_healing.model import HealingAction, MemberId
 from cassandra_healing.operations.hooks import Hooks, run_hook
 from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
@@ -176,7 +176,14 @@ class NodeActions:
         run_hook(step, command, values, minutes * 60, self._machines.folder)
 
     def _run_for_service(self, step: str, node: MemberId, why: str) -> None:
-        service = self._services[node.address]
+        service = self._services.get(node.address)
+        if service is None:
+            raise MissingSetting(
+                "it is no longer among the services of views.toml",
+                on=node.address,
+                remains="Its operation stays under way",
+                next="Put it back, or 'views cluster refuse' to abandon the operation",
+            )
         command = service.restart_command if step == "restart" else service.replace_command
         values = {"name": node.address, "address": service.host, "why": why}
         run_hook(step, command, values, service.command_seconds)
@@ -185,6 +192,13 @@ class NodeActions:
 def _find_local_name(run_folder: Path, address: str) -> str:
     """Return the name of a node of terraform/local, whose folder holds its record."""
     for path in sorted((run_folder / "nodes").glob("*/node.json")):
-        if json.loads(path.read_text(encoding="utf-8"))["address"] == address:
-            return path.parent.name
+        try:
+            if json.loads(path.read_text(encoding="utf-8"))["address"] == address:
+                return path.parent.name
+        except FileNotFoundError:
+            continue  # removed since the folder was read
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise HealingError(
+                f"a node's record cannot be read: {error}", on=str(path), next="See terraform/local/cluster.sh status"
+            ) from error
     return address

@@ -210,7 +210,7 @@ def _node(node: MemberId, row: Row | None, gossip_rows: Mapping[MemberId, Sequen
 def find_seeds(settings: Mapping[str, str], addresses: Mapping[str, str], nodes: Sequence[MemberId]) -> frozenset[str]:
     """Return the seeds among the nodes, by the addresses that clients use; nodes listen to peers on others.
 
-    Where the names of seeds cannot be providers from each other (an alias of several) each node counts as one.
+    Where the names of seeds cannot be told from each other (an alias of several) each node counts as one.
 
     Args:
         addresses: the host id of each address and name that peers use.

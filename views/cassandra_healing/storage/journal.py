@@ -259,7 +259,8 @@ class Journal:
             )
         ]
         ends = {row["operation"]: row for row in rows if row["event"] == "ended"}
-        return [_operation_of(row, ends.get(row["operation"])) for row in rows if row["event"] == "begun"]
+        begun = [row for row in rows if row["event"] == "begun" and row["host_id"]]  # an older program wrote none
+        return [_operation_of(row, ends.get(row["operation"])) for row in begun]
 
     def _release_ended(self, target: str, now: datetime) -> None:
         """Remove the row of an operation whose end was written and whose healer died then."""

@@ -15,7 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from cassandra_client.errors import ClusterError
+from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_healing.decision import Decision
 from cassandra_healing.errors import (
     ExecutorBusy,
@@ -23,6 +23,7 @@ from cassandra_healing.errors import (
     MissingSetting,
     OperationNotStarted,
     OperatorRequired,
+    StepOutOfOrder,
 )
 from cassandra_healing.model import CLUSTER, HealingAction, MemberId
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
@@ -57,7 +58,7 @@ class HealthTask(BaseOperator):
         """Open a session on the cluster of the connection; errors of ours become Airflow's.
 
         Raises:
-            Refused: a person must see to it first.
+            TaskRefused: a person must see to it first.
             AirflowException: the task may be tried again.
         """
         with as_airflow_errors(context["ti"]):
@@ -114,7 +115,7 @@ def pages_of(context: Context) -> list[str]:
 def paging_on_failure(context: Context) -> Iterator[None]:
     """Call a person at once where one is to be called and the cluster cannot be asked.
 
-    Raises: Refused: what the triggerer saw, and why it cannot be seen now.
+    Raises: TaskRefused: what the triggerer saw, and why it cannot be seen now.
     """
     try:
         yield
@@ -165,6 +166,7 @@ class DecideServicesTask(HealthTask):
         """
         found: list[str] = []
         pages: list[str] = []
+        failed: ViewsError | None = None
         with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
             report = monitor.check()
             for note in report.notes:
@@ -180,8 +182,17 @@ class DecideServicesTask(HealthTask):
                         found.append(decision.on)
                 except (ExecutorBusy, OperationNotStarted) as error:
                     self.log.info("%s", error)
-        if pages:
-            context["ti"].xcom_push(key=PAGE_KEY, value=" ".join(pages))
+                except ViewsError as error:
+                    self.log.warning("%s", error)
+                    failed = error
+            if pages:
+                context["ti"].xcom_push(key=PAGE_KEY, value=" ".join(pages))
+            try:
+                executor.withdraw_unwatched(report)
+            except ExecutorBusy as error:
+                self.log.info("%s", error)
+            if failed is not None and not found:
+                raise failed
         if not found and not pages:
             raise AirflowSkipException("Nothing is to be done")
         return found
@@ -193,7 +204,7 @@ class PageTask(BaseOperator):
     def execute(self, context: Context) -> None:
         """Say it.
 
-        Raises: Refused: the text.
+        Raises: TaskRefused: the text.
         """
         text = context["ti"].xcom_pull(task_ids="decide", key=PAGE_KEY)
         if text:
@@ -288,7 +299,7 @@ class HealServiceTask(ApproveOperationTask):
         """
         try:
             found = executor.run(progress)
-        except ExecutorBusy as error:
+        except (ExecutorBusy, StepOutOfOrder) as error:
             raise AirflowSkipException(str(error)) from error
         if found.outcome is None or found.outcome.is_idle:
             raise AirflowSkipException(f"The {found.act} of {self.service} is {found.outcome or 'waiting'}")

@@ -108,6 +108,10 @@ def _round(executor: OperationExecutor, monitor: ClusterMonitor, *, yes: bool, f
     report = monitor.check_surely()
     found: list[OperationProgress] = []
     failed: ViewsError | None = None
+    try:
+        executor.withdraw_unwatched(report)
+    except ViewsError as error:
+        failed = error
     for target in (*report.services, report.cluster):
         try:
             progress = executor.begin_or_resume(report, target.target)

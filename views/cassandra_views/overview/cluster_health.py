@@ -15,7 +15,7 @@ from cassandra_client.errors import ClusterError
 from cassandra_client.members import read_members
 from cassandra_client.names import quoted
 from cassandra_healing.assessment import assess
-from cassandra_healing.model import CLUSTER, Assessment, HealthCheck, JournalState, MemberAssessment
+from cassandra_healing.model import Assessment, HealthCheck, JournalState, MemberAssessment
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
@@ -158,7 +158,7 @@ class RecordedHealth:
 
     Args:
         assessment: of the nodes and services, by their checks; None where no check is recorded any more.
-        journal_state: the kill switch, what is skipped, and the operations on nodes.
+        journal_state: the kill switch, what is skipped, and the operations.
         entries: the journal's last entries, newest first.
     """
 
@@ -217,7 +217,7 @@ class RecordedHealthReader:
                 at=now,
                 policy=policy,
                 assessment=assess(checks, policy) if checks else None,
-                journal_state=journal.read_state(now).of(CLUSTER),
+                journal_state=journal.read_state(now),
                 entries=tuple(journal.entries(limit=JOURNAL_ENTRIES, now=now)),
             )
         except ClusterError as error:

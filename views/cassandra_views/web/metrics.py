@@ -61,7 +61,7 @@ NODE_GAUGES = {
     "node_look_age_seconds": ("How long ago somebody looked at the nodes last", None),
     "service_verdict": ("1 for the verdict on what works beside the nodes", ("verdict",)),
     "healing_stopped": ("1 where a person switched healing off, 0 where not", None),
-    "healing_under_way": ("1 where a restart or replacement of the node is under way", ("act",)),
+    "healing_under_way": ("1 where a restart or replacement of the node or service is under way", ("act",)),
 }
 """As ``GAUGES``, with the label ``node`` or ``service`` first; None: no label. Absent where no health is kept."""
 
@@ -240,7 +240,7 @@ def _of_nodes(kept: RecordedHealth) -> Iterator[GaugeMetricFamily]:
     if kept.assessment is not None:
         found["node_look_age_seconds"].add_metric((), max(0.0, (kept.at - kept.assessment.at).total_seconds()))
     found["healing_stopped"].add_metric((), float(kept.journal_state.stopped is not None))
-    if operation := kept.journal_state.under_way:
+    for operation in kept.journal_state.all_under_way:
         found["healing_under_way"].add_metric((str(operation.node), operation.act.value), 1.0)
     yield from found.values()
 
