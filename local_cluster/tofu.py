@@ -56,7 +56,7 @@ def get_binary(
     go = _get_go()
     target = built_path()
     with _locked(target.parent.parent / f"{BUILT_VERSION}.lock", on_progress):
-        # Whoever held the lock before us has perhaps built it.
+        # Another process may have built it while we waited for the lock.
         if inspect_binary(target) is None:
             _build(go, target, on_progress)
     built = inspect_binary(target)

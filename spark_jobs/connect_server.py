@@ -1,7 +1,7 @@
 """The warm server: ``python -m spark_jobs.connect_server [host:port] [--with-parent]`` is one until TERM ends it.
 
-Spark 3.5's own start class listens on every address of the machine, and whoever reaches the port may run what they like
-as its user: there is no login. So its gRPC service is started from here, at one address.
+Spark 3.5's own start class listens on every address of the machine, and anyone who reaches the port may run what they
+like as its user: there is no login. So its gRPC service is started from here, at one address.
 
 With ``--warm-up`` it is a client that does a minute's work some times before the first job, and writes nothing: what
 Java loads and compiles for plans, connector and protocol is ten seconds and more of work.

@@ -85,7 +85,7 @@ class Rollup:
             digest, rows = read.get(text, NOTHING), own.get(text, NOTHING).rows
             verdict = judge(digest, rows, entries.get(text), is_named=is_named)
             if verdict is IntervalState.STALE:
-                # A line tells of rows that a view may not show yet.
+                # Where the ledger has an entry, the rows are there, though a view may not show them yet.
                 stale.append(_Stale(start=texts[text], text=text, read=digest, is_over=rows > 0 or text in entries))
             elif verdict is IntervalState.KEPT:
                 self._job.report.kept += 1

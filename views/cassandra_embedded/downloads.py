@@ -184,7 +184,7 @@ def resolve_jars(endpoint: str) -> ResolvedJars:
     from jgo.env import EnvironmentBuilder, LinkStrategy
     from jgo.maven import MavenContext
 
-    # In the same cache as the list of them: whoever moves or shares one has the other.
+    # In the same cache as the list of them, so that both are moved and shared together.
     context = MavenContext(repo_cache=maven_folder(endpoint))
     builder = EnvironmentBuilder(context=context, cache_dir=cache_folder() / "jgo", link_strategy=LinkStrategy.AUTO)
     environment = builder.from_endpoint(endpoint=endpoint)

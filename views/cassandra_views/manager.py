@@ -299,7 +299,7 @@ class ViewManager:
         return outcome
 
     def note_failed_run(self, name: str, error: str) -> ViewRecord:
-        """Count one more failed run in a row, for whoever runs the views on schedule.
+        """Count one more failed run in a row; for a scheduler of the views.
 
         After ``freeze_after`` of views.toml the view is frozen. Sending readers to a generation, or a person who
         ends the override, sets the count back to 0.

@@ -136,7 +136,7 @@ def run_dag(
     log = Path(os.environ[LOG])
     read_before = log.stat().st_size
     use_bundle(_dags_folder())
-    dag = bag_of(_dags_folder()).dags[dag_id]  # read anew: a run writes the rendered command into its tasks
+    dag = bag_of(_dags_folder()).dags[dag_id]  # read again: a run writes the rendered command into its tasks
     for task in dag.tasks:
         task.retries = retries
         task.retry_delay = timedelta(seconds=1)

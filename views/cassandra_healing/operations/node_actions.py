@@ -181,8 +181,8 @@ class NodeActions:
             raise MissingSetting(
                 "it is no longer among the services of views.toml",
                 on=node.address,
-                remains="Its operation stays under way",
-                next="Put it back, or 'views cluster refuse' to abandon the operation",
+                remains="Nothing was done to it",
+                next="Put it back if it is to be healed",
             )
         command = service.restart_command if step == "restart" else service.replace_command
         values = {"name": node.address, "address": service.host, "why": why}

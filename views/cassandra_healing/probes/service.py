@@ -31,7 +31,7 @@ class ServiceProber:
 
     Args:
         session: for what services write into the cluster.
-        pool: where each service is probed, at once; closed by whoever made it.
+        pool: where each service is probed, at once; closed by its maker.
     """
 
     def __init__(

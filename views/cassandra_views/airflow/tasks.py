@@ -63,7 +63,7 @@ class RunRequest:
         view: its name, or keyspace and name; empty in a run that is for base tables alone.
         by: who asked, for the history: the user of Airflow's own session, never a field of the form.
         to: for a rollback, the generation that shall serve: it may be done already when a task runs again.
-        mark: the id of the run's deeds in the registry (``deployment.run_mark``).
+        mark: the id under which the run's actions are in the registry (``deployment.run_mark``).
     """
 
     view: str

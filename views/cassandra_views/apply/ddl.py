@@ -94,7 +94,7 @@ class Ddl:
             f"the view could not be created: {_reason(error, existence)}",
             on=on,
             remains="No node has it; its name is given up" if existence.is_nowhere else str(existence),
-            next=refused_advice(error) if error is not None and is_refusal(error) else _SETTLES,
+            next=_next_step(error),
         ) from error
 
     def drop_view(self, held: HeldLease, keyspace: str, physical: str, on: str) -> None:
@@ -112,11 +112,11 @@ class Ddl:
             f"the view could not be dropped: {_reason(error, existence)}",
             on=on,
             remains=str(existence),
-            next=refused_advice(error) if error is not None and is_refusal(error) else _SETTLES,
+            next=_next_step(error),
         ) from error
 
     def send_idempotent(self, cql: str, on: str) -> None:
-        """Send a CREATE ... IF NOT EXISTS whose result is the same whoever wins, without the lease.
+        """Send a CREATE ... IF NOT EXISTS, without the lease: the result is the same whichever run wins.
 
         For the registry alone: the lease lives in it.
         """
@@ -147,7 +147,7 @@ class Ddl:
                 f"it could not be created: {driver_text(error)}",
                 on=on,
                 remains="Nothing was changed" if is_refusal(error) else "It does not exist now, and may appear late",
-                next=refused_advice(error) if is_refusal(error) else _SETTLES,
+                next=_next_step(error),
             ) from error
 
     def await_agreement(self) -> bool:
@@ -237,6 +237,11 @@ class Ddl:
                 return existence
             time.sleep(pause)
             pause = min(pause * 2, 0.5)
+
+
+def _next_step(error: Exception | None) -> str:
+    """Return what to do where a statement was refused, or where its result is not known."""
+    return refused_advice(error) if error is not None and is_refusal(error) else _SETTLES
 
 
 def _reason(error: Exception | None, existence: Existence) -> str:

@@ -54,7 +54,7 @@ class Overrides:
         project: str,
         with_file: Collection[ViewName],
     ) -> tuple[ViewRecord, ...]:
-        """Write a decision, or end it with None, and stop whoever works on the views.
+        """Write a decision, or end it with None, and stop the runs that work on the views.
 
         Args:
             project: whose views they are, where the registry does not know yet.

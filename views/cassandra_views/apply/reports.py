@@ -92,7 +92,7 @@ class SharedListener:
         self(Notice(text=text))
 
     def check(self) -> None:
-        """Report nothing; for whoever waits and has nothing to report.
+        """Report nothing; for code that waits and has nothing to report.
 
         Raises:
             Halted: the run is being ended.

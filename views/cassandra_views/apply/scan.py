@@ -269,7 +269,7 @@ Test = Callable[[RawRow], bool]
 
 
 class RowFilter:
-    """Tells of a row of the base whether it belongs to the view.
+    """Tells whether a row of the base belongs to the view.
 
     Args:
         relations: of the view's WHERE, without IS NOT NULL.

@@ -19,7 +19,7 @@ from cassandra_views.cli.context import (
     selects_views,
 )
 from cassandra_views.cli.help import add_commands
-from cassandra_views.cli.output import coloured, escape, out, print_json, shortened, table_of
+from cassandra_views.cli.output import coloured, escape, out, print_json, raise_last, shortened, table_of
 from cassandra_views.model.errors import AuditFailed
 
 if TYPE_CHECKING:
@@ -312,7 +312,6 @@ def audit(
     generation beside it.
     """
     from cassandra_views.apply.reports import Report, StepDone
-    from cassandra_views.cli.output import raise_last
     from cassandra_views.cli.plan_output import ProgressLine
 
     line = ProgressLine()

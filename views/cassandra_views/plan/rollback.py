@@ -59,7 +59,7 @@ def make_rollback(
 
     The switch freezes the view in the same batch where its file asks for something else, or the next plan would
     undo it. Where a rollback has switched already only what is still missing is done, so that the command can be
-    run again by whoever does not know how far it came.
+    run again where it is not known how far it came.
 
     Args:
         definition: what the view's file says, None where there is none.

@@ -42,7 +42,7 @@ class ViewStatus:
         base, tags: what the file says; for a view without a file, the base that the schema names.
         dropped: what became of its last generation, where none is left.
         rollback_until: until when the former generation can serve again.
-        failures: runs in a row that failed, counted by whoever runs the views on schedule.
+        failures: runs in a row that failed, counted by the scheduler of the views.
         lag_seconds: how late the slide of its window is; None where none is due.
         promise: ``kept`` or ``broken``, where its file has ``max_lag`` and something serves; else empty.
         broken_by_seconds: by how much.

@@ -142,7 +142,7 @@ class Registry:
         return record_of(name, rows)
 
     def raise_fence(self, name: ViewName, *, revision: str | None = None, needs_row: bool = True) -> ViewRecord:
-        """Take a view's row for this run: whoever held it before can write no more.
+        """Take a view's row for this run: a run that held it before can write no more.
 
         Args:
             revision: what the row must still be (``ViewRecord.revision``). A stale plan is refused before
@@ -190,8 +190,8 @@ class Registry:
     def count_failed_run(self, name: ViewName, *, at: datetime, error: str) -> ViewRecord:
         """Count one more failed run in a row.
 
-        The fence is left as it is, and the count is what is compared: whoever works on the view meanwhile is
-        not stopped by it.
+        The fence is left as it is, and the count is what is compared: a run that works on the view meanwhile
+        is not stopped by it.
 
         Raises:
             ClusterError: conditional writes fail.
@@ -236,7 +236,7 @@ class Registry:
     ) -> bool:
         """Write what an audit found of a generation; return False where it is not in that state any longer.
 
-        The fence is left as it is: whoever works on the view meanwhile is not stopped by it.
+        The fence is left as it is: a run that works on the view meanwhile is not stopped by it.
 
         Args:
             facts: the columns that hold what it counted; without any, what a former audit counted is forgotten.

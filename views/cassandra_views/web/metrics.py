@@ -1,4 +1,4 @@
-"""``/metrics``, ``/healthz`` and ``/readyz``: for Prometheus, and for whoever starts and balances processes.
+"""``/metrics``, ``/healthz`` and ``/readyz``: for Prometheus, and for what starts and balances processes.
 
 The gauges are what the registry holds when Prometheus asks; a cluster that is away is a number too.
 """

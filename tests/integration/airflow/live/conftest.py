@@ -57,7 +57,7 @@ def example_of_the_guide() -> str:
 
 @pytest.fixture(scope="package")
 def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[Components]:
-    """All of Airflow; whoever is no user of it is sent to its login."""
+    """All of Airflow; people who are not logged in are sent to its login."""
     home = migrated_home.with_name("live")
     copy_home(migrated_home, home)
     shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags", ignore=shutil.ignore_patterns("__pycache__"))
