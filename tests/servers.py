@@ -93,6 +93,8 @@ def connect(contact_points: list[str], port: int) -> Cluster:
         reconnection_policy=ConstantReconnectionPolicy(1.0, None),
         connect_timeout=30,
         control_connection_timeout=30,
+        # Three nodes on a loaded machine take longer than the driver's own 10 s to know of a new keyspace.
+        max_schema_agreement_wait=60,
     )
 
 
