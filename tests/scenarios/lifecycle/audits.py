@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cassandra_client.database import Database
-from cassandra_views.apply.audit import KeyAudit
+from cassandra_client.decoding import RawRow
+from cassandra_views.apply.audit import FullAudit
 from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.model.audit_result import AuditResult
+from cassandra_views.model.audit_result import AuditResult, DifferenceKind, RowDifference
 from cassandra_views.plan.catalog import read_catalog
 
 
@@ -23,6 +25,20 @@ def scan_of(session: Any, keyspace: str, table: str, view: str, cql: str) -> Sca
     return Scan(database, catalog.tables[keyspace, table], catalog.views[keyspace, view].shape, parse_view(cql).where)
 
 
+def base_rows(scan: Scan) -> list[RawRow]:
+    """Return every row of the base that belongs to the view."""
+
+    class Rows(list[RawRow]):
+        def add(self, rows: Sequence[RawRow]) -> None:
+            self.extend(rows)
+
+    return [row for part in scan.fold(scan.base, Rows) for row in part]
+
+
+def examples(result: AuditResult, kind: DifferenceKind) -> list[RowDifference]:
+    return [each for each in result.examples if each.kind is kind]
+
+
 def audit(
     session: Any, keyspace: str, table: str, view: str, cql: str, *, recheck_seconds: float = 0.01
 ) -> AuditResult:
@@ -30,4 +46,4 @@ def audit(
     database = Database(session)
     catalog = read_catalog(database, [keyspace])
     base, live = catalog.tables[keyspace, table], catalog.views[keyspace, view].shape
-    return KeyAudit(database, base, live, parse_view(cql).where, recheck_seconds=recheck_seconds).run()
+    return FullAudit(database, base, live, parse_view(cql).where, recheck_seconds=recheck_seconds).run()

@@ -3,13 +3,17 @@
 Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base. The server itself
 puts constants into values (``SELECT (type) literal``), so that a literal means here what it means there; only
 comparisons are ours, in the order of the server's types.
+
+Beside each value its write time is read, and whether it has a TTL (``TTL(column) * 0``: the seconds that are left
+fall from read to read). Before Cassandra 5.0 a collection tells neither.
 """
 
 from __future__ import annotations
 
 import operator
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cassandra import InvalidRequest
@@ -20,9 +24,11 @@ from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.raw_values import Key, order_key, same_key, shown_row
+from cassandra_views.apply.raw_values import Key, canonical_form, lives_form, order_key, shown, shown_row
 from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
 from cassandra_views.cql.printing import relation_cql, term_cql, where_cql
+from cassandra_views.cql.types import BadType, parse_type
+from cassandra_views.model.audit_result import CellDifference
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Operator, Relation, Subject, Term
 from cassandra_views.model.statement import Sequence as Terms
@@ -32,18 +38,21 @@ _MOST_KEY_BYTES = 65_535
 _PAGE_SECONDS = 20.0
 """More than the servers' own time-out of a range read, 10 s by default."""
 
-Identity = tuple[Any, ...]
-"""A row in the form in which two rows are compared: bytes, but for columns of which the server holds more than
-one form for one value."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """Where in a row a column's value, its write time and its TTL stand; None where the server tells none."""
 
-class _Rows(list[RawRow]):
-    def add(self, rows: Sequence[RawRow]) -> None:
-        self.extend(rows)
+    name: str
+    value: int
+    written: int | None
+    life: int | None
 
 
 class Scan:
-    """Rows of a base and its view, in the same form: the base's key, then the view's other key column.
+    """Rows of a base and its view, in the same form: key, values, write times, and which of them have a TTL.
+
+    The key is the base's, then the view's other key column.
 
     Args:
         relations: the view's WHERE with its window's bounds put in.
@@ -55,7 +64,10 @@ class Scan:
         self.base, self.view = base, view
         self.key = [column.name for column in base.key_columns]
         extra = [column.name for column in view.key_columns if column.name not in self.key]
-        self.columns = self.key + extra
+        #: How many values of a row, from its first on, are its key.
+        self.width = len(self.key) + len(extra)
+        #: The columns whose values are read, in their order.
+        self.columns = self.key + extra + _value_names(base, view)
         #: Columns outside the base's key that must hold a value: those of the view's key. The server accepts
         #: IS NOT NULL of other columns, too, and does not heed it (tried on 5.0.9).
         self.not_null = extra
@@ -66,14 +78,17 @@ class Scan:
         self._judge: RowFilter | None = None
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
-        self._same = self._same_keys()
+        self._cells: tuple[_Cell, ...] = ()
+        self._selected = list(map(quoted, self.columns))
+        self._forms = self._canonical_keys()
 
     def prepare(self) -> None:
-        """Find out what the servers filter of the base; what they do not is filtered here.
+        """Find out what the servers tell of each column, and what they filter of the base; the rest is filtered here.
 
         Raises:
             ClusterError: they forbid filtering, and a relation can only be judged by them.
         """
+        self._select_cells()
         if not self.relations:
             return
         answers = self._database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
@@ -88,6 +103,43 @@ class Scan:
             if self._judge is None:
                 self._is_split["base"] = False
             self.filter = self._judge
+
+    def _select_cells(self) -> None:
+        """Add write time and TTL of each column that tells them."""
+        places: dict[str, int] = {}
+
+        def select(term: str) -> None:
+            places[term] = len(self._selected)
+            self._selected.append(term)
+
+        cells = []
+        for index, name in enumerate(self.columns[self.width :], self.width):
+            column = self.view.find_column(name)
+            is_multi_cell = column is None or _is_multi_cell(column.type)
+            written, life = f"WRITETIME({quoted(name)})", f"TTL({quoted(name)})"
+            if not is_multi_cell:
+                life += " * 0"
+            if not is_multi_cell or self._is_told(written):
+                select(written)
+                select(life)
+                if is_multi_cell:
+                    self._forms.append((places[life], lives_form))
+            cells.append(_Cell(name=name, value=index, written=places.get(written), life=places.get(life)))
+        self._cells = tuple(cells)
+
+    def _is_told(self, term: str) -> bool:
+        try:
+            self._raw.types(f"SELECT {term} FROM {quoted(self.view.keyspace)}.{quoted(self.view.name)}")
+        except InvalidRequest as error:
+            if is_unknown_table(error):
+                raise
+            return False
+        return True
+
+    @property
+    def written_places(self) -> tuple[int, ...]:
+        """Where in a row the write times stand."""
+        return tuple(cell.written for cell in self._cells if cell.written is not None)
 
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
@@ -130,40 +182,70 @@ class Scan:
         self._raw.types(query)  # prepared once, before threads ask
         yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split)
 
-    def rows(self, shape: TableShape) -> Iterator[RawRow]:
-        """Yield every row that belongs to the view, of the base or of the view."""
-        for found in self.fold(shape, _Rows):
-            yield from found
-
-    def identity(self, row: RawRow) -> Identity:
-        """Return the row in the form in which it is compared."""
-        if not self._same:
+    def canonical(self, row: RawRow) -> RawRow:
+        """Return the row in the form in which it is compared: equal bytes for what is one to the server."""
+        if not self._forms:
             return row
-        found: list[Any] = list(row)
-        for place, key in self._same:
-            value = row[place]
-            found[place] = None if value is None else key(value)
+        found = list(row)
+        for place, form in self._forms:
+            value = row[place] if place < len(row) else None
+            if value is not None:
+                found[place] = form(value)
         return tuple(found)
 
-    def identities(self, rows: Sequence[RawRow]) -> Iterable[Identity]:
+    def canonical_rows(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """Return rows in the form in which they are compared."""
-        return map(self.identity, rows) if self._same else rows
+        return list(map(self.canonical, rows)) if self._forms else rows
 
-    def find_base(self, row: RawRow) -> RawRow | None:
-        """Return the row as the base holds it now, None where it holds none that the view should have."""
-        found = self._find(self.base, row)
+    def find_base(self, key: RawRow) -> RawRow | None:
+        """Return the row of a key as the base holds it now, None where it holds none that the view should have.
+
+        Args:
+            key: the base's key and the view's other key column, as the server sent them.
+        """
+        found = self._find(self.base, key)
         if found is None or any(found[place] is None for place in self._needed_places()):
             return None
-        return found if self._judge is None or self._judge(found) else None
+        is_its_own = self.canonical(found)[: self.width] == self.canonical(key)[: self.width]
+        return found if is_its_own and (self._judge is None or self._judge(found)) else None
 
-    def is_in_view(self, row: RawRow) -> bool:
-        """Tell whether the view holds the row now."""
-        return self._find(self.view, row) is not None
+    def find_view(self, key: RawRow) -> RawRow | None:
+        """Return the row of a key as the view holds it now."""
+        return self._find(self.view, key)
 
-    def shown(self, row: RawRow) -> str:
+    def shown_key(self, row: RawRow) -> str:
         """Return a row's key for people."""
-        types = self._raw.types(self._select(self.view))
-        return shown_row(row, types, self._database.session.cluster.protocol_version)
+        return shown_row(row[: self.width], self._types()[: self.width], self._protocol_version)
+
+    def cell_differences(self, base: RawRow, view: RawRow) -> list[CellDifference]:
+        """Return the columns in which a row of the base and its row of the view differ."""
+        ours, theirs, types = self.canonical(base), self.canonical(view), self._types()
+        found = []
+        for cell in self._cells:
+            places = [place for place in (cell.value, cell.written, cell.life) if place is not None]
+            if all(ours[place] == theirs[place] for place in places):
+                continue
+            type_ = types[cell.value]
+            found.append(
+                CellDifference(
+                    column=cell.name,
+                    base=shown(base[cell.value], type_, self._protocol_version),
+                    view=shown(view[cell.value], type_, self._protocol_version),
+                    base_written=None if cell.written is None else newest_write(base[cell.written]),
+                    view_written=None if cell.written is None else newest_write(view[cell.written]),
+                    is_base_expiring=cell.life is not None and is_expiring(base[cell.life]),
+                    is_view_expiring=cell.life is not None and is_expiring(view[cell.life]),
+                    is_value_equal=all(ours[place] == theirs[place] for place in places if place != cell.life),
+                )
+            )
+        return found
+
+    def _types(self) -> list[Any]:
+        return self._raw.types(self._select(self.view))
+
+    @property
+    def _protocol_version(self) -> int:
+        return int(self._database.session.cluster.protocol_version)
 
     def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
         """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
@@ -192,10 +274,10 @@ class Scan:
             query += f" WHERE token({names}) >= ? AND token({names}) <= ?"
             bounds = tuple(map(_token, _token_of(partition)))
         places = [self.columns.index(column.name) for column in shape.key_columns]
-        sought = self.identity(row)
+        sought = self.canonical(row)
         for page in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
             for each in page:
-                found = self.identity(each)
+                found = self.canonical(each)
                 if all(found[place] == sought[place] for place in places):
                     return each
         return None
@@ -205,7 +287,7 @@ class Scan:
         names = [*self.not_null, *(column.name for column in self.base.clustering)]
         return [self.columns.index(name) for name in names]
 
-    def _same_keys(self) -> list[tuple[int, Callable[[bytes], Any]]]:
+    def _canonical_keys(self) -> list[tuple[int, Callable[[bytes], bytes]]]:
         """Return how columns are compared of which the server takes more than one form for one value.
 
         Of a partition key it never does: there the bytes are the key. Of a clustering column it keeps any of them.
@@ -213,9 +295,9 @@ class Scan:
         by_bytes = {column.name for column in (*self.base.partition_key, *self.view.partition_key)}
         found = []
         for column in self.view.clustering:
-            key = same_key(column.type)
-            if key is not None and column.name not in by_bytes:
-                found.append((self.columns.index(column.name), key))
+            form = canonical_form(column.type)
+            if form is not None and column.name not in by_bytes:
+                found.append((self.columns.index(column.name), form))
         return found
 
     def _has_murmur(self) -> bool:
@@ -226,8 +308,7 @@ class Scan:
         return self._is_murmur
 
     def _select_all(self, shape: TableShape) -> str:
-        names = ", ".join(map(quoted, self.columns))
-        return f"SELECT {names} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
+        return f"SELECT {', '.join(self._selected)} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
 
     def _select(self, shape: TableShape, *, is_ranged: bool = True) -> str:
         parts = []
@@ -240,6 +321,37 @@ class Scan:
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
         return f"{self._select_all(shape)}{where}{filtering}"
+
+
+def _value_names(base: TableShape, view: TableShape) -> list[str]:
+    """Return the view's columns outside both keys."""
+    keys = {column.name for column in (*base.key_columns, *view.key_columns)}
+    return [column.name for column in view.columns if column.name not in keys]
+
+
+def _is_multi_cell(type_: str) -> bool:
+    try:
+        return parse_type(type_).is_multi_cell
+    except BadType:  # one that this program does not know: what the server tells of it is found out
+        return True
+
+
+def newest_write(written: bytes | None) -> int | None:
+    """Return a write time in microseconds since 1970: of a collection, that of its newest element."""
+    if not written:
+        return None
+    if len(written) == 8:
+        return int.from_bytes(written, "big", signed=True)
+    (count,) = struct.unpack_from(">i", written)
+    # A list of bigint: each element of eight bytes behind its length of four.
+    return max(struct.unpack_from(f">{'4xq' * count}", written, 4), default=None)
+
+
+def is_expiring(life: bytes | None) -> bool:
+    """Tell whether a cell, or an element of a collection, has a TTL."""
+    if life is None:
+        return False
+    return len(life) == 4 or any(lives_form(life))
 
 
 def _token(value: int) -> bytes:
