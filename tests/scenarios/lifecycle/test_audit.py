@@ -14,7 +14,7 @@ from cassandra.concurrent import execute_concurrent
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_views.apply.scan import RowFilter
+from cassandra_views.apply.row_filter import RowFilter
 from cassandra_views.model.audit_result import AuditMethod, AuditResult, DifferenceKind
 from tests.scenarios.lifecycle.audits import audit, base_rows, claimed, examples, scan_of
 from tests.scenarios.lifecycle.shapes import ALL, Shape

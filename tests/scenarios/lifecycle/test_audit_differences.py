@@ -7,6 +7,7 @@ too much of, or has otherwise.
 from __future__ import annotations
 
 import random
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +16,14 @@ import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
-from cassandra_views.apply.audit import FullAudit
+from cassandra_views.apply.full_audit import TooManyRows
+from cassandra_views.apply.quick_audits import PulseAudit, PulseUndecided
+from cassandra_views.apply.recheck import Recheck
+from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.audit_result import AuditResult, DifferenceKind
 from cassandra_views.plan.catalog import read_catalog
-from tests.scenarios.lifecycle.audits import claimed, examples
+from tests.scenarios.lifecycle.audits import claimed, examples, full_audit, pulse_audit, sample_audit
 
 KINDS = list(DifferenceKind)
 COLUMNS = 'p int, c text, k int, a int, "B" text, l list<int>, m map<text, int>, f frozen<list<int>>, s set<int>'
@@ -48,12 +52,15 @@ class Pair:
             self.session.execute(query, (p, c, k, *row.values()))
 
     def audit(self) -> AuditResult:
+        return full_audit(self.scan(), recheck_seconds=0.001).run()
+
+    def scan(self) -> Scan:
         database = Database(self.session)
         catalog = read_catalog(database, [self.keyspace])
         base, view = (catalog.tables[self.keyspace, name] for name in (self.name, f"{self.name}_v"))
         where = "p IS NOT NULL AND c IS NOT NULL AND k IS NOT NULL"
         cql = claimed(self.keyspace, self.name, where, "k, p, c", NAMES)
-        return FullAudit(database, base, view, parse_view(cql).where, recheck_seconds=0.001).run()
+        return Scan(database, base, view, parse_view(cql).where)
 
 
 @pytest.fixture
@@ -160,7 +167,7 @@ def test_random_damage_is_found_row_for_row(session: Session, keyspace: str, see
                 pair.write("v", *row)
             case DifferenceKind.STALE:
                 pair.write("b", *row)
-                changes = ({"a": 9}, {'"B"': None}, {"m": {"x": 1, "y": 2}}, {"l": []})
+                changes: tuple[dict[str, Any], ...] = ({"a": 9}, {'"B"': None}, {"m": {"x": 1, "y": 2}}, {"l": []})
                 pair.write("v", *row, **choose.choice(changes))
             case DifferenceKind.EXPIRING:
                 pair.write("bv", *row)
@@ -176,3 +183,81 @@ def test_random_damage_is_found_row_for_row(session: Session, keyspace: str, see
         shown = {each.key for each in examples(found, kind)}
         assert shown <= damaged[kind]
         assert len(shown) == min(3, len(damaged[kind]))
+
+
+def test_a_full_audit_gives_up_where_there_are_too_many_rows(pair: Pair) -> None:
+    for number in range(30):
+        pair.write("bv", number, "x", 5)
+    assert full_audit(pair.scan(), max_rows=30).run().is_passed
+    with pytest.raises(TooManyRows):
+        full_audit(pair.scan(), max_rows=29).run()
+
+
+def test_a_pulse_tells_that_totals_differ_and_not_which_rows(pair: Pair) -> None:
+    for number in range(30):
+        pair.write("bv", number, "x", 5, using="TIMESTAMP 1795837611200218")
+    found = pulse_audit(pair.scan()).run()
+    assert str(found) == "equal totals of 30 rows (pulse: counts and sums of write times)"
+    pair.write("v", 7, "x", 5, using="TIMESTAMP 1795837611200219", a=2)
+    found = pulse_audit(pair.scan()).run()
+    assert (found.is_passed, found.examples) == (False, ())
+    assert str(found) == ("base and view differ, by their totals: write times of B; write times of a; write times of f")
+    pair.write("v", 99, "x", 5)
+    assert str(pulse_audit(pair.scan()).run()).endswith("30 rows in the base, 31 in the view")
+
+
+def test_a_pulse_counts_only_rows_that_the_view_can_hold(pair: Pair) -> None:
+    """A row of the base without the view's other key column is in no view."""
+    pair.write("bv", 1, "x", 5)
+    pair.session.execute(f"INSERT INTO {pair.keyspace}.{pair.name} (p, c, a) VALUES (2, 'x', 7) USING TIMESTAMP 5")
+    assert pulse_audit(pair.scan()).run().is_passed
+    assert full_audit(pair.scan()).run().is_passed
+
+
+def test_a_pulse_of_a_base_that_is_written_to_tells_nothing(pair: Pair) -> None:
+    pair.write("bv", 1, "x", 5)
+    scan = pair.scan()
+    numbers = iter(range(2, 1000))
+
+    def write(text: str, share: float) -> None:
+        pair.write("b", next(numbers), "x", 5)
+
+    audit = PulseAudit(scan, Recheck(scan, on_progress=write, pause_seconds=0.001), on_progress=write)
+    with pytest.raises(PulseUndecided, match="written to each time that totals were made"):
+        audit.run()
+
+
+def test_a_sample_says_what_no_difference_in_it_means(pair: Pair) -> None:
+    for number in range(40):
+        pair.write("bv", number, "x", number % 3)
+    found = sample_audit(pair.scan(), 300).run()
+    assert str(found) == (
+        "no difference in 300 rows of the base and 300 of the view, drawn at random: "
+        "fewer than 1 % of the rows differ, at 95 %"
+    )
+
+
+def test_a_sample_finds_damage_of_every_kind_where_much_is_damaged(pair: Pair) -> None:
+    for number in range(40):
+        side = ("b", "v", "bv")[number % 3]
+        pair.write(side, number, "x", 5)
+    found = sample_audit(pair.scan(), 200).run()
+    assert found.missing_rows > 3 < found.extra_rows
+    assert str(found).endswith("in a sample of 200 rows")
+
+
+def test_a_sample_of_nothing_compares_nothing(pair: Pair) -> None:
+    found = sample_audit(pair.scan(), 200).run()
+    assert (found.is_passed, found.base_rows, found.view_rows) == (True, 0, 0)
+    assert str(found) == "no difference in 0 rows of the base and 0 of the view, drawn at random"
+
+
+def test_an_audit_reads_no_more_rows_a_second_than_it_may(pair: Pair) -> None:
+    """200 rows at 100 a second: two seconds at the least, whatever the machine does."""
+    for number in range(100):
+        pair.write("bv", number, "x", 5)
+    scan = pair.scan()
+    limited = Scan(scan.database, scan.base, scan.view, scan.relations, rows_per_second=100)
+    begun = time.monotonic()
+    assert full_audit(limited).run().is_passed
+    assert time.monotonic() - begun >= 1.9

@@ -1,8 +1,6 @@
 """Reading the rows of a base that belong to a view, and those of the view, range by range, as bytes.
 
-Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base. The server itself
-puts constants into values (``SELECT (type) literal``), so that a literal means here what it means there; only
-comparisons are ours, in the order of the server's types.
+Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base.
 
 Beside each value its write time is read, and whether it has a TTL (``TTL(column) * 0``: the seconds that are left
 fall from read to read). Before Cassandra 5.0 a collection tells neither.
@@ -10,7 +8,7 @@ fall from read to read). Before Cassandra 5.0 a collection tells neither.
 
 from __future__ import annotations
 
-import operator
+import random
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,29 +22,79 @@ from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.raw_values import Key, canonical_form, lives_form, order_key, shown, shown_row
-from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
-from cassandra_views.cql.printing import relation_cql, term_cql, where_cql
+from cassandra_views.apply.raw_values import canonical_form, lives_form, shown, shown_row
+from cassandra_views.apply.row_filter import RowFilter
+from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, RateLimit, TokenRange, read_ranges
+from cassandra_views.cql.printing import where_cql
 from cassandra_views.cql.types import BadType, parse_type
 from cassandra_views.model.audit_result import CellDifference
 from cassandra_views.model.schema import TableShape
-from cassandra_views.model.statement import Operator, Relation, Subject, Term
-from cassandra_views.model.statement import Sequence as Terms
+from cassandra_views.model.statement import Operator, Relation
 
 _MOST_KEY_BYTES = 65_535
 """The server writes the length of each part of a composite partition key in two bytes."""
+_PAGE_ROWS = 5000
+_DRAWN_FROM = 100
+_TOTALS_SECONDS = 60.0
+_WORD = 2**64 - 1
 _PAGE_SECONDS = 20.0
 """More than the servers' own time-out of a range read, 10 s by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    """Where in a row a column's value, its write time and its TTL stand; None where the server tells none."""
+    """Where in a row a column's value, its write time and its TTL stand; None where the server tells none.
+
+    Args:
+        is_single: it is written as a whole, with one write time.
+    """
 
     name: str
     value: int
     written: int | None
     life: int | None
+    is_single: bool
+
+
+class NoTotals(ClusterError):
+    """The servers make no totals of the rows of the base that belong to the view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What the server counts and adds up of one side's rows.
+
+    Args:
+        has_nulls: rows that the view cannot hold are among them; then ``cells`` is not of the view's rows alone.
+        cells: what was counted or added up, and the total, 64 bits.
+    """
+
+    rows: int
+    has_nulls: bool
+    cells: tuple[tuple[str, int], ...]
+
+    def differences(self, view: Totals) -> tuple[str, ...]:
+        """Return what differs between these, of the base, and the view's, in words."""
+        if self.rows != view.rows:
+            return (f"{self.rows:,} rows in the base, {view.rows:,} in the view",)
+        if self.has_nulls:
+            return ()
+        return tuple(
+            f"{what}: {ours:,} in the base, {theirs:,} in the view" if not what.startswith("write") else what
+            for (what, ours), (_what, theirs) in zip(self.cells, view.cells, strict=True)
+            if ours != theirs
+        )
+
+
+class _RangeTotals:
+    """The totals of one token range."""
+
+    def __init__(self) -> None:
+        self.sums: list[int] = []
+
+    def add(self, rows: Sequence[RawRow]) -> None:
+        for row in rows:
+            self.sums = [int.from_bytes(value or b"", "big") for value in row]
 
 
 class Scan:
@@ -56,10 +104,21 @@ class Scan:
 
     Args:
         relations: the view's WHERE with its window's bounds put in.
+        rows_per_second: how many rows are read in a second, of both sides together; None is no limit.
     """
 
-    def __init__(self, database: Database, base: TableShape, view: TableShape, relations: Sequence[Relation]) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        base: TableShape,
+        view: TableShape,
+        relations: Sequence[Relation],
+        *,
+        rows_per_second: float | None = None,
+    ) -> None:
+        self.database = database
+        self._limit = RateLimit(rows_per_second) if rows_per_second else None
+        self._page_rows = min(_PAGE_ROWS, max(1, int(rows_per_second or _PAGE_ROWS)))
         self._raw = RawRows(database)
         self.base, self.view = base, view
         self.key = [column.name for column in base.key_columns]
@@ -91,10 +150,10 @@ class Scan:
         self._select_cells()
         if not self.relations:
             return
-        answers = self._database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
+        answers = self.database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
         is_forbidden = any(row["value"] == "false" for answer in answers for row in answer.rows)
         try:
-            self._judge = RowFilter(self._database, self.base, self.relations, self.columns)
+            self._judge = RowFilter(self.database, self.base, self.relations, self.columns)
         except ClusterError:
             # Then a row of the view whose base row stands outside the WHERE is not told from a late one.
             if is_forbidden:
@@ -124,7 +183,15 @@ class Scan:
                 select(life)
                 if is_multi_cell:
                     self._forms.append((places[life], lives_form))
-            cells.append(_Cell(name=name, value=index, written=places.get(written), life=places.get(life)))
+            cells.append(
+                _Cell(
+                    name=name,
+                    value=index,
+                    written=places.get(written),
+                    life=places.get(life),
+                    is_single=not is_multi_cell,
+                )
+            )
         self._cells = tuple(cells)
 
     def _is_told(self, term: str) -> bool:
@@ -169,7 +236,7 @@ class Scan:
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
             bounds = (_token(span.first), _token(span.last)) if is_split else ()
-            for rows in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
+            for rows in self._raw.pages(query, bounds, page_rows=self._page_rows, timeout_seconds=_PAGE_SECONDS):
                 if conditions:
                     yield [
                         row
@@ -180,7 +247,66 @@ class Scan:
                     yield rows
 
         self._raw.types(query)  # prepared once, before threads ask
-        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split)
+        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split, limit=self._limit)
+
+    def totals(self, shape: TableShape) -> Totals:
+        """Return totals of every row that belongs to the view, made by the server: of the base or of the view.
+
+        Raises:
+            NoTotals: they do not filter the base, so that no total of it is one of the view's rows alone.
+        """
+        if self.filter is not None:
+            raise NoTotals(
+                "the servers do not filter the base by the view's WHERE, so they make no totals of its rows",
+                next="Audit it in full, or by a sample",
+            )
+        single = [cell.name for cell in self._cells if cell.is_single]
+        last = shape.key_columns[-1].name
+        terms = [f"count({quoted(name)})" for name in [last, *self.not_null, *single]]
+        terms += [f"count(TTL({quoted(name)}))" for name in single]
+        terms += [f"sum(WRITETIME({quoted(name)}))" for name in single]
+        is_split = self._is_split["base" if shape is self.base else "view"] and self._has_murmur()
+        query = self._select(shape, is_ranged=is_split, what=", ".join(terms))
+
+        def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
+            bounds = (_token(span.first), _token(span.last)) if is_split else ()
+            yield self._raw.read(query, bounds, timeout_seconds=_TOTALS_SECONDS)
+
+        self._raw.types(query)
+        sums = [0] * len(terms)
+        for part in read_ranges(pages, _RangeTotals, is_split=is_split):
+            sums = [(one + other) & _WORD for one, other in zip(sums, part.sums, strict=True)]
+        rows, not_null = sums[0], sums[1 : 1 + len(self.not_null)]
+        labels = [f"{what} of {name}" for what in ("values", "TTLs", "write times") for name in single]
+        return Totals(
+            rows=min(sums[: 1 + len(not_null)]),
+            has_nulls=any(count != rows for count in not_null),
+            cells=tuple(zip(labels, sums[1 + len(not_null) :], strict=True)),
+        )
+
+    def draw(self, shape: TableShape, choose: random.Random) -> RawRow | None:
+        """Return the key of a row that belongs to the view, drawn at random; None where the side has none.
+
+        A token is drawn, and of the first rows of the partition after it one.
+        """
+        query = self._select(shape, is_ranged=self._has_murmur(), what=", ".join(self._selected))
+        partition = [self.columns.index(column.name) for column in shape.partition_key]
+        first = choose.randint(FIRST_TOKEN, LAST_TOKEN)
+        spans = [(first, LAST_TOKEN), (FIRST_TOKEN, first)] if self._has_murmur() else [()]
+        places = self._needed_places() if shape is self.base else []
+        for bounds in spans:
+            for page in self._raw.pages(query, [_token(bound) for bound in bounds], page_rows=_DRAWN_FROM):
+                rows = [
+                    row
+                    for row in page
+                    if all(row[place] is not None for place in places)
+                    and (shape is not self.base or self.filter is None or self.filter(row))
+                ]
+                if rows:
+                    key = [rows[0][place] for place in partition]
+                    alike = [row for row in rows if [row[place] for place in partition] == key]
+                    return choose.choice(alike)[: self.width]
+        return None
 
     def canonical(self, row: RawRow) -> RawRow:
         """Return the row in the form in which it is compared: equal bytes for what is one to the server."""
@@ -245,7 +371,7 @@ class Scan:
 
     @property
     def _protocol_version(self) -> int:
-        return int(self._database.session.cluster.protocol_version)
+        return int(self.database.session.cluster.protocol_version)
 
     def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
         """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
@@ -303,14 +429,14 @@ class Scan:
     def _has_murmur(self) -> bool:
         """Tell whether the cluster's tokens are those that we know to split."""
         if self._is_murmur is None:
-            (row,) = self._database.rows("SELECT partitioner FROM system.local")
+            (row,) = self.database.rows("SELECT partitioner FROM system.local")
             self._is_murmur = str(row["partitioner"]).endswith("Murmur3Partitioner")
         return self._is_murmur
 
     def _select_all(self, shape: TableShape) -> str:
         return f"SELECT {', '.join(self._selected)} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
 
-    def _select(self, shape: TableShape, *, is_ranged: bool = True) -> str:
+    def _select(self, shape: TableShape, *, is_ranged: bool = True, what: str = "") -> str:
         parts = []
         if is_ranged:
             names = ", ".join(quoted(column.name) for column in shape.partition_key)
@@ -320,7 +446,8 @@ class Scan:
             parts.append(where_cql(self.relations))
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
-        return f"{self._select_all(shape)}{where}{filtering}"
+        selected = what or ", ".join(self._selected)
+        return f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}{where}{filtering}"
 
 
 def _value_names(base: TableShape, view: TableShape) -> list[str]:
@@ -368,85 +495,3 @@ def _token_of(partition: Sequence[bytes | None]) -> tuple[int, int]:
         return FIRST_TOKEN, FIRST_TOKEN + 1
     token = int(Murmur3Token.hash_fn(packed))
     return token, token
-
-
-_COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
-    Operator.EQUAL: operator.eq,
-    Operator.LESS: operator.lt,
-    Operator.LESS_OR_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_OR_EQUAL: operator.ge,
-}
-Test = Callable[[RawRow], bool]
-
-
-class RowFilter:
-    """Tells whether a row of the base belongs to the view.
-
-    Args:
-        relations: of the view's WHERE, without IS NOT NULL.
-        columns: what each row holds, in order; every column of the relations is among them.
-
-    Raises:
-        ClusterError: a relation cannot be judged here.
-    """
-
-    def __init__(
-        self, database: Database, base: TableShape, relations: Sequence[Relation], columns: Sequence[str]
-    ) -> None:
-        self._raw = RawRows(database)
-        self._base = base
-        self._places = {name: index for index, name in enumerate(columns)}
-        self._tests = [self._test(relation) for relation in relations]
-
-    def __call__(self, row: RawRow) -> bool:
-        """Tell whether the row meets every relation; a null meets none."""
-        return all(test(row) for test in self._tests)
-
-    def _test(self, relation: Relation) -> Test:
-        places = [self._places[name] for name in relation.columns]
-        types = [self._type(name) for name in relation.columns]
-        orders = [order_key(each) for each in types]
-        is_known = relation.subject in (Subject.COLUMN, Subject.TUPLE)
-        if is_known and relation.operator is Operator.IN:
-            wanted = [self._constant(value, types, orders) for value in relation.values]
-            return lambda row: _picked(row, places, orders) in wanted
-        compare = _COMPARISONS.get(relation.operator)
-        is_ordered = relation.operator is Operator.EQUAL or None not in orders
-        if not is_known or compare is None or not is_ordered:
-            raise ClusterError(
-                f"the servers forbid ALLOW FILTERING, and '{relation_cql(relation)}' can only be judged by them",
-                on=str(self._base),
-                remains="It was not served",
-                next="Set allow_filtering_enabled: true on the nodes, or write that condition as comparisons",
-            )
-        bound = self._constant(relation.values[0], types, orders)
-
-        def test(row: RawRow) -> bool:
-            value = _picked(row, places, orders)
-            return None not in value and compare(value, bound)
-
-        return test
-
-    def _type(self, name: str) -> str:
-        column = self._base.find_column(name)
-        return column.type if column else "text"
-
-    def _constant(self, term: Term, types: Sequence[str], orders: Sequence[Key | None]) -> tuple[Any, ...]:
-        """Return what the server makes of a constant, one value a column, each as it is compared."""
-        terms = term.items if len(types) > 1 and isinstance(term, Terms) else (term,)
-        what = ", ".join(
-            f"({type_}) {term_cql(each)} AS c{index}"
-            for index, (type_, each) in enumerate(zip(types, terms, strict=True))
-        )
-        (row,) = self._raw.read(f"SELECT {what} FROM system.local")
-        return _picked(row, range(len(types)), orders)
-
-
-def _picked(row: RawRow, places: Sequence[int], orders: Sequence[Key | None]) -> tuple[Any, ...]:
-    """Return some values of a row as they are compared: in the server's order, or by their bytes."""
-    return tuple(_compared(row[place], key) for place, key in zip(places, orders, strict=True))
-
-
-def _compared(value: bytes | None, key: Key | None) -> Any:
-    return value if value is None or key is None else key(value)

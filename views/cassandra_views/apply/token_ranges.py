@@ -83,6 +83,23 @@ class TokenRange:
         )
 
 
+class RateLimit:
+    """Lets so many rows a second pass, of all threads together."""
+
+    def __init__(self, rows_per_second: float) -> None:
+        self._rows_per_second = rows_per_second
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def wait(self, rows: int) -> None:
+        """Wait until these rows may have been read."""
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(now, self._free_at) + rows / self._rows_per_second
+            pause = self._free_at - now
+        time.sleep(pause)
+
+
 WHOLE_RING = TokenRange(first=FIRST_TOKEN, last=LAST_TOKEN, splits=-1)
 
 
@@ -92,6 +109,7 @@ def read_ranges(
     *,
     on_progress: Callable[[float, int], None] | None = None,
     is_split: bool = True,
+    limit: RateLimit | None = None,
 ) -> Iterator[AnySink]:
     """Read the whole ring, and yield the sink of each range that is done, in any order.
 
@@ -100,6 +118,7 @@ def read_ranges(
         make: makes a sink; a range that is split throws its own away.
         on_progress: is told each second, and with each range, how much of the ring is read and how many rows.
         is_split: the ring is read in ranges; else as one.
+        limit: how many rows a second are read.
 
     Raises:
         Exception: what a range ended in that could not be split further.
@@ -115,6 +134,8 @@ def read_ranges(
                 break
             sink.add(rows)
             rows_of[number] = rows_of.get(number, 0) + len(rows)
+            if limit is not None:
+                limit.wait(len(rows))
             if span == rest and time.monotonic() - begun > _REST_SECONDS:
                 raise _RestTooLong
         return sink, time.monotonic() - begun

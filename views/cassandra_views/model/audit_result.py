@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -18,11 +20,19 @@ class AuditMethod(StrEnum):
     """Digests of all rows of both sides; they are equal."""
     ROWS = "rows"
     """Digests of all rows, then the rows themselves where the digests differ."""
+    PULSE = "pulse"
+    """Totals that the server makes of both sides: counts, and sums of write times."""
+    SAMPLE = "sample"
+    """Rows drawn at random."""
 
     @classmethod
     def named(cls, text: str) -> AuditMethod:
         """Return the method of this name, which another program may have written."""
         return cls(text) if text in set(cls) else cls.ROWS
+
+
+EXAMPLES = 3
+"""So many differing rows of each kind are shown."""
 
 
 class DifferenceKind(StrEnum):
@@ -66,14 +76,19 @@ class CellDifference:
 
 
 def _cell_text(value: str, written: int | None, *, is_expiring: bool) -> str:
-    details = [f"written {_write_text(written)}"] if written is not None else []
-    if is_expiring:
-        details.append("with a TTL")
-    return f"{value} ({' '.join(details)})" if details else value
+    text = write_text(written, is_expiring=is_expiring)
+    return f"{value} (written {text})" if text else value
 
 
-def _write_text(microseconds: int) -> str:
-    """Return a write time for people; the bare number where an application writes its own."""
+def write_text(microseconds: int | None, *, is_expiring: bool = False) -> str:
+    """Return a write time for people, and whether what was written has a TTL."""
+    if microseconds is None:
+        return ""
+    return f"{_moment_text(microseconds)}{' with a TTL' if is_expiring else ''}"
+
+
+def _moment_text(microseconds: int) -> str:
+    """Return a moment; the bare number where an application's write times are none."""
     try:
         moment = EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:
@@ -126,6 +141,7 @@ class AuditResult:
         ahead_rows: as these, written with a time that had not come when they were read.
         settled_rows: rows that differed at first, and at a later look no longer: writes under way.
         is_partial: there may be more differences than these.
+        differing_totals: of a pulse: what differs, in words.
         coverage: at which consistency, in which data centre.
         first_time: where the base has rows and the window holds none: the time of the base's first row, as its
             table's file reads it.
@@ -143,6 +159,7 @@ class AuditResult:
     settled_rows: int = 0
     method: AuditMethod = AuditMethod.DIGESTS
     is_partial: bool = False
+    differing_totals: tuple[str, ...] = ()
     coverage: str = ""
     first_time: str = ""
 
@@ -163,8 +180,43 @@ class AuditResult:
 
     @property
     def is_passed(self) -> bool:
-        """Tell whether the view holds what it should."""
-        return not any(self.counts.values())
+        """Tell whether the view holds what it should, as far as was compared."""
+        return not any(self.counts.values()) and not self.differing_totals
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every row was compared, but for those that are told as left out."""
+        return self.method in (AuditMethod.DIGESTS, AuditMethod.ROWS)
+
+    def with_differences(self, found: Sequence[RowDifference]) -> AuditResult:
+        """Return this with rows that differ, counted and a few of each kind as examples."""
+        counts = Counter(each.kind for each in found)
+        return replace(
+            self,
+            missing_rows=counts[DifferenceKind.MISSING],
+            extra_rows=counts[DifferenceKind.EXTRA],
+            stale_rows=counts[DifferenceKind.STALE],
+            expiring_rows=counts[DifferenceKind.EXPIRING],
+            examples=tuple(
+                each for kind in DifferenceKind for each in [one for one in found if one.kind is kind][:EXAMPLES]
+            ),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return {
+            "method": self.method.value,
+            "coverage": self.coverage,
+            "base_rows": self.base_rows,
+            "view_rows": self.view_rows,
+            **{f"{kind}_rows": count for kind, count in self.counts.items()},
+            "is_partial": self.is_partial,
+            "newer_rows": self.newer_rows,
+            "ahead_rows": self.ahead_rows,
+            "settled_rows": self.settled_rows,
+            "differing_totals": list(self.differing_totals),
+            "examples": [each.as_json() for each in self.examples],
+        }
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -179,8 +231,15 @@ class AuditResult:
         }
 
     def __str__(self) -> str:
+        if self.differing_totals:
+            return f"base and view differ, by their totals: {'; '.join(self.differing_totals)}"
         if not self.is_passed:
-            return "; ".join(self._found_text(kind, count) for kind, count in self.counts.items() if count)
+            found = "; ".join(self._found_text(kind, count) for kind, count in self.counts.items() if count)
+            return found if self.is_whole else f"{found}, in a sample of {counted(self.base_rows, 'row')}"
+        if self.method is AuditMethod.PULSE:
+            return f"equal totals of {counted(self.view_rows, 'row')} (pulse: counts and sums of write times)"
+        if self.method is AuditMethod.SAMPLE:
+            return self._sample_text()
         how = f"{self.method}, {self.coverage}" if self.coverage else str(self.method)
         text = f"{counted(self.view_rows, 'row')} of {self.base_rows:,} ({how})"
         if self.view_rows != self.base_rows:
@@ -191,14 +250,21 @@ class AuditResult:
             text += f"; not compared: {counted(self.ahead_rows, 'row')} with a write time that is still to come"
         return f"{text}; {empty_window_text(self.first_time)}" if self.first_time else text
 
+    def _sample_text(self) -> str:
+        """Say what a sample without a difference means: of n, by the rule of three, fewer than 3/n differ."""
+        sampled = f"no difference in {counted(self.base_rows, 'row')} of the base and {self.view_rows:,} of the view"
+        least = min(self.base_rows, self.view_rows)
+        share = f": fewer than {300 / least:.2g} % of the rows differ, at 95 %" if least > 3 else ""
+        return f"{sampled}, drawn at random{share}"
+
     def _found_text(self, kind: DifferenceKind, count: int) -> str:
         label = kind.value.upper()
         examples = [each for each in self.examples if each.kind is kind]
         example = f" (such as {examples[0]})" if examples else ""
         sides = {DifferenceKind.MISSING: (self.base_rows, self.view_rows)}
         side, other = sides.get(kind, (self.view_rows, self.base_rows))
-        is_whole = kind in (DifferenceKind.MISSING, DifferenceKind.EXTRA) and not other and count >= side
-        if is_whole and not self.is_partial and count > 1:
+        is_side = kind in (DifferenceKind.MISSING, DifferenceKind.EXTRA) and not other and count >= side
+        if is_side and not self.is_partial and count > 1:
             return f"all {count:,} rows are {label}{example}"
         return f"{'at least ' if self.is_partial else ''}{count:,} {label}{example}"
 
