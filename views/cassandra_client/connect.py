@@ -160,7 +160,7 @@ def _endpoint(text: str, port: int) -> str | tuple[str, int]:
     host, colon, own = text.rpartition(":")
     if not colon or ":" in host:
         return text
-    if not own.isdigit():
+    if not (own.isascii() and own.isdigit() and 1 <= int(own[:9]) <= 65535):
         raise ConfigurationError(f"'{text}' is no contact point", next="Write host or host:port")
     return (host, int(own)) if int(own) != port else host
 
