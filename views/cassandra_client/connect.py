@@ -10,6 +10,7 @@ from typing import Any
 from cassandra import DriverException, UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.connection import ConnectionException
 from cassandra.policies import (
     ConstantReconnectionPolicy,
     DCAwareRoundRobinPolicy,
@@ -23,7 +24,10 @@ from cassandra.query import dict_factory
 
 from cassandra_client.driver_errors import advice, driver_text
 from cassandra_client.errors import ClusterError, ConfigurationError
-from cassandra_client.tls import Tls
+from cassandra_client.tls import Tls, find_tls_fault
+
+_TLS_SECONDS = 3.0
+"""How long a node that did not answer may take to show whether encryption is why."""
 
 
 @contextmanager
@@ -96,6 +100,10 @@ def connected(
         try:
             session = cluster.connect()
         except (NoHostAvailable, DriverException, OSError) as error:
+            if fault := _find_tls_fault(error, tls, connect_timeout_seconds):
+                raise ClusterError(
+                    f"the cluster cannot be reached: {fault[0]}", on=", ".join(contact_points), next=fault[1]
+                ) from error
             raise ClusterError(
                 f"the cluster cannot be reached: {driver_text(error)}",
                 on=", ".join(contact_points),
@@ -152,9 +160,20 @@ def _endpoint(text: str, port: int) -> str | tuple[str, int]:
     host, colon, own = text.rpartition(":")
     if not colon or ":" in host:
         return text
-    if not own.isdigit():
+    if not (own.isascii() and own.isdigit() and 1 <= int(own[:9]) <= 65535):
         raise ConfigurationError(f"'{text}' is no contact point", next="Write host or host:port")
     return (host, int(own)) if int(own) != port else host
+
+
+def _find_tls_fault(error: Exception, tls: Tls | None, timeout_seconds: float) -> tuple[str, str] | None:
+    """Return what is wrong with encryption, as far as one node that did not answer shows it; else None."""
+    if not isinstance(error, NoHostAvailable) or not isinstance(error.errors, Mapping):
+        return None
+    for endpoint, each in error.errors.items():  # by "address:port"
+        if isinstance(each, OSError | ConnectionException):
+            address, _colon, port = str(endpoint).rpartition(":")
+            return find_tls_fault(tls, address, int(port), min(timeout_seconds, _TLS_SECONDS))
+    return None
 
 
 def _access(username: str | None, password: str | None, tls: Tls | None) -> dict[str, Any]:

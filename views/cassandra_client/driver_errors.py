@@ -22,6 +22,7 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.connection import ConnectionBusy, ConnectionException
 
 from cassandra_client.errors import ClusterError, ViewsError
+from cassandra_client.grants import find_refused_grant, grants_text
 
 DRIVER_ERRORS = (DriverException, NoHostAvailable, wire.ErrorMessage, ConnectionException, ConnectionBusy)
 """What a statement can raise; all but the first stand outside the driver's own root. A connection's own
@@ -154,8 +155,13 @@ def advice(error: BaseException, *, view: str = "NAME", again: str = "run the co
         again: what trying again is, where the person looks.
     """
     each = errors_of(error)
-    if any(isinstance(one, Unauthorized) for one in each):
-        return "Grant the role what docs/guides/operator.md lists under Permissions"
+    refused = next((one for one in each if isinstance(one, Unauthorized)), None)
+    if refused is not None:
+        found = find_refused_grant(str(refused))
+        if found is None:
+            return "Give the role what 'views grants' prints for it"
+        role, grant = found
+        return grants_text(role, [grant], again)
     if any(isinstance(one, AuthenticationFailed) for one in each):
         return "Correct CASSANDRA_USERNAME and the password file"
     if any(map(has_too_many_tombstones, each)):

@@ -16,6 +16,7 @@ from cassandra.query import BatchStatement, BatchType, SimpleStatement
 
 from cassandra_client.database import Answer, Database, Row, rows_of
 from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, cluster_error, is_refusal, translate_driver_errors
+from cassandra_client.grants import RolePermissions, read_permissions
 
 _TRIES = 3
 
@@ -59,6 +60,10 @@ class ClusterSession:
         for each in answers:
             self._learn(each.host, is_answering=not isinstance(each.error, NO_ANSWER))
         return answers
+
+    def permissions(self) -> RolePermissions | None:
+        """Return what this session's role holds; None where the servers ask for none, or do not list them."""
+        return read_permissions(self._database.session, self.rows)
 
     def rows(
         self, query: str, values: Sequence[Any] = (), *, consistency: int = ConsistencyLevel.LOCAL_QUORUM

@@ -13,6 +13,7 @@ from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal
+from cassandra_healing.storage.tables import check_permissions
 from cassandra_views.project.session import connect_of
 from cassandra_views.project.settings import Settings
 
@@ -26,11 +27,16 @@ def healing(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[OperationExecutor, ClusterMonitor]]:
-    """Yield an executor and its monitor, which records checks and decisions in the cluster."""
+    """Yield an executor and its monitor, which records checks and decisions in the cluster.
+
+    Raises:
+        ClusterError: the role lacks a permission; nothing was begun.
+    """
     policy = settings.env.healing
     # A check waits only so long for a node; what is written down must not fail for that.
     asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
     patient = asked.patient(max(5.0, policy.timeout_seconds))
+    check_permissions(asked, policy.keyspace)
     journal = Journal(patient, policy.keyspace, author=author)
     monitor = ClusterMonitor(asked, policy, author=author, is_recording=True, clock=clock)
     node_actions = NodeActions(policy, connect=connect_of(settings), on_progress=on_progress)

@@ -87,8 +87,28 @@ def test_a_refused_statement_from_a_file_asks_for_the_file_to_be_corrected(code:
     assert refused_advice(_from_server(kind)) == CORRECT_FILE
 
 
-def test_a_missing_permission_asks_for_the_grant_and_not_for_the_file() -> None:
-    assert refused_advice(cassandra.Unauthorized("no ALTER")).startswith("Grant")
+REFUSED = 'Error from server: code=2100 [Unauthorized] message="User ann has no {} permission on <{}> {}"'
+
+
+@pytest.mark.parametrize(
+    ("permission", "resource", "grant"),
+    [
+        ("SELECT", "table shop.orders", "GRANT SELECT ON TABLE shop.orders TO ann"),
+        ("ALTER", "table Shop.by Day", 'GRANT ALTER ON TABLE "Shop"."by Day" TO ann'),
+        ("CREATE", "keyspace shop", "GRANT CREATE ON KEYSPACE shop TO ann"),
+        ("CREATE", "all tables in shop", "GRANT CREATE ON ALL TABLES IN KEYSPACE shop TO ann"),
+        ("CREATE", "all keyspaces", "GRANT CREATE ON ALL KEYSPACES TO ann"),
+    ],
+)
+def test_a_missing_permission_asks_for_its_grant_and_not_for_the_file(
+    permission: str, resource: str, grant: str
+) -> None:
+    error = cassandra.Unauthorized(REFUSED.format(permission, resource, "or any of its parents"))
+    assert refused_advice(error) == f"As an administrator: {grant}; then run the command again"
+
+
+def test_another_refusal_of_a_role_asks_for_its_grants() -> None:
+    assert "'views grants'" in refused_advice(cassandra.Unauthorized("You have not logged in"))
 
 
 def test_tombstones_ask_for_a_refresh() -> None:

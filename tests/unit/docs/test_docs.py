@@ -7,7 +7,6 @@ import inspect
 import re
 import shlex
 import tomllib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,7 +201,7 @@ def test_every_column_of_the_registry_is_described(table: str, cql: str) -> None
 
 @pytest.mark.parametrize("table", ["checks", "journal", "control"])
 def test_every_column_of_the_health_of_a_cluster_is_described(table: str) -> None:
-    all_made = health_tables.statements("k", Counter(dc1=3))
+    all_made = health_tables.statements("k", {"dc1": 3})
     made = next(each for each in all_made if f" k.{table} " in each)
     columns = re.findall(r"[(,] (\w+) (?:text|uuid|timeuuid|timestamp|map|list)\b", made.replace("(", "( "))
     section = page_text("reference/tables.md").partition(f"\n### `{table}`\n")[2].partition("\n### ")[0]

@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from cassandra import ConsistencyLevel, Unavailable
 
 from cassandra_client.database import Row
-from cassandra_client.driver_errors import DRIVER_ERRORS, short
+from cassandra_client.driver_errors import DRIVER_ERRORS, advice, is_refusal, short
 from cassandra_healing.errors import JournalError
 from cassandra_healing.model import HealingAction, MemberId, Operation, OperatorNote
 from cassandra_healing.session import ClusterSession
 
 _SCOPE = "cluster"
 _SWITCH = ("switch", "stopped")
+_QUORUM_ADVICE = "See that a quorum of the nodes is up, then run it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +141,13 @@ class ControlTable:
                 self._session.conditional(query, values)
                 return
             except DRIVER_ERRORS as error:
-                is_refused = isinstance(error, Unavailable)  # before it was tried
+                is_refused = isinstance(error, Unavailable) or is_refusal(error)  # before it was tried
                 is_unknown = is_unknown or not is_refused
                 if attempt == 3 or is_refused:
                     raise JournalError(
                         f"it could not be recorded: {short(error)}",
                         remains="It is unknown whether it was recorded" if is_unknown else "Nothing was changed",
-                        next="See that a quorum of the nodes is up, then run it again",
+                        next=advice(error) if is_refusal(error) else _QUORUM_ADVICE,
                     ) from error
 
 

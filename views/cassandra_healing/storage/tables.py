@@ -6,8 +6,11 @@ Rows of ``control`` are written by lightweight transactions alone.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from cassandra_client.database import OwnTable
+from cassandra_client.errors import ClusterError
+from cassandra_client.grants import Grant
 from cassandra_healing.session import ClusterSession
 
 _TABLES = (
@@ -70,6 +73,53 @@ _TABLES = (
     ),
 )
 
+_READ_TABLES = {
+    "gossip_info": "what the nodes hear of each other",
+    "settings": "which nodes are seeds, once a node is down",
+    "streaming": "whether a node is busy with streams, once a node is down",
+    "repairs": "whether a node is busy with repairs, once a node is down",
+}
+"""The tables of ``system_views`` that checks read. The others that they read, every role may read."""
+
+
+def table_grants(keyspace: str, permissions: tuple[str, ...]) -> tuple[Grant, ...]:
+    """Return these permissions on each table of cluster health."""
+    return tuple(
+        Grant(
+            permission=permission, keyspace=keyspace, table=each.name, why=each.comment.removeprefix("cluster health: ")
+        )
+        for each in _TABLES
+        for permission in permissions
+    )
+
+
+def healer_grants(keyspace: str) -> tuple[Grant, ...]:
+    """Return what a role needs that checks a cluster, records that and executes operations; the tables exist."""
+    read = (
+        Grant(permission="SELECT", keyspace="system_views", table=name, why=why) for name, why in _READ_TABLES.items()
+    )
+    return (*read, *table_grants(keyspace, ("SELECT", "MODIFY")))
+
+
+def check_permissions(session: ClusterSession, keyspace: str) -> None:
+    """Refuse to check, record and heal with a role that lacks a permission for it.
+
+    Raises:
+        ClusterError: names the role, what it lacks, and the statements to give it that.
+    """
+    permissions = session.permissions()
+    if permissions is None:
+        return
+    needed = healer_grants(keyspace)
+    try:
+        is_created = tables_exist(session, keyspace)
+    except ClusterError:
+        return  # a cluster that does not answer is what the check itself tells
+    if not is_created:  # who creates a table holds every permission on it
+        create = Grant(permission="CREATE", why="the tables of cluster health do not exist yet")
+        needed = (*(each for each in needed if each.keyspace != keyspace), create)
+    permissions.check(needed, on=f"keyspace {keyspace}")
+
 
 def tables_exist(session: ClusterSession, keyspace: str) -> bool:
     """Tell whether the tables are there; errors as ``ClusterSession.rows``."""
@@ -77,13 +127,13 @@ def tables_exist(session: ClusterSession, keyspace: str) -> bool:
     return {row["table_name"] for row in rows} >= {each.name for each in _TABLES}
 
 
-def statements(keyspace: str, data_centers: Counter[str]) -> list[str]:
+def statements(keyspace: str, replicas: Mapping[str, int]) -> list[str]:
     """Return what makes keyspace and tables; each can be sent twice, and by two at once.
 
     Args:
-        data_centers: how many nodes each has; three replicas there, or as many as it has nodes.
+        replicas: how many each data centre has; ``replication_factor`` stands for all data centres.
     """
-    factors = ", ".join(f"'{_escaped(name)}': '{min(3, count)}'" for name, count in sorted(data_centers.items()))
+    factors = ", ".join(f"'{_escaped(name)}': '{count}'" for name, count in sorted(replicas.items()))
     create = (
         f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {{'class': 'NetworkTopologyStrategy', {factors}}}"
     )
@@ -98,5 +148,6 @@ def create_tables(session: ClusterSession, keyspace: str) -> None:
     """Make what is missing; errors as ``ClusterSession.ddl``."""
     if tables_exist(session, keyspace):
         return
-    for statement in statements(keyspace, Counter(str(host.datacenter) for host in session.hosts())):
+    nodes = Counter(str(host.datacenter) for host in session.hosts())
+    for statement in statements(keyspace, {name: min(3, count) for name, count in nodes.items()}):
         session.ddl(statement)

@@ -21,6 +21,7 @@ from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.util import datetime_from_uuid1
 
 from cassandra_client.database import Answer, Database, Row
+from cassandra_client.driver_errors import advice, driver_text
 from cassandra_client.errors import ClusterError
 from cassandra_client.members import Member, read_members
 from cassandra_views.model.times import EPOCH
@@ -282,7 +283,5 @@ def refuse_unauthorized(answers: Sequence[Answer]) -> None:
     for answer in answers:
         if isinstance(answer.error, Unauthorized):
             raise ClusterError(
-                f"the role may not read the build's status: {answer.error}",
-                next="Grant SELECT on system.built_views, system.view_builds_in_progress, system.batches, "
-                "system_distributed.view_build_status and system_views.pending_hints, then run the command again",
+                f"the role may not read the build's status: {driver_text(answer.error)}", next=advice(answer.error)
             )

@@ -39,7 +39,6 @@ from cassandra_views.model.steps import (
     find_step_view,
 )
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan.catalog import read_catalog
 from cassandra_views.registry.lease import Lease, LeaseTimes
 from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
 from cassandra_views.registry.store import Registry
@@ -167,12 +166,8 @@ class Executor:
         self._refuse_strangers(without)
         if not plan.has_changes:
             return PlanOutcome(done=0)
-        bases = {
-            step.view: (step.view.keyspace, step.base) for step in plan.steps if isinstance(step, CreateGeneration)
-        }
-        catalog = read_catalog(self._database, {keyspace for keyspace, _ in bases.values()})
-        missing = missing_grants(self._database, {base for base in bases.values() if catalog.find_table(*base)})
-        failures = {view: missing[base] for view, base in bases.items() if base in missing}
+        number = self._registry.schema_number()
+        failures = missing_grants(self._database, plan.steps, self._registry.keyspace, number)
         for warning in facts.warnings:
             self._listener(Notice(text=warning))
         self.upgrade_registry()

@@ -6,27 +6,21 @@ Reads only.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import cast
 
 from cassandra import Unauthorized
 
 from cassandra_client.database import Database
-from cassandra_client.errors import ClusterError
+from cassandra_client.driver_errors import advice, driver_text
+from cassandra_client.grants import Grant, grants_text, missing_text, read_permissions
 from cassandra_client.members import read_members
-from cassandra_client.names import quoted
+from cassandra_views.apply.grants import STATUS_TABLES, base_grants, common_grants, status_grants
 from cassandra_views.model.errors import PreflightError
-from cassandra_views.plan.catalog import VIEWS_ENABLED, ClusterFacts, read_facts
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import Step, find_step_view
+from cassandra_views.plan.catalog import VIEWS_ENABLED, ClusterFacts, read_catalog, read_facts
 
-_STATUS_TABLES = (
-    "system.built_views",
-    "system.view_builds_in_progress",
-    "system.batches",
-    "system.size_estimates",
-    "system_distributed.view_build_status",
-    "system_views.gossip_info",
-    "system_views.pending_hints",
-    "system_views.settings",
-)
 OLDEST = (4, 1)
 AGREEMENT_SECONDS = 20.0
 
@@ -41,8 +35,11 @@ def check_cluster(database: Database, *, agreement_seconds: float = AGREEMENT_SE
         PreflightError: names the node and what is wrong with it.
     """
     facts = read_facts(database)
-    if not facts.may_read_settings:
-        raise _missing("SELECT", "system_views.settings")
+    if facts.settings_refusal is not None:
+        permissions = read_permissions(database.session, database.rows)
+        if permissions is not None and (missing := permissions.missing(status_grants())):
+            raise _missing(permissions.role, missing, on="system_views.settings")
+        raise _refused(facts.settings_refusal)
     _refuse_old(facts.versions)
     _refuse_disabled(facts.settings)
     _await_agreement(database, agreement_seconds)
@@ -50,51 +47,54 @@ def check_cluster(database: Database, *, agreement_seconds: float = AGREEMENT_SE
     return facts
 
 
-def missing_grants(database: Database, bases: Iterable[tuple[str, str]]) -> dict[tuple[str, str], PreflightError]:
-    """Return the error of each base table on which the role lacks what the work needs.
+def missing_grants(
+    database: Database, steps: Sequence[Step], registry: str, number: int | None
+) -> dict[ViewName, PreflightError]:
+    """Return the error of each view on whose base table the role lacks what the steps need.
 
     Asked only where the servers authorize.
 
+    Args:
+        registry: the registry's keyspace.
+        number: its schema number; None where there is no registry.
+
     Raises:
-        PreflightError: the role may not read how far builds are, which every view needs.
+        PreflightError: the role lacks what every step needs; names each permission, its resource and the GRANT.
     """
-    hosts = database.hosts()[:1]
-    for table in _STATUS_TABLES:
-        for answer in database.ask(f"SELECT * FROM {table} LIMIT 1", hosts):
-            if isinstance(answer.error, Unauthorized):
-                raise _missing("SELECT", table)
-    role = getattr(database.session.cluster.auth_provider, "username", None)
-    if role is None:
+    permissions = read_permissions(database.session, database.rows)
+    if permissions is None:
+        _refuse_unreadable(database)
         return {}
-    try:
-        roles = database.rows(f"LIST ROLES OF {quoted(role)}")
-        if any(row.get("super") for row in roles):
-            return {}
-        grants = database.rows(f"LIST ALL PERMISSIONS OF {quoted(role)}")
-    except ClusterError:
-        return {}  # a role that may not list its grants finds out from the server's own answer
-    granted = {(row["permission"], row["resource"]) for row in grants}
-    found = {}
-    for keyspace, table in sorted(set(bases)):
-        covering = {
-            f"<table {keyspace}.{table}>",
-            f"<keyspace {keyspace}>",
-            "<all keyspaces>",
-            f"<all tables in {keyspace}>",
-        }
-        for permission in ("ALTER", "SELECT"):  # to create and drop its views, and to audit them
-            if not any((permission, resource) in granted for resource in covering):
-                found[keyspace, table] = _missing(permission, f"{quoted(keyspace)}.{quoted(table)}")
-                break
-    return found
+    if permissions.is_superuser:
+        return {}
+    views = {view for step in steps if (view := find_step_view(step)) is not None}
+    catalog = read_catalog(database, {view.keyspace for view in views})
+    missing = permissions.missing(common_grants(steps, registry, number, catalog))
+    if missing:
+        raise _missing(permissions.role, missing, on=f"registry {registry}")
+    needed: dict[ViewName, list[Grant]] = {}
+    for step in steps:
+        if grants := base_grants(step, catalog):
+            needed.setdefault(cast(ViewName, find_step_view(step)), []).extend(grants)
+    lacking = {view: permissions.missing(grants) for view, grants in needed.items()}
+    return {view: _missing(permissions.role, found, on=str(view)) for view, found in lacking.items() if found}
 
 
-def _missing(permission: str, table: str) -> PreflightError:
-    return PreflightError(
-        f"the role lacks {permission} on it",
-        on=f"table {table}",
-        next=f"GRANT {permission} ON {table} TO the role, then run the command again",
-    )
+def _refuse_unreadable(database: Database) -> None:
+    """Refuse a role that one node lets read none of what builds are followed by; for servers that list no grants."""
+    hosts = database.hosts()[:1]
+    for keyspace, table in STATUS_TABLES:
+        for answer in database.ask(f"SELECT * FROM {keyspace}.{table} LIMIT 1", hosts):
+            if isinstance(answer.error, Unauthorized):
+                raise _refused(answer.error)
+
+
+def _missing(role: str, missing: Sequence[Grant], *, on: str) -> PreflightError:
+    return PreflightError(missing_text(role, missing), on=on, next=grants_text(role, missing))
+
+
+def _refused(error: Exception) -> PreflightError:
+    return PreflightError(driver_text(error), next=advice(error))
 
 
 def _refuse_old(versions: dict[str, tuple[int, ...]]) -> None:

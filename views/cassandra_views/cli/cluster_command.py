@@ -153,11 +153,14 @@ def history(
 def _monitoring(options: Options, *, is_recording: bool) -> Iterator[tuple[Any, Policy]]:
     from cassandra_healing.monitor import ClusterMonitor
     from cassandra_healing.session import ClusterSession
+    from cassandra_healing.storage.tables import check_permissions
     from cassandra_views.registry.history import author
 
     with open_session(options) as (session, settings):
         policy = settings.env.healing
         asked = ClusterSession(session, timeout_seconds=policy.timeout_seconds)
+        if is_recording:
+            check_permissions(asked, policy.keyspace)
         monitor = ClusterMonitor(asked, policy, author=author(), is_recording=is_recording)
         try:
             yield monitor, policy

@@ -1,20 +1,21 @@
-"""Commands on files, which need no cluster: lint, render, schema, init."""
+"""Commands on files, which need no cluster: lint, render, grants, schema, init."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_client.errors import Place, ViewsError
+from cassandra_client.errors import ConfigurationError, Place, ViewsError
+from cassandra_client.names import quoted
 from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import Format, FormatOption, note_wrong_files, options_of
 from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import escape, out, print_error, print_json, raise_last
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.names import counted
+from cassandra_views.model.names import counted, nearest
 
 if TYPE_CHECKING:
     from cassandra_views.model.definition import Project, ViewDefinition
@@ -25,6 +26,11 @@ def register(app: typer.Typer) -> None:
     files: dict[Callable[..., Any], tuple[str, ...]] = {
         lint: ("views lint", "views --env prod lint --format json"),
         render: ("views render orders_by_day", "views --now 2026-12-01 render orders_by_day"),
+        grants: (
+            "views grants > roles.cql",
+            "views grants manager --manager shop_views --replicas 1 | cqlsh -u admin",
+            "views --env prod grants reader --pages --format json",
+        ),
         init: ("views init shop && cd shop",),
         schema: ("views schema view > view.schema.json", "views schema toml"),
     }
@@ -160,6 +166,82 @@ def render(
         out.print(f"-- {escape(view.place.file)}: version {view.version}{window}", style="dim", soft_wrap=True)
         typer.echo(statement(view) + ";\n")
     raise_last(project.errors if name is None else ())
+
+
+def grants(
+    context: typer.Context,
+    kinds: Annotated[
+        list[str] | None, typer.Argument(help="manager, reader, healer; else all three.", metavar="[ROLE]")
+    ] = None,
+    manager: Annotated[str, typer.Option(help="The name of the role that plans and applies.")] = "views_manager",
+    reader: Annotated[str, typer.Option(help="The name of the role that reads views.")] = "views_reader",
+    healer: Annotated[str, typer.Option(help="The name of the role that heals nodes.")] = "views_healer",
+    pages: Annotated[
+        bool, typer.Option("--pages", help="The reader also serves the operations pages and the JSON API.")
+    ] = False,
+    replicas: Annotated[
+        int,
+        typer.Option(min=1, max=9, help="Replicas in each data centre of what views.toml gives no replication."),
+    ] = 3,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Print the roles of this project as CQL, each with the permissions that it needs and no more.
+
+    For an administrator to run in cqlsh, as often as wanted: the keyspaces and tables that the grants name are made
+    where they are missing. The roles cannot log in and have no passwords: grant them to the roles that do.
+    """
+    from cassandra_views.apply.grants import PURPOSES, RoleKind, role_grants
+
+    names = {RoleKind.MANAGER: manager, RoleKind.READER: reader, RoleKind.HEALER: healer}
+    _refuse_bad_roles(kinds or (), [each.value for each in RoleKind], names.values())
+    project, settings = _load(context), options_of(context).settings()
+    wanted = [each for each in RoleKind if not kinds or each.value in kinds]
+    roles = [role_grants(each, names[each], project, settings, replicas=replicas, with_pages=pages) for each in wanted]
+    if format is Format.JSON:
+        print_json(
+            {
+                "roles": [
+                    {
+                        "kind": role.kind,
+                        "role": role.name,
+                        "setup": role.setup,
+                        "grants": [
+                            {
+                                "permission": each.permission,
+                                "resource": each.resource,
+                                "why": each.why,
+                                "cql": each.cql(role.name),
+                            }
+                            for each in role.grants
+                        ],
+                        "statements": role.statements,
+                    }
+                    for role in roles
+                ]
+            }
+        )
+        raise_last(project.errors)
+        return
+    for role in roles:
+        typer.echo(f"-- The {role.kind.value}: {PURPOSES[role.kind]}.")
+        reasons = {each.cql(role.name): each.why for each in role.grants}
+        for statement in role.statements:
+            typer.echo(f"{statement};" + (f"  -- {reasons[statement]}" if statement in reasons else ""))
+        typer.echo(f"-- To a role that logs in: GRANT {quoted(role.name)} TO ...;\n")
+    raise_last(project.errors)
+
+
+def _refuse_bad_roles(kinds: Iterable[str], known: list[str], names: Iterable[str]) -> None:
+    for kind in kinds:
+        if kind not in known:
+            raise ConfigurationError(
+                f"there is no role '{kind}'{nearest(kind, known)}", on="views grants", next=f"Name {', '.join(known)}"
+            )
+    names = list(names)
+    if not all(name.strip() and name.isprintable() for name in names) or len(set(names)) < len(names):
+        raise ConfigurationError(
+            "the names of roles are empty, hold control characters or are not three", next="Give each role its own name"
+        )
 
 
 def schema(

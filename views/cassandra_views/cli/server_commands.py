@@ -267,7 +267,7 @@ def _tls_lines(tls: Tls) -> list[str]:
             remains="Nothing was done",
             next="Set tls.ca in views.toml, or CASSANDRA_TLS_CA",
         )
-    paths = {"certfile": authority, "usercert": tls.cert, "userkey": tls.key}
+    paths = {"certfile": authority, "usercert": tls.cert, "userkey": tls.key or tls.cert}
     head = ["[ssl]", "validate = true", f"check_hostname = {str(tls.check_hostname).lower()}"]
     return [*head, *(f"{key} = {Path(path).absolute()}" for key, path in paths.items() if path)]
 

@@ -148,7 +148,7 @@ class TextTable:
 
     def add_row(self, *cells: str) -> None:
         """Add a row; each cell is text in rich's markup."""
-        self.rows.append(tuple(Text.from_markup(cell, emoji=False) for cell in cells))
+        self.rows.append(tuple(Text.from_markup(visible(cell), emoji=False) for cell in cells))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the table, or its records."""
@@ -244,6 +244,12 @@ def _shared(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
 
 
 _UNFOLDED = 100_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters are spelled out: what a file or a row holds steers no terminal."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text.replace("\r\n", "\n"))
 
 
 class Output(Console):
@@ -262,6 +268,7 @@ class Output(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as rich does; a text that is too long goes on below its own beginning."""
+        objects = tuple(visible(each) if isinstance(each, str) else each for each in objects)
         if (
             self._is_folded
             and len(objects) == 1

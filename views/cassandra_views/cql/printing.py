@@ -243,9 +243,10 @@ def option_cql(value: OptionValue) -> str:
     return map_cql(value)
 
 
-def keyspace_cql(keyspace: Keyspace, *, verb: str = "CREATE") -> str:
+def keyspace_cql(keyspace: Keyspace, *, verb: str = "CREATE", if_not_exists: bool = False) -> str:
     """Return the CREATE KEYSPACE, or with another verb the ALTER KEYSPACE, that gives it its replication."""
-    return f"{verb} KEYSPACE {quoted(keyspace.name)} WITH replication = {map_cql(keyspace.replication)}"
+    exists = "IF NOT EXISTS " if if_not_exists else ""
+    return f"{verb} KEYSPACE {exists}{quoted(keyspace.name)} WITH replication = {map_cql(keyspace.replication)}"
 
 
 def _qualified(qualifier: str | None, name: str) -> str:

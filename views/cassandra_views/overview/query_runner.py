@@ -194,7 +194,7 @@ class QueryRunner:
         """Return what to do next on a page, where there is no command to run again."""
         cause = error.__cause__
         if isinstance(cause, Unauthorized):
-            return "Grant the role what docs/guides/operations-pages.md lists under Permissions"
+            return advice(cause, again="look again")
         if cause is not None and error.next == advice(cause):
             return self._connection_advice or advice(cause, again="look again")
         return error.next

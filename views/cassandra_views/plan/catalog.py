@@ -193,7 +193,7 @@ class ClusterFacts:
     Args:
         versions: by address.
         warnings: what does not stop the work and should be known.
-        may_read_settings: False where a node refuses them to the role.
+        settings_refusal: why a node does not let the role read them; None where each does.
         view_guardrail: how many views of one table the servers allow; None where they set no limit.
     """
 
@@ -204,7 +204,7 @@ class ClusterFacts:
     keeps_snapshots: bool = False
     warnings: tuple[str, ...] = ()
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
-    may_read_settings: bool = True
+    settings_refusal: Exception | None = None
 
     @property
     def has_snapshot_option(self) -> bool:
@@ -248,7 +248,7 @@ def read_facts(database: Database) -> ClusterFacts:
         keeps_snapshots=any(each.get("auto_snapshot") == "true" for each in settings.values()),
         warnings=tuple(f"{each.host.endpoint.address} cannot be reached" for each in answers if not each.rows),
         settings=settings,
-        may_read_settings=not any(isinstance(answer.error, Unauthorized) for answer in answered),
+        settings_refusal=next((each.error for each in answered if isinstance(each.error, Unauthorized)), None),
     )
 
 

@@ -97,6 +97,12 @@ def load_yaml(split_file: SplitFile) -> object:
             place=Place(file=split_file.file, line=line, column=mark.column + 1 if mark else 0),
             next="Write it as 'key: value' lines",
         ) from error
+    except RecursionError as error:
+        raise ProjectError(
+            "the front matter is nested too deeply",
+            place=Place(file=split_file.file, line=2),
+            next="Write it as 'key: value' lines",
+        ) from error
     return found
 
 
@@ -107,24 +113,39 @@ def _loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _refuse_double_keys(node: Any, file: str) -> None:
-    """Refuse a key given twice: YAML would take the last one silently."""
+def _refuse_double_keys(node: Any, file: str, above: tuple[Any, ...] = ()) -> None:
+    """Refuse a key given twice, of which YAML would take the last silently; keys that are no texts; and endless values.
+
+    Args:
+        above: the values that this one is part of.
+    """
     import yaml
 
     if not isinstance(node, yaml.MappingNode):
         return
+    if any(node is each for each in above):
+        raise ProjectError(
+            "a value of the front matter holds itself",
+            place=Place(file=file, line=node.start_mark.line + 2),
+            next="Write the value out, without '&' and '*'",
+        )
     seen: dict[str, int] = {}
     for key, value in node.value:
         line = key.start_mark.line + 2
+        if not isinstance(key, yaml.ScalarNode):
+            raise ProjectError(
+                "a key of the front matter is a list or a mapping",
+                place=Place(file=file, line=line),
+                next="Write it as 'key: value' lines",
+            )
         if key.value in seen:
             raise ProjectError(
                 f"'{key.value}' is given twice in the front matter, first in line {seen[key.value]}",
                 place=Place(file=file, line=line),
                 next="Keep one of them",
             )
-        if isinstance(key, yaml.ScalarNode):
-            seen[key.value] = line
-        _refuse_double_keys(value, file)
+        seen[key.value] = line
+        _refuse_double_keys(value, file, (*above, node))
 
 
 def _front_matter_error(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:

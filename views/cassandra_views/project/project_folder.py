@@ -53,7 +53,7 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return text, tomllib.loads(text)
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+), column (\d+)", str(error))
         place = Place(file=path.name, line=int(line[1]), column=int(line[2])) if line else Place(file=path.name)
@@ -63,6 +63,25 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
         raise ConfigurationError(
             f"it cannot be read: {error}", place=Place(file=path.name), next="Save it as UTF-8 text"
         ) from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number of thousands of digits
+        raise ConfigurationError(
+            "it is nested too deeply, or holds a number that is too long",
+            place=Place(file=path.name),
+            next="Correct the file",
+        ) from error
+    if _holds_null(found):
+        raise ConfigurationError(
+            "a value holds the character \\u0000, which no name and no path may",
+            place=Place(file=path.name),
+            next="Correct the value",
+        )
+    return text, found
+
+
+def _holds_null(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_null(each) for pair in value.items() for each in pair)
+    return any(map(_holds_null, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
 
 
 _OWN_FOLDER = ".views"

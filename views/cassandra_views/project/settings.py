@@ -253,11 +253,14 @@ class Settings(Strict):
             ConfigurationError: an unknown environment, a wrong variable, a password file that is missing.
         """
         variables = os.environ if variables is None else variables
+        if templates is not None:
+            _refuse_impossible(templates.absolute(), "--templates")
         path = (find_config(templates.absolute()) if templates is not None else None) or find_config(start)
         config = read_config(path) if path else ProjectConfig()
         folder = path.parent if path else start
         own = (folder / config.templates).absolute()
         chosen = own if templates is None else templates.absolute()
+        _refuse_impossible(chosen, "'templates'")
         name = environment or variables.get("VIEWS_ENV") or config.default_env
         if name not in config.env and (environment or variables.get("VIEWS_ENV")) and config.env:
             raise ConfigurationError(
@@ -281,6 +284,21 @@ class Settings(Strict):
             password=_password(env, folder),
             source=source,
         )
+
+
+def _refuse_impossible(folder: Path, given_by: str) -> None:
+    """Refuse a folder that cannot be looked at; one that is missing is told when it is needed."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # ValueError: it holds the character 0
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError(
+            f"the folder of templates cannot be read: {reason}",
+            on=ascii(str(folder)[:200])[1:-1],
+            next=f"Correct {given_by}",
+        ) from error
 
 
 def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -325,9 +343,10 @@ def _password(env: EnvConfig, folder: Path) -> str | None:
     path = folder / env.password_file
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path that no file can have
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise ConfigurationError(
-            f"the password file cannot be read: {error.strerror}",
+            f"the password file cannot be read: {reason}",
             on=str(env.password_file),
             next="Correct its path",
         ) from error

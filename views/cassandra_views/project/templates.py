@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,37 @@ _UNDEFINED = re.compile(r"'(?P<name>[^']+)' is undefined")
 _NOT_EXPORTED = re.compile(r"the template (?P<file>'[^']+') .*does not export the requested name (?P<name>'[^']+')")
 
 
+_LONGEST = 100_000
+"""Characters, items or digits that one operator of a template may make."""
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, whose operators cannot fill the memory or take hours."""
+
+    intercepted_binops = frozenset({"**", "*"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Refuse a product or power that nobody needs in a statement."""
+        if operator == "**" or _product_size(left, right) > _LONGEST:
+            raise SecurityError(f"what '{operator}' would make is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+def _product_size(left: Any, right: Any) -> int:
+    """Return how many characters or items a product holds, or how many bits its number has."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left.bit_length() + right.bit_length()
+    sizes = [each if isinstance(each, int) else len(each) for each in (left, right) if isinstance(each, int | Sized)]
+    return sizes[0] * sizes[1] if len(sizes) == 2 else 0
+
+
 class Templates:
     """Renders template texts of one project folder; ``macros/`` can be imported by name."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         macros = FileSystemLoader(root / "macros")
-        self._environment = ImmutableSandboxedEnvironment(
+        self._environment = _Sandbox(
             # Nothing else can be imported: what a file means depends on itself, the macros and the tables.
             loader=ChoiceLoader([macros, PrefixLoader({"macros": macros})]),
             undefined=StrictUndefined,
@@ -91,9 +115,10 @@ class Templates:
             ArithmeticError,
             LookupError,
             AttributeError,
+            MemoryError,
         ) as error:
             raise ProjectError(
-                f"the template fails: {error}",
+                f"the template fails: {str(error) or type(error).__name__}",
                 place=self._place(file),
                 next="Correct the Jinja template",
             ) from error

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import Session
 
-from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text
+from cassandra_client.driver_errors import DRIVER_ERRORS, advice, driver_text
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import BadRead, ReadError, ViewNotFound, ViewNotReady
 from cassandra_views.model.generation import Serving
@@ -126,7 +126,7 @@ class PointerCache:
         except (*DRIVER_ERRORS, KeyError, ValueError) as error:
             text = driver_text(error) if isinstance(error, DRIVER_ERRORS) else f"it holds what is not known: {error!r}"
             if cached.pointer is None:
-                raise self._unreachable_error(view, text) from error
+                raise self._unreachable_error(view, text, error) from error
             # From now on: the look may have taken as long as an answer is used.
             cached.due = self._clock() + self._cache_seconds
             if not cached.is_unreachable:
@@ -163,12 +163,11 @@ class PointerCache:
         )
         return cached.pointer
 
-    def _unreachable_error(self, view: str, text: str) -> ReadError:
-        return ReadError(
-            f"the registry '{self._registry}' cannot be read: {text}",
-            on=view,
-            next="See that its nodes are up and that the reader is given the right 'registry', then read again",
-        )
+    def _unreachable_error(self, view: str, text: str, error: Exception | None = None) -> ReadError:
+        next = "See that its nodes are up and that the reader is given the right 'registry', then read again"
+        if isinstance(error, Unauthorized):
+            next = advice(error, again="read again")
+        return ReadError(f"the registry '{self._registry}' cannot be read: {text}", on=view, next=next)
 
     def _query_registry(self, view: str, cached: _CacheEntry) -> tuple[ViewName, tuple[Serving, ...]]:
         seconds = self._timeout_seconds if cached.pointer is None else min(self._timeout_seconds, _REGISTRY_SECONDS)

@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from cassandra import ConsistencyLevel, InvalidRequest, OperationTimedOut, ReadFailure, Timeout, Unavailable
+from cassandra import (
+    ConsistencyLevel,
+    InvalidRequest,
+    OperationTimedOut,
+    ReadFailure,
+    Timeout,
+    Unauthorized,
+    Unavailable,
+)
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, NoHostAvailable, Session
 from cassandra.protocol import ErrorMessage
 
@@ -232,7 +240,9 @@ def read_error(error: Exception, *, on: str, view: str) -> ReadError:
         return UnreadableData(f"the read failed: {driver_text(error)}", on=on, next=advice(error, view=view))
     if isinstance(error, InvalidRequest) and not is_unknown_table(error):
         return BadRead(f"the server refuses the read: {driver_text(error)}", on=on, next="Change the read's conditions")
-    if isinstance(error, Unavailable | Timeout | OperationTimedOut):
+    if isinstance(error, Unauthorized):
+        next_step = advice(error, again="read again")
+    elif isinstance(error, Unavailable | Timeout | OperationTimedOut):
         next_step = "Read again, with a longer timeout_seconds or a smaller limit; see that the nodes are up"
     else:
         next_step = "Read again; see that the nodes are up"
