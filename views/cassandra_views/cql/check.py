@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cassandra_views.cql.findings import Finding, Findings
 from cassandra_views.cql.lint import lint_grammar, lint_rules
+from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.cql.parser import ends_in_comment
-from cassandra_views.cql.schema_text import NO_KEYSPACE, Schema, read_schema
+from cassandra_views.cql.schema_text import NO_KEYSPACE, Schema, SchemaKeyspace, read_schema
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import At, ViewStatement
@@ -39,7 +40,7 @@ def check(create_view_cql: str, schema_cql: str = "") -> tuple[Finding, ...]:
         _lint_markers(statement, findings)
         base = _lint_place(statement, schema, findings)
         keyspace = schema.keyspaces.get(base.keyspace) if base is not None else None
-        lint_rules(statement, base, keyspace.types if keyspace else {}, findings)
+        lint_rules(statement, base, _names(keyspace), findings)
     except StatementError as error:
         at = At(error.place.line, error.place.column) if error.place else At()
         server = _MARKERS if error.what.startswith("bind variables are not allowed") else None
@@ -49,6 +50,12 @@ def check(create_view_cql: str, schema_cql: str = "") -> tuple[Finding, ...]:
     except (ArithmeticError, ValueError) as error:
         findings.add("CV001", f"a value of the statement cannot be read: {error}", At(1, 1), "Write a smaller one")
     return (*found, *findings.sorted())
+
+
+def _names(keyspace: SchemaKeyspace | None) -> UserNames:
+    if keyspace is None:
+        return UserNames(functions=frozenset())
+    return UserNames(types=keyspace.types, functions=frozenset(keyspace.functions))
 
 
 _MARKERS = "Bind variables are not allowed in CREATE MATERIALIZED VIEW statements"

@@ -97,11 +97,13 @@ def _result_name(function: str) -> str | None:
     return _of_blob(function) or ("blob" if _to_blob(function) else None)
 
 
-def call_refusal(term: Call, wanted: CqlType, column: str, token: tuple[CqlType, ...], check: Check) -> str:
+def call_refusal(
+    term: Call, wanted: CqlType, column: str, token: tuple[CqlType, ...], known: frozenset[str] | None, check: Check
+) -> str:
     """Return why a server refuses the call for this type, "" where it does not."""
     function, arguments = term.function, term.arguments
     if term.keyspace not in (None, "system"):
-        return f"Unknown function {term.keyspace}.{function} called"
+        return "" if known is None or function in known else f"Unknown function {term.keyspace}.{function} called"
     if function in _AGGREGATES:
         return "Aggregation function are not supported in the where clause"
     if function == "token":
@@ -114,7 +116,7 @@ def call_refusal(term: Call, wanted: CqlType, column: str, token: tuple[CqlType,
         taken = _FUNCTIONS[_plain(function)][0]
         types = (taken,) if taken else ()
     else:
-        return f"Unknown function {function} called"
+        return "" if known is None or function in known else f"Unknown function {function} called"
     result = "bigint" if function == "token" else _result_name(function) or ""
     if not is_compatible(CqlType(name=result), wanted):
         what = f"Type error: cannot assign result of function system.{function} (type {result})"

@@ -13,7 +13,7 @@ from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Finding, Findings, doubled
 from cassandra_views.cql.lint_tables import java_type, lint_name
 from cassandra_views.cql.lint_where import lint_empty_keys, lint_where
-from cassandra_views.cql.literals import UserTypes
+from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import server_name, term_cql
 from cassandra_views.cql.restrictions import java_set_order, lint_restrictions, lint_restrictions_alone, place_of
@@ -48,7 +48,7 @@ _NOT_IN_5_0 = frozenset((Operator.BETWEEN, Operator.NOT_IN, Operator.NOT_CONTAIN
 
 
 def lint_view(
-    statement: ViewStatement, base: TableShape | None, *, file: str, types: UserTypes | None = None
+    statement: ViewStatement, base: TableShape | None, *, file: str, user_names: UserNames | None = None
 ) -> tuple[Finding, ...]:
     """Return what is wrong with the statement: refusals in the server's order, then the rest in that of the file.
 
@@ -56,24 +56,24 @@ def lint_view(
         statement: as parsed; the window's bounds may still be markers.
         base: the base table, None where it is not known: then its rules are left out.
         file: for the places of the findings.
-        types: the fields of the user-defined types, where they are known.
+        types: the fields of the user-defined user_names, where they are known.
     """
     findings = Findings(file)
     lint_grammar(statement, findings)
-    lint_rules(statement, base, types or {}, findings)
+    lint_rules(statement, base, user_names or UserNames(), findings)
     return findings.sorted()
 
 
-def lint_rules(statement: ViewStatement, base: TableShape | None, types: UserTypes, findings: Findings) -> None:
+def lint_rules(statement: ViewStatement, base: TableShape | None, user_names: UserNames, findings: Findings) -> None:
     """Report what breaks a rule, once it is read and its base found."""
     _lint_keyspaces(statement, findings)
     if base is not None:
         _lint_base(statement, base, findings)
     _lint_selection(statement, base, findings)
-    _lint_key(statement, base, types, findings)
+    _lint_key(statement, base, user_names, findings)
     _lint_subjects(statement, findings)
     if base is not None:
-        lint_restrictions(statement, base, types, findings)
+        lint_restrictions(statement, base, user_names, findings)
     else:
         lint_restrictions_alone(statement, findings)
         _lint_free(statement, findings)
@@ -239,7 +239,7 @@ def _unknown(name: str, base: TableShape, at: At, findings: Findings) -> None:
     findings.add("CV303", what + guess, at, fix, server=what)
 
 
-def _lint_key(statement: ViewStatement, base: TableShape | None, types: UserTypes, findings: Findings) -> None:
+def _lint_key(statement: ViewStatement, base: TableShape | None, user_names: UserNames, findings: Findings) -> None:
     view, at = statement.view, statement.key_at
     selected = {column.name for column in base.columns} if base and statement.selects_all else set(statement.columns)
     seen: set[str] = set()
@@ -260,7 +260,7 @@ def _lint_key(statement: ViewStatement, base: TableShape | None, types: UserType
             findings.add("CV108", f"{what} (it is not selected)", at, f"Add '{name}' after SELECT", server=what)
         if column is not None:
             columns.append(column)
-            lint_key_type(column, base.keyspace if base else "", types, at, findings)
+            lint_key_type(column, base.keyspace if base else "", user_names, at, findings)
     ordered = tuple(dict.fromkeys(name for name, _ in statement.clustering_order))
     if ordered and ordered != statement.clustering:
         what = "Clustering key columns must exactly match columns in CLUSTERING ORDER BY directive"
@@ -283,14 +283,16 @@ def _lint_key(statement: ViewStatement, base: TableShape | None, types: UserType
         findings.add("CV308", f"{what} (got {names})", at, fix, server=f"{what} (got {names})")
 
 
-def lint_key_type(column: Column, keyspace: str, types: UserTypes, at: At, findings: Findings) -> None:
+def lint_key_type(column: Column, keyspace: str, user_names: UserNames, at: At, findings: Findings) -> None:
     """Report a type that no key of a view can have."""
     type_ = parse_type(column.type)
     if type_.is_multi_cell:
         kind = "user-defined" if type_.is_user_defined else "collection"
         what = f"Invalid non-frozen {kind} type '{{}}' for PRIMARY KEY column '{column.name}'"
         fix = f"Take another column, or make it frozen<{type_}>"
-        findings.add("CV305", what.format(type_), at, fix, server=what.format(java_type(type_, keyspace, types)))
+        findings.add(
+            "CV305", what.format(type_), at, fix, server=what.format(java_type(type_, keyspace, user_names.types))
+        )
         return
     for name in ("counter", "duration"):
         if type_.mentions(name):

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
@@ -33,8 +34,19 @@ from cassandra_views.model.statement import (
     TypeHint,
 )
 
-UserTypes = MappingOf[str, tuple[tuple[str, CqlType], ...]]
-"""The fields of each user-defined type; of one that is missing nothing is said."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserNames:
+    """What users named in a keyspace.
+
+    Args:
+        types: the fields of each user-defined type; of one that is missing nothing is said.
+        functions: the functions, None where they are not known: then nothing is said of one that is not the server's.
+    """
+
+    types: MappingOf[str, tuple[tuple[str, CqlType], ...]] = field(default_factory=dict)
+    functions: frozenset[str] | None = None
+
 
 _K = LiteralKind
 _NUMBERS = ("bigint", "counter", "decimal", "double", "float", "int", "smallint", "tinyint", "varint")
@@ -61,7 +73,7 @@ _NANOSECONDS_A_DAY = 86_400_000_000_000
 _FLOAT_MAX = 3.4028235677973366e38
 
 
-def value_refusal(term: Term, wanted: CqlType, column: str, types: UserTypes, token: tuple[CqlType, ...] = ()) -> str:
+def value_refusal(term: Term, wanted: CqlType, column: str, names: UserNames, token: tuple[CqlType, ...] = ()) -> str:
     """Return why a server takes the term for no value of the type, in its words; "" where it takes it.
 
     Args:
@@ -71,38 +83,38 @@ def value_refusal(term: Term, wanted: CqlType, column: str, types: UserTypes, to
     """
 
     def inner(one: Term, type_: CqlType) -> str:
-        return value_refusal(one, type_, column, types, token)
+        return value_refusal(one, type_, column, names, token)
 
     match term:
         case Literal():
-            if not is_assignable(term, wanted, types):
+            if not is_assignable(term, wanted, names):
                 kind = _KIND_WORDS[term.kind]
                 return f'Invalid {kind} constant ({term.written or term.text}) for "{column}" of type {wanted}'
             return _text_refusal(term, wanted)
         case TypeHint(type=hint, term=one):
-            return _hint_refusal(term, hint, one, wanted, column, types, token)
+            return _hint_refusal(term, hint, one, wanted, column, names, token)
         case Sequence(shape=Shape.TUPLE, items=(one,)) if wanted.name != "tuple" and not wanted.is_user_defined:
             return inner(one, wanted)  # parentheses
         case Sequence(shape=shape):
-            return _sequence_refusal(term, shape, wanted, column, types, token)
+            return _sequence_refusal(term, shape, wanted, column, names, token)
         case Mapping(entries=entries) if any(isinstance(key, Name) for key, _ in entries):
-            return _fields_refusal(entries, wanted, column, types, token)
+            return _fields_refusal(entries, wanted, column, names, token)
         case Mapping(entries=entries):
             if wanted.name != "map" or wanted.is_user_defined:
                 return f"Invalid map literal for {column} of type {wanted}"
             for each in entries:
                 for part, one, type_ in zip(("key", "value"), each, wanted.arguments, strict=True):
-                    if not is_assignable(one, type_, types):
+                    if not is_assignable(one, type_, names):
                         return f"Invalid map literal for {column}: {part} {server_term(one)} is not of type {type_}"
             return _inner_refusal(
                 [(one, type_) for each in entries for one, type_ in zip(each, wanted.arguments, strict=True)],
                 column,
-                types,
+                names,
                 token,
                 "collections",
             )
         case Call():
-            return call_refusal(term, wanted, column, token, inner)
+            return call_refusal(term, wanted, column, token, names.functions, inner)
         case Conversion():
             return conversion_refusal(term, wanted, column)
         case Arithmetic():
@@ -111,7 +123,7 @@ def value_refusal(term: Term, wanted: CqlType, column: str, types: UserTypes, to
             return ""
 
 
-def is_assignable(term: Term, wanted: CqlType, types: UserTypes) -> bool:
+def is_assignable(term: Term, wanted: CqlType, names: UserNames) -> bool:
     """Tell whether a server's test of types lets the term pass, whatever its text says."""
     match term:
         case Literal(kind=kind):
@@ -122,7 +134,7 @@ def is_assignable(term: Term, wanted: CqlType, types: UserTypes) -> bool:
             found = _parsed(hint)
             return found is None or is_compatible(found, wanted)
         case Sequence(shape=Shape.TUPLE, items=(one,)) if wanted.name != "tuple" and not wanted.is_user_defined:
-            return is_assignable(one, wanted, types)
+            return is_assignable(one, wanted, names)
         case Call() | Conversion() | Arithmetic():
             found = result_type(term)
             return found is None or is_compatible(found, wanted)
@@ -134,15 +146,15 @@ def is_assignable(term: Term, wanted: CqlType, types: UserTypes) -> bool:
                 return False
             if shape is Shape.TUPLE:
                 pairs = zip(items, wanted.arguments, strict=False)
-                return len(items) <= len(wanted.arguments) and all(is_assignable(*pair, types) for pair in pairs)
-            return all(is_assignable(one, wanted.arguments[0], types) for one in items)
+                return len(items) <= len(wanted.arguments) and all(is_assignable(*pair, names) for pair in pairs)
+            return all(is_assignable(one, wanted.arguments[0], names) for one in items)
         case Mapping(entries=entries) if any(isinstance(key, Name) for key, _ in entries):
             return wanted.is_user_defined
         case Mapping(entries=entries):
             if wanted.name != "map" or wanted.is_user_defined:
                 return False
             key, value = wanted.arguments
-            return all(is_assignable(k, key, types) and is_assignable(v, value, types) for k, v in entries)
+            return all(is_assignable(k, key, names) and is_assignable(v, value, names) for k, v in entries)
         case _:
             return True
 
@@ -173,22 +185,22 @@ def _parsed(text: str) -> CqlType | None:
 
 
 def _hint_refusal(
-    term: Term, hint: str, one: Term, wanted: CqlType, column: str, types: UserTypes, token: tuple[CqlType, ...]
+    term: Term, hint: str, one: Term, wanted: CqlType, column: str, names: UserNames, token: tuple[CqlType, ...]
 ) -> str:
     found = _parsed(hint)
     if found is None:
         return ""
-    if found.is_user_defined and types and found.name not in types:
+    if found.is_user_defined and names.types and found.name not in names.types:
         return f"Unknown type {found.name}"
-    if not is_assignable(one, found, types):
+    if not is_assignable(one, found, names):
         return f"Cannot cast value {server_term(one)} to type {found}"
     if not is_compatible(found, wanted):
         return f"Cannot assign value {server_term(term)} to {column} of type {wanted}"
-    return value_refusal(one, wanted, column, types, token)
+    return value_refusal(one, wanted, column, names, token)
 
 
 def _sequence_refusal(
-    term: Sequence, shape: Shape, wanted: CqlType, column: str, types: UserTypes, token: tuple[CqlType, ...]
+    term: Sequence, shape: Shape, wanted: CqlType, column: str, names: UserNames, token: tuple[CqlType, ...]
 ) -> str:
     items = term.items
     name = "" if wanted.is_user_defined else wanted.name
@@ -200,10 +212,10 @@ def _sequence_refusal(
             expected = f"expected {wanted.dimension} elements, but given {len(items)}"
             return f"Invalid vector literal for {column} of type {wanted}; {expected}"
         for one in items:
-            if not is_assignable(one, element, types):
+            if not is_assignable(one, element, names):
                 return f"Invalid {name} literal for {column}: value {server_term(one)} is not of type {element}"
         kind = "vectors" if name == "vector" else "collections"
-        return _inner_refusal([(one, element) for one in items], column, types, token, kind)
+        return _inner_refusal([(one, element) for one in items], column, names, token, kind)
     if shape is Shape.SET:
         if name == "map" and not items:
             return ""
@@ -211,11 +223,11 @@ def _sequence_refusal(
             return f"Invalid set literal for {column} of type {wanted}"
         element = wanted.arguments[0]
         for one in items:
-            if not is_assignable(one, element, types):
+            if not is_assignable(one, element, names):
                 return f"Invalid set literal for {column}: value {server_term(one)} is not of type {element}"
-        return _inner_refusal([(one, element) for one in items], column, types, token, "collections")
+        return _inner_refusal([(one, element) for one in items], column, names, token, "collections")
     if wanted.is_user_defined:
-        fields = types.get(wanted.name)
+        fields = names.types.get(wanted.name)
         if fields is None:
             return ""
         components = tuple(type_ for _, type_ in fields)
@@ -231,29 +243,29 @@ def _sequence_refusal(
         nested = isinstance(one, Sequence) and one.shape is Shape.LIST
         if nested and components[index].name not in ("list", "vector"):
             return f"Unexpected receiver type '{components[index]}'; only list and vector are expected"
-        if not is_assignable(one, components[index], types):
+        if not is_assignable(one, components[index], names):
             return f"Invalid tuple literal for {column}: component {index} is not of type {components[index]}"
-    return _inner_refusal(list(zip(items, components, strict=False)), column, types, token, "")
+    return _inner_refusal(list(zip(items, components, strict=False)), column, names, token, "")
 
 
 def _inner_refusal(
-    pairs: Iterable[tuple[Term, CqlType]], column: str, types: UserTypes, token: tuple[CqlType, ...], nulls: str
+    pairs: Iterable[tuple[Term, CqlType]], column: str, names: UserNames, token: tuple[CqlType, ...], nulls: str
 ) -> str:
     """Return the first refusal of what a literal holds; ``nulls`` names what can hold no null."""
     for one, type_ in pairs:
         if nulls and isinstance(one, Null):
             return f"null is not supported inside {nulls}"
-        if reason := value_refusal(one, type_, column, types, token):
+        if reason := value_refusal(one, type_, column, names, token):
             return reason
     return ""
 
 
 def _fields_refusal(
-    entries: tuple[tuple[Term, Term], ...], wanted: CqlType, column: str, types: UserTypes, token: tuple[CqlType, ...]
+    entries: tuple[tuple[Term, Term], ...], wanted: CqlType, column: str, names: UserNames, token: tuple[CqlType, ...]
 ) -> str:
     if not wanted.is_user_defined:
         return f"Invalid user type literal for {column} of type {wanted}"
-    fields = types.get(wanted.name)
+    fields = names.types.get(wanted.name)
     if fields is None:
         return ""
     given = {key.name: value for key, value in entries if isinstance(key, Name)}
@@ -261,12 +273,12 @@ def _fields_refusal(
         value = given.get(name)
         if isinstance(value, Sequence) and value.shape is Shape.LIST and type_.name not in ("list", "vector"):
             return f"Unexpected receiver type '{type_}'; only list and vector are expected"
-        if value is not None and not is_assignable(value, type_, types):
+        if value is not None and not is_assignable(value, type_, names):
             return f"Invalid user type literal for {column}: field {name} is not of type {type_}"
     for name in given:
         if name not in dict(fields):
             return f"Unknown field '{name}' in value of user defined type {wanted.name}"
-    return _inner_refusal([(given[name], type_) for name, type_ in fields if name in given], column, types, token, "")
+    return _inner_refusal([(given[name], type_) for name, type_ in fields if name in given], column, names, token, "")
 
 
 def _text_refusal(literal: Literal, wanted: CqlType) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Findings
-from cassandra_views.cql.literals import UserTypes, value_refusal
+from cassandra_views.cql.literals import UserNames, value_refusal
 from cassandra_views.cql.printing import server_name, server_relation, server_term
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import nearest
@@ -52,12 +52,12 @@ class _Restriction:
         return self.columns[0]
 
 
-def lint_restrictions(statement: ViewStatement, base: TableShape, types: UserTypes, findings: Findings) -> None:
+def lint_restrictions(statement: ViewStatement, base: TableShape, user_names: UserNames, findings: Findings) -> None:
     """Report what a server refuses of the relations and of their meeting, in its order."""
     found: dict[str, _Restriction] = {}
     for relation in statement.where:
         try:
-            restriction = _restriction(relation, base, types)
+            restriction = _restriction(relation, base, user_names)
             if restriction is not None:
                 _merge(found, restriction)
         except _Refused as refusal:
@@ -90,7 +90,7 @@ def lint_restrictions_alone(statement: ViewStatement, findings: Findings) -> Non
     for relation in statement.where:
         try:
             if relation.operator not in (Operator.CONTAINS, Operator.CONTAINS_KEY):
-                restriction = _restriction(relation, base, {})
+                restriction = _restriction(relation, base, UserNames())
                 if restriction is not None:
                     _merge(found, restriction)
         except _Refused as refusal:
@@ -168,7 +168,7 @@ def _column(base: TableShape, name: str) -> Column:
     return column
 
 
-def _restriction(relation: Relation, base: TableShape, types: UserTypes) -> _Restriction | None:
+def _restriction(relation: Relation, base: TableShape, user_names: UserNames) -> _Restriction | None:
     if relation.subject in (Subject.TOKEN, Subject.INDEX):
         return None
     if relation.operator is Operator.NOT_EQUAL:
@@ -179,7 +179,7 @@ def _restriction(relation: Relation, base: TableShape, types: UserTypes) -> _Res
         return None
     token = tuple(parse_type(column.type) for column in base.partition_key)
     if relation.subject is Subject.TUPLE:
-        return _of_tuple(relation, base, types, token)
+        return _of_tuple(relation, base, user_names, token)
     column = _column(base, relation.columns[0])
     type_ = parse_type(column.type)
     if relation.operator.is_range and type_.mentions("duration"):
@@ -190,11 +190,11 @@ def _restriction(relation: Relation, base: TableShape, types: UserTypes) -> _Res
     name, wanted = _receiver(relation, column, type_)
     if relation.subject is Subject.ELEMENT:
         key, value = type_.arguments
-        _take(relation.element, key, f"key({column.name})", types, token)
-        _take(relation.values[0], value, f"value({column.name})", types, token)
+        _take(relation.element, key, f"key({column.name})", user_names, token)
+        _take(relation.values[0], value, f"value({column.name})", user_names, token)
         return _Restriction((column,), "CONTAINS")
     for value_ in relation.values:
-        _take(value_, wanted, name, types, token)
+        _take(value_, wanted, name, user_names, token)
     if relation.operator is Operator.LIKE:
         what = "LIKE restriction is only supported on properly indexed columns"
         message = f"{what}. {server_relation(relation)} is not valid."
@@ -240,7 +240,7 @@ def _receiver(relation: Relation, column: Column, type_: CqlType) -> tuple[str, 
     return name, type_
 
 
-def _of_tuple(relation: Relation, base: TableShape, types: UserTypes, token: tuple[CqlType, ...]) -> _Restriction:
+def _of_tuple(relation: Relation, base: TableShape, user_names: UserNames, token: tuple[CqlType, ...]) -> _Restriction:
     columns: list[Column] = []
     text = server_relation(relation)
     for name in relation.columns:
@@ -263,7 +263,7 @@ def _of_tuple(relation: Relation, base: TableShape, types: UserTypes, token: tup
                 fix = "Give both sides the same number, two or more, or compare one column without parentheses"
                 raise _Refused("CV206", f"{what}: {server_term(value)}", fix)
             for item, column in zip(value.items, columns, strict=True):
-                _take(item, parse_type(column.type), column.name, types, token)
+                _take(item, parse_type(column.type), column.name, user_names, token)
     return _plain(relation, tuple(columns), is_tuple=True)
 
 
@@ -278,10 +278,10 @@ def _plain(relation: Relation, columns: tuple[Column, ...], *, is_tuple: bool) -
             return _Restriction(columns, "EQ", is_tuple=is_tuple)
 
 
-def _take(term: Term | None, type_: CqlType, name: str, types: UserTypes, token: tuple[CqlType, ...]) -> None:
+def _take(term: Term | None, type_: CqlType, name: str, user_names: UserNames, token: tuple[CqlType, ...]) -> None:
     if term is None or any(isinstance(one, WindowBound) for one in terms_in(term)):
         return
-    if reason := value_refusal(term, type_, name, types, token):
+    if reason := value_refusal(term, type_, name, user_names, token):
         raise _Refused("CV310", reason, f"Give {example(type_)}")
 
 

@@ -28,6 +28,7 @@ class SchemaKeyspace:
     tables: dict[str, TableShape] = field(default_factory=dict)
     views: dict[str, str] = field(default_factory=dict)
     types: dict[str, tuple[tuple[str, CqlType], ...]] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
     indexed: dict[str, set[str]] = field(default_factory=dict)
 
 
@@ -176,7 +177,11 @@ def _create(schema: Schema, words: _Words, text: str, file: str, found: list[Fin
         _create_type(schema, words)
     elif words.take("index") or words.take("custom", "index"):
         _create_index(schema, words)
-    elif words.peek().lower() not in ("function", "aggregate", "or", "role", "user", "trigger"):
+    elif words.take("function") or words.take("or", "replace", "function"):
+        _exists(words)
+        home, _, name = _place(schema, words.qualified())
+        home.functions.add(name)
+    elif words.peek().lower() not in ("aggregate", "or", "role", "user", "trigger"):
         raise _Unreadable(f"there is no CREATE '{words.peek()}'")
 
 
