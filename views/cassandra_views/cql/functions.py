@@ -42,7 +42,9 @@ _WIDTH = {"tinyint": 1, "smallint": 2, "int": 3, "bigint": 4, "counter": 4, "flo
 _WIDTH["decimal"] = 8
 _INTEGERS = frozenset(("tinyint", "smallint", "int", "bigint", "counter", "varint"))
 _COMPATIBLE = {
+    "date": ("int",),
     "text": ("ascii",),
+    "time": ("bigint",),
     "varint": ("int", "bigint"),
     "bigint": ("timestamp",),
     "timestamp": ("bigint",),
@@ -118,20 +120,19 @@ def call_refusal(
     else:
         return "" if known is None or function in known else f"Unknown function {function} called"
     result = "bigint" if function == "token" else _result_name(function) or ""
+    if types is not None:
+        if len(arguments) != len(types):
+            counts = f"{len(types)} required but {len(arguments)} provided"
+            return f"Invalid number of arguments in call to function system.{function}: {counts}"
+        for index, (one, names) in enumerate(zip(arguments, types, strict=True)):
+            if len(names) == 1 and not _fits(one, parse_type(names[0])):
+                place = f"argument {index} of function system.{function} of type {names[0]}"
+                return f"Type error: {server_term(one)} cannot be passed as {place}"
+            if len(names) == 1 and (reason := check(one, parse_type(names[0]))):
+                return reason
     if not is_compatible(CqlType(name=result), wanted):
         what = f"Type error: cannot assign result of function system.{function} (type {result})"
         return f"{what} to {column} (type {wanted})"
-    if types is None:
-        return ""
-    if len(arguments) != len(types):
-        counts = f"{len(types)} required but {len(arguments)} provided"
-        return f"Invalid number of arguments in call to function system.{function}: {counts}"
-    for index, (one, names) in enumerate(zip(arguments, types, strict=True)):
-        if len(names) == 1 and not _fits(one, parse_type(names[0])):
-            place = f"argument {index} of function system.{function} of type {names[0]}"
-            return f"Type error: {server_term(one)} cannot be passed as {place}"
-        if len(names) == 1 and (reason := check(one, parse_type(names[0]))):
-            return reason
     return ""
 
 

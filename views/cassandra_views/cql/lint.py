@@ -178,7 +178,7 @@ def _selectable(item: Selected) -> str:
         case Subscript(field=str()):
             kind = "WithFieldSelection$Raw"
         case Subscript():
-            kind = "WithElementSelection$Raw" if not item.term.is_slice else "WithSliceSelection$Raw"
+            return term_cql(item.term).replace(" .. ", "..")
         case TypeHint():
             kind = "WithTypeHint$Raw"
         case Sequence(shape=Shape.LIST):

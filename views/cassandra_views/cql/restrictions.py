@@ -28,7 +28,7 @@ from cassandra_views.model.statement import (
 )
 
 
-class _Refused(Exception):
+class _RefusedRelation(Exception):
     """A relation that the server refuses."""
 
     def __init__(self, code: str, message: str, fix: str, hint: str = "") -> None:
@@ -60,7 +60,7 @@ def lint_restrictions(statement: ViewStatement, base: TableShape, user_names: Us
             restriction = _restriction(relation, base, user_names)
             if restriction is not None:
                 _merge(found, restriction)
-        except _Refused as refusal:
+        except _RefusedRelation as refusal:
             server = str(refusal)
             findings.add(refusal.code, server + refusal.hint, relation.at, refusal.fix, server=server)
     _lint_filtering(statement, base, found, findings)
@@ -93,7 +93,7 @@ def lint_restrictions_alone(statement: ViewStatement, findings: Findings) -> Non
                 restriction = _restriction(relation, base, UserNames())
                 if restriction is not None:
                     _merge(found, restriction)
-        except _Refused as refusal:
+        except _RefusedRelation as refusal:
             if refusal.code in _ALONE:
                 server = str(refusal)
                 findings.add(refusal.code, server + refusal.hint, relation.at, refusal.fix, server=server)
@@ -164,7 +164,7 @@ def _column(base: TableShape, name: str) -> Column:
     if column is None:
         guess = nearest(name, [one.name for one in base.columns]).rstrip("?")
         fix = "Name a column of the base: " + ", ".join(one.name for one in base.columns)
-        raise _Refused("CV303", f"Undefined column name {server_name(name)} in table {base}", fix, guess)
+        raise _RefusedRelation("CV303", f"Undefined column name {server_name(name)} in table {base}", fix, guess)
     return column
 
 
@@ -173,7 +173,7 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
         return None
     if relation.operator is Operator.NOT_EQUAL:
         fix = "Use =, IN, <, <=, >, >= on key columns of the base, and IS NOT NULL"
-        raise _Refused("CV115", f'Unsupported "!=" relation: {server_relation(relation)}', fix)
+        raise _RefusedRelation("CV115", f'Unsupported "!=" relation: {server_relation(relation)}', fix)
     if relation.operator is Operator.IS_NOT_NULL:
         _column(base, relation.columns[0])
         return None
@@ -186,7 +186,7 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
         kinds = {"tuple": "tuples", "list": "collections", "set": "collections", "map": "collections"}
         kind = "UDTs" if type_.is_user_defined else kinds.get(type_.name, "")
         what = f"on {kind} containing durations" if kind else "on duration columns"
-        raise _Refused("CV115", f"Slice restrictions are not supported {what}", "Compare another column")
+        raise _RefusedRelation("CV115", f"Slice restrictions are not supported {what}", "Compare another column")
     name, wanted = _receiver(relation, column, type_)
     if relation.subject is Subject.ELEMENT:
         key, value = type_.arguments
@@ -198,7 +198,7 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
     if relation.operator is Operator.LIKE:
         what = "LIKE restriction is only supported on properly indexed columns"
         message = f"{what}. {server_relation(relation)} is not valid."
-        raise _Refused("CV115", message, "Put the condition into the queries")
+        raise _RefusedRelation("CV115", message, "Put the condition into the queries")
     if relation.operator in (Operator.CONTAINS, Operator.CONTAINS_KEY):
         return _Restriction((column,), "CONTAINS")
     return _plain(relation, (column,), is_tuple=False)
@@ -211,28 +211,30 @@ def _receiver(relation: Relation, column: Column, type_: CqlType) -> tuple[str, 
     is_collection = not type_.is_user_defined and type_.name in ("list", "set", "map")
     is_map = is_collection and type_.name == "map"
     if operator is Operator.CONTAINS_KEY and not is_map:
-        raise _Refused("CV310", f"Cannot use CONTAINS KEY on non-map column {name}", "Use CONTAINS KEY on a map")
+        raise _RefusedRelation(
+            "CV310", f"Cannot use CONTAINS KEY on non-map column {name}", "Use CONTAINS KEY on a map"
+        )
     if operator is Operator.CONTAINS and not is_collection:
         message = f"Cannot use CONTAINS on non-collection column {name}"
-        raise _Refused("CV310", message, "Use CONTAINS on a list, set or map of the base's key")
+        raise _RefusedRelation("CV310", message, "Use CONTAINS on a list, set or map of the base's key")
     if relation.subject is Subject.ELEMENT:
         if is_collection and type_.name == "list":
             message = f"Indexes on list entries ({name}[index] = value) are not currently supported."
-            raise _Refused("CV115", message, fix)
+            raise _RefusedRelation("CV115", message, fix)
         if not is_map:
-            raise _Refused("CV115", f"Column {name} cannot be used as a map", fix)
+            raise _RefusedRelation("CV115", f"Column {name} cannot be used as a map", fix)
         if type_.is_frozen:
             message = f"Map-entry equality predicates on frozen map column {name} are not supported"
-            raise _Refused("CV115", message, fix)
+            raise _RefusedRelation("CV115", message, fix)
         if operator is not Operator.EQUAL:
-            raise _Refused("CV115", "Only EQ relations are supported on map entries", fix)
+            raise _RefusedRelation("CV115", "Only EQ relations are supported on map entries", fix)
     if type_.is_user_defined and not type_.is_frozen:
         message = f"Non-frozen UDT column '{name}' ({type_}) cannot be restricted by any relation"
-        raise _Refused("CV309", message, fix)
+        raise _RefusedRelation("CV309", message, fix)
     is_contains = operator in (Operator.CONTAINS, Operator.CONTAINS_KEY)
     if is_collection and not type_.is_frozen and not is_contains and relation.subject is not Subject.ELEMENT:
         message = f"Collection column '{name}' ({type_}) cannot be restricted by a '{operator.value}' relation"
-        raise _Refused("CV309", message, fix)
+        raise _RefusedRelation("CV309", message, fix)
     if operator is Operator.CONTAINS_KEY:
         return f"key({name})", type_.arguments[0]
     if operator is Operator.CONTAINS:
@@ -247,21 +249,21 @@ def _of_tuple(relation: Relation, base: TableShape, user_names: UserNames, token
         column = _column(base, name)
         if column.kind is not ColumnKind.CLUSTERING:
             what = "Multi-column relations can only be applied to clustering columns but was applied to"
-            raise _Refused("CV311", f"{what}: {column.name}", "Restrict those columns one by one")
+            raise _RefusedRelation("CV311", f"{what}: {column.name}", "Restrict those columns one by one")
         if column in columns:
             message = f'Column "{column.name}" appeared twice in a relation: {text}'
-            raise _Refused("CV206", message, "Name each column once")
+            raise _RefusedRelation("CV206", message, "Name each column once")
         if columns and column.position != columns[-1].position + 1:
             what = "Clustering columns must appear in the PRIMARY KEY order in multi-column relations"
             fix = "Name them in the order of the base's key, leaving none out"
-            raise _Refused("CV311", f"{what}: {text}", fix)
+            raise _RefusedRelation("CV311", f"{what}: {text}", fix)
         columns.append(column)
     for value in relation.values:
         if isinstance(value, Sequence) and value.shape is Shape.TUPLE:
             if len(value.items) != len(columns):
                 what = f"Expected {len(columns)} elements in value tuple, but got {len(value.items)}"
                 fix = "Give both sides the same number, two or more, or compare one column without parentheses"
-                raise _Refused("CV206", f"{what}: {server_term(value)}", fix)
+                raise _RefusedRelation("CV206", f"{what}: {server_term(value)}", fix)
             for item, column in zip(value.items, columns, strict=True):
                 _take(item, parse_type(column.type), column.name, user_names, token)
     return _plain(relation, tuple(columns), is_tuple=True)
@@ -282,7 +284,7 @@ def _take(term: Term | None, type_: CqlType, name: str, user_names: UserNames, t
     if term is None or any(isinstance(one, WindowBound) for one in terms_in(term)):
         return
     if reason := value_refusal(term, type_, name, user_names, token):
-        raise _Refused("CV310", reason, f"Give {example(type_)}")
+        raise _RefusedRelation("CV310", reason, f"Give {example(type_)}")
 
 
 def _merge(found: dict[str, _Restriction], new: _Restriction) -> None:
@@ -305,22 +307,22 @@ def _merged(old: _Restriction, new: _Restriction) -> _Restriction:
         case "EQ" | "IN":
             what = "an Equal" if old.kind == "EQ" else "a IN"
             message = f"{names} cannot be restricted by more than one relation if it includes {what}"
-            raise _Refused("CV123", message, fix)
+            raise _RefusedRelation("CV123", message, fix)
         case "CONTAINS":
             if new.kind != "CONTAINS":
                 kinds = "CONTAINS, CONTAINS KEY, or map-entry equality"
-                raise _Refused("CV123", f"Collection column {names} can only be restricted by {kinds}", fix)
+                raise _RefusedRelation("CV123", f"Collection column {names} can only be restricted by {kinds}", fix)
             return old
     if new.kind != "SLICE":
         message = f'Column "{names}" cannot be restricted by both an equality and an inequality relation'
-        raise _Refused("CV123", message, fix)
+        raise _RefusedRelation("CV123", message, fix)
     if is_tuple and old.first != new.first:
         later = max(old.first, new.first, key=lambda column: column.position)
         message = f'Column "{later.name}" cannot be restricted by two inequalities not starting with the same column'
-        raise _Refused("CV123", message, fix)
+        raise _RefusedRelation("CV123", message, fix)
     for side in ("start", "end"):
         if side in old.sides and side in new.sides:
-            raise _Refused("CV123", f"More than one restriction was found for the {side} bound on {names}", fix)
+            raise _RefusedRelation("CV123", f"More than one restriction was found for the {side} bound on {names}", fix)
     columns = old.columns if len(old.columns) >= len(new.columns) else new.columns
     return _Restriction(columns, "SLICE", old.sides | new.sides, is_tuple)
 

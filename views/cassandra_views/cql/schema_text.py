@@ -119,7 +119,7 @@ def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
             findings.add("CV002", error.what, place, error.next)
         except _Unreadable as error:
             findings.add("CV002", f"the statement cannot be read: {error}", at, "Correct it, or leave it out")
-        except _Refused as refusal:
+        except _RefusedStatement as refusal:
             findings.add("CV002", str(refusal), at, "Correct the statement", server=str(refusal))
         except (ArithmeticError, ValueError) as error:
             findings.add("CV002", f"a value of the statement cannot be read: {error}", at, "Write a smaller one")
@@ -129,7 +129,7 @@ def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
     return schema, tuple(found)
 
 
-class _Refused(Exception):
+class _RefusedStatement(Exception):
     """The server's words about a statement."""
 
 
@@ -152,7 +152,7 @@ def _read(schema: Schema, words: _Words, text: str, file: str, found: list[Findi
 def _place(schema: Schema, name: tuple[str | None, str]) -> tuple[SchemaKeyspace, str, str]:
     keyspace = name[0] or schema.session
     if keyspace is None:
-        raise _Refused(NO_KEYSPACE)
+        raise _RefusedStatement(NO_KEYSPACE)
     return schema.keyspace(keyspace), keyspace, name[1]
 
 
@@ -169,9 +169,11 @@ def _create(schema: Schema, words: _Words, text: str, file: str, found: list[Fin
         view = parse_view(text, file=file)
         home, _, name = _place(schema, (view.keyspace, view.view))
         if view.base not in home.tables:
-            raise _Refused(f"Base table '{view.base}' doesn't exist")
+            raise _RefusedStatement(f"Base table '{view.base}' doesn't exist")
         if name in home.tables:
-            raise _Refused(f"Cannot create materialized view '{name}' - a table with the same name already exists")
+            raise _RefusedStatement(
+                f"Cannot create materialized view '{name}' - a table with the same name already exists"
+            )
         home.views[name] = view.base
     elif words.take("type"):
         _create_type(schema, words)
@@ -194,7 +196,7 @@ def _create_table(schema: Schema, table: TableStatement, file: str, found: list[
     if name in home.tables or name in home.views:
         if table.if_not_exists:
             return
-        raise _Refused(f'Cannot add already existing table "{name}" to keyspace "{keyspace}"')
+        raise _RefusedStatement(f'Cannot add already existing table "{name}" to keyspace "{keyspace}"')
     findings = lint_table(table, file=file, types=home.types)
     found += findings
     if not any(one.kind is Kind.REFUSED for one in findings):
@@ -213,14 +215,14 @@ def _create_type(schema: Schema, words: _Words) -> None:
     if name in home.types:
         if is_lenient:
             return
-        raise _Refused(f"A user type with name '{name}' already exists")
+        raise _RefusedStatement(f"A user type with name '{name}' already exists")
     for index, (field_name, type_) in enumerate(fields):
         if field_name in dict(fields[:index]):
-            raise _Refused(f"Duplicate field name '{field_name}' in type '{name}'")
+            raise _RefusedStatement(f"Duplicate field name '{field_name}' in type '{name}'")
         if type_.name == "counter" and not type_.is_user_defined:
-            raise _Refused("A user type cannot contain counters")
+            raise _RefusedStatement("A user type cannot contain counters")
         if type_.is_user_defined and not type_.is_frozen:
-            raise _Refused("A user type cannot contain non-frozen UDTs")
+            raise _RefusedStatement("A user type cannot contain non-frozen UDTs")
     home.types[name] = tuple(fields)
 
 
@@ -232,17 +234,17 @@ def _create_index(schema: Schema, words: _Words) -> None:
             raise _Unreadable("ON is missing")
     home, keyspace, name = _place(schema, words.qualified())
     if name in home.views:
-        raise _Refused("Secondary indexes on materialized views aren't supported")
+        raise _RefusedStatement("Secondary indexes on materialized views aren't supported")
     table = home.tables.get(name)
     if table is None:
-        raise _Refused(f"Table '{name}' doesn't exist")
+        raise _RefusedStatement(f"Table '{name}' doesn't exist")
     if not words.take("("):
         raise _Unreadable("the column is missing")
     column = words.name()
     if words.take("("):
         column = words.name()
     if table.find_column(column) is None:
-        raise _Refused(f"Undefined column name {column} in table {keyspace}.{name}")
+        raise _RefusedStatement(f"Undefined column name {column} in table {keyspace}.{name}")
     home.indexed.setdefault(name, set()).add(column)
 
 
@@ -253,7 +255,7 @@ def _alter_table(schema: Schema, words: _Words) -> None:
     if table is None:
         if is_lenient:
             return
-        raise _Refused(f"Table '{keyspace}.{name}' doesn't exist")
+        raise _RefusedStatement(f"Table '{keyspace}.{name}' doesn't exist")
     if words.take("add"):
         home.tables[name] = _with_columns(table, words, home)
     elif words.take("drop"):
@@ -266,7 +268,7 @@ def _alter_table(schema: Schema, words: _Words) -> None:
         home.tables[name] = _with_options(table, words)
     elif words.take("alter"):
         if words.name() and words.take("type"):
-            raise _Refused("Altering column types is no longer supported")
+            raise _RefusedStatement("Altering column types is no longer supported")
     else:
         raise _Unreadable(f"there is no ALTER TABLE ... '{words.peek()}'")
 
@@ -279,11 +281,11 @@ def _with_columns(table: TableShape, words: _Words, home: SchemaKeyspace) -> Tab
         name, type_ = words.name(), words.type()
         kind = ColumnKind.STATIC if words.take("static") else ColumnKind.REGULAR
         if type_.is_user_defined and type_.name not in home.types:
-            raise _Refused(f"Unknown type {table.keyspace}.{type_.name}")
+            raise _RefusedStatement(f"Unknown type {table.keyspace}.{type_.name}")
         if table.find_column(name) is None:
             columns.append(Column(name=name, type=str(type_), kind=kind))
         elif not is_lenient:
-            raise _Refused(f"Column with name '{name}' already exists")
+            raise _RefusedStatement(f"Column with name '{name}' already exists")
         if not is_list or not words.take(","):
             return replace(table, columns=tuple(columns))
 
@@ -296,11 +298,11 @@ def _without_columns(table: TableShape, words: _Words, has_views: bool) -> Table
         column = table.find_column(name)
         if column is None:
             if not is_lenient:
-                raise _Refused(f"Column {name} was not found in table '{table}'")
+                raise _RefusedStatement(f"Column {name} was not found in table '{table}'")
         elif column.is_key:
-            raise _Refused(f"Cannot drop PRIMARY KEY column {name}")
+            raise _RefusedStatement(f"Cannot drop PRIMARY KEY column {name}")
         elif has_views:
-            raise _Refused(f"Cannot drop column {name} on base table {table.name} with materialized views")
+            raise _RefusedStatement(f"Cannot drop column {name} on base table {table.name} with materialized views")
         else:
             table = replace(table, columns=tuple(one for one in table.columns if one.name != name))
         if not is_list or not words.take(","):
@@ -320,12 +322,12 @@ def _renames(words: _Words) -> Iterator[tuple[str, str]]:
 def _renamed(table: TableShape, old: str, new: str) -> TableShape:
     column = table.find_column(old)
     if column is None:
-        raise _Refused(f"Column {old} was not found in table '{table}'")
+        raise _RefusedStatement(f"Column {old} was not found in table '{table}'")
     if not column.is_key:
-        raise _Refused(f"Cannot rename non PRIMARY KEY column {old}")
+        raise _RefusedStatement(f"Cannot rename non PRIMARY KEY column {old}")
     if table.find_column(new) is not None:
         what = f"Cannot rename column {old} to {new} in table '{table}'"
-        raise _Refused(f"{what}; another column with that name already exists")
+        raise _RefusedStatement(f"{what}; another column with that name already exists")
     columns = tuple(replace(one, name=new) if one.name == old else one for one in table.columns)
     return replace(table, columns=columns)
 
@@ -345,13 +347,13 @@ def _alter_type(schema: Schema, words: _Words) -> None:
     if name not in home.types:
         if is_lenient:
             return
-        raise _Refused(f"Type {keyspace}.{name} doesn't exist")
+        raise _RefusedStatement(f"Type {keyspace}.{name} doesn't exist")
     fields = dict(home.types[name])
     if words.take("add"):
         is_lenient = _exists(words)
         added, type_ = words.name(), words.type()
         if added in fields and not is_lenient:
-            raise _Refused(
+            raise _RefusedStatement(
                 f"Cannot add field {added} to type {keyspace}.{name}: a field with name {added} already exists"
             )
         fields.setdefault(added, type_)
@@ -359,10 +361,10 @@ def _alter_type(schema: Schema, words: _Words) -> None:
         _exists(words)
         for old, new in _renames(words):
             if old not in fields:
-                raise _Refused(f"Unkown field {old} in user type {keyspace}.{name}")
+                raise _RefusedStatement(f"Unkown field {old} in user type {keyspace}.{name}")
             fields = {new if one == old else one: type_ for one, type_ in fields.items()}
     else:
-        raise _Refused("Altering field types is no longer supported")
+        raise _RefusedStatement("Altering field types is no longer supported")
     home.types[name] = tuple(fields.items())
 
 
@@ -382,7 +384,7 @@ def _drop(schema: Schema, words: _Words) -> None:
     else:
         if name in home.views.values():
             what = f"Cannot drop a table when materialized views still depend on it ({keyspace})"
-            raise _Refused(what)
+            raise _RefusedStatement(what)
         known, what = home.tables.pop(name, None) is not None, "Table"
     if not known and not is_lenient:
-        raise _Refused(f"{what} '{keyspace}.{name}' doesn't exist")
+        raise _RefusedStatement(f"{what} '{keyspace}.{name}' doesn't exist")
