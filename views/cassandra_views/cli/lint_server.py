@@ -5,6 +5,7 @@ The server is started for this alone and its data dropped, so that a statement t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from cassandra_views.model.definition import ViewDefinition
     from cassandra_views.model.statement import TableStatement
+
+_IN_DRIVERS_WORDS = re.compile(r'Error from server: code=[0-9a-f]+ \[[^]]*\] message="(?P<message>.*)"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,9 @@ def server_words(error: BaseException) -> str:
     """Return what the server said, without what the driver writes around it."""
     from cassandra_client.driver_errors import driver_text
 
-    inner = error.args[0] if error.args else None
-    return str(getattr(error, "message", "") or getattr(inner, "message", "") or driver_text(error))
+    text = driver_text(error)
+    found = _IN_DRIVERS_WORDS.fullmatch(text)
+    return found["message"] if found else text
 
 
 def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableStatement | None) -> ServerAnswer:
