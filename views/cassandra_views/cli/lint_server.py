@@ -40,6 +40,9 @@ class ServerAnswer:
         return f"refused: {self.refusal}" if self.refusal else "accepted"
 
 
+_UNKNOWN_BASE = ServerAnswer(refusal=None, reason="no file describes its base table")
+
+
 def ask_server(views: Sequence[tuple[ViewDefinition, TableStatement | None]]) -> list[ServerAnswer]:
     """Return the answer of an embedded server on each view, on its base table alone in a keyspace of its own.
 
@@ -51,6 +54,8 @@ def ask_server(views: Sequence[tuple[ViewDefinition, TableStatement | None]]) ->
     Raises:
         ViewsError: the server cannot be started.
     """
+    if all(base is None for _, base in views):
+        return [_UNKNOWN_BASE for _ in views]
     require_embedded()
     from cassandra_client.connect import connected
     from cassandra_embedded import EmbeddedCassandra
@@ -81,7 +86,7 @@ def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableSt
     from cassandra_views.model.schema import SIMPLE, Keyspace
 
     if base is None:
-        return ServerAnswer(refusal=None, reason="no file describes its base table")
+        return _UNKNOWN_BASE
     statement = replace(view_statement(view), keyspace=None, base_keyspace=None)
     try:
         session.execute(keyspace_cql(Keyspace.of(keyspace, {"class": SIMPLE, "replication_factor": 1})))
