@@ -55,7 +55,7 @@ docs: ## Build the site of the documentation into build/docs/site; a dead link i
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" run --quiet --isolated --frozen --only-group docs python scripts/docs_site.py
 
 bench: install ## Measure the figures of docs/benchmarks.md
-	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.first_apply && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing && $(UV_RUN) python -m benchmarks.startup
+	@$(UV_RUN) python -m benchmarks && $(UV_RUN) python -m benchmarks.first_apply && $(UV_RUN) python -m benchmarks.rollups && $(UV_RUN) python -m benchmarks.lifecycle && $(UV_RUN) python -m benchmarks.web && $(UV_RUN) python -m benchmarks.healing && $(UV_RUN) python -m benchmarks.startup && $(UV_RUN) python -m benchmarks.audit
 
 clean: ## Remove what make installed and built, and what the demo left
 	rm -rf .venv .tools .views build

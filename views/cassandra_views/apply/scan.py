@@ -80,7 +80,7 @@ class Totals:
         if self.has_nulls:
             return ()
         return tuple(
-            f"{what}: {ours:,} in the base, {theirs:,} in the view" if not what.startswith("write") else what
+            f"{what}: {ours:,} in the base, {theirs:,} in the view" if what.startswith("number") else what
             for (what, ours), (_what, theirs) in zip(self.cells, view.cells, strict=True)
             if ours != theirs
         )
@@ -265,6 +265,8 @@ class Scan:
         terms = [f"count({quoted(name)})" for name in [last, *self.not_null, *single]]
         terms += [f"count(TTL({quoted(name)}))" for name in single]
         terms += [f"sum(WRITETIME({quoted(name)}))" for name in single]
+        summed = {name: term for name in self.not_null if (term := self._number_term(shape, name))}
+        terms += [f"sum({term})" for term in summed.values()]
         is_split = self._is_split["base" if shape is self.base else "view"] and self._has_murmur()
         query = self._select(shape, is_ranged=is_split, what=", ".join(terms))
 
@@ -277,12 +279,26 @@ class Scan:
         for part in read_ranges(pages, _RangeTotals, is_split=is_split):
             sums = [(one + other) & _WORD for one, other in zip(sums, part.sums, strict=True)]
         rows, not_null = sums[0], sums[1 : 1 + len(self.not_null)]
-        labels = [f"{what} of {name}" for what in ("values", "TTLs", "write times") for name in single]
+        labels = [
+            f"{what} of {name}" for what in ("number of values", "number of TTLs", "write times") for name in single
+        ]
+        labels += [f"values of {name}" for name in summed]
         return Totals(
             rows=min(sums[: 1 + len(not_null)]),
             has_nulls=any(count != rows for count in not_null),
             cells=tuple(zip(labels, sums[1 + len(not_null) :], strict=True)),
         )
+
+    def _number_term(self, shape: TableShape, name: str) -> str:
+        """Return what makes a bigint of a column, empty where there is none: the view has no write time of its key."""
+        column = shape.find_column(name)
+        match column.type if column else "":
+            case "tinyint" | "smallint" | "int" | "bigint":
+                return f"CAST({quoted(name)} AS bigint)"
+            case "timestamp" | "date":
+                return f"toUnixTimestamp({quoted(name)})"
+            case _:
+                return ""
 
     def draw(self, shape: TableShape, choose: random.Random) -> RawRow | None:
         """Return the key of a row that belongs to the view, drawn at random; None where the side has none.
