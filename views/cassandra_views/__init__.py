@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cassandra_client.errors import ViewsError
+    from cassandra_views.cql.check import check
+    from cassandra_views.cql.findings import Finding
     from cassandra_views.manager import ViewManager
     from cassandra_views.read import Result, ViewReader
 
 # An application that only reads must not pay for the parser and the planner.
 _HOMES = {
+    "Finding": "cassandra_views.cql.findings",
     "ViewManager": "cassandra_views.manager",
     "ViewReader": "cassandra_views.read",
     "Result": "cassandra_views.read",
     "ViewsError": "cassandra_client.errors",
+    "check": "cassandra_views.cql.check",
 }
 
-__all__ = ["Result", "ViewManager", "ViewReader", "ViewsError"]
+__all__ = ["Finding", "Result", "ViewManager", "ViewReader", "ViewsError", "check"]
 __version__ = "0.1.0"
 
 

@@ -81,13 +81,13 @@ CASES = {
         base=NUMBERS,
         where=f"{SEEN} AND b = blob_as_int(0x0000002a) AND c IS NOT NULL",
         key="(b, a, c)",
-        codes=frozenset(["CV205"]),
+        codes=frozenset(["CV127"]),
     ),
     "a token as a value": Accepted(
         base="CREATE TABLE t (a int, b bigint, PRIMARY KEY (a, b))",
         where="a IS NOT NULL AND b < token(5)",
         key="(b, a)",
-        codes=frozenset(["CV205"]),
+        codes=frozenset(["CV127"]),
     ),
 } | {
     f"a column named {word}": Accepted(

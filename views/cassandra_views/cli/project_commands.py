@@ -18,13 +18,16 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import counted, nearest
 
 if TYPE_CHECKING:
+    from cassandra_views.cli.lint_server import ServerAnswer
+    from cassandra_views.cql.findings import Finding
     from cassandra_views.model.definition import Project, ViewDefinition
+    from cassandra_views.model.names import ViewName
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     files: dict[Callable[..., Any], tuple[str, ...]] = {
-        lint: ("views lint", "views --env prod lint --format json"),
+        lint: ("views lint", "views --env prod lint --format json", "views lint --server"),
         render: ("views render orders_by_day", "views --now 2026-12-01 render orders_by_day"),
         grants: (
             "views grants > roles.cql",
@@ -44,9 +47,13 @@ def _load(context: typer.Context) -> Project:
     return ProjectLoader.of(options_of(context).settings()).load(skip_broken=True)
 
 
-def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
+def lint(
+    context: typer.Context,
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+    server: Annotated[bool, typer.Option("--server", help="Ask an embedded server about each view, too.")] = False,
+) -> None:
     """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
-    from cassandra_views.cql.findings import Finding, Severity
+    from cassandra_views.cql.findings import Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
     from cassandra_views.plan.base_tables import find_table, table_findings
@@ -66,7 +73,9 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
         statement = view_statement(view)
         found_here = lint_view(statement, table_shape(table), file=view.place.file)
         findings += [({"view": view.name}, found) for found in found_here]
+    answers = _server_answers(project) if server else {}
     errors = sum(finding.severity is Severity.ERROR for _on, finding in findings)
+    errors += sum(bool(answer.refusal) for name, answer in answers.items() if {"view": name} not in _refused(findings))
     wrong_files = project.errors
     if format is Format.JSON:
         print_json(
@@ -75,12 +84,15 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
                 "tables": len(project.tables),
                 "findings": [{**on, "finding": finding} for on, finding in findings],
                 "errors": [_error_json(error) for error in wrong_files],
+                **({"server": [_answer_json(*each) for each in answers.items()]} if server else {}),
             }
         )
     else:
         for _on, finding in findings:
             colour = "red" if finding.severity is Severity.ERROR else "yellow"
             out.print(f"[{colour}]{escape(str(finding))}[/{colour}]")
+        for name, answer in answers.items():
+            out.print(escape(f"{name}: the server: {answer}"), style="red" if answer.refusal else "")
         views, tables = counted(len(project.views), "view"), counted(len(project.tables), "table")
         wrong, odd = counted(errors + len(wrong_files), "error"), counted(len(findings) - errors, "warning")
         skipped = [each.view for each in project.broken if each.is_of_table]
@@ -93,6 +105,31 @@ def lint(context: typer.Context, format: Annotated[Format, FormatOption] = Forma
             f"lint found {counted(errors + len(wrong_files), 'error')}", next="Correct the files named above"
         )
     raise_last(wrong_files)
+
+
+def _server_answers(project: Project) -> dict[ViewName, ServerAnswer]:
+    """Ask an embedded server about each view of the files."""
+    from cassandra_views.cli.lint_server import ask_server
+    from cassandra_views.cql.statements import table_statement
+    from cassandra_views.plan.base_tables import find_table
+
+    bases = [find_table(project, view.name.keyspace, view.base) for view in project.views]
+    asked = [
+        (view, table_statement(base) if base is not None else None)
+        for view, base in zip(project.views, bases, strict=True)
+    ]
+    return dict(zip((view.name for view in project.views), ask_server(asked), strict=True))
+
+
+def _refused(findings: list[tuple[dict[str, object], Finding]]) -> list[dict[str, object]]:
+    """Return on what something is refused already."""
+    from cassandra_views.cql.findings import Kind
+
+    return [on for on, finding in findings if finding.kind is Kind.REFUSED]
+
+
+def _answer_json(name: ViewName, answer: ServerAnswer) -> dict[str, object]:
+    return {"view": name, "accepted": None if answer.refusal is None else not answer.refusal, "message": str(answer)}
 
 
 def _error_json(error: ViewsError) -> dict[str, object]:

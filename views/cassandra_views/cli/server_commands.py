@@ -82,7 +82,7 @@ def up(
     from cassandra_embedded import DEFAULT_VERSION, EmbeddedCassandra, drop_data
 
     folder = data.absolute() if data else default_data(Path.cwd())
-    with _translate_embedded_errors(), _interrupt_on_signals():
+    with translate_embedded_errors(), _interrupt_on_signals():
         if fresh:
             drop_data(folder)
         server = EmbeddedCassandra(
@@ -125,7 +125,7 @@ def down(
     from cassandra_embedded import find_running, stop_running
 
     folder = data.absolute() if data else registered_data(Path.cwd())
-    with _translate_embedded_errors():
+    with translate_embedded_errors():
         found = find_running(folder)
         if stop_running(folder):
             told = f"Stopped Cassandra {found.version}" if found else "Stopped what was left of a start"
@@ -166,7 +166,7 @@ def _shown(server: EmbeddedCassandra) -> list[str]:
 
 
 @contextmanager
-def _translate_embedded_errors() -> Iterator[None]:
+def translate_embedded_errors() -> Iterator[None]:
     """Turn the errors of the embedded server into ours, with what to type next."""
     from cassandra_embedded import AlreadyRunning, DataMismatch, EmbeddedError, PortTaken
 

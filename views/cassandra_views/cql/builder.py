@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from lark import Token, Transformer, v_args
 
-from cassandra_views.cql.types import BadType, canonical_type
+from cassandra_views.cql.types import NATIVE, BadType, canonical_type
 from cassandra_views.model.statement import (
     Arithmetic,
     At,
@@ -93,10 +93,24 @@ class Properties:
         self.is_compact = any(isinstance(item, Compact) for item in items)
 
 
-def _option_text(term: Term, name: Token) -> str:
+_BARE_VALUES = (
+    frozenset(
+        """keys as cluster clustering compact storage tables type types values map list filtering permission permissions
+        keyspaces all user users role roles superuser superusers nosuperuser login nologin options password exists
+        custom trigger contains internals only static frozen tuple function functions aggregate aggregates sfunc stype
+        finalfunc initcond returns language called input like per partition group datacenters cidrs access default
+        mbean mbeans replace unset masked unmask select_masked vector ann ttl count writetime maxwritetime key cast json
+        distinct identity generated hashed""".split()  # noqa: SIM905
+    )
+    | NATIVE
+)
+"""Words that servers take as an option's value without quotes (Parser.g, ``unreserved_keyword``)."""
+
+
+def _option_text(term: Term, name: Token, *, is_in_map: bool = False) -> str:
     if isinstance(term, Literal):
         return term.text
-    if isinstance(term, Name) and term.qualifier is None:
+    if isinstance(term, Name) and term.qualifier is None and term.name in _BARE_VALUES and not is_in_map:
         return term.name
     raise UnsupportedSyntax(
         f"the value of option '{name}' is neither a constant nor a map of constants",
@@ -235,7 +249,12 @@ class Builder(Transformer[Token, Any]):
         text: OptionValue
         match value:
             case Mapping(entries=entries):
-                text = tuple(sorted((_option_text(key, name), _option_text(one, name)) for key, one in entries))
+                text = tuple(
+                    sorted(
+                        (_option_text(key, name, is_in_map=True), _option_text(one, name, is_in_map=True))
+                        for key, one in entries
+                    )
+                )
                 if len({key for key, _ in text}) < len(text):
                     raise UnsupportedSyntax(f"option '{name}' gives a key twice", "Keep one of the two", name)
             case Sequence(shape=Shape.SET, items=()):
@@ -338,7 +357,8 @@ class Builder(Transformer[Token, Any]):
         return (None, names[0]) if len(names) == 1 else (names[0], names[1])
 
     def literal(self, token: Token) -> Literal:
-        return Literal(KINDS[token.type], str(token), _at(token))
+        written = str(token.value) if token.type in ("FLOAT", "INTEGER") and token.value[-1:].isdigit() else ""
+        return Literal(KINDS[token.type], str(token), _at(token), written)
 
     def null(self) -> Null:
         return Null()

@@ -12,6 +12,19 @@ from cassandra_views.model.errors import StatementError
 from cassandra_views.model.statement import At
 
 
+class Kind(Enum):
+    """What a finding says of a statement."""
+
+    REFUSED = "refused"
+    """The server refuses it."""
+    HARMFUL = "harmful"
+    """The server accepts it and is harmed by it, or what it makes is wrong."""
+    POLICY = "policy"
+    """The server accepts it; cassandra-views does not."""
+    ADVICE = "advice"
+    """It works, and somebody should look."""
+
+
 class Severity(Enum):
     """ERROR: no such statement is sent to a server. WARNING: it works, and somebody should look."""
 
@@ -20,8 +33,10 @@ class Severity(Enum):
 
 
 CODES = {
+    "CV001": "a text that is not one CREATE MATERIALIZED VIEW statement",
+    "CV002": "a statement of the schema that cannot be read, or that a server refuses",
     # What the statement says by itself
-    "CV101": "the view's name is not made of word characters, or too long",
+    "CV101": "the view's name is not made of word characters, or longer than servers take",
     "CV102": "IF NOT EXISTS",
     "CV103": "the base is in another keyspace",
     "CV104": "SELECT *",
@@ -46,17 +61,25 @@ CODES = {
     "CV123": "restrictions of one column that exclude each other",
     "CV124": "IN with no value",
     "CV125": "a window bound used otherwise than in_window() does",
+    "CV126": "a view's name that leaves no room for our suffix",
+    "CV127": "a function call, CAST or arithmetic in WHERE",
+    "CV128": "IN of several values beside restrictions that need filtering",
+    "CV129": "a number that becomes infinite",
+    "CV130": "a name that is taken",
+    "CV131": "a keyspace or base table that is missing",
+    "CV133": "a bind variable",
     # What servers accept and are then harmed by
     "CV201": "a quote inside a text in WHERE",
     "CV202": "null as a value in WHERE",
     "CV203": "an empty text or blob in WHERE",
-    "CV204": "arithmetic in WHERE",
-    "CV205": "a function call or CAST in WHERE",
+    "CV204": "a division in WHERE",
+    "CV205": "a call in WHERE that gives another value each time",
     "CV206": "a tuple relation whose sides do not fit",
     "CV207": "a bare name as a value in WHERE",
     "CV208": "a timestamp without its time zone in WHERE",
     "CV209": "a user-defined type's name or fields in WHERE",
     "CV210": "a column named true or false in WHERE",
+    "CV211": "a tuple of one in WHERE",
     # What the base table says to it
     "CV301": "the base is a counter table",
     "CV302": "gc_grace_seconds of the base is 0",
@@ -73,7 +96,7 @@ CODES = {
     "CV313": "IS NOT NULL on a column outside the view's key",
     "CV314": "a partition key of booleans alone",
     # CREATE TABLE
-    "CV401": "the table's name is not made of word characters, or too long",
+    "CV401": "the table's name is not made of word characters, or longer than servers take",
     "CV402": "a column declared twice",
     "CV403": "an unknown column in PRIMARY KEY",
     "CV404": "a column twice in PRIMARY KEY",
@@ -87,10 +110,18 @@ CODES = {
     "CV412": "an unknown option",
     "CV413": "an option given twice",
     "CV414": "an option's value of the wrong kind",
+    "CV415": "a table's name that older servers do not take",
 }
 """What each code is about; docs/lint.md says of each why, and what to do."""
 
-WARNINGS = frozenset(("CV102", "CV104", "CV107", "CV312", "CV313", "CV314", "CV410"))
+_BY_KIND = {
+    Kind.HARMFUL: "CV119 CV201 CV202 CV203 CV204 CV205 CV208 CV209 CV210 CV211",
+    Kind.POLICY: "CV118 CV124 CV125 CV126 CV127 CV129 CV415",
+    Kind.ADVICE: "CV102 CV104 CV107 CV312 CV313 CV314 CV410",
+}
+KINDS = dict.fromkeys(CODES, Kind.REFUSED) | {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}
+"""Of each code; a code has one kind."""
+WARNINGS = frozenset(code for code, kind in KINDS.items() if kind is Kind.ADVICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +132,8 @@ class Finding:
         code: a key of ``CODES``.
         message: what is wrong, a sentence without its end stop; the server's own words where it has some.
         fix: what to do, a sentence without its end stop.
+        server_message: of a refused statement, what Cassandra 5.0 answers where this is the first thing it refuses;
+            None where its words cannot be known (those of its parser). ``@...`` stands for the number of a Java object.
     """
 
     code: str
@@ -108,6 +141,12 @@ class Finding:
     message: str
     place: Place
     fix: str
+    server_message: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What the finding says of the statement."""
+        return KINDS[self.code]
 
     def __str__(self) -> str:
         return f"{self.place}: {self.severity.value} {self.code}: {self.message}. {self.fix}."
@@ -120,26 +159,29 @@ class Findings:
     file: str
     _found: list[Finding] = field(default_factory=list)
 
-    def add(self, code: str, message: str, at: At, fix: str) -> None:
-        """Note a finding; its code says how severe it is."""
+    def add(self, code: str, message: str, at: At, fix: str, *, server: str | None = None) -> None:
+        """Note a finding; its code says of which kind it is. Refusals are noted in the order of the server's checks.
+
+        Args:
+            server: what the server says, where it refuses the statement for this.
+        """
         finding = Finding(
             code=code,
             severity=Severity.WARNING if code in WARNINGS else Severity.ERROR,
             message=message,
             place=Place(file=self.file, line=at.line, column=at.column),
             fix=fix,
+            server_message=server,
         )
         if finding not in self._found:
             self._found.append(finding)
 
     def sorted(self) -> tuple[Finding, ...]:
-        """Return the findings in the order of the file, errors first where places are equal."""
-        return tuple(
-            sorted(
-                self._found,
-                key=lambda one: (one.place.line, one.place.column, one.severity.value, one.code),
-            )
-        )
+        """Return the refusals in the server's order, then the others in that of the file, errors before warnings."""
+        refused = [one for one in self._found if one.kind is Kind.REFUSED]
+        others = [one for one in self._found if one.kind is not Kind.REFUSED]
+        others.sort(key=lambda one: (one.place.line, one.place.column, one.severity.value, one.code))
+        return (*refused, *others)
 
 
 def raise_on_errors(findings: Iterable[Finding], *, on: str = "") -> None:

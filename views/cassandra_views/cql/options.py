@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 
-from cassandra_views.cql.findings import Findings
+from cassandra_views.cql.findings import Findings, doubled
+from cassandra_views.cql.option_values import CLASSES, options_refusals
 from cassandra_views.model.names import nearest
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Option, OptionValue
@@ -32,6 +33,7 @@ class OptionKind(Enum):
 OPTIONS = {
     "additional_write_policy": OptionKind.TEXT,
     "allow_auto_snapshot": OptionKind.BOOLEAN,
+    "auto_repair": OptionKind.MAP,
     "bloom_filter_fp_chance": OptionKind.CHANCE,
     "caching": OptionKind.MAP,
     "cdc": OptionKind.BOOLEAN,
@@ -55,117 +57,36 @@ OPTIONS = {
 incremental_backups) says so itself."""
 
 _GONE = frozenset(("read_repair_chance", "dclocal_read_repair_chance"))
-_NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:e-?[0-9]+)?", re.IGNORECASE)
-_CLASSES = {
-    "compaction": frozenset(
-        (
-            "DateTieredCompactionStrategy",
-            "LeveledCompactionStrategy",
-            "SizeTieredCompactionStrategy",
-            "TimeWindowCompactionStrategy",
-            "UnifiedCompactionStrategy",
-        )
-    ),
-    "compression": frozenset(
-        (
-            "DeflateCompressor",
-            "LZ4Compressor",
-            "NoopCompressor",
-            "SnappyCompressor",
-            "ZstdCompressor",
-            "ZstdDictionaryCompressor",
-        )
-    ),
-}
-"""Of all versions together; a class of another package is somebody's own."""
-_PACKAGES = {
-    "compaction": "org.apache.cassandra.db.compaction.",
-    "compression": "org.apache.cassandra.io.compress.",
-}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def lint_options(options: tuple[Option, ...], findings: Findings, *, unknown: str, twice: str, kind: str) -> None:
-    """Report unknown and doubled options and values of the wrong kind, under the three codes given."""
-    seen: set[str] = set()
+    """Report what a server refuses of the options, in the order of its checks, under the three codes given."""
+    given = {option.name: option for option in options}
+    for name in doubled(option.name for option in options):
+        what = f"Multiple definitions for property '{name}'"
+        findings.add(twice, what, given[name].at, f"Keep one '{name}'", server=what)
     for option in options:
-        name = option.name
-        if name in seen:
-            findings.add(twice, f"Multiple definitions for property '{name}'", option.at, f"Keep one '{name}'")
-        seen.add(name)
-        wanted = OPTIONS.get(name)
-        if wanted is None:
-            gone = "; it went away with Cassandra 4.0" if name in _GONE else nearest(name, list(OPTIONS))
-            fix = "Take it out" if name in _GONE else "Write the name of a table option"
-            findings.add(unknown, f"Unknown property '{name}'{gone}".rstrip("?"), option.at, fix)
-        elif reason := _refusal(option):
-            findings.add(kind, reason, option.at, "Correct the value")
-        elif not _fits(option, wanted):
-            findings.add(
-                kind,
-                f"the value of option '{name}' is not {wanted.value}",
-                option.at,
-                f"Give {wanted.value}"
-                + (", such as {'class': 'LeveledCompactionStrategy'}" if name == "compaction" else ""),
-            )
+        if option.name not in OPTIONS:
+            gone = "; it went away with Cassandra 4.0" if option.name in _GONE else nearest(option.name, list(OPTIONS))
+            fix = "Take it out" if option.name in _GONE else "Write the name of a table option"
+            what = f"Unknown property '{option.name}'"
+            findings.add(unknown, what + gone.rstrip("?"), option.at, fix, server=what)
+    refused: set[str] = set()
+    for option, reason in options_refusals(given):
+        if option.name not in refused:
+            refused.add(option.name)
+            wanted = OPTIONS[option.name].value
+            fix = f"Give {option.name} {wanted} that servers take"
+            findings.add(kind, reason + _class_guess(option, reason), option.at, fix, server=reason)
 
 
-def _refusal(option: Option) -> str:
-    """Return why servers refuse the value though it is of the right kind; only what every version refuses."""
-    name, value = option.name, option.value
-    if name in _CLASSES and not isinstance(value, str):
-        return _class_refusal(name, dict(value))
-    if name == "caching" and not isinstance(value, str):
-        return _caching_refusal(dict(value))
-    if not isinstance(value, str):
+def _class_guess(option: Option, reason: str) -> str:
+    """Return the class that was meant where the server would find none."""
+    if not reason.startswith("Unable to find") or isinstance(option.value, str):
         return ""
-    if name in _POLICIES and not _is_policy(value):
-        return f"Invalid value {value} for option '{name}'"
-    if name == "bloom_filter_fp_chance" and _NUMBER.fullmatch(value) and float(value) <= 6.71e-5:
-        return f"bloom_filter_fp_chance must be larger than 6.71E-5 and at most 1 (got {value})"
-    if name in ("min_index_interval", "max_index_interval") and value.isdigit() and int(value) < 1:
-        return f"{name} must be greater than or equal to 1 (got {value})"
-    return ""
-
-
-def _class_refusal(name: str, entries: dict[str, str]) -> str:
-    given = entries.get("class", "").removeprefix(_PACKAGES[name])
-    if given and "." not in given and given not in _CLASSES[name]:
-        return f"Unable to find {name} class '{given}'{nearest(given, sorted(_CLASSES[name]))}".rstrip("?")
-    if name == "compression" and entries.get("enabled", "").lower() == "false" and len(entries) > 1:
-        return "If the 'enabled' option is set to false no other options must be specified"
-    return ""
-
-
-def _caching_refusal(entries: dict[str, str]) -> str:
-    for key, value in entries.items():
-        if key not in ("keys", "rows_per_partition"):
-            return f"Invalid caching sub-options [{key}]: only 'keys' and 'rows_per_partition' are allowed"
-        is_number = key == "rows_per_partition" and value.isdigit()
-        if value.upper() not in ("ALL", "NONE") and not is_number:
-            return f"Invalid value '{value}' for caching sub-option '{key}': only 'ALL' and 'NONE' are allowed"
-    return ""
-
-
-def _fits(option: Option, wanted: OptionKind) -> bool:
-    value = option.value
-    if not isinstance(value, str):
-        return wanted is OptionKind.MAP and (option.name != "compaction" or "class" in dict(value))
-    match wanted:
-        case OptionKind.INTEGER:
-            return re.fullmatch(r"[0-9]{1,10}", value) is not None and int(value) < 2**31
-        case OptionKind.CHANCE:
-            return _NUMBER.fullmatch(value) is not None and float(value) <= 1
-        case OptionKind.BOOLEAN:
-            return value.lower() in ("true", "false")
-        case OptionKind.UUID:
-            return _UUID.fullmatch(value) is not None
-        case OptionKind.REPAIR:
-            return value.upper() in ("BLOCKING", "NONE")
-        case OptionKind.TEXT:
-            return True
-        case OptionKind.MAP:
-            return False
+    given = dict(option.value).get("class", "")
+    return nearest(given.rpartition(".")[2], sorted(CLASSES[option.name])).rstrip("?")
 
 
 _NOT_COMPARED = frozenset(("comment", "id", "extensions"))
@@ -245,26 +166,6 @@ def _policy(text: str) -> str:
         parts = sorted((_threshold(hybrid["first"]), _threshold(hybrid["second"])))
         return f"{hybrid['function']}({','.join(parts)})"
     return _threshold({"none": "never"}.get(text, text))
-
-
-def _is_policy(value: str) -> bool:
-    """Tell whether a value is one that ``speculative_retry`` and ``additional_write_policy`` take."""
-    text = value.strip().lower()
-    if hybrid := _POLICY.fullmatch(text):
-        parts = hybrid["first"], hybrid["second"]
-        return all(map(_is_threshold, parts)) and parts[0].endswith("ms") != parts[1].endswith("ms")
-    return text in ("always", "never", "none") or _is_threshold(text)
-
-
-def _is_threshold(text: str) -> bool:
-    match = _THRESHOLD.fullmatch(text)
-    if match is None:
-        return False
-    try:
-        number = Decimal(match["number"])
-    except InvalidOperation:
-        return False
-    return match["unit"] == "ms" or 0 <= number <= 100
 
 
 def _threshold(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from decimal import Decimal
@@ -49,11 +50,17 @@ def _string(token: Token) -> Token:
 
 def _integer(token: Token) -> Token:
     sign = "-" if token.startswith("-") else ""
-    return Token.new_borrow_pos("INTEGER", sign + (token.lstrip("-").lstrip("0") or "0"), token)
+    return _as_written(token, "INTEGER", sign + (token.lstrip("-").lstrip("0") or "0"))
 
 
 def _float(token: Token) -> Token:
-    return Token.new_borrow_pos("FLOAT", canonical_float(token), token)
+    return _as_written(token, "FLOAT", canonical_float(token))
+
+
+def _as_written(token: Token, kind: str, canonical: str) -> Token:
+    made = Token.new_borrow_pos(kind, canonical, token)
+    made.value = str(token)
+    return made
 
 
 def canonical_float(text: str) -> str:
@@ -253,6 +260,46 @@ def parse(start: str, text: str, file: str) -> Any:
     except (UnexpectedToken, UnexpectedCharacters, UnexpectedEOF) as error:
         what, next_, place = _explain(error, text, start, _tokens(text))
         _fail(what, next_, place, file, error)
+
+
+def split_statements(text: str) -> Iterator[tuple[list[Token], str]]:
+    """Yield the statements of a text that ``;`` parts: the tokens of each, and its text on its lines.
+
+    What cannot be read as tokens ends in a statement that cannot be parsed either.
+    """
+    tokens: list[Token] = []
+    last = 0
+    try:
+        for token in _parser().lex(text):
+            if token.type != "SEMICOLON":
+                tokens.append(token)
+                last = token.end_pos or 0
+            elif tokens:
+                yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
+                tokens = []
+    except UnexpectedCharacters as error:
+        start = tokens[0].start_pos or 0 if tokens else error.pos_in_stream or 0
+        broken = Token("IDENT", text[error.pos_in_stream or 0 :][:1], error.pos_in_stream, error.line, error.column)
+        yield tokens or [broken], _on_its_lines(text, start, len(text))
+        return
+    if tokens:
+        yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
+
+
+def ends_in_comment(text: str) -> bool:
+    """Tell whether a line comment is the last of the text, without the line end that servers want after one."""
+    last = 0
+    with suppress(UnexpectedCharacters):
+        for token in _parser().lex(text):
+            last = token.end_pos or 0
+    line = re.split(r"[\r\n]", text[last:])[-1]
+    return "--" in line or "//" in line
+
+
+def _on_its_lines(text: str, start: int, end: int) -> str:
+    before = text[:start]
+    line_begin = before.rfind("\n") + 1
+    return "\n" * before.count("\n") + " " * (start - line_begin) + text[start:end]
 
 
 def _tokens(text: str) -> Iterator[Token]:

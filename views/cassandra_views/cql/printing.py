@@ -226,6 +226,45 @@ def term_cql(term: Term) -> str:
             return f"{term_cql(inner)}[{term_cql(first or Null())}]"
 
 
+_OPERATIONS = {"+": "_add", "-": "_substract", "*": "_multiply", "/": "_divide", "%": "_modulo"}
+
+
+_FREE_WORDS = frozenset(("default", "mbean", "mbeans", "replace", "unset"))
+
+
+def server_name(name: str) -> str:
+    """Return a name as servers print it in their messages: these quote fewer words than we do."""
+    return name if name in _FREE_WORDS else quoted(name)
+
+
+def server_relation(relation: Relation) -> str:
+    """Return a relation as servers print it in their messages."""
+    names = ", ".join(map(server_name, relation.columns))
+    left = f"({names})" if relation.subject is Subject.TUPLE else names
+    if relation.subject is Subject.ELEMENT and relation.element is not None:
+        left += f"[{server_term(relation.element)}]"
+    return f"{left} {relation.operator.value} {', '.join(map(server_term, relation.values))}"
+
+
+def server_term(term: Term) -> str:
+    """Return a term as servers print it in their messages."""
+    match term:
+        case Literal(written=written) if written:
+            return written
+        case TypeHint(type=type_, term=inner):
+            return f"({type_}){server_term(inner)}"
+        case Arithmetic(operator=operator, left=left, right=right) if left is not None:
+            return f'system."{_OPERATIONS[operator]}"({server_term(left)}, {server_term(right)})'
+        case Arithmetic(right=right):
+            return f'system."_negate"({server_term(right)})'
+        case Sequence(shape=shape, items=items):
+            return shape.value[0] + ", ".join(map(server_term, items)) + shape.value[1]
+        case Mapping(entries=entries):
+            return "{" + ", ".join(f"{server_term(key)}: {server_term(value)}" for key, value in entries) + "}"
+        case _:
+            return term_cql(term)
+
+
 def string_cql(text: str) -> str:
     """Return the text as a CQL string literal."""
     return "'" + text.replace("'", "''") + "'"

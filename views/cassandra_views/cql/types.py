@@ -59,6 +59,16 @@ class CqlType:
         return (self.name == name and not self.is_user_defined) or any(one.mentions(name) for one in self.arguments)
 
 
+_MOST_DIGITS = 400
+"""More than any type holds; Python refuses to read numbers of some thousands."""
+
+
+def whole(text: str) -> int:
+    """Return the number that an integer's text spells; one beyond all limits stands for any that is as far out."""
+    number = int(text[: _MOST_DIGITS + 1])
+    return number if len(text) <= _MOST_DIGITS else number * 10
+
+
 class BadType(ValueError):
     """The text is no CQL type; the message says why."""
 
@@ -134,7 +144,7 @@ def _generic(name: str, tokens: list[tuple[str, str]], position: int, text: str)
     dimension = 0
     while True:
         if name == "vector" and arguments and position < len(tokens) and tokens[position][1].isdigit():
-            dimension, position = int(tokens[position][1]), position + 1
+            dimension, position = whole(tokens[position][1]), position + 1
         else:
             argument, position = _type(tokens, position, text)
             arguments.append(argument)

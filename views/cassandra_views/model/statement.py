@@ -40,11 +40,15 @@ class LiteralKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant; ``text`` is its one canonical spelling (of a string: the characters it stands for)."""
+    """A constant; ``text`` is its one canonical spelling (of a string: the characters it stands for).
+
+    ``written`` is how the text spells a number, for messages; empty where it was not read from a text.
+    """
 
     kind: LiteralKind
     text: str
     at: At = field(default=NOWHERE, compare=False)
+    written: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

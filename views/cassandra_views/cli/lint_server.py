@@ -1,0 +1,101 @@
+"""What an embedded server says of a project's views, for ``views lint --server``.
+
+The server is started for this alone and its data dropped, so that a statement that harms it harms nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cassandra_views.cli.output import err, escape
+from cassandra_views.cli.server_commands import require_embedded, translate_embedded_errors
+
+if TYPE_CHECKING:
+    from cassandra.cluster import Session
+
+    from cassandra_views.model.definition import ViewDefinition
+    from cassandra_views.model.statement import TableStatement
+
+_IN_DRIVERS_WORDS = re.compile(r'Error from server: code=[0-9a-f]+ \[[^]]*\] message="(?P<message>.*)"', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAnswer:
+    """What the server said of one view.
+
+    Args:
+        refusal: its words, empty where it took the statement, None where it was not asked.
+        reason: why it was not asked.
+    """
+
+    refusal: str | None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.refusal is None:
+            return f"not asked: {self.reason}"
+        return f"refused: {self.refusal}" if self.refusal else "accepted"
+
+
+_UNKNOWN_BASE = ServerAnswer(refusal=None, reason="no file describes its base table")
+
+
+def ask_server(views: Sequence[tuple[ViewDefinition, TableStatement | None]]) -> list[ServerAnswer]:
+    """Return the answer of an embedded server on each view, on its base table alone in a keyspace of its own.
+
+    Bounds of windows are left out: they are literals of ours.
+
+    Args:
+        views: each with its base, None where no file describes that.
+
+    Raises:
+        ViewsError: the server cannot be started.
+    """
+    if all(base is None for _, base in views):
+        return [_UNKNOWN_BASE for _ in views]
+    require_embedded()
+    from cassandra_client.connect import connected
+    from cassandra_embedded import EmbeddedCassandra
+
+    with (
+        translate_embedded_errors(),
+        EmbeddedCassandra(port=0, on_progress=lambda text: err.print(f"{escape(text)} ...", style="dim")) as server,
+        connected(tuple(server.contact_points), port=server.port) as session,
+    ):
+        return [_answer(session, f"lint_{number}", *each) for number, each in enumerate(views)]
+
+
+def server_words(error: BaseException) -> str:
+    """Return what the server said, without what the driver writes around it."""
+    from cassandra_client.driver_errors import driver_text
+
+    text = driver_text(error)
+    found = _IN_DRIVERS_WORDS.fullmatch(text)
+    return found["message"] if found else text
+
+
+def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableStatement | None) -> ServerAnswer:
+    from dataclasses import replace
+
+    from cassandra_client.driver_errors import DRIVER_ERRORS
+    from cassandra_views.cql.printing import keyspace_cql, table_cql, view_cql
+    from cassandra_views.cql.statements import view_statement
+    from cassandra_views.model.schema import SIMPLE, Keyspace
+
+    if base is None:
+        return _UNKNOWN_BASE
+    statement = replace(view_statement(view), keyspace=None, base_keyspace=None)
+    try:
+        session.execute(keyspace_cql(Keyspace.of(keyspace, {"class": SIMPLE, "replication_factor": 1})))
+        session.execute(table_cql(replace(base, keyspace=None), keyspace=keyspace))
+    except DRIVER_ERRORS as error:
+        return ServerAnswer(refusal=None, reason=f"its base table is refused: {server_words(error)}")
+    cql = view_cql(statement, keyspace=keyspace, physical=statement.view, window_start=None, window_end=None)
+    try:
+        session.execute(cql)
+    except DRIVER_ERRORS as error:
+        return ServerAnswer(refusal=server_words(error))
+    return ServerAnswer(refusal="")

@@ -1,0 +1,390 @@
+"""The statements that a view stands on, read one by one into the schema that they leave.
+
+CREATE TABLE and CREATE MATERIALIZED VIEW are parsed as everywhere; of the others only what a view depends on is read.
+A statement that a server refuses is reported and leaves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from lark import Token
+
+from cassandra_views.cql.findings import Finding, Findings, Kind
+from cassandra_views.cql.lint_tables import lint_table
+from cassandra_views.cql.parse import parse_table, parse_view
+from cassandra_views.cql.parser import split_statements
+from cassandra_views.cql.types import BadType, CqlType, parse_type
+from cassandra_views.model.errors import StatementError
+from cassandra_views.model.schema import Column, ColumnKind, TableShape
+from cassandra_views.model.statement import At, TableStatement
+
+
+@dataclass(slots=True)
+class SchemaKeyspace:
+    """What a keyspace holds."""
+
+    tables: dict[str, TableShape] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
+    types: dict[str, tuple[tuple[str, CqlType], ...]] = field(default_factory=dict)
+    functions: set[str] = field(default_factory=set)
+    indexed: dict[str, set[str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Schema:
+    """Keyspaces by their names, and the one that unqualified names are read in."""
+
+    keyspaces: dict[str, SchemaKeyspace] = field(default_factory=dict)
+    session: str | None = None
+
+    def keyspace(self, name: str) -> SchemaKeyspace:
+        """Return the keyspace, which is taken to exist where a statement names it."""
+        return self.keyspaces.setdefault(name, SchemaKeyspace())
+
+
+class _Unreadable(Exception):
+    """The statement is none that is read here."""
+
+
+@dataclass(slots=True)
+class _Words:
+    """The tokens of one statement, read from the left."""
+
+    tokens: list[Token]
+    position: int = 0
+
+    def peek(self) -> str:
+        return str(self.tokens[self.position]) if self.position < len(self.tokens) else ""
+
+    def next(self) -> Token:
+        if self.position >= len(self.tokens):
+            raise _Unreadable("it ends too early")
+        self.position += 1
+        return self.tokens[self.position - 1]
+
+    def take(self, *words: str) -> bool:
+        ahead = [str(token).lower() for token in self.tokens[self.position : self.position + len(words)]]
+        if ahead != list(words):
+            return False
+        self.position += len(words)
+        return True
+
+    def name(self) -> str:
+        token = self.next()
+        if not str(token).replace("_", "").isalnum() and token.type != "QUOTED":
+            raise _Unreadable(f"a name is missing before '{token}'")
+        return str(token)
+
+    def qualified(self) -> tuple[str | None, str]:
+        first = self.name()
+        return (first, self.name()) if self.take(".") else (None, first)
+
+    def type(self) -> CqlType:
+        parts = [_spelled(self.next())]
+        while self.take("."):
+            parts = [_spelled(self.next())]
+        depth = 0
+        while self.position < len(self.tokens) and (depth or self.peek() == "<"):
+            token = self.next()
+            depth += (token == "<") - (token == ">")
+            parts.append(_spelled(token))
+        try:
+            return parse_type(" ".join(parts))
+        except BadType as error:
+            raise _Unreadable(str(error)) from error
+
+
+def _spelled(token: Token) -> str:
+    return '"' + str(token).replace('"', '""') + '"' if token.type == "QUOTED" else str(token)
+
+
+def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
+    """Return the schema that the statements leave, and what is wrong with them.
+
+    Args:
+        text: statements, each ended by ``;``.
+        file: for the places of the findings.
+    """
+    schema = Schema()
+    found: list[Finding] = []
+    for tokens, padded in split_statements(text):
+        findings = Findings(file)
+        at = At(tokens[0].line or 0, tokens[0].column or 0)
+        try:
+            _read(schema, _Words(tokens), padded, file, found)
+        except StatementError as error:
+            place = At(error.place.line, error.place.column) if error.place else at
+            findings.add("CV002", error.what, place, error.next)
+        except _Unreadable as error:
+            findings.add("CV002", f"the statement cannot be read: {error}", at, "Correct it, or leave it out")
+        except _RefusedStatement as refusal:
+            findings.add("CV002", str(refusal), at, "Correct the statement", server=str(refusal))
+        except (ArithmeticError, ValueError) as error:
+            findings.add("CV002", f"a value of the statement cannot be read: {error}", at, "Write a smaller one")
+        except RecursionError:
+            findings.add("CV002", "the statement is nested too deeply", at, "Write it in fewer levels")
+        found += findings.sorted()
+    return schema, tuple(found)
+
+
+class _RefusedStatement(Exception):
+    """The server's words about a statement."""
+
+
+def _read(schema: Schema, words: _Words, text: str, file: str, found: list[Finding]) -> None:
+    if words.take("use"):
+        schema.session = words.name()
+        schema.keyspace(schema.session)
+    elif words.take("create"):
+        _create(schema, words, text, file, found)
+    elif words.take("alter", "table") or words.take("alter", "columnfamily"):
+        _alter_table(schema, words)
+    elif words.take("alter", "type"):
+        _alter_type(schema, words)
+    elif words.take("drop"):
+        _drop(schema, words)
+    elif words.peek().lower() not in ("alter", "grant", "insert", "update", "delete", "truncate", "begin", "apply"):
+        raise _Unreadable(f"it begins with '{words.peek()}'")
+
+
+def _place(schema: Schema, name: tuple[str | None, str]) -> tuple[SchemaKeyspace, str, str]:
+    keyspace = name[0] or schema.session
+    if keyspace is None:
+        raise _RefusedStatement(NO_KEYSPACE)
+    return schema.keyspace(keyspace), keyspace, name[1]
+
+
+NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
+
+
+def _create(schema: Schema, words: _Words, text: str, file: str, found: list[Finding]) -> None:
+    if words.take("keyspace"):
+        _exists(words)
+        schema.keyspace(words.name())
+    elif words.take("table") or words.take("columnfamily"):
+        _create_table(schema, parse_table(text, file=file), file, found)
+    elif words.take("materialized", "view"):
+        view = parse_view(text, file=file)
+        home, _, name = _place(schema, (view.keyspace, view.view))
+        if view.base not in home.tables:
+            raise _RefusedStatement(f"Base table '{view.base}' doesn't exist")
+        if name in home.tables:
+            raise _RefusedStatement(
+                f"Cannot create materialized view '{name}' - a table with the same name already exists"
+            )
+        home.views[name] = view.base
+    elif words.take("type"):
+        _create_type(schema, words)
+    elif words.take("index") or words.take("custom", "index"):
+        _create_index(schema, words)
+    elif words.take("function") or words.take("or", "replace", "function"):
+        _exists(words)
+        home, _, name = _place(schema, words.qualified())
+        home.functions.add(name)
+    elif words.peek().lower() not in ("aggregate", "or", "role", "user", "trigger"):
+        raise _Unreadable(f"there is no CREATE '{words.peek()}'")
+
+
+def _exists(words: _Words) -> bool:
+    return words.take("if", "not", "exists") or words.take("if", "exists")
+
+
+def _create_table(schema: Schema, table: TableStatement, file: str, found: list[Finding]) -> None:
+    home, keyspace, name = _place(schema, (table.keyspace, table.table))
+    if name in home.tables or name in home.views:
+        if table.if_not_exists:
+            return
+        raise _RefusedStatement(f'Cannot add already existing table "{name}" to keyspace "{keyspace}"')
+    findings = lint_table(table, file=file, types=home.types)
+    found += findings
+    if not any(one.kind is Kind.REFUSED for one in findings):
+        home.tables[name] = table.shape(keyspace)
+
+
+def _create_type(schema: Schema, words: _Words) -> None:
+    is_lenient = _exists(words)
+    home, _, name = _place(schema, words.qualified())
+    fields: list[tuple[str, CqlType]] = []
+    if not words.take("("):
+        raise _Unreadable("the fields are missing")
+    while not words.take(")"):
+        if not words.take(","):
+            fields.append((words.name(), words.type()))
+    if name in home.types:
+        if is_lenient:
+            return
+        raise _RefusedStatement(f"A user type with name '{name}' already exists")
+    for index, (field_name, type_) in enumerate(fields):
+        if field_name in dict(fields[:index]):
+            raise _RefusedStatement(f"Duplicate field name '{field_name}' in type '{name}'")
+        if type_.name == "counter" and not type_.is_user_defined:
+            raise _RefusedStatement("A user type cannot contain counters")
+        if type_.is_user_defined and not type_.is_frozen:
+            raise _RefusedStatement("A user type cannot contain non-frozen UDTs")
+    home.types[name] = tuple(fields)
+
+
+def _create_index(schema: Schema, words: _Words) -> None:
+    _exists(words)
+    if not words.take("on"):
+        words.qualified()
+        if not words.take("on"):
+            raise _Unreadable("ON is missing")
+    home, keyspace, name = _place(schema, words.qualified())
+    if name in home.views:
+        raise _RefusedStatement("Secondary indexes on materialized views aren't supported")
+    table = home.tables.get(name)
+    if table is None:
+        raise _RefusedStatement(f"Table '{name}' doesn't exist")
+    if not words.take("("):
+        raise _Unreadable("the column is missing")
+    column = words.name()
+    if words.take("("):
+        column = words.name()
+    if table.find_column(column) is None:
+        raise _RefusedStatement(f"Undefined column name {column} in table {keyspace}.{name}")
+    home.indexed.setdefault(name, set()).add(column)
+
+
+def _alter_table(schema: Schema, words: _Words) -> None:
+    is_lenient = _exists(words)
+    home, keyspace, name = _place(schema, words.qualified())
+    table = home.tables.get(name)
+    if table is None:
+        if is_lenient:
+            return
+        raise _RefusedStatement(f"Table '{keyspace}.{name}' doesn't exist")
+    if words.take("add"):
+        home.tables[name] = _with_columns(table, words, home)
+    elif words.take("drop"):
+        home.tables[name] = _without_columns(table, words, name in home.views.values())
+    elif words.take("rename"):
+        _exists(words)
+        for old, new in _renames(words):
+            home.tables[name] = _renamed(home.tables[name], old, new)
+    elif words.take("with"):
+        home.tables[name] = _with_options(table, words)
+    elif words.take("alter"):
+        if words.name() and words.take("type"):
+            raise _RefusedStatement("Altering column types is no longer supported")
+    else:
+        raise _Unreadable(f"there is no ALTER TABLE ... '{words.peek()}'")
+
+
+def _with_columns(table: TableShape, words: _Words, home: SchemaKeyspace) -> TableShape:
+    is_lenient = _exists(words)
+    is_list = words.take("(")
+    columns = list(table.columns)
+    while True:
+        name, type_ = words.name(), words.type()
+        kind = ColumnKind.STATIC if words.take("static") else ColumnKind.REGULAR
+        if type_.is_user_defined and type_.name not in home.types:
+            raise _RefusedStatement(f"Unknown type {table.keyspace}.{type_.name}")
+        if table.find_column(name) is None:
+            columns.append(Column(name=name, type=str(type_), kind=kind))
+        elif not is_lenient:
+            raise _RefusedStatement(f"Column with name '{name}' already exists")
+        if not is_list or not words.take(","):
+            return replace(table, columns=tuple(columns))
+
+
+def _without_columns(table: TableShape, words: _Words, has_views: bool) -> TableShape:
+    is_lenient = _exists(words)
+    is_list = words.take("(")
+    while True:
+        name = words.name()
+        column = table.find_column(name)
+        if column is None:
+            if not is_lenient:
+                raise _RefusedStatement(f"Column {name} was not found in table '{table}'")
+        elif column.is_key:
+            raise _RefusedStatement(f"Cannot drop PRIMARY KEY column {name}")
+        elif has_views:
+            raise _RefusedStatement(f"Cannot drop column {name} on base table {table.name} with materialized views")
+        else:
+            table = replace(table, columns=tuple(one for one in table.columns if one.name != name))
+        if not is_list or not words.take(","):
+            return table
+
+
+def _renames(words: _Words) -> Iterator[tuple[str, str]]:
+    while True:
+        old = words.name()
+        if not words.take("to"):
+            raise _Unreadable("TO is missing")
+        yield old, words.name()
+        if not words.take("and"):
+            return
+
+
+def _renamed(table: TableShape, old: str, new: str) -> TableShape:
+    column = table.find_column(old)
+    if column is None:
+        raise _RefusedStatement(f"Column {old} was not found in table '{table}'")
+    if not column.is_key:
+        raise _RefusedStatement(f"Cannot rename non PRIMARY KEY column {old}")
+    if table.find_column(new) is not None:
+        what = f"Cannot rename column {old} to {new} in table '{table}'"
+        raise _RefusedStatement(f"{what}; another column with that name already exists")
+    columns = tuple(replace(one, name=new) if one.name == old else one for one in table.columns)
+    return replace(table, columns=columns)
+
+
+def _with_options(table: TableShape, words: _Words) -> TableShape:
+    options = dict(table.options)
+    while words.position < len(words.tokens):
+        name = words.name()
+        if words.take("="):
+            options[name] = str(words.next())
+    return replace(table, options=tuple(options.items()))
+
+
+def _alter_type(schema: Schema, words: _Words) -> None:
+    is_lenient = _exists(words)
+    home, keyspace, name = _place(schema, words.qualified())
+    if name not in home.types:
+        if is_lenient:
+            return
+        raise _RefusedStatement(f"Type {keyspace}.{name} doesn't exist")
+    fields = dict(home.types[name])
+    if words.take("add"):
+        is_lenient = _exists(words)
+        added, type_ = words.name(), words.type()
+        if added in fields and not is_lenient:
+            raise _RefusedStatement(
+                f"Cannot add field {added} to type {keyspace}.{name}: a field with name {added} already exists"
+            )
+        fields.setdefault(added, type_)
+    elif words.take("rename"):
+        _exists(words)
+        for old, new in _renames(words):
+            if old not in fields:
+                raise _RefusedStatement(f"Unkown field {old} in user type {keyspace}.{name}")
+            fields = {new if one == old else one: type_ for one, type_ in fields.items()}
+    else:
+        raise _RefusedStatement("Altering field types is no longer supported")
+    home.types[name] = tuple(fields.items())
+
+
+def _drop(schema: Schema, words: _Words) -> None:
+    kind = "view" if words.take("materialized", "view") else str(words.next()).lower()
+    is_lenient = _exists(words)
+    if kind == "keyspace":
+        schema.keyspaces.pop(words.name(), None)
+        return
+    if kind not in ("view", "table", "columnfamily", "type"):
+        return
+    home, keyspace, name = _place(schema, words.qualified())
+    if kind == "view":
+        known, what = home.views.pop(name, None) is not None, "Materialized view"
+    elif kind == "type":
+        known, what = home.types.pop(name, None) is not None, "Type"
+    else:
+        if name in home.views.values():
+            what = f"Cannot drop a table when materialized views still depend on it ({keyspace})"
+            raise _RefusedStatement(what)
+        known, what = home.tables.pop(name, None) is not None, "Table"
+    if not known and not is_lenient:
+        raise _RefusedStatement(f"{what} '{keyspace}.{name}' doesn't exist")
