@@ -151,8 +151,6 @@ class MachineSettings(BaseModel):
     """The program, relative to views.toml; else the tofu or terraform on the search path."""
     run_folder: Path | None = None
     """Where plans, logs and the journal of applies are kept, relative to views.toml: one for all hosts that heal."""
-    local: bool = False
-    """The configuration is terraform/local, and run_folder that of cluster.sh: the commands are known then."""
     backend: dict[str, str] | None = None
     """Settings of the configuration's backend; else the state is a file in run_folder."""
     variables: dict[str, Any] = Field(default_factory=dict)
@@ -186,8 +184,6 @@ class MachineSettings(BaseModel):
     def _check(self) -> Self:
         if self.terraform is not None and self.run_folder is None:
             raise ValueError("terraform needs run_folder: the folder for its plans, logs and journal")
-        if self.local and self.terraform is None:
-            raise ValueError("local needs terraform: the folder terraform/local")
         return self
 
     def name_of(self, address: str) -> str:
@@ -199,13 +195,6 @@ class MachineSettings(BaseModel):
         paths = {"terraform": self.terraform, "binary": self.binary, "run_folder": self.run_folder}
         paths["folder"] = self.folder or folder
         return self.model_copy(update={key: (folder / path).absolute() for key, path in paths.items() if path})
-
-    @property
-    def machine_command(self) -> tuple[str, ...]:
-        """Return what asks for a machine's state, where that is known without being told."""
-        if not self.local:
-            return ()
-        return (str(self.terraform / "node.sh"), "status", "{address}", "--run", str(self.run_folder))  # type: ignore[operator]
 
 
 class Policy(BaseModel):
@@ -276,10 +265,8 @@ class Policy(BaseModel):
         return self
 
     def resolved(self, folder: Path) -> Self:
-        """Return the same with what follows from ``machines``; its paths are relative to a folder."""
-        machines = self.machines.resolved(folder)
-        command = self.machine_command or machines.machine_command
-        return self.model_copy(update={"machines": machines, "machine_command": command})
+        """Return the same with absolute paths: those of ``machines`` are relative to a folder."""
+        return self.model_copy(update={"machines": self.machines.resolved(folder)})
 
     @property
     def memory(self) -> timedelta:
