@@ -55,7 +55,7 @@ class Strategy(StrEnum):
     """How a window slides."""
 
     REBUILD = "rebuild"
-    ROTATE = "rotate"
+    """The next generation is built beside the serving one; then readers are switched."""
 
 
 class OverrideKind(StrEnum):

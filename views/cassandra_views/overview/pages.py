@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cassandra_client.errors import ViewsError, ended
+from cassandra_client.errors import ViewsError, as_sentence
 from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.model.generation import CONDITIONS, Generation, State
 from cassandra_views.model.steps import Plan
@@ -99,7 +99,7 @@ class PageRenderer:
             "brief": lambda moment: _time(moment, brief(moment)),
             "clock": lambda moment: _time(moment, f"{moment:%m-%d %H:%M:%S}"),
             "exact": lambda moment: _time(moment, f"{moment:%Y-%m-%d %H:%M:%S}"),
-            "ended": ended,
+            "as_sentence": as_sentence,
             "failures": failures_text,
             "path": lambda text: quote(str(text), safe=""),
             "size": size_text,
