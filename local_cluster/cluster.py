@@ -20,9 +20,8 @@ from cassandra_healing.operations.replacement import Replacement, ReplacementTar
 from cassandra_healing.operations.terraform.commands import TerraformBinary, TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
 from cassandra_healing.probes.readiness import NodeConnector, await_ready, find_unready_reason
-from local_cluster.errors import LocalNodeNotFound, NodeError
 from local_cluster.local_node import LocalNode
-from local_cluster.node_record import NodeFolder, NodeRecord, Purpose
+from local_cluster.node_record import LocalNodeNotFound, NodeError, NodeFolder, NodeRecord, Purpose
 from local_cluster.node_status import MachineState
 from local_cluster.tofu import get_binary
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cassandra_healing.model import CLUSTER, MemberId
+from cassandra_healing.model import CLUSTER, HealingAction, MemberId
 
 # Settings: no truth value, no text and no NaN is taken for a number. Each field adds its bounds.
 Whole = Annotated[int, Field(strict=True)]
@@ -273,6 +273,15 @@ class Policy(BaseModel):
         """Return how far back a judgement reaches."""
         pages = [self.page_minutes, *(each.page_minutes for each in self.services.values())]
         return timedelta(minutes=max(self.flap_minutes, *pages) + 10)
+
+    def ready_seconds(self, act: HealingAction) -> float:
+        """Return how long a node may take to be up and in the ring after a restart or replacement of ours."""
+        return 60 * (self.machines.normal_minutes if act is HealingAction.REPLACE else self.restart_minutes)
+
+    def without_waiting(self) -> Self:
+        """Return the same with no time for a node to come back: it was waited for already."""
+        machines = self.machines.model_copy(update={"normal_minutes": 0.0})
+        return self.model_copy(update={"machines": machines, "restart_minutes": 0.0})
 
     def of(self, member: MemberId) -> Policy | ServicePolicy:
         """Return what is set for a member: for a service its own, for a node this."""

@@ -29,9 +29,8 @@ from cassandra_healing.operations.terraform.driver import Recovery
 from cassandra_healing.operations.terraform.plan import SavedPlan
 from cassandra_healing.probes.readiness import find_unready_reason
 from local_cluster.cluster import LocalCluster
-from local_cluster.errors import NodeNotFenced, NodeNotStarted, ReplacementServing
 from local_cluster.local_node import LocalNode
-from local_cluster.node_record import Fence, NodeFolder, Purpose
+from local_cluster.node_record import Fence, NodeFolder, NodeNotFenced, NodeNotStarted, Purpose, ReplacementServing
 from local_cluster.node_status import LocalNodeStatus, MachineState
 from local_cluster.nodetool import NodetoolFailed, nodetool
 from local_cluster.tofu import get_binary

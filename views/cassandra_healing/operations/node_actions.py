@@ -124,9 +124,8 @@ class NodeActions:
             self._run("restart", self._machines.restart, node, why, self._machines.command_minutes)
 
     def _await_normal(self, operation: Operation) -> str:
-        is_new = operation.act is HealingAction.REPLACE
-        minutes = self._machines.normal_minutes if is_new else self._policy.restart_minutes
-        seconds = await_ready(operation.node.address, self._connect, minutes * 60, on_progress=self._on_progress)
+        allowed = self._policy.ready_seconds(operation.act)
+        seconds = await_ready(operation.node.address, self._connect, allowed, on_progress=self._on_progress)
         return f"it is up and in the ring, after {seconds:.0f} s"
 
     def _audit(self, node: MemberId) -> str:
