@@ -11,13 +11,13 @@ from typing import Concatenate, ParamSpec, TypeVar
 from cassandra.cluster import Session
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views.apply.audit import RECHECK_SECONDS
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
 from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
 from cassandra_views.model.arguments import checked_arguments
+from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest, AuditSettings
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
@@ -76,7 +76,7 @@ class ViewManager:
         listener: Listener = ignore_reports,
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
-        audit_recheck_seconds: float = RECHECK_SECONDS,
+        audit_recheck_seconds: float = AuditSettings.recheck_seconds,
         lease_times: LeaseTimes = DEFAULT_TIMES,
     ) -> None:
         self.planner = Planner(
@@ -99,7 +99,7 @@ class ViewManager:
             listener=listener,
             ddl_timeout_seconds=env.ddl_timeout_seconds,
             build_timeout_seconds=build_timeout_seconds,
-            audit_recheck_seconds=audit_recheck_seconds,
+            audit=env.audit.settings(recheck_seconds=audit_recheck_seconds),
             lease_times=lease_times,
         )
         self._overrides = Overrides(
@@ -243,15 +243,25 @@ class ViewManager:
         """
         return self.apply(self.plan_drop(name, reason=reason))
 
-    def audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> PlanOutcome:
+    def audit(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        request: AuditRequest = FULL_AUDIT,
+    ) -> PlanOutcome:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
 
         A generation that differs is in ``failures``; the next plan builds another one beside it.
 
+        Args:
+            names, tags: these views alone; without any, all of this project that serve.
+            request: every row, or totals, or a sample.
+
         Raises:
             RegistryError: the registry rows of a view cannot be read; the others are audited all the same.
         """
-        plan = self.plan_audit(names, tags=tags)
+        plan = self.plan_audit(names, tags=tags, request=request)
         outcome = self.carry_out(plan)
         if plan.refused:
             raise plan.refused[0].as_error()

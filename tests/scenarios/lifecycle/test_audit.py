@@ -14,9 +14,9 @@ from cassandra.concurrent import execute_concurrent
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_views.apply.scan import RowFilter
-from cassandra_views.model.audit_result import AuditMethod, AuditResult
-from tests.scenarios.lifecycle.audits import audit, claimed, scan_of
+from cassandra_views.apply.row_filter import RowFilter
+from cassandra_views.model.audit_result import AuditMethod, AuditResult, DifferenceKind
+from tests.scenarios.lifecycle.audits import audit, base_rows, claimed, examples, scan_of
 from tests.scenarios.lifecycle.shapes import ALL, Shape
 from tests.scenarios.lifecycle.workshop import NOON, Workshop
 
@@ -76,7 +76,7 @@ def test_rows_that_lack_and_rows_too_many_are_told_apart(session: Session, table
     make(session, table, "a IS NOT NULL AND b >= 2")
     narrow = audit(session, table, "t", "v", claimed(table, "t", BOTH, KEY))
     assert (narrow.missing_rows, narrow.extra_rows, narrow.base_rows) == (40, 0, 100)
-    assert {example.split(", ")[1] for example in narrow.missing} <= {"0", "1"}
+    assert {each.key.split(", ")[1] for each in examples(narrow, DifferenceKind.MISSING)} <= {"0", "1"}
     assert "40 MISSING (such as" in str(narrow)
     wide = audit(session, table, "t", "v", claimed(table, "t", "a IS NOT NULL AND b >= 3", KEY))
     assert (wide.missing_rows, wide.extra_rows) == (0, 20)
@@ -126,7 +126,7 @@ def test_writes_under_way_are_no_difference(session: Session, table: str) -> Non
         writer.start()
     try:
         verdicts: list[AuditResult] = []
-        while counts[0] <= 200 or not any(verdict.method is AuditMethod.KEYS for verdict in verdicts):
+        while counts[0] <= 200 or not any(verdict.method is AuditMethod.ROWS for verdict in verdicts):
             verdicts.append(audit(session, table, "t", "v", cql, recheck_seconds=0.1))
             assert len(verdicts) < 200, "no audit ever met a write under way"
     finally:
@@ -151,9 +151,9 @@ def test_rows_are_filtered_here_as_the_server_does(workshop: Workshop, shape: Sh
     workshop.apply()
     (each,) = workshop.record("one").generations
     scan = scan_of(session, keyspace, shape.table[0], each.physical, each.cql)
-    by_server = sorted(map(repr, scan.rows(scan.base)))
+    by_server = sorted(map(repr, base_rows(scan)))
     scan.filter = RowFilter(Database(session), scan.base, scan.relations, scan.columns)
-    assert sorted(map(repr, scan.rows(scan.base))) == by_server
+    assert sorted(map(repr, base_rows(scan))) == by_server
     assert bool(scan.relations) == bool(shape.time)
 
 
@@ -171,9 +171,9 @@ def test_relations_of_all_forms_are_judged_here_as_by_the_server(session: Sessio
         full = full.replace(" AND c IS NOT NULL", "")
     session.execute(claimed(keyspace, "t", full, "c, b, a", "a, b, c"))
     scan = scan_of(session, keyspace, "t", "v", claimed(keyspace, "t", full, "c, b, a"))
-    by_server = sorted(scan.rows(scan.base))
+    by_server = sorted(base_rows(scan))
     scan.filter = RowFilter(Database(session), scan.base, scan.relations, scan.columns)
-    assert sorted(scan.rows(scan.base)) == by_server
+    assert sorted(base_rows(scan)) == by_server
     assert by_server
 
 

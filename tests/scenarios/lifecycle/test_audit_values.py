@@ -12,8 +12,8 @@ from cassandra.concurrent import execute_concurrent
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from cassandra_views.model.audit_result import AuditMethod
-from tests.scenarios.lifecycle.audits import audit, claimed
+from cassandra_views.model.audit_result import AuditMethod, DifferenceKind
+from tests.scenarios.lifecycle.audits import audit, claimed, examples
 
 WHERE = "p IS NOT NULL AND c IS NOT NULL"
 
@@ -70,7 +70,7 @@ def test_a_key_that_is_too_long_for_a_where_gets_a_verdict(session: Session, key
     wrong = claimed(keyspace, "t", "p = 2 AND c IS NOT NULL", "c, p", "p, c")
     verdict = audit(session, keyspace, "t", "v", wrong)
     assert (verdict.missing_rows, verdict.extra_rows) == (0, 1)
-    assert "x... (70,000 characters)" in verdict.extra[0]
+    assert "x... (70,000 characters)" in examples(verdict, DifferenceKind.EXTRA)[0].key
 
 
 def test_equal_counts_prove_nothing(session: Session, keyspace: str) -> None:
@@ -81,7 +81,7 @@ def test_equal_counts_prove_nothing(session: Session, keyspace: str) -> None:
     verdict = audit(session, keyspace, "t", "v", claimed(keyspace, "t", "p IS NOT NULL AND c <= 10", "c, p", "p, c"))
     assert (verdict.base_rows, verdict.view_rows) == (50, 50)
     assert (verdict.missing_rows, verdict.extra_rows) == (50, 50)
-    assert verdict.method is AuditMethod.KEYS
+    assert verdict.method is AuditMethod.ROWS
 
 
 def test_a_view_that_lost_all_its_rows_is_told_at_once(session: Session, keyspace: str) -> None:

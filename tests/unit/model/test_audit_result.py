@@ -6,7 +6,22 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.model.audit_result import AuditMethod, AuditResult
+from cassandra_views.model.audit_result import (
+    AuditMethod,
+    AuditResult,
+    CellDifference,
+    DifferenceKind,
+    RowDifference,
+)
+
+MISSING = RowDifference(kind=DifferenceKind.MISSING, key="9, ''")
+EXTRA = RowDifference(kind=DifferenceKind.EXTRA, key="b")
+TOTAL = CellDifference(
+    column="total", base="999", view="32", base_written=1_795_837_611_000_000, view_written=1_795_830_411_500_000
+)
+STALE = RowDifference(kind=DifferenceKind.STALE, key="7", cells=(TOTAL,))
+TTL = CellDifference(column="x", base="1", view="1", base_written=5, view_written=5, is_base_expiring=True)
+EXPIRING = RowDifference(kind=DifferenceKind.EXPIRING, key="7", cells=(TTL,))
 
 
 def verdict(**more: Any) -> AuditResult:
@@ -16,23 +31,39 @@ def verdict(**more: Any) -> AuditResult:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (verdict(), "2,000 rows of 2,000 (key digests)"),
-        (verdict(base_rows=0, view_rows=0), "0 rows of 0 (key digests)"),
-        (verdict(base_rows=1, view_rows=1), "1 row of 1 (key digests)"),
-        (verdict(base_rows=2, view_rows=1), "1 row, 2 in the base a moment before (key digests)"),
-        (verdict(view_rows=1999, method=AuditMethod.KEYS), "1,999 rows, 2,000 in the base a moment before (keys)"),
-        (verdict(missing_rows=1, missing=("9, ''",), method=AuditMethod.KEYS), "1 MISSING (such as 9, '')"),
+        (verdict(), "2,000 rows of 2,000 (digests)"),
+        (verdict(coverage="LOCAL_QUORUM in dc1"), "2,000 rows of 2,000 (digests, LOCAL_QUORUM in dc1)"),
+        (verdict(base_rows=0, view_rows=0), "0 rows of 0 (digests)"),
+        (verdict(base_rows=1, view_rows=1), "1 row of 1 (digests)"),
+        (verdict(base_rows=2, view_rows=1), "1 row, 2 in the base a moment before (digests)"),
+        (verdict(view_rows=1999, method=AuditMethod.ROWS), "1,999 rows, 2,000 in the base a moment before (rows)"),
         (
-            verdict(missing_rows=50, extra_rows=50, missing=("a",), extra=("b",)),
-            "50 MISSING (such as a); 50 EXTRA (such as b)",
+            verdict(newer_rows=1, ahead_rows=20),
+            "2,000 rows of 2,000 (digests); not compared: 1 row written since the audit began; "
+            "not compared: 20 rows with a write time that is still to come",
+        ),
+        (verdict(missing_rows=1, examples=(MISSING,)), "1 MISSING (such as 9, '')"),
+        (
+            verdict(missing_rows=50, extra_rows=50, examples=(MISSING, EXTRA)),
+            "50 MISSING (such as 9, ''); 50 EXTRA (such as b)",
+        ),
+        (
+            verdict(stale_rows=1, examples=(STALE,)),
+            "1 STALE (such as 7: total is 999 (written 2026-11-28T03:46:51Z) in the base "
+            "and 32 (written 2026-11-28T01:46:51.500000Z) in the view)",
+        ),
+        (
+            verdict(expiring_rows=2, examples=(EXPIRING,)),
+            "2 EXPIRING (such as 7: x is 1 (written 5 with a TTL) in the base and 1 (written 5) in the view)",
         ),
         (verdict(missing_rows=200, is_partial=True), "at least 200 MISSING"),
-        (verdict(view_rows=0, missing_rows=2000, missing=("a",)), "all 2,000 rows are MISSING (such as a)"),
+        (verdict(view_rows=0, missing_rows=2000, examples=(MISSING,)), "all 2,000 rows are MISSING (such as 9, '')"),
         (verdict(base_rows=0, extra_rows=2000), "all 2,000 rows are EXTRA"),
         (verdict(base_rows=1, view_rows=0, missing_rows=1), "1 MISSING"),
+        (verdict(stale_rows=2000), "2,000 STALE"),
         (
             verdict(base_rows=0, view_rows=0, first_time="1970-01-21T18:48:57Z"),
-            "0 rows of 0 (key digests); the base has rows, and the window holds none: "
+            "0 rows of 0 (digests); the base has rows, and the window holds none: "
             "by its table's file the base's first row is of 1970-01-21T18:48:57Z",
         ),
     ],
@@ -42,13 +73,40 @@ def test_words(found: AuditResult, text: str) -> None:
 
 
 def test_the_registry_keeps_what_was_counted() -> None:
-    found = verdict(missing_rows=3, is_partial=True, method=AuditMethod.KEYS)
+    found = verdict(missing_rows=3, stale_rows=2, newer_rows=4, ahead_rows=1, is_partial=True, method=AuditMethod.ROWS)
     assert found.facts == {
         "audit_base_rows": 2000,
         "audit_missing_rows": 3,
         "audit_extra_rows": 0,
+        "audit_stale_rows": 2,
+        "audit_expiring_rows": 0,
+        "audit_skipped_rows": 5,
         "audit_is_partial": True,
-        "audit_method": "keys",
+        "audit_method": "rows",
         "audit_first_time": None,
     }
-    assert AuditMethod.named("a later one") is AuditMethod.KEYS
+    assert AuditMethod.named("a later one") is AuditMethod.ROWS
+
+
+@pytest.mark.parametrize("kind", ["missing", "extra", "stale", "expiring"])
+def test_one_difference_of_any_kind_fails(kind: str) -> None:
+    assert verdict().is_passed
+    assert not verdict(**{f"{kind}_rows": 1}).is_passed
+
+
+def test_a_difference_for_machines() -> None:
+    assert STALE.as_json() == {
+        "kind": "stale",
+        "key": "7",
+        "columns": [
+            {
+                "column": "total",
+                "base": "999",
+                "view": "32",
+                "base_written": 1_795_837_611_000_000,
+                "view_written": 1_795_830_411_500_000,
+                "base_has_ttl": False,
+                "view_has_ttl": False,
+            }
+        ],
+    }

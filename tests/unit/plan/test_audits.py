@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, State
@@ -106,7 +107,7 @@ def with_facts(name: str, **facts: Any) -> Any:
 
 
 def test_a_view_that_lost_all_its_rows_is_rebuilt_first_and_says_so() -> None:
-    facts = {"rows_built": 0, "audit_base_rows": 2000, "audit_missing_rows": 2000, "audit_extra_rows": 0}
+    facts = {"rows_built": 0, "verdict": AuditResult(base_rows=2000, view_rows=0, missing_rows=2000)}
     world, project = with_facts("by_shop", **facts)
     creates = [step for step in world.plan(project, NOW).steps if isinstance(step, CreateGeneration)]
     assert [step.view.view for step in creates] == ["by_shop", "by_day"]
@@ -120,7 +121,8 @@ def test_a_view_that_lost_all_its_rows_is_rebuilt_first_and_says_so() -> None:
 
 
 def test_a_window_that_holds_none_of_the_rows_is_told_by_every_plan_and_status() -> None:
-    facts = {"audit": Audit.PASSED, "rows_built": 0, "audit_base_rows": 0, "audit_first_time": "1970-01-21T18:48:57Z"}
+    verdict = AuditResult(base_rows=0, view_rows=0, first_time="1970-01-21T18:48:57Z")
+    facts = {"audit": Audit.PASSED, "rows_built": 0, "verdict": verdict}
     world, project = with_facts("by_shop", **facts)
     text = "the base has rows, and the window holds none: by its table's file the base's first row is of 1970-01-21T18"
     assert any(f"by_shop generation 1: {text}" in note for note in world.plan(project, NOW).notes)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cassandra_views.apply.builds import BuildProgress, NodeBuild
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.generation import Audit, Generation, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.queries import Overview
@@ -93,11 +94,14 @@ def test_an_override_that_is_over_counts_no_more() -> None:
 
 
 def test_what_an_audit_found_is_told_as_the_registry_holds_it() -> None:
-    facts = {"audit": Audit.FAILED, "audited_at": NOW - HOUR, "audit_missing_rows": 1200, "audit_extra_rows": 0}
+    verdict = AuditResult(base_rows=2000, view_rows=800, missing_rows=1200, stale_rows=3, newer_rows=5)
+    facts = {"audit": Audit.FAILED, "audited_at": NOW - HOUR, "verdict": verdict}
     found = gauges(ViewRecord(name=NAME, generations=(generation(2, State.SERVING, **facts),)))
     assert found["audit_failed", ()] == 1
-    assert (found["audit_differences", ("missing",)], found["audit_differences", ("extra",)]) == (1200, 0)
+    differences = {labels[0]: value for (name, labels), value in found.items() if name == "audit_differences"}
+    assert differences == {"missing": 1200, "extra": 0, "stale": 3, "expiring": 0}
+    assert found["audit_skipped_rows", ()] == 5
     # One that is not in the schema as it was asked for has no rows to compare.
-    facts |= {"audit_missing_rows": None, "audit_extra_rows": None}
+    facts |= {"verdict": None}
     found = gauges(ViewRecord(name=NAME, generations=(generation(2, State.SERVING, **facts),)))
     assert {name for name, _labels in found} & {"audit_failed", "audit_differences"} == {"audit_failed"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, assert_never
 
-from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, StepDone
+from cassandra_views.apply.reports import AuditDone, Notice, Progress, Report, StepBegun, StepDone
 from cassandra_views.model.steps import Plan
 from cassandra_views.plan.explain import cost_text, explain, explain_all, summary
 
@@ -34,6 +34,9 @@ class LogListener:
                 if time.monotonic() - self._reported_at >= REPORT_SECONDS:
                     self._reported_at = time.monotonic()
                     self._log.info("%s", progress_text(report))
+            case AuditDone():
+                for each in report.result.examples:
+                    self._log.warning("%s generation %s: %s: %s", report.view, report.number, each.kind, each)
             case Notice():
                 self._log.warning("%s", report.text)
             case _:

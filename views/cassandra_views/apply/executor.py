@@ -22,6 +22,7 @@ from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.preflight import check_cluster, missing_grants
 from cassandra_views.apply.reports import Listener, Notice, SharedListener, StepBegun, StepDone
 from cassandra_views.apply.steps import StepExecutor
+from cassandra_views.model.audit_request import AuditSettings
 from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import (
@@ -103,7 +104,7 @@ class Executor:
         listener: is told what happens, from one thread at a time.
         ddl_timeout_seconds: how long one CREATE or DROP may take.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
-        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
+        audit: what holds for all audits.
         lease_times: how long a lease lasts, and what is waited for after one that was not given back.
     """
 
@@ -117,7 +118,7 @@ class Executor:
         listener: Listener,
         ddl_timeout_seconds: float,
         build_timeout_seconds: float | None,
-        audit_recheck_seconds: float,
+        audit: AuditSettings,
         lease_times: LeaseTimes,
     ) -> None:
         self._database = database
@@ -127,7 +128,7 @@ class Executor:
         self._listener = listener
         self._ddl_timeout = ddl_timeout_seconds
         self._build_timeout = build_timeout_seconds
-        self._audit_recheck = audit_recheck_seconds
+        self._audit = audit
         self._lease_times = lease_times
 
     def carry_out(
@@ -242,7 +243,7 @@ class Executor:
             ddl,
             gate,
             BuildWait(self._database, listener, timeout_seconds=self._build_timeout, without=frozenset(without)),
-            Auditor(self._database, listener, recheck_seconds=self._audit_recheck),
+            Auditor(self._database, listener, self._audit),
             clock=self._clock,
         )
         self._registry.begin_run(plan.project, plan.preconditions, on_warning=listener.note)

@@ -34,9 +34,19 @@ def order_key(type_: str) -> Key | None:
     return lambda value: (1, key(value)) if value else (0, b"")
 
 
-def same_key(type_: str) -> Key | None:
-    """Return what makes of two values that are one to the server one in Python; None where their bytes are."""
-    return order_key(type_) if type_ in ("varint", "decimal", "float", "double", "boolean") else None
+def canonical_form(type_: str) -> Callable[[bytes], bytes] | None:
+    """Return what makes equal bytes of two values that are one to the server; None where their bytes are equal."""
+    return _CANONICAL_FORMS.get(type_)
+
+
+def lives_form(value: bytes) -> bytes:
+    """Return which elements of a collection have a TTL: of ``TTL(column)``, whose figures fall from read to read."""
+    (count,), place, flags = struct.unpack_from(">i", value), 4, bytearray()
+    for _ in range(count):
+        (size,) = struct.unpack_from(">i", value, place)
+        place += 4 + max(0, size)
+        flags.append(size >= 0)
+    return bytes(flags)
 
 
 def _signed(value: bytes) -> int:
@@ -55,6 +65,33 @@ def _decimal(value: bytes) -> Decimal:
         rest, digit = divmod(rest, 10)
         digits.append(digit)
     return Decimal((int(unscaled < 0 and bool(digits)), tuple(reversed(digits)) or (0,), -scale))
+
+
+def _canonical_varint(value: bytes) -> bytes:
+    return b"%d" % _signed(value) if value else b""
+
+
+def _canonical_decimal(value: bytes) -> bytes:
+    if not value:
+        return b""
+    unscaled, scale = _signed(value[4:]), _signed(value[:4])
+    while unscaled and unscaled % 10 == 0:
+        unscaled, scale = unscaled // 10, scale - 1
+    return b"%de%d" % (unscaled, -scale if unscaled else 0)
+
+
+def _canonical_boolean(value: bytes) -> bytes:
+    return (b"true" if value[0] else b"false") if value else b""
+
+
+def _canonical_floating(form: str) -> Callable[[bytes], bytes]:
+    def canonical(value: bytes) -> bytes:
+        if not value:
+            return b""
+        (number,) = struct.unpack(form, value)
+        return value if number == number else b"NaN"  # every NaN is one
+
+    return canonical
 
 
 def _floating(form: str) -> Key:
@@ -88,6 +125,14 @@ _ORDER_KEYS: dict[str, Key] = {
     "double": _floating(">d"),
     "timeuuid": _timeuuid,
     "uuid": _uuid,
+}
+
+_CANONICAL_FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "boolean": _canonical_boolean,
+    "decimal": _canonical_decimal,
+    "double": _canonical_floating(">d"),
+    "float": _canonical_floating(">f"),
+    "varint": _canonical_varint,
 }
 
 

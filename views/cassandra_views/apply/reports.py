@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Step
 
@@ -54,7 +55,16 @@ class Notice:
     text: str
 
 
-Report = StepBegun | StepDone | Progress | Notice
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditDone:
+    """What an audit found, as data."""
+
+    view: ViewName
+    number: int
+    result: AuditResult
+
+
+Report = StepBegun | StepDone | Progress | AuditDone | Notice
 Listener = Callable[[Report], None]
 
 

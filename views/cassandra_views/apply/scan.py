@@ -1,15 +1,17 @@
 """Reading the rows of a base that belong to a view, and those of the view, range by range, as bytes.
 
-Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base. The server itself
-puts constants into values (``SELECT (type) literal``), so that a literal means here what it means there; only
-comparisons are ours, in the order of the server's types.
+Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base.
+
+Beside each value its write time is read, and whether it has a TTL (``TTL(column) * 0``: the seconds that are left
+fall from read to read). Before Cassandra 5.0 a collection tells neither.
 """
 
 from __future__ import annotations
 
-import operator
+import random
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cassandra import InvalidRequest
@@ -20,42 +22,111 @@ from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.raw_values import Key, order_key, same_key, shown_row
-from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, TokenRange, read_ranges
-from cassandra_views.cql.printing import relation_cql, term_cql, where_cql
+from cassandra_views.apply.raw_values import canonical_form, lives_form, shown, shown_row
+from cassandra_views.apply.row_filter import RowFilter
+from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, RateLimit, TokenRange, read_ranges
+from cassandra_views.cql.printing import where_cql
+from cassandra_views.cql.types import BadType, parse_type
+from cassandra_views.model.audit_result import CellDifference
 from cassandra_views.model.schema import TableShape
-from cassandra_views.model.statement import Operator, Relation, Subject, Term
-from cassandra_views.model.statement import Sequence as Terms
+from cassandra_views.model.statement import Operator, Relation
 
 _MOST_KEY_BYTES = 65_535
 """The server writes the length of each part of a composite partition key in two bytes."""
+_PAGE_ROWS = 5000
+_DRAWN_FROM = 100
+_TOTALS_SECONDS = 60.0
+_WORD = 2**64 - 1
 _PAGE_SECONDS = 20.0
 """More than the servers' own time-out of a range read, 10 s by default."""
 
-Identity = tuple[Any, ...]
-"""A row in the form in which two rows are compared: bytes, but for columns of which the server holds more than
-one form for one value."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """Where in a row a column's value, its write time and its TTL stand; None where the server tells none.
+
+    Args:
+        is_single: it is written as a whole, with one write time.
+    """
+
+    name: str
+    value: int
+    written: int | None
+    life: int | None
+    is_single: bool
 
 
-class _Rows(list[RawRow]):
+class NoTotals(ClusterError):
+    """The servers make no totals of the rows of the base that belong to the view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What the server counts and adds up of one side's rows.
+
+    Args:
+        has_nulls: rows that the view cannot hold are among them; then ``cells`` is not of the view's rows alone.
+        cells: what was counted or added up, and the total, 64 bits.
+    """
+
+    rows: int
+    has_nulls: bool
+    cells: tuple[tuple[str, int], ...]
+
+    def differences(self, view: Totals) -> tuple[str, ...]:
+        """Return what differs between these, of the base, and the view's, in words."""
+        if self.rows != view.rows:
+            return (f"{self.rows:,} rows in the base, {view.rows:,} in the view",)
+        if self.has_nulls:
+            return ()
+        return tuple(
+            f"{what}: {ours:,} in the base, {theirs:,} in the view" if not what.startswith("write") else what
+            for (what, ours), (_what, theirs) in zip(self.cells, view.cells, strict=True)
+            if ours != theirs
+        )
+
+
+class _RangeTotals:
+    """The totals of one token range."""
+
+    def __init__(self) -> None:
+        self.sums: list[int] = []
+
     def add(self, rows: Sequence[RawRow]) -> None:
-        self.extend(rows)
+        for row in rows:
+            self.sums = [int.from_bytes(value or b"", "big") for value in row]
 
 
 class Scan:
-    """Rows of a base and its view, in the same form: the base's key, then the view's other key column.
+    """Rows of a base and its view, in the same form: key, values, write times, and which of them have a TTL.
+
+    The key is the base's, then the view's other key column.
 
     Args:
         relations: the view's WHERE with its window's bounds put in.
+        rows_per_second: how many rows are read in a second, of both sides together; None is no limit.
     """
 
-    def __init__(self, database: Database, base: TableShape, view: TableShape, relations: Sequence[Relation]) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        base: TableShape,
+        view: TableShape,
+        relations: Sequence[Relation],
+        *,
+        rows_per_second: float | None = None,
+    ) -> None:
+        self.database = database
+        self._limit = RateLimit(rows_per_second) if rows_per_second else None
+        self._page_rows = min(_PAGE_ROWS, max(1, int(rows_per_second or _PAGE_ROWS)))
         self._raw = RawRows(database)
         self.base, self.view = base, view
         self.key = [column.name for column in base.key_columns]
         extra = [column.name for column in view.key_columns if column.name not in self.key]
-        self.columns = self.key + extra
+        #: How many values of a row, from its first on, are its key.
+        self.width = len(self.key) + len(extra)
+        #: The columns whose values are read, in their order.
+        self.columns = self.key + extra + _value_names(base, view)
         #: Columns outside the base's key that must hold a value: those of the view's key. The server accepts
         #: IS NOT NULL of other columns, too, and does not heed it (tried on 5.0.9).
         self.not_null = extra
@@ -66,20 +137,23 @@ class Scan:
         self._judge: RowFilter | None = None
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
-        self._same = self._same_keys()
+        self._cells: tuple[_Cell, ...] = ()
+        self._selected = list(map(quoted, self.columns))
+        self._forms = self._canonical_keys()
 
     def prepare(self) -> None:
-        """Find out what the servers filter of the base; what they do not is filtered here.
+        """Find out what the servers tell of each column, and what they filter of the base; the rest is filtered here.
 
         Raises:
             ClusterError: they forbid filtering, and a relation can only be judged by them.
         """
+        self._select_cells()
         if not self.relations:
             return
-        answers = self._database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
+        answers = self.database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
         is_forbidden = any(row["value"] == "false" for answer in answers for row in answer.rows)
         try:
-            self._judge = RowFilter(self._database, self.base, self.relations, self.columns)
+            self._judge = RowFilter(self.database, self.base, self.relations, self.columns)
         except ClusterError:
             # Then a row of the view whose base row stands outside the WHERE is not told from a late one.
             if is_forbidden:
@@ -88,6 +162,51 @@ class Scan:
             if self._judge is None:
                 self._is_split["base"] = False
             self.filter = self._judge
+
+    def _select_cells(self) -> None:
+        """Add write time and TTL of each column that tells them."""
+        places: dict[str, int] = {}
+
+        def select(term: str) -> None:
+            places[term] = len(self._selected)
+            self._selected.append(term)
+
+        cells = []
+        for index, name in enumerate(self.columns[self.width :], self.width):
+            column = self.view.find_column(name)
+            is_multi_cell = column is None or _is_multi_cell(column.type)
+            written, life = f"WRITETIME({quoted(name)})", f"TTL({quoted(name)})"
+            if not is_multi_cell:
+                life += " * 0"
+            if not is_multi_cell or self._is_told(written):
+                select(written)
+                select(life)
+                if is_multi_cell:
+                    self._forms.append((places[life], lives_form))
+            cells.append(
+                _Cell(
+                    name=name,
+                    value=index,
+                    written=places.get(written),
+                    life=places.get(life),
+                    is_single=not is_multi_cell,
+                )
+            )
+        self._cells = tuple(cells)
+
+    def _is_told(self, term: str) -> bool:
+        try:
+            self._raw.types(f"SELECT {term} FROM {quoted(self.view.keyspace)}.{quoted(self.view.name)}")
+        except InvalidRequest as error:
+            if is_unknown_table(error):
+                raise
+            return False
+        return True
+
+    @property
+    def written_places(self) -> tuple[int, ...]:
+        """Where in a row the write times stand."""
+        return tuple(cell.written for cell in self._cells if cell.written is not None)
 
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
@@ -117,7 +236,7 @@ class Scan:
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
             bounds = (_token(span.first), _token(span.last)) if is_split else ()
-            for rows in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
+            for rows in self._raw.pages(query, bounds, page_rows=self._page_rows, timeout_seconds=_PAGE_SECONDS):
                 if conditions:
                     yield [
                         row
@@ -128,42 +247,131 @@ class Scan:
                     yield rows
 
         self._raw.types(query)  # prepared once, before threads ask
-        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split)
+        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split, limit=self._limit)
 
-    def rows(self, shape: TableShape) -> Iterator[RawRow]:
-        """Yield every row that belongs to the view, of the base or of the view."""
-        for found in self.fold(shape, _Rows):
-            yield from found
+    def totals(self, shape: TableShape) -> Totals:
+        """Return totals of every row that belongs to the view, made by the server: of the base or of the view.
 
-    def identity(self, row: RawRow) -> Identity:
-        """Return the row in the form in which it is compared."""
-        if not self._same:
+        Raises:
+            NoTotals: they do not filter the base, so that no total of it is one of the view's rows alone.
+        """
+        if self.filter is not None:
+            raise NoTotals(
+                "the servers do not filter the base by the view's WHERE, so they make no totals of its rows",
+                next="Audit it in full, or by a sample",
+            )
+        single = [cell.name for cell in self._cells if cell.is_single]
+        last = shape.key_columns[-1].name
+        terms = [f"count({quoted(name)})" for name in [last, *self.not_null, *single]]
+        terms += [f"count(TTL({quoted(name)}))" for name in single]
+        terms += [f"sum(WRITETIME({quoted(name)}))" for name in single]
+        is_split = self._is_split["base" if shape is self.base else "view"] and self._has_murmur()
+        query = self._select(shape, is_ranged=is_split, what=", ".join(terms))
+
+        def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
+            bounds = (_token(span.first), _token(span.last)) if is_split else ()
+            yield self._raw.read(query, bounds, timeout_seconds=_TOTALS_SECONDS)
+
+        self._raw.types(query)
+        sums = [0] * len(terms)
+        for part in read_ranges(pages, _RangeTotals, is_split=is_split):
+            sums = [(one + other) & _WORD for one, other in zip(sums, part.sums, strict=True)]
+        rows, not_null = sums[0], sums[1 : 1 + len(self.not_null)]
+        labels = [f"{what} of {name}" for what in ("values", "TTLs", "write times") for name in single]
+        return Totals(
+            rows=min(sums[: 1 + len(not_null)]),
+            has_nulls=any(count != rows for count in not_null),
+            cells=tuple(zip(labels, sums[1 + len(not_null) :], strict=True)),
+        )
+
+    def draw(self, shape: TableShape, choose: random.Random) -> RawRow | None:
+        """Return the key of a row that belongs to the view, drawn at random; None where the side has none.
+
+        A token is drawn, and of the first rows of the partition after it one.
+        """
+        query = self._select(shape, is_ranged=self._has_murmur(), what=", ".join(self._selected))
+        partition = [self.columns.index(column.name) for column in shape.partition_key]
+        first = choose.randint(FIRST_TOKEN, LAST_TOKEN)
+        spans = [(first, LAST_TOKEN), (FIRST_TOKEN, first)] if self._has_murmur() else [()]
+        places = self._needed_places() if shape is self.base else []
+        for bounds in spans:
+            for page in self._raw.pages(query, [_token(bound) for bound in bounds], page_rows=_DRAWN_FROM):
+                rows = [
+                    row
+                    for row in page
+                    if all(row[place] is not None for place in places)
+                    and (shape is not self.base or self.filter is None or self.filter(row))
+                ]
+                if rows:
+                    key = [rows[0][place] for place in partition]
+                    alike = [row for row in rows if [row[place] for place in partition] == key]
+                    return choose.choice(alike)[: self.width]
+        return None
+
+    def canonical(self, row: RawRow) -> RawRow:
+        """Return the row in the form in which it is compared: equal bytes for what is one to the server."""
+        if not self._forms:
             return row
-        found: list[Any] = list(row)
-        for place, key in self._same:
-            value = row[place]
-            found[place] = None if value is None else key(value)
+        found = list(row)
+        for place, form in self._forms:
+            value = row[place] if place < len(row) else None
+            if value is not None:
+                found[place] = form(value)
         return tuple(found)
 
-    def identities(self, rows: Sequence[RawRow]) -> Iterable[Identity]:
+    def canonical_rows(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """Return rows in the form in which they are compared."""
-        return map(self.identity, rows) if self._same else rows
+        return list(map(self.canonical, rows)) if self._forms else rows
 
-    def find_base(self, row: RawRow) -> RawRow | None:
-        """Return the row as the base holds it now, None where it holds none that the view should have."""
-        found = self._find(self.base, row)
+    def find_base(self, key: RawRow) -> RawRow | None:
+        """Return the row of a key as the base holds it now, None where it holds none that the view should have.
+
+        Args:
+            key: the base's key and the view's other key column, as the server sent them.
+        """
+        found = self._find(self.base, key)
         if found is None or any(found[place] is None for place in self._needed_places()):
             return None
-        return found if self._judge is None or self._judge(found) else None
+        is_its_own = self.canonical(found)[: self.width] == self.canonical(key)[: self.width]
+        return found if is_its_own and (self._judge is None or self._judge(found)) else None
 
-    def is_in_view(self, row: RawRow) -> bool:
-        """Tell whether the view holds the row now."""
-        return self._find(self.view, row) is not None
+    def find_view(self, key: RawRow) -> RawRow | None:
+        """Return the row of a key as the view holds it now."""
+        return self._find(self.view, key)
 
-    def shown(self, row: RawRow) -> str:
+    def shown_key(self, row: RawRow) -> str:
         """Return a row's key for people."""
-        types = self._raw.types(self._select(self.view))
-        return shown_row(row, types, self._database.session.cluster.protocol_version)
+        return shown_row(row[: self.width], self._types()[: self.width], self._protocol_version)
+
+    def cell_differences(self, base: RawRow, view: RawRow) -> list[CellDifference]:
+        """Return the columns in which a row of the base and its row of the view differ."""
+        ours, theirs, types = self.canonical(base), self.canonical(view), self._types()
+        found = []
+        for cell in self._cells:
+            places = [place for place in (cell.value, cell.written, cell.life) if place is not None]
+            if all(ours[place] == theirs[place] for place in places):
+                continue
+            type_ = types[cell.value]
+            found.append(
+                CellDifference(
+                    column=cell.name,
+                    base=shown(base[cell.value], type_, self._protocol_version),
+                    view=shown(view[cell.value], type_, self._protocol_version),
+                    base_written=None if cell.written is None else newest_write(base[cell.written]),
+                    view_written=None if cell.written is None else newest_write(view[cell.written]),
+                    is_base_expiring=cell.life is not None and is_expiring(base[cell.life]),
+                    is_view_expiring=cell.life is not None and is_expiring(view[cell.life]),
+                    is_value_equal=all(ours[place] == theirs[place] for place in places if place != cell.life),
+                )
+            )
+        return found
+
+    def _types(self) -> list[Any]:
+        return self._raw.types(self._select(self.view))
+
+    @property
+    def _protocol_version(self) -> int:
+        return int(self.database.session.cluster.protocol_version)
 
     def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
         """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
@@ -192,10 +400,10 @@ class Scan:
             query += f" WHERE token({names}) >= ? AND token({names}) <= ?"
             bounds = tuple(map(_token, _token_of(partition)))
         places = [self.columns.index(column.name) for column in shape.key_columns]
-        sought = self.identity(row)
+        sought = self.canonical(row)
         for page in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
             for each in page:
-                found = self.identity(each)
+                found = self.canonical(each)
                 if all(found[place] == sought[place] for place in places):
                     return each
         return None
@@ -205,7 +413,7 @@ class Scan:
         names = [*self.not_null, *(column.name for column in self.base.clustering)]
         return [self.columns.index(name) for name in names]
 
-    def _same_keys(self) -> list[tuple[int, Callable[[bytes], Any]]]:
+    def _canonical_keys(self) -> list[tuple[int, Callable[[bytes], bytes]]]:
         """Return how columns are compared of which the server takes more than one form for one value.
 
         Of a partition key it never does: there the bytes are the key. Of a clustering column it keeps any of them.
@@ -213,23 +421,22 @@ class Scan:
         by_bytes = {column.name for column in (*self.base.partition_key, *self.view.partition_key)}
         found = []
         for column in self.view.clustering:
-            key = same_key(column.type)
-            if key is not None and column.name not in by_bytes:
-                found.append((self.columns.index(column.name), key))
+            form = canonical_form(column.type)
+            if form is not None and column.name not in by_bytes:
+                found.append((self.columns.index(column.name), form))
         return found
 
     def _has_murmur(self) -> bool:
         """Tell whether the cluster's tokens are those that we know to split."""
         if self._is_murmur is None:
-            (row,) = self._database.rows("SELECT partitioner FROM system.local")
+            (row,) = self.database.rows("SELECT partitioner FROM system.local")
             self._is_murmur = str(row["partitioner"]).endswith("Murmur3Partitioner")
         return self._is_murmur
 
     def _select_all(self, shape: TableShape) -> str:
-        names = ", ".join(map(quoted, self.columns))
-        return f"SELECT {names} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
+        return f"SELECT {', '.join(self._selected)} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
 
-    def _select(self, shape: TableShape, *, is_ranged: bool = True) -> str:
+    def _select(self, shape: TableShape, *, is_ranged: bool = True, what: str = "") -> str:
         parts = []
         if is_ranged:
             names = ", ".join(quoted(column.name) for column in shape.partition_key)
@@ -239,7 +446,39 @@ class Scan:
             parts.append(where_cql(self.relations))
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
-        return f"{self._select_all(shape)}{where}{filtering}"
+        selected = what or ", ".join(self._selected)
+        return f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}{where}{filtering}"
+
+
+def _value_names(base: TableShape, view: TableShape) -> list[str]:
+    """Return the view's columns outside both keys."""
+    keys = {column.name for column in (*base.key_columns, *view.key_columns)}
+    return [column.name for column in view.columns if column.name not in keys]
+
+
+def _is_multi_cell(type_: str) -> bool:
+    try:
+        return parse_type(type_).is_multi_cell
+    except BadType:  # one that this program does not know: what the server tells of it is found out
+        return True
+
+
+def newest_write(written: bytes | None) -> int | None:
+    """Return a write time in microseconds since 1970: of a collection, that of its newest element."""
+    if not written:
+        return None
+    if len(written) == 8:
+        return int.from_bytes(written, "big", signed=True)
+    (count,) = struct.unpack_from(">i", written)
+    # A list of bigint: each element of eight bytes behind its length of four.
+    return max(struct.unpack_from(f">{'4xq' * count}", written, 4), default=None)
+
+
+def is_expiring(life: bytes | None) -> bool:
+    """Tell whether a cell, or an element of a collection, has a TTL."""
+    if life is None:
+        return False
+    return len(life) == 4 or any(lives_form(life))
 
 
 def _token(value: int) -> bytes:
@@ -256,85 +495,3 @@ def _token_of(partition: Sequence[bytes | None]) -> tuple[int, int]:
         return FIRST_TOKEN, FIRST_TOKEN + 1
     token = int(Murmur3Token.hash_fn(packed))
     return token, token
-
-
-_COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
-    Operator.EQUAL: operator.eq,
-    Operator.LESS: operator.lt,
-    Operator.LESS_OR_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_OR_EQUAL: operator.ge,
-}
-Test = Callable[[RawRow], bool]
-
-
-class RowFilter:
-    """Tells whether a row of the base belongs to the view.
-
-    Args:
-        relations: of the view's WHERE, without IS NOT NULL.
-        columns: what each row holds, in order; every column of the relations is among them.
-
-    Raises:
-        ClusterError: a relation cannot be judged here.
-    """
-
-    def __init__(
-        self, database: Database, base: TableShape, relations: Sequence[Relation], columns: Sequence[str]
-    ) -> None:
-        self._raw = RawRows(database)
-        self._base = base
-        self._places = {name: index for index, name in enumerate(columns)}
-        self._tests = [self._test(relation) for relation in relations]
-
-    def __call__(self, row: RawRow) -> bool:
-        """Tell whether the row meets every relation; a null meets none."""
-        return all(test(row) for test in self._tests)
-
-    def _test(self, relation: Relation) -> Test:
-        places = [self._places[name] for name in relation.columns]
-        types = [self._type(name) for name in relation.columns]
-        orders = [order_key(each) for each in types]
-        is_known = relation.subject in (Subject.COLUMN, Subject.TUPLE)
-        if is_known and relation.operator is Operator.IN:
-            wanted = [self._constant(value, types, orders) for value in relation.values]
-            return lambda row: _picked(row, places, orders) in wanted
-        compare = _COMPARISONS.get(relation.operator)
-        is_ordered = relation.operator is Operator.EQUAL or None not in orders
-        if not is_known or compare is None or not is_ordered:
-            raise ClusterError(
-                f"the servers forbid ALLOW FILTERING, and '{relation_cql(relation)}' can only be judged by them",
-                on=str(self._base),
-                remains="It was not served",
-                next="Set allow_filtering_enabled: true on the nodes, or write that condition as comparisons",
-            )
-        bound = self._constant(relation.values[0], types, orders)
-
-        def test(row: RawRow) -> bool:
-            value = _picked(row, places, orders)
-            return None not in value and compare(value, bound)
-
-        return test
-
-    def _type(self, name: str) -> str:
-        column = self._base.find_column(name)
-        return column.type if column else "text"
-
-    def _constant(self, term: Term, types: Sequence[str], orders: Sequence[Key | None]) -> tuple[Any, ...]:
-        """Return what the server makes of a constant, one value a column, each as it is compared."""
-        terms = term.items if len(types) > 1 and isinstance(term, Terms) else (term,)
-        what = ", ".join(
-            f"({type_}) {term_cql(each)} AS c{index}"
-            for index, (type_, each) in enumerate(zip(types, terms, strict=True))
-        )
-        (row,) = self._raw.read(f"SELECT {what} FROM system.local")
-        return _picked(row, range(len(types)), orders)
-
-
-def _picked(row: RawRow, places: Sequence[int], orders: Sequence[Key | None]) -> tuple[Any, ...]:
-    """Return some values of a row as they are compared: in the server's order, or by their bytes."""
-    return tuple(_compared(row[place], key) for place, key in zip(places, orders, strict=True))
-
-
-def _compared(value: bytes | None, key: Key | None) -> Any:
-    return value if value is None or key is None else key(value)

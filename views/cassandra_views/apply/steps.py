@@ -218,7 +218,7 @@ class StepExecutor:
         view, number = step.view, step.number
         _record, each = self._registry.get_held(view, number, State.BUILT)
         found = self._get_in_schema(view, each)
-        verdict = self._auditor.compare(view, each, found, remains="It was not served", time=step.time)
+        verdict = self._auditor.compare(view, each, found, step.request, remains="It was not served", time=step.time)
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
@@ -256,7 +256,7 @@ class StepExecutor:
         if isinstance(found, SchemaMatch):
             time = next((entry.time for entry in record.read_from if entry.name == each.physical), None)
             remains = "Its state is as before, unaudited this time"
-            verdict = self._auditor.compare(view, each, found, remains=remains, time=time)
+            verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time)
             text, rows, is_passed, facts = str(verdict), verdict.view_rows, verdict.is_passed, verdict.facts
         else:
             text, is_passed = found, False

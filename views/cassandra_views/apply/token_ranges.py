@@ -1,15 +1,11 @@
-"""Reading a table by token ranges: several at a time, each within limits, a range that is too much in smaller ones.
-
-Digests of equal sets of rows are equal, in whatever order the rows come. Hashes are those of this process, and are
-kept nowhere.
-"""
+"""Reading a table by token ranges: several at a time, each within limits, a range that is too much in smaller ones."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
@@ -87,6 +83,23 @@ class TokenRange:
         )
 
 
+class RateLimit:
+    """Lets so many rows a second pass, of all threads together."""
+
+    def __init__(self, rows_per_second: float) -> None:
+        self._rows_per_second = rows_per_second
+        self._lock = threading.Lock()
+        self._free_at = 0.0
+
+    def wait(self, rows: int) -> None:
+        """Wait until these rows may have been read."""
+        with self._lock:
+            now = time.monotonic()
+            self._free_at = max(now, self._free_at) + rows / self._rows_per_second
+            pause = self._free_at - now
+        time.sleep(pause)
+
+
 WHOLE_RING = TokenRange(first=FIRST_TOKEN, last=LAST_TOKEN, splits=-1)
 
 
@@ -96,6 +109,7 @@ def read_ranges(
     *,
     on_progress: Callable[[float, int], None] | None = None,
     is_split: bool = True,
+    limit: RateLimit | None = None,
 ) -> Iterator[AnySink]:
     """Read the whole ring, and yield the sink of each range that is done, in any order.
 
@@ -104,6 +118,7 @@ def read_ranges(
         make: makes a sink; a range that is split throws its own away.
         on_progress: is told each second, and with each range, how much of the ring is read and how many rows.
         is_split: the ring is read in ranges; else as one.
+        limit: how many rows a second are read.
 
     Raises:
         Exception: what a range ended in that could not be split further.
@@ -119,6 +134,8 @@ def read_ranges(
                 break
             sink.add(rows)
             rows_of[number] = rows_of.get(number, 0) + len(rows)
+            if limit is not None:
+                limit.wait(len(rows))
             if span == rest and time.monotonic() - begun > _REST_SECONDS:
                 raise _RestTooLong
         return sink, time.monotonic() - begun
@@ -168,63 +185,6 @@ def read_ranges(
 def _is_too_much(error: BaseException) -> bool:
     """Tell whether fewer partitions may be read without this error."""
     return any(isinstance(each, _TOO_MUCH) for each in errors_of(error))
-
-
-BUCKETS = 65_536
-_SAMPLES = 2
-_WORD = 2**64 - 1
-
-
-def bucket_of(hashed: int) -> int:
-    """Return the bucket of a row by its hash."""
-    return hashed % BUCKETS
-
-
-class RangeDigest:
-    """The digest of one token range; holds no rows but a few samples.
-
-    Args:
-        identities: brings rows into the form in which they are compared.
-    """
-
-    __slots__ = ("_identities", "rows", "samples", "sums")
-
-    def __init__(self, identities: Callable[[Sequence[Any]], Iterable[Hashable]]) -> None:
-        self._identities = identities
-        self.rows = 0
-        self.sums: dict[int, int] = {}
-        self.samples: list[Any] = []
-
-    def add(self, rows: Sequence[Any]) -> None:
-        """Take rows."""
-        sums = self.sums
-        for hashed in map(hash, self._identities(rows)):
-            bucket = hashed % BUCKETS
-            sums[bucket] = sums.get(bucket, 0) + hashed
-        self.rows += len(rows)
-        if len(self.samples) < _SAMPLES:
-            self.samples += rows[: _SAMPLES - len(self.samples)]
-
-
-class KeyDigest:
-    """The digest of one side: how many rows there are, and for each bucket the sum of their hashes."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.samples: list[Any] = []
-        self._sums: dict[int, int] = {}
-
-    def add(self, part: RangeDigest) -> None:
-        """Take the digest of a range."""
-        self.rows += part.rows
-        self.samples += part.samples
-        for bucket, value in part.sums.items():
-            self._sums[bucket] = (self._sums.get(bucket, 0) + value) & _WORD
-
-    def differing(self, other: KeyDigest) -> list[int]:
-        """Return the buckets that differ."""
-        ours, theirs = self._sums, other._sums
-        return sorted(bucket for bucket in ours.keys() | theirs.keys() if ours.get(bucket, 0) != theirs.get(bucket, 0))
 
 
 _TIMEOUT_SECONDS = 60.0

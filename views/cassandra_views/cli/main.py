@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cli import (
+    audit_command,
     change_commands,
     cluster_command,
     project_commands,
@@ -80,6 +81,7 @@ def _globals(
 
 change_commands.register(app)
 status_commands.register(app)
+audit_command.register(app)
 read_commands.register(app)
 cluster_command.register(app)
 project_commands.register(app)

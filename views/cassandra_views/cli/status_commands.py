@@ -1,4 +1,4 @@
-"""Commands that look: status, list, show, why, diff, history, audit."""
+"""Commands that look: status, list, show, why, diff, history."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from cassandra_views.cli.context import (
     Name,
     Wide,
     find_selected,
-    open_manager,
     open_planner,
     options_of,
     selects_views,
 )
 from cassandra_views.cli.help import add_commands
-from cassandra_views.cli.output import coloured, escape, out, print_json, raise_last, shortened, table_of
-from cassandra_views.model.errors import AuditFailed
+from cassandra_views.cli.output import coloured, escape, out, print_json, shortened, table_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +39,6 @@ def register(app: typer.Typer) -> None:
         why: ("views why orders_by_day",),
         diff: ("views diff orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
-        audit: ("views audit", "views audit orders_by_day", "views audit --tag flask --format json"),
     }
     add_commands(app, "Look", look)
 
@@ -297,65 +294,3 @@ def history(
 
 def _shown(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else "-"
-
-
-@selects_views("Only these views; else all that serve.")
-def audit(
-    context: typer.Context,
-    selection: Selection,
-    wide: Wide = False,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
-) -> None:
-    """Compare what serves with its base table, again; exit 1 where one differs.
-
-    Readers stay where they are. The verdict is kept, and where one differs the next apply builds another
-    generation beside it.
-    """
-    from cassandra_views.apply.reports import Report, StepDone
-    from cassandra_views.cli.plan_output import ProgressLine
-
-    line = ProgressLine()
-    done: list[StepDone] = []
-
-    def listen(report: Report) -> None:
-        if isinstance(report, StepDone):
-            done.append(report)
-        line(report)
-
-    with open_manager(context, listen) as manager:
-        if selection.is_narrowed:
-            chosen = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving]
-            plan = manager.plan_audit(chosen) if chosen else manager.plan(only=())
-        else:
-            plan = manager.plan_audit(selection.names or None, tags=selection.tags)
-        with line:
-            outcome = manager.carry_out(plan)
-    failures = dict(outcome.failures)
-    found = [_audit_json(each, failures) for each in sorted(done, key=lambda each: each.index)]
-    if format is Format.JSON:
-        print_json({"audits": found, "seconds": round(outcome.seconds, 3)})
-    elif not found:
-        what = "No view that matches serves" if selection.is_narrowed else "Nothing serves"
-        out.print(f"{what}, so there is nothing to audit.")
-    else:
-        rows = table_of("audit", is_wide=wide)
-        for each in found:
-            seconds = f"{each['seconds']:.1f}"
-            row = (escape(each["view"]), str(each["generation"]), coloured(each["audit"]), seconds)
-            rows.add_row(*row, escape(each["found"]))
-        out.print(rows)
-    raise_last([*(error for _view, error in outcome.failures), *(each.as_error() for each in plan.refused)])
-
-
-def _audit_json(done: Any, failures: Any) -> dict[str, Any]:
-    step = done.step
-    verdict = "passed"
-    if done.is_failed:
-        verdict = "failed" if isinstance(failures[step.view], AuditFailed) else "error"
-    return {
-        "view": str(step.view),
-        "generation": step.number,
-        "audit": verdict,
-        "found": done.text,
-        "seconds": round(done.seconds, 3),
-    }

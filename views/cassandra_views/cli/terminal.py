@@ -84,6 +84,17 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("SECONDS", 1),
         _column("FOUND", is_prose=True),
     ),
+    "differences": (
+        _column("VIEW"),
+        _column("GENERATION", 2),
+        _column("DIFFERS"),
+        _column("KEY"),
+        _column("COLUMN"),
+        _column("BASE"),
+        _column("WRITTEN", 1),
+        _column("VIEW HAS"),
+        _column("WRITTEN", 3),
+    ),
     "overrides": (
         _column("VIEW"),
         _column("NOW"),

@@ -2,36 +2,147 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from cassandra_views.model.names import counted
+from cassandra_views.model.times import EPOCH, instant_text
 
 
 class AuditMethod(StrEnum):
     """How base and view were compared."""
 
-    DIGESTS = "key digests"
-    """Digests of all keys of both sides; they are equal."""
-    KEYS = "keys"
-    """Digests of all keys, then the keys themselves where the digests differ."""
+    DIGESTS = "digests"
+    """Digests of all rows of both sides; they are equal."""
+    ROWS = "rows"
+    """Digests of all rows, then the rows themselves where the digests differ."""
+    PULSE = "pulse"
+    """Totals that the server makes of both sides: counts, and sums of write times."""
+    SAMPLE = "sample"
+    """Rows drawn at random."""
 
     @classmethod
     def named(cls, text: str) -> AuditMethod:
-        """Return the method of this name, which a newer program may have written."""
-        return cls(text) if text in set(cls) else cls.KEYS
+        """Return the method of this name, which another program may have written."""
+        return cls(text) if text in set(cls) else cls.ROWS
+
+
+EXAMPLES = 3
+"""So many differing rows of each kind are shown."""
+
+
+class DifferenceKind(StrEnum):
+    """How a row of a view differs from its base."""
+
+    MISSING = "missing"
+    """The base has the row, and the view has not."""
+    EXTRA = "extra"
+    """The view has the row, and the base has not."""
+    STALE = "stale"
+    """A value or its write time differs."""
+    EXPIRING = "expiring"
+    """A value has a TTL on one side and none on the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellDifference:
+    """A column in which a row of the base and its row of the view differ.
+
+    Args:
+        base, view: the values, for people.
+        base_written, view_written: their write times in microseconds since 1970; None where there is no value, or the
+            server does not tell it.
+        is_base_expiring, is_view_expiring: whether they have a TTL.
+        is_value_equal: only the TTL differs.
+    """
+
+    column: str
+    base: str
+    view: str
+    base_written: int | None = None
+    view_written: int | None = None
+    is_base_expiring: bool = False
+    is_view_expiring: bool = False
+    is_value_equal: bool = False
+
+    def __str__(self) -> str:
+        base = _cell_text(self.base, self.base_written, is_expiring=self.is_base_expiring)
+        view = _cell_text(self.view, self.view_written, is_expiring=self.is_view_expiring)
+        return f"{self.column} is {base} in the base and {view} in the view"
+
+
+def _cell_text(value: str, written: int | None, *, is_expiring: bool) -> str:
+    text = write_text(written, is_expiring=is_expiring)
+    return f"{value} (written {text})" if text else value
+
+
+def write_text(microseconds: int | None, *, is_expiring: bool = False) -> str:
+    """Return a write time for people, and whether what was written has a TTL."""
+    if microseconds is None:
+        return ""
+    return f"{_moment_text(microseconds)}{' with a TTL' if is_expiring else ''}"
+
+
+def _moment_text(microseconds: int) -> str:
+    """Return a moment; the bare number where an application's write times are none."""
+    try:
+        moment = EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return str(microseconds)
+    return instant_text(moment) if 2000 <= moment.year < 2100 else str(microseconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowDifference:
+    """A row that differs.
+
+    Args:
+        key: the base's key and the view's other key column, for people.
+        cells: the columns that differ; of a row that one side lacks there are none.
+    """
+
+    kind: DifferenceKind
+    key: str
+    cells: tuple[CellDifference, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.cells[0]}" if self.cells else self.key
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        cells = [
+            {
+                "column": cell.column,
+                "base": cell.base,
+                "view": cell.view,
+                "base_written": cell.base_written,
+                "view_written": cell.view_written,
+                "base_has_ttl": cell.is_base_expiring,
+                "view_has_ttl": cell.is_view_expiring,
+            }
+            for cell in self.cells
+        ]
+        return {"kind": self.kind.value, "key": self.key, "columns": cells}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
-    """What an audit found. Keys are compared, values are not.
+    """What an audit found.
 
     Args:
-        missing_rows: rows of the base that the view lacks.
-        extra_rows: rows of the view that the base lacks.
-        missing, extra: the keys of some of them, for people.
-        is_partial: there may be more than these.
+        base_rows, view_rows: how many rows of each side were compared.
+        missing_rows, extra_rows, stale_rows, expiring_rows: how many differ, by ``DifferenceKind``.
+        examples: some of them, a few of each kind.
+        newer_rows: rows of the view that were not compared, since they were written after the audit began.
+        ahead_rows: as these, written with a time that had not come when they were read.
+        settled_rows: rows that differed at first, and at a later look no longer: writes under way.
+        is_partial: there may be more differences than these.
+        differing_totals: of a pulse: what differs, in words.
+        coverage: at which consistency, in which data centre.
         first_time: where the base has rows and the window holds none: the time of the base's first row, as its
             table's file reads it.
     """
@@ -40,44 +151,120 @@ class AuditResult:
     view_rows: int
     missing_rows: int = 0
     extra_rows: int = 0
-    missing: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
+    stale_rows: int = 0
+    expiring_rows: int = 0
+    examples: tuple[RowDifference, ...] = ()
+    newer_rows: int = 0
+    ahead_rows: int = 0
+    settled_rows: int = 0
     method: AuditMethod = AuditMethod.DIGESTS
     is_partial: bool = False
+    differing_totals: tuple[str, ...] = ()
+    coverage: str = ""
     first_time: str = ""
 
     @property
+    def counts(self) -> dict[DifferenceKind, int]:
+        """How many rows differ, by kind."""
+        return {
+            DifferenceKind.MISSING: self.missing_rows,
+            DifferenceKind.EXTRA: self.extra_rows,
+            DifferenceKind.STALE: self.stale_rows,
+            DifferenceKind.EXPIRING: self.expiring_rows,
+        }
+
+    @property
+    def skipped_rows(self) -> int:
+        """How many rows were not compared."""
+        return self.newer_rows + self.ahead_rows
+
+    @property
     def is_passed(self) -> bool:
-        """Tell whether the view holds what it should."""
-        return not self.missing_rows and not self.extra_rows
+        """Tell whether the view holds what it should, as far as was compared."""
+        return not any(self.counts.values()) and not self.differing_totals
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every row was compared, but for those that are told as left out."""
+        return self.method in (AuditMethod.DIGESTS, AuditMethod.ROWS)
+
+    def with_differences(self, found: Sequence[RowDifference]) -> AuditResult:
+        """Return this with rows that differ, counted and a few of each kind as examples."""
+        counts = Counter(each.kind for each in found)
+        return replace(
+            self,
+            missing_rows=counts[DifferenceKind.MISSING],
+            extra_rows=counts[DifferenceKind.EXTRA],
+            stale_rows=counts[DifferenceKind.STALE],
+            expiring_rows=counts[DifferenceKind.EXPIRING],
+            examples=tuple(
+                each for kind in DifferenceKind for each in [one for one in found if one.kind is kind][:EXAMPLES]
+            ),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for machines."""
+        return {
+            "method": self.method.value,
+            "coverage": self.coverage,
+            "base_rows": self.base_rows,
+            "view_rows": self.view_rows,
+            **{f"{kind}_rows": count for kind, count in self.counts.items()},
+            "is_partial": self.is_partial,
+            "newer_rows": self.newer_rows,
+            "ahead_rows": self.ahead_rows,
+            "settled_rows": self.settled_rows,
+            "differing_totals": list(self.differing_totals),
+            "examples": [each.as_json() for each in self.examples],
+        }
 
     @property
     def facts(self) -> dict[str, Any]:
         """The registry's columns of what was counted."""
         return {
             "audit_base_rows": self.base_rows,
-            "audit_missing_rows": self.missing_rows,
-            "audit_extra_rows": self.extra_rows,
+            **{f"audit_{kind}_rows": count for kind, count in self.counts.items()},
+            "audit_skipped_rows": self.skipped_rows,
             "audit_is_partial": self.is_partial,
             "audit_method": self.method.value,
             "audit_first_time": self.first_time or None,
         }
 
     def __str__(self) -> str:
+        if self.differing_totals:
+            return f"base and view differ, by their totals: {'; '.join(self.differing_totals)}"
         if not self.is_passed:
-            missing = self._found("MISSING", self.missing_rows, self.missing, self.base_rows, self.view_rows)
-            extra = self._found("EXTRA", self.extra_rows, self.extra, self.view_rows, self.base_rows)
-            return "; ".join(filter(None, (missing, extra)))
-        text = f"{counted(self.view_rows, 'row')} of {self.base_rows:,} ({self.method})"
+            found = "; ".join(self._found_text(kind, count) for kind, count in self.counts.items() if count)
+            return found if self.is_whole else f"{found}, in a sample of {counted(self.base_rows, 'row')}"
+        if self.method is AuditMethod.PULSE:
+            return f"equal totals of {counted(self.view_rows, 'row')} (pulse: counts and sums of write times)"
+        if self.method is AuditMethod.SAMPLE:
+            return self._sample_text()
+        how = f"{self.method}, {self.coverage}" if self.coverage else str(self.method)
+        text = f"{counted(self.view_rows, 'row')} of {self.base_rows:,} ({how})"
         if self.view_rows != self.base_rows:
-            text = f"{counted(self.view_rows, 'row')}, {self.base_rows:,} in the base a moment before ({self.method})"
+            text = f"{counted(self.view_rows, 'row')}, {self.base_rows:,} in the base a moment before ({how})"
+        if self.newer_rows:
+            text += f"; not compared: {counted(self.newer_rows, 'row')} written since the audit began"
+        if self.ahead_rows:
+            text += f"; not compared: {counted(self.ahead_rows, 'row')} with a write time that is still to come"
         return f"{text}; {empty_window_text(self.first_time)}" if self.first_time else text
 
-    def _found(self, label: str, count: int, rows: tuple[str, ...], side: int, other: int) -> str:
-        if not count:
-            return ""
-        example = f" (such as {rows[0]})" if rows else ""
-        if not other and count >= side and not self.is_partial and count > 1:
+    def _sample_text(self) -> str:
+        """Say what a sample without a difference means: of n, by the rule of three, fewer than 3/n differ."""
+        sampled = f"no difference in {counted(self.base_rows, 'row')} of the base and {self.view_rows:,} of the view"
+        least = min(self.base_rows, self.view_rows)
+        share = f": fewer than {300 / least:.2g} % of the rows differ, at 95 %" if least > 3 else ""
+        return f"{sampled}, drawn at random{share}"
+
+    def _found_text(self, kind: DifferenceKind, count: int) -> str:
+        label = kind.value.upper()
+        examples = [each for each in self.examples if each.kind is kind]
+        example = f" (such as {examples[0]})" if examples else ""
+        sides = {DifferenceKind.MISSING: (self.base_rows, self.view_rows)}
+        side, other = sides.get(kind, (self.view_rows, self.base_rows))
+        is_side = kind in (DifferenceKind.MISSING, DifferenceKind.EXTRA) and not other and count >= side
+        if is_side and not self.is_partial and count > 1:
             return f"all {count:,} rows are {label}{example}"
         return f"{'at least ' if self.is_partial else ''}{count:,} {label}{example}"
 

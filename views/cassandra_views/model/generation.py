@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cassandra_client.errors import ViewsError
-from cassandra_views.model.audit_result import AuditMethod, AuditResult
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
 
@@ -151,13 +151,7 @@ class Generation:
         compared_to: the generation beside which it holds far too few rows to be served without a person.
         compared_rows: how many rows that one held then, of the same window.
         rows_built: its rows, as the last audit counted them.
-        audit_base_rows: the rows that its base should have given it then; this and what follows is None or empty
-            before an audit compared rows.
-        audit_missing_rows, audit_extra_rows: what that audit found.
-        audit_is_partial: there may be more of them.
-        audit_method: what was compared, and how.
-        audit_first_time: where the base had rows and the window held none: the time of the base's first row, as the
-            table's file reads it.
+        verdict: what that audit found, without examples; None before an audit compared rows.
     """
 
     number: int
@@ -175,12 +169,7 @@ class Generation:
     served_at: datetime | None = None
     retired_at: datetime | None = None
     rows_built: int | None = None
-    audit_base_rows: int | None = None
-    audit_missing_rows: int | None = None
-    audit_extra_rows: int | None = None
-    audit_is_partial: bool = False
-    audit_method: str = ""
-    audit_first_time: str = ""
+    verdict: AuditResult | None = None
     run: str = ""
     cql: str = ""
     reason: str = ""
@@ -189,24 +178,10 @@ class Generation:
     compared_rows: int | None = None
 
     @property
-    def verdict(self) -> AuditResult | None:
-        """What the last audit that compared rows counted, without examples; None before the first."""
-        if self.audit_base_rows is None or self.rows_built is None:
-            return None
-        return AuditResult(
-            base_rows=self.audit_base_rows,
-            view_rows=self.rows_built,
-            missing_rows=self.audit_missing_rows or 0,
-            extra_rows=self.audit_extra_rows or 0,
-            is_partial=self.audit_is_partial,
-            method=AuditMethod.named(self.audit_method),
-            first_time=self.audit_first_time,
-        )
-
-    @property
     def lost_all_rows(self) -> bool:
         """Tell whether the last audit found the base's rows, and none of them in the view."""
-        return self.audit is Audit.FAILED and self.rows_built == 0 and bool(self.audit_base_rows)
+        is_empty = self.verdict is not None and not self.verdict.view_rows and self.verdict.base_rows > 0
+        return self.audit is Audit.FAILED and is_empty
 
 
 AUDIT_REASON = "audit: "

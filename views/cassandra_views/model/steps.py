@@ -12,6 +12,7 @@ from typing import Literal
 from cassandra_client import errors as client_errors
 from cassandra_client.errors import Place, ViewsError
 from cassandra_views.model import errors
+from cassandra_views.model.audit_request import AUDIT_BY_SIZE, AuditRequest
 from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
@@ -118,6 +119,7 @@ class AuditGeneration:
     number: int
     is_again: bool = False
     is_return: bool = False
+    request: AuditRequest = AUDIT_BY_SIZE
     time: TimeColumn | None = None
     kind: Literal["audit_generation"] = "audit_generation"
 

@@ -85,6 +85,11 @@ def instant_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def microseconds(moment: datetime) -> int:
+    """Return the microseconds since 1970, as write times are counted."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
 def floor(moment: datetime, step: timedelta) -> datetime:
     """Return the last whole multiple of ``step`` since the Unix epoch that is not after the moment."""
     return EPOCH + (moment - EPOCH) // step * step

@@ -12,6 +12,7 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_views.model.arguments import checked_arguments
+from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
@@ -180,7 +181,13 @@ class Planner:
         view = self.observer.resolve(name)
         return self._plan(PlanRequest(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
 
-    def plan_audit(self, names: str | Iterable[str] | None = None, *, tags: Iterable[str] = ()) -> Plan:
+    def plan_audit(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        request: AuditRequest = FULL_AUDIT,
+    ) -> Plan:
         """Return what ``audit`` would do. Reads only.
 
         Args:
@@ -192,7 +199,7 @@ class Planner:
         only = self._chosen(names, tags)
         project = self.observer.project_of_registry()
         records = self.registry.read_all() if self.registry.exists() else ()
-        return make_audits(project, records, self.observer.target(project.name), only, self.clock())
+        return make_audits(project, records, self.observer.target(project.name), only, self.clock(), request)
 
     def plan_abort(self, name: str) -> Plan:
         """Return what ``abort`` would do. Reads only."""

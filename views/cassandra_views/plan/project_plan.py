@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cql.statements import complete_project
+from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import BrokenView, Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError, RegistryError, RepeatedFailure, ShrinkUnapproved
 from cassandra_views.model.generation import Generation, State, ViewRecord
@@ -214,6 +215,7 @@ def make_audits(
     target: PlanTarget,
     only: frozenset[ViewName] | None,
     now: datetime,
+    request: AuditRequest = FULL_AUDIT,
 ) -> Plan:
     """Return an audit of each generation that serves; it depends on nothing else, so it has no preconditions.
 
@@ -241,7 +243,7 @@ def make_audits(
                 next=f"'views why {idle[0].view}' shows the reason",
             )
     steps = tuple(
-        AuditGeneration(view=name, number=each.number, is_again=True)
+        AuditGeneration(view=name, number=each.number, is_again=True, request=request)
         for name in sorted(serving)
         for each in serving[name]
     )

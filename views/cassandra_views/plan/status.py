@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from cassandra_client.errors import ViewsError, as_sentence
 from cassandra_views.cql.statements import complete_project
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
@@ -36,7 +38,7 @@ class ViewStatus:
             does not know); where there is neither a file nor a generation
             ``dropped``, or ``never made``.
         found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
-            ``model.generation.Generation`` describes them.
+            ``model.audit_result.AuditResult`` describes them; None or empty before an audit compared rows.
         rows: of the newest serving generation, at its last audit; not of now.
         waiting: what a person must decide or correct before the view continues; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
@@ -61,6 +63,9 @@ class ViewStatus:
     audit_base_rows: int | None = None
     audit_missing_rows: int | None = None
     audit_extra_rows: int | None = None
+    audit_stale_rows: int | None = None
+    audit_expiring_rows: int | None = None
+    audit_skipped_rows: int | None = None
     audit_is_partial: bool = False
     audit_method: str = ""
     audit_first_time: str = ""
@@ -148,13 +153,7 @@ def _status(
         served_at=newest.served_at if newest else None,
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
-        found=str(newest.verdict) if newest and newest.verdict else "",
-        audit_base_rows=newest.audit_base_rows if newest else None,
-        audit_missing_rows=newest.audit_missing_rows if newest else None,
-        audit_extra_rows=newest.audit_extra_rows if newest else None,
-        audit_is_partial=newest is not None and newest.audit_is_partial,
-        audit_method=newest.audit_method if newest else "",
-        audit_first_time=newest.audit_first_time if newest else "",
+        **_audit_fields(newest.verdict if newest else None),
         next_due=record.next_due,
         lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",
@@ -205,6 +204,20 @@ def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
     """Tell whether a generation is in the schema, and is the one the registry means."""
     live = catalog.find_view(record.name, each.number)
     return live is not None and live.table_id == each.table_id
+
+
+def _audit_fields(verdict: AuditResult | None) -> dict[str, Any]:
+    if verdict is None:
+        return {}
+    return {
+        "found": str(verdict),
+        "audit_base_rows": verdict.base_rows,
+        **{f"audit_{kind}_rows": count for kind, count in verdict.counts.items()},
+        "audit_skipped_rows": verdict.skipped_rows,
+        "audit_is_partial": verdict.is_partial,
+        "audit_method": verdict.method.value,
+        "audit_first_time": verdict.first_time,
+    }
 
 
 def _condition(

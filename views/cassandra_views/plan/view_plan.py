@@ -127,8 +127,8 @@ def plan_view(
         for text in (*vanished(record, context), *made_later(record, now)):
             steps.note(text)
         for each in record.in_state(State.SERVING):
-            if each.audit_first_time:
-                steps.note(f"generation {each.number}: {empty_window_text(each.audit_first_time)}")
+            if each.verdict is not None and each.verdict.first_time:
+                steps.note(f"generation {each.number}: {empty_window_text(each.verdict.first_time)}")
             if each.audit is Audit.FAILED and (definition is None or is_frozen):
                 steps.note(f"generation {each.number} serves, and its last audit failed")
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)

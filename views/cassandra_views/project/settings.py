@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, V
 from cassandra_client.errors import ConfigurationError, Place
 from cassandra_client.tls import Tls
 from cassandra_healing.policy import MachineSettings, Number, Policy, ServicePolicy, Whole
+from cassandra_views.model.audit_request import AuditSettings
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT
 from cassandra_views.model.names import keyspace_fault, nearest
 from cassandra_views.model.schema import Keyspace
@@ -48,6 +49,21 @@ class KeyspaceConfig(Strict):
     """Given, the keyspace is created with it where it is missing."""
 
 
+class AuditConfig(Strict):
+    """How views are compared with their base tables."""
+
+    full_rows: Whole = Field(default=AuditSettings.full_rows, ge=0, le=10**12)
+    """Up to so many rows a view is compared in full before it serves; of more rows totals and a sample are compared."""
+    sample_rows: Whole = Field(default=AuditSettings.sample_rows, ge=100, le=1_000_000)
+    """How many rows a sample draws from each side."""
+    rows_per_second: Number = Field(default=AuditSettings.rows_per_second, ge=0, le=10**9)
+    """How many rows an audit reads in a second, of both sides together; 0 is no limit."""
+
+    def settings(self, *, recheck_seconds: float) -> AuditSettings:
+        """Return these, with the pause before a difference is looked at again."""
+        return AuditSettings(**self.model_dump(), recheck_seconds=recheck_seconds)
+
+
 class EnvConfig(Strict):
     """One environment: a cluster, and how views are kept on it."""
 
@@ -75,6 +91,8 @@ class EnvConfig(Strict):
     """How long one CREATE or DROP may take; the lease outlives it."""
     audit_fresh_seconds: Number = Field(default=3600.0, ge=0, le=2592000)
     """For how long an audit is as good as a new one when readers return to a generation."""
+    audit: AuditConfig = AuditConfig()
+    """How views are compared with their base tables."""
     history_days: Whole = Field(default=90, ge=1, le=7300)
     """How long the registry's history is kept; 7300 days are the longest that Cassandra expires rows after."""
     freeze_after: Whole = Field(default=5, ge=0, le=1000)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cassandra_client.database import Row
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import (
     MOVES,
@@ -29,6 +30,9 @@ VERDICT_COLUMNS = (
     "audit_base_rows",
     "audit_missing_rows",
     "audit_extra_rows",
+    "audit_stale_rows",
+    "audit_expiring_rows",
+    "audit_skipped_rows",
     "audit_is_partial",
     "audit_method",
     "audit_first_time",
@@ -168,12 +172,7 @@ def _generation(row: Row) -> Generation:
         served_at=_utc(row["served_at"]),
         retired_at=_utc(row["retired_at"]),
         rows_built=row["rows_built"],
-        audit_base_rows=row.get("audit_base_rows"),
-        audit_missing_rows=row.get("audit_missing_rows"),
-        audit_extra_rows=row.get("audit_extra_rows"),
-        audit_is_partial=bool(row.get("audit_is_partial")),
-        audit_method=row.get("audit_method") or "",
-        audit_first_time=row.get("audit_first_time") or "",
+        verdict=_verdict_of(row),
         run=row["run"] or "",
         cql=row["cql"] or "",
         reason=row["reason"] or "",
@@ -201,4 +200,22 @@ def stale_plan(view: ViewName) -> StalePlan:
         "the plan is stale: the view's registry rows have changed since it was made",
         on=str(view),
         next="Plan again",
+    )
+
+
+def _verdict_of(row: Mapping[str, Any]) -> AuditResult | None:
+    """Return what the last audit counted; None where none compared rows."""
+    if row.get("audit_base_rows") is None or row["rows_built"] is None:
+        return None
+    return AuditResult(
+        base_rows=row["audit_base_rows"],
+        view_rows=row["rows_built"],
+        missing_rows=row["audit_missing_rows"] or 0,
+        extra_rows=row["audit_extra_rows"] or 0,
+        stale_rows=row.get("audit_stale_rows") or 0,
+        expiring_rows=row.get("audit_expiring_rows") or 0,
+        newer_rows=row.get("audit_skipped_rows") or 0,
+        is_partial=bool(row["audit_is_partial"]),
+        method=AuditMethod.named(row["audit_method"] or ""),
+        first_time=row["audit_first_time"] or "",
     )

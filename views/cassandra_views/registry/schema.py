@@ -9,7 +9,7 @@ from __future__ import annotations
 from cassandra_client.database import OwnTable
 from cassandra_client.names import quoted
 
-SCHEMA_NUMBER = 3
+SCHEMA_NUMBER = 4
 
 _TABLES = (
     OwnTable(
@@ -65,6 +65,9 @@ _TABLES = (
         audit_base_rows bigint,
         audit_missing_rows bigint,
         audit_extra_rows bigint,
+        audit_stale_rows bigint,
+        audit_expiring_rows bigint,
+        audit_skipped_rows bigint,
         audit_is_partial boolean,
         audit_method text,
         audit_first_time text,
@@ -116,6 +119,7 @@ _ADDED = {
         "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
         "audit_is_partial boolean, audit_method text, audit_first_time text"
     },
+    4: {"views": "audit_stale_rows bigint, audit_expiring_rows bigint, audit_skipped_rows bigint"},
 }
 """Columns that came with a schema number, by table."""
 

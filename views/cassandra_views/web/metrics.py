@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.apply.builds import BuildProgress
+from cassandra_views.model.audit_result import DifferenceKind
 from cassandra_views.model.generation import Audit, Generation, State
 from cassandra_views.overview.cluster_health import RecordedHealth
 from cassandra_views.overview.queries import Overview, build_query
@@ -48,6 +49,7 @@ GAUGES = {
     "build_seconds": ("How long the build of a generation took", ("generation",)),
     "audit_failed": ("1 where the last audit of what serves found differences, 0 where it found none", ()),
     "audit_differences": ("How many it found, at least", ("kind",)),
+    "audit_skipped_rows": ("Rows of what serves that its last audit did not compare, as they were too new", ()),
     "audit_age_seconds": ("How long ago what serves was last audited, the oldest of it", ()),
     "failed_runs": ("Runs of the schedule in a row that failed", ()),
     "override": ("1 where a person, or too many failed runs, decided over the view's file", ("kind",)),
@@ -201,10 +203,11 @@ def _of_view(
         yield "audit_age_seconds", (), max(0.0, (now - min(audited)).total_seconds())
     if row.audit:
         yield "audit_failed", (), float(row.audit is Audit.FAILED)
-        counted = [each for each in row.serving if each.audit_missing_rows is not None]
-        if counted:
-            yield "audit_differences", ("missing",), float(sum(each.audit_missing_rows or 0 for each in counted))
-            yield "audit_differences", ("extra",), float(sum(each.audit_extra_rows or 0 for each in counted))
+        verdicts = [each.verdict for each in row.serving if each.verdict is not None]
+        if verdicts:
+            for kind in DifferenceKind:
+                yield "audit_differences", (kind.value,), float(sum(each.counts[kind] for each in verdicts))
+            yield "audit_skipped_rows", (), float(sum(each.skipped_rows for each in verdicts))
 
 
 def _of_generation(

@@ -1,0 +1,101 @@
+"""Looking again at rows that differ: a write under way is no difference."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from cassandra_client.decoding import RawRow
+from cassandra_client.members import read_members
+from cassandra_views.apply.builds import find_undrained, server_time
+from cassandra_views.apply.scan import Scan
+from cassandra_views.model.audit_result import CellDifference, DifferenceKind, RowDifference
+
+_LOOKS = 7
+"""With pauses from half a second the last look is half a minute after the first: a view write that
+was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
+QUICK_LOOKS = 3
+_MORE_LOOKS = 30
+"""How often it is looked again after that, while a node holds a batch or hint of before the first look."""
+_MORE_PAUSE_SECONDS = 10.0
+CHUNK = 200
+"""So many rows are looked at together."""
+_ENOUGH = 100
+"""As many differences prove one; more are not looked at again one by one."""
+
+AuditProgress = Callable[[str, float], None]
+"""Is told what an audit does, and how far it is, 0 to 1."""
+
+
+class Recheck:
+    """Looks again, by their keys, at rows that differ.
+
+    Args:
+        pause_seconds: before the second look; it doubles with each further one.
+    """
+
+    def __init__(self, scan: Scan, *, on_progress: AuditProgress, pause_seconds: float) -> None:
+        self._scan = scan
+        self._on_progress = on_progress
+        self._pause_seconds = pause_seconds
+
+    def run(self, keys: Sequence[RawRow], *, looks: int = _LOOKS) -> tuple[list[RowDifference], bool]:
+        """Return the rows that differ at each of several looks, and whether all were looked at."""
+        still: list[RowDifference] = []
+        began = server_time(self._scan.database)
+        with ThreadPoolExecutor(max_workers=8, thread_name_prefix="audit") as pool:
+            for start in range(0, len(keys), CHUNK):
+                left = list(keys[start : start + CHUNK])
+                differences: list[RowDifference] = []
+                for pause in self.pauses(began, looks=looks):
+                    self._on_progress("audit: looking again at what differs", 0.9)
+                    time.sleep(pause)
+                    seen = [(key, found) for key, found in zip(left, pool.map(self._look, left), strict=True) if found]
+                    left = [key for key, _found in seen]
+                    differences = [found for _key, found in seen]
+                    if not left:
+                        break
+                still += differences
+                if is_enough(still) and start + CHUNK < len(keys):
+                    return still, False
+        return still, True
+
+    def pauses(self, began: datetime, *, looks: int = _LOOKS) -> Iterator[float]:
+        """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way."""
+        yield 0.0
+        for look in range(looks - 1):
+            yield self._pause_seconds * 2**look
+        for _ in range(_MORE_LOOKS):
+            if not find_undrained(self._scan.database, read_members(self._scan.database), began):
+                return
+            self._on_progress("audit: waiting for view writes that a node still holds", 0.95)
+            yield _MORE_PAUSE_SECONDS
+
+    def _look(self, key: RawRow) -> RowDifference | None:
+        """Return how the row of a key differs now; None where it does not, or the base's row changes meanwhile."""
+        base = self._scan.find_base(key)
+        view = self._scan.find_view(key)
+        cells: list[CellDifference] = []
+        if base is None and view is None:
+            return None
+        if base is not None and view is not None:
+            cells = self._scan.cell_differences(base, view)
+            if not cells:
+                return None
+        again = self._scan.find_base(key)
+        if (again and self._scan.canonical(again)) != (base and self._scan.canonical(base)):
+            return None
+        if base is None or view is None:
+            kind = DifferenceKind.EXTRA if base is None else DifferenceKind.MISSING
+        else:
+            is_life_alone = all(cell.is_value_equal for cell in cells)
+            kind = DifferenceKind.EXPIRING if is_life_alone else DifferenceKind.STALE
+        return RowDifference(kind=kind, key=self._scan.shown_key(key), cells=tuple(cells))
+
+
+def is_enough(found: Sequence[RowDifference]) -> bool:
+    """Tell whether so many rows differ in one way that more prove nothing more."""
+    return max(Counter(each.kind for each in found).values(), default=0) >= _ENOUGH

@@ -1,0 +1,53 @@
+"""Which audit is asked for, and what holds for all audits of a project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AuditKind(StrEnum):
+    """How much an audit compares."""
+
+    FULL = "full"
+    """Every row: key, values, write times, TTLs."""
+    PULSE = "pulse"
+    """Totals that the server makes: that they differ, not which rows."""
+    SAMPLE = "sample"
+    """Rows drawn at random."""
+    BY_SIZE = "by_size"
+    """Full up to ``AuditSettings.full_rows`` rows; of more, pulse and sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRequest:
+    """Which audit is asked for.
+
+    Args:
+        sample_rows, rows_per_second: 0 is what the settings say.
+    """
+
+    kind: AuditKind = AuditKind.BY_SIZE
+    sample_rows: int = 0
+    rows_per_second: float = 0.0
+
+
+FULL_AUDIT = AuditRequest(kind=AuditKind.FULL)
+AUDIT_BY_SIZE = AuditRequest(kind=AuditKind.BY_SIZE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSettings:
+    """What holds for all audits of a project.
+
+    Args:
+        full_rows: up to so many rows a generation is audited in full before it serves.
+        sample_rows: how many rows a sample draws from each side.
+        rows_per_second: how many rows an audit reads in a second, of both sides together; 0 is no limit.
+        recheck_seconds: the pause before a difference is looked at a second time; it doubles with each further look.
+    """
+
+    full_rows: int = 10_000_000
+    sample_rows: int = 3_000
+    rows_per_second: float = 0.0
+    recheck_seconds: float = 0.5
