@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cassandra_embedded.errors import EmbeddedError
-from local_cluster.errors import NodeError
 from local_cluster.local_node import LocalNode
-from local_cluster.node_record import NodeFolder, Purpose, find_name
+from local_cluster.node_record import NodeError, NodeFolder, Purpose, find_name
 
 _OWN = {"name", "kind", "run", "address"}
 

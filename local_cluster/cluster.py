@@ -1,4 +1,4 @@
-"""The cluster of ``terraform/local`` by one command: up, status, replace, down."""
+"""The cluster of ``terraform/local`` by one command: up, status, settings, replace, down."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ from cassandra_embedded.errors import EmbeddedError
 from cassandra_healing.errors import HealingError
 from cassandra_healing.operations.hooks import Hooks
 from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
-from cassandra_healing.operations.terraform.binary import TerraformBinary
-from cassandra_healing.operations.terraform.commands import TerraformTimeouts
+from cassandra_healing.operations.terraform.commands import TerraformBinary, TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
 from cassandra_healing.probes.readiness import NodeConnector, await_ready, find_unready_reason
-from local_cluster.errors import LocalNodeNotFound, NodeError
 from local_cluster.local_node import LocalNode
-from local_cluster.node_record import NodeFolder, NodeRecord, Purpose
+from local_cluster.node_record import LocalNodeNotFound, NodeError, NodeFolder, NodeRecord, Purpose
 from local_cluster.node_status import MachineState
 from local_cluster.tofu import get_binary
 
@@ -60,23 +58,46 @@ class LocalCluster:
             variables_file.write_text(json.dumps(variables, indent=1), encoding="utf-8")
         elif variables_file.exists():
             variables = dict(json.loads(variables_file.read_text(encoding="utf-8")))
+        self._variables = {**(variables or {}), "run_folder": str(self.run_folder)}
+        self._binary = binary
         self.terraform = Terraform(
             folder,
             binary,
             self.run_folder / "terraform",
-            variables={**(variables or {}), "run_folder": str(self.run_folder)},
+            variables=self._variables,
             times=TerraformTimeouts(apply_seconds=apply_seconds),
         )
 
     @property
     def hooks(self) -> Hooks:
         """Return the commands for its nodes: those of node.sh."""
-        script, run = str(self._folder / "node.sh"), ("--run", str(self.run_folder))
         return Hooks(
-            fence=(script, "fence", "{name}", *run, "--why", "{why}"),
-            repair=(script, "repair", "{name}", *run),
-            terminate=(script, "terminate", "{name}", *run),
+            fence=self._command("fence", "--why", "{why}"),
+            repair=self._command("repair"),
+            terminate=self._command("terminate"),
         )
+
+    def _command(self, verb: str, *more: str, node: str = "{name}") -> tuple[str, ...]:
+        return (str(self._folder / "node.sh"), verb, node, "--run", str(self.run_folder), *more)
+
+    def healing_settings(self) -> dict[str, Any]:
+        """Return ``[env.NAME.healing]`` of a views.toml that heals this cluster."""
+        ring = [record for record in self.nodes() if record.kind == "cassandra"]
+        return {
+            "machine_command": self._command("status", node="{address}"),
+            "machines": {
+                "terraform": str(self._folder),
+                "binary": str(self._binary.path),
+                "run_folder": str(self.run_folder / "terraform"),
+                "resource": 'module.cassandra.terraform_data.node["{name}"]',
+                "names": {record.address: record.name for record in ring},
+                "restart": self._command("restart", "--why", "{why}"),
+                "fence": self.hooks.fence,
+                "repair": self.hooks.repair,
+                "terminate": self.hooks.terminate,
+                "variables": self._variables,
+            },
+        }
 
     def up(self) -> None:
         """Start all nodes that do not run yet, and wait until those that run know each other.
@@ -182,7 +203,7 @@ def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 def main(arguments: list[str] | None = None) -> int:
     """Do one verb; exit code 0 done, 1 not done (it says why), 2 wrongly called."""
     parser = argparse.ArgumentParser(prog="cluster.sh", description="A cluster of processes of this machine.")
-    parser.add_argument("verb", choices=("up", "status", "replace", "down"))
+    parser.add_argument("verb", choices=("up", "status", "settings", "replace", "down"))
     parser.add_argument("name", nargs="?", help="replace: which node")
     parser.add_argument("--run", type=Path, required=True, help="the folder for all that it writes")
     parser.add_argument("--variables", type=Path, help="up: values of the variables, as JSON")
@@ -200,6 +221,8 @@ def main(arguments: list[str] | None = None) -> int:
                 _show(cluster)
             case "status":
                 return _show(cluster)
+            case "settings":
+                _print_settings(cluster.healing_settings())
             case "replace":
                 seconds = cluster.replace(chosen.name, chosen.why)
                 print(" ".join(f"{step}={value:g}s" for step, value in seconds.items()))
@@ -230,6 +253,23 @@ def _show(cluster: LocalCluster) -> int:
         code = code or int(state != "up")
         print(f"{record.name} {record.kind} {record.address} life {record.life} {status.state} {state}".rstrip())
     return code
+
+
+def _print_settings(settings: dict[str, Any]) -> None:
+    machines = settings.pop("machines")
+    for section, values in (("healing", settings), ("healing.machines", machines)):
+        print(f"[env.dev.{section}]")
+        for key, value in values.items():
+            print(f"{key} = {to_toml(value)}")
+
+
+def to_toml(value: Any) -> str:
+    """Write a value as views.toml has it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {to_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(to_toml, value)) + "]"
+    return json.dumps(value)
 
 
 def _print_progress(text: str) -> None:

@@ -13,15 +13,18 @@ from typing import Any, Final
 
 from cassandra_embedded.process import Identity
 from cassandra_embedded.versions import DEFAULT_VERSION
-from local_cluster.errors import (
+from local_cluster.node_record import (
+    Fence,
     LocalNodeNotFound,
     NodeError,
     NodeFenced,
+    NodeFolder,
     NodeNotFenced,
     NodeNotStarted,
+    NodeRecord,
+    Purpose,
     ReplacementServing,
 )
-from local_cluster.node_record import Fence, NodeFolder, NodeRecord, Purpose
 from local_cluster.node_status import LocalNodeStatus, find_process, read_status
 from local_cluster.nodetool import nodetool
 from local_cluster.programs import NodeProgram, get_program

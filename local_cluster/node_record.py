@@ -1,4 +1,4 @@
-"""``node.json`` in a node's folder: which life of the node this is, its process, and whether it is fenced."""
+"""``node.json`` in a node's folder: which life of the node this is, its process, whether it is fenced; its errors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,34 @@ from pathlib import Path
 from typing import Any, Final
 
 from cassandra_embedded.process import Identity
-from local_cluster.errors import NodeError
+from cassandra_healing.errors import HealingError
 
 _FILE: Final = "node.json"
 _FORMAT: Final = 1
+
+
+class NodeError(HealingError):
+    """The root of all errors of this package."""
+
+
+class NodeFenced(NodeError):
+    """The node was fenced: what runs under its name must not be started again."""
+
+
+class NodeNotFenced(NodeError):
+    """A node is not ended before it is fenced."""
+
+
+class ReplacementServing(NodeError):
+    """A new life of the node is up already; the fence was for the one before."""
+
+
+class NodeNotStarted(NodeError):
+    """The node ended while it was being started, or did not answer in time."""
+
+
+class LocalNodeNotFound(NodeError):
+    """There is no node of this name here."""
 
 
 class Purpose(StrEnum):

@@ -12,8 +12,7 @@ from cassandra_embedded.node import Node
 from cassandra_embedded.node_config import NodePlan
 from cassandra_embedded.process import Identity, spawn
 from cassandra_embedded.versions import DEFAULT_VERSION, get_version
-from local_cluster.errors import NodeError
-from local_cluster.node_record import NodeRecord
+from local_cluster.node_record import NodeError, NodeRecord
 
 # For daemons that are idle most of the time: the better compiler's work would never pay.
 _QUICK_JAVA: Final = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from cassandra_healing.errors import BinaryNotFound, TerraformError
-from cassandra_healing.operations.terraform import binary
-from cassandra_healing.operations.terraform.binary import TerraformBinary, inspect_binary
+from cassandra_healing.operations.terraform import commands
+from cassandra_healing.operations.terraform.commands import TerraformBinary, inspect_binary
 
 BUILT_VERSION: Final = "1.12.6"
 _GO_NEEDED: Final = (1, 26, 6)
@@ -37,9 +37,9 @@ _BUILD_SECONDS: Final = 1800.0
 
 def find_binary(*, products: tuple[str, ...] = ("tofu", "terraform")) -> TerraformBinary | None:
     """Return the first that fits: an installed OpenTofu, the one built here, an installed Terraform; or nothing."""
-    if "tofu" in products and (found := binary.find_binary(products=("tofu",)) or inspect_binary(built_path())):
+    if "tofu" in products and (found := commands.find_binary(products=("tofu",)) or inspect_binary(built_path())):
         return found
-    return binary.find_binary(products=("terraform",)) if "terraform" in products else None
+    return commands.find_binary(products=("terraform",)) if "terraform" in products else None
 
 
 def get_binary(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cassandra_client.errors import ViewsError, ended
+from cassandra_client.errors import ViewsError, as_sentence
 
 FAILED = 1
 BAD_INPUT = 2
@@ -68,10 +68,10 @@ def print_message(text: str) -> None:
 def print_error(error: ViewsError) -> None:
     """Say the four parts of an error."""
     place = f"{error.place}: " if error.place else ""
-    print_message(f"Error: {ended(f'{place}{error.what}')}")
+    print_message(f"Error: {as_sentence(f'{place}{error.what}')}")
     for label, text in (("On", error.on), ("State", error.remains), ("Next", error.next)):
         if text:
-            print_message(f"  {label}: {text if label == 'On' else ended(text)}")
+            print_message(f"  {label}: {text if label == 'On' else as_sentence(text)}")
 
 
 def quiet_py4j() -> None:

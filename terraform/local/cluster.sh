@@ -1,5 +1,5 @@
 #!/bin/sh
-# The cluster of this folder: cluster.sh up|status|replace|down --run DIR; `cluster.sh --help` says more.
+# The cluster of this folder: cluster.sh up|status|settings|replace|down --run DIR; `cluster.sh --help` says more.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 for python in "${PYTHON:-}" "$root/.venv/bin/python"; do

@@ -134,11 +134,11 @@ def driver_text(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def short(error: BaseException) -> str:
+def short_driver_text(error: BaseException) -> str:
     """Return what the error of one node says, in a few words."""
     if isinstance(error, NoHostAvailable):
         _whole, *inner = errors_of(error)
-        return short(inner[0]) if inner else "no connection"
+        return short_driver_text(inner[0]) if inner else "no connection"
     if isinstance(error, ConnectionException):
         return "no connection"
     text = driver_text(error)

@@ -23,7 +23,7 @@ class Place:
         return f"{self.file}:{self.line}" + (f":{self.column}" if self.column else "")
 
 
-def ended(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Return a sentence with its end stop."""
     return text if text.endswith(("?", "!", ".")) else f"{text}."
 
@@ -58,7 +58,7 @@ class ViewsError(Exception):
     def __str__(self) -> str:
         head = f"{self.place}: " if self.place else ""
         on = f"{self.on}: " if self.on else ""
-        return f"{head}{on}{ended(self.what)} {ended(self.remains)} {ended(self.next)}"
+        return f"{head}{on}{as_sentence(self.what)} {as_sentence(self.remains)} {as_sentence(self.next)}"
 
 
 class ConfigurationError(ViewsError):

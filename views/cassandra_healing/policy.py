@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from cassandra_healing.model import CLUSTER, MemberId
+from cassandra_healing.model import CLUSTER, HealingAction, MemberId
 
 # Settings: no truth value, no text and no NaN is taken for a number. Each field adds its bounds.
 Whole = Annotated[int, Field(strict=True)]
@@ -151,8 +151,6 @@ class MachineSettings(BaseModel):
     """The program, relative to views.toml; else the tofu or terraform on the search path."""
     run_folder: Path | None = None
     """Where plans, logs and the journal of applies are kept, relative to views.toml: one for all hosts that heal."""
-    local: bool = False
-    """The configuration is terraform/local, and run_folder that of cluster.sh: the commands are known then."""
     backend: dict[str, str] | None = None
     """Settings of the configuration's backend; else the state is a file in run_folder."""
     variables: dict[str, Any] = Field(default_factory=dict)
@@ -186,8 +184,6 @@ class MachineSettings(BaseModel):
     def _check(self) -> Self:
         if self.terraform is not None and self.run_folder is None:
             raise ValueError("terraform needs run_folder: the folder for its plans, logs and journal")
-        if self.local and self.terraform is None:
-            raise ValueError("local needs terraform: the folder terraform/local")
         return self
 
     def name_of(self, address: str) -> str:
@@ -199,13 +195,6 @@ class MachineSettings(BaseModel):
         paths = {"terraform": self.terraform, "binary": self.binary, "run_folder": self.run_folder}
         paths["folder"] = self.folder or folder
         return self.model_copy(update={key: (folder / path).absolute() for key, path in paths.items() if path})
-
-    @property
-    def machine_command(self) -> tuple[str, ...]:
-        """Return what asks for a machine's state, where that is known without being told."""
-        if not self.local:
-            return ()
-        return (str(self.terraform / "node.sh"), "status", "{address}", "--run", str(self.run_folder))  # type: ignore[operator]
 
 
 class Policy(BaseModel):
@@ -276,16 +265,23 @@ class Policy(BaseModel):
         return self
 
     def resolved(self, folder: Path) -> Self:
-        """Return the same with what follows from ``machines``; its paths are relative to a folder."""
-        machines = self.machines.resolved(folder)
-        command = self.machine_command or machines.machine_command
-        return self.model_copy(update={"machines": machines, "machine_command": command})
+        """Return the same with absolute paths: those of ``machines`` are relative to a folder."""
+        return self.model_copy(update={"machines": self.machines.resolved(folder)})
 
     @property
     def memory(self) -> timedelta:
         """Return how far back a judgement reaches."""
         pages = [self.page_minutes, *(each.page_minutes for each in self.services.values())]
         return timedelta(minutes=max(self.flap_minutes, *pages) + 10)
+
+    def ready_seconds(self, act: HealingAction) -> float:
+        """Return how long a node may take to be up and in the ring after a restart or replacement of ours."""
+        return 60 * (self.machines.normal_minutes if act is HealingAction.REPLACE else self.restart_minutes)
+
+    def without_waiting(self) -> Self:
+        """Return the same with no time for a node to come back: it was waited for already."""
+        machines = self.machines.model_copy(update={"normal_minutes": 0.0})
+        return self.model_copy(update={"machines": machines, "restart_minutes": 0.0})
 
     def of(self, member: MemberId) -> Policy | ServicePolicy:
         """Return what is set for a member: for a service its own, for a node this."""

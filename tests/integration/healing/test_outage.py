@@ -15,20 +15,22 @@ from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
-from tests.nightly.healing_cluster.proxy import Ways
+from tests.nightly.healing_cluster.proxy import NodeProxies
 from tests.servers import Server, connect
 
 PAGE_MINUTES = 1
 
 
 @pytest.fixture
-def ways(server: Server) -> Iterator[Ways]:
-    made = Ways([server.contact_points[0]], server.port, "127.0.77")
+def proxies(server: Server) -> Iterator[NodeProxies]:
+    made = NodeProxies([server.contact_points[0]], server.port, "127.0.77")
     yield made
     made.close()
 
 
-def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways: Ways, session: Session) -> None:
+def test_a_person_is_called_once_while_the_journal_is_away(
+    server: Server, proxies: NodeProxies, session: Session
+) -> None:
     keyspace = f"health_{uuid.uuid4().hex[:8]}"
     policy = Policy.model_validate(
         {
@@ -47,7 +49,7 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
     minute = 0
     begin = datetime.now(UTC)
     calls: dict[int, list[str]] = {}
-    with connect(ways.contact_points, server.port) as cluster, cluster.connect() as proxied:
+    with connect(proxies.contact_points, server.port) as cluster, cluster.connect() as proxied:
         monitor = ClusterMonitor(
             ClusterSession(proxied, timeout_seconds=policy.timeout_seconds),
             policy,
@@ -59,14 +61,14 @@ def test_a_person_is_called_once_while_the_journal_is_away(server: Server, ways:
         try:
             monitor.journal.create_tables()
             assert monitor.check().decision.is_well
-            ways.cut(server.contact_points[0])
+            proxies.cut(server.contact_points[0])
             for minute in range(1, PAGE_MINUTES + 3):
                 report = monitor.check()
                 assert (report.decision.rule, report.assessment.nodes[0].verdict) == (Rule.CUT_OFF, "unseen")
                 assert report.decision.act is (HealingAction.PAGE if minute > PAGE_MINUTES else HealingAction.WAIT)
                 assert report.notes, "the journal is away"
                 calls[minute] = [each.text for each in schedule.due(report, 60.0 * minute) if each.is_page]
-            ways.mend(server.contact_points[0])
+            proxies.mend(server.contact_points[0])
         finally:
             monitor.close()
             session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=60)

@@ -350,4 +350,4 @@ def test_a_cluster_that_hangs_holds_nobody_up(make_app: MakeApp, wire: Wire) -> 
 def test_a_cluster_that_was_never_there(make_app: MakeApp) -> None:
     client = make_app(VIEWS_CONTACT_POINTS="127.0.14.9", VIEWS_PORT=9042).test_client()
     said = four_parts(client.get(LIST), 503)
-    assert "the cluster cannot be reached" in said or "no connection to the cluster" in said
+    assert "the cluster cannot be reached" in said

@@ -1,4 +1,4 @@
-"""Three real nodes under constant load, and ways to them that can be cut."""
+"""Three real nodes under constant load, and proxies to them that can be cut."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cassandra_healing.monitor import ClusterMonitor
 from cassandra_healing.policy import Policy
 from cassandra_healing.session import ClusterSession
 from tests.nightly.healing_cluster.ledger import Ledger
-from tests.nightly.healing_cluster.proxy import Ways
+from tests.nightly.healing_cluster.proxy import NodeProxies
 
 
 @pytest.fixture(scope="package")
@@ -30,19 +30,19 @@ def ledger(sick_cluster: EmbeddedCassandra) -> Iterator[Ledger]:
 
 
 @pytest.fixture(scope="package")
-def ways(sick_cluster: EmbeddedCassandra) -> Iterator[Ways]:
-    running = Ways(sick_cluster.contact_points, sick_cluster.port, "127.0.35")
+def proxies(sick_cluster: EmbeddedCassandra) -> Iterator[NodeProxies]:
+    running = NodeProxies(sick_cluster.contact_points, sick_cluster.port, "127.0.35")
     yield running
     running.close()
 
 
 @pytest.fixture(scope="package")
-def healer_cluster(sick_cluster: EmbeddedCassandra, ways: Ways) -> Iterator[Cluster]:
-    """The driver of the watcher, which goes through the ways."""
+def healer_cluster(sick_cluster: EmbeddedCassandra, proxies: NodeProxies) -> Iterator[Cluster]:
+    """The monitor's driver, which connects through the proxies."""
     with Cluster(
-        ways.contact_points,
+        proxies.contact_points,
         port=sick_cluster.port,
-        address_translator=ways,
+        address_translator=proxies,
         execution_profiles={EXEC_PROFILE_DEFAULT: ExecutionProfile(load_balancing_policy=RoundRobinPolicy())},
         reconnection_policy=ConstantReconnectionPolicy(1.0, None),
         schema_metadata_enabled=False,
@@ -79,11 +79,11 @@ def _heal(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     running: EmbeddedCassandra = request.getfixturevalue("sick_cluster")
-    ways: Ways | None = request.getfixturevalue("ways") if "ways" in request.fixturenames else None
+    proxies: NodeProxies | None = request.getfixturevalue("proxies") if "proxies" in request.fixturenames else None
     yield
     for number, address in enumerate(running.contact_points, start=1):
-        if ways is not None:
-            ways.mend(address)
+        if proxies is not None:
+            proxies.mend(address)
         if running.is_running(number):
             running.resume_node(number)
     for number in range(1, running.nodes + 1):

@@ -1,4 +1,4 @@
-"""A way between us and a node that can be cut: connections hang, as when packets are dropped."""
+"""Proxies in front of nodes. A connection that is cut hangs, as when packets are dropped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from cassandra.policies import AddressTranslator
 
 
-class Ways(AddressTranslator):  # type: ignore[misc]
+class NodeProxies(AddressTranslator):  # type: ignore[misc]
     """One proxy for each node; the driver is told the proxies' addresses."""
 
     def __init__(self, addresses: list[str], port: int, prefix: str) -> None:
@@ -63,7 +63,7 @@ class Ways(AddressTranslator):  # type: ignore[misc]
             except (OSError, asyncio.CancelledError):
                 writer.transport.abort()
                 return
-            pumps = [asyncio.ensure_future(_pump(*way, is_open)) for way in ((reader, forth), (back, writer))]
+            pumps = [asyncio.ensure_future(_pump(*pair, is_open)) for pair in ((reader, forth), (back, writer))]
             with suppress(asyncio.CancelledError):
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for each in pumps:

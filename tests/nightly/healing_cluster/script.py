@@ -1,4 +1,4 @@
-"""Plays a case of the decision table on real nodes: its fates become kills, pauses, starts and cut ways."""
+"""Plays a case of the decision table on real nodes: its fates become stops, pauses, starts and cut connections."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cassandra_healing.decision import Decision, Rule
 from cassandra_healing.model import HealingAction
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
 from cassandra_healing.policy import Policy
-from tests.nightly.healing_cluster.proxy import Ways
+from tests.nightly.healing_cluster.proxy import NodeProxies
 from tests.unit.healing.cases import Case, Fate
 
 PACE_SECONDS = 1.0
@@ -45,10 +45,10 @@ class Script:
         reports: every check.
     """
 
-    def __init__(self, case: Case, server: EmbeddedCassandra, ways: Ways, monitor: ClusterMonitor) -> None:
+    def __init__(self, case: Case, server: EmbeddedCassandra, proxies: NodeProxies, monitor: ClusterMonitor) -> None:
         self._case = case
         self._server = server
-        self._ways = ways
+        self._proxies = proxies
         self._monitor = monitor
         self._fates = dict.fromkeys(("n1", "n2", "n3"), Fate.UP)
         self.told: list[tuple[str, str, str]] = []
@@ -95,16 +95,15 @@ class Script:
                 case Fate.HUNG:
                     self._server.resume_node(number)
                 case Fate.UNREACHED:
-                    self._ways.mend(address)
+                    self._proxies.mend(address)
                 case _:
                     self._server.start_node(number)
 
         actions: dict[Fate, Callable[[], None]] = {
             Fate.UP: up,
-            Fate.DEAD: lambda: self._server.kill_node(number),
             Fate.HUNG: lambda: self._server.pause_node(number),
             Fate.STOPPED: lambda: self._server.stop_node(number),
-            Fate.UNREACHED: lambda: self._ways.cut(address),
+            Fate.UNREACHED: lambda: self._proxies.cut(address),
         }
         return actions[after]
 
@@ -127,7 +126,7 @@ class Script:
         time.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - begun)))
 
     def _named(self, decision: Decision) -> tuple[str, str, str]:
-        points = [self._ways.translate(each) for each in self._server.contact_points]
+        points = [self._proxies.translate(each) for each in self._server.contact_points]
         return (
             decision.act.value,
             decision.rule.value,

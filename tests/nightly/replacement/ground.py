@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -23,7 +22,7 @@ from cassandra_client.connect import connect_alone
 from cassandra_client.errors import ClusterError
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.journal import Journal, JournalEntry
-from local_cluster.cluster import LocalCluster
+from local_cluster.cluster import LocalCluster, to_toml
 from local_cluster.local_node import LocalNode
 from local_cluster.node_record import NodeFolder
 from local_cluster.node_status import LocalNodeStatus
@@ -93,11 +92,10 @@ class Ground:
         self.addresses = {f"n{number}": f"{network}.{number}" for number in (1, 2, 3)}
         self.port = free_port(self.addresses["n1"])
         nodes = zip(self.addresses.items(), TOKENS, strict=True)
-        self._binary = get_binary(tell)
         self.local = LocalCluster(
             TERRAFORM,
             folder / "run",
-            self._binary,
+            get_binary(tell),
             variables={
                 "cassandra_nodes": {
                     name: {"address": where, "token": token, "jmx_port": free_port("127.0.0.1")}
@@ -157,18 +155,12 @@ class Ground:
         self, keyspace: str = "cluster_health", machines: Mapping[str, Any] | None = None, **policy: Any
     ) -> None:
         """Write views.toml; the journal is from now on that of ``keyspace``."""
-        over = {
-            "local": True,
-            "binary": str(self._binary.path),
-            "terraform": str(TERRAFORM),
-            "run_folder": str(self.local.run_folder),
-            "audit": [str(VIEWS), "audit"],
-            **(machines or {}),
-        }
+        healing = {**POLICY, **self.local.healing_settings(), "keyspace": keyspace, **policy}
+        over = {**healing.pop("machines"), "audit": [str(VIEWS), "audit"], **(machines or {})}
         points = ", ".join(f'"{each}"' for each in self.addresses.values())
         text = f'project = "heal"\n[env.dev]\ncontact_points = [{points}]\nport = {self.port}\n'
-        for section, values in (("healing", {**POLICY, "keyspace": keyspace, **policy}), ("healing.machines", over)):
-            lines = (f"{key} = {json.dumps(value)}" for key, value in values.items())
+        for section, values in (("healing", healing), ("healing.machines", over)):
+            lines = (f"{key} = {to_toml(value)}" for key, value in values.items())
             text += f"[env.dev.{section}]\n" + "\n".join(lines) + "\n"
         self.project.mkdir(exist_ok=True)
         (self.project / "views.toml").write_text(text, encoding="utf-8")

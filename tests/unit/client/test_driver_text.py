@@ -5,7 +5,7 @@ from __future__ import annotations
 from cassandra import DriverException, InvalidRequest, OperationTimedOut
 from cassandra.cluster import NoHostAvailable
 
-from cassandra_client.driver_errors import driver_text, short
+from cassandra_client.driver_errors import driver_text, short_driver_text
 
 
 def test_a_cluster_of_which_no_host_could_be_tried_is_told() -> None:
@@ -17,7 +17,10 @@ def test_a_cluster_of_which_no_host_could_be_tried_is_told() -> None:
 
 def test_what_one_node_says_is_told_in_a_few_words() -> None:
     refused = InvalidRequest('Error from server: code=2200 [Invalid query] message="unconfigured table looks"')
-    assert short(refused) == "unconfigured table looks"
-    assert short(NoHostAvailable("none", {"127.0.0.1": OperationTimedOut("client timeout")})) == "no answer in time"
-    assert short(NoHostAvailable("Unable to connect to any servers", ["127.0.0.1"])) == "no connection"
-    assert len(short(DriverException("word " * 100))) == 120
+    assert short_driver_text(refused) == "unconfigured table looks"
+    assert (
+        short_driver_text(NoHostAvailable("none", {"127.0.0.1": OperationTimedOut("client timeout")}))
+        == "no answer in time"
+    )
+    assert short_driver_text(NoHostAvailable("Unable to connect to any servers", ["127.0.0.1"])) == "no connection"
+    assert len(short_driver_text(DriverException("word " * 100))) == 120

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.model.generation import Audit, Generation, Serving, State, ViewRecord
+from cassandra_views.model.generation import CONDITIONS, Audit, Generation, Serving, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.queries import Overview
-from cassandra_views.overview.view_rows import CONDITIONS, FILE_CONDITIONS, Need, ViewRow, rows_of
+from cassandra_views.overview.view_rows import FILE_CONDITIONS, Need, ViewRow, rows_of
 from cassandra_views.plan.status import ViewStatus
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

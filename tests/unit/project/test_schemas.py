@@ -23,7 +23,7 @@ GOOD = {
         "keyspace:",
         "window: {last: 28 days, step: 1 day}",
         'window: {last: 1 day 12 hours, step: 6h, at: "0:10"}',
-        "strategy: rotate\ngrace: 1 hour\nowner: web\ntags: [a, b]\ndescription: x",
+        "strategy: rebuild\ngrace: 1 hour\nowner: web\ntags: [a, b]\ndescription: x",
     ],
     "table": [
         "managed: true",

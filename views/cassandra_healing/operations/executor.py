@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cassandra_client.errors import ViewsError
 from cassandra_healing.decision import Decision
@@ -16,8 +17,8 @@ from cassandra_healing.errors import OperatorRequired, StepOutOfOrder
 from cassandra_healing.model import CLUSTER, HealingAction, MemberId, Operation, OperationOutcome
 from cassandra_healing.monitor import ClusterMonitor, HealthReport
 from cassandra_healing.operation_progress import EFFECTS, OperationProgress, OperationStep, read_progress
-from cassandra_healing.operations.node_actions import NodeActions
-from cassandra_healing.operations.steps import StepRunner
+from cassandra_healing.operations.node_actions import NodeActions, plan_evidence
+from cassandra_healing.operations.terraform.plan import SavedPlan
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.rules.engine import decide_without
 from cassandra_healing.session import ClusterSession
@@ -58,7 +59,6 @@ class OperationExecutor:
         self._on_progress = on_progress
         self._session = session
         self._author = author
-        self._step_runner = StepRunner(node_actions, self._journal, policy)
 
     def under_way(self, target: str = CLUSTER) -> OperationProgress | None:
         """Return the operation that is under way on a target, and how far it is; as ``all_under_way``."""
@@ -211,7 +211,9 @@ class OperationExecutor:
         # What cannot be written down is not done.
         self._journal.step(operation, step, now.what)
         try:
-            detail, evidence = self._step_runner.run(step, operation, now)
+            detail, evidence = self._node_actions.run(
+                step, operation, now, on_replan=partial(self._record_replan, operation)
+            )
         except ViewsError as error:
             self._journal.step(operation, step, str(error), outcome=OperationOutcome.FAILED)
             if operation.act is HealingAction.RESTART or operation.node.is_service:
@@ -244,6 +246,10 @@ class OperationExecutor:
                 self._end(operation, OperationOutcome.WITHDRAWN, f"the reason no longer holds: {decision.what}")
                 return False
             time.sleep(min(1.0, self.policy.check_seconds))
+
+    def _record_replan(self, operation: Operation, plan: SavedPlan) -> None:
+        detail = f"planned again: {plan.path.name}"
+        self._journal.step(operation, OperationStep.APPLY, detail, evidence=plan_evidence(plan))
 
     def _refuse_stopped(self, operation: Operation) -> None:
         journal_state = self._journal.read_state(self._clock())

@@ -1,27 +1,32 @@
-"""Restart and replace nodes and services, as the settings say."""
+"""Carries out the steps of operations, as the settings say. Writes no journal: the executor does, before and after."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from cassandra_healing.errors import HealingError, MissingSetting
-from cassandra_healing.model import HealingAction, MemberId
+from cassandra_healing.errors import MissingSetting
+from cassandra_healing.model import HealingAction, MemberId, Operation
+from cassandra_healing.operation_progress import OperationProgress, OperationStep
 from cassandra_healing.operations.hooks import Hooks, run_hook
 from cassandra_healing.operations.replacement import Replacement, ReplacementTarget
-from cassandra_healing.operations.terraform.binary import get_binary
-from cassandra_healing.operations.terraform.commands import TerraformTimeouts
+from cassandra_healing.operations.terraform.commands import TerraformTimeouts, get_binary
 from cassandra_healing.operations.terraform.driver import Terraform
+from cassandra_healing.operations.terraform.plan import SavedPlan
 from cassandra_healing.policy import Policy
 from cassandra_healing.probes.readiness import NodeConnector, await_ready
 
 _WHERE: Final = "[env.NAME.healing.machines] of views.toml"
 
+StepResult = tuple[str, tuple[str, ...]]
+"""What was done, in words, and the plan that was saved, as ``OperationProgress.plan``."""
+
 
 class NodeActions:
     """Restarts and replaces nodes, and services by their commands.
+
+    Each step may have been done before, in part or whole, by a process that was killed.
 
     Args:
         policy: what is set; the paths of its machines are absolute.
@@ -32,6 +37,7 @@ class NodeActions:
     def __init__(
         self, policy: Policy, *, connect: NodeConnector, on_progress: Callable[[str], None] = lambda _: None
     ) -> None:
+        self._policy = policy
         self._machines = policy.machines
         self._services = policy.services
         self._connect = connect
@@ -46,7 +52,7 @@ class NodeActions:
         if node.is_service:
             return  # nothing is decided for which it has no command
         machines = self._machines
-        if act is HealingAction.RESTART and not (machines.restart or machines.local):
+        if act is HealingAction.RESTART and not machines.restart:
             raise MissingSetting(
                 "no restart command is set",
                 on="restart",
@@ -54,10 +60,8 @@ class NodeActions:
                 next=f"Set restart in {_WHERE}, or restart = false where machines restart their service themselves",
             )
         if act is HealingAction.REPLACE:
-            needed = {"terraform": machines.terraform}
-            if not machines.local:
-                needed |= {"fence": machines.fence or None, "repair": machines.repair or None}  # type: ignore[dict-item]
-            if missing := [key for key, value in needed.items() if value is None]:
+            needed = {"terraform": machines.terraform, "fence": machines.fence, "repair": machines.repair}
+            if missing := [key for key, value in needed.items() if not value]:
                 raise MissingSetting(
                     "the settings for replacing a node are incomplete",
                     on=", ".join(missing),
@@ -65,106 +69,102 @@ class NodeActions:
                     next=f"Set {' and '.join(missing)} in {_WHERE}, or replace the node by hand",
                 )
 
-    def restart(self, node: MemberId, why: str) -> None:
-        """Start a node's process, or a service, again.
+    def run(
+        self,
+        step: OperationStep,
+        operation: Operation,
+        progress: OperationProgress,
+        *,
+        on_replan: Callable[[SavedPlan], None],
+    ) -> StepResult:
+        """Do a step.
 
-        Raises: HookFailed: the command says that it did not.
+        Args:
+            on_replan: called before a plan is applied that takes the place of a stale one.
+
+        Raises: HealingError: it is not done.
         """
+        node = operation.node
+        match step:
+            case OperationStep.RESTART:
+                self._restart(node, progress.what)
+                return "it was restarted", ()
+            case OperationStep.REPLACE:
+                self._on_progress(f"Replacing {node}")
+                self._run_for_service("replace", node, progress.what)
+                return "a new one has taken its place", ()
+            case OperationStep.NORMAL:
+                return self._await_normal(operation), ()
+            case OperationStep.PLAN:
+                plan = self._replacement(node).plan()
+                return f"{plan.path.name} replaces {plan.address} and nothing else", plan_evidence(plan)
+            case OperationStep.FENCE:
+                self._replacement(node).fence(progress.what)
+                return "the old node has ended and cannot come back", ()
+            case OperationStep.APPLY:
+                steps, saved = self._replacement(node), _saved_plan(progress)
+                is_again = OperationStep.APPLY in progress.begun
+                do = steps.resume_apply if is_again else steps.apply_or_replan
+                return do(saved, on_replan), ()
+            case OperationStep.REPAIR:
+                self._replacement(node).repair()
+                return "all that it holds is repaired", ()
+            case OperationStep.TERMINATE:
+                self._replacement(node).terminate()
+                return "nothing is left of the old node", ()
+            case OperationStep.AUDIT:
+                return self._audit(node), ()
+        raise AssertionError(step)
+
+    def _restart(self, node: MemberId, why: str) -> None:
         self._on_progress(f"Restarting {node}")
         if node.is_service:
             self._run_for_service("restart", node, why)
-            return
-        command = self._machines.restart
-        if not command:
-            command = (*self._script("restart"), "--why", "{why}")
-        self._run("restart", command, node, why, self._machines.command_minutes)
+        else:
+            self._run("restart", self._machines.restart, node, why, self._machines.command_minutes)
 
-    def replace_service(self, node: MemberId, why: str) -> None:
-        """Make a new service in the place of one.
+    def _await_normal(self, operation: Operation) -> str:
+        allowed = self._policy.ready_seconds(operation.act)
+        seconds = await_ready(operation.node.address, self._connect, allowed, on_progress=self._on_progress)
+        return f"it is up and in the ring, after {seconds:.0f} s"
 
-        Raises: HookFailed: the command says that it did not.
-        """
-        self._on_progress(f"Replacing {node}")
-        self._run_for_service("replace", node, why)
-
-    @property
-    def normal_seconds(self) -> float:
-        """Return how long a new node may take to join the ring."""
-        return self._machines.normal_minutes * 60
-
-    def await_ready(self, node: MemberId, timeout_seconds: float) -> float:
-        """Wait until a node is up and in the ring; as ``readiness.await_ready``."""
-        return await_ready(node.address, self._connect, timeout_seconds, on_progress=self._on_progress)
-
-    def audit(self, node: MemberId) -> str:
-        """Run the audit command; return in words what was done.
-
-        Raises: HookFailed: something is not as it should be.
-        """
+    def _audit(self, node: MemberId) -> str:
         if not self._machines.audit:
             return "no command is set for it"
         self._on_progress("Auditing what the cluster serves")
         self._run("audit", self._machines.audit, node, "", self._machines.repair_minutes)
         return "what the cluster serves is as it should be"
 
-    def replacement(self, node: MemberId) -> Replacement:
-        """Return the steps by which a node is replaced; errors as ``check`` and ``get_binary``."""
+    def _replacement(self, node: MemberId) -> Replacement:
         self.check(node, HealingAction.REPLACE)
-        name = self._name(node)
+        machines = self._machines
+        name = machines.name_of(node.address)
         return Replacement(
-            ReplacementTarget(name=name, address=node.address, resource=self._resource.replace("{name}", name)),
+            ReplacementTarget(name=name, address=node.address, resource=machines.resource.replace("{name}", name)),
             terraform=self._driver(),
-            hooks=self._hooks(),
+            hooks=Hooks(
+                fence=machines.fence,
+                repair=machines.repair,
+                terminate=machines.terminate,
+                folder=machines.folder,
+                fence_seconds=machines.command_minutes * 60,
+                repair_seconds=machines.repair_minutes * 60,
+                terminate_seconds=machines.command_minutes * 60,
+            ),
             connect=self._connect,
             on_progress=self._on_progress,
         )
-
-    @property
-    def _resource(self) -> str:
-        own = 'module.cassandra.terraform_data.node["{name}"]'
-        return own if self._machines.local else self._machines.resource
-
-    def _hooks(self) -> Hooks:
-        machines = self._machines
-        local = machines.local
-        return Hooks(
-            fence=machines.fence or ((*self._script("fence"), "--why", "{why}") if local else ()),
-            repair=machines.repair or (self._script("repair") if local else ()),
-            terminate=machines.terminate or (self._script("terminate") if local else ()),
-            folder=machines.folder,
-            fence_seconds=machines.command_minutes * 60,
-            repair_seconds=machines.repair_minutes * 60,
-            terminate_seconds=machines.command_minutes * 60,
-        )
-
-    def _script(self, verb: str) -> tuple[str, ...]:
-        assert self._machines.terraform is not None
-        return (str(self._machines.terraform / "node.sh"), verb, "{name}", "--run", str(self._machines.run_folder))
-
-    def _name(self, node: MemberId) -> str:
-        machines = self._machines
-        if machines.local and node.address not in machines.names:
-            assert machines.run_folder is not None
-            return _find_local_name(machines.run_folder, node.address)
-        return machines.name_of(node.address)
 
     def _driver(self) -> Terraform:
         if self._terraform is None:
             machines = self._machines
             assert machines.terraform is not None
             assert machines.run_folder is not None
-            run_folder, variables = machines.run_folder, dict(machines.variables)
-            if machines.local:
-                # As `cluster.sh` keeps it.
-                variables_file = run_folder / "variables.json"
-                known = dict(json.loads(variables_file.read_text(encoding="utf-8"))) if variables_file.exists() else {}
-                variables = {**known, **variables, "run_folder": str(run_folder)}
-                run_folder = run_folder / "terraform"
             self._terraform = Terraform(
                 machines.terraform,
                 get_binary(machines.binary),
-                run_folder,
-                variables=variables,
+                machines.run_folder,
+                variables=machines.variables,
                 backend=machines.backend,
                 times=TerraformTimeouts(apply_seconds=machines.apply_minutes * 60),
             )
@@ -172,7 +172,7 @@ class NodeActions:
         return self._terraform
 
     def _run(self, step: str, command: tuple[str, ...], node: MemberId, why: str, minutes: float) -> None:
-        values = {"name": self._name(node), "address": node.address, "why": why}
+        values = {"name": self._machines.name_of(node.address), "address": node.address, "why": why}
         run_hook(step, command, values, minutes * 60, self._machines.folder)
 
     def _run_for_service(self, step: str, node: MemberId, why: str) -> None:
@@ -189,16 +189,13 @@ class NodeActions:
         run_hook(step, command, values, service.command_seconds)
 
 
-def _find_local_name(run_folder: Path, address: str) -> str:
-    """Return the name of a node of terraform/local, whose folder holds its record."""
-    for path in sorted((run_folder / "nodes").glob("*/node.json")):
-        try:
-            if json.loads(path.read_text(encoding="utf-8"))["address"] == address:
-                return path.parent.name
-        except FileNotFoundError:
-            continue  # removed since the folder was read
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise HealingError(
-                f"a node's record cannot be read: {error}", on=str(path), next="See terraform/local/cluster.sh status"
-            ) from error
-    return address
+def _saved_plan(progress: OperationProgress) -> SavedPlan | None:
+    if not progress.plan:
+        return None
+    path, address, actions, digest = progress.plan
+    return SavedPlan(path=Path(path), address=address, actions=tuple(actions.split(",")), digest=digest)
+
+
+def plan_evidence(plan: SavedPlan) -> tuple[str, ...]:
+    """Return a plan as it is written into the journal."""
+    return (str(plan.path), plan.address, ",".join(plan.actions), plan.digest)

@@ -1,7 +1,7 @@
 """The steps that replace one node by another. Each may be done again after a kill anywhere in it.
 
 Knows neither when nor whether to replace, and keeps no record: the executor records each step before it is done.
-The order: fence, plan, apply, wait until it is normal, repair, terminate.
+The order: fence, plan, apply, wait until it is normal, repair, terminate. ``resume_apply`` follows a kill in the apply.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cassandra_healing.errors import StaleSavedPlan
 from cassandra_healing.operations.hooks import Hooks, run_hook
 from cassandra_healing.operations.terraform.driver import Recovery, Terraform
 from cassandra_healing.operations.terraform.plan import SavedPlan
@@ -85,6 +86,34 @@ class Replacement:
         ``REPLAN`` asks for ``plan(missing_ok=True)`` and ``apply``, unless the node is normal by then.
         """
         return self._terraform.recover(lambda: not self.unready_reason(), on_progress=self._on_progress)
+
+    def resume_apply(self, plan: SavedPlan | None, on_replan: Callable[[SavedPlan], None] = lambda _: None) -> str:
+        """Finish an apply that may have been cut off anywhere, or was never begun; return in words what was done.
+
+        Args:
+            plan: what was to be applied.
+            on_replan: called before another plan is applied, where the state has changed since the first.
+        """
+        if self.is_cut_off and self.recover() in (Recovery.APPLIED, Recovery.SETTLED):
+            return "an interrupted apply of the plan is finished now"
+        if not self.unready_reason():
+            return "the new node is up: the plan was applied before"
+        return self.apply_or_replan(plan, on_replan, missing_ok=True)
+
+    def apply_or_replan(
+        self, plan: SavedPlan | None, on_replan: Callable[[SavedPlan], None], *, missing_ok: bool = False
+    ) -> str:
+        """Apply a plan, or another one for the same change where it is stale; return in words what was done."""
+        if plan is not None:
+            try:
+                self.apply(plan)
+                return f"{plan.path.name} is applied"
+            except StaleSavedPlan:
+                pass  # nothing of it was done
+        plan = self.plan(missing_ok=missing_ok)
+        on_replan(plan)
+        self.apply(plan)
+        return f"{plan.path.name} is applied"
 
     def unready_reason(self) -> str:
         """Return why the node is not ready; nothing where it is up and in the ring."""

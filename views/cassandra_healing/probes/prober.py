@@ -11,7 +11,7 @@ from cassandra import InvalidRequest
 from cassandra.pool import Host
 
 from cassandra_client.database import Answer, Row
-from cassandra_client.driver_errors import short
+from cassandra_client.driver_errors import short_driver_text
 from cassandra_healing.model import (
     ClusterTopology,
     HealthCheck,
@@ -89,7 +89,9 @@ class ClusterProber:
         answering = [node for node in nodes if probes[node].error is None]
         heard = self._session.ask(gossip.GOSSIP_QUERY, [hosts[node] for node in answering])
         gossip_rows = {node: answer.rows for node, answer in zip(answering, heard, strict=True) if answer.error is None}
-        unreadable = {node: short(answer.error) for node, answer in zip(answering, heard, strict=True) if answer.error}
+        unreadable = {
+            node: short_driver_text(answer.error) for node, answer in zip(answering, heard, strict=True) if answer.error
+        }
         unanswering = [node for node in nodes if node not in answering]
         machine_probes = [
             self._pool.submit(machine.ask_provider, node, self._policy.machine_command) for node in unanswering
@@ -113,7 +115,9 @@ class ClusterProber:
 
     def _cql(self, node: MemberId, answer: Answer) -> Observation:
         if answer.error is not None:
-            return Observation(node=node, observer=ObserverKind.CQL, result=ProbeResult.BAD, detail=short(answer.error))
+            return Observation(
+                node=node, observer=ObserverKind.CQL, result=ProbeResult.BAD, detail=short_driver_text(answer.error)
+            )
         is_slow = answer.seconds > self._policy.slow_seconds
         return Observation(
             node=node,
@@ -166,7 +170,9 @@ class ClusterProber:
         """Ask one node; note what could not be read."""
         answer = self._session.ask(query, [host])[0]
         if answer.error is not None:
-            unread.append(f"{query.partition(' FROM ')[2]} on {host.endpoint.address}: {short(answer.error)}")
+            unread.append(
+                f"{query.partition(' FROM ')[2]} on {host.endpoint.address}: {short_driver_text(answer.error)}"
+            )
         return answer.rows
 
     def _keyspaces(self, rows: Iterable[Row], settings: Mapping[str, str]) -> Iterable[ReplicatedKeyspace]:
@@ -185,7 +191,7 @@ class ClusterProber:
         for query, words in ((_STREAMS, "{} streams on {}"), (_REPAIRS, "a repair of {} by {}")):
             for answer, node in zip(self._session.ask(query, hosts.values()), hosts, strict=True):
                 if answer.error is not None and not isinstance(answer.error, InvalidRequest):
-                    unread.append(f"{query.partition(' FROM ')[2]} on {node}: {short(answer.error)}")
+                    unread.append(f"{query.partition(' FROM ')[2]} on {node}: {short_driver_text(answer.error)}")
                 running = {str(row["what"]) for row in answer.rows if str(row["status"]).lower() not in _ENDED}
                 found += [words.format(each.lower(), node) for each in sorted(running)]
         return tuple(found)

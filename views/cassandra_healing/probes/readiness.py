@@ -10,7 +10,7 @@ from typing import Any, Final
 from cassandra import Timeout, Unavailable
 from cassandra.cluster import Session
 
-from cassandra_client.driver_errors import NO_ANSWER, short
+from cassandra_client.driver_errors import NO_ANSWER, short_driver_text
 from cassandra_healing.errors import HealingError
 
 
@@ -40,7 +40,7 @@ def find_unready_reason(address: str, connect: NodeConnector, *, knows: Collecti
             own = _row(session, "SELECT bootstrapped, gossip_generation, schema_version FROM system.local")
             ring = list(session.execute("SELECT address, status_with_port FROM system_views.gossip_info"))
     except _UNREACHABLE as error:
-        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else short(error)
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else short_driver_text(error)
         return f"it does not answer ({why})"
     if own["bootstrapped"] != "COMPLETED":
         return f"it has not joined ({str(own['bootstrapped']).lower()})"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from cassandra import ConsistencyLevel, Unavailable
 
 from cassandra_client.database import Row
-from cassandra_client.driver_errors import DRIVER_ERRORS, advice, is_refusal, short
+from cassandra_client.driver_errors import DRIVER_ERRORS, advice, is_refusal, short_driver_text
 from cassandra_healing.errors import JournalError
 from cassandra_healing.model import HealingAction, MemberId, Operation, OperatorNote
 from cassandra_healing.session import ClusterSession
@@ -83,7 +83,7 @@ class ControlTable:
             holder = self.read().holder(node.target)
             if holder is None:
                 raise JournalError(
-                    f"the lock of the operation could not be taken: {short(error)}",
+                    f"the lock of the operation could not be taken: {short_driver_text(error)}",
                     on=node.address,
                     remains="Nothing was done to it",
                     next="The next check decides again",
@@ -145,7 +145,7 @@ class ControlTable:
                 is_unknown = is_unknown or not is_refused
                 if attempt == 3 or is_refused:
                     raise JournalError(
-                        f"it could not be recorded: {short(error)}",
+                        f"it could not be recorded: {short_driver_text(error)}",
                         remains="It is unknown whether it was recorded" if is_unknown else "Nothing was changed",
                         next=advice(error) if is_refusal(error) else _QUORUM_ADVICE,
                     ) from error

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from cassandra import ConsistencyLevel
 
-from cassandra_client.driver_errors import DRIVER_ERRORS, short
+from cassandra_client.driver_errors import DRIVER_ERRORS, short_driver_text
 from cassandra_healing.errors import ExecutorBusy, JournalError
 from cassandra_healing.session import ClusterSession
 
@@ -67,7 +67,7 @@ class ExecutorLease:
             holder = self._holder()
             if holder is None:
                 raise JournalError(
-                    f"the lease could not be acquired: {short(error)}",
+                    f"the lease could not be acquired: {short_driver_text(error)}",
                     remains="Nothing was done",
                     next="Try again",
                 ) from error

@@ -25,7 +25,7 @@ from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from cassandra_views.airflow.approval import ApproveTask
-from cassandra_views.airflow.deployment import START, TAG, Deployment
+from cassandra_views.airflow.deployment import Deployment, make_dag
 from cassandra_views.airflow.failures import RETRIES, refused
 from cassandra_views.airflow.hook import Access, ViewsHook, access_of
 from cassandra_views.airflow.maintenance_dags import audit_dag, reconcile_dag
@@ -135,16 +135,14 @@ def _makers(
 def view_dag(definition: ViewDefinition, deployment: Deployment) -> DAG:
     """Return the DAG of a view file. A run brings that one view to what its file says, or does what is asked for."""
     name = definition.name
-    with DAG(
+    with make_dag(
         deployment.dag_id(name.view),
         description=definition.description or f"The view {name}",
         doc_md=_about(definition),
         schedule=_schedule(definition, deployment),
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        tags=[TAG, name.keyspace, *definition.tags],
-        default_args={"owner": definition.owner or "views", **RETRIES},
+        tags=["views", name.keyspace, *definition.tags],
+        owner=definition.owner or "views",
+        retries=RETRIES,
         deadline=deadline_of(definition, deployment),
     ) as dag:
         add_tasks(deployment, name.view, deployment.asset(name.keyspace, name.view))
@@ -156,7 +154,7 @@ def view_dag(definition: ViewDefinition, deployment: Deployment) -> DAG:
 
 def rest_dag(deployment: Deployment) -> DAG:
     """Return the DAG for what has no file: views whose file is gone, and base tables without a view."""
-    with DAG(
+    with make_dag(
         deployment.service_id("rest"),
         description="Views whose files are gone, and base tables that no view needs",
         doc_md=(
@@ -164,11 +162,8 @@ def rest_dag(deployment: Deployment) -> DAG:
             "Without a view it creates managed base tables that no view needs. `views_reconcile` triggers it."
         ),
         schedule=None,
-        start_date=START,
-        catchup=False,
         max_active_runs=16,
-        tags=[TAG],
-        default_args={"owner": "views", **RETRIES},
+        retries=RETRIES,
         params={
             "view": Param(
                 None, type=["null", "string"], title="View", description="Optional. Empty: base tables alone."
@@ -235,15 +230,12 @@ def _about(definition: ViewDefinition) -> str:
 
 def broken_dag(broken: BrokenView, deployment: Deployment) -> DAG:
     """Return the DAG of a broken file, found by the tag ``broken``."""
-    with DAG(
+    with make_dag(
         deployment.dag_id(broken.view),
         description=f"BROKEN: {broken.error.what}",
         doc_md=f"The file of this view is wrong, so the view is left as it is.\n\n```\n{broken.error}\n```\n",
         schedule=None,
-        start_date=START,
-        catchup=False,
-        tags=[TAG, "broken"],
-        default_args={"owner": "views", "retries": 0},
+        tags=["views", "broken"],
     ) as dag:
         BrokenTask(task_id="plan", text=str(broken.error))
     return dag

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset
+from airflow.sdk import DAG, Asset
 
 from cassandra_views.apply.reports import Listener, ignore_reports
 from cassandra_views.project.settings import Settings
@@ -21,10 +21,36 @@ if TYPE_CHECKING:
     from cassandra_views.airflow.hook import Access
     from cassandra_views.manager import ViewManager
 
-START = datetime(2019, 1, 1, tzinfo=UTC)
-"""The start of all DAGs: a fixed day in the past; with catch-up off no run comes from it."""
+_START = datetime(2019, 1, 1, tzinfo=UTC)
+"""A fixed day in the past; with catch-up off no run comes from it."""
 
-TAG = "views"
+NO_RETRIES = {"retries": 0}
+
+
+def make_dag(
+    dag_id: str,
+    *,
+    tags: Iterable[str] = ("views",),
+    owner: str = "views",
+    retries: Mapping[str, Any] = NO_RETRIES,
+    max_active_runs: int = 1,
+    **own: Any,
+) -> DAG:
+    """Return a DAG with what all DAGs of this library have in common.
+
+    Args:
+        retries: the default arguments of its tasks about retries.
+        own: further arguments of ``DAG``.
+    """
+    return DAG(
+        dag_id,
+        start_date=_START,
+        catchup=False,
+        max_active_runs=max_active_runs,
+        tags=list(tags),
+        default_args={"owner": owner, **retries},
+        **own,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher
 
 from cassandra_healing.operation_progress import OperationStep
 from cassandra_healing.policy import Policy
-from cassandra_views.airflow.deployment import START, Deployment
+from cassandra_views.airflow.deployment import Deployment, make_dag
 from cassandra_views.airflow.failures import NOT_AGAIN
 from cassandra_views.airflow.health_tasks import (
     ApproveOperationTask,
@@ -27,7 +27,6 @@ from cassandra_views.airflow.health_tasks import (
 )
 from cassandra_views.airflow.health_trigger import HealthTrigger
 
-TAG = "cluster"
 _STEPS = (
     OperationStep.RESTART,
     OperationStep.FENCE,
@@ -96,7 +95,7 @@ def health_dags(
 
 
 def _nodes_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
-    with DAG(
+    with make_dag(
         f"{deployment.dag_id_prefix}cluster_health",
         description="Restarts and replaces nodes of Cassandra that are down",
         doc_md=(
@@ -106,11 +105,8 @@ def _nodes_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
             "`views cluster stop` ends everything."
         ),
         schedule=[watched],
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        tags=[TAG],
-        default_args={"owner": "views", **RETRIES},
+        tags=("cluster",),
+        retries=RETRIES,
     ) as dag:
         decide = DecideTask(task_id="decide", deployment=deployment, execution_timeout=timedelta(minutes=10))
         decide >> PageTask(task_id="page", retries=0)
@@ -136,7 +132,7 @@ def _nodes_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
 
 
 def _services_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG:
-    with DAG(
+    with make_dag(
         f"{deployment.dag_id_prefix}cluster_services",
         description="Restarts and replaces services beside the cluster that do not work",
         doc_md=(
@@ -144,11 +140,7 @@ def _services_dag(deployment: Deployment, watched: Asset, policy: Policy) -> DAG
             "decided for one of them. Each is seen to by a task of its own."
         ),
         schedule=[watched],
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        tags=[TAG],
-        default_args={"owner": "views", "retries": 0},
+        tags=("cluster",),
     ) as dag:
         decide = DecideServicesTask(
             task_id="decide", deployment=deployment, retries=2, execution_timeout=timedelta(minutes=10)

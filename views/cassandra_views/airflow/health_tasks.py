@@ -83,7 +83,8 @@ class HealthTask(BaseOperator):
         """
         with self.opened(context) as (session, settings):
             if not is_patient:
-                settings = without_waiting(settings)
+                env = settings.env.model_copy(update={"healing": settings.env.healing.without_waiting()})
+                settings = settings.model_copy(update={"env": env})
             with healing(session, settings, author=AUTHOR, on_progress=self.log.info) as found:
                 yield found
 
@@ -102,6 +103,11 @@ class HealthTask(BaseOperator):
         if progress.next is not step:
             raise AirflowException(f"The {progress.act} of {progress.node} is at {progress.next}, not at {step}")
         return progress
+
+    def execute_step(self, context: Context, step: OperationStep, *, is_patient: bool = True) -> dict[str, Any]:
+        """Do the step that is next; errors as ``find``."""
+        with self.healing_executor(context, is_patient=is_patient) as (executor, _monitor):
+            return _result(executor.execute_step(self.find(executor, step), step))
 
 
 def pages_of(context: Context) -> list[str]:
@@ -148,12 +154,8 @@ class DecideTask(HealthTask, SkipMixin):
         self.skip(context["ti"], idle)
         if progress is None:
             return {}
-        return {
-            "operation": str(progress.id),
-            "act": progress.act.value,
-            "node": str(progress.node),
-            "next": str(progress.next),
-        }
+        told = {"act": progress.act, "node": progress.node, "next": progress.next}
+        return {"operation": str(progress.id), **{key: str(value) for key, value in told.items()}}
 
 
 class DecideServicesTask(HealthTask):
@@ -169,17 +171,12 @@ class DecideServicesTask(HealthTask):
         failed: ViewsError | None = None
         with paging_on_failure(context), self.healing_executor(context) as (executor, monitor):
             report = monitor.check()
-            for note in report.notes:
-                self.log.warning("%s", note)
+            log_report(self.log, report)
             for each in report.services:
-                decision = each.decision
-                self.log.info(
-                    "%s: %s (%s): %s. %s.", decision.on, decision.act, decision.rule, decision.what, decision.next
-                )
-                pages += filter(None, [page_text(decision)])
+                pages += filter(None, [page_text(each.decision)])
                 try:
                     if executor.begin_or_resume(report, each.target) is not None:
-                        found.append(decision.on)
+                        found.append(each.decision.on)
                 except (ExecutorBusy, OperationNotStarted) as error:
                     self.log.info("%s", error)
                 except ViewsError as error:
@@ -319,10 +316,7 @@ class OperationStepTask(HealthTask):
 
     def execute(self, context: Context) -> Any:
         """Do it, once it is its turn."""
-        with self.healing_executor(context) as (executor, _monitor):
-            return _result(
-                executor.execute_step(self.find(executor, OperationStep(self.step)), OperationStep(self.step))
-            )
+        return self.execute_step(context, OperationStep(self.step))
 
 
 class AwaitNodeTask(OperationStepTask):
@@ -333,18 +327,15 @@ class AwaitNodeTask(OperationStepTask):
         with self.healing_executor(context) as (executor, _monitor):
             progress = self.find(executor, OperationStep.NORMAL)
             policy = executor.policy
-        minutes = policy.machines.normal_minutes if progress.act is HealingAction.REPLACE else policy.restart_minutes
-        trigger = NodeReadyTrigger(
-            **self.deployment.to_dict(), address=progress.node.address, timeout_seconds=minutes * 60
-        )
+        seconds = policy.ready_seconds(progress.act)
+        trigger = NodeReadyTrigger(**self.deployment.to_dict(), address=progress.node.address, timeout_seconds=seconds)
         self.defer(trigger=trigger, method_name="resume")
 
     def resume(self, context: Context, event: dict[str, Any]) -> Any:
         """Check a last time and record it; what it still lacks is an error there."""
         if event.get("trouble"):
             self.log.warning("It is not in the ring: %s", event["trouble"])
-        with self.healing_executor(context, is_patient=False) as (executor, _monitor):
-            return _result(executor.execute_step(self.find(executor, OperationStep.NORMAL), OperationStep.NORMAL))
+        return self.execute_step(context, OperationStep.NORMAL, is_patient=False)
 
 
 class AuditClusterTask(OperationStepTask):
@@ -353,10 +344,9 @@ class AuditClusterTask(OperationStepTask):
     def execute(self, context: Context) -> Any:
         """Audit; a view that differs fails this task and is built again by ``views_reconcile``."""
         with self.healing_executor(context) as (executor, _monitor):
-            progress = self.find(executor, OperationStep.AUDIT)
+            self.find(executor, OperationStep.AUDIT)
         errors = self._audit(context)
-        with self.healing_executor(context) as (executor, _monitor):
-            found = _result(executor.execute_step(progress, OperationStep.AUDIT))
+        found = self.execute_step(context, OperationStep.AUDIT)
         if errors:
             differ = "differs" if len(errors) == 1 else "differ"
             raise refused(f"The node is replaced, and {counted(len(errors), 'view')} {differ}: {'; '.join(errors)}")
@@ -373,20 +363,13 @@ class AuditClusterTask(OperationStepTask):
         return errors
 
 
-def without_waiting(settings: Settings) -> Settings:
-    """Return settings by which a node has no time to come back: it was waited for already."""
-    policy = settings.env.healing
-    machines = policy.machines.model_copy(update={"normal_minutes": 0.0})
-    policy = policy.model_copy(update={"machines": machines, "restart_minutes": 0.0})
-    return settings.model_copy(update={"env": settings.env.model_copy(update={"healing": policy})})
-
-
 def log_report(log: Any, report: HealthReport) -> None:
     """Write what a check found into a log."""
     for health in report.assessment.nodes:
         log.info("%s is %s: %s", health.node.id, health.verdict, "; ".join(map(str, health.observations)))
-    decision = report.decision
-    log.info("%s (%s): %s. %s. %s.", decision.act, decision.rule, decision.what, decision.remains, decision.next)
+    for decision in (report.decision, *(each.decision for each in report.services)):
+        on = f"{decision.on}: " if decision.on else ""
+        log.info("%s%s (%s): %s. %s.", on, decision.act, decision.rule, decision.what, decision.next)
     for note in report.notes:
         log.warning("%s", note)
 

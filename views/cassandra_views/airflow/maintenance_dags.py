@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 
-from cassandra_views.airflow.deployment import START, TAG, Deployment
+from cassandra_views.airflow.deployment import Deployment, make_dag
 from cassandra_views.airflow.failures import RETRIES, as_airflow_errors
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
@@ -32,7 +32,7 @@ AUDITS_AT_ONCE = 2
 
 def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
     """Return the DAG that looks each ``every``."""
-    with DAG(
+    with make_dag(
         deployment.service_id("reconcile"),
         description="Looks whether the views are as their files say, and triggers the runs of those that are not",
         doc_md=(
@@ -42,11 +42,6 @@ def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
             "asks a person is triggered once for each question."
         ),
         schedule=every,
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        tags=[TAG],
-        default_args={"owner": "views", "retries": 0},
     ) as dag:
         look = LookTask(task_id="look", deployment=deployment, execution_timeout=timedelta(minutes=5))
         # Its run ids are its own, so that no two runs are asked for at one moment's logical date.
@@ -147,7 +142,7 @@ def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: da
 
 def audit_dag(deployment: Deployment, cron: str) -> DAG:
     """Return the DAG that audits each view that serves."""
-    with DAG(
+    with make_dag(
         deployment.service_id("audit"),
         description="Compares the views that serve with their base tables",
         doc_md=(
@@ -155,11 +150,7 @@ def audit_dag(deployment: Deployment, cron: str) -> DAG:
             "one built: readers are better off with it than with none."
         ),
         schedule=CronTriggerTimetable(cron, timezone="UTC"),
-        start_date=START,
-        catchup=False,
-        max_active_runs=1,
-        tags=[TAG],
-        default_args={"owner": "views", **RETRIES},
+        retries=RETRIES,
     ) as dag:
         serving = ServingTask(task_id="serving", deployment=deployment)
         AuditTask.partial(

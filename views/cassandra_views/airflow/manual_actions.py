@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, BaseOperator, Param
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views.airflow.deployment import START, TAG, Deployment
+from cassandra_views.airflow.deployment import Deployment, make_dag
 from cassandra_views.airflow.failures import as_airflow_errors, form_error, with_form_advice
 from cassandra_views.airflow.task_log import log_plan
 from cassandra_views.model.definition import Project
@@ -31,7 +31,7 @@ def manual_actions_dag(deployment: Deployment, project: Project) -> DAG:
     """Return the DAG whose form acts on chosen views."""
     names = sorted(view.name.view for view in project.views)
     tags = sorted({tag for view in project.views for tag in view.tags})
-    with DAG(
+    with make_dag(
         deployment.service_id("by_hand"),
         description="Refresh, roll back, freeze, switch off or on, or drop chosen views",
         doc_md=(
@@ -40,11 +40,8 @@ def manual_actions_dag(deployment: Deployment, project: Project) -> DAG:
             "A dry run writes the plan into the log of the task `act` and changes nothing."
         ),
         schedule=None,
-        start_date=START,
-        catchup=False,
         max_active_runs=4,
-        tags=[TAG, "form"],
-        default_args={"owner": "views", "retries": 0},
+        tags=["views", "form"],
         params={
             "views": Param(
                 None,

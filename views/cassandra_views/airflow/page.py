@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any
@@ -23,19 +19,20 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials
 from starlette.datastructures import MutableHeaders
 
-from cassandra_client.database import Database
 from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
-from cassandra_views.airflow.hook import Access, ViewsHook, access_key
+from cassandra_views.airflow.hook import ViewsHook, access_key
 from cassandra_views.airflow.links import PAGE
 from cassandra_views.overview.cluster_health import RecordedHealthReader
 from cassandra_views.overview.pages import PageResponse, ViewPages, security_headers
 from cassandra_views.overview.queries import overview_query
 from cassandra_views.overview.query_runner import STATEMENT_SECONDS, QueryRunner, QuerySteps, RegistryQuery
+from cassandra_views.overview.session_provider import SessionProvider, SessionSource
 
 _SECTION = "cassandra_views"
 _HEADERS = security_headers(is_framed=True)  # by Airflow's own frame, and no other
+_CONNECT_SECONDS = 10.0
 _RENEW_SECONDS = 30.0
 """After so long the Airflow connection is read again: somebody may have changed it."""
 
@@ -46,9 +43,11 @@ def get_app() -> FastAPI:
     conn_id = conf.get(_SECTION, "conn_id", fallback="cassandra_default")
     registry = conf.get(_SECTION, "registry", fallback="views_registry")
     prefix = conf.get(_SECTION, "dag_id_prefix", fallback="")
-    sessions = PageSession(lambda: find_access(conn_id))
+    sessions = SessionProvider(
+        lambda: find_source(conn_id), timeout_seconds=_CONNECT_SECONDS, renew_seconds=_RENEW_SECONDS
+    )
     runner = QueryRunner(
-        sessions.database,
+        sessions.get_database,
         lambda: registry,
         connection_advice="See that its nodes are up and reachable, and that host, login and password of the Airflow "
         "connection are right; then look again",
@@ -56,14 +55,14 @@ def get_app() -> FastAPI:
     return make_app(runner, Deployment(templates="", conn_id=conn_id, dag_id_prefix=prefix))
 
 
-def find_access(conn_id: str) -> Access:
-    """Return how the cluster of a connection is reached.
+def find_source(conn_id: str) -> SessionSource:
+    """Return how the cluster of a connection is reached, with the time-outs of a page instead of those of a task.
 
     Raises:
         ConfigurationError: there is no such connection, or it is wrong.
     """
     try:
-        return ViewsHook(conn_id).access()
+        access = ViewsHook(conn_id).access()
     except AirflowException as error:
         raise ConfigurationError(
             f"the connection cannot be read: {error}",
@@ -71,57 +70,12 @@ def find_access(conn_id: str) -> Access:
             next="Add it under Admin, Connections, with the type cassandra; or set conn_id under [cassandra_views] in "
             "airflow.cfg to the one that there is",
         ) from error
-
-
-class PageSession:
-    """One session for the process, opened when it is first needed, and again where the connection has changed.
-
-    Args:
-        find_access: how the cluster is reached now; called from time to time.
-    """
-
-    def __init__(self, find_access: Callable[[], Access]) -> None:
-        self._find_access = find_access
-        self._opening = threading.Lock()
-        self._open: tuple[str, Database, ExitStack] | None = None
-        self._read_at = 0.0
-
-    def database(self) -> Database:
-        """Return the session, as queries use it.
-
-        Raises:
-            ClusterError: the cluster cannot be reached.
-            ConfigurationError: the connection is wrong.
-        """
-        with self._opening:
-            now = time.monotonic()
-            if self._open is not None and now - self._read_at < _RENEW_SECONDS:
-                return self._open[1]
-            access = _hurried(self._find_access())
-            self._read_at = now
-            key = access_key(access)
-            if self._open is not None and (self._open[0] != key or _is_lost(self._open[1])):
-                stack, self._open = self._open[2], None
-                stack.close()
-            if self._open is None:
-                with ExitStack() as stack:
-                    session = stack.enter_context(access.opened())
-                    self._open = (key, Database(session, timeout_seconds=STATEMENT_SECONDS), stack.pop_all())
-            return self._open[1]
-
-
-def _hurried(access: Access) -> Access:
-    """Return the access with time-outs of a page instead of those of a task."""
     seconds = {
         key: min(STATEMENT_SECONDS, access.options.get(key, STATEMENT_SECONDS))
         for key in ("request_timeout_seconds", "connect_timeout_seconds")
     }
-    return replace(access, options={**access.options, **seconds})
-
-
-def _is_lost(database: Database) -> bool:
-    """Tell whether no node that the session knows is up: all may have got other addresses since."""
-    return not any(host.is_up for host in database.hosts())
+    hurried = replace(access, options={**access.options, **seconds})
+    return SessionSource(open=hurried.opened, key=access_key(hurried))
 
 
 class NotLoggedIn(Exception):

@@ -32,7 +32,6 @@ from cassandra_views.model.names import counted
 if TYPE_CHECKING:
     from cassandra_views.apply.executor import PlanOutcome
     from cassandra_views.manager import ViewManager
-    from cassandra_views.model.generation import OverrideKind
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
     from cassandra_views.plan.selection import Selection
@@ -53,6 +52,7 @@ Without = Annotated[
     ),
 ]
 Reason = Annotated[str, typer.Option(help="Why; for the history.", metavar="TEXT")]
+Output = Annotated[Format, FormatOption]
 
 
 def register(app: typer.Typer) -> None:
@@ -96,14 +96,13 @@ def plan(
     allow_drop: AllowDrop = False,
     allow_shrink: AllowShrink = False,
     detailed_exitcode: Annotated[
-        bool,
-        typer.Option("--detailed-exitcode", help="Exit 2 where there are changes, 0 where there are none."),
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes, 0 where there are none.")
     ] = False,
     save: Annotated[
         Path | None,
         typer.Option("--out", help="Write the plan to a file for 'apply --plan'.", metavar="FILE"),
     ] = None,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Show what 'apply' would do to make the cluster match the files; changes nothing."""
     from cassandra_views.cli.plan_output import show_plan
@@ -146,7 +145,7 @@ def apply(
         Path | None, typer.Option("--plan", help="Apply exactly this plan of 'plan --out'.", metavar="FILE")
     ] = None,
     without: Without = None,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Do what 'plan' shows: create, await, audit, serve; retire and drop what was replaced.
 
@@ -171,19 +170,10 @@ def apply(
             next="Name views when planning: 'views plan NAME --out FILE'",
         )
 
-    def make_rest(manager: ViewManager, views: tuple[ViewName, ...]) -> Plan:
-        return manager.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
-
     # A clock that stands still, or a plan that was looked at, has no further batches.
     has_batches = wait and plan_file is None and options_of(context).now is None
-    _carry_out(
-        context,
-        make,
-        yes=yes,
-        format=format,
-        without=without or (),
-        make_rest=make_rest if has_batches else None,
-    )
+    plan_rest = partial(_plan_rest, allow_drop=allow_drop, allow_shrink=allow_shrink) if has_batches else None
+    _carry_out(context, make, yes=yes, format=format, without=without or (), make_rest=plan_rest)
 
 
 @selects_views("The views: NAME, or KEYSPACE.NAME.")
@@ -193,7 +183,7 @@ def refresh(
     yes: Yes = False,
     allow_shrink: AllowShrink = False,
     without: Without = None,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Build a new generation of each view and switch readers to it, also where nothing has changed."""
 
@@ -203,13 +193,7 @@ def refresh(
         chosen = [str(each.name) for each in find_selected(manager.planner, selection)]
         return manager.plan_refresh(chosen, allow_shrink=allow_shrink) if chosen else plan_nothing(manager.planner)
 
-    _carry_out(
-        context,
-        make,
-        yes=yes,
-        format=format,
-        without=without or (),
-    )
+    _carry_out(context, make, yes=yes, format=format, without=without or ())
 
 
 def rollback(
@@ -217,7 +201,7 @@ def rollback(
     name: Name,
     yes: Yes = False,
     reason: Reason = "rolled back",
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Switch readers back to the former generation, at once; Cassandra still feeds it, so nothing is lost.
 
@@ -238,7 +222,7 @@ def drop(
     name: Name,
     yes: Yes = False,
     reason: Reason = "dropped by a person",
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Retire a view and drop all its generations, at once.
 
@@ -254,12 +238,7 @@ def drop(
     )
 
 
-def abort(
-    context: typer.Context,
-    name: Name,
-    yes: Yes = False,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
-) -> None:
+def abort(context: typer.Context, name: Name, yes: Yes = False, format: Output = Format.TEXT) -> None:
     """Stop building a generation and drop it; what serves is left alone."""
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
 
@@ -271,6 +250,10 @@ def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, al
             return plan_nothing(manager.planner)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
+
+
+def _plan_rest(manager: ViewManager, views: tuple[ViewName, ...], *, allow_drop: bool, allow_shrink: bool) -> Plan:
+    return manager.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
 
 def _carry_out(
@@ -354,12 +337,10 @@ def freeze(
     names: Chosen = None,
     tags: Tags = None,
     until: Until = None,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Keep views as they are, until 'views on': no change is applied, and no window slides."""
-    from cassandra_views.model.generation import OverrideKind
-
-    _decide(context, OverrideKind.FROZEN, names, tags, reason, until, format)
+    _decide(context, "frozen", names, tags, reason, until, format)
 
 
 def off(
@@ -368,15 +349,13 @@ def off(
     names: Chosen = None,
     tags: Tags = None,
     until: Until = None,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Retire views, until 'views on': after the next apply nothing of them serves.
 
     'views apply --allow-drop' drops their generations when their grace is over.
     """
-    from cassandra_views.model.generation import OverrideKind
-
-    _decide(context, OverrideKind.OFF, names, tags, reason, until, format)
+    _decide(context, "off", names, tags, reason, until, format)
 
 
 def on(
@@ -384,23 +363,25 @@ def on(
     reason: OverrideReason,
     names: Chosen = None,
     tags: Tags = None,
-    format: Annotated[Format, FormatOption] = Format.TEXT,
+    format: Output = Format.TEXT,
 ) -> None:
     """Follow the files again: ends 'freeze', 'off', and the freeze after too many failed runs."""
-    _decide(context, None, names, tags, reason, None, format)
+    _decide(context, "", names, tags, reason, None, format)
 
 
 def _decide(
     context: typer.Context,
-    kind: OverrideKind | None,
+    override: str,
     names: list[str] | None,
     tags: list[str] | None,
     reason: str,
     until: str | None,
     format: Format,
 ) -> None:
+    from cassandra_views.model.generation import OverrideKind
     from cassandra_views.model.times import instant_text
 
+    kind = OverrideKind(override) if override else None
     with open_manager(context) as manager:
         records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
         project = manager.project()
@@ -412,7 +393,7 @@ def _decide(
     for each in records:
         rows.add_row(
             escape(str(each.name)),
-            coloured(kind.value) if kind else "its file rules" if each.name.view in files else "it has no file",
+            coloured(override) if override else "its file rules" if each.name.view in files else "it has no file",
             instant_text(each.override.until) if each.override and each.override.until else "-",
             escape(reason),
         )

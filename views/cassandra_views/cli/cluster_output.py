@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_client.errors import ended
+from cassandra_client.errors import as_sentence
 from cassandra_views.cli.context import Format
 from cassandra_views.cli.output import coloured, err, escape, out, print_json, shortened, table_of
 
@@ -75,11 +75,11 @@ def show(
         cut = assessment.cut_off
         out.print(f"[red]This host reaches {len(cut.reached)} of {cut.of} nodes.[/red]")
     mode = f" ({decision.mode.value})" if decision.mode else ""
-    out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode}: {escape(ended(decision.what))}")
+    out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode}: {escape(as_sentence(decision.what))}")
     if not decision.is_well:
         for label, text in (("On", decision.on), ("State", decision.remains), ("Next", decision.next)):
             if text:
-                out.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
+                out.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else as_sentence(text))}")
     _show_services(report.services, is_wide=is_wide)
     for progress in operations:
         waits = f"waits for 'views cluster approve {progress.short_id}'"
@@ -113,7 +113,7 @@ def _show_services(reports: Sequence[TargetReport], *, is_wide: bool) -> None:
         decision = each.decision
         if not decision.is_well:
             mode = f" ({decision.mode.value})" if decision.mode else ""
-            what = f"{escape(decision.on)}: {escape(ended(decision.what))} {escape(ended(decision.next))}"
+            what = f"{escape(decision.on)}: {escape(as_sentence(decision.what))} {escape(as_sentence(decision.next))}"
             out.print(f"[bold]{coloured(decision.act.value)}[/bold]{mode} {what}")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_client.errors import ConfigurationError, ended
+from cassandra_client.errors import ConfigurationError, as_sentence
 from cassandra_views.cli.completion import table_names, view_conditions, view_names, view_owners, view_tags
 from cassandra_views.cli.output import err, escape
 from cassandra_views.model.errors import ProjectError
@@ -185,7 +185,7 @@ def note_wrong_files(errors: Iterable[ProjectError]) -> None:
     """Note on standard error which files were left out, one line each."""
     for error in errors:
         place = f"{error.place}: " if error.place else ""
-        err.print(f"[yellow]Note:[/yellow] left out {escape(f'{place}{ended(error.what)}')}")
+        err.print(f"[yellow]Note:[/yellow] left out {escape(f'{place}{as_sentence(error.what)}')}")
 
 
 def _several(flag: str, help: str, metavar: str, completion: Callable[[str], list[str]]) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_client.errors import ClusterError, ViewsError, ended
+from cassandra_client.errors import ClusterError, ViewsError, as_sentence
 from cassandra_views.cli.cluster_output import Reason, print_result, show
 from cassandra_views.cli.context import Format, FormatOption, Options, open_session, options_of
 from cassandra_views.cli.help import help_of
@@ -181,4 +181,4 @@ def _healing(options: Options) -> Iterator[tuple[OperationExecutor, ClusterMonit
 
 
 def _print_progress(text: str) -> None:
-    err.print(f"  {escape(ended(text))}")
+    err.print(f"  {escape(as_sentence(text))}")

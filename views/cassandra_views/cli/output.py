@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from cassandra_client.errors import ViewsError, ended
+from cassandra_client.errors import ViewsError, as_sentence
 
 if TYPE_CHECKING:
     from cassandra_views.cli.terminal import Output, TableColumn, TextTable
@@ -145,11 +145,11 @@ def coloured(word: str) -> str:
 def print_error(error: ViewsError, command: str = "") -> None:
     """Print an error's four parts on standard error; one that is about nothing else is about the command."""
     place = f"{error.place}: " if error.place else ""
-    err.print(f"[bold red]Error:[/bold red] {escape(ended(f'{place}{error.what}'))}")
+    err.print(f"[bold red]Error:[/bold red] {escape(as_sentence(f'{place}{error.what}'))}")
     on = error.on or ("" if error.place else command)
     for label, text in (("On", on), ("State", error.remains), ("Next", error.next)):
         if text:
-            err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else ended(text))}")
+            err.print(f"  [bold]{label}:[/bold] {escape(text if label == 'On' else as_sentence(text))}")
 
 
 def raise_last(errors: Sequence[ViewsError]) -> None:

@@ -55,7 +55,7 @@ class Strategy(StrEnum):
     """How a window slides."""
 
     REBUILD = "rebuild"
-    ROTATE = "rotate"
+    """The next generation is built beside the serving one; then readers are switched."""
 
 
 class OverrideKind(StrEnum):
@@ -300,21 +300,21 @@ class ViewRecord:
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-CONDITIONS = (
-    "serving",
-    "building",
-    "waiting",
-    "pending",
-    "stale",
-    "changed",
-    "broken",
-    "differs",
-    "retired",
-    "failed",
-    "off",
-    "frozen",
-    "unreadable",
-    "dropped",
-    "never made",
-)
-"""Every word that a view's condition can be."""
+CONDITIONS = {
+    "broken": "It serves, and the schema lacks it or holds another one.",
+    "unreadable": "Its registry rows hold what this program does not know.",
+    "differs": "It serves, and its last audit found that it is not what its base holds.",
+    "failed": "Its last generation failed and nothing serves.",
+    "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",
+    "changed": "Its file says something else than what serves.",
+    "stale": "Its window should have moved; readers see more of the past than was promised, and nothing less.",
+    "frozen": "A person, or too many failed runs, decided that nothing new is created or served.",
+    "off": "A person decided that it is not served, whatever its file says.",
+    "pending": "Nothing of it exists yet.",
+    "dropped": "It was dropped, and it has no file.",
+    "never made": "Nothing of it was ever made, and it has no file.",
+    "building": "A new generation is built; what served goes on serving.",
+    "retired": "Readers were sent away; it is dropped when its grace is over.",
+    "serving": "Readers are sent to it.",
+}
+"""Every word that a view's condition can be, and what it means; those that need a person most come first."""

@@ -17,16 +17,16 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cassandra_client.errors import ViewsError, ended
+from cassandra_client.errors import ViewsError, as_sentence
 from cassandra_views.model.errors import ViewNotFound
-from cassandra_views.model.generation import Generation, State
+from cassandra_views.model.generation import CONDITIONS, Generation, State
 from cassandra_views.model.steps import Plan
 from cassandra_views.model.times import duration_text, instant_text
 from cassandra_views.overview.cluster_health import HEALTH_QUERY, RecordedHealth
 from cassandra_views.overview.queries import BaseSize, Overview, base_query, build_query, events_query
 from cassandra_views.overview.query_runner import QuerySteps, RegistryQuery
 from cassandra_views.overview.timeline import held_chart, lives_chart, windows_chart
-from cassandra_views.overview.view_rows import CONDITIONS, FILE_CONDITIONS, Need, ViewRow, find_row, rows_of
+from cassandra_views.overview.view_rows import FILE_CONDITIONS, Need, ViewRow, find_row, rows_of
 from cassandra_views.plan.explain import cost_text, explain_all, size_text, summary
 from cassandra_views.plan.status import ago_text, brief, due_text, failures_text, span_text
 
@@ -99,7 +99,7 @@ class PageRenderer:
             "brief": lambda moment: _time(moment, brief(moment)),
             "clock": lambda moment: _time(moment, f"{moment:%m-%d %H:%M:%S}"),
             "exact": lambda moment: _time(moment, f"{moment:%Y-%m-%d %H:%M:%S}"),
-            "ended": ended,
+            "as_sentence": as_sentence,
             "failures": failures_text,
             "path": lambda text: quote(str(text), safe=""),
             "size": size_text,

@@ -7,29 +7,10 @@ from datetime import datetime
 from enum import IntEnum
 
 from cassandra_views.model.errors import ProjectError, ViewNotFound
-from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
+from cassandra_views.model.generation import CONDITIONS, Audit, Generation, State, ViewRecord
 from cassandra_views.overview.queries import Overview
 from cassandra_views.plan.selection import resolve
 from cassandra_views.plan.status import ViewStatus
-
-CONDITIONS = {
-    "broken": "It serves, and the schema lacks it or holds another one.",
-    "unreadable": "Its registry rows hold what this program does not know.",
-    "differs": "It serves, and its last audit found that it is not what its base holds.",
-    "failed": "Its last generation failed and nothing serves.",
-    "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",
-    "changed": "Its file says something else than what serves.",
-    "stale": "Its window should have moved; readers see more of the past than was promised, and nothing less.",
-    "frozen": "A person, or too many failed runs, decided that nothing new is created or served.",
-    "off": "A person decided that it is not served, whatever its file says.",
-    "pending": "Nothing of it exists yet.",
-    "dropped": "It was dropped, and it has no file.",
-    "never made": "Nothing of it was ever made, and it has no file.",
-    "building": "A new generation is built; what served goes on serving.",
-    "retired": "Readers were sent away; it is dropped when its grace is over.",
-    "serving": "Readers are sent to it.",
-}
-"""The conditions, and what they mean."""
 
 FILE_CONDITIONS = ("changed", "stale")
 """Those that only the view files can tell."""

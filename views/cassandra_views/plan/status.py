@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cassandra_client.errors import ViewsError, ended
+from cassandra_client.errors import ViewsError, as_sentence
 from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project, ViewDefinition
@@ -272,7 +272,7 @@ def _waiting(definition: ViewDefinition | None, record: ViewRecord, newest: Gene
         error = repeated_failure(record)
     else:
         return ""
-    return f"{error.on}: {ended(error.what)} {ended(error.next)}"
+    return f"{error.on}: {as_sentence(error.what)} {as_sentence(error.next)}"
 
 
 def span_text(span: timedelta) -> str:

@@ -15,7 +15,6 @@ from cassandra_views.cql.printing import table_cql
 from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.generation import Strategy
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
 from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.times import TimeColumn, duration_text
@@ -190,13 +189,6 @@ def _check_keeping(view: ViewDefinition, parts: SplitFile, reader_cache: timedel
             on=str(view.name),
             place=Place(file=parts.file, line=parts.line_of("grace")),
             next="Choose a longer grace, or a shorter reader_cache_seconds in views.toml",
-        )
-    if view.strategy is not Strategy.REBUILD:
-        raise ProjectError(
-            f"the strategy '{view.strategy.value}' is not built yet",
-            on=str(view.name),
-            place=Place(file=parts.file, line=parts.line_of("strategy")),
-            next="Use strategy: rebuild",
         )
 
 

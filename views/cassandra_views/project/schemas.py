@@ -107,7 +107,7 @@ class ViewFrontMatter(FrontMatter):
     window: WindowFields | None = None
     """Without a window the view covers its whole base table."""
     strategy: Strategy = Strategy.REBUILD
-    """How the window slides: rebuild the view beside the serving one, or rotate one generation per step."""
+    """How the window slides: rebuild the view beside the serving one, then switch readers."""
     grace: Duration = DEFAULT_GRACE
     """How long a replaced generation is kept; a rollback is possible that long."""
     max_lag: Duration | None = None

@@ -58,12 +58,8 @@ def row_converters(
     Args:
         special: for columns, by their names, that are not converted by their types.
     """
-    found = []
-    for place, column in enumerate(columns):
-        make = (special or {}).get(column.name) or to_json(column.driver_type)
-        if make is not unchanged:
-            found.append((place, make))
-    return tuple(found)
+    makers = [(special or {}).get(column.name) or to_json(column.driver_type) for column in columns]
+    return tuple((place, make) for place, make in enumerate(makers) if make is not unchanged)
 
 
 def rows_to_json(
@@ -105,8 +101,8 @@ def _json_of(kind: Any) -> Convert:
         return lambda value: value if math.isfinite(value) else str(value)
     if issubclass(kind, cql.BytesType):
         return lambda value: f"0x{bytes(value).hex()}"
-    if issubclass(kind, cql.ListType | cql.SetType):
-        inner = to_json(kind.subtypes[0])
+    if issubclass(kind, cql.ListType | cql.SetType | cql.VectorType):
+        inner = to_json(kind.subtype if issubclass(kind, cql.VectorType) else kind.subtypes[0])
         return lambda value: [inner(each) for each in value]
     if issubclass(kind, cql.MapType):
         return _map(kind)
@@ -116,9 +112,6 @@ def _json_of(kind: Any) -> Convert:
     if issubclass(kind, cql.TupleType):
         makers = [to_json(of) for of in kind.subtypes]
         return lambda value: [make(each) for make, each in zip(makers, value, strict=False)]
-    if issubclass(kind, cql.VectorType):
-        inner = to_json(kind.subtype)
-        return lambda value: [inner(each) for each in value]
     if issubclass(kind, cql.DurationType):
         return duration_to_text
     plain = (cql.UTF8Type, cql.AsciiType, cql.BooleanType, *BITS)
@@ -269,11 +262,9 @@ def _time_from(kind: Any, text: str, time: TimeColumn) -> Any:
 
 
 def _scalar(kind: Any, text: str) -> Any:
-    if issubclass(kind, cql.UTF8Type):
-        return text
-    if issubclass(kind, cql.AsciiType):
-        if not text.isascii():
-            raise ValueError("a text of ASCII letters")
+    if issubclass(kind, cql.AsciiType) and not text.isascii():
+        raise ValueError("a text of ASCII letters")
+    if issubclass(kind, cql.UTF8Type | cql.AsciiType):
         return text
     for whole, bits in BITS.items():
         if issubclass(kind, whole):

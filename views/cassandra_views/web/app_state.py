@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,16 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import Plan
 from cassandra_views.overview.cluster_health import RecordedHealthReader
 from cassandra_views.overview.queries import overview_query
-from cassandra_views.overview.query_runner import STATEMENT_SECONDS, Clock, QueryRunner, RegistryQuery, utc_now
+from cassandra_views.overview.query_runner import Clock, QueryRunner, RegistryQuery, utc_now
+from cassandra_views.overview.session_provider import SessionProvider, SessionSource
 from cassandra_views.project.cache import FileCache
 from cassandra_views.project.loader import ProjectLoader
+from cassandra_views.project.session import session_of
 from cassandra_views.project.settings import Settings
 from cassandra_views.read import ViewReader
 from cassandra_views.web.options import WebOptions
 from cassandra_views.web.read_limiter import ReadLimiter
 from cassandra_views.web.read_metrics import MeasuredLimiter, MeasuredReader
-from cassandra_views.web.session_provider import SessionProvider
 
 PLAN_SECONDS = 10.0
 """How long a page waits for a plan, and for how long it is shown to others: a thousand files take a while."""
@@ -52,8 +53,8 @@ class AppState:
         self.read_limiter: ReadLimiter = MeasuredLimiter(
             most=options.most_at_once, most_per_client=options.most_at_once_per_client
         )
-        self.session_provider = SessionProvider(self.find_settings, timeout_seconds=options.timeout_seconds)
-        self.queries = QueryRunner(self._find_database, lambda: self.registry)
+        self.session_provider = SessionProvider(self._find_source, timeout_seconds=options.timeout_seconds)
+        self.queries = QueryRunner(self.session_provider.get_database, lambda: self.registry)
         self.overview = overview_query(
             next_without_registry="where it has another name, set VIEWS_REGISTRY",
             find_project=self.find_project,
@@ -64,7 +65,6 @@ class AppState:
             key="plan", read=self._read_plan, keep_seconds=PLAN_SECONDS, patience_seconds=PLAN_SECONDS
         )
         self._readers: _Readers | None = None
-        self._database: Database | None = None
         self._files = FileCache()
 
     def find_settings(self) -> Settings:
@@ -117,12 +117,9 @@ class AppState:
             )
         return ViewManager(database.session, settings=settings, author="", clock=self.clock).plan()
 
-    def _find_database(self) -> Database:
-        session = self.session_provider.get()
-        if self._database is None or self._database.session is not session:
-            seconds = min(STATEMENT_SECONDS, self.options.timeout_seconds)
-            self._database = Database(session, timeout_seconds=seconds)
-        return self._database
+    def _find_source(self) -> SessionSource:
+        seconds = self.options.timeout_seconds
+        return SessionSource(open=partial(session_of, self.find_settings(), request_timeout_seconds=seconds))
 
     def _current(self) -> _Readers:
         session = self.session_provider.get()

@@ -11,8 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cassandra_healing.operations.terraform.binary import TerraformBinary
-from cassandra_healing.operations.terraform.commands import TerraformTimeouts
+from cassandra_healing.operations.terraform.commands import TerraformBinary, TerraformTimeouts
 from cassandra_healing.operations.terraform.driver import Terraform
 from local_cluster.tofu import find_binary, get_binary
 

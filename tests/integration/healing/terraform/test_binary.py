@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cassandra_healing.errors import BinaryNotFound
-from cassandra_healing.operations.terraform import binary
-from cassandra_healing.operations.terraform.binary import inspect_binary
+from cassandra_healing.operations.terraform import commands
+from cassandra_healing.operations.terraform.commands import inspect_binary
 from local_cluster.tofu import BUILT_VERSION, built_path, find_binary, get_binary
 from tests.paths import ROOT
 
@@ -73,14 +73,14 @@ def test_the_library_takes_what_is_set_or_installed_and_builds_nothing(bare: Pat
     program(bare / "go", GO)
     program(built_path(), telling(BUILT_VERSION))
     with pytest.raises(BinaryNotFound, match=r"on: PATH|PATH.*Install OpenTofu") as told:
-        binary.get_binary()
+        commands.get_binary()
     assert "set binary in [env.NAME.healing.machines]" in told.value.next
     own = program(tmp_path / "own" / "tofu", telling("1.8.1"))
-    assert binary.get_binary(own).path == own
+    assert commands.get_binary(own).path == own
     with pytest.raises(BinaryNotFound):
-        binary.get_binary(tmp_path / "missing")
+        commands.get_binary(tmp_path / "missing")
     program(bare / "terraform", telling("1.9.0"))
-    assert binary.get_binary().product == "terraform"
+    assert commands.get_binary().product == "terraform"
     assert not (tmp_path / "calls").exists()
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from cassandra_healing.operations.terraform.binary import TerraformBinary
-from cassandra_healing.operations.terraform.commands import clean_environment
+from cassandra_healing.operations.terraform.commands import TerraformBinary, clean_environment
 from tests.paths import ROOT
 
 ROOT = ROOT / "terraform"

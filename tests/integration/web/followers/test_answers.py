@@ -169,7 +169,7 @@ _NAMES = (
 )
 def test_no_address_breaks_a_page(client: FlaskClient, path: str, values: dict[str, str]) -> None:
     found = client.get(path, query_string=values)
-    assert found.status_code in (200, 302, 404)
+    assert found.status_code < 500
     reader = _Strict()
     reader.feed(found.text)
     assert reader.found == []
@@ -179,7 +179,7 @@ def test_no_address_breaks_a_page(client: FlaskClient, path: str, values: dict[s
 @given(NASTY.filter(bool))
 def test_no_name_breaks_a_page(client: FlaskClient, name: str) -> None:
     found = client.get(f"/streamer/{quote(name, safe='', errors='surrogatepass')}")
-    assert found.status_code in (200, 302, 308, 400, 404)
+    assert found.status_code < 500
 
 
 def test_the_headers_allow_nothing_from_elsewhere(client: FlaskClient) -> None:

@@ -16,8 +16,8 @@ from cassandra_healing.errors import (
     StaleSavedPlan,
     StateLocked,
 )
-from cassandra_healing.operations.terraform.binary import TerraformBinary
 from cassandra_healing.operations.terraform.commands import (
+    TerraformBinary,
     TerraformCommands,
     TerraformTimeouts,
     is_stale,

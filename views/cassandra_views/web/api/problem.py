@@ -8,7 +8,7 @@ import orjson
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError, ended
+from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError, as_sentence
 from cassandra_views.model.errors import BadRead, NotCovered, ReadError, UnreadableData, ViewNotFound, ViewNotReady
 from cassandra_views.web.read_limiter import RETRY_SECONDS, Refused, TooMany
 
@@ -62,7 +62,7 @@ def problem_of_http(error: HTTPException) -> Response:
     what = (error.description or error.name).rstrip(". ")
     found = problem(
         status,
-        f"{request.path}: {ended(what)}",
+        f"{request.path}: {as_sentence(what)}",
         title=error.name,
         what=what,
         on=request.path,
