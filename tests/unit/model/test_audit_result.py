@@ -76,6 +76,7 @@ def test_the_registry_keeps_what_was_counted() -> None:
     found = verdict(missing_rows=3, stale_rows=2, newer_rows=4, ahead_rows=1, is_partial=True, method=AuditMethod.ROWS)
     assert found.facts == {
         "audit_base_rows": 2000,
+        "audit_view_rows": 2000,
         "audit_missing_rows": 3,
         "audit_extra_rows": 0,
         "audit_stale_rows": 2,
@@ -110,3 +111,9 @@ def test_a_difference_for_machines() -> None:
             }
         ],
     }
+
+
+def test_a_sample_says_nothing_of_how_many_rows_there_are() -> None:
+    assert verdict(newer_rows=3).rows == 2003
+    assert verdict(method=AuditMethod.SAMPLE).rows is None
+    assert verdict(method=AuditMethod.SAMPLE, total_rows=7_000_000).rows == 7_000_000

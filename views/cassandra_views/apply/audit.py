@@ -133,12 +133,12 @@ class Auditor:
             case AuditKind.BY_SIZE:
                 with suppress(TooManyRows):
                     return FullAudit(scan, recheck, on_progress=tell, max_rows=settings.full_rows).run()
-                # A base that is written to all the time has no totals, and one that is filtered here has none either.
-                with suppress(PulseUndecided, NoTotals):
+                try:
                     pulse = PulseAudit(scan, recheck, on_progress=tell).run()
-                    if not pulse.is_passed:
-                        return pulse
-                return sample.run()
+                except (PulseUndecided, NoTotals):
+                    # A base that is written to all the time has no totals, and one that is filtered here has none.
+                    return replace(sample.run(), total_rows=scan.totals(scan.view).rows)
+                return replace(sample.run(), total_rows=pulse.view_rows) if pulse.is_passed else pulse
             case _:
                 assert_never(request.kind)
 

@@ -255,7 +255,7 @@ class Scan:
         Raises:
             NoTotals: they do not filter the base, so that no total of it is one of the view's rows alone.
         """
-        if self.filter is not None:
+        if self.filter is not None and shape is self.base:
             raise NoTotals(
                 "the servers do not filter the base by the view's WHERE, so they make no totals of its rows",
                 next="Audit it in full, or by a sample",

@@ -222,7 +222,7 @@ class StepExecutor:
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
-            "rows_built": verdict.view_rows,
+            "rows_built": each.rows_built if verdict.rows is None else verdict.rows,
             **verdict.facts,
         }
         if verdict.is_passed:
@@ -257,7 +257,8 @@ class StepExecutor:
             time = next((entry.time for entry in record.read_from if entry.name == each.physical), None)
             remains = "Its state is as before, unaudited this time"
             verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time)
-            text, rows, is_passed, facts = str(verdict), verdict.view_rows, verdict.is_passed, verdict.facts
+            text, is_passed, facts = str(verdict), verdict.is_passed, verdict.facts
+            rows = each.rows_built if verdict.rows is None else verdict.rows
         else:
             text, is_passed = found, False
         audit = Audit.PASSED if is_passed else Audit.FAILED

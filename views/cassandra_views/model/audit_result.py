@@ -136,6 +136,7 @@ class AuditResult:
     Args:
         base_rows, view_rows: how many rows of each side were compared.
         missing_rows, extra_rows, stale_rows, expiring_rows: how many differ, by ``DifferenceKind``.
+        total_rows: of a sample: how many rows the view has, where they were counted.
         examples: some of them, a few of each kind.
         newer_rows: rows of the view that were not compared, since they were written after the audit began.
         ahead_rows: as these, written with a time that had not come when they were read.
@@ -153,6 +154,7 @@ class AuditResult:
     extra_rows: int = 0
     stale_rows: int = 0
     expiring_rows: int = 0
+    total_rows: int | None = None
     examples: tuple[RowDifference, ...] = ()
     newer_rows: int = 0
     ahead_rows: int = 0
@@ -172,6 +174,11 @@ class AuditResult:
             DifferenceKind.STALE: self.stale_rows,
             DifferenceKind.EXPIRING: self.expiring_rows,
         }
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows the view has; None where that was not counted."""
+        return self.total_rows if self.method is AuditMethod.SAMPLE else self.view_rows + self.skipped_rows
 
     @property
     def skipped_rows(self) -> int:
@@ -209,6 +216,7 @@ class AuditResult:
             "coverage": self.coverage,
             "base_rows": self.base_rows,
             "view_rows": self.view_rows,
+            "total_rows": self.rows,
             **{f"{kind}_rows": count for kind, count in self.counts.items()},
             "is_partial": self.is_partial,
             "newer_rows": self.newer_rows,
@@ -223,6 +231,7 @@ class AuditResult:
         """The registry's columns of what was counted."""
         return {
             "audit_base_rows": self.base_rows,
+            "audit_view_rows": self.view_rows,
             **{f"audit_{kind}_rows": count for kind, count in self.counts.items()},
             "audit_skipped_rows": self.skipped_rows,
             "audit_is_partial": self.is_partial,

@@ -28,6 +28,7 @@ _FIELDS = {"physical_name": "physical"}
 
 VERDICT_COLUMNS = (
     "audit_base_rows",
+    "audit_view_rows",
     "audit_missing_rows",
     "audit_extra_rows",
     "audit_stale_rows",
@@ -205,11 +206,11 @@ def stale_plan(view: ViewName) -> StalePlan:
 
 def _verdict_of(row: Mapping[str, Any]) -> AuditResult | None:
     """Return what the last audit counted; None where none compared rows."""
-    if row.get("audit_base_rows") is None or row["rows_built"] is None:
+    if row.get("audit_base_rows") is None:
         return None
     return AuditResult(
         base_rows=row["audit_base_rows"],
-        view_rows=row["rows_built"],
+        view_rows=(row["rows_built"] or 0) if row.get("audit_view_rows") is None else row["audit_view_rows"],
         missing_rows=row["audit_missing_rows"] or 0,
         extra_rows=row["audit_extra_rows"] or 0,
         stale_rows=row.get("audit_stale_rows") or 0,

@@ -63,6 +63,7 @@ _TABLES = (
         retired_at timestamp,
         rows_built bigint,
         audit_base_rows bigint,
+        audit_view_rows bigint,
         audit_missing_rows bigint,
         audit_extra_rows bigint,
         audit_stale_rows bigint,
@@ -119,7 +120,10 @@ _ADDED = {
         "audit_base_rows bigint, audit_missing_rows bigint, audit_extra_rows bigint, "
         "audit_is_partial boolean, audit_method text, audit_first_time text"
     },
-    4: {"views": "audit_stale_rows bigint, audit_expiring_rows bigint, audit_skipped_rows bigint"},
+    4: {
+        "views": "audit_view_rows bigint, audit_stale_rows bigint, audit_expiring_rows bigint, "
+        "audit_skipped_rows bigint"
+    },
 }
 """Columns that came with a schema number, by table."""
 
