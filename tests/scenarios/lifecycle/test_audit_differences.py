@@ -11,15 +11,17 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
+from cassandra_client.decoding import RawRow
 from cassandra_views.apply.full_audit import TooManyRows
 from cassandra_views.apply.quick_audits import PulseAudit, PulseUndecided
 from cassandra_views.apply.recheck import Recheck
-from cassandra_views.apply.scan import Scan
+from cassandra_views.apply.scan import DRAWN_FROM, Scan
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.audit_result import AuditResult, DifferenceKind
 from cassandra_views.plan.catalog import read_catalog
@@ -210,7 +212,7 @@ def test_a_pulse_counts_only_rows_that_the_view_can_hold(pair: Pair) -> None:
     """A row of the base without the view's other key column is in no view."""
     pair.write("bv", 1, "x", 5)
     pair.session.execute(f"INSERT INTO {pair.keyspace}.{pair.name} (p, c, a) VALUES (2, 'x', 7) USING TIMESTAMP 5")
-    assert pulse_audit(pair.scan()).run().is_passed
+    assert str(pulse_audit(pair.scan()).run()) == "equal totals of 1 row (pulse: row counts alone)"
     assert full_audit(pair.scan()).run().is_passed
 
 
@@ -223,18 +225,27 @@ def test_a_pulse_of_a_base_that_is_written_to_tells_nothing(pair: Pair) -> None:
         pair.write("b", next(numbers), "x", 5)
 
     audit = PulseAudit(scan, Recheck(scan, on_progress=write, pause_seconds=0.001), on_progress=write)
-    with pytest.raises(PulseUndecided, match="written to each time that totals were made"):
+    with pytest.raises(PulseUndecided, match="so a pulse cannot decide"):
         audit.run()
 
 
 def test_a_sample_says_what_no_difference_in_it_means(pair: Pair) -> None:
     for number in range(40):
-        pair.write("bv", number, "x", number % 3)
+        pair.write("bv", number, "x", number)
     found = sample_audit(pair.scan(), 300).run()
+    assert found.base_rows <= 40
+    least = min(found.base_rows, found.view_rows)
     assert str(found) == (
-        "no difference in 300 rows of the base and 300 of the view, drawn at random: "
-        "fewer than 1 % of the rows differ, at 95 %"
+        f"no difference in {found.base_rows} rows of the base and {found.view_rows} of the view, drawn at random: "
+        f"fewer than {300 / least:.2g} % of the rows differ, at 95 %"
     )
+
+
+def test_a_sample_of_large_partitions_claims_less(pair: Pair) -> None:
+    for number in range(2 * DRAWN_FROM):
+        pair.write("bv", number, "x", 5)
+    found = sample_audit(pair.scan(), 100).run()
+    assert str(found).endswith("; of large partitions only the first rows were drawn from")
 
 
 def test_a_sample_finds_damage_of_every_kind_where_much_is_damaged(pair: Pair) -> None:
@@ -243,7 +254,7 @@ def test_a_sample_finds_damage_of_every_kind_where_much_is_damaged(pair: Pair) -
         pair.write(side, number, "x", 5)
     found = sample_audit(pair.scan(), 200).run()
     assert found.missing_rows > 3 < found.extra_rows
-    assert str(found).endswith("in a sample of 200 rows")
+    assert f"in a sample of {found.base_rows} rows of the base and {found.view_rows} of the view" in str(found)
 
 
 def test_a_sample_of_nothing_compares_nothing(pair: Pair) -> None:
@@ -261,3 +272,33 @@ def test_an_audit_reads_no_more_rows_a_second_than_it_may(pair: Pair) -> None:
     begun = time.monotonic()
     assert full_audit(limited).run().is_passed
     assert time.monotonic() - begun >= 1.9
+
+
+def test_a_user_type_with_a_null_field_has_a_write_time_for_each_other(session: Session, keyspace: str) -> None:
+    session.execute(f"CREATE TYPE {keyspace}.address (street text, city text)")
+    for name, key in (("u", "p"), ("u_v", "k, p")):
+        session.execute(f"CREATE TABLE {keyspace}.{name} (p int, k int, home address, PRIMARY KEY ({key}))")
+        session.execute(f"INSERT INTO {keyspace}.{name} (p, k, home) VALUES (1, 2, {{street: 'a'}}) USING TIMESTAMP 9")
+    catalog = read_catalog(Database(session), [keyspace])
+    base, view = catalog.tables[keyspace, "u"], catalog.tables[keyspace, "u_v"]
+    cql = claimed(keyspace, "u", "p IS NOT NULL AND k IS NOT NULL", "k, p", "p, k, home")
+    scan = Scan(Database(session), base, view, parse_view(cql).where)
+    assert full_audit(scan).run().is_passed
+    session.execute(f"UPDATE {keyspace}.u USING TIMESTAMP 11 SET home.city = 'b' WHERE p = 1")
+    (example,) = full_audit(scan).run().examples
+    assert [(cell.base_written, cell.view_written) for cell in example.cells] == [(11, 9)]
+
+
+def test_a_row_that_changes_at_every_look_is_not_compared_and_counted(pair: Pair) -> None:
+    pair.write("b", 1, "x", 5)
+    pair.write("v", 1, "x", 5, a=2)
+    scan = pair.scan()
+    find_base, numbers = scan.find_base, iter(range(10_000))
+
+    def change(key: RawRow) -> RawRow | None:
+        pair.session.execute(f"UPDATE {pair.keyspace}.{pair.name} SET a = {next(numbers)} WHERE p = 1 AND c = 'x'")
+        return find_base(key)
+
+    with patch.object(scan, "find_base", change):
+        found = full_audit(scan, recheck_seconds=0.001).run()
+    assert (found.is_passed, found.settled_rows, found.newer_rows) == (True, 0, 1)

@@ -229,3 +229,51 @@ def test_no_broken_statement_makes_it_crash() -> None:
         check(case.view, schema)
         at, until = sorted(chance.randrange(len(case.view)) for _ in range(2))
         check(case.view[:at] + case.view[until:], schema[: chance.randrange(len(schema))])
+
+
+ALTERED = "USE k; CREATE TABLE t (a int, b int, v text, PRIMARY KEY (a, b));"
+ON_ALTERED = (
+    "CREATE MATERIALIZED VIEW m AS SELECT a, b, v FROM t WHERE v IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL "
+    "PRIMARY KEY (v, a, b)"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "refused"),
+    [
+        ("ALTER TABLE t WITH compaction = {'class': 'LeveledCompactionStrategy'}", ""),
+        ("ALTER TABLE t WITH comment = 'it''s' AND caching = {'keys': 'ALL', 'rows_per_partition': 'NONE'}", ""),
+        ("ALTER TABLE t WITH compaction = {'class': 'LeveledCompactionStrategy'} AND gc_grace_seconds = 0", "CV302"),
+        ("ALTER TABLE t WITH nope = 1", "CV412"),
+        ("ALTER TABLE t WITH gc_grace_seconds = -5", "CV414"),
+        ("ALTER TABLE t WITH", "CV002"),
+        ('ALTER TABLE t ADD "Q x" map<text, frozen<list<int>>>', ""),
+        ("ALTER TABLE t ADD x list<list<int>>", "CV002"),
+        ("ALTER TABLE t ADD q list<frozen<zz>>", "CV002"),
+        ("REVOKE SELECT ON t FROM r", ""),
+        ("SELECT * FROM t", ""),
+    ],
+)
+def test_what_comes_between_table_and_view_is_read_as_the_server_reads_it(statement: str, refused: str) -> None:
+    found = check(ON_ALTERED, f"{ALTERED} {statement};")
+    assert [each.code for each in found if each.kind is Kind.REFUSED] == ([refused] if refused else [])
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        "CREATE TYPE u (a int, b duration); CREATE TABLE p (id int PRIMARY KEY, a frozen<u>);",
+        "CREATE TYPE u (b duration); CREATE TYPE o (x frozen<u>); "
+        "CREATE TABLE p (id int PRIMARY KEY, a frozen<list<frozen<o>>>);",
+        "CREATE TYPE u (a int); CREATE TABLE p (id int PRIMARY KEY, a frozen<u>); ALTER TYPE u ADD b duration;",
+    ],
+)
+def test_a_duration_inside_a_user_type_is_no_key(types: str) -> None:
+    view = (
+        "CREATE MATERIALIZED VIEW m AS SELECT id, a FROM p WHERE id IS NOT NULL AND a IS NOT NULL PRIMARY KEY (a, id)"
+    )
+    (found,) = check(view, f"USE k; {types}")
+    assert (found.code, found.server_message) == (
+        "CV306",
+        "duration type is not supported for PRIMARY KEY column 'a'",
+    )

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import translate_driver_errors
+from cassandra_client.errors import ClusterError
 from cassandra_views.apply.full_audit import FullAudit, TooManyRows
 from cassandra_views.apply.quick_audits import PulseAudit, PulseUndecided, SampleAudit
 from cassandra_views.apply.recheck import Recheck
@@ -99,8 +100,8 @@ class Auditor:
         with translate_driver_errors("the audit cannot read", on=on, remains=remains, view=view.view):
             try:
                 verdict = self._run(view, each, match, request)
-            except (PulseUndecided, NoTotals) as error:
-                raise type(error)(error.what, on=on, remains=remains, next=error.next) from error
+            except ClusterError as error:
+                raise ClusterError(error.what, on=on, remains=remains, next=error.next) from error
         self._listener(AuditDone(view=view, number=each.number, result=verdict))
         if time is None or verdict.base_rows or not verdict.is_passed:
             return verdict
@@ -117,8 +118,12 @@ class Auditor:
             rows_per_second=request.rows_per_second or settings.rows_per_second,
         )
 
+        furthest = 0.0
+
         def tell(text: str, share: float) -> None:
-            self._listener(Progress(view=view, number=each.number, text=text, share=share))
+            nonlocal furthest
+            furthest = max(furthest, share)
+            self._listener(Progress(view=view, number=each.number, text=text, share=furthest))
 
         recheck = Recheck(scan, on_progress=tell, pause_seconds=settings.recheck_seconds)
         sample_rows = request.sample_rows or settings.sample_rows

@@ -1,7 +1,7 @@
 """The full audit: are the rows of the window in the generation as the base has them, and no others?
 
 Reads the rows of base and view once each, by token ranges, into digests: equal digests pass. A row of the base and its
-row of the view lie in different token ranges, so digests are kept for buckets of the base's key. Where they differ
+row of the view lie in different token ranges, so digests are made for buckets of the key. Where they differ
 (writes never rest) the rows of those buckets are read again and compared, and each difference is looked at again, by
 its key, before it counts. Rows are compared as the bytes that the server sent: keys, selected values, write times, and
 whether a value has a TTL.
@@ -9,27 +9,27 @@ whether a value has a TTL.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
-from cassandra_client.database import Database
 from cassandra_client.decoding import RawRow
 from cassandra_views.apply.builds import server_time
 from cassandra_views.apply.digests import BUCKETS, Digest, bucket_of, digest_of
-from cassandra_views.apply.recheck import CHUNK, QUICK_LOOKS, AuditProgress, Recheck, is_enough
+from cassandra_views.apply.recheck import QUICK_LOOKS, AuditProgress, Recheck, is_enough
 from cassandra_views.apply.scan import Scan, newest_write
 from cassandra_views.model.audit_result import EXAMPLES, AuditMethod, AuditResult, DifferenceKind, RowDifference
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.times import microseconds
 
-_KEPT_ROWS = 500_000
-"""How many rows of differing buckets are held at a time."""
+_HELD_ROWS_MAX = 500_000
+"""How many rows of differing buckets are held in memory at a time."""
 _WHOLE_SIDE = 10
 """Of a side that has at least so many rows, while the other has none, writes under way are no likely reason."""
 _SAMPLES = 2
-"""So many keys of each token range are kept."""
+"""So many keys of each token range are held."""
+_SAMPLED = 200
 _DAY = 86_400_000_000
 """In microseconds, as write times are."""
 _CLOCKS_DIFFER = 1_000_000
@@ -42,30 +42,39 @@ class WriteCutOff:
     A write time of more than a day later is no moment but an application's own number; such rows are compared.
 
     Args:
-        places: where in a row the write times stand.
-        began: microseconds since 1970.
+        places: where in a row the write times stand, and whether there is one or one for each element.
+        began: by the servers' clock, in microseconds since 1970.
+        started: the same moment by ``time.monotonic``.
     """
 
-    places: tuple[int, ...]
+    places: tuple[tuple[int, bool], ...]
     began: int
+    started: float = field(default_factory=time.monotonic)
 
     def settled(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """Return the rows that are compared."""
-        for place in self.places:
-            if any(self._is_newer(row[place]) for row in rows):
+        first, last = (moment.to_bytes(8, "big", signed=True) for moment in (self.began + 1, self.began + _DAY))
+        for at, is_single in self.places:
+            # As bytes, which is much faster: of a time before 1970 they are above all others.
+            if is_single:
+                has_newer = any(first <= written <= last for row in rows if (written := row[at]))
+            else:
+                has_newer = any(self._is_newer(row, (at, is_single)) for row in rows)
+            if has_newer:
                 return [row for row in rows if not self.is_newer(row)]
         return rows
 
     def is_newer(self, row: RawRow) -> bool:
         """Tell whether a row was written since."""
-        return any(self._is_newer(row[place]) for place in self.places)
+        return any(self._is_newer(row, place) for place in self.places)
 
-    def is_ahead(self, row: RawRow, now: int) -> bool:
-        """Tell whether a row was written at a time that has not come."""
-        return any((newest_write(row[place]) or 0) > now for place in self.places)
+    def is_ahead(self, row: RawRow) -> bool:
+        """Tell whether a row was written at a time that has not come yet."""
+        now = self.began + int((time.monotonic() - self.started) * 1e6) + _CLOCKS_DIFFER
+        return any((newest_write(row[at], is_single=is_single) or 0) > now for at, is_single in self.places)
 
-    def _is_newer(self, written: bytes | None) -> bool:
-        moment = newest_write(written)
+    def _is_newer(self, row: RawRow, place: tuple[int, bool]) -> bool:
+        moment = newest_write(row[place[0]], is_single=place[1])
         return moment is not None and self.began < moment <= self.began + _DAY
 
 
@@ -89,9 +98,8 @@ class _Side:
         """Take rows."""
         settled = self._cut_off.settled(rows)
         if len(settled) < len(rows):
-            now = microseconds(datetime.now(UTC)) + _CLOCKS_DIFFER
             newer = [row for row in rows if self._cut_off.is_newer(row)]
-            ahead = sum(self._cut_off.is_ahead(row, now) for row in newer)
+            ahead = sum(self._cut_off.is_ahead(row) for row in newer)
             self.ahead_rows += ahead
             self.newer_rows += len(newer) - ahead
         self.digest.add_rows(self._scan.canonical_rows(settled), self._scan.width)
@@ -106,7 +114,7 @@ class _Side:
         self.ahead_rows += other.ahead_rows
 
 
-class _Kept:
+class _BucketRows:
     """The rows of one token range that fall into some buckets: each one's key as it was sent, and its digest."""
 
     def __init__(self, scan: Scan, cut_off: WriteCutOff, buckets: frozenset[int]) -> None:
@@ -129,10 +137,14 @@ class TooManyRows(Exception):
     """A side has more rows than a full audit was to read."""
 
 
-def coverage_of(database: Database) -> str:
-    """Return at which consistency, and where the cluster has one data centre alone, in which, rows are read."""
-    centres = {str(host.datacenter) for host in database.hosts()}
-    return f"LOCAL_QUORUM in {centres.pop()}" if len(centres) == 1 else "LOCAL_QUORUM"
+def coverage_of(scan: Scan) -> str:
+    """Return what of each row is compared, where that is its key alone; at which consistency, and where that is clear.
+
+    With several data centres the driver's policy says in which one rows are read.
+    """
+    centres = {str(host.datacenter) for host in scan.database.hosts()}
+    consistency = f"LOCAL_QUORUM in {centres.pop()}" if len(centres) == 1 else "LOCAL_QUORUM"
+    return consistency if scan.has_values else f"keys alone, {consistency}"
 
 
 class FullAudit:
@@ -164,9 +176,9 @@ class FullAudit:
         result = AuditResult(
             base_rows=base.rows,
             view_rows=view.rows,
-            newer_rows=view.newer_rows,
-            ahead_rows=view.ahead_rows,
-            coverage=coverage_of(self._scan.database),
+            newer_rows=max(base.newer_rows, view.newer_rows),
+            ahead_rows=max(base.ahead_rows, view.ahead_rows),
+            coverage=coverage_of(self._scan),
         )
         differing = base.digest.differing(view.digest)
         if not differing:
@@ -190,8 +202,8 @@ class FullAudit:
         if min(base.rows, view.rows) or max(base.rows, view.rows) < _WHOLE_SIDE:
             return None
         is_view_empty = not view.rows
-        samples = (base.samples if is_view_empty else view.samples)[:CHUNK]
-        left, _done = self._recheck.run(samples, looks=QUICK_LOOKS)
+        samples = (base.samples if is_view_empty else view.samples)[:_SAMPLED]
+        left = self._recheck.run(samples, looks=QUICK_LOOKS).found
         kind = DifferenceKind.MISSING if is_view_empty else DifferenceKind.EXTRA
         if len(left) < len(samples) or any(each.kind is not kind for each in left):
             return None
@@ -199,27 +211,41 @@ class FullAudit:
             result,
             missing_rows=base.rows,
             extra_rows=view.rows,
-            examples=tuple(left[:EXAMPLES]),
+            examples=left[:EXAMPLES],
             method=AuditMethod.ROWS,
         )
 
     def _compare(self, result: AuditResult, cut_off: WriteCutOff, differing: Sequence[int]) -> AuditResult:
         """Compare the rows of the buckets that differ, some at a time, and look again at what differs."""
-        at_a_time = max(1, _KEPT_ROWS * BUCKETS // max(BUCKETS, result.base_rows + result.view_rows))
+        at_a_time = max(1, _HELD_ROWS_MAX * BUCKETS // max(BUCKETS, result.base_rows + result.view_rows))
+        if len(differing) > at_a_time:
+            # Most differ by writes that came between the two reads; both sides leave those out now.
+            base, view = (
+                self._read_side(shape, label, cut_off, 0.3)
+                for shape, label in ((self._scan.base, "base"), (self._scan.view, "view"))
+            )
+            again = set(base.digest.differing(view.digest))
+            differing = [bucket for bucket in differing if bucket in again]
         starts = range(0, len(differing), at_a_time)
         found: list[RowDifference] = []
-        settled = 0
+        settled = undecided = 0
         is_partial = False
         for start in starts:
             keys = self._differing_keys(cut_off, frozenset(differing[start : start + at_a_time]))
-            left, is_done = self._recheck.run(keys)
-            found += left
-            settled += len(keys) - len(left) if is_done else 0
-            is_partial = not is_done or (is_enough(found) and start != starts[-1])
+            checked = self._recheck.run(keys)
+            found += checked.found
+            undecided += checked.undecided_rows
+            settled += len(keys) - len(checked.found) - checked.undecided_rows if checked.is_done else 0
+            is_partial = not checked.is_done or (is_enough(found) and start != starts[-1])
             if is_partial:
                 break
-        counted = result.with_differences(found)
-        return replace(counted, settled_rows=settled, method=AuditMethod.ROWS, is_partial=is_partial)
+        return replace(
+            result.with_differences(found),
+            newer_rows=result.newer_rows + undecided,
+            settled_rows=settled,
+            method=AuditMethod.ROWS,
+            is_partial=is_partial,
+        )
 
     def _differing_keys(self, cut_off: WriteCutOff, buckets: frozenset[int]) -> list[RawRow]:
         """Return the keys of these buckets whose rows differ, in turns those that one side, the other, and both have.
@@ -234,7 +260,7 @@ class FullAudit:
 
             only_view: list[RawRow] = []
             on_both: list[RawRow] = []
-            for part in self._scan.fold(shape, lambda: _Kept(self._scan, cut_off, buckets), tell):
+            for part in self._scan.fold(shape, lambda: _BucketRows(self._scan, cut_off, buckets), tell):
                 if shape is self._scan.base:
                     found |= part.rows
                     continue

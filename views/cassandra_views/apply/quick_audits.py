@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from cassandra_client.decoding import RawRow
@@ -18,6 +17,7 @@ from cassandra_views.model.schema import TableShape
 
 _PULSE_LOOKS = 5
 _READERS = 8
+_DRAWN_AT_ONCE = 200
 
 
 class PulseUndecided(ClusterError):
@@ -43,37 +43,36 @@ class PulseAudit:
             ClusterError: base or view cannot be read.
         """
         self._scan.prepare()
-        is_settled = False
+        settled: list[AuditResult] = []
         for pause in self._recheck.pauses(server_time(self._scan.database), looks=_PULSE_LOOKS):
             time.sleep(pause)
             self._on_progress("audit: totals of base", 0.1)
             base = self._scan.totals(self._scan.base)
             self._on_progress("audit: totals of view", 0.4)
             view = self._scan.totals(self._scan.view)
-            differences = base.differences(view)
             result = AuditResult(
                 base_rows=base.rows,
                 view_rows=view.rows,
                 method=AuditMethod.PULSE,
-                differing_totals=differences,
-                coverage=coverage_of(self._scan.database),
+                differing_totals=base.differences(view),
+                is_partial=base.has_nulls,
+                coverage=coverage_of(self._scan),
             )
-            if not differences:
+            if result.is_passed:
                 return result
             self._on_progress("audit: totals of base, again", 0.7)
-            is_settled = self._scan.totals(self._scan.base) == base
-        if is_settled:
-            return result
+            if self._scan.totals(self._scan.base) == base:
+                settled.append(result)
+        if len(settled) > 1 and settled[-1].differing_totals == settled[-2].differing_totals:
+            return settled[-1]
         raise PulseUndecided(
-            "its base was written to each time that totals were made, so they tell nothing",
+            "its base was written to while totals were made, so a pulse cannot decide",
             next="Audit it in full, or by a sample: both compare row by row",
         )
 
 
 class SampleAudit:
-    """Compares rows drawn at random from both sides: a token, and of the partition after it one row.
-
-    Of a partition of many rows one of the first hundred is drawn.
+    """Compares rows drawn at random from both sides: a token, and of the first rows of the partition after it one.
 
     Args:
         rows: how many are drawn from each side; one may be drawn twice.
@@ -93,30 +92,30 @@ class SampleAudit:
             ClusterError: base or view cannot be read.
         """
         self._scan.prepare()
-        base = list(self._draw(self._scan.base, "base", 0.0))
-        view = list(self._draw(self._scan.view, "view", 0.3))
+        base = self._draw(self._scan.base, "base", 0.0)
+        view = self._draw(self._scan.view, "view", 0.3)
         self._on_progress("audit: comparing the rows that were drawn", 0.6)
-        found, is_done = self._recheck.run(list(dict.fromkeys([*base, *view])))
+        checked = self._recheck.run(list(dict.fromkeys([*base, *view])))
         result = AuditResult(
             base_rows=len(base),
             view_rows=len(view),
+            newer_rows=checked.undecided_rows,
             method=AuditMethod.SAMPLE,
-            is_partial=not is_done,
-            coverage=coverage_of(self._scan.database),
+            is_partial=not checked.is_done or any([*base.values(), *view.values()]),
+            coverage=coverage_of(self._scan),
         )
-        return result.with_differences(found)
+        return result.with_differences(checked.found)
 
-    def _draw(self, shape: TableShape, label: str, from_share: float) -> Iterator[RawRow]:
-        """Yield the keys of rows, in the order in which they were drawn."""
+    def _draw(self, shape: TableShape, label: str, from_share: float) -> dict[RawRow, bool]:
+        """Return the keys of rows, and of each whether its partition was not drawn from as a whole."""
+        found: dict[RawRow, bool] = {}
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="audit") as pool:
-            futures = [pool.submit(self._scan.draw, shape, self._random) for _ in range(self._rows)]
-            for number, future in enumerate(futures):
-                if number % 100 == 0:
-                    share = from_share + 0.3 * number / self._rows
-                    self._on_progress(f"audit: drawing rows of {label}, {number:,}", share)
-                row = future.result()
-                if row is None:  # it has none
-                    for each in futures:
-                        each.cancel()
-                    return
-                yield row
+            for start in range(0, self._rows, _DRAWN_AT_ONCE):
+                share = from_share + 0.3 * start / self._rows
+                self._on_progress(f"audit: drawing rows of {label}, {start:,}", share)
+                count = min(_DRAWN_AT_ONCE, self._rows - start)
+                for row in pool.map(lambda _: self._scan.draw(shape, self._random), range(count)):
+                    if row is None:  # it has none
+                        return found
+                    found[row.key] = row.is_cut
+        return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -39,14 +39,19 @@ def canonical_form(type_: str) -> Callable[[bytes], bytes] | None:
     return _CANONICAL_FORMS.get(type_)
 
 
-def lives_form(value: bytes) -> bytes:
+def ttl_form(value: bytes) -> bytes:
     """Return which elements of a collection have a TTL: of ``TTL(column)``, whose figures fall from read to read."""
-    (count,), place, flags = struct.unpack_from(">i", value), 4, bytearray()
+    return bytes(each is not None for each in elements_of(value))
+
+
+def elements_of(value: bytes) -> Iterator[bytes | None]:
+    """Yield the elements of a list, each behind its length; that of a null is below 0."""
+    (count,), place = struct.unpack_from(">i", value), 4
     for _ in range(count):
         (size,) = struct.unpack_from(">i", value, place)
-        place += 4 + max(0, size)
-        flags.append(size >= 0)
-    return bytes(flags)
+        place += 4
+        yield value[place : place + size] if size >= 0 else None
+        place += max(0, size)
 
 
 def _signed(value: bytes) -> int:

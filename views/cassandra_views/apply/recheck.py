@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
 from cassandra_client.decoding import RawRow
@@ -21,13 +22,31 @@ QUICK_LOOKS = 3
 _MORE_LOOKS = 30
 """How often it is looked again after that, while a node holds a batch or hint of before the first look."""
 _MORE_PAUSE_SECONDS = 10.0
-CHUNK = 200
-"""So many rows are looked at together."""
+_FIRST_CHUNK, _CHUNK = 200, 2000
+"""So many rows are looked at together: few at first, which are enough where much differs."""
 _ENOUGH = 100
 """As many differences prove one; more are not looked at again one by one."""
 
 AuditProgress = Callable[[str, float], None]
 """Is told what an audit does, and how far it is, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecheckResult:
+    """What came of looking again.
+
+    Args:
+        undecided_rows: rows of the base that changed at every look.
+        is_done: all were looked at.
+    """
+
+    found: tuple[RowDifference, ...]
+    undecided_rows: int = 0
+    is_done: bool = True
+
+
+class _Changing:
+    """The row of the base changes while it is compared."""
 
 
 class Recheck:
@@ -41,41 +60,50 @@ class Recheck:
         self._scan = scan
         self._on_progress = on_progress
         self._pause_seconds = pause_seconds
+        self._more_looks = _MORE_LOOKS
 
-    def run(self, keys: Sequence[RawRow], *, looks: int = _LOOKS) -> tuple[list[RowDifference], bool]:
-        """Return the rows that differ at each of several looks, and whether all were looked at."""
+    def run(self, keys: Sequence[RawRow], *, looks: int = _LOOKS) -> RecheckResult:
+        """Return the rows that differ at each of several looks."""
         still: list[RowDifference] = []
+        undecided = 0
         began = server_time(self._scan.database)
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="audit") as pool:
-            for start in range(0, len(keys), CHUNK):
-                left = list(keys[start : start + CHUNK])
-                differences: list[RowDifference] = []
+            end = 0
+            while end < len(keys):
+                start, end = end, end + (_CHUNK if end else _FIRST_CHUNK)
+                left: list[tuple[RawRow, _Found]] = [(key, None) for key in keys[start:end]]
                 for pause in self.pauses(began, looks=looks):
                     self._on_progress("audit: looking again at what differs", 0.9)
                     time.sleep(pause)
-                    seen = [(key, found) for key, found in zip(left, pool.map(self._look, left), strict=True) if found]
-                    left = [key for key, _found in seen]
-                    differences = [found for _key, found in seen]
+                    asked = [key for key, _found in left]
+                    left = [
+                        (key, found) for key, found in zip(asked, pool.map(self._look, asked), strict=True) if found
+                    ]
                     if not left:
                         break
-                still += differences
-                if is_enough(still) and start + CHUNK < len(keys):
-                    return still, False
-        return still, True
+                still += [found for _key, found in left if isinstance(found, RowDifference)]
+                undecided += sum(isinstance(found, _Changing) for _key, found in left)
+                if is_enough(still) and end < len(keys):
+                    return RecheckResult(found=tuple(still), undecided_rows=undecided, is_done=False)
+        return RecheckResult(found=tuple(still), undecided_rows=undecided)
 
     def pauses(self, began: datetime, *, looks: int = _LOOKS) -> Iterator[float]:
-        """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way."""
+        """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way.
+
+        A node that does not answer, or holds batches or hints, is waited for once in an audit.
+        """
         yield 0.0
         for look in range(looks - 1):
             yield self._pause_seconds * 2**look
-        for _ in range(_MORE_LOOKS):
+        while looks >= _LOOKS and self._more_looks:
             if not find_undrained(self._scan.database, read_members(self._scan.database), began):
                 return
-            self._on_progress("audit: waiting for view writes that a node still holds", 0.95)
+            self._more_looks -= 1
+            self._on_progress("audit: waiting for view writes that a node still holds", 0.9)
             yield _MORE_PAUSE_SECONDS
 
-    def _look(self, key: RawRow) -> RowDifference | None:
-        """Return how the row of a key differs now; None where it does not, or the base's row changes meanwhile."""
+    def _look(self, key: RawRow) -> _Found:
+        """Return how the row of a key differs now; None where it does not."""
         base = self._scan.find_base(key)
         view = self._scan.find_view(key)
         cells: list[CellDifference] = []
@@ -87,13 +115,16 @@ class Recheck:
                 return None
         again = self._scan.find_base(key)
         if (again and self._scan.canonical(again)) != (base and self._scan.canonical(base)):
-            return None
+            return _Changing()
         if base is None or view is None:
             kind = DifferenceKind.EXTRA if base is None else DifferenceKind.MISSING
         else:
-            is_life_alone = all(cell.is_value_equal for cell in cells)
-            kind = DifferenceKind.EXPIRING if is_life_alone else DifferenceKind.STALE
+            is_ttl_alone = all(cell.is_value_equal for cell in cells)
+            kind = DifferenceKind.EXPIRING if is_ttl_alone else DifferenceKind.STALE
         return RowDifference(kind=kind, key=self._scan.shown_key(key), cells=tuple(cells))
+
+
+_Found = RowDifference | _Changing | None
 
 
 def is_enough(found: Sequence[RowDifference]) -> bool:

@@ -22,7 +22,7 @@ from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.raw_values import canonical_form, lives_form, shown, shown_row
+from cassandra_views.apply.raw_values import canonical_form, elements_of, shown, shown_row, ttl_form
 from cassandra_views.apply.row_filter import RowFilter
 from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, RateLimit, TokenRange, read_ranges
 from cassandra_views.cql.printing import where_cql
@@ -34,7 +34,8 @@ from cassandra_views.model.statement import Operator, Relation
 _MOST_KEY_BYTES = 65_535
 """The server writes the length of each part of a composite partition key in two bytes."""
 _PAGE_ROWS = 5000
-_DRAWN_FROM = 100
+DRAWN_FROM = 100
+"""Of so many rows of a partition, its first, one is drawn."""
 _TOTALS_SECONDS = 60.0
 _WORD = 2**64 - 1
 _PAGE_SECONDS = 20.0
@@ -52,8 +53,20 @@ class _Cell:
     name: str
     value: int
     written: int | None
-    life: int | None
+    ttl: int | None
     is_single: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnRow:
+    """The key of a row that was drawn at random.
+
+    Args:
+        is_cut: its partition has more rows than were drawn from.
+    """
+
+    key: RawRow
+    is_cut: bool
 
 
 class NoTotals(ClusterError):
@@ -137,6 +150,7 @@ class Scan:
         self._judge: RowFilter | None = None
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
+        self._is_prepared = False
         self._cells: tuple[_Cell, ...] = ()
         self._selected = list(map(quoted, self.columns))
         self._forms = self._canonical_keys()
@@ -144,10 +158,15 @@ class Scan:
     def prepare(self) -> None:
         """Find out what the servers tell of each column, and what they filter of the base; the rest is filtered here.
 
+        Done once, however often it is asked for.
+
         Raises:
             ClusterError: they forbid filtering, and a relation can only be judged by them.
         """
+        if self._is_prepared:
+            return
         self._select_cells()
+        self._is_prepared = True
         if not self.relations:
             return
         answers = self.database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
@@ -175,45 +194,50 @@ class Scan:
         for index, name in enumerate(self.columns[self.width :], self.width):
             column = self.view.find_column(name)
             is_multi_cell = column is None or _is_multi_cell(column.type)
-            written, life = f"WRITETIME({quoted(name)})", f"TTL({quoted(name)})"
+            written, ttl = f"WRITETIME({quoted(name)})", f"TTL({quoted(name)})"
             if not is_multi_cell:
-                life += " * 0"
-            if not is_multi_cell or self._is_told(written):
+                ttl += " * 0"
+            if not is_multi_cell or self._is_selectable(written):
                 select(written)
-                select(life)
+                select(ttl)
                 if is_multi_cell:
-                    self._forms.append((places[life], lives_form))
+                    self._forms.append((places[ttl], ttl_form))
             cells.append(
                 _Cell(
                     name=name,
                     value=index,
                     written=places.get(written),
-                    life=places.get(life),
+                    ttl=places.get(ttl),
                     is_single=not is_multi_cell,
                 )
             )
         self._cells = tuple(cells)
 
-    def _is_told(self, term: str) -> bool:
+    def _is_selectable(self, term: str) -> bool:
         try:
             self._raw.types(f"SELECT {term} FROM {quoted(self.view.keyspace)}.{quoted(self.view.name)}")
-        except InvalidRequest as error:
-            if is_unknown_table(error):
+        except (InvalidRequest, ClusterError) as error:
+            if not _is_refused(error):
                 raise
             return False
         return True
 
     @property
-    def written_places(self) -> tuple[int, ...]:
-        """Where in a row the write times stand."""
-        return tuple(cell.written for cell in self._cells if cell.written is not None)
+    def written_places(self) -> tuple[tuple[int, bool], ...]:
+        """Where in a row the write times stand, and whether there is one time or one for each element."""
+        return tuple((cell.written, cell.is_single) for cell in self._cells if cell.written is not None)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the view has columns outside its key."""
+        return bool(self._cells)
 
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
         try:
             self._raw.read(self._select(self.base), (_token(LAST_TOKEN), _token(LAST_TOKEN)))
-        except InvalidRequest as error:
-            if is_unknown_table(error):
+        except (InvalidRequest, ClusterError) as error:
+            if not _is_refused(error):
                 raise
             return False
         return True
@@ -237,6 +261,7 @@ class Scan:
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
             bounds = (_token(span.first), _token(span.last)) if is_split else ()
             for rows in self._raw.pages(query, bounds, page_rows=self._page_rows, timeout_seconds=_PAGE_SECONDS):
+                self._wait_for(len(rows))
                 if conditions:
                     yield [
                         row
@@ -247,7 +272,13 @@ class Scan:
                     yield rows
 
         self._raw.types(query)  # prepared once, before threads ask
-        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split, limit=self._limit)
+        is_slowed = self._limit is not None
+        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split, is_slowed=is_slowed)
+
+    def _wait_for(self, rows: int) -> None:
+        """Wait until so many rows may have been read."""
+        if self._limit is not None:
+            self._limit.wait(rows)
 
     def totals(self, shape: TableShape) -> Totals:
         """Return totals of every row that belongs to the view, made by the server: of the base or of the view.
@@ -300,18 +331,26 @@ class Scan:
             case _:
                 return ""
 
-    def draw(self, shape: TableShape, choose: random.Random) -> RawRow | None:
-        """Return the key of a row that belongs to the view, drawn at random; None where the side has none.
+    def draw(self, shape: TableShape, choose: random.Random) -> DrawnRow | None:
+        """Return a row that belongs to the view, drawn at random; None where the side has none.
 
         A token is drawn, and of the first rows of the partition after it one.
+
+        Raises:
+            ClusterError: the ring cannot be read from a token on.
         """
-        query = self._select(shape, is_ranged=self._has_murmur(), what=", ".join(self._selected))
+        if not self._is_split["base" if shape is self.base else "view"] or not self._has_murmur():
+            raise ClusterError(
+                "no rows can be drawn: the servers do not read this table from a token on",
+                next="Audit it in full",
+            )
+        query = self._select(shape)
         partition = [self.columns.index(column.name) for column in shape.partition_key]
         first = choose.randint(FIRST_TOKEN, LAST_TOKEN)
-        spans = [(first, LAST_TOKEN), (FIRST_TOKEN, first)] if self._has_murmur() else [()]
         places = self._needed_places() if shape is self.base else []
-        for bounds in spans:
-            for page in self._raw.pages(query, [_token(bound) for bound in bounds], page_rows=_DRAWN_FROM):
+        for bounds in ((first, LAST_TOKEN), (FIRST_TOKEN, first)):
+            for page in self._raw.pages(query, [_token(bound) for bound in bounds], page_rows=DRAWN_FROM):
+                self._wait_for(len(page))
                 rows = [
                     row
                     for row in page
@@ -321,7 +360,9 @@ class Scan:
                 if rows:
                     key = [rows[0][place] for place in partition]
                     alike = [row for row in rows if [row[place] for place in partition] == key]
-                    return choose.choice(alike)[: self.width]
+                    is_cut = [page[0][place] for place in partition] == [page[-1][place] for place in partition] == key
+                    drawn = choose.choice(alike)[: self.width]
+                    return DrawnRow(key=drawn, is_cut=is_cut and len(page) >= DRAWN_FROM)
         return None
 
     def canonical(self, row: RawRow) -> RawRow:
@@ -364,7 +405,7 @@ class Scan:
         ours, theirs, types = self.canonical(base), self.canonical(view), self._types()
         found = []
         for cell in self._cells:
-            places = [place for place in (cell.value, cell.written, cell.life) if place is not None]
+            places = [place for place in (cell.value, cell.written, cell.ttl) if place is not None]
             if all(ours[place] == theirs[place] for place in places):
                 continue
             type_ = types[cell.value]
@@ -373,11 +414,15 @@ class Scan:
                     column=cell.name,
                     base=shown(base[cell.value], type_, self._protocol_version),
                     view=shown(view[cell.value], type_, self._protocol_version),
-                    base_written=None if cell.written is None else newest_write(base[cell.written]),
-                    view_written=None if cell.written is None else newest_write(view[cell.written]),
-                    is_base_expiring=cell.life is not None and is_expiring(base[cell.life]),
-                    is_view_expiring=cell.life is not None and is_expiring(view[cell.life]),
-                    is_value_equal=all(ours[place] == theirs[place] for place in places if place != cell.life),
+                    base_written=None
+                    if cell.written is None
+                    else newest_write(base[cell.written], is_single=cell.is_single),
+                    view_written=None
+                    if cell.written is None
+                    else newest_write(view[cell.written], is_single=cell.is_single),
+                    is_base_expiring=cell.ttl is not None and is_expiring(base[cell.ttl]),
+                    is_view_expiring=cell.ttl is not None and is_expiring(view[cell.ttl]),
+                    is_value_equal=all(ours[place] == theirs[place] for place in places if place != cell.ttl),
                 )
             )
         return found
@@ -404,8 +449,8 @@ class Scan:
             try:
                 found = self._raw.read(f"{self._select_all(shape)} WHERE {conditions}", values)
                 return found[0] if found else None
-            except InvalidRequest as error:
-                if is_unknown_table(error):
+            except (InvalidRequest, ClusterError) as error:
+                if not _is_refused(error):
                     raise
         return self._find_by_token(shape, row, partition)
 
@@ -479,22 +524,26 @@ def _is_multi_cell(type_: str) -> bool:
         return True
 
 
-def newest_write(written: bytes | None) -> int | None:
+def newest_write(written: bytes | None, *, is_single: bool) -> int | None:
     """Return a write time in microseconds since 1970: of a collection, that of its newest element."""
     if not written:
         return None
-    if len(written) == 8:
+    if is_single:
         return int.from_bytes(written, "big", signed=True)
-    (count,) = struct.unpack_from(">i", written)
-    # A list of bigint: each element of eight bytes behind its length of four.
-    return max(struct.unpack_from(f">{'4xq' * count}", written, 4), default=None)
+    return max((int.from_bytes(each, "big", signed=True) for each in elements_of(written) if each), default=None)
 
 
-def is_expiring(life: bytes | None) -> bool:
+def is_expiring(ttl: bytes | None) -> bool:
     """Tell whether a cell, or an element of a collection, has a TTL."""
-    if life is None:
+    if ttl is None:
         return False
-    return len(life) == 4 or any(lives_form(life))
+    return len(ttl) == 4 or any(ttl_form(ttl))
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Tell whether the server refuses the statement itself, though the table is there."""
+    refusal = error if isinstance(error, InvalidRequest) else error.__cause__
+    return isinstance(refusal, InvalidRequest) and not is_unknown_table(refusal)
 
 
 def _token(value: int) -> bytes:

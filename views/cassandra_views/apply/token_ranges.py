@@ -109,7 +109,7 @@ def read_ranges(
     *,
     on_progress: Callable[[float, int], None] | None = None,
     is_split: bool = True,
-    limit: RateLimit | None = None,
+    is_slowed: bool = False,
 ) -> Iterator[AnySink]:
     """Read the whole ring, and yield the sink of each range that is done, in any order.
 
@@ -118,7 +118,7 @@ def read_ranges(
         make: makes a sink; a range that is split throws its own away.
         on_progress: is told each second, and with each range, how much of the ring is read and how many rows.
         is_split: the ring is read in ranges; else as one.
-        limit: how many rows a second are read.
+        is_slowed: ``pages`` waits on purpose, so that times tell nothing of how much there is.
 
     Raises:
         Exception: what a range ended in that could not be split further.
@@ -134,9 +134,7 @@ def read_ranges(
                 break
             sink.add(rows)
             rows_of[number] = rows_of.get(number, 0) + len(rows)
-            if limit is not None:
-                limit.wait(len(rows))
-            if span == rest and time.monotonic() - begun > _REST_SECONDS:
+            if span == rest and not is_slowed and time.monotonic() - begun > _REST_SECONDS:
                 raise _RestTooLong
         return sink, time.monotonic() - begun
 
@@ -161,7 +159,7 @@ def read_ranges(
                     if error is None:
                         sink, seconds = future.result()
                         if is_first:
-                            is_small = rows_of.get(key, 0) <= _FEW_ROWS and seconds <= _SOON_SECONDS
+                            is_small = rows_of.get(key, 0) <= _FEW_ROWS and (is_slowed or seconds <= _SOON_SECONDS)
                             todo.extend([rest] if rest and is_small else others)
                             is_first = False
                         done += span.share

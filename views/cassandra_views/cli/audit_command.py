@@ -47,7 +47,10 @@ def audit(
         bool, typer.Option("--pulse", help="Compare totals alone: quick, and tells only that they differ.")
     ] = False,
     sample: Annotated[
-        int | None, typer.Option(metavar="ROWS", min=100, help="Compare so many rows of each side, drawn at random.")
+        int | None,
+        typer.Option(
+            metavar="ROWS", min=100, max=1_000_000, help="Compare so many rows of each side, drawn at random."
+        ),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(metavar="ROWS", min=1, help="Read at most so many rows a second.")
@@ -109,6 +112,8 @@ def _audit_request(pulse: bool, sample: int | None, rate: float | None) -> Audit
 
     if pulse and sample is not None:
         raise ConfigurationError("--pulse and --sample are two kinds of audit", next="Give one of them")
+    if pulse and rate is not None:
+        raise ConfigurationError("--pulse reads no rows, so --rate means nothing", next="Leave one of them out")
     kind = AuditKind.PULSE if pulse else AuditKind.FULL if sample is None else AuditKind.SAMPLE
     return AuditRequest(kind=kind, sample_rows=sample or 0, rows_per_second=rate or 0.0)
 

@@ -295,7 +295,7 @@ def lint_key_type(column: Column, keyspace: str, user_names: UserNames, at: At, 
         )
         return
     for name in ("counter", "duration"):
-        if type_.mentions(name):
+        if type_.mentions(name, user_names.types):
             what = f"{name} type is not supported for PRIMARY KEY column '{column.name}'"
             findings.add("CV306", what, at, "Take another column", server=what)
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from cassandra_views.cql.findings import Finding, Findings, doubled
 from cassandra_views.cql.options import lint_options
-from cassandra_views.cql.types import CqlType, parse_type
+from cassandra_views.cql.types import CqlType, UserTypes, parse_type
 from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word, nearest
 from cassandra_views.model.statement import At, ColumnDeclaration, TableStatement
 
 NAME_LIMIT = 222
 """How long the names are that servers of 5.0 take; those before 5.0.6 break on longer ones."""
-_Types = Mapping[str, tuple[tuple[str, CqlType], ...]]
 
 
-def lint_table(statement: TableStatement, *, file: str, types: _Types | None = None) -> tuple[Finding, ...]:
+def lint_table(
+    statement: TableStatement, *, file: str, types: UserTypes | None = None, keyspace: str | None = None
+) -> tuple[Finding, ...]:
     """Return what is wrong with the statement: refusals in the server's order, then the rest in that of the file.
 
     Args:
         file: for the places of the findings.
         types: the user-defined types that exist; None where they are not known.
+        keyspace: of the session, where the statement names none.
     """
     findings = Findings(file)
     name = statement.table
@@ -37,11 +37,12 @@ def lint_table(statement: TableStatement, *, file: str, types: _Types | None = N
     for column in statement.columns:
         type_ = parse_type(column.type)
         if types is not None and (unknown := _unknown_type(type_, types)):
-            what = f"Unknown type {statement.keyspace or '?'}.{unknown}"
-            server = what if statement.keyspace else None
+            home = statement.keyspace or keyspace
+            what = f"Unknown type {home or '?'}.{unknown}"
+            server = what if home else None
             findings.add("CV409", what, column.at, "Create the type before the table", server=server)
         _lint_type(column, type_, findings)
-    _lint_key(statement, declared, findings)
+    _lint_key(statement, declared, types, findings)
     _lint_counters(statement, findings)
     if statement.is_compact:
         what = "COMPACT STORAGE tables are not allowed starting with version 4.0"
@@ -71,13 +72,15 @@ def lint_name(name: str, keyspace: str | None, at: At, findings: Findings, code:
         findings.add(code, what, at, "Choose another name", server=f"{keyspace}.{name}: {server}" if keyspace else None)
 
 
-def _unknown_type(type_: CqlType, types: _Types) -> str:
+def _unknown_type(type_: CqlType, types: UserTypes) -> str:
     if type_.is_user_defined and type_.name not in types:
         return type_.name
     return next((found for one in type_.arguments if (found := _unknown_type(one, types))), "")
 
 
-def _lint_key(statement: TableStatement, declared: dict[str, ColumnDeclaration], findings: Findings) -> None:
+def _lint_key(
+    statement: TableStatement, declared: dict[str, ColumnDeclaration], types: UserTypes | None, findings: Findings
+) -> None:
     at, seen = statement.key_at, set[str]()
     for name in statement.key:
         column = declared.get(name)
@@ -89,7 +92,7 @@ def _lint_key(statement: TableStatement, declared: dict[str, ColumnDeclaration],
             what = f"Duplicate column '{name}' in PRIMARY KEY clause for table '{statement.table}'"
             findings.add("CV404", what, at, f"Name '{name}' once", server=what)
         else:
-            _lint_key_column(column, statement, findings)
+            _lint_key_column(column, statement, types, findings)
         seen.add(name)
     ordered = tuple(dict.fromkeys(name for name, _ in statement.clustering_order))
     others = [name for name in ordered if name not in statement.clustering]
@@ -110,7 +113,9 @@ def _lint_key(statement: TableStatement, declared: dict[str, ColumnDeclaration],
             findings.add("CV406", what, column.at, "Take STATIC out, or add a clustering column", server=what)
 
 
-def _lint_key_column(column: ColumnDeclaration, statement: TableStatement, findings: Findings) -> None:
+def _lint_key_column(
+    column: ColumnDeclaration, statement: TableStatement, types: UserTypes | None, findings: Findings
+) -> None:
     type_, name = parse_type(column.type), column.name
     what = ""
     if type_.is_multi_cell:
@@ -119,7 +124,7 @@ def _lint_key_column(column: ColumnDeclaration, statement: TableStatement, findi
         what = f"Invalid non-frozen {kind} type {shown} for PRIMARY KEY column '{name}'"
     elif type_.name == "counter":
         what = f"counter type is not supported for PRIMARY KEY column '{name}'"
-    elif type_.mentions("duration"):
+    elif type_.mentions("duration", types):
         what = f"duration type is not supported for PRIMARY KEY column '{name}'"
     if what:
         findings.add("CV407", what, column.at, "Take another column, or another type", server=what)
@@ -196,7 +201,7 @@ _CLASSES = {
 }
 
 
-def java_type(type_: CqlType, keyspace: str, types: _Types | None = None) -> str:
+def java_type(type_: CqlType, keyspace: str, types: UserTypes | None = None) -> str:
     """Return a type as servers print their own class of it."""
     if type_.is_user_defined:
         fields = (types or {}).get(type_.name, ())

@@ -182,7 +182,7 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
         return _of_tuple(relation, base, user_names, token)
     column = _column(base, relation.columns[0])
     type_ = parse_type(column.type)
-    if relation.operator.is_range and type_.mentions("duration"):
+    if relation.operator.is_range and type_.mentions("duration", user_names.types):
         kinds = {"tuple": "tuples", "list": "collections", "set": "collections", "map": "collections"}
         kind = "UDTs" if type_.is_user_defined else kinds.get(type_.name, "")
         what = f"on {kind} containing durations" if kind else "on duration columns"

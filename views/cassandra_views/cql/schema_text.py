@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from lark import Token
 
+from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Finding, Findings, Kind
 from cassandra_views.cql.lint_tables import lint_table
+from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.parser import split_statements
 from cassandra_views.cql.types import BadType, CqlType, parse_type
@@ -53,6 +55,7 @@ class _Words:
     """The tokens of one statement, read from the left."""
 
     tokens: list[Token]
+    source: str
     position: int = 0
 
     def peek(self) -> str:
@@ -113,7 +116,7 @@ def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
         findings = Findings(file)
         at = At(tokens[0].line or 0, tokens[0].column or 0)
         try:
-            _read(schema, _Words(tokens), padded, file, found)
+            _read(schema, _Words(tokens, text), padded, file, found)
         except StatementError as error:
             place = At(error.place.line, error.place.column) if error.place else at
             findings.add("CV002", error.what, place, error.next)
@@ -140,13 +143,19 @@ def _read(schema: Schema, words: _Words, text: str, file: str, found: list[Findi
     elif words.take("create"):
         _create(schema, words, text, file, found)
     elif words.take("alter", "table") or words.take("alter", "columnfamily"):
-        _alter_table(schema, words)
+        _alter_table(schema, words, file, found)
     elif words.take("alter", "type"):
         _alter_type(schema, words)
     elif words.take("drop"):
         _drop(schema, words)
-    elif words.peek().lower() not in ("alter", "grant", "insert", "update", "delete", "truncate", "begin", "apply"):
+    elif words.peek().lower() not in ("alter", *_NO_SCHEMA_CHANGES):
         raise _Unreadable(f"it begins with '{words.peek()}'")
+
+
+_NO_SCHEMA_CHANGES = (
+    *("grant", "revoke", "list", "select", "insert", "update", "delete", "truncate", "begin", "apply"),
+    *("describe", "desc", "consistency", "source", "tracing", "paging", "exit"),
+)
 
 
 def _place(schema: Schema, name: tuple[str | None, str]) -> tuple[SchemaKeyspace, str, str]:
@@ -197,7 +206,7 @@ def _create_table(schema: Schema, table: TableStatement, file: str, found: list[
         if table.if_not_exists:
             return
         raise _RefusedStatement(f'Cannot add already existing table "{name}" to keyspace "{keyspace}"')
-    findings = lint_table(table, file=file, types=home.types)
+    findings = lint_table(table, file=file, types=home.types, keyspace=keyspace)
     found += findings
     if not any(one.kind is Kind.REFUSED for one in findings):
         home.tables[name] = table.shape(keyspace)
@@ -248,7 +257,7 @@ def _create_index(schema: Schema, words: _Words) -> None:
     home.indexed.setdefault(name, set()).add(column)
 
 
-def _alter_table(schema: Schema, words: _Words) -> None:
+def _alter_table(schema: Schema, words: _Words, file: str, found: list[Finding]) -> None:
     is_lenient = _exists(words)
     home, keyspace, name = _place(schema, words.qualified())
     table = home.tables.get(name)
@@ -265,7 +274,7 @@ def _alter_table(schema: Schema, words: _Words) -> None:
         for old, new in _renames(words):
             home.tables[name] = _renamed(home.tables[name], old, new)
     elif words.take("with"):
-        home.tables[name] = _with_options(table, words)
+        home.tables[name] = _with_options(table, words, file, found)
     elif words.take("alter"):
         if words.name() and words.take("type"):
             raise _RefusedStatement("Altering column types is no longer supported")
@@ -280,14 +289,25 @@ def _with_columns(table: TableShape, words: _Words, home: SchemaKeyspace) -> Tab
     while True:
         name, type_ = words.name(), words.type()
         kind = ColumnKind.STATIC if words.take("static") else ColumnKind.REGULAR
-        if type_.is_user_defined and type_.name not in home.types:
-            raise _RefusedStatement(f"Unknown type {table.keyspace}.{type_.name}")
+        _check_added(table, name, type_, kind, home)
         if table.find_column(name) is None:
             columns.append(Column(name=name, type=str(type_), kind=kind))
         elif not is_lenient:
             raise _RefusedStatement(f"Column with name '{name}' already exists")
         if not is_list or not words.take(","):
             return replace(table, columns=tuple(columns))
+
+
+def _check_added(table: TableShape, name: str, type_: CqlType, kind: ColumnKind, home: SchemaKeyspace) -> None:
+    """Raise where the server would not take this column in a CREATE TABLE either."""
+    static = " static" if kind is ColumnKind.STATIC else ""
+    clustering = ", c int" if table.clustering else ""
+    key = "k, c" if table.clustering else "k"
+    added = f"k int{clustering}, {quoted(f'{name}_')} {type_}{static}"
+    statement = parse_table(f"CREATE TABLE {quoted(table.keyspace)}.t ({added}, PRIMARY KEY ({key}))", file="")
+    for finding in lint_table(statement, file="", types=home.types):
+        if finding.kind is Kind.REFUSED and finding.server_message:
+            raise _RefusedStatement(finding.server_message)
 
 
 def _without_columns(table: TableShape, words: _Words, has_views: bool) -> TableShape:
@@ -332,13 +352,23 @@ def _renamed(table: TableShape, old: str, new: str) -> TableShape:
     return replace(table, columns=columns)
 
 
-def _with_options(table: TableShape, words: _Words) -> TableShape:
-    options = dict(table.options)
-    while words.position < len(words.tokens):
-        name = words.name()
-        if words.take("="):
-            options[name] = str(words.next())
-    return replace(table, options=tuple(options.items()))
+def _with_options(table: TableShape, words: _Words, file: str, found: list[Finding]) -> TableShape:
+    """Return the table with other options, which are read and checked as those of a CREATE TABLE."""
+    first = words.tokens[words.position - 1]
+    if words.position == len(words.tokens):
+        raise _Unreadable("the options are missing")
+    text = words.source[words.tokens[words.position].start_pos or 0 : words.tokens[-1].end_pos]
+    statement = parse_table(f"CREATE TABLE t (k int PRIMARY KEY) WITH {text}", file=file)
+    findings = Findings(file)
+    at = At(first.line or 0, first.column or 0)
+    options = tuple(replace(option, at=at) for option in statement.options)
+    lint_options(options, findings, unknown="CV412", twice="CV413", kind="CV414")
+    told = findings.sorted()
+    found += told
+    if any(one.kind is Kind.REFUSED for one in told):
+        return table
+    changed = dict(table.options) | dict(statement.shape(table.keyspace).options)
+    return replace(table, options=tuple(changed.items()))
 
 
 def _alter_type(schema: Schema, words: _Words) -> None:

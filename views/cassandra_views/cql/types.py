@@ -7,6 +7,7 @@ The server freezes every tuple, and what lies inside a frozen type, without bein
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -54,9 +55,17 @@ class CqlType:
         """Whether its parts are stored and written one by one (a collection or user type not frozen)."""
         return not self.is_frozen and (self.name in COLLECTIONS or self.is_user_defined)
 
-    def mentions(self, name: str) -> bool:
-        """Tell whether the native type of that name occurs in it, at any depth."""
-        return (self.name == name and not self.is_user_defined) or any(one.mentions(name) for one in self.arguments)
+    def mentions(self, name: str, types: UserTypes | None = None) -> bool:
+        """Tell whether the native type of that name occurs in it, at any depth.
+
+        Args:
+            types: the fields of user-defined types, which are looked into.
+        """
+        if not self.is_user_defined:
+            return self.name == name or any(one.mentions(name, types) for one in self.arguments)
+        fields = (types or {}).get(self.name, ())
+        # No type holds itself: each is made of those that were there before.
+        return any(field.mentions(name, types) for _field_name, field in fields)
 
 
 _MOST_DIGITS = 400
@@ -67,6 +76,10 @@ def whole(text: str) -> int:
     """Return the number that an integer's text spells; one beyond all limits stands for any that is as far out."""
     number = int(text[: _MOST_DIGITS + 1])
     return number if len(text) <= _MOST_DIGITS else number * 10
+
+
+UserTypes = Mapping[str, tuple[tuple[str, CqlType], ...]]
+"""The fields of user-defined types, each with its name."""
 
 
 class BadType(ValueError):

@@ -138,10 +138,11 @@ class AuditResult:
         missing_rows, extra_rows, stale_rows, expiring_rows: how many differ, by ``DifferenceKind``.
         total_rows: of a sample: how many rows the view has, where they were counted.
         examples: some of them, a few of each kind.
-        newer_rows: rows of the view that were not compared, since they were written after the audit began.
+        newer_rows: rows that were not compared, since they were written after the audit began.
         ahead_rows: as these, written with a time that had not come when they were read.
         settled_rows: rows that differed at first, and at a later look no longer: writes under way.
-        is_partial: there may be more differences than these.
+        is_partial: there may be more differences than these. Of a pulse: rows were counted, and nothing else compared;
+            of a sample: of large partitions only the first rows were drawn from.
         differing_totals: of a pulse: what differs, in words.
         coverage: at which consistency, in which data centre.
         first_time: where the base has rows and the window holds none: the time of the base's first row, as its
@@ -233,7 +234,9 @@ class AuditResult:
             "audit_base_rows": self.base_rows,
             "audit_view_rows": self.view_rows,
             **{f"audit_{kind}_rows": count for kind, count in self.counts.items()},
-            "audit_skipped_rows": self.skipped_rows,
+            "audit_newer_rows": self.newer_rows,
+            "audit_ahead_rows": self.ahead_rows,
+            "audit_differing_totals": list(self.differing_totals) or None,
             "audit_is_partial": self.is_partial,
             "audit_method": self.method.value,
             "audit_first_time": self.first_time or None,
@@ -244,9 +247,11 @@ class AuditResult:
             return f"base and view differ, by their totals: {'; '.join(self.differing_totals)}"
         if not self.is_passed:
             found = "; ".join(self._found_text(kind, count) for kind, count in self.counts.items() if count)
-            return found if self.is_whole else f"{found}, in a sample of {counted(self.base_rows, 'row')}"
+            sampled = f"in a sample of {counted(self.base_rows, 'row')} of the base and {self.view_rows:,} of the view"
+            return found if self.is_whole else f"{found}, {sampled}"
         if self.method is AuditMethod.PULSE:
-            return f"equal totals of {counted(self.view_rows, 'row')} (pulse: counts and sums of write times)"
+            what = "row counts alone" if self.is_partial else "counts and sums of write times"
+            return f"equal totals of {counted(self.view_rows, 'row')} (pulse: {what})"
         if self.method is AuditMethod.SAMPLE:
             return self._sample_text()
         how = f"{self.method}, {self.coverage}" if self.coverage else str(self.method)
@@ -263,6 +268,8 @@ class AuditResult:
         """Say what a sample without a difference means: of n, by the rule of three, fewer than 3/n differ."""
         sampled = f"no difference in {counted(self.base_rows, 'row')} of the base and {self.view_rows:,} of the view"
         least = min(self.base_rows, self.view_rows)
+        if self.is_partial:
+            return f"{sampled}; of large partitions only the first rows were drawn from"
         share = f": fewer than {300 / least:.2g} % of the rows differ, at 95 %" if least > 3 else ""
         return f"{sampled}, drawn at random{share}"
 
@@ -272,7 +279,8 @@ class AuditResult:
         example = f" (such as {examples[0]})" if examples else ""
         sides = {DifferenceKind.MISSING: (self.base_rows, self.view_rows)}
         side, other = sides.get(kind, (self.view_rows, self.base_rows))
-        is_side = kind in (DifferenceKind.MISSING, DifferenceKind.EXTRA) and not other and count >= side
+        is_one_sided = kind in (DifferenceKind.MISSING, DifferenceKind.EXTRA) and not other
+        is_side = self.is_whole and is_one_sided and count >= side
         if is_side and not self.is_partial and count > 1:
             return f"all {count:,} rows are {label}{example}"
         return f"{'at least ' if self.is_partial else ''}{count:,} {label}{example}"

@@ -68,7 +68,9 @@ _TABLES = (
         audit_extra_rows bigint,
         audit_stale_rows bigint,
         audit_expiring_rows bigint,
-        audit_skipped_rows bigint,
+        audit_newer_rows bigint,
+        audit_ahead_rows bigint,
+        audit_differing_totals list<text>,
         audit_is_partial boolean,
         audit_method text,
         audit_first_time text,
@@ -122,7 +124,7 @@ _ADDED = {
     },
     4: {
         "views": "audit_view_rows bigint, audit_stale_rows bigint, audit_expiring_rows bigint, "
-        "audit_skipped_rows bigint"
+        "audit_newer_rows bigint, audit_ahead_rows bigint, audit_differing_totals list<text>"
     },
 }
 """Columns that came with a schema number, by table."""
