@@ -9,10 +9,12 @@ import pytest
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_views.apply.reports import Progress, Report
+from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.errors import AuditFailed, ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration
+from cassandra_views.project.settings import AuditConfig
 from cassandra_views.registry.store import Registry
 from tests.scenarios.lifecycle.dying import Side, UnsureSession
 from tests.scenarios.lifecycle.shapes import READINGS
@@ -47,6 +49,31 @@ def test_a_verdict_is_kept_and_nothing_else_changes(served: Workshop) -> None:
     event = served.manager().history(served.full(VIEW), limit=1)[0]
     assert (event.event, event.number) == ("audit passed", 1)
     assert served.manager().plan().steps == ()
+
+
+def test_a_large_view_serves_after_totals_and_a_sample_and_is_audited_in_full_later(workshop: Workshop) -> None:
+    set_up(workshop, READINGS)
+    workshop.manager(audit=AuditConfig(full_rows=0, sample_rows=100)).apply()
+    (each,) = workshop.record(VIEW).generations
+    assert (each.state, each.audit) == (State.SERVING, Audit.PASSED)
+    assert each.verdict is not None
+    assert each.verdict.method is AuditMethod.SAMPLE
+    workshop.manager().audit(workshop.full(VIEW))
+    (again,) = workshop.record(VIEW).generations
+    assert again.verdict is not None
+    assert (again.verdict.method, again.rows_built) == (AuditMethod.DIGESTS, each.rows_built)
+
+
+def test_a_failed_pulse_is_kept_with_what_differs(served: Workshop) -> None:
+    keyspace, (each,) = served.keyspace, served.record(VIEW).generations
+    result = AuditResult(base_rows=2, view_rows=2, method=AuditMethod.PULSE, differing_totals=("write times of a",))
+    registry = Registry(Database(served.session), served.registry, run="run", author="tests")
+    name = ViewName(keyspace=keyspace, view=VIEW)
+    assert registry.write_verdict(name, each.number, Audit.FAILED, at=served.now, rows=2, facts=result.facts)
+    (again,) = served.record(VIEW).generations
+    assert again.verdict == result
+    (status,) = (row for row in served.manager().status() if row.name == name)
+    assert (status.condition, status.found) == ("differs", "base and view differ, by their totals: write times of a")
 
 
 def test_an_audit_of_what_serves_stops_nobody(served: Workshop) -> None:
