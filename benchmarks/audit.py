@@ -60,7 +60,7 @@ def main(
 ) -> None:
     """Measure audits of a view beside a plain scan; about ten minutes."""
     page = Page("benchmarks.audit", "benchmarks-audit.md", "Benchmarks of audits", is_quick=quick, out=out)
-    few, many, rounds = (2_000, 20_000, 1) if quick else (100_000, 1_000_000, 5)
+    few, many, rounds = (2_000, 20_000, 1) if quick else (100_000, 1_000_000, 3)
     with EmbeddedCassandra(address=ADDRESS, port=0, heap_mb=HEAP_MB, on_progress=page.tell) as server:
         with connected(tuple(server.contact_points), port=server.port) as session:
             for rows in (few, many):
