@@ -293,7 +293,7 @@ class Scan:
             )
         single = [cell.name for cell in self._cells if cell.is_single]
         last = shape.key_columns[-1].name
-        terms = [f"count({quoted(name)})" for name in [last, *self.not_null, *single]]
+        terms = [f"count({quoted(name)})" for name in [last, *self.not_null]]
         terms += [f"count(TTL({quoted(name)}))" for name in single]
         terms += [f"sum(WRITETIME({quoted(name)}))" for name in single]
         summed = {name: term for name in self.not_null if (term := self._number_term(shape, name))}
@@ -310,9 +310,7 @@ class Scan:
         for part in read_ranges(pages, _RangeTotals, is_split=is_split):
             sums = [(one + other) & _WORD for one, other in zip(sums, part.sums, strict=True)]
         rows, not_null = sums[0], sums[1 : 1 + len(self.not_null)]
-        labels = [
-            f"{what} of {name}" for what in ("number of values", "number of TTLs", "write times") for name in single
-        ]
+        labels = [f"{what} of {name}" for what in ("number of TTLs", "write times") for name in single]
         labels += [f"values of {name}" for name in summed]
         return Totals(
             rows=min(sums[: 1 + len(not_null)]),
