@@ -122,7 +122,12 @@ class RawRows:
             bound.values = list(values)
             bound.is_idempotent = True
             found = self._session.execute(bound, timeout=timeout_seconds, paging_state=state, **self._options)
-            yield [_plain(row) for row in found.current_rows] if not self._options else found.current_rows
+            rows = found.current_rows
+            page = list(rows) if self._options else [_plain(row) for row in rows]
+            # What the driver keeps of a request holds itself, so that its rows would stay until the garbage collector
+            # comes to old objects: of a million rows, hundreds of megabytes.
+            rows.clear()
+            yield page
             state = found.paging_state
             if state is None:
                 return
