@@ -18,7 +18,7 @@ from cassandra.query import BatchStatement, BatchType
 
 from benchmarks.machine import machine_facts
 from benchmarks.page import Page, run
-from benchmarks.report import Details, Figure, Section, judged
+from benchmarks.report import Details, Figure, Section
 from benchmarks.stage import Tell
 from benchmarks.stats import Ratios
 from cassandra_client.connect import connected
@@ -84,26 +84,13 @@ def section(many: int, found: list[Round], few: int, memory_few: list[float], me
     return Section(
         title="Audits",
         figures=(
-            Figure(
-                name=f"full audit of {many:,} rows",
-                measured=str(full),
-                reference=reference,
-                target=f"<= {FULL}x",
-                verdict=judged(full.middle <= FULL),
-            ),
-            Figure(
-                name=f"pulse of {many:,} rows",
-                measured=str(pulse),
-                reference=reference,
-                target=f"<= {PULSE}x",
-                verdict=judged(pulse.middle <= PULSE),
-            ),
-            Figure(
-                name=f"peak memory of a full audit of {many:,} rows",
-                measured=str(memory),
+            Figure.at_most(FULL, f"full audit of {many:,} rows", full, reference=reference),
+            Figure.at_most(PULSE, f"pulse of {many:,} rows", pulse, reference=reference),
+            Figure.at_most(
+                MEMORY,
+                f"peak memory of a full audit of {many:,} rows",
+                memory,
                 reference=f"of {few:,} rows: {median(memory_few):.0f} MB",
-                target=f"<= {MEMORY}x",
-                verdict=judged(memory.middle <= MEMORY),
             ),
         ),
         how="A table of counts by streamer and minute, three values a row, and a view of it by minute, on one server. "

@@ -19,7 +19,7 @@ from cassandra.cluster import Session
 
 from benchmarks.machine import machine_facts
 from benchmarks.page import Page, run
-from benchmarks.report import Details, Figure, Section, judged
+from benchmarks.report import Details, Figure, Section
 from benchmarks.stage import Tell
 from benchmarks.stats import Ratios
 from cassandra_client.connect import connected
@@ -111,19 +111,17 @@ def section(few: int, small: list[Pair], many: int, large: list[Pair]) -> Sectio
     return Section(
         title="First apply",
         figures=(
-            Figure(
-                name=f"first apply of {few} views on {_tables(few)} small tables",
-                measured=str(ratio),
+            Figure.at_most(
+                RATIO,
+                f"first apply of {few} views on {_tables(few)} small tables",
+                ratio,
                 reference=f"bare CREATEs until built: {median(each.by_hand for each in small):.1f} s",
-                target=f"<= {RATIO}x",
-                verdict=judged(ratio.middle <= RATIO),
             ),
-            Figure(
-                name=f"first apply: time for each of {many} views beside each of {few}",
-                measured=str(ours),
+            Figure.at_most(
+                GROWTH,
+                f"first apply: time for each of {many} views beside each of {few}",
+                ours,
                 reference=f"bare CREATEs: {by_hand}; apply beside them: {ratio_many}",
-                target=f"<= {GROWTH}x",
-                verdict=judged(ours.middle <= GROWTH),
             ),
         ),
         how=f"Tables of {ROWS} rows on a server of their own. `manager.apply` plans, makes its registry, creates, "

@@ -45,12 +45,11 @@ def section(ours: Beside, by_name: DropAndCreate, base_rows: int, per_second: fl
             target="0",
             verdict=judged(not ours.writes.all().failed),
         ),
-        Figure(
-            name="refresh: p99 of reads, median of rounds (all rounds)",
-            measured=str(ratios),
+        Figure.at_most(
+            TARGET_RATIO,
+            "refresh: p99 of reads, median of rounds (all rounds)",
+            ratios,
             reference=f"hand-made CREATE of the same view: {hand.p99 * 1e3:.0f} ms; quiet: {quiet.p99 * 1e3:.0f} ms",
-            target=f"<= {TARGET_RATIO}x",
-            verdict=judged(ratios.middle <= TARGET_RATIO),
         ),
         Figure(
             name="refresh: p99 of reads, quiet server",

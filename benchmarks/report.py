@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from rich.table import Table
 
+from benchmarks.stats import Ratios
+
 
 class Verdict(StrEnum):
     """How a figure stands to its target."""
@@ -33,6 +35,17 @@ class Figure:
     reference: str
     target: str
     verdict: Verdict
+
+    @classmethod
+    def at_most(cls, limit: float, name: str, ratios: Ratios, *, reference: str) -> Figure:
+        """Return the line of a ratio whose middle one must not exceed a limit."""
+        return cls(
+            name=name,
+            measured=str(ratios),
+            reference=reference,
+            target=f"<= {limit}x",
+            verdict=judged(ratios.middle <= limit),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
