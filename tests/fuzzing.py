@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from cassandra_views.cli.main import main
@@ -92,6 +93,7 @@ def damaged(draw: st.DrawFn, text: str) -> str:
     return text
 
 
+ROLE_NAMES = st.lists(words(), min_size=3, max_size=3)
 FILES = st.fixed_dictionaries(
     {"tables/orders": damaged(TABLE), "views/by_day": damaged(VIEW), "macros/keys": damaged(MACRO)}
 )
@@ -106,6 +108,12 @@ VARIABLES = st.dictionaries(
 )  # fmt: skip
 _IDENTIFIER = r'(?:[a-z][a-z0-9_]*|"(?:[^"]|"")+")'
 _GRANT = re.compile(rf"GRANT [A-Z]+ ON TABLE {_IDENTIFIER}\.{_IDENTIFIER} TO {_IDENTIFIER}", re.S)
+
+
+def examples(count: int) -> settings:
+    """Return the settings of a test that tries so many inputs."""
+    checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    return settings(max_examples=count, deadline=None, suppress_health_check=checks)
 
 
 def write(path: Path, text: str) -> None:
@@ -159,6 +167,13 @@ def check_files(files: dict[str, str], folder: Path) -> None:
         for view in json.loads(rendered)["views"]:
             parse_view(view["cql"], file="printed")  # one statement, and nothing after it
         check_grants(*templates, "grants")
+
+
+def check_role_names(names: list[str], folder: Path) -> None:
+    """See that `views grants` takes or refuses any names of roles."""
+    root = make_project(folder, {"tables/orders": TABLE})
+    options = [f"--{kind}={name}" for kind, name in zip(("manager", "reader", "healer"), names, strict=True)]
+    check_grants("--templates", str(root / "cql_templates"), "grants", *options)
 
 
 def check_grants(*arguments: str) -> None:

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from tests import fuzzing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-many = settings(
-    max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+many = fuzzing.examples(3000)
 
 
 @many
@@ -35,11 +32,9 @@ def test_settings(text: str, variables: dict[str, str], monkeypatch: pytest.Monk
 
 
 @many
-@given(names=st.lists(fuzzing.words(), min_size=3, max_size=3))
+@given(names=fuzzing.ROLE_NAMES)
 def test_names_of_roles(names: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    root = fuzzing.make_project(tmp_path_factory.getbasetemp(), {"tables/orders": fuzzing.TABLE})
-    options = [f"--{kind}={name}" for kind, name in zip(("manager", "reader", "healer"), names, strict=True)]
-    fuzzing.check_grants("--templates", str(root / "cql_templates"), "grants", *options)
+    fuzzing.check_role_names(names, tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")
