@@ -38,7 +38,7 @@ def prepare(form: Form, verb: str, seconds: float) -> tuple[Terraform, SavedPlan
 
 
 def go_on(form: Form, driver: Terraform, verb: str, told: list[str] | None = None) -> None:
-    """Recover, and plan anew where the plan was overtaken: Terraform writes its state between stop and start."""
+    """Recover, and plan again where the plan no longer applies: Terraform writes its state between stop and start."""
     told = [] if told is None else told
     is_overtaken = form.binary.product == "terraform" and verb == "start"
     outcome = driver.recover(lambda: False, on_progress=told.append)
