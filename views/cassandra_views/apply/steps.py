@@ -222,7 +222,7 @@ class StepExecutor:
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
-            "rows_built": each.rows_built if verdict.rows is None else verdict.rows,
+            "rows_built": verdict.rows_or(each.rows_built),
             **verdict.facts,
         }
         if verdict.is_passed:
@@ -258,7 +258,7 @@ class StepExecutor:
             remains = "Its state is as before, unaudited this time"
             verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time)
             text, is_passed, facts = str(verdict), verdict.is_passed, verdict.facts
-            rows = each.rows_built if verdict.rows is None else verdict.rows
+            rows = verdict.rows_or(each.rows_built)
         else:
             text, is_passed = found, False
         audit = Audit.PASSED if is_passed else Audit.FAILED

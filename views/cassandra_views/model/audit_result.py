@@ -181,6 +181,10 @@ class AuditResult:
         """How many rows the view has; None where that was not counted."""
         return self.total_rows if self.method is AuditMethod.SAMPLE else self.view_rows + self.skipped_rows
 
+    def rows_or(self, former: int | None) -> int | None:
+        """Return how many rows the view has, or had before, where that was not counted."""
+        return former if self.rows is None else self.rows
+
     @property
     def skipped_rows(self) -> int:
         """How many rows were not compared."""

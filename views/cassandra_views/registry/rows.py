@@ -26,20 +26,7 @@ from cassandra_views.model.names import ViewName
 _CHECKED = ("state", "audit", "physical_name")
 _FIELDS = {"physical_name": "physical"}
 
-VERDICT_COLUMNS = (
-    "audit_base_rows",
-    "audit_view_rows",
-    "audit_missing_rows",
-    "audit_extra_rows",
-    "audit_stale_rows",
-    "audit_expiring_rows",
-    "audit_newer_rows",
-    "audit_ahead_rows",
-    "audit_differing_totals",
-    "audit_is_partial",
-    "audit_method",
-    "audit_first_time",
-)
+VERDICT_COLUMNS = tuple(AuditResult(base_rows=0, view_rows=0).facts)
 """What the registry keeps of a verdict, beside ``audit``, ``audited_at`` and ``rows_built``."""
 
 
