@@ -15,9 +15,9 @@ from cassandra.cqltypes import DecimalType, DoubleType, LongType, UTF8Type, look
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cassandra_views.apply.cells import Cell
 from cassandra_views.apply.digests import Digest, bucket_of, digest_of
 from cassandra_views.apply.raw_values import canonical_form, order_key, shown, shown_row, ttl_form
-from cassandra_views.apply.scan import newest_write
 
 ROWS = st.lists(st.tuples(st.binary(max_size=3), st.one_of(st.none(), st.binary(max_size=3))), unique=True)
 
@@ -68,11 +68,16 @@ def test_parts_that_lie_otherwise_are_another_row() -> None:
 
 
 def test_the_newest_write_of_a_collection_and_whether_any_element_has_a_ttl() -> None:
-    assert newest_write(struct.pack(">q", 7), is_single=True) == 7
-    assert newest_write(struct.pack(">iiqiq", 2, 8, 5, 8, 9), is_single=False) == 9
-    assert newest_write(struct.pack(">iiiq", 2, -1, 8, 9), is_single=False) == 9  # a user type with a null field
-    assert newest_write(struct.pack(">ii", 1, -1), is_single=False) is None
-    assert newest_write(None, is_single=True) is None
+    single = Cell(name="a", value=0, written=1, ttl=2, is_single=True)
+    multiple = Cell(name="a", value=0, written=1, ttl=2, is_single=False)
+    assert single.newest_write((b"", struct.pack(">q", 7), None)) == 7
+    assert single.newest_write((None, None, None)) is None
+    assert multiple.newest_write((b"", struct.pack(">iiqiq", 2, 8, 5, 8, 9), None)) == 9
+    assert multiple.newest_write((b"", struct.pack(">iiiq", 2, -1, 8, 9), None)) == 9  # a user type with a null field
+    assert multiple.newest_write((b"", struct.pack(">ii", 1, -1), None)) is None
+    assert single.is_expiring((b"", None, struct.pack(">i", 0)))
+    assert multiple.is_expiring((b"", None, struct.pack(">iiii", 2, -1, 4, 100)))
+    assert not multiple.is_expiring((b"", None, struct.pack(">ii", 1, -1)))
     assert ttl_form(struct.pack(">iiii", 2, -1, 4, 100)) == b"\0\1"
 
 

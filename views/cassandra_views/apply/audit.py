@@ -10,10 +10,10 @@ from cassandra_client.database import Database
 from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.errors import ClusterError
 from cassandra_views.apply.full_audit import FullAudit, TooManyRows
-from cassandra_views.apply.quick_audits import PulseAudit, PulseUndecided, SampleAudit
+from cassandra_views.apply.quick_audits import NoTotals, PulseAudit, PulseUndecided, SampleAudit, read_totals
 from cassandra_views.apply.recheck import Recheck
 from cassandra_views.apply.reports import AuditDone, Listener, Progress
-from cassandra_views.apply.scan import NoTotals, Scan
+from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.options import option_differences
 from cassandra_views.cql.parse import parse_view
@@ -142,7 +142,7 @@ class Auditor:
                     pulse = PulseAudit(scan, recheck, on_progress=tell).run()
                 except (PulseUndecided, NoTotals):
                     # A base that is written to all the time has no totals, and one that is filtered here has none.
-                    return replace(sample.run(), total_rows=scan.totals(scan.view).rows)
+                    return replace(sample.run(), total_rows=read_totals(scan, scan.view).rows)
                 return replace(sample.run(), total_rows=pulse.view_rows) if pulse.is_passed else pulse
             case _:
                 assert_never(request.kind)

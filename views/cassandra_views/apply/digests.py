@@ -7,7 +7,7 @@ a base and its view makes one bucket differ, in which it is then looked for.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from zlib import crc32
 
 from xxhash import xxh3_64_intdigest
@@ -30,16 +30,6 @@ def digest_of(values: RawRow) -> int:
     return xxh3_64_intdigest(marshal.dumps(values, _PLAIN_MARSHAL))
 
 
-def digests_of(rows: Iterable[RawRow], key_width: int) -> Iterator[tuple[int, int]]:
-    """Yield the bucket and the digest of each row.
-
-    Args:
-        key_width: how many values of a row, from its first on, are its key.
-    """
-    for row in rows:
-        yield bucket_of(row[:key_width]), digest_of(row)
-
-
 class Digest:
     """The digest of some rows: how many there are, and the sum of their digests for each bucket."""
 
@@ -50,10 +40,15 @@ class Digest:
         self._sums: dict[int, int] = {}
 
     def add_rows(self, rows: Sequence[RawRow], key_width: int) -> None:
-        """Take rows."""
+        """Take rows.
+
+        Args:
+            key_width: how many values of a row, from its first on, are its key.
+        """
         sums = self._sums
-        for bucket, digest in digests_of(rows, key_width):
-            sums[bucket] = sums.get(bucket, 0) + digest
+        for row in rows:
+            bucket = bucket_of(row[:key_width])
+            sums[bucket] = sums.get(bucket, 0) + digest_of(row)
         self.rows += len(rows)
 
     def merge(self, other: Digest) -> None:

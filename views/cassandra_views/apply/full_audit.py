@@ -16,9 +16,10 @@ from itertools import zip_longest
 
 from cassandra_client.decoding import RawRow
 from cassandra_views.apply.builds import server_time
+from cassandra_views.apply.cells import Cell
 from cassandra_views.apply.digests import BUCKETS, Digest, bucket_of, digest_of
 from cassandra_views.apply.recheck import QUICK_LOOKS, AuditProgress, Recheck, is_enough
-from cassandra_views.apply.scan import Scan, newest_write
+from cassandra_views.apply.scan import Scan
 from cassandra_views.model.audit_result import EXAMPLES, AuditMethod, AuditResult, DifferenceKind, RowDifference
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.times import microseconds
@@ -42,40 +43,40 @@ class WriteCutOff:
     A write time of more than a day later is no moment but an application's own number; such rows are compared.
 
     Args:
-        places: where in a row the write times stand, and whether there is one or one for each element.
         began: by the servers' clock, in microseconds since 1970.
         started: the same moment by ``time.monotonic``.
     """
 
-    places: tuple[tuple[int, bool], ...]
+    cells: tuple[Cell, ...]
     began: int
     started: float = field(default_factory=time.monotonic)
 
     def settled(self, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """Return the rows that are compared."""
-        first, last = (moment.to_bytes(8, "big", signed=True) for moment in (self.began + 1, self.began + _DAY))
-        for at, is_single in self.places:
-            # As bytes, which is much faster: of a time before 1970 they are above all others.
-            if is_single:
-                has_newer = any(first <= written <= last for row in rows if (written := row[at]))
-            else:
-                has_newer = any(self._is_newer(row, (at, is_single)) for row in rows)
-            if has_newer:
-                return [row for row in rows if not self.is_newer(row)]
+        if any(self._has_newer(rows, cell) for cell in self.cells):
+            return [row for row in rows if not self.is_newer(row)]
         return rows
+
+    def _has_newer(self, rows: Sequence[RawRow], cell: Cell) -> bool:
+        if cell.written is None:
+            return False
+        if not cell.is_single:
+            return any(self._is_since(cell.newest_write(row)) for row in rows)
+        # As bytes, which is much faster: a time before 1970 is above all others.
+        first, last = (moment.to_bytes(8, "big", signed=True) for moment in (self.began + 1, self.began + _DAY))
+        return any(first <= written <= last for row in rows if (written := row[cell.written]))
 
     def is_newer(self, row: RawRow) -> bool:
         """Tell whether a row was written since."""
-        return any(self._is_newer(row, place) for place in self.places)
+        return any(self._is_since(cell.newest_write(row)) for cell in self.cells)
 
     def is_ahead(self, row: RawRow) -> bool:
         """Tell whether a row was written at a time that has not come yet."""
         now = self.began + int((time.monotonic() - self.started) * 1e6) + _CLOCKS_DIFFER
-        return any((newest_write(row[at], is_single=is_single) or 0) > now for at, is_single in self.places)
+        return any((cell.newest_write(row) or 0) > now for cell in self.cells)
 
-    def _is_newer(self, row: RawRow, place: tuple[int, bool]) -> bool:
-        moment = newest_write(row[place[0]], is_single=place[1])
-        return moment is not None and self.began < moment <= self.began + _DAY
+    def _is_since(self, written: int | None) -> bool:
+        return written is not None and self.began < written <= self.began + _DAY
 
 
 class _Side:
@@ -137,16 +138,6 @@ class TooManyRows(Exception):
     """A side has more rows than a full audit was to read."""
 
 
-def coverage_of(scan: Scan) -> str:
-    """Return what of each row is compared, where that is its key alone; at which consistency, and where that is clear.
-
-    With several data centres the driver's policy says in which one rows are read.
-    """
-    centres = {str(host.datacenter) for host in scan.database.hosts()}
-    consistency = f"LOCAL_QUORUM in {centres.pop()}" if len(centres) == 1 else "LOCAL_QUORUM"
-    return consistency if scan.has_values else f"keys alone, {consistency}"
-
-
 class FullAudit:
     """Compares every row of one generation with its base table: keys, values, write times, and what has a TTL.
 
@@ -170,7 +161,7 @@ class FullAudit:
             ClusterError: base or view cannot be read.
         """
         self._scan.prepare()
-        cut_off = WriteCutOff(self._scan.written_places, microseconds(server_time(self._scan.database)))
+        cut_off = WriteCutOff(self._scan.cells, microseconds(server_time(self._scan.database)))
         base = self._read_side(self._scan.base, "base", cut_off, 0.0)
         view = self._read_side(self._scan.view, "view", cut_off, 0.3)
         result = AuditResult(
@@ -178,7 +169,7 @@ class FullAudit:
             view_rows=view.rows,
             newer_rows=max(base.newer_rows, view.newer_rows),
             ahead_rows=max(base.ahead_rows, view.ahead_rows),
-            coverage=coverage_of(self._scan),
+            coverage=self._scan.coverage,
         )
         differing = base.digest.differing(view.digest)
         if not differing:

@@ -4,20 +4,107 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from cassandra_client.decoding import RawRow
 from cassandra_client.errors import ClusterError
+from cassandra_client.names import quoted
 from cassandra_views.apply.builds import server_time
-from cassandra_views.apply.full_audit import coverage_of
 from cassandra_views.apply.recheck import AuditProgress, Recheck
 from cassandra_views.apply.scan import Scan
 from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.schema import TableShape
 
 _PULSE_LOOKS = 5
+_WORD = 2**64 - 1
 _READERS = 8
 _DRAWN_AT_ONCE = 200
+
+
+class NoTotals(ClusterError):
+    """The servers make no totals of the rows of the base that belong to the view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What the server counts and adds up of one side's rows.
+
+    Args:
+        has_nulls: rows that the view cannot hold are among them; then ``sums`` is not of the view's rows alone.
+        sums: what was counted or added up, and the total, 64 bits.
+    """
+
+    rows: int
+    has_nulls: bool
+    sums: tuple[tuple[str, int], ...]
+
+    def differences(self, view: Totals) -> tuple[str, ...]:
+        """Return what differs between these, of the base, and the view's, in words."""
+        if self.rows != view.rows:
+            return (f"{self.rows:,} rows in the base, {view.rows:,} in the view",)
+        if self.has_nulls:
+            return ()
+        return tuple(
+            f"{what}: {ours:,} in the base, {theirs:,} in the view" if what.startswith("number") else what
+            for (what, ours), (_what, theirs) in zip(self.sums, view.sums, strict=True)
+            if ours != theirs
+        )
+
+
+class _RangeTotals:
+    """The totals of one token range."""
+
+    def __init__(self) -> None:
+        self.values: list[int] = []
+
+    def add(self, rows: Sequence[RawRow]) -> None:
+        """Take the one row that the server makes of a range."""
+        for row in rows:
+            self.values = [int.from_bytes(value or b"", "big") for value in row]
+
+
+def read_totals(scan: Scan, shape: TableShape) -> Totals:
+    """Return totals of every row that belongs to the view, made by the server: of the base or of the view.
+
+    Raises:
+        NoTotals: it does not filter the base, so that no total of it is one of the view's rows alone.
+    """
+    if scan.filter is not None and shape is scan.base:
+        raise NoTotals(
+            "the servers do not filter the base by the view's WHERE, so they make no totals of its rows",
+            next="Audit it in full, or by a sample",
+        )
+    single = [cell.name for cell in scan.cells if cell.is_single]
+    counted = [shape.key_columns[-1].name, *scan.not_null]
+    sums = {f"number of TTLs of {name}": f"count(TTL({quoted(name)}))" for name in single}
+    sums |= {f"write times of {name}": f"sum(WRITETIME({quoted(name)}))" for name in single}
+    # The view has no write time of its key.
+    numbers = {name: _number_term(shape, name) for name in scan.not_null}
+    sums |= {f"values of {name}": f"sum({term})" for name, term in numbers.items() if term}
+    aggregates = [*(f"count({quoted(name)})" for name in counted), *sums.values()]
+    values = [0] * len(aggregates)
+    for part in scan.fold(shape, _RangeTotals, aggregates=aggregates):
+        values = [(one + other) & _WORD for one, other in zip(values, part.values, strict=True)]
+    counts = values[: len(counted)]
+    return Totals(
+        rows=min(counts),
+        has_nulls=len(set(counts)) > 1,
+        sums=tuple(zip(sums, values[len(counted) :], strict=True)),
+    )
+
+
+def _number_term(shape: TableShape, name: str) -> str:
+    """Return what makes a bigint of a column, empty where nothing does."""
+    column = shape.find_column(name)
+    match column.type if column else "":
+        case "tinyint" | "smallint" | "int" | "bigint":
+            return f"CAST({quoted(name)} AS bigint)"
+        case "timestamp" | "date":
+            return f"toUnixTimestamp({quoted(name)})"
+        case _:
+            return ""
 
 
 class PulseUndecided(ClusterError):
@@ -25,7 +112,7 @@ class PulseUndecided(ClusterError):
 
 
 class PulseAudit:
-    """Compares totals that the server makes of both sides: how many rows, values and TTLs; sums of write times.
+    """Compares totals that the server makes of both sides: how many rows and TTLs, and sums of write times.
 
     It finds that they differ, not which rows; equal totals are no proof that all values are equal.
     """
@@ -47,21 +134,21 @@ class PulseAudit:
         for pause in self._recheck.pauses(server_time(self._scan.database), looks=_PULSE_LOOKS):
             time.sleep(pause)
             self._on_progress("audit: totals of base", 0.1)
-            base = self._scan.totals(self._scan.base)
+            base = read_totals(self._scan, self._scan.base)
             self._on_progress("audit: totals of view", 0.4)
-            view = self._scan.totals(self._scan.view)
+            view = read_totals(self._scan, self._scan.view)
             result = AuditResult(
                 base_rows=base.rows,
                 view_rows=view.rows,
                 method=AuditMethod.PULSE,
                 differing_totals=base.differences(view),
                 is_partial=base.has_nulls,
-                coverage=coverage_of(self._scan),
+                coverage=self._scan.coverage,
             )
             if result.is_passed:
                 return result
             self._on_progress("audit: totals of base, again", 0.7)
-            if self._scan.totals(self._scan.base) == base:
+            if read_totals(self._scan, self._scan.base) == base:
                 settled.append(result)
         if len(settled) > 1 and settled[-1].differing_totals == settled[-2].differing_totals:
             return settled[-1]
@@ -102,7 +189,7 @@ class SampleAudit:
             newer_rows=checked.undecided_rows,
             method=AuditMethod.SAMPLE,
             is_partial=not checked.is_done or any([*base.values(), *view.values()]),
-            coverage=coverage_of(self._scan),
+            coverage=self._scan.coverage,
         )
         return result.with_differences(checked.found)
 

@@ -12,6 +12,7 @@ import random
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from cassandra import InvalidRequest
@@ -22,7 +23,8 @@ from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.raw_values import canonical_form, elements_of, shown, shown_row, ttl_form
+from cassandra_views.apply.cells import Cell
+from cassandra_views.apply.raw_values import canonical_form, shown, shown_row, ttl_form
 from cassandra_views.apply.row_filter import RowFilter
 from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, RateLimit, TokenRange, read_ranges
 from cassandra_views.cql.printing import where_cql
@@ -36,25 +38,9 @@ _MOST_KEY_BYTES = 65_535
 _PAGE_ROWS = 5000
 DRAWN_FROM = 100
 """Of so many rows of a partition, its first, one is drawn."""
-_TOTALS_SECONDS = 60.0
-_WORD = 2**64 - 1
 _PAGE_SECONDS = 20.0
 """More than the servers' own time-out of a range read, 10 s by default."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    """Where in a row a column's value, its write time and its TTL stand; None where the server tells none.
-
-    Args:
-        is_single: it is written as a whole, with one write time.
-    """
-
-    name: str
-    value: int
-    written: int | None
-    ttl: int | None
-    is_single: bool
+_AGGREGATE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,47 +53,6 @@ class DrawnRow:
 
     key: RawRow
     is_cut: bool
-
-
-class NoTotals(ClusterError):
-    """The servers make no totals of the rows of the base that belong to the view."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
-    """What the server counts and adds up of one side's rows.
-
-    Args:
-        has_nulls: rows that the view cannot hold are among them; then ``cells`` is not of the view's rows alone.
-        cells: what was counted or added up, and the total, 64 bits.
-    """
-
-    rows: int
-    has_nulls: bool
-    cells: tuple[tuple[str, int], ...]
-
-    def differences(self, view: Totals) -> tuple[str, ...]:
-        """Return what differs between these, of the base, and the view's, in words."""
-        if self.rows != view.rows:
-            return (f"{self.rows:,} rows in the base, {view.rows:,} in the view",)
-        if self.has_nulls:
-            return ()
-        return tuple(
-            f"{what}: {ours:,} in the base, {theirs:,} in the view" if what.startswith("number") else what
-            for (what, ours), (_what, theirs) in zip(self.cells, view.cells, strict=True)
-            if ours != theirs
-        )
-
-
-class _RangeTotals:
-    """The totals of one token range."""
-
-    def __init__(self) -> None:
-        self.sums: list[int] = []
-
-    def add(self, rows: Sequence[RawRow]) -> None:
-        for row in rows:
-            self.sums = [int.from_bytes(value or b"", "big") for value in row]
 
 
 class Scan:
@@ -143,6 +88,9 @@ class Scan:
         #: Columns outside the base's key that must hold a value: those of the view's key. The server accepts
         #: IS NOT NULL of other columns, too, and does not heed it (tried on 5.0.9).
         self.not_null = extra
+        # A partition with static cells alone has no clustering columns.
+        needed = [*extra, *(column.name for column in base.clustering)]
+        self._needed_places = [self.columns.index(name) for name in needed]
         #: Every other condition of the view.
         self.relations = [one for one in relations if one.operator is not Operator.IS_NOT_NULL]
         #: Given, the servers are asked for all rows of the base, and these conditions are judged here.
@@ -151,14 +99,14 @@ class Scan:
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
         self._is_prepared = False
-        self._cells: tuple[_Cell, ...] = ()
+        self.cells: tuple[Cell, ...] = ()
         self._selected = list(map(quoted, self.columns))
         self._forms = self._canonical_keys()
 
     def prepare(self) -> None:
-        """Find out what the servers tell of each column, and what they filter of the base; the rest is filtered here.
+        """Ask the servers what they return of each column, and whether they filter the base.
 
-        Done once, however often it is asked for.
+        Only the first call asks.
 
         Raises:
             ClusterError: they forbid filtering, and a relation can only be judged by them.
@@ -183,7 +131,7 @@ class Scan:
             self.filter = self._judge
 
     def _select_cells(self) -> None:
-        """Add write time and TTL of each column that tells them."""
+        """Select write time and TTL of each column for which the server returns them."""
         places: dict[str, int] = {}
 
         def select(term: str) -> None:
@@ -203,7 +151,7 @@ class Scan:
                 if is_multi_cell:
                     self._forms.append((places[ttl], ttl_form))
             cells.append(
-                _Cell(
+                Cell(
                     name=name,
                     value=index,
                     written=places.get(written),
@@ -211,7 +159,7 @@ class Scan:
                     is_single=not is_multi_cell,
                 )
             )
-        self._cells = tuple(cells)
+        self.cells = tuple(cells)
 
     def _is_selectable(self, term: str) -> bool:
         try:
@@ -223,14 +171,14 @@ class Scan:
         return True
 
     @property
-    def written_places(self) -> tuple[tuple[int, bool], ...]:
-        """Where in a row the write times stand, and whether there is one time or one for each element."""
-        return tuple((cell.written, cell.is_single) for cell in self._cells if cell.written is not None)
+    def coverage(self) -> str:
+        """Say at which consistency rows are read, and that keys alone are compared where the view has nothing else.
 
-    @property
-    def has_values(self) -> bool:
-        """Whether the view has columns outside its key."""
-        return bool(self._cells)
+        With several data centres the driver's policy decides in which of them.
+        """
+        centres = {str(host.datacenter) for host in self.database.hosts()}
+        consistency = f"LOCAL_QUORUM in {centres.pop()}" if len(centres) == 1 else "LOCAL_QUORUM"
+        return consistency if self.cells else f"keys alone, {consistency}"
 
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
@@ -243,91 +191,53 @@ class Scan:
         return True
 
     def fold(
-        self, shape: TableShape, make: Callable[[], AnySink], on_progress: Callable[[float, int], None] | None = None
+        self,
+        shape: TableShape,
+        make: Callable[[], AnySink],
+        on_progress: Callable[[float, int], None] | None = None,
+        *,
+        aggregates: Sequence[str] = (),
     ) -> Iterator[AnySink]:
         """Read every row that belongs to the view, of the base or of the view, and yield a sink for each token range.
 
         Args:
             make: makes a sink. Rows are given to it in one of several threads, and to no two sinks twice.
             on_progress: is told from time to time how much of the ring is read, 0 to 1, and how many rows.
+            aggregates: what the server makes of the rows of each token range, in place of the rows.
         """
-        is_base = shape is self.base
-        is_split = self._is_split["base" if is_base else "view"] and self._has_murmur()
-        query = self._select(shape, is_ranged=is_split)
-        places = self._needed_places() if is_base else []
-        keep = self.filter if is_base else None
-        conditions = bool(places or keep)
+        is_ranged = self._is_ranged(shape)
+        query = self._select(shape, is_ranged=is_ranged, aggregates=aggregates)
+        seconds = _AGGREGATE_SECONDS if aggregates else _PAGE_SECONDS
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
-            bounds = (_token(span.first), _token(span.last)) if is_split else ()
-            for rows in self._raw.pages(query, bounds, page_rows=self._page_rows, timeout_seconds=_PAGE_SECONDS):
+            bounds = (_token(span.first), _token(span.last)) if is_ranged else ()
+            for rows in self._raw.pages(query, bounds, page_rows=self._page_rows, timeout_seconds=seconds):
                 self._wait_for(len(rows))
-                if conditions:
-                    yield [
-                        row
-                        for row in rows
-                        if all(row[place] is not None for place in places) and (keep is None or keep(row))
-                    ]
-                else:
-                    yield rows
+                yield rows if aggregates else self._of_view(shape, rows)
 
         self._raw.types(query)  # prepared once, before threads ask
         is_slowed = self._limit is not None
-        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_split, is_slowed=is_slowed)
+        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_ranged, is_slowed=is_slowed)
+
+    def _is_ranged(self, shape: TableShape) -> bool:
+        """Tell whether the servers read this side from one token to another."""
+        return self._is_split["base" if shape is self.base else "view"] and self._has_murmur()
+
+    def _of_view(self, shape: TableShape, rows: Sequence[RawRow]) -> Sequence[RawRow]:
+        """Return the rows that belong to the view."""
+        if shape is self.view or not (self._needed_places or self.filter):
+            return rows
+        return [
+            row
+            for row in rows
+            if all(row[place] is not None for place in self._needed_places)
+            and (self.filter is None or self.filter(row))
+        ]
 
     def _wait_for(self, rows: int) -> None:
         """Wait until so many rows may have been read."""
         if self._limit is not None:
             self._limit.wait(rows)
-
-    def totals(self, shape: TableShape) -> Totals:
-        """Return totals of every row that belongs to the view, made by the server: of the base or of the view.
-
-        Raises:
-            NoTotals: they do not filter the base, so that no total of it is one of the view's rows alone.
-        """
-        if self.filter is not None and shape is self.base:
-            raise NoTotals(
-                "the servers do not filter the base by the view's WHERE, so they make no totals of its rows",
-                next="Audit it in full, or by a sample",
-            )
-        single = [cell.name for cell in self._cells if cell.is_single]
-        last = shape.key_columns[-1].name
-        terms = [f"count({quoted(name)})" for name in [last, *self.not_null]]
-        terms += [f"count(TTL({quoted(name)}))" for name in single]
-        terms += [f"sum(WRITETIME({quoted(name)}))" for name in single]
-        summed = {name: term for name in self.not_null if (term := self._number_term(shape, name))}
-        terms += [f"sum({term})" for term in summed.values()]
-        is_split = self._is_split["base" if shape is self.base else "view"] and self._has_murmur()
-        query = self._select(shape, is_ranged=is_split, what=", ".join(terms))
-
-        def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
-            bounds = (_token(span.first), _token(span.last)) if is_split else ()
-            yield self._raw.read(query, bounds, timeout_seconds=_TOTALS_SECONDS)
-
-        self._raw.types(query)
-        sums = [0] * len(terms)
-        for part in read_ranges(pages, _RangeTotals, is_split=is_split):
-            sums = [(one + other) & _WORD for one, other in zip(sums, part.sums, strict=True)]
-        rows, not_null = sums[0], sums[1 : 1 + len(self.not_null)]
-        labels = [f"{what} of {name}" for what in ("number of TTLs", "write times") for name in single]
-        labels += [f"values of {name}" for name in summed]
-        return Totals(
-            rows=min(sums[: 1 + len(not_null)]),
-            has_nulls=any(count != rows for count in not_null),
-            cells=tuple(zip(labels, sums[1 + len(not_null) :], strict=True)),
-        )
-
-    def _number_term(self, shape: TableShape, name: str) -> str:
-        """Return what makes a bigint of a column, empty where there is none: the view has no write time of its key."""
-        column = shape.find_column(name)
-        match column.type if column else "":
-            case "tinyint" | "smallint" | "int" | "bigint":
-                return f"CAST({quoted(name)} AS bigint)"
-            case "timestamp" | "date":
-                return f"toUnixTimestamp({quoted(name)})"
-            case _:
-                return ""
 
     def draw(self, shape: TableShape, choose: random.Random) -> DrawnRow | None:
         """Return a row that belongs to the view, drawn at random; None where the side has none.
@@ -337,30 +247,23 @@ class Scan:
         Raises:
             ClusterError: the ring cannot be read from a token on.
         """
-        if not self._is_split["base" if shape is self.base else "view"] or not self._has_murmur():
+        if not self._is_ranged(shape):
             raise ClusterError(
                 "no rows can be drawn: the servers do not read this table from a token on",
                 next="Audit it in full",
             )
         query = self._select(shape)
-        partition = [self.columns.index(column.name) for column in shape.partition_key]
+        key_of = itemgetter(*(self.columns.index(column.name) for column in shape.partition_key))
         first = choose.randint(FIRST_TOKEN, LAST_TOKEN)
-        places = self._needed_places() if shape is self.base else []
         for bounds in ((first, LAST_TOKEN), (FIRST_TOKEN, first)):
             for page in self._raw.pages(query, [_token(bound) for bound in bounds], page_rows=DRAWN_FROM):
                 self._wait_for(len(page))
-                rows = [
-                    row
-                    for row in page
-                    if all(row[place] is not None for place in places)
-                    and (shape is not self.base or self.filter is None or self.filter(row))
-                ]
-                if rows:
-                    key = [rows[0][place] for place in partition]
-                    alike = [row for row in rows if [row[place] for place in partition] == key]
-                    is_cut = [page[0][place] for place in partition] == [page[-1][place] for place in partition] == key
-                    drawn = choose.choice(alike)[: self.width]
-                    return DrawnRow(key=drawn, is_cut=is_cut and len(page) >= DRAWN_FROM)
+                rows = self._of_view(shape, page)
+                if not rows:
+                    continue
+                of_partition = [row for row in rows if key_of(row) == key_of(rows[0])]
+                is_cut = len(page) >= DRAWN_FROM and key_of(page[0]) == key_of(page[-1])
+                return DrawnRow(key=choose.choice(of_partition)[: self.width], is_cut=is_cut)
         return None
 
     def canonical(self, row: RawRow) -> RawRow:
@@ -385,7 +288,7 @@ class Scan:
             key: the base's key and the view's other key column, as the server sent them.
         """
         found = self._find(self.base, key)
-        if found is None or any(found[place] is None for place in self._needed_places()):
+        if found is None or any(found[place] is None for place in self._needed_places):
             return None
         is_its_own = self.canonical(found)[: self.width] == self.canonical(key)[: self.width]
         return found if is_its_own and (self._judge is None or self._judge(found)) else None
@@ -401,29 +304,20 @@ class Scan:
     def cell_differences(self, base: RawRow, view: RawRow) -> list[CellDifference]:
         """Return the columns in which a row of the base and its row of the view differ."""
         ours, theirs, types = self.canonical(base), self.canonical(view), self._types()
-        found = []
-        for cell in self._cells:
-            places = [place for place in (cell.value, cell.written, cell.ttl) if place is not None]
-            if all(ours[place] == theirs[place] for place in places):
-                continue
-            type_ = types[cell.value]
-            found.append(
-                CellDifference(
-                    column=cell.name,
-                    base=shown(base[cell.value], type_, self._protocol_version),
-                    view=shown(view[cell.value], type_, self._protocol_version),
-                    base_written=None
-                    if cell.written is None
-                    else newest_write(base[cell.written], is_single=cell.is_single),
-                    view_written=None
-                    if cell.written is None
-                    else newest_write(view[cell.written], is_single=cell.is_single),
-                    is_base_expiring=cell.ttl is not None and is_expiring(base[cell.ttl]),
-                    is_view_expiring=cell.ttl is not None and is_expiring(view[cell.ttl]),
-                    is_value_equal=all(ours[place] == theirs[place] for place in places if place != cell.ttl),
-                )
+        return [
+            CellDifference(
+                column=cell.name,
+                base=shown(base[cell.value], types[cell.value], self._protocol_version),
+                view=shown(view[cell.value], types[cell.value], self._protocol_version),
+                base_written=cell.newest_write(base),
+                view_written=cell.newest_write(view),
+                is_base_expiring=cell.is_expiring(base),
+                is_view_expiring=cell.is_expiring(view),
+                is_value_equal=cell.is_equal(ours, theirs, with_ttl=False),
             )
-        return found
+            for cell in self.cells
+            if not cell.is_equal(ours, theirs)
+        ]
 
     def _types(self) -> list[Any]:
         return self._raw.types(self._select(self.view))
@@ -467,11 +361,6 @@ class Scan:
                     return each
         return None
 
-    def _needed_places(self) -> list[int]:
-        """Return where a row of the base must hold a value; a partition with static cells alone has no clustering."""
-        names = [*self.not_null, *(column.name for column in self.base.clustering)]
-        return [self.columns.index(name) for name in names]
-
     def _canonical_keys(self) -> list[tuple[int, Callable[[bytes], bytes]]]:
         """Return how columns are compared of which the server takes more than one form for one value.
 
@@ -492,10 +381,11 @@ class Scan:
             self._is_murmur = str(row["partitioner"]).endswith("Murmur3Partitioner")
         return self._is_murmur
 
-    def _select_all(self, shape: TableShape) -> str:
-        return f"SELECT {', '.join(self._selected)} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
+    def _select_all(self, shape: TableShape, terms: Sequence[str] = ()) -> str:
+        selected = ", ".join(terms or self._selected)
+        return f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
 
-    def _select(self, shape: TableShape, *, is_ranged: bool = True, what: str = "") -> str:
+    def _select(self, shape: TableShape, *, is_ranged: bool = True, aggregates: Sequence[str] = ()) -> str:
         parts = []
         if is_ranged:
             names = ", ".join(quoted(column.name) for column in shape.partition_key)
@@ -505,8 +395,7 @@ class Scan:
             parts.append(where_cql(self.relations))
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
-        selected = what or ", ".join(self._selected)
-        return f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}{where}{filtering}"
+        return f"{self._select_all(shape, aggregates)}{where}{filtering}"
 
 
 def _value_names(base: TableShape, view: TableShape) -> list[str]:
@@ -518,24 +407,8 @@ def _value_names(base: TableShape, view: TableShape) -> list[str]:
 def _is_multi_cell(type_: str) -> bool:
     try:
         return parse_type(type_).is_multi_cell
-    except BadType:  # one that this program does not know: what the server tells of it is found out
+    except BadType:  # this program does not know the type, so it asks the server, as for a collection
         return True
-
-
-def newest_write(written: bytes | None, *, is_single: bool) -> int | None:
-    """Return a write time in microseconds since 1970: of a collection, that of its newest element."""
-    if not written:
-        return None
-    if is_single:
-        return int.from_bytes(written, "big", signed=True)
-    return max((int.from_bytes(each, "big", signed=True) for each in elements_of(written) if each), default=None)
-
-
-def is_expiring(ttl: bytes | None) -> bool:
-    """Tell whether a cell, or an element of a collection, has a TTL."""
-    if ttl is None:
-        return False
-    return len(ttl) == 4 or any(ttl_form(ttl))
 
 
 def _is_refused(error: BaseException) -> bool:
