@@ -7,7 +7,7 @@ from cassandra_views.cql.lint import lint_grammar, lint_rules
 from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.cql.parser import ends_in_comment
-from cassandra_views.cql.schema_text import NO_KEYSPACE, Schema, SchemaKeyspace, read_schema
+from cassandra_views.cql.schema_text import NO_KEYSPACE, Schema, SchemaKeyspace, read_schema, unreadable_reported
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import At, ViewStatement
@@ -32,24 +32,25 @@ def check(create_view_cql: str, schema_cql: str = "") -> tuple[Finding, ...]:
     schema, found = read_schema(schema_cql, file=SCHEMA)
     findings = Findings(VIEW)
     try:
-        statement = parse_view(create_view_cql, file=VIEW)
-        if ends_in_comment(create_view_cql):
-            at = At(create_view_cql.count("\n") + 1, 1)
-            findings.add("CV001", "a comment ends the text without a line end after it", at, "End the line")
-        lint_grammar(statement, findings)
-        _lint_markers(statement, findings)
-        base = _lint_place(statement, schema, findings)
-        keyspace = schema.keyspaces.get(base.keyspace) if base is not None else None
-        lint_rules(statement, base, _names(keyspace), findings)
+        with unreadable_reported(findings, "CV001", At(1, 1)):
+            _lint(create_view_cql, schema, findings)
     except StatementError as error:
         at = At(error.place.line, error.place.column) if error.place else At()
         server = _MARKERS if error.what.startswith("bind variables are not allowed") else None
         findings.add("CV133" if server else "CV001", error.what, at, error.next, server=server)
-    except RecursionError:
-        findings.add("CV001", "the statement is nested too deeply", At(1, 1), "Write it in fewer levels")
-    except (ArithmeticError, ValueError) as error:
-        findings.add("CV001", f"a value of the statement cannot be read: {error}", At(1, 1), "Write a smaller one")
     return (*found, *findings.sorted())
+
+
+def _lint(create_view_cql: str, schema: Schema, findings: Findings) -> None:
+    statement = parse_view(create_view_cql, file=VIEW)
+    if ends_in_comment(create_view_cql):
+        at = At(create_view_cql.count("\n") + 1, 1)
+        findings.add("CV001", "a comment ends the text without a line end after it", at, "End the line")
+    lint_grammar(statement, findings)
+    _lint_markers(statement, findings)
+    base = _lint_place(statement, schema, findings)
+    keyspace = schema.keyspaces.get(base.keyspace) if base is not None else None
+    lint_rules(statement, base, _names(keyspace), findings)
 
 
 def _names(keyspace: SchemaKeyspace | None) -> UserNames:

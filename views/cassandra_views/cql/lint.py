@@ -11,12 +11,13 @@ import math
 
 from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Finding, Findings, doubled
+from cassandra_views.cql.java_order import identifier_order
 from cassandra_views.cql.lint_tables import java_type, lint_name
 from cassandra_views.cql.lint_where import lint_empty_keys, lint_where
 from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import server_name, term_cql
-from cassandra_views.cql.restrictions import java_set_order, lint_restrictions, lint_restrictions_alone, place_of
+from cassandra_views.cql.restrictions import lint_restrictions, lint_restrictions_alone, place_of
 from cassandra_views.cql.types import parse_type
 from cassandra_views.model.names import VIEW_NAME_LIMIT, nearest
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
@@ -278,7 +279,7 @@ def _lint_key(statement: ViewStatement, base: TableShape | None, user_names: Use
     added = {column.name for column in columns if not column.is_key}
     if len(added) > 1:
         what = "Cannot include more than one non-primary key column in materialized view primary key"
-        names = ", ".join(name for name in java_set_order(statement.key) if name in added)
+        names = ", ".join(name for name in identifier_order(statement.key) if name in added)
         fix = "Keep one of them, or roll the data up into a table with that key"
         findings.add("CV308", f"{what} (got {names})", at, fix, server=f"{what} (got {names})")
 
@@ -313,7 +314,7 @@ def _lint_subjects(statement: ViewStatement, findings: Findings) -> None:
 
 def _lint_free(statement: ViewStatement, findings: Findings) -> None:
     restricted = {name for relation in statement.where for name in relation.columns}
-    free = [name for name in java_set_order(statement.key) if name not in restricted]
+    free = [name for name in identifier_order(statement.key) if name not in restricted]
     if free:
         what = f"Primary key columns {', '.join(free)} must be restricted with 'IS NOT NULL' or otherwise"
         fix = "Add to WHERE: " + " AND ".join(f"{quoted(name)} IS NOT NULL" for name in free)

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from cassandra_views.cql.java_order import text_order
 from cassandra_views.cql.types import whole
 from cassandra_views.model.statement import Option, OptionValue
 
@@ -80,9 +81,13 @@ def _map(name: str, value: OptionValue) -> dict[str, str]:
 
 def _integer(name: str, value: OptionValue) -> int:
     text = _text(name, value)
-    if not _INTEGER.fullmatch(text) or not -(2**31) <= whole(text) < 2**31:
+    if not _is_integer(text):
         raise _RefusedValue(f"Invalid integer value {text} for '{name}'")
     return whole(text)
+
+
+def _is_integer(text: str, bits: int = 32) -> bool:
+    return _INTEGER.fullmatch(text) is not None and -(2 ** (bits - 1)) <= whole(text) < 2 ** (bits - 1)
 
 
 def _double(name: str, value: OptionValue) -> float:
@@ -174,20 +179,7 @@ def _caching(name: str, value: OptionValue) -> dict[str, str]:
 
 
 def _java_keys(entries: Mapping[str, str]) -> str:
-    return f"[{', '.join(java_hash_order(entries))}]"
-
-
-def java_hash_order(texts: Mapping[str, str]) -> list[str]:
-    """Return texts in the order in which Java walks over a small HashMap of them."""
-
-    def bucket(text: str) -> int:
-        code = 0
-        units = text.encode("utf-16-be")
-        for high, low in zip(units[::2], units[1::2], strict=True):
-            code = (31 * code + high * 256 + low) & 0xFFFFFFFF
-        return (code ^ (code >> 16)) & 15
-
-    return sorted(texts, key=bucket)
+    return f"[{', '.join(text_order(entries))}]"
 
 
 _STRATEGIES = frozenset(
@@ -255,7 +247,7 @@ def _compression(name: str, value: OptionValue) -> dict[str, str]:
 
 def _chunk_length(entries: dict[str, str]) -> int:
     text = entries.pop("chunk_length_in_kb", "16")
-    if not _INTEGER.fullmatch(text) or not -(2**31) <= whole(text) < 2**31:
+    if not _is_integer(text):
         raise _RefusedValue("Invalid value for chunk_length_in_kb")
     if whole(text) > (2**31 - 1) // 1024:
         raise _RefusedValue(f"Value of chunk_length_in_kb is too large ({whole(text)})")
@@ -288,7 +280,7 @@ def _compressor(short: str, entries: Mapping[str, str]) -> None:
         if not _INTEGER.fullmatch(level) or not 1 <= whole(level) <= 17:
             what = f"Invalid value [{level}] for parameter 'lz4_high_compressor_level'"
             raise _RefusedValue(f"{what}. Value must be between 1 and 17.")
-    for key in java_hash_order(entries):
+    for key in text_order(entries):
         if key not in _COMPRESSORS[short]:
             raise _RefusedValue(f"Unknown compression options {key}")
 
@@ -367,7 +359,7 @@ def _check_compaction(_name: str, value: object, _read: Mapping[str, object]) ->
 
 def _whole(entries: Mapping[str, str], key: str, default: str, bits: int = 32) -> int:
     text = entries.get(key, default)
-    if not _INTEGER.fullmatch(text) or not -(2 ** (bits - 1)) <= whole(text) < 2 ** (bits - 1):
+    if not _is_integer(text, bits):
         raise _RefusedValue(f"{text} is not a parsable int (base10) for {key}")
     return whole(text)
 
@@ -506,7 +498,7 @@ def _check_thresholds(entries: Mapping[str, str]) -> None:
     found = {}
     for key, default in (("min_threshold", "4"), ("max_threshold", "32")):
         text = entries.get(key, default)
-        if not _INTEGER.fullmatch(text) or not -(2**31) <= whole(text) < 2**31:
+        if not _is_integer(text):
             raise _RefusedValue(f"Invalid value {text} for '{key}' compaction sub-option - must be an integer")
         found[key] = whole(text)
     lowest, highest = found["min_threshold"], found["max_threshold"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Findings
+from cassandra_views.cql.java_order import identifier_order
 from cassandra_views.cql.literals import UserNames, value_refusal
 from cassandra_views.cql.printing import server_name, server_relation, server_term
 from cassandra_views.cql.types import CqlType, parse_type
@@ -117,7 +118,7 @@ def _lint_free(statement: ViewStatement, base: TableShape, found: dict[str, _Res
     }
     # A relation that is refused above is meant as a restriction all the same.
     restricted |= {name for one in statement.where for name in one.columns}
-    free = [name for name in java_set_order(statement.key) if name not in restricted and base.find_column(name)]
+    free = [name for name in identifier_order(statement.key) if name not in restricted and base.find_column(name)]
     if free:
         names = ", ".join(free)
         what = f"Primary key columns {names} must be restricted with 'IS NOT NULL' or otherwise"
@@ -126,22 +127,6 @@ def _lint_free(statement: ViewStatement, base: TableShape, found: dict[str, _Res
 
 
 _NOTHING = _Restriction(columns=(), kind="")
-
-
-def java_set_order(names: tuple[str, ...]) -> list[str]:
-    """Return names in the order in which a server walks over a HashSet of identifiers."""
-
-    def bucket(name: str) -> int:
-        code = 1
-        for byte in reversed(name.encode()):
-            code = (31 * code + (byte - 256 if byte > 127 else byte)) & 0xFFFFFFFF
-        return (code ^ (code >> 16)) & (size - 1)
-
-    unique = tuple(dict.fromkeys(names))
-    size = 16
-    while len(unique) > size * 0.75:
-        size *= 2
-    return sorted(unique, key=bucket)
 
 
 def _needs_filtering(base: TableShape, found: dict[str, _Restriction]) -> bool:

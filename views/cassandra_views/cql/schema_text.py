@@ -7,6 +7,7 @@ A statement that a server refuses is reported and leaves nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from lark import Token
@@ -116,7 +117,8 @@ def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
         findings = Findings(file)
         at = At(tokens[0].line or 0, tokens[0].column or 0)
         try:
-            _read(schema, _Words(tokens, text), padded, file, found)
+            with unreadable_reported(findings, "CV002", at):
+                _read(schema, _Words(tokens, text), padded, file, found)
         except StatementError as error:
             place = At(error.place.line, error.place.column) if error.place else at
             findings.add("CV002", error.what, place, error.next)
@@ -124,12 +126,19 @@ def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
             findings.add("CV002", f"the statement cannot be read: {error}", at, "Correct it, or leave it out")
         except _RefusedStatement as refusal:
             findings.add("CV002", str(refusal), at, "Correct the statement", server=str(refusal))
-        except (ArithmeticError, ValueError) as error:
-            findings.add("CV002", f"a value of the statement cannot be read: {error}", at, "Write a smaller one")
-        except RecursionError:
-            findings.add("CV002", "the statement is nested too deeply", at, "Write it in fewer levels")
         found += findings.sorted()
     return schema, tuple(found)
+
+
+@contextmanager
+def unreadable_reported(findings: Findings, code: str, at: At) -> Iterator[None]:
+    """Report what is too deep or too large to be read, under a code of findings."""
+    try:
+        yield
+    except RecursionError:
+        findings.add(code, "the statement is nested too deeply", at, "Write it in fewer levels")
+    except (ArithmeticError, ValueError) as error:
+        findings.add(code, f"a value of the statement cannot be read: {error}", at, "Write a smaller one")
 
 
 class _RefusedStatement(Exception):
