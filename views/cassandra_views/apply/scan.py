@@ -35,7 +35,8 @@ from cassandra_views.model.statement import Operator, Relation
 
 _MOST_KEY_BYTES = 65_535
 """The server writes the length of each part of a composite partition key in two bytes."""
-_PAGE_ROWS = 5000
+_PAGE_ROWS = 2000
+"""Four pages are held at a time; with larger ones a large table takes more memory than a small one."""
 DRAWN_FROM = 100
 """Of so many rows of a partition, its first, one is drawn."""
 _PAGE_SECONDS = 20.0
