@@ -7,6 +7,7 @@ has no value (an option that is no constant); leaves every other rule to lint.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from lark import Token, Transformer, v_args
@@ -126,8 +127,32 @@ def _on_many(names: tuple[Token, ...], subject: Subject, operator: Operator, val
     return Relation(columns=tuple(map(str, names)), operator=operator, values=values, subject=subject, at=_at(names[0]))
 
 
+def _operator(operator: Operator) -> Callable[..., Operator]:
+    return lambda _builder, *_words: operator
+
+
+def _arithmetic(sign: str) -> Callable[[Any, Term, Term], Arithmetic]:
+    return lambda _builder, left, right: Arithmetic(sign, left, right)
+
+
+def _compared(subject: Subject) -> Callable[[Any, tuple[Token, ...], Token, Term], Relation]:
+    return lambda _builder, names, operator, term: _on_many(names, subject, OPERATORS[operator], (term,))
+
+
+def _between(subject: Subject) -> Callable[[Any, tuple[Token, ...], Token, Term, Term], Relation]:
+    return lambda _builder, names, _between, first, last: _on_many(names, subject, Operator.BETWEEN, (first, last))
+
+
 KINDS = {kind.name: kind for kind in LiteralKind}
 MARKERS = {bound.value: bound for bound in WindowBound}
+
+
+def _foreign_marker(text: str, token: Token) -> UnsupportedSyntax:
+    return UnsupportedSyntax(
+        f"bind variables are not allowed (got '{text}')",
+        "Write a literal; a view's moving time bound comes from in_window() in its template",
+        token,
+    )
 
 
 def type_text(name: Qualified) -> str:
@@ -317,38 +342,20 @@ class Builder(Transformer[Token, Any]):
             at=_at(function),
         )
 
-    def compare_token(self, names: tuple[Token, ...], operator: Token, term: Term) -> Relation:
-        return _on_many(names, Subject.TOKEN, OPERATORS[operator], (term,))
-
-    def between_tokens(self, names: tuple[Token, ...], _between: Token, first: Term, last: Term) -> Relation:
-        return _on_many(names, Subject.TOKEN, Operator.BETWEEN, (first, last))
-
-    def compare_tuple(self, names: tuple[Token, ...], operator: Token, term: Term) -> Relation:
-        return _on_many(names, Subject.TUPLE, OPERATORS[operator], (term,))
+    compare_token = _compared(Subject.TOKEN)
+    between_tokens = _between(Subject.TOKEN)
+    compare_tuple = _compared(Subject.TUPLE)
+    between_tuples = _between(Subject.TUPLE)
 
     def within_tuples(self, names: tuple[Token, ...], operator: Operator, values: tuple[Term, ...]) -> Relation:
         return _on_many(names, Subject.TUPLE, operator, values)
 
-    def between_tuples(self, names: tuple[Token, ...], _between: Token, first: Term, last: Term) -> Relation:
-        return _on_many(names, Subject.TUPLE, Operator.BETWEEN, (first, last))
-
-    def is_in(self) -> Operator:
-        return Operator.IN
-
-    def is_not_in(self) -> Operator:
-        return Operator.NOT_IN
-
-    def contains(self, *_: Token) -> Operator:
-        return Operator.CONTAINS
-
-    def contains_key(self, *_: Token) -> Operator:
-        return Operator.CONTAINS_KEY
-
-    def not_contains(self, *_: Token) -> Operator:
-        return Operator.NOT_CONTAINS
-
-    def not_contains_key(self, *_: Token) -> Operator:
-        return Operator.NOT_CONTAINS_KEY
+    is_in = _operator(Operator.IN)
+    is_not_in = _operator(Operator.NOT_IN)
+    contains = _operator(Operator.CONTAINS)
+    contains_key = _operator(Operator.CONTAINS_KEY)
+    not_contains = _operator(Operator.NOT_CONTAINS)
+    not_contains_key = _operator(Operator.NOT_CONTAINS_KEY)
 
     def in_values(self, values: tuple[Term, ...] | WindowBound | None) -> tuple[Term, ...]:
         return (values,) if isinstance(values, WindowBound) else values or ()
@@ -366,19 +373,11 @@ class Builder(Transformer[Token, Any]):
     def marker(self, name: Token) -> WindowBound:
         bound = MARKERS.get(str(name))
         if bound is None:
-            raise UnsupportedSyntax(
-                f"bind variables are not allowed (got ':{name}')",
-                "Write a literal; a view's moving time bound comes from in_window() in its template",
-                name,
-            )
+            raise _foreign_marker(f":{name}", name)
         return bound
 
     def anonymous_marker(self, question: Token) -> NoReturn:
-        raise UnsupportedSyntax(
-            "bind variables are not allowed (got '?')",
-            "Write a literal; a view's moving time bound comes from in_window() in its template",
-            question,
-        )
+        raise _foreign_marker("?", question)
 
     def terms(self, *terms: Term) -> tuple[Term, ...]:
         return terms
@@ -422,20 +421,11 @@ class Builder(Transformer[Token, Any]):
     def call_token(self, arguments: tuple[Term, ...] | None) -> Call:
         return Call("token", arguments or ())
 
-    def add(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("+", left, right)
-
-    def subtract(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("-", left, right)
-
-    def multiply(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("*", left, right)
-
-    def divide(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("/", left, right)
-
-    def remainder(self, left: Term, right: Term) -> Arithmetic:
-        return Arithmetic("%", left, right)
+    add = _arithmetic("+")
+    subtract = _arithmetic("-")
+    multiply = _arithmetic("*")
+    divide = _arithmetic("/")
+    remainder = _arithmetic("%")
 
     def negate(self, right: Term) -> Arithmetic:
         return Arithmetic("-", None, right)

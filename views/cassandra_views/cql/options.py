@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from enum import Enum
 
 from cassandra_views.cql.findings import Findings, doubled
-from cassandra_views.cql.option_values import CLASSES, options_refusals
+from cassandra_views.cql.option_refusals import CLASSES, options_refusals
 from cassandra_views.model.names import nearest
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Option, OptionValue

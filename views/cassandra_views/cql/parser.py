@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
@@ -16,6 +17,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from cassandra_client.errors import Place
 from cassandra_client.names import RESERVED
 from cassandra_views.cql.builder import Builder, UnsupportedSyntax
+from cassandra_views.cql.types import BadType, CqlType, parse_type
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.names import nearest
 from cassandra_views.model.statement import At
@@ -284,6 +286,73 @@ def split_statements(text: str) -> Iterator[tuple[list[Token], str]]:
         return
     if tokens:
         yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
+
+
+class UnreadableStatement(Exception):
+    """A statement is none that is read token by token, or ends too early."""
+
+
+@dataclass(slots=True)
+class TokenReader:
+    """The tokens of one statement, read from the left; for statements that the grammar does not hold.
+
+    Raises:
+        UnreadableStatement: by each method but ``peek`` and ``take``: something else comes next.
+    """
+
+    tokens: list[Token]
+    source: str
+    position: int = 0
+
+    def peek(self) -> str:
+        """Return the next token, empty at the end."""
+        return str(self.tokens[self.position]) if self.position < len(self.tokens) else ""
+
+    def next(self) -> Token:
+        """Read a token."""
+        if self.position >= len(self.tokens):
+            raise UnreadableStatement("it ends too early")
+        self.position += 1
+        return self.tokens[self.position - 1]
+
+    def take(self, *words: str) -> bool:
+        """Read these words, or nothing where others come next; tell whether they were read."""
+        ahead = [str(token).lower() for token in self.tokens[self.position : self.position + len(words)]]
+        if ahead != list(words):
+            return False
+        self.position += len(words)
+        return True
+
+    def name(self) -> str:
+        """Read a name."""
+        token = self.next()
+        if not str(token).replace("_", "").isalnum() and token.type != "QUOTED":
+            raise UnreadableStatement(f"a name is missing before '{token}'")
+        return str(token)
+
+    def qualified(self) -> tuple[str | None, str]:
+        """Read a name and the keyspace before it, None where there is none."""
+        first = self.name()
+        return (first, self.name()) if self.take(".") else (None, first)
+
+    def type(self) -> CqlType:
+        """Read a type."""
+        parts = [_spelled(self.next())]
+        while self.take("."):
+            parts = [_spelled(self.next())]
+        depth = 0
+        while self.position < len(self.tokens) and (depth or self.peek() == "<"):
+            token = self.next()
+            depth += (token == "<") - (token == ">")
+            parts.append(_spelled(token))
+        try:
+            return parse_type(" ".join(parts))
+        except BadType as error:
+            raise UnreadableStatement(str(error)) from error
+
+
+def _spelled(token: Token) -> str:
+    return '"' + str(token).replace('"', '""') + '"' if token.type == "QUOTED" else str(token)
 
 
 def ends_in_comment(text: str) -> bool:

@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from lark import Token
-
 from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Finding, Findings, Kind
 from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.parse import parse_table, parse_view
-from cassandra_views.cql.parser import split_statements
-from cassandra_views.cql.types import BadType, CqlType, parse_type
+from cassandra_views.cql.parser import TokenReader, UnreadableStatement, split_statements
+from cassandra_views.cql.types import CqlType
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
 from cassandra_views.model.statement import At, TableStatement
@@ -47,63 +45,6 @@ class Schema:
         return self.keyspaces.setdefault(name, SchemaKeyspace())
 
 
-class _Unreadable(Exception):
-    """The statement is none that is read here."""
-
-
-@dataclass(slots=True)
-class _Words:
-    """The tokens of one statement, read from the left."""
-
-    tokens: list[Token]
-    source: str
-    position: int = 0
-
-    def peek(self) -> str:
-        return str(self.tokens[self.position]) if self.position < len(self.tokens) else ""
-
-    def next(self) -> Token:
-        if self.position >= len(self.tokens):
-            raise _Unreadable("it ends too early")
-        self.position += 1
-        return self.tokens[self.position - 1]
-
-    def take(self, *words: str) -> bool:
-        ahead = [str(token).lower() for token in self.tokens[self.position : self.position + len(words)]]
-        if ahead != list(words):
-            return False
-        self.position += len(words)
-        return True
-
-    def name(self) -> str:
-        token = self.next()
-        if not str(token).replace("_", "").isalnum() and token.type != "QUOTED":
-            raise _Unreadable(f"a name is missing before '{token}'")
-        return str(token)
-
-    def qualified(self) -> tuple[str | None, str]:
-        first = self.name()
-        return (first, self.name()) if self.take(".") else (None, first)
-
-    def type(self) -> CqlType:
-        parts = [_spelled(self.next())]
-        while self.take("."):
-            parts = [_spelled(self.next())]
-        depth = 0
-        while self.position < len(self.tokens) and (depth or self.peek() == "<"):
-            token = self.next()
-            depth += (token == "<") - (token == ">")
-            parts.append(_spelled(token))
-        try:
-            return parse_type(" ".join(parts))
-        except BadType as error:
-            raise _Unreadable(str(error)) from error
-
-
-def _spelled(token: Token) -> str:
-    return '"' + str(token).replace('"', '""') + '"' if token.type == "QUOTED" else str(token)
-
-
 def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
     """Return the schema that the statements leave, and what is wrong with them.
 
@@ -118,11 +59,11 @@ def read_schema(text: str, *, file: str) -> tuple[Schema, tuple[Finding, ...]]:
         at = At(tokens[0].line or 0, tokens[0].column or 0)
         try:
             with unreadable_reported(findings, "CV002", at):
-                _read(schema, _Words(tokens, text), padded, file, found)
+                _read(schema, TokenReader(tokens, text), padded, file, found)
         except StatementError as error:
             place = At(error.place.line, error.place.column) if error.place else at
             findings.add("CV002", error.what, place, error.next)
-        except _Unreadable as error:
+        except UnreadableStatement as error:
             findings.add("CV002", f"the statement cannot be read: {error}", at, "Correct it, or leave it out")
         except _RefusedStatement as refusal:
             findings.add("CV002", str(refusal), at, "Correct the statement", server=str(refusal))
@@ -145,7 +86,7 @@ class _RefusedStatement(Exception):
     """The server's words about a statement."""
 
 
-def _read(schema: Schema, words: _Words, text: str, file: str, found: list[Finding]) -> None:
+def _read(schema: Schema, words: TokenReader, text: str, file: str, found: list[Finding]) -> None:
     if words.take("use"):
         schema.session = words.name()
         schema.keyspace(schema.session)
@@ -158,7 +99,7 @@ def _read(schema: Schema, words: _Words, text: str, file: str, found: list[Findi
     elif words.take("drop"):
         _drop(schema, words)
     elif words.peek().lower() not in ("alter", *_NO_SCHEMA_CHANGES):
-        raise _Unreadable(f"it begins with '{words.peek()}'")
+        raise UnreadableStatement(f"it begins with '{words.peek()}'")
 
 
 _NO_SCHEMA_CHANGES = (
@@ -177,7 +118,7 @@ def _place(schema: Schema, name: tuple[str | None, str]) -> tuple[SchemaKeyspace
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"
 
 
-def _create(schema: Schema, words: _Words, text: str, file: str, found: list[Finding]) -> None:
+def _create(schema: Schema, words: TokenReader, text: str, file: str, found: list[Finding]) -> None:
     if words.take("keyspace"):
         _exists(words)
         schema.keyspace(words.name())
@@ -202,10 +143,10 @@ def _create(schema: Schema, words: _Words, text: str, file: str, found: list[Fin
         home, _, name = _place(schema, words.qualified())
         home.functions.add(name)
     elif words.peek().lower() not in ("aggregate", "or", "role", "user", "trigger"):
-        raise _Unreadable(f"there is no CREATE '{words.peek()}'")
+        raise UnreadableStatement(f"there is no CREATE '{words.peek()}'")
 
 
-def _exists(words: _Words) -> bool:
+def _exists(words: TokenReader) -> bool:
     return words.take("if", "not", "exists") or words.take("if", "exists")
 
 
@@ -221,12 +162,12 @@ def _create_table(schema: Schema, table: TableStatement, file: str, found: list[
         home.tables[name] = table.shape(keyspace)
 
 
-def _create_type(schema: Schema, words: _Words) -> None:
+def _create_type(schema: Schema, words: TokenReader) -> None:
     is_lenient = _exists(words)
     home, _, name = _place(schema, words.qualified())
     fields: list[tuple[str, CqlType]] = []
     if not words.take("("):
-        raise _Unreadable("the fields are missing")
+        raise UnreadableStatement("the fields are missing")
     while not words.take(")"):
         if not words.take(","):
             fields.append((words.name(), words.type()))
@@ -244,12 +185,12 @@ def _create_type(schema: Schema, words: _Words) -> None:
     home.types[name] = tuple(fields)
 
 
-def _create_index(schema: Schema, words: _Words) -> None:
+def _create_index(schema: Schema, words: TokenReader) -> None:
     _exists(words)
     if not words.take("on"):
         words.qualified()
         if not words.take("on"):
-            raise _Unreadable("ON is missing")
+            raise UnreadableStatement("ON is missing")
     home, keyspace, name = _place(schema, words.qualified())
     if name in home.views:
         raise _RefusedStatement("Secondary indexes on materialized views aren't supported")
@@ -257,7 +198,7 @@ def _create_index(schema: Schema, words: _Words) -> None:
     if table is None:
         raise _RefusedStatement(f"Table '{name}' doesn't exist")
     if not words.take("("):
-        raise _Unreadable("the column is missing")
+        raise UnreadableStatement("the column is missing")
     column = words.name()
     if words.take("("):
         column = words.name()
@@ -266,7 +207,7 @@ def _create_index(schema: Schema, words: _Words) -> None:
     home.indexed.setdefault(name, set()).add(column)
 
 
-def _alter_table(schema: Schema, words: _Words, file: str, found: list[Finding]) -> None:
+def _alter_table(schema: Schema, words: TokenReader, file: str, found: list[Finding]) -> None:
     is_lenient = _exists(words)
     home, keyspace, name = _place(schema, words.qualified())
     table = home.tables.get(name)
@@ -288,10 +229,10 @@ def _alter_table(schema: Schema, words: _Words, file: str, found: list[Finding])
         if words.name() and words.take("type"):
             raise _RefusedStatement("Altering column types is no longer supported")
     else:
-        raise _Unreadable(f"there is no ALTER TABLE ... '{words.peek()}'")
+        raise UnreadableStatement(f"there is no ALTER TABLE ... '{words.peek()}'")
 
 
-def _with_columns(table: TableShape, words: _Words, home: SchemaKeyspace) -> TableShape:
+def _with_columns(table: TableShape, words: TokenReader, home: SchemaKeyspace) -> TableShape:
     is_lenient = _exists(words)
     is_list = words.take("(")
     columns = list(table.columns)
@@ -319,7 +260,7 @@ def _check_added(table: TableShape, name: str, type_: CqlType, kind: ColumnKind,
             raise _RefusedStatement(finding.server_message)
 
 
-def _without_columns(table: TableShape, words: _Words, has_views: bool) -> TableShape:
+def _without_columns(table: TableShape, words: TokenReader, has_views: bool) -> TableShape:
     is_lenient = _exists(words)
     is_list = words.take("(")
     while True:
@@ -338,11 +279,11 @@ def _without_columns(table: TableShape, words: _Words, has_views: bool) -> Table
             return table
 
 
-def _renames(words: _Words) -> Iterator[tuple[str, str]]:
+def _renames(words: TokenReader) -> Iterator[tuple[str, str]]:
     while True:
         old = words.name()
         if not words.take("to"):
-            raise _Unreadable("TO is missing")
+            raise UnreadableStatement("TO is missing")
         yield old, words.name()
         if not words.take("and"):
             return
@@ -361,11 +302,11 @@ def _renamed(table: TableShape, old: str, new: str) -> TableShape:
     return replace(table, columns=columns)
 
 
-def _with_options(table: TableShape, words: _Words, file: str, found: list[Finding]) -> TableShape:
+def _with_options(table: TableShape, words: TokenReader, file: str, found: list[Finding]) -> TableShape:
     """Return the table with other options, which are read and checked as those of a CREATE TABLE."""
     first = words.tokens[words.position - 1]
     if words.position == len(words.tokens):
-        raise _Unreadable("the options are missing")
+        raise UnreadableStatement("the options are missing")
     text = words.source[words.tokens[words.position].start_pos or 0 : words.tokens[-1].end_pos]
     statement = parse_table(f"CREATE TABLE t (k int PRIMARY KEY) WITH {text}", file=file)
     findings = Findings(file)
@@ -380,7 +321,7 @@ def _with_options(table: TableShape, words: _Words, file: str, found: list[Findi
     return replace(table, options=tuple(changed.items()))
 
 
-def _alter_type(schema: Schema, words: _Words) -> None:
+def _alter_type(schema: Schema, words: TokenReader) -> None:
     is_lenient = _exists(words)
     home, keyspace, name = _place(schema, words.qualified())
     if name not in home.types:
@@ -407,7 +348,7 @@ def _alter_type(schema: Schema, words: _Words) -> None:
     home.types[name] = tuple(fields.items())
 
 
-def _drop(schema: Schema, words: _Words) -> None:
+def _drop(schema: Schema, words: TokenReader) -> None:
     kind = "view" if words.take("materialized", "view") else str(words.next()).lower()
     is_lenient = _exists(words)
     if kind == "keyspace":
