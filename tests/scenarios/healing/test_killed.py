@@ -28,8 +28,8 @@ from cassandra_healing.operations.executor import OperationExecutor
 from cassandra_healing.operations.node_actions import NodeActions
 from cassandra_healing.policy import MachineSettings, Mode, Policy
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.control import ExecutorLease
 from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.lease import ExecutorLease
 from local_cluster.tofu import get_binary
 from tests.integration.healing.terraform.conftest import FORM, Form
 from tests.unit.healing.cases import Case

@@ -22,8 +22,8 @@ from cassandra_healing.operations.terraform.plan import SavedPlan
 from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.rules.engine import decide_without
 from cassandra_healing.session import ClusterSession
+from cassandra_healing.storage.control import ExecutorLease
 from cassandra_healing.storage.journal import Journal
-from cassandra_healing.storage.lease import ExecutorLease
 
 
 class OperationExecutor:
