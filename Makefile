@@ -9,7 +9,7 @@ UV_RUN = UV="$$(sh scripts/uv.sh)" && "$$UV" run --quiet --frozen
 # A Python that uv itself fetches stays in the checkout too.
 export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.tools/python
 
-.PHONY: help demo demo-rollups test unit lint format docs bench install install-system clean
+.PHONY: help demo demo-rollups test prove unit lint format docs bench install install-system clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ test-all: test ## Also the nightly tests: node replacement, full disk, Celery, o
 
 unit: install ## Only the tests that need no server
 	@$(UV_RUN) pytest tests/unit
+
+prove: install ## Break each guarantee of docs/guarantees.md in a copy: its test must fail (ARGS=--help)
+	@$(UV_RUN) python -m tests.proof $(ARGS)
 
 lint: ## ruff, mypy, shellcheck and the import contracts
 	@$(UV_RUN) ruff check . && $(UV_RUN) ruff format --check . && $(UV_RUN) mypy && $(UV_RUN) lint-imports
