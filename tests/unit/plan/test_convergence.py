@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, Override, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import ServeGeneration
+from cassandra_views.model.steps import CreateGeneration, ServeGeneration
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.inputs import PlanRequest
 from tests.unit.plan.world import KEYSPACE, World, definition, generation, live_view
@@ -136,3 +136,15 @@ def test_slides_day_by_day_reuse_no_number() -> None:
         assert world.plan(project, now).steps == ()
     assert served == [1, 2, 3, 4, 5]
     assert set(world.views) == {"by_day__g5", "other__g1"}
+
+
+def test_slides_that_were_missed_become_one() -> None:
+    wish = definition(window=WINDOW)
+    world, project = World(), _project(wish)
+    world.apply(world.plan(project, NOW), NOW)
+    later = NOW + timedelta(days=5)
+    plan = world.plan(project, later)
+    made = [step for step in plan.steps if isinstance(step, CreateGeneration) and step.view == NAME]
+    assert [step.window_start for step in made] == [wish.window_start(later)]
+    world.apply(plan, later)
+    assert world.plan(project, later).steps == ()
