@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cassandra.cluster import Session
-from hypothesis import settings
+from hypothesis import Phase, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from cassandra_embedded import EmbeddedCassandra
@@ -18,6 +18,8 @@ from tests.servers import Server, any_server, connect
 pytest_plugins = ["pytester"]
 
 settings.register_profile("untimed", deadline=None)
+# For tests.proof: that a test fails is enough, and looking for the smallest example takes minutes.
+settings.register_profile("unshrunk", deadline=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile("untimed")  # how long an example takes says something of the machine alone
 
 _SERVER_FIXTURES = {"server", "session", "keyspace", "cluster3"}

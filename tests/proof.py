@@ -199,7 +199,8 @@ def run_tests(root: Path, environment: Mapping[str, str], nodes: Sequence[str]) 
     """
     report = root / "report.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *nodes]
+    options = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=unshrunk", f"--junitxml={report}")
+    command = [sys.executable, "-m", "pytest", *options, *nodes]
     try:
         done = subprocess.run(
             command, cwd=root, env=environment, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=False
