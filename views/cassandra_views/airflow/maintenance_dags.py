@@ -10,7 +10,7 @@ from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 
 from cassandra_views.airflow.deployment import Deployment, make_dag
 from cassandra_views.airflow.failures import RETRIES, as_airflow_errors
-from cassandra_views.airflow.plugin import ViewLink
+from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.names import ViewName
 from cassandra_views.plan.audit_schedule import AuditCost, views_of_tonight

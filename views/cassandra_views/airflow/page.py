@@ -23,7 +23,7 @@ from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_healing.policy import Policy
 from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_key
-from cassandra_views.airflow.plugin import PAGE
+from cassandra_views.airflow.links import PAGE
 from cassandra_views.overview.cluster_health import RecordedHealthReader
 from cassandra_views.overview.pages import PageResponse, ViewPages, security_headers
 from cassandra_views.overview.queries import overview_query

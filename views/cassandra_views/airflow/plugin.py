@@ -1,41 +1,15 @@
-"""The plugin: what Airflow's processes load beside the DAGs, the address of its pages and the links to them."""
+"""The plugin: what Airflow's processes load beside the DAGs."""
 
 # ruff: noqa: RUF012 -- lists of the class, as Airflow has them
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
-from airflow.sdk import BaseOperatorLink
-from airflow.sdk.configuration import conf
 
+from cassandra_views.airflow.links import PAGE, ROUTE, ViewLink
 from cassandra_views.airflow.timetable import SlideTimetable
-
-PAGE = "/cassandra-views"
-"""Where the plugin's pages are, below Airflow's own address."""
-
-ROUTE = "cassandra-views"
-"""Where Airflow shows them in its own frame, below ``/plugin``."""
-
-
-def framed(path: str) -> str:
-    """Return the address at which Airflow shows one of the plugin's pages with its own navigation beside it."""
-    root = urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
-    # Below its route Airflow takes the whole path of what the frame is to show.
-    return f"{root}/plugin/{ROUTE}{root}{PAGE}{path}"
-
-
-class ViewLink(BaseOperatorLink):
-    """Leads from a task to the page of its view."""
-
-    name = "View"
-
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the page's address."""
-        view = getattr(operator, "view", None)
-        return framed(f"/view/{quote(view)}" if view else "/")
 
 
 async def views_page(scope: Any, receive: Any, send: Any) -> None:

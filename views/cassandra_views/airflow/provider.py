@@ -26,7 +26,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [{"integration-name": integration, "python-modules": [f"{home}.sensor"]}],
         "hooks": [{"integration-name": integration, "python-modules": [f"{home}.hook"]}],
         "triggers": [{"integration-name": integration, "python-modules": [f"{home}.triggers"]}],
-        "extra-links": [f"{home}.plugin.ViewLink"],
+        "extra-links": [f"{home}.links.ViewLink"],
         "config": {
             "cassandra_views": {
                 "description": "The page 'Views' in the Airflow UI.",

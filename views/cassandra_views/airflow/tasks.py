@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from cassandra_client.errors import ConfigurationError
 from cassandra_views.airflow.deployment import Deployment, run_mark
 from cassandra_views.airflow.failures import ERROR_KEY, as_airflow_errors, refused, with_form_advice
-from cassandra_views.airflow.plugin import ViewLink
+from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener, log_plan
 from cassandra_views.airflow.triggers import BuildTrigger, ReadyTrigger
 from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
