@@ -14,11 +14,11 @@ PATIENCE_MS = 180_000  # a page of Airflow takes two seconds on two cores, half 
 
 
 @contextmanager
-def person(browser: Browser, airflow: Components, *, mode: str = "light", width: int = 1280) -> Iterator[Page]:
+def person(browser: Browser, airflow: Components, *, width: int = 1280) -> Iterator[Page]:
     """Log in with a name and a password, by Airflow's own form; see that no page breaks its own policy."""
     context = browser.new_context(
         base_url=airflow.url,
-        color_scheme="dark" if mode == "dark" else "light",
+        color_scheme="light",
         viewport={"width": width, "height": 800},
     )
     context.set_default_timeout(PATIENCE_MS)

@@ -41,7 +41,7 @@ from airflow.sdk import DAG
 from rollup_dags.interval import MINUTE
 from rollup_dags.rollups import LIVE_TO_MINUTE, RollupTask
 
-for name, job in (("minute", LIVE_TO_MINUTE), ("short_limit", replace(LIVE_TO_MINUTE, limit=timedelta(seconds=30)))):
+for name, job in (("minute", LIVE_TO_MINUTE), ("short_limit", replace(LIVE_TO_MINUTE, limit=timedelta(seconds=15)))):
     with DAG(name, schedule=None):
         task = RollupTask(job=job, run_unit=MINUTE)
         task.poll_interval = 2

@@ -77,20 +77,11 @@ def test_a_run_of_a_view_and_of_a_rollup_needs_no_field(page: Page, airflow: Com
     assert len(master.calls()) == 1
 
 
-def test_wrong_choices_are_told_in_words_of_the_form(page: Page, airflow: Components) -> None:
+def test_a_wrong_choice_is_told_in_words_of_the_form(page: Page, airflow: Components) -> None:
+    """The others are in lifecycle/test_runs.py and test_form.py."""
     frozen = {"views": "orders_by_total", "action": "rollback"}
-    sent = [
-        send(page, airflow, BY_HAND),
-        send(page, airflow, BY_HAND, chosen=frozen, reason="a look"),
-        send(page, airflow, ROLLUP, last_day="2026-03-02"),
-    ]
-    told = (
-        ("act", "no reason is given"),
-        ("act", "choose the action 'on' in views_by_hand first"),
-        ("aggregations", "There is a last day (2026-03-02) and no first one"),
-    )
-    for run, (task, text) in zip(sent, told, strict=True):
-        assert text in sentences(airflow, *run, task)
+    sent = send(page, airflow, BY_HAND, chosen=frozen, reason="a look")
+    assert "choose the action 'on' in views_by_hand first" in sentences(airflow, *sent, "act")
 
 
 def test_views_chosen_by_hand_and_who_it_was(page: Page, airflow: Components, shop: Shop) -> None:

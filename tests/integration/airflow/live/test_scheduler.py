@@ -143,5 +143,5 @@ def test_a_job_that_is_lost_or_too_long_ends_at_its_limit(airflow: Components, m
     for run in (lost, hanging):
         airflow.await_run("short_limit", run, "failed")
         log = airflow.log("short_limit", run)
-        assert "took longer than 0:00:30 on the Spark master, or was killed there with its wrapper" in log
+        assert "took longer than 0:00:15 on the Spark master, or was killed there with its wrapper" in log
     assert is_gone(pid)

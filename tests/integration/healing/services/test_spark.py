@@ -26,7 +26,7 @@ from tests.nightly.terraform.test_local_cluster import TERRAFORM, free_port
 from tests.waiting import wait_until
 
 MASTER, WORKER, OTHER = "127.0.36.1", "127.0.36.2", "127.0.36.3"
-BACK_MINUTES = 0.2
+BACK_MINUTES = 0.1
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra, pytest.mark.timeout(300)]
 
 Reports = dict[str, TargetReport]
