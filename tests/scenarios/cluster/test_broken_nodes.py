@@ -89,36 +89,22 @@ def kill_for_a_second(cluster3: EmbeddedCassandra, number: int) -> threading.Tim
 def test_a_coordinator_killed_under_a_create_is_settled_by_the_others(
     cluster3: EmbeddedCassandra, workshop3: Workshop
 ) -> None:
-    """It is killed before it has read the statement, and then after another node has the view."""
+    """It is killed when another node has the view, before it has answered."""
     database = Database(workshop3.session)
     starting: list[threading.Timer] = []
 
-    def pause(address: str) -> None:
-        cluster3.pause_node(number_of(cluster3, address))
-
-    def kill(address: str) -> None:
-        starting.append(kill_for_a_second(cluster3, number_of(cluster3, address)))
-
     def kill_late(address: str) -> None:
         (other, *_) = (host for host in database.hosts() if host.address != address)
-        query = "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s AND view_name = 'seen__g2'"
+        query = "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s AND view_name = 'seen__g1'"
         wait_until(lambda: bool(database.ask(query, [other], values=(workshop3.keyspace,))[0].rows))
-        kill(address)
+        starting.append(kill_for_a_second(cluster3, number_of(cluster3, address)))
 
     workshop3.lease_times = LeaseTimes(cooldown_seconds=2.0)
-    lost = HookedSession(workshop3.session, pause, kill)
-    with pytest.raises(ClusterError, match="could not be created"):
-        workshop3.manager(lost).apply()
-    assert [each.state for each in workshop3.record("seen").generations] == [State.FAILED]
-    check_sent_once(lost)
+    hooked = HookedSession(workshop3.session, lambda _: None, kill_late)
+    workshop3.manager(hooked).apply()
+    assert workshop3.serving("seen") == "seen__g1"
+    check_sent_once(hooked)
     starting[0].join()
-    await_up(database, "the coordinator")
-
-    known = HookedSession(workshop3.session, lambda _: None, kill_late)
-    workshop3.manager(known).apply()
-    assert workshop3.serving("seen") == "seen__g2"
-    check_sent_once(known)
-    starting[1].join()
     check_converged(workshop3)
 
 

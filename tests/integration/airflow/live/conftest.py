@@ -48,6 +48,9 @@ for name, job in (("minute", LIVE_TO_MINUTE), ("short_limit", replace(LIVE_TO_MI
 """
 
 
+LOOKS_SELDOM = "LOOK_SECONDS = 10\n"
+
+
 def example_of_the_guide() -> str:
     """Return the DAG that waits for an event, for the minute instead of the day."""
     found = re.search(r"^```python\n(from airflow.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
@@ -61,6 +64,11 @@ def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[C
     home = migrated_home.with_name("live")
     copy_home(migrated_home, home)
     shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags", ignore=shutil.ignore_patterns("__pycache__"))
+    # The workers here tell of their tasks' ends within a second, so that a job may be looked at sooner.
+    rollups = shop.dags / "rollup_dags" / "rollups.py"
+    text = rollups.read_text()
+    assert LOOKS_SELDOM in text
+    rollups.write_text(text.replace(LOOKS_SELDOM, "LOOK_SECONDS = 4\n"))
     for file in DAGS.glob("spark_*.py"):
         shutil.copy(file, shop.dags)
     (shop.dags / "unscheduled.py").write_text(UNSCHEDULED)
@@ -71,6 +79,7 @@ def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[C
         "AIRFLOW__CASSANDRA_VIEWS__REGISTRY": shop.registry,
         # No file changes here: a scan of all each half a minute would take the time of the tests.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     }
     with components(home, shop.dags, {**USERS, **shop.variables, **spark, **page}, user="adam") as running:
         for dag in ("view_orders_by_day", "spark_live_to_minute", "minute", "report"):
