@@ -6,10 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import psutil
@@ -18,7 +15,6 @@ from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable
 
-from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import (
     AlreadyRunning,
     BadOption,
@@ -29,7 +25,6 @@ from cassandra_embedded import (
     stop_running,
 )
 from tests.servers import connect
-from tests.waiting import wait_until
 
 ADDRESS = "127.0.6.1"
 KEYSPACE = "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -42,33 +37,6 @@ def gone_within(pids: list[int], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-@pytest.mark.slow
-@pytest.mark.cassandra
-def test_a_killed_node_keeps_what_it_acknowledged_where_its_log_waits_for_the_disk() -> None:
-    with EmbeddedCassandra(1, address=ADDRESS, port=0, settings={"commitlog_sync": "batch"}) as server:
-        acknowledged: list[int] = []
-        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
-            session.execute(KEYSPACE)
-            session.execute("CREATE TABLE k.t (a int PRIMARY KEY)")
-            insert = session.prepare("INSERT INTO k.t (a) VALUES (?)")
-
-            def write() -> None:
-                with suppress(*DRIVER_ERRORS):
-                    for number in count():
-                        session.execute(insert, (number,))
-                        acknowledged.append(number)
-
-            writer = threading.Thread(target=write)
-            writer.start()
-            wait_until(lambda: len(acknowledged) >= 500, 60)
-            server.kill_node(1)
-            writer.join()
-        server.start_node(1)
-        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
-            kept = {row.a for row in session.execute("SELECT a FROM k.t")}
-    assert set(acknowledged) - kept == set()
 
 
 @pytest.mark.slow
