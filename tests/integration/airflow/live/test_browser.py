@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser import picture
 from tests.integration.airflow.components import RUN_SECONDS, Components, await_that
-from tests.integration.airflow.live.browsing import open_from_navigation, person, picture
+from tests.integration.airflow.live.browsing import open_from_navigation, person
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -22,17 +23,17 @@ def test_from_the_navigation_to_a_view_and_to_its_dag(browser: Browser, airflow:
         expect(names).to_have_count(5)
         expect(frame.get_by_role("row").filter(has_text="orders_by_day__g1")).to_contain_text("passed")
         expect(frame.locator("html")).to_have_attribute("data-mode", "light")
-        picture(page, "list-light")
+        picture(page, "views-list-light", whole=False)
         frame.get_by_role("rowheader").filter(has_text="orders_by_day").get_by_role("link").click()
         expect(frame.get_by_role("heading", name="Generations")).to_be_visible()
         page.wait_for_url("**/plugin/cassandra-views/cassandra-views/view/*.orders_by_day")
-        picture(page, "fresh-light")
+        picture(page, "views-fresh-light", whole=False)
         # By Airflow's own switch: what the machine prefers is asked only where that is unset.
         page.evaluate("localStorage.setItem('theme', 'dark')")
         page.reload()  # the address is that of the view
         expect(frame.get_by_role("heading", name="Generations")).to_be_visible()
         expect(frame.locator("html")).to_have_attribute("data-mode", "dark")
-        picture(page, "fresh-dark")
+        picture(page, "views-fresh-dark", whole=False)
         frame.get_by_role("link", name="Its DAG").click()
         page.wait_for_url("**/dags/view_orders_by_day**")
         expect(page.locator("iframe")).to_have_count(0)

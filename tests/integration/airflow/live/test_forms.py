@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import picture
 from tests.integration.airflow.components import RUN_SECONDS, Components, await_that
 from tests.integration.airflow.lifecycle.shop import Shop
-from tests.integration.airflow.live.browsing import person, picture
+from tests.integration.airflow.live.browsing import person
 from tests.integration.airflow.master import Master
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
@@ -48,7 +49,7 @@ def send(
         page.get_by_role("option", name=value, exact=True).click()
     for name, value in typed.items():
         form.locator(f"input[name=element_{name}]").fill(value)
-    picture(page, f"form-{dag}")
+    picture(page, f"views-form-{dag}", whole=False)
     known = runs(airflow, dag)
     form.get_by_role("button", name="Trigger", exact=True).click()
     return dag, await_that(lambda: runs(airflow, dag) - known, RUN_SECONDS).pop()

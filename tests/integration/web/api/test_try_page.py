@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import SCREENSHOTS
+from tests.browser import picture
 from tests.integration.web.clock import today
 from tests.integration.web.conftest import MakeApp, Serving, by_wire
 from tests.integration.web.test_pages_browser import complaints_of_axe, looking
@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.cassandra, pytest.mark.slow]
 
 @pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 400)])
 def test_a_read_and_its_next_page(make_app: MakeApp, serving: Serving, browser: Browser, mode: str, width: int) -> None:
-    with serving(make_app()) as url, looking(browser, mode=mode, width=width) as page:
+    with serving(make_app()) as url, looking(browser, width=width) as page:
+        page.emulate_media(color_scheme="dark" if mode == "dark" else "light")
         page.goto(f"{url}/api/")
         section = page.get_by_role("region", name="parks.top_parks_by_day")
         section.get_by_label("day").fill(today())
@@ -32,8 +33,7 @@ def test_a_read_and_its_next_page(make_app: MakeApp, serving: Serving, browser: 
         section.get_by_role("button", name="Read").click()
         expect(answer).to_contain_text("400")
         expect(answer).to_contain_text("Give a whole number")
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"api-{mode}-{width}.png", full_page=True)
+        picture(page, f"api-{mode}-{width}")
         assert complaints_of_axe(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import SCREENSHOTS
+from tests.browser import picture
 from tests.integration.web.conftest import Serving, serve
 from tests.integration.web.followers.conftest import MakePages
 from tests.integration.web.followers.place import NOW, Clock, Seed, close
@@ -57,10 +57,10 @@ def test_axe_finds_nothing_wrong(url: str, browser: Browser) -> None:
     found = {}
     for name, path in ALL_PAGES.items():
         page.goto(url + path)
-        page.screenshot(path=SCREENSHOTS / f"followers-{name}-light.png", full_page=True)
+        picture(page, f"followers-{name}-light")
         found[name] = complaints(page)
         page.emulate_media(color_scheme="dark")  # other colours, and nothing else
-        page.screenshot(path=SCREENSHOTS / f"followers-{name}-dark.png", full_page=True)
+        picture(page, f"followers-{name}-dark")
         found[name] += complaints(page, "color-contrast")
         page.emulate_media(color_scheme="light")
     context.close()
@@ -73,7 +73,7 @@ def test_nothing_is_wider_than_a_phone(url: str, browser: Browser) -> None:
     wider = {}
     for name, path in ALL_PAGES.items():
         page.goto(url + path)
-        page.screenshot(path=SCREENSHOTS / f"followers-{name}-phone.png", full_page=True)
+        picture(page, f"followers-{name}-phone")
         wider[name] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     context.close()
     assert wider == dict.fromkeys(ALL_PAGES, 0)
