@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
 
 ADDRESS = "127.0.4.1"
 KEYSPACE, REGISTRY, ROLE = "shop", "guarded_registry", "keeper"
+OTHER_KEYSPACE, OTHER_REGISTRY = "other_shop", "other_registry"
 CERTIFICATE, KEY = certificate(ADDRESS)
 SETTINGS = {
     "client_encryption_options": {
@@ -64,12 +65,12 @@ def connect(guarded: EmbeddedCassandra, name: str, password: str) -> Any:
 @pytest.fixture(scope="module")
 def root(guarded: EmbeddedCassandra) -> Iterator[Session]:
     with connect(guarded, "cassandra", "cassandra") as session:
-        for keyspace in (KEYSPACE, REGISTRY):
+        for keyspace in (KEYSPACE, REGISTRY, OTHER_KEYSPACE, OTHER_REGISTRY):
             replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
             session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
-        for table in ("marks", "kept_marks"):
-            session.execute(f"CREATE TABLE {KEYSPACE}.{table} (who text, day date, n int, PRIMARY KEY (who, day))")
-            insert = session.prepare(f"INSERT INTO {KEYSPACE}.{table} (who, day, n) VALUES (?, ?, 1)")
+        for keyspace in (KEYSPACE, OTHER_KEYSPACE):
+            session.execute(f"CREATE TABLE {keyspace}.marks (who text, day date, n int, PRIMARY KEY (who, day))")
+            insert = session.prepare(f"INSERT INTO {keyspace}.marks (who, day, n) VALUES (?, ?, 1)")
             for day in range(1, 11):
                 for who in "abc":
                     session.execute(insert, (who, date(2026, 3, day)))
@@ -77,10 +78,10 @@ def root(guarded: EmbeddedCassandra) -> Iterator[Session]:
         yield session
 
 
-def project(session: Session, folder: Path, view: str, base: str = "marks") -> Workshop:
-    workshop = Workshop(session=session, keyspace=KEYSPACE, folder=folder, registry=REGISTRY)
-    workshop.write_table(base, "{column: day, type: date}")
-    workshop.write_view(view, CQL.replace("marks", base), window="{last: 3 days, step: 1 day}")
+def project(session: Session, folder: Path, view: str, keyspace: str = KEYSPACE, registry: str = REGISTRY) -> Workshop:
+    workshop = Workshop(session=session, keyspace=keyspace, folder=folder, registry=registry)
+    workshop.write_table("marks", "{column: day, type: date}")
+    workshop.write_view(view, CQL, window="{last: 3 days, step: 1 day}")
     return workshop
 
 
@@ -230,7 +231,7 @@ class Losses:
 @pytest.fixture(scope="module")
 def losses(guarded: EmbeddedCassandra, root: Session, tmp_path_factory: pytest.TempPathFactory) -> Losses:
     """Both lose their files in the same stop of the node: what no write path sees."""
-    served = project(root, tmp_path_factory.mktemp("kept"), "kept", "kept_marks")
+    served = project(root, tmp_path_factory.mktemp("kept"), "kept", OTHER_KEYSPACE, OTHER_REGISTRY)
     unserved = project(root, tmp_path_factory.mktemp("lost"), "lost")
     for workshop in (served, unserved):
         workshop.audit_recheck_seconds = 0.03
@@ -240,7 +241,8 @@ def losses(guarded: EmbeddedCassandra, root: Session, tmp_path_factory: pytest.T
 
     def lose(report: Report) -> None:
         if isinstance(report, StepBegun) and isinstance(report.step, AuditGeneration):
-            lose_rows(guarded, root, report.step.view.physical(report.step.number), served.serving("kept"))
+            lost = report.step.view.physical(report.step.number)
+            lose_rows(guarded, root, f"{KEYSPACE}/{lost}", f"{OTHER_KEYSPACE}/{served.serving('kept')}")
 
     unserved.reports = Telling(lose)
     with pytest.raises(AuditFailed) as failed:
@@ -265,10 +267,10 @@ def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(losses: Los
 
 
 def lose_rows(guarded: EmbeddedCassandra, root: Session, *views: str) -> None:
-    """Remove the files of views while the node is down."""
+    """Remove the files of views, each with its keyspace before a slash, while the node is down."""
     guarded.stop_node(1)
-    for physical in views:
-        files = list(guarded.folder.glob(f"node1/data/data/{KEYSPACE}/{physical}-*/*-Data.db"))
+    for view in views:
+        files = list(guarded.folder.glob(f"node1/data/data/{view}-*/*-Data.db"))
         assert files, "the node was drained"
         for path in files:
             for part in path.parent.glob(path.name.replace("Data.db", "*")):
