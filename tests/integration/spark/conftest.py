@@ -55,13 +55,8 @@ def spark() -> Iterator[Any]:
     """A Spark in this process."""
     from pyspark import SparkContext
 
-    # Jobs of some rows each: what compilers of Java and of Spark would gain in them they do not earn back.
-    options = {
-        "spark.driver.extraJavaOptions": QUICK_JAVA,
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    }
-    found = start("local[2]", options, connector_jars(print))
+    # Jobs of some rows each: what Java's second compiler would gain in them it does not earn back.
+    found = start("local[2]", {"spark.driver.extraJavaOptions": QUICK_JAVA}, connector_jars(print))
     yield found
     found.stop()
     gateway: Any = SparkContext._gateway

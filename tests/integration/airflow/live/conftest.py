@@ -79,7 +79,6 @@ def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[C
         "AIRFLOW__CASSANDRA_VIEWS__REGISTRY": shop.registry,
         # No file changes here: a scan of all each half a minute would take the time of the tests.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
     }
     with components(home, shop.dags, {**USERS, **shop.variables, **spark, **page}, user="adam") as running:
         for dag in ("view_orders_by_day", "spark_live_to_minute", "minute", "report"):
