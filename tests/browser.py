@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 SCREENSHOTS = Path(__file__).parents[1] / "build" / "screenshots"
+WANTED = "CASSANDRA_VIEWS_SCREENSHOTS"
+"""A variable: where it is set, the tests leave pictures of their pages. They take time, and no test reads them."""
 
 
 def find_missing() -> str | None:
@@ -31,3 +33,10 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         yield browser
         browser.close()
+
+
+def picture(page: Page, name: str, *, whole: bool = True) -> None:
+    """Leave a picture of a page, where pictures are wanted."""
+    if os.environ.get(WANTED):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)

@@ -13,7 +13,7 @@ from hypothesis import Phase, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from cassandra_embedded import EmbeddedCassandra
-from tests.servers import Server, any_server, connect
+from tests.servers import QUICK_FAILURES, Server, any_server, connect
 
 pytest_plugins = ["pytester"]
 
@@ -53,7 +53,7 @@ def keyspace(session: Session, request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def cluster3() -> Iterator[EmbeddedCassandra]:
     """Three embedded nodes for tests that stop, kill or pause some; healed after each test."""
-    with EmbeddedCassandra(3, address="127.0.3.1", port=0) as running:
+    with EmbeddedCassandra(3, address="127.0.3.1", port=0, settings=QUICK_FAILURES) as running:
         yield running
 
 

@@ -27,6 +27,10 @@ QUICK_SCHEMA = ("-Dcassandra.test.flush_local_schema_changes=false", "-Dcassandr
 """For a node that is never started again: its schema need not be on disk, so a CREATE takes a tenth of the time."""
 
 
+QUICK_FAILURES = {"phi_convict_threshold": 5, "hints_flush_period": "1s"}
+"""A node that died counts as down after 11 seconds of silence instead of 18, and hints for it are seen at once."""
+
+
 class Kind(StrEnum):
     """Where the server of the tests comes from."""
 

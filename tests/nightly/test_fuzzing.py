@@ -1,4 +1,4 @@
-"""The fuzzing of the unit tests, for longer: thousands of projects, settings, names and requests."""
+"""The fuzzing of the unit tests, for longer: hundreds of projects and settings, thousands of names and requests."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests import fuzzing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-many = fuzzing.examples(3000)
+some, many = fuzzing.examples(500), fuzzing.examples(3000)
 
 
-@many
+@some
 @given(files=fuzzing.FILES)
 def test_files(files: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         fuzzing.check_files(files, Path(folder))
 
 
-@many
+@some
 @given(text=fuzzing.CONFIGS, variables=fuzzing.VARIABLES)
 def test_settings(text: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -251,36 +249,6 @@ def test_aggregations_wait_for_their_day(run: Run, master: Master) -> None:
     assert outcome.tasks["aggregations"] == "upstream_failed"
     assert outcome.state == "failed"
     assert not any("aggregations" in call for call in master.calls())
-
-
-def test_a_lost_connection_does_not_lose_the_result(run: Run, master: Master) -> None:
-    master.let("live_to_minute", "until [ -e go ]; do sleep 0.2; done")
-    go = master.home / "go"
-    go.unlink(missing_ok=True)
-    dropped = 0
-
-    def drop() -> None:
-        nonlocal dropped
-        master.await_call("spark_live_to_minute.sh")
-        deadline = time.monotonic() + 120
-        while dropped < 3 and time.monotonic() < deadline:  # what started the job, what waits for it, its successor
-            time.sleep(1)
-            dropped += master.server.drop_connections() > 0
-        go.touch()
-
-    dropping = threading.Thread(target=drop)
-    dropping.start()
-    outcome = run("spark_live_to_minute", "2026-03-01T10:16")
-    dropping.join()
-    go.unlink()
-
-    assert dropped >= 3
-    # The second where it was lost while it logged in.
-    told = ("Lost SSH connection while polling", "Failed to connect to remote host")
-    assert any(each in outcome.log for each in told)
-    assert outcome.state == "success"
-    assert outcome.reports["live_to_minute"]["rows_written"] == 3
-    assert len(master.calls()) == 1
 
 
 @pytest.mark.parametrize("moment", ["2026-03-01T10:42:17", "2026-03-01T10:00:00"])

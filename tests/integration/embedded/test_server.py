@@ -1,4 +1,4 @@
-"""What a running server does: data that is kept, other versions, and an end that comes with its owner's."""
+"""What a running server does: data that is kept, and an end that comes with its owner's."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import psutil
 import pytest
 from cassandra import Unauthorized
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import Cluster, NoHostAvailable, Session
+from cassandra.cluster import Cluster, NoHostAvailable
 
-from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_embedded import (
     AlreadyRunning,
     BadOption,
@@ -29,7 +25,6 @@ from cassandra_embedded import (
     stop_running,
 )
 from tests.servers import connect
-from tests.waiting import wait_until
 
 ADDRESS = "127.0.6.1"
 KEYSPACE = "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
@@ -42,61 +37,6 @@ def gone_within(pids: list[int], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def build_and_read_a_view(session: Session) -> list[tuple[int, int]]:
-    """Create a view over rows that are already there, and read it once it is built."""
-    session.execute(KEYSPACE)
-    session.execute("CREATE TABLE k.base (a int, b int, PRIMARY KEY (a, b))")
-    for number in range(10):
-        session.execute("INSERT INTO k.base (a, b) VALUES (%s, 1)", (number,))
-    session.execute(
-        "CREATE MATERIALIZED VIEW k.other AS SELECT a, b FROM k.base "
-        "WHERE a IS NOT NULL AND b IS NOT NULL PRIMARY KEY (b, a)"
-    )
-    built = "SELECT view_name FROM system.built_views WHERE keyspace_name = 'k' AND view_name = 'other'"
-    until = time.monotonic() + 30
-    while session.execute(built).one() is None:
-        assert time.monotonic() < until, "the view was not built in 30 seconds"
-        time.sleep(0.05)
-    return [(row.b, row.a) for row in session.execute("SELECT b, a FROM k.other WHERE b = 1")]
-
-
-@pytest.mark.slow
-@pytest.mark.cassandra
-@pytest.mark.parametrize("version", ["4.1.10", "6.0-alpha2"])
-def test_another_version_builds_a_view(version: str) -> None:
-    with EmbeddedCassandra(1, version, address=ADDRESS, port=0) as server:
-        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
-            assert session.execute("SELECT release_version FROM system.local").one()[0].startswith(version)
-            assert build_and_read_a_view(session) == [(1, number) for number in range(10)]
-
-
-@pytest.mark.slow
-@pytest.mark.cassandra
-def test_a_killed_node_keeps_what_it_acknowledged_where_its_log_waits_for_the_disk() -> None:
-    with EmbeddedCassandra(1, address=ADDRESS, port=0, settings={"commitlog_sync": "batch"}) as server:
-        acknowledged: list[int] = []
-        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
-            session.execute(KEYSPACE)
-            session.execute("CREATE TABLE k.t (a int PRIMARY KEY)")
-            insert = session.prepare("INSERT INTO k.t (a) VALUES (?)")
-
-            def write() -> None:
-                with suppress(*DRIVER_ERRORS):
-                    for number in count():
-                        session.execute(insert, (number,))
-                        acknowledged.append(number)
-
-            writer = threading.Thread(target=write)
-            writer.start()
-            wait_until(lambda: len(acknowledged) >= 500, 60)
-            server.kill_node(1)
-            writer.join()
-        server.start_node(1)
-        with connect(server.contact_points, server.port) as cluster, cluster.connect() as session:
-            kept = {row.a for row in session.execute("SELECT a FROM k.t")}
-    assert set(acknowledged) - kept == set()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The real jobs by their scripts over SSH, with a real installation and Cassandra: cold, warm, on a real cluster."""
+"""The real jobs by their scripts over SSH, with a real installation and Cassandra: cold and warm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,7 +17,7 @@ from cassandra.cluster import Session
 
 from tests.integration.scripts.conftest import empty
 from tests.integration.scripts.installing import install, make_checkout, use_caches_of_this_machine
-from tests.integration.scripts.standalone import QUICK_JAVA, standalone
+from tests.integration.scripts.standalone import QUICK_JAVA
 from tests.servers import Server
 from tests.sshd import SshServer, ssh_server
 
@@ -190,24 +189,6 @@ def test_a_warm_server_that_cannot_start_says_why(master: Master) -> None:
     off = master.connect_script("start")
     assert off.returncode == 2
     assert "SPARK_CONNECT is 'off'" in off.stderr
-
-
-def test_on_a_standalone_cluster(master: Master, tmp_path: Path) -> None:
-    with standalone(tmp_path) as cluster:
-        master.settings(SPARK_MASTER=cluster.url)
-
-        answer = master.roll_up(30)
-
-        assert answer.returncode == 0, answer.stderr
-        assert json.loads(answer.stdout)["spark"] == cluster.url
-        assert master.rows(30) == ROWS
-        assert "Registered app spark_jobs" in cluster.master_log.read_text()
-        assert "Launching executor" in cluster.master_log.read_text()
-
-    away = master.roll_up(31)
-    assert (away.returncode, away.stdout) == (1, "")
-    assert "the Spark master does not answer" in away.stderr
-    assert master.rows(31) == set()
 
 
 def _free_port() -> int:

@@ -18,6 +18,7 @@ from spark_jobs.connect_server import warm_server
 from spark_jobs.jars import connector_jars
 from spark_jobs.session import start
 from spark_jobs.settings import JobSettings, cassandra_options
+from tests.integration.scripts.standalone import QUICK_JAVA
 from tests.integration.spark.pipeline import LONG_AGO, NOW, Pipeline, make_keyspace, write_project
 from tests.servers import Server
 
@@ -45,6 +46,7 @@ def variables(server: Server) -> dict[str, str]:
         "CASSANDRA_PORT": str(server.port),
         "SPARK_CONNECT": "off",
         "SPARK_MASTER": "local[2]",
+        "JAVA_TOOL_OPTIONS": QUICK_JAVA,
     }
 
 
@@ -54,7 +56,7 @@ def spark() -> Iterator[Any]:
     from pyspark import SparkContext
 
     # Jobs of some rows each: what Java's second compiler would gain in them it does not earn back.
-    found = start("local[2]", {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}, connector_jars(print))
+    found = start("local[2]", {"spark.driver.extraJavaOptions": QUICK_JAVA}, connector_jars(print))
     yield found
     found.stop()
     gateway: Any = SparkContext._gateway

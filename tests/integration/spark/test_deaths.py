@@ -118,13 +118,13 @@ def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: 
             "CASSANDRA_TLS_CA": str(tmp_path / "ca.pem"),
             "CASSANDRA_TLS_CERT": str(tmp_path / "own.pem"),
             "CASSANDRA_TLS_KEY": str(tmp_path / "key.pem"),
-            "SPARK_ANSWER_SECONDS": "10",  # the sessions that met the death are waited for, so long each
         }
         with connected(points, port=server.port) as session:
             keyspace = next(iter(make_keyspace(session, "spark_dying")))
             pipeline = replace(plain, session=session, keyspace=keyspace, start=LONG_AGO)
             a_few_readings(pipeline)
-            job = begin(pipeline, environ)
+            # The sessions that met the death are waited for, so long each.
+            job = begin(pipeline, environ | {"SPARK_ANSWER_SECONDS": "5"})
             server.kill_node(1)
         failure(job)
         server.start_node(1)

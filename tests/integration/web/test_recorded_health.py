@@ -26,10 +26,11 @@ from cassandra_healing.policy import Mode, Policy
 from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal
+from tests.browser import picture
 from tests.integration.web.conftest import MakeApp, Serving
 from tests.integration.web.place import READER, Place
 from tests.integration.web.test_pages import plain
-from tests.integration.web.test_pages_browser import complaints_of_axe, looking, picture
+from tests.integration.web.test_pages_browser import complaints_of_axe, looking
 from tests.integration.web.test_probes import metrics, value
 
 pytestmark = pytest.mark.cassandra
@@ -166,9 +167,12 @@ def test_it_is_accessible(
     keep(asked, reader_server)
     keep_a_death(asked, reader_server)
     with serving(make_app()) as url:
-        for mode, width in (("light", 1280), ("dark", 1280), ("light", 400)):
-            with looking(browser, mode=mode, width=width) as page:
+        for width in (1280, 400):
+            with looking(browser, width=width) as page:
                 page.goto(f"{url}/views/cluster")
-                picture(page, f"health-{mode}-{width}")
+                picture(page, f"operations-health-light-{width}")
                 assert complaints_of_axe(page) == []
                 assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+                page.emulate_media(color_scheme="dark")
+                picture(page, f"operations-health-dark-{width}")
+                assert complaints_of_axe(page, "color-contrast") == []

@@ -15,7 +15,7 @@ from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_client.members import read_members
 from cassandra_embedded import EmbeddedCassandra
-from cassandra_views.apply.build_wait import BuildWait
+from cassandra_views.apply.build_wait import BuildWait, find_waits
 from cassandra_views.apply.builds import find_undrained, server_time
 from cassandra_views.apply.preflight import check_cluster
 from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun
@@ -89,36 +89,22 @@ def kill_for_a_second(cluster3: EmbeddedCassandra, number: int) -> threading.Tim
 def test_a_coordinator_killed_under_a_create_is_settled_by_the_others(
     cluster3: EmbeddedCassandra, workshop3: Workshop
 ) -> None:
-    """It is killed before it has read the statement, and then after another node has the view."""
+    """It is killed when another node has the view, before it has answered."""
     database = Database(workshop3.session)
     starting: list[threading.Timer] = []
 
-    def pause(address: str) -> None:
-        cluster3.pause_node(number_of(cluster3, address))
-
-    def kill(address: str) -> None:
-        starting.append(kill_for_a_second(cluster3, number_of(cluster3, address)))
-
     def kill_late(address: str) -> None:
         (other, *_) = (host for host in database.hosts() if host.address != address)
-        query = "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s AND view_name = 'seen__g2'"
+        query = "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s AND view_name = 'seen__g1'"
         wait_until(lambda: bool(database.ask(query, [other], values=(workshop3.keyspace,))[0].rows))
-        kill(address)
+        starting.append(kill_for_a_second(cluster3, number_of(cluster3, address)))
 
     workshop3.lease_times = LeaseTimes(cooldown_seconds=2.0)
-    lost = HookedSession(workshop3.session, pause, kill)
-    with pytest.raises(ClusterError, match="could not be created"):
-        workshop3.manager(lost).apply()
-    assert [each.state for each in workshop3.record("seen").generations] == [State.FAILED]
-    check_sent_once(lost)
+    hooked = HookedSession(workshop3.session, lambda _: None, kill_late)
+    workshop3.manager(hooked).apply()
+    assert workshop3.serving("seen") == "seen__g1"
+    check_sent_once(hooked)
     starting[0].join()
-    await_up(database, "the coordinator")
-
-    known = HookedSession(workshop3.session, lambda _: None, kill_late)
-    workshop3.manager(known).apply()
-    assert workshop3.serving("seen") == "seen__g2"
-    check_sent_once(known)
-    starting[1].join()
     check_converged(workshop3)
 
 
@@ -201,13 +187,16 @@ def test_serving_without_a_member_is_a_choice_that_the_history_keeps(
     cluster3: EmbeddedCassandra, workshop3: Workshop
 ) -> None:
     address = cluster3.contact_points[2]
+    database = Database(workshop3.session)
     manager = workshop3.manager()
     plan = manager.plan()
+    assert find_waits(database, workshop3.keyspace) == ()
     with pytest.raises(ConfigurationError, match=r"10\.9\.9\.9 is no member of the ring.*members are 127"):
         manager.apply(plan, without=("10.9.9.9",))
     assert workshop3.physical_views() == set()
     cluster3.kill_node(3)
     try:
+        assert find_waits(database, workshop3.keyspace) == (f"node {address} is down",)
         manager.apply(plan, without=(address,))
         assert workshop3.serving("seen") == "seen__g1"
         told = [each.detail for each in manager.history(workshop3.full("seen")) if each.event == "built"]
@@ -215,10 +204,11 @@ def test_serving_without_a_member_is_a_choice_that_the_history_keeps(
         assert f"without {address}, by the choice of who ran this" in told[0]
     finally:
         cluster3.start_node(3)
-    await_up(Database(workshop3.session), address)
+    await_up(database, address)
+    wait_until(lambda: not find_waits(database, workshop3.keyspace), 60)  # the driver looks again once a second
     # It builds its own part when it is back; nothing has to be done for that.
     view = ViewName(keyspace=workshop3.keyspace, view="seen")
-    BuildWait(Database(workshop3.session), lambda _: None).wait(view, 1)
+    BuildWait(database, lambda _: None).wait(view, 1)
     workshop3.apply()
 
 
@@ -237,19 +227,18 @@ def test_nodes_that_disagree_on_the_schema_are_named(cluster3: EmbeddedCassandra
     check_cluster(database)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
 def test_view_writes_of_the_build_are_waited_for_and_later_ones_are_not(
-    cluster3: EmbeddedCassandra, workshop3: Workshop, replicas: int
+    cluster3: EmbeddedCassandra, workshop3: Workshop
 ) -> None:
-    """With fewer replicas than nodes most writes of a view go to another node, by that node's batches.
+    """With one replica most writes of a view go to another node, by that node's batches.
 
     Writes begin when every node knows the view: one that arrives while a node learns of it can be lost to the
-    view for good, with one replica (docs/guides/operator.md, "An audit failed"). A row of the build itself can be,
+    view for good (docs/guides/operator.md, "An audit failed"). A row of the build itself can be,
     too, where a node is slow to set the view up: then the audit says so, the row never comes, and the next is built.
     """
-    keyspace = f"{workshop3.keyspace}_{replicas}"
+    keyspace = f"{workshop3.keyspace}_few"
     session = workshop3.session
-    replication = f"{{'class': 'SimpleStrategy', 'replication_factor': {replicas}}}"
+    replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}", timeout=60)
     session.execute(f"CREATE TABLE {keyspace}.t (a int, b int, PRIMARY KEY (a, b))", timeout=60)
     insert = session.prepare(f"INSERT INTO {keyspace}.t (a, b) VALUES (?, ?)")

@@ -1,4 +1,4 @@
-"""What a CREATE had better wait for, asked of three nodes."""
+"""What a CREATE had better wait for: a node that joins."""
 
 from __future__ import annotations
 
@@ -13,26 +13,16 @@ from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.model.errors import PreflightError
 from tests.joining import joining
 from tests.scenarios.cluster.marks import workshop_of
-from tests.scenarios.lifecycle.workshop import Workshop
+from tests.servers import QUICK_FAILURES
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_node_that_is_down_is_named_until_it_is_back(cluster3: EmbeddedCassandra, workshop3: Workshop) -> None:
-    database = Database(workshop3.session)
-    assert find_waits(database, workshop3.keyspace) == ()
-    cluster3.kill_node(3)
-    (wait,) = find_waits(database, workshop3.keyspace)
-    assert wait == f"node {cluster3.contact_points[2]} is down"
-    cluster3.start_node(3)
-    wait_until(lambda: not find_waits(database, workshop3.keyspace), 60)  # the driver looks again once a second
-
-
 def test_a_node_that_joins_is_named(tmp_path: Path) -> None:
     # One node alone: several tell each other again of one that never joined, for minutes, before all forget it.
     with (
-        EmbeddedCassandra(1, address="127.0.3.5", port=0) as server,
+        EmbeddedCassandra(1, address="127.0.3.5", port=0, settings=QUICK_FAILURES) as server,
         connected(tuple(server.contact_points), port=server.port) as session,
         workshop_of(session, tmp_path, "joins", replicas=1) as workshop,
     ):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
 
 ADDRESS = "127.0.4.1"
 KEYSPACE, REGISTRY, ROLE = "shop", "guarded_registry", "keeper"
+OTHER_KEYSPACE, OTHER_REGISTRY = "other_shop", "other_registry"
 CERTIFICATE, KEY = certificate(ADDRESS)
 SETTINGS = {
     "client_encryption_options": {
@@ -63,19 +65,21 @@ def connect(guarded: EmbeddedCassandra, name: str, password: str) -> Any:
 @pytest.fixture(scope="module")
 def root(guarded: EmbeddedCassandra) -> Iterator[Session]:
     with connect(guarded, "cassandra", "cassandra") as session:
-        for keyspace in (KEYSPACE, REGISTRY):
+        for keyspace in (KEYSPACE, REGISTRY, OTHER_KEYSPACE, OTHER_REGISTRY):
             replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
             session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
-        session.execute(f"CREATE TABLE {KEYSPACE}.marks (who text, day date, n int, PRIMARY KEY (who, day))")
-        for day in range(1, 11):
-            for who in "abc":
-                session.execute(f"INSERT INTO {KEYSPACE}.marks (who, day, n) VALUES ('{who}', '2026-03-{day:02}', 1)")
+        for keyspace in (KEYSPACE, OTHER_KEYSPACE):
+            session.execute(f"CREATE TABLE {keyspace}.marks (who text, day date, n int, PRIMARY KEY (who, day))")
+            insert = session.prepare(f"INSERT INTO {keyspace}.marks (who, day, n) VALUES (?, ?, 1)")
+            for day in range(1, 11):
+                for who in "abc":
+                    session.execute(insert, (who, date(2026, 3, day)))
         session.execute(f"CREATE ROLE {ROLE} WITH PASSWORD = 'secret' AND LOGIN = true")
         yield session
 
 
-def project(session: Session, folder: Path, view: str) -> Workshop:
-    workshop = Workshop(session=session, keyspace=KEYSPACE, folder=folder, registry=REGISTRY)
+def project(session: Session, folder: Path, view: str, keyspace: str = KEYSPACE, registry: str = REGISTRY) -> Workshop:
+    workshop = Workshop(session=session, keyspace=keyspace, folder=folder, registry=registry)
     workshop.write_table("marks", "{column: day, type: date}")
     workshop.write_view(view, CQL, window="{last: 3 days, step: 1 day}")
     return workshop
@@ -213,24 +217,44 @@ def test_a_guardrail_without_room_for_two_generations_is_told_before(root: Sessi
         workshop.manager().drop(view)
 
 
-def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(
-    guarded: EmbeddedCassandra, root: Session, tmp_path: Path
-) -> None:
-    """The view's own files go while the node is down: what no write path sees."""
-    workshop = project(root, tmp_path, "lost")
-    workshop.audit_recheck_seconds = 0.03
-    workshop.apply()
-    first = workshop.serving("lost")
-    workshop.now = workshop.now.replace(day=11)
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """Two projects of one view each, which lost the rows of a generation: one that served, one before it would."""
+
+    served: Workshop
+    unserved: Workshop
+    first: str
+    """What served before it."""
+    error: AuditFailed
+
+
+@pytest.fixture(scope="module")
+def losses(guarded: EmbeddedCassandra, root: Session, tmp_path_factory: pytest.TempPathFactory) -> Losses:
+    """Both lose their files in the same stop of the node: what no write path sees."""
+    served = project(root, tmp_path_factory.mktemp("kept"), "kept", OTHER_KEYSPACE, OTHER_REGISTRY)
+    unserved = project(root, tmp_path_factory.mktemp("lost"), "lost")
+    for workshop in (served, unserved):
+        workshop.audit_recheck_seconds = 0.03
+        workshop.apply()
+    first = unserved.serving("lost")
+    unserved.now = unserved.now.replace(day=11)
 
     def lose(report: Report) -> None:
         if isinstance(report, StepBegun) and isinstance(report.step, AuditGeneration):
-            lose_rows(guarded, root, report.step.view.physical(report.step.number))
+            lost = report.step.view.physical(report.step.number)
+            lose_rows(guarded, root, f"{KEYSPACE}/{lost}", f"{OTHER_KEYSPACE}/{served.serving('kept')}")
 
-    workshop.reports = Telling(lose)
-    with pytest.raises(AuditFailed, match=r"MISSING .*serves nobody; what served before still serves"):
-        workshop.manager().apply()
-    workshop.reports = []
+    unserved.reports = Telling(lose)
+    with pytest.raises(AuditFailed) as failed:
+        unserved.manager().apply()
+    unserved.reports = []
+    return Losses(served=served, unserved=unserved, first=first, error=failed.value)
+
+
+def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(losses: Losses) -> None:
+    workshop, first = losses.unserved, losses.first
+    assert "MISSING" in str(losses.error)
+    assert "serves nobody; what served before still serves" in str(losses.error)
     record = workshop.record("lost")
     assert record.read_from[0].name == first
     failed = record.generations[-1]
@@ -242,26 +266,22 @@ def test_lost_files_fail_the_audit_also_where_filtering_is_forbidden(
     workshop.manager().drop("lost")
 
 
-def lose_rows(guarded: EmbeddedCassandra, root: Session, physical: str) -> None:
-    """Remove the files of a view while the node is down."""
+def lose_rows(guarded: EmbeddedCassandra, root: Session, *views: str) -> None:
+    """Remove the files of views, each with its keyspace before a slash, while the node is down."""
     guarded.stop_node(1)
-    files = list(guarded.folder.glob(f"node1/data/data/{KEYSPACE}/{physical}-*/*-Data.db"))
-    assert files, "the node was drained"
-    for path in files:
-        for part in path.parent.glob(path.name.replace("Data.db", "*")):
-            part.unlink()
+    for view in views:
+        files = list(guarded.folder.glob(f"node1/data/data/{view}-*/*-Data.db"))
+        assert files, "the node was drained"
+        for path in files:
+            for part in path.parent.glob(path.name.replace("Data.db", "*")):
+                part.unlink()
     guarded.start_node(1)
     await_session(root)
 
 
-def test_what_serves_and_lost_rows_is_found_and_built_anew(
-    guarded: EmbeddedCassandra, root: Session, tmp_path: Path
-) -> None:
-    workshop = project(root, tmp_path, "kept")
-    workshop.audit_recheck_seconds = 0.03
-    workshop.apply()
+def test_what_serves_and_lost_rows_is_found_and_built_anew(losses: Losses) -> None:
+    workshop = losses.served
     first = workshop.serving("kept")
-    lose_rows(guarded, root, first)
     assert workshop.manager().plan().steps == (), "nobody has looked"
 
     workshop.now += timedelta(hours=1)

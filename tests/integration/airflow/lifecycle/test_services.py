@@ -102,14 +102,14 @@ def test_the_trigger_fires_once_for_what_stands_and_keeps_what_it_sees(
     mark = tmp_path / "works"
     feed(watched, mark, ("touch", str(mark)), mode="approve")
     variables = watched.variables
-    (event,) = airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 12.0)
+    (event,) = airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 7.0)
     (told,) = event["found"]
     assert told.startswith("restart feed: it has been down")
     checks = watched.session.execute(f"SELECT at FROM {watched.keyspace}_health.checks").all()
     assert len(checks) >= 3
     assert not mark.exists(), "it only looks"
     mark.touch()
-    assert airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 5.0) == []
+    assert airflow.call(acts.events_of_health, watched.folder / "templates", "shop_cluster", variables, 3.0) == []
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,17 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.browser import SCREENSHOTS
 from tests.integration.airflow.components import Components, password_of
 
 PATIENCE_MS = 180_000  # a page of Airflow takes two seconds on two cores, half a minute where eight others want them
 
 
 @contextmanager
-def person(browser: Browser, airflow: Components, *, mode: str = "light", width: int = 1280) -> Iterator[Page]:
+def person(browser: Browser, airflow: Components, *, width: int = 1280) -> Iterator[Page]:
     """Log in with a name and a password, by Airflow's own form; see that no page breaks its own policy."""
     context = browser.new_context(
         base_url=airflow.url,
-        color_scheme="dark" if mode == "dark" else "light",
+        color_scheme="light",
         viewport={"width": width, "height": 800},
     )
     context.set_default_timeout(PATIENCE_MS)
@@ -37,11 +36,6 @@ def person(browser: Browser, airflow: Components, *, mode: str = "light", width:
 
 def is_ours(message: str) -> bool:
     return "Content Security Policy" in message or "cassandra-views" in message
-
-
-def picture(page: Page, name: str, *, whole: bool = False) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"views-{name}.png", full_page=whole)
 
 
 def open_from_navigation(page: Page) -> FrameLocator:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser import picture
 from tests.integration.airflow.components import Components
 from tests.integration.airflow.lifecycle.shop import Shop
-from tests.integration.airflow.live.browsing import person, picture
+from tests.integration.airflow.live.browsing import person
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -37,7 +38,7 @@ def test_a_view_is_dropped_by_a_click_on_airflows_page(browser: Browser, airflow
         assert serving.name in shop.physical_views()
         question.click()
         expect(page.get_by_text("Asked for by adam: nobody reads it")).to_be_visible()
-        picture(page, "approval")
+        picture(page, "views-approval", whole=False)
         page.get_by_role("button", name="Drop", exact=True).click()
         airflow.await_run(DAG, run_id)
     assert serving.name not in shop.physical_views()

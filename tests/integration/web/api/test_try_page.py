@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import SCREENSHOTS
+from tests.browser import picture
 from tests.integration.web.clock import today
 from tests.integration.web.conftest import MakeApp, Serving, by_wire
 from tests.integration.web.test_pages_browser import complaints_of_axe, looking
@@ -14,9 +14,8 @@ from tests.wire import Wire
 pytestmark = [pytest.mark.cassandra, pytest.mark.slow]
 
 
-@pytest.mark.parametrize(("mode", "width"), [("light", 1280), ("dark", 400)])
-def test_a_read_and_its_next_page(make_app: MakeApp, serving: Serving, browser: Browser, mode: str, width: int) -> None:
-    with serving(make_app()) as url, looking(browser, mode=mode, width=width) as page:
+def test_a_read_and_its_next_page(make_app: MakeApp, serving: Serving, browser: Browser) -> None:
+    with serving(make_app()) as url, looking(browser, width=400) as page:
         page.goto(f"{url}/api/")
         section = page.get_by_role("region", name="parks.top_parks_by_day")
         section.get_by_label("day").fill(today())
@@ -32,10 +31,11 @@ def test_a_read_and_its_next_page(make_app: MakeApp, serving: Serving, browser: 
         section.get_by_role("button", name="Read").click()
         expect(answer).to_contain_text("400")
         expect(answer).to_contain_text("Give a whole number")
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"api-{mode}-{width}.png", full_page=True)
+        picture(page, "api")
         assert complaints_of_axe(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.emulate_media(color_scheme="dark")
+        assert complaints_of_axe(page, "color-contrast") == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_without_a_script_the_form_leads_to_the_answer(make_app: MakeApp, serving: Serving, browser: Browser) -> None:

@@ -175,7 +175,7 @@ def test_no_address_breaks_a_page(client: FlaskClient, path: str, values: dict[s
     assert reader.found == []
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(NASTY.filter(bool))
 def test_no_name_breaks_a_page(client: FlaskClient, name: str) -> None:
     found = client.get(f"/streamer/{quote(name, safe='', errors='surrogatepass')}")
