@@ -10,18 +10,19 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from cassandra.cluster import Session
 
-from cassandra_client.errors import ConfigurationError
+from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
 from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
+from cassandra_views.apply.suspects import Suspects
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest, AuditSettings
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import Plan, ServeGeneration
+from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.settings import Settings
@@ -109,6 +110,12 @@ class ViewManager:
             listener=listener,
             freeze_after=env.freeze_after,
         )
+        self._suspects = Suspects(
+            planner.database,
+            planner.registry,
+            upgrade_registry=self._executor.upgrade_registry,
+            clock=planner.clock,
+        )
 
     project = _of_planner(Planner.project)
     choose = _of_planner(Planner.choose)
@@ -182,7 +189,9 @@ class ViewManager:
         def make(views: Iterable[ViewName] | None) -> Plan:
             return self.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
-        plan = make(None) if plan is None else plan
+        if plan is None:
+            self.find_suspects()
+            plan = make(None)
         outcome = self._raised(self.carry_out(plan, without=without, make_rest=make if wait else None))
         if plan.refused:
             raise plan.refused[0].as_error()
@@ -204,7 +213,50 @@ class ViewManager:
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        return self._executor.carry_out(plan, without=without, make_rest=make_rest)
+        outcome = self._executor.carry_out(plan, without=without, make_rest=make_rest)
+        if any(isinstance(step, CreateGeneration) for step in plan.steps):
+            self.find_suspects()  # what the new generations depend on is kept from the beginning
+        return outcome
+
+    def find_suspects(self) -> tuple[ViewName, ...]:
+        """Mark generations suspect whose base, replication or ring has changed since a run saw them last.
+
+        Writes into the registry alone. Where that cannot be done the listener is told, and the next run does it.
+
+        Returns:
+            The views with generations that were marked now; the next apply audits them before anything else.
+        """
+        try:
+            found = self._suspects.find()
+        except ClusterError as error:
+            self._listener(Notice(text=f"whether something made views suspect could not be looked at: {error.what}"))
+            return ()
+        for view in found:
+            self._listener(Notice(text=f"{view} is suspect now; 'views why {view.view}' shows the reason"))
+        return found
+
+    def suspect(
+        self, names: str | Iterable[str] = (), *, reason: str, tags: Iterable[str] = ()
+    ) -> tuple[ViewRecord, ...]:
+        """Mark views suspect, after a bulk load, a restore, or what else only a person knows of.
+
+        Readers go on being served. The next apply or audit audits the views before all others, and builds another
+        generation beside one that differs; a full audit that finds no difference ends the mark.
+
+        Args:
+            names, tags: which views; where one is unknown nothing is changed at all.
+            reason: every plan and status shows it.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or no generation of a view exists.
+            ConfigurationError: no reason is given.
+            RegistryError: there is no registry yet.
+        """
+        return self._suspects.mark(self.choose(names, tags=tags), reason=reason)
+
+    def suspect_all(self, *, reason: str) -> tuple[ViewRecord, ...]:
+        """Mark all views that exist suspect, also those of other projects; else as ``suspect``."""
+        return self._suspects.mark_all(reason=reason)
 
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
@@ -261,6 +313,7 @@ class ViewManager:
         Raises:
             RegistryError: the registry rows of a view cannot be read; the others are audited all the same.
         """
+        self.find_suspects()
         plan = self.plan_audit(names, tags=tags, request=request)
         outcome = self.carry_out(plan)
         if plan.refused:

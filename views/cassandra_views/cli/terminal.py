@@ -101,6 +101,13 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("UNTIL", 1),
         _column("REASON", 2, is_prose=True),
     ),
+    "suspects": (
+        _column("VIEW"),
+        _column("GENERATION", 2),
+        _column("STATE", 3),
+        _column("SUSPECT SINCE", 1),
+        _column("REASON", 4, is_prose=True),
+    ),
     "cluster": (
         _column("NODE"),
         _column("VERDICT"),

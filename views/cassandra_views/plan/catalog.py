@@ -99,6 +99,7 @@ def _live_view(row: Row, columns: list[Column]) -> LiveView:
         include_all_columns=bool(row["include_all_columns"]),
         comment=row["comment"] or "",
         shape=_shape(keyspace, name, columns, row),
+        base_id=row["base_table_id"],
     )
 
 

@@ -34,6 +34,7 @@ class ViewStatus:
             person is to allow that it holds far fewer rows), ``pending`` (a file, and nothing
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
+            ``suspect`` (it serves, and something happened that can make it differ),
             ``retired``, ``failed``, ``off``, ``frozen``, ``unreadable`` (its registry rows hold what this program
             does not know); where there is neither a file nor a generation
             ``dropped``, or ``never made``.
@@ -43,6 +44,8 @@ class ViewStatus:
         waiting: what a person must decide or correct before the view continues; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
         dropped: what became of its last generation, where none is left.
+        suspect_since, suspect_reason, suspect_by: since when and why what serves may differ from its base, and who saw
+            it; None or empty where nothing happened since its last full audit.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by the scheduler of the views.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -69,6 +72,9 @@ class ViewStatus:
     audit_is_partial: bool = False
     audit_method: str = ""
     audit_first_time: str = ""
+    suspect_since: datetime | None = None
+    suspect_reason: str = ""
+    suspect_by: str = ""
     next_due: datetime | None = None
     lag_seconds: float | None = None
     promise: str = ""
@@ -141,6 +147,7 @@ def _status(
     ]
     rollback_until = max(retired, default=None)
     lag = find_lag(definition, record, now)
+    suspicion = next((each.suspicion for each in serving if each.suspicion), None)
     broken_by = lag.broken_by.total_seconds() if lag else 0.0
     has_promise = definition is not None and definition.max_lag is not None and newest is not None
     return ViewStatus(
@@ -154,6 +161,9 @@ def _status(
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
         **_audit_fields(newest.verdict if newest else None),
+        suspect_since=suspicion.since if suspicion else None,
+        suspect_reason=suspicion.reason if suspicion else "",
+        suspect_by=suspicion.by if suspicion else "",
         next_due=record.next_due,
         lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",
@@ -242,6 +252,8 @@ def _condition(
         return "building"
     if newest is not None and newest.audit is Audit.FAILED:
         return "differs"
+    if any(each.suspicion for each in record.in_state(State.SERVING)):
+        return "suspect"
     if newest is not None and definition is not None:
         if newest.version != definition.version:
             return "changed"

@@ -22,6 +22,7 @@ from cassandra_views.model.generation import (
     ViewRecord,
 )
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.suspicion import Baseline, Suspicion
 
 _CHECKED = ("state", "audit", "physical_name")
 _FIELDS = {"physical_name": "physical"}
@@ -169,7 +170,25 @@ def _generation(row: Row) -> Generation:
         base_mark=row.get("base_mark") or "",
         compared_to=row.get("compared_to"),
         compared_rows=row.get("compared_rows"),
+        suspicion=_suspicion_of(row),
+        baseline=Baseline.from_map(dict(row.get("baseline") or {})),
     )
+
+
+def _suspicion_of(row: Row) -> Suspicion | None:
+    since = _utc(row.get("suspect_since"))
+    if since is None:
+        return None
+    return Suspicion(since=since, reason=row["suspect_reason"] or "", by=row["suspect_by"] or "")
+
+
+def suspicion_columns(suspicion: Suspicion | None) -> dict[str, Any]:
+    """Return the columns of a mark; None ends one."""
+    return {
+        "suspect_since": as_stored(suspicion.since) if suspicion else None,
+        "suspect_reason": suspicion.reason if suspicion else None,
+        "suspect_by": suspicion.by if suspicion else None,
+    }
 
 
 def override_columns(

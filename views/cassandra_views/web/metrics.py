@@ -51,6 +51,7 @@ GAUGES = {
     "audit_differences": ("How many it found, at least", ("kind",)),
     "audit_skipped_rows": ("Rows of what serves that its last audit did not compare, as they were too new", ()),
     "audit_age_seconds": ("How long ago what serves was last audited, the oldest of it", ()),
+    "suspect": ("1 where something happened that can make what serves differ from its base, 0 where not", ()),
     "failed_runs": ("Runs of the schedule in a row that failed", ()),
     "override": ("1 where a person, or too many failed runs, decided over the view's file", ("kind",)),
 }
@@ -188,6 +189,7 @@ def _of_view(
         yield "override", (record.override.kind.value,), 1.0
     if not row.serving:
         return
+    yield "suspect", (), float(status.suspect_since is not None)
     yield "serving_generation", (), float(row.serving[-1].number)
     if status.rows is not None:
         yield "rows", (), float(status.rows)
