@@ -14,15 +14,20 @@ from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
+from cassandra_views.apply.lag import LagMeter, LagReport, read_pending_writes
 from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
 from cassandra_views.apply.suspects import Suspects
+from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest, AuditSettings
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
+from cassandra_views.model.lag import LagPolicy, NodeLag
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import CreateGeneration, Plan, ServeGeneration
+from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan, ServeGeneration
+from cassandra_views.model.times import duration_text
+from cassandra_views.plan.catalog import find_view_and_base
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.settings import Settings
@@ -234,6 +239,60 @@ class ViewManager:
         for view in found:
             self._listener(Notice(text=f"{view} is suspect now; 'views why {view.view}' shows the reason"))
         return found
+
+    def measure_lag(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        patience_seconds: float = 30.0,
+    ) -> tuple[LagReport, ...]:
+        """Measure how long after a write of its base each view shows it, and keep that in the registry.
+
+        Reads only, but for views whose files reserve a key for a canary row (``lag.probe``).
+
+        Args:
+            names, tags: these views alone; without any, all of this project that serve.
+            patience_seconds: how long rows are waited for, or a fifth longer than the view's promise.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or a view that is named serves nothing.
+            ConfigurationError: the key of a canary row is not that of the view.
+            ClusterError: base or view cannot be read, or the canary row cannot be written.
+        """
+        plan = self.plan_audit(names, tags=tags)
+        for refused in plan.refused:
+            raise refused.as_error()
+        if plan.steps:
+            self._executor.upgrade_registry()
+        policies = {view.name: view.lag for view in self.planner.observer.project_of_registry().views}
+        newest = {step.view: step.number for step in plan.steps if isinstance(step, AuditGeneration)}
+        return tuple(
+            self._measure_lag(view, number, policies.get(view, LagPolicy()), patience_seconds)
+            for view, number in newest.items()
+        )
+
+    def _measure_lag(self, view: ViewName, number: int, policy: LagPolicy, patience_seconds: float) -> LagReport:
+        database, registry = self.planner.database, self.planner.registry
+        found = find_view_and_base(database, view.keyspace, view.physical(number))
+        each = registry.read(view).find(number)
+        if found is None or each is None:
+            raise ClusterError("it is gone from the schema", on=f"{view} generation {number}", next="Run apply")
+        promised = policy.promise.total_seconds() if policy.promise else 0.0
+        patience = max(patience_seconds, 1.2 * promised)
+        meter = LagMeter(database, *found, clock=self.planner.clock, patience_seconds=patience)
+        nodes: tuple[NodeLag, ...] = ()
+        if policy.probe:
+            lag, nodes = meter.by_canary(policy.probe)
+        else:
+            lag = meter.by_sample(parse_view(each.cql).where)
+        writes = read_pending_writes(database, policy.promise)
+        report = LagReport(view=view, lag=lag, promise=policy.promise, nodes=nodes, writes=writes)
+        registry.write_lag(view, lag)
+        if report.is_broken and policy.promise:
+            detail = f"its lag is {lag}, and its file promises {duration_text(policy.promise)}"
+            registry.note_event(view, "promise broken", number=number, detail=detail)
+        return report
 
     def suspect(
         self, names: str | Iterable[str] = (), *, reason: str, tags: Iterable[str] = ()

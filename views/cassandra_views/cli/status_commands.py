@@ -54,6 +54,7 @@ def status(
     from datetime import timedelta
 
     from cassandra_views.model.audit_result import empty_window_text
+    from cassandra_views.model.lag import seconds_text
     from cassandra_views.plan.status import (
         age_text,
         ago_text,
@@ -102,6 +103,12 @@ def status(
             what = f": {each.found}" if each.found else ""
             text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
             out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.lag_promise == "broken" and each.measured_lag_seconds is not None:
+            text = (
+                f"a write of its base showed after {seconds_text(each.measured_lag_seconds, each.measured_lag_bound)}"
+            )
+            measured = f"measured {ago_text(each.lag_measured_at, now)}; 'views lag {each.name.view}' measures it again"
+            out.print(f"{escape(str(each.name))}: [red]promise broken[/red] {text}, {measured}")
         if each.suspect_since:
             text = f"{ago_text(each.suspect_since, now)}: {each.suspect_reason}"
             out.print(

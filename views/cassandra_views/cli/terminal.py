@@ -101,6 +101,14 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("UNTIL", 1),
         _column("REASON", 2, is_prose=True),
     ),
+    "lag": (
+        _column("VIEW"),
+        _column("NODE", 4),
+        _column("LAG"),
+        _column("PROMISE", 3),
+        _column("KEPT", 2),
+        _column("FOUND", 1, is_prose=True),
+    ),
     "suspects": (
         _column("VIEW"),
         _column("GENERATION", 2),

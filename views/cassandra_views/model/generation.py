@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.audit_result import AuditResult
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.suspicion import Baseline, Suspicion
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
@@ -223,6 +224,7 @@ class ViewRecord:
         failed_builds: generations in a row that failed for one reason, of one version on one shape of the base table;
             0 after a generation was served. The reason of the last one, its version and the mark of its base are in
             ``failed_reason``, ``failed_version`` and ``failed_base``.
+        lag: how late it showed writes when that was measured last; None where it was not.
         error: why its rows cannot be read; all but its name and project is unknown then.
     """
 
@@ -244,6 +246,7 @@ class ViewRecord:
     failed_base: str = ""
     failed_reason: str = ""
     project: str = ""
+    lag: MeasuredLag | None = None
     generations: tuple[Generation, ...] = ()
     error: ViewsError | None = None
 

@@ -12,6 +12,7 @@ from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
 from cassandra_views.plan.diff import window_changes
@@ -46,6 +47,9 @@ class ViewStatus:
         dropped: what became of its last generation, where none is left.
         suspect_since, suspect_reason, suspect_by: since when and why what serves may differ from its base, and who saw
             it; None or empty where nothing happened since its last full audit.
+        measured_lag_seconds, measured_lag_bound, lag_measured_at: how late it showed a write of its base when that was
+            measured last, and whether that is exact; None or empty where it was not.
+        lag_promise: whether it was kept by then, where its file promises a lag.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by the scheduler of the views.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -75,6 +79,10 @@ class ViewStatus:
     suspect_since: datetime | None = None
     suspect_reason: str = ""
     suspect_by: str = ""
+    measured_lag_seconds: float | None = None
+    measured_lag_bound: str = ""
+    lag_measured_at: datetime | None = None
+    lag_promise: str = ""
     next_due: datetime | None = None
     lag_seconds: float | None = None
     promise: str = ""
@@ -161,6 +169,7 @@ def _status(
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
         **_audit_fields(newest.verdict if newest else None),
+        **_measured_lag(record.lag, definition.lag.promise if definition else None),
         suspect_since=suspicion.since if suspicion else None,
         suspect_reason=suspicion.reason if suspicion else "",
         suspect_by=suspicion.by if suspicion else "",
@@ -182,6 +191,18 @@ def _status(
         dropped=record.dropped if not record.is_live else None,
         generations=record.generations,
     )
+
+
+def _measured_lag(lag: MeasuredLag | None, promise: timedelta | None) -> dict[str, Any]:
+    if lag is None:
+        return {}
+    is_known = promise is not None and lag.seconds is not None
+    return {
+        "measured_lag_seconds": lag.seconds,
+        "measured_lag_bound": lag.bound.value if lag.seconds is not None else "",
+        "lag_measured_at": lag.at,
+        "lag_promise": ("broken" if lag.is_broken(promise) else "kept") if is_known else "",
+    }
 
 
 def _live_base(record: ViewRecord, catalog: Catalog) -> str:

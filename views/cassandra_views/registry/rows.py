@@ -21,6 +21,7 @@ from cassandra_views.model.generation import (
     Strategy,
     ViewRecord,
 )
+from cassandra_views.model.lag import LagBound, MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.suspicion import Baseline, Suspicion
 
@@ -128,6 +129,7 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             failed_base=first.get("failed_base") or "",
             failed_reason=first.get("failed_reason") or "",
             project=first["project"] or "",
+            lag=_lag_of(first),
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
     except (ValueError, KeyError) as error:
@@ -173,6 +175,14 @@ def _generation(row: Row) -> Generation:
         suspicion=_suspicion_of(row),
         baseline=Baseline.from_map(dict(row.get("baseline") or {})),
     )
+
+
+def _lag_of(row: Row) -> MeasuredLag | None:
+    at = _utc(row.get("lag_measured_at"))
+    if at is None:
+        return None
+    bound = LagBound(row["lag_bound"] or LagBound.EXACT.value)
+    return MeasuredLag(seconds=row["lag_seconds"], bound=bound, at=at, found=row["lag_found"] or "")
 
 
 def _suspicion_of(row: Row) -> Suspicion | None:

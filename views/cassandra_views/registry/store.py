@@ -21,6 +21,7 @@ from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Precondition
 from cassandra_views.model.suspicion import Baseline, Suspicion
@@ -280,6 +281,19 @@ class Registry:
         condition = (each.state.value, before["suspect_since"], before["suspect_reason"])
         values = (*columns.values(), name.keyspace, name.view, each.number, *condition)
         return self._write_fact(query, values, what="that it is suspect", on=f"{name} generation {each.number}")
+
+    def write_lag(self, name: ViewName, lag: MeasuredLag) -> bool:
+        """Write how late a view was; return False where the registry knows no such view. The fence is left as it is.
+
+        Raises:
+            ClusterError: conditional writes fail.
+        """
+        query = (
+            f"UPDATE {self._views} SET lag_seconds = ?, lag_bound = ?, lag_measured_at = ?, lag_found = ? "
+            "WHERE keyspace_name = ? AND view_name = ? IF fence > 0"
+        )
+        values = (lag.seconds, lag.bound.value, as_stored(lag.at), lag.found, name.keyspace, name.view)
+        return self._write_fact(query, values, what="its lag", on=str(name))
 
     def _write_fact(self, query: str, values: tuple[Any, ...], *, what: str, on: str) -> bool:
         """Run a conditional write that changes nothing twice; return whether its condition held at the last sending."""
