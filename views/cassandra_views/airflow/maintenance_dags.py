@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 
 from cassandra_views.airflow.deployment import Deployment, make_dag
-from cassandra_views.airflow.failures import RETRIES, as_airflow_errors
+from cassandra_views.airflow.failures import RETRIES, as_airflow_errors, refused
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.names import ViewName
@@ -205,7 +205,7 @@ class AuditTask(BaseOperator):
         """Compare; a difference fails this task and is written into the registry.
 
         Raises:
-            TaskRefused: the generation differs from its base.
+            TaskRefused: the generation differs from its base, or shows writes later than its file promises.
         """
         with (
             as_airflow_errors(context["ti"]),
@@ -214,4 +214,9 @@ class AuditTask(BaseOperator):
             outcome = manager.audit(self.view)
             for error in outcome.errors:
                 raise error
+            if any(str(each.name) == self.view and each.lag.promise for each in manager.project().views):
+                for report in manager.measure_lag(self.view):
+                    self.log.info("%s: its lag is %s: %s", report.view, report.lag, report.lag.found)
+                    if report.is_broken:
+                        raise refused(f"{report.view} breaks its promise: its lag is {report.lag}. {report.writes}")
         return {"seconds": round(outcome.seconds, 3)}
