@@ -64,6 +64,9 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `audit_method` | What was compared: `digests` of all rows, the `rows` where they differ, `pulse` or `sample`. |
 | `audit_first_time` | The time of the base's first row, where the base has rows and the window holds none. |
 | `version`, `served_at` | Its fingerprint, and since when it serves. |
+| `measured_lag_seconds`, `measured_lag_bound` | How late it showed a write: `exact`, `at most` or `at least`. |
+| `lag_measured_at`, `lag_promise` | When that was measured, and whether `lag.promise` was `kept` or `broken`. |
+| `suspect_since`, `suspect_reason`, `suspect_by` | Since when and why it is suspect, and who saw it; null or empty. |
 | `next_due` | When its window moves next. A frozen view does not move. |
 | `lag_seconds` | How late the slide is. |
 | `promise`, `broken_by_seconds` | Whether `max_lag` is `kept` or `broken`, and by how much. |

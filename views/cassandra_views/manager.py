@@ -10,18 +10,24 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from cassandra.cluster import Session
 
-from cassandra_client.errors import ConfigurationError
+from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
+from cassandra_views.apply.lag import LagMeter, LagReport, read_pending_writes
 from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
+from cassandra_views.apply.suspects import Suspects
+from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest, AuditSettings
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
+from cassandra_views.model.lag import LagPolicy, NodeLag
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import Plan, ServeGeneration
+from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan, ServeGeneration
+from cassandra_views.model.times import duration_text
+from cassandra_views.plan.catalog import find_view_and_base
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.settings import Settings
@@ -109,6 +115,12 @@ class ViewManager:
             listener=listener,
             freeze_after=env.freeze_after,
         )
+        self._suspects = Suspects(
+            planner.database,
+            planner.registry,
+            upgrade_registry=self._executor.upgrade_registry,
+            clock=planner.clock,
+        )
 
     project = _of_planner(Planner.project)
     choose = _of_planner(Planner.choose)
@@ -182,7 +194,9 @@ class ViewManager:
         def make(views: Iterable[ViewName] | None) -> Plan:
             return self.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
-        plan = make(None) if plan is None else plan
+        if plan is None:
+            self.find_suspects()
+            plan = make(None)
         outcome = self._raised(self.carry_out(plan, without=without, make_rest=make if wait else None))
         if plan.refused:
             raise plan.refused[0].as_error()
@@ -204,7 +218,104 @@ class ViewManager:
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        return self._executor.carry_out(plan, without=without, make_rest=make_rest)
+        outcome = self._executor.carry_out(plan, without=without, make_rest=make_rest)
+        if any(isinstance(step, CreateGeneration) for step in plan.steps):
+            self.find_suspects()  # what the new generations depend on is kept from the beginning
+        return outcome
+
+    def find_suspects(self) -> tuple[ViewName, ...]:
+        """Mark generations suspect whose base, replication or ring has changed since a run saw them last.
+
+        Writes into the registry alone. Where that cannot be done the listener is told, and the next run does it.
+
+        Returns:
+            The views with generations that were marked now; the next apply audits them before anything else.
+        """
+        try:
+            found = self._suspects.find()
+        except ClusterError as error:
+            self._listener(Notice(text=f"whether something made views suspect could not be looked at: {error.what}"))
+            return ()
+        for view in found:
+            self._listener(Notice(text=f"{view} is suspect now; 'views why {view.view}' shows the reason"))
+        return found
+
+    def measure_lag(
+        self,
+        names: str | Iterable[str] | None = None,
+        *,
+        tags: Iterable[str] = (),
+        patience_seconds: float = 30.0,
+    ) -> tuple[LagReport, ...]:
+        """Measure how long after a write of its base each view shows it, and keep that in the registry.
+
+        Reads only, but for views whose files reserve a key for a canary row (``lag.probe``).
+
+        Args:
+            names, tags: these views alone; without any, all of this project that serve.
+            patience_seconds: how long rows are waited for, or a fifth longer than the view's promise.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or a view that is named serves nothing.
+            ConfigurationError: the key of a canary row is not that of the view.
+            ClusterError: base or view cannot be read, or the canary row cannot be written.
+        """
+        plan = self.plan_audit(names, tags=tags)
+        for refused in plan.refused:
+            raise refused.as_error()
+        if plan.steps:
+            self._executor.upgrade_registry()
+        policies = {view.name: view.lag for view in self.planner.observer.project_of_registry().views}
+        newest = {step.view: step.number for step in plan.steps if isinstance(step, AuditGeneration)}
+        return tuple(
+            self._measure_lag(view, number, policies.get(view, LagPolicy()), patience_seconds)
+            for view, number in newest.items()
+        )
+
+    def _measure_lag(self, view: ViewName, number: int, policy: LagPolicy, patience_seconds: float) -> LagReport:
+        database, registry = self.planner.database, self.planner.registry
+        found = find_view_and_base(database, view.keyspace, view.physical(number))
+        each = registry.read(view).find(number)
+        if found is None or each is None:
+            raise ClusterError("it is gone from the schema", on=f"{view} generation {number}", next="Run apply")
+        promised = policy.promise.total_seconds() if policy.promise else 0.0
+        patience = max(patience_seconds, 1.2 * promised)
+        meter = LagMeter(database, *found, clock=self.planner.clock, patience_seconds=patience)
+        nodes: tuple[NodeLag, ...] = ()
+        if policy.probe:
+            lag, nodes = meter.by_canary(policy.probe)
+        else:
+            lag = meter.by_sample(parse_view(each.cql).where)
+        writes = read_pending_writes(database, policy.promise)
+        report = LagReport(view=view, lag=lag, promise=policy.promise, nodes=nodes, writes=writes)
+        registry.write_lag(view, lag)
+        if report.is_broken and policy.promise:
+            detail = f"its lag is {lag}, and its file promises {duration_text(policy.promise)}"
+            registry.note_event(view, "promise broken", number=number, detail=detail)
+        return report
+
+    def suspect(
+        self, names: str | Iterable[str] = (), *, reason: str, tags: Iterable[str] = ()
+    ) -> tuple[ViewRecord, ...]:
+        """Mark views suspect, after a bulk load, a restore, or what else only a person knows of.
+
+        Readers go on being served. The next apply or audit audits the views before all others, and builds another
+        generation beside one that differs; a full audit that finds no difference ends the mark.
+
+        Args:
+            names, tags: which views; where one is unknown nothing is changed at all.
+            reason: every plan and status shows it.
+
+        Raises:
+            ProjectError: a name or tag is unknown, or no generation of a view exists.
+            ConfigurationError: no reason is given.
+            RegistryError: there is no registry yet.
+        """
+        return self._suspects.mark(self.choose(names, tags=tags), reason=reason)
+
+    def suspect_all(self, *, reason: str) -> tuple[ViewRecord, ...]:
+        """Mark all views that exist suspect, also those of other projects; else as ``suspect``."""
+        return self._suspects.mark_all(reason=reason)
 
     def refresh(
         self, names: str | Iterable[str] = (), *, tags: Iterable[str] = (), allow_shrink: bool = False
@@ -261,6 +372,7 @@ class ViewManager:
         Raises:
             RegistryError: the registry rows of a view cannot be read; the others are audited all the same.
         """
+        self.find_suspects()
         plan = self.plan_audit(names, tags=tags, request=request)
         outcome = self.carry_out(plan)
         if plan.refused:

@@ -78,7 +78,7 @@ def test_rivals_that_upgrade_at_once_do_no_harm(old: Workshop) -> None:
 def test_an_upgrade_that_was_killed_is_gone_on_with(old: Workshop, side: Side) -> None:
     old.lease_times = LeaseTimes(cooldown_seconds=0.0)
     counting = DyingSession(old.session)
-    for dies_at in range(1, 16):
+    for dies_at in range(1, 25):
         dying = DyingSession(old.session, dies_at, side)
         try:
             old.manager(dying).note_failed_run(old.full(VIEW), "no room")

@@ -29,6 +29,12 @@ def test_small_views_and_those_of_unknown_size_are_audited_each_night() -> None:
     assert views_of_tonight(costs, full_rows=FULL_ROWS) == [each.view for each in costs]
 
 
+def test_a_suspect_view_comes_first_however_large() -> None:
+    costs = [cost(1, 5), *(cost(number, 10 * FULL_ROWS) for number in range(2, 5))]
+    costs += [replace(cost(9, 10**9), is_suspect=True)]
+    assert [view.view for view in views_of_tonight(costs, full_rows=FULL_ROWS)][:2] == ["v9", "v1"]
+
+
 @given(rows=st.lists(st.integers(FULL_ROWS + 1, 10**9), max_size=12))
 def test_in_two_weeks_each_large_view_is_audited_and_no_night_does_too_much(rows: list[int]) -> None:
     costs = [cost(number, count) for number, count in enumerate(rows)]

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from cassandra_views.model.audit_request import FULL_AUDIT
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan
+from cassandra_views.model.suspicion import Suspicion
 from cassandra_views.plan.explain import explain
 from cassandra_views.plan.inputs import PlanTarget
 from cassandra_views.plan.project_plan import make_audits
@@ -130,3 +132,23 @@ def test_a_window_that_holds_none_of_the_rows_is_told_by_every_plan_and_status()
     found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
     assert found["by_shop"].audit_first_time == "1970-01-21T18:48:57Z"
     assert text in found["by_shop"].found
+
+
+def test_suspects_are_audited_first() -> None:
+    suspicion = Suspicion(since=NOW, reason="restored", by="ann")
+    records = [
+        replace(each, generations=tuple(replace(one, suspicion=suspicion) for one in each.generations))
+        if each.name.view == "by_shop"
+        else each
+        for each in WORLD.records.values()
+    ]
+    target = PlanTarget(cluster="c", registry="r", environment="dev", project="shop", line="c")
+    assert numbers(make_audits(PROJECT, records, target, None, NOW)) == [("by_shop", 4), ("by_day", 1)]
+    world, project = with_facts("by_shop", audit=Audit.PASSED, suspicion=suspicion)
+    plan = world.plan(project, NOW)
+    assert "shop.by_shop generation 1 is suspect since 2026-11-23T06:00:00Z: restored (by ann)" in plan.notes
+    (audit,) = (step for step in plan.steps if isinstance(step, AuditGeneration) and step.is_again)
+    assert (audit.view.view, audit.request) == ("by_shop", FULL_AUDIT)
+    observed = world.observed()
+    found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
+    assert (found["by_shop"].condition, found["by_shop"].suspect_reason) == ("suspect", "restored")

@@ -344,17 +344,19 @@ class AuditClusterTask(OperationStepTask):
     def execute(self, context: Context) -> Any:
         """Audit; a view that differs fails this task and is built again by ``views_reconcile``."""
         with self.healing_executor(context) as (executor, _monitor):
-            self.find(executor, OperationStep.AUDIT)
-        errors = self._audit(context)
+            progress = self.find(executor, OperationStep.AUDIT)
+        errors = self._audit(context, f"{progress.act} of node {progress.node}")
         found = self.execute_step(context, OperationStep.AUDIT)
         if errors:
             differ = "differs" if len(errors) == 1 else "differ"
             raise refused(f"The node is replaced, and {counted(len(errors), 'view')} {differ}: {'; '.join(errors)}")
         return found
 
-    def _audit(self, context: Context) -> list[str]:
+    def _audit(self, context: Context, reason: str) -> list[str]:
         errors = []
         with as_airflow_errors(context["ti"]), self.deployment.managed(author=AUTHOR) as manager:
+            # They stay suspect where this task is killed: the next audit or apply begins with them.
+            manager.suspect_all(reason=reason)
             for view in manager.status():
                 if any(each.state is State.SERVING for each in view.generations):
                     outcome = manager.audit(str(view.name))

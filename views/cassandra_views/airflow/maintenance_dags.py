@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
 
 from cassandra_views.airflow.deployment import Deployment, make_dag
-from cassandra_views.airflow.failures import RETRIES, as_airflow_errors
+from cassandra_views.airflow.failures import RETRIES, as_airflow_errors, refused
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.names import ViewName
@@ -36,10 +36,11 @@ def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
         deployment.service_id("reconcile"),
         description="Looks whether the views are as their files say, and triggers the runs of those that are not",
         doc_md=(
-            "Only plans. A view has something to do when it is missing or its run was interrupted, when its window is "
-            "due, its file changed, a replaced generation's grace is over, or somebody changed it by hand. Its own DAG "
-            "does that. A view whose runs fail is tried again after 1, 2, 4 ... minutes, at most an hour. A run that "
-            "asks a person is triggered once for each question."
+            "Plans, and marks what became suspect. A view has something to do when it is missing or its run was "
+            "interrupted, when its window is due, its file changed, something made it suspect, a replaced "
+            "generation's grace is over, or somebody changed it by hand. Its own DAG does that. A view whose runs"
+            " fail is tried again after 1, 2, 4 ... minutes, at most an hour. A run that asks a person is "
+            "triggered once for each question."
         ),
         schedule=every,
     ) as dag:
@@ -65,6 +66,7 @@ class LookTask(BaseOperator):
         """Look at everything in one round of reads."""
         now = datetime.now(UTC)
         with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
+            manager.find_suspects()
             works = find_works(manager, now, self.log)
             files = {each.name for each in manager.project().views}
         found = []
@@ -146,9 +148,10 @@ def audit_dag(deployment: Deployment, cron: str) -> DAG:
         deployment.service_id("audit"),
         description="Compares the views that serve with their base tables",
         doc_md=(
-            "One task a view. Views of many rows (`audit.full_rows` of views.toml) are spread over the week: first "
-            "those whose last full audit is the longest ago. A generation that differs stays where it is until "
-            "`views_reconcile` has had the next one built: readers are better off with it than with none."
+            "One task a view, suspect ones first. Views of many rows (`audit.full_rows` of views.toml) are spread"
+            " over the week: first those whose last full audit is the longest ago. A generation that differs "
+            "stays where it is until `views_reconcile` has had the next one built: readers are better off with it"
+            " than with none."
         ),
         schedule=CronTriggerTimetable(cron, timezone="UTC"),
         retries=RETRIES,
@@ -174,9 +177,13 @@ class ServingTask(BaseOperator):
     def execute(self, context: Context) -> list[str]:
         """Read the registry."""
         with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
+            manager.find_suspects()
             found = [AuditCost.of(each.name, each.generations) for each in manager.status()]
             costs = [each for each in found if each is not None]
             views = views_of_tonight(costs, full_rows=manager.settings.env.audit.full_rows)
+            for each in costs:
+                if each.is_suspect:
+                    self.log.warning("%s is suspect, so it is audited before others", each.view)
             later = len(costs) - len(views)
             if later:
                 self.log.info("%s large views are audited in full on another night of this week", later)
@@ -198,7 +205,7 @@ class AuditTask(BaseOperator):
         """Compare; a difference fails this task and is written into the registry.
 
         Raises:
-            TaskRefused: the generation differs from its base.
+            TaskRefused: the generation differs from its base, or shows writes later than its file promises.
         """
         with (
             as_airflow_errors(context["ti"]),
@@ -207,4 +214,9 @@ class AuditTask(BaseOperator):
             outcome = manager.audit(self.view)
             for error in outcome.errors:
                 raise error
+            if any(str(each.name) == self.view and each.lag.promise for each in manager.project().views):
+                for report in manager.measure_lag(self.view):
+                    self.log.info("%s: its lag is %s: %s", report.view, report.lag, report.lag.found)
+                    if report.is_broken:
+                        raise refused(f"{report.view} breaks its promise: its lag is {report.lag}. {report.writes}")
         return {"seconds": round(outcome.seconds, 3)}

@@ -16,6 +16,7 @@ from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.token_ranges import find_row_count
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
     AUDIT_REASON,
@@ -227,6 +228,7 @@ class StepExecutor:
         }
         if verdict.is_passed:
             self._registry.change_held(view, generations={number: rows})
+            self._end_suspicion(view, each, verdict)
         else:
             self._registry.fail_generation(view, number, f"{AUDIT_REASON}{verdict}", **rows)
         self._note_audit(view, number, is_passed=verdict.is_passed, text=str(verdict))
@@ -253,6 +255,7 @@ class StepExecutor:
         found = self._auditor.find_in_schema(view, each)
         rows = each.rows_built
         facts: dict[str, Any] = {}
+        verdict: AuditResult | None = None
         if isinstance(found, SchemaMatch):
             time = next((entry.time for entry in record.read_from if entry.name == each.physical), None)
             remains = "Its state is as before, unaudited this time"
@@ -267,6 +270,8 @@ class StepExecutor:
         ):
             return f"it is {each.state.value} no longer"
         self._note_audit(view, number, is_passed=is_passed, text=text)
+        if verdict is not None:
+            self._end_suspicion(view, each, verdict)
         if not is_passed:
             raise AuditFailed(
                 f"it differs from its base: {text}",
@@ -276,6 +281,14 @@ class StepExecutor:
                 "first ('nodetool repair')",
             )
         return text
+
+    def _end_suspicion(self, view: ViewName, each: Generation, verdict: AuditResult) -> None:
+        """End the mark that a generation had when its audit began, where every row was compared and none differs."""
+        if each.suspicion is None or not (verdict.is_passed and verdict.is_whole):
+            return
+        if self._registry.write_suspicion(view, each, None):
+            detail = f"a full audit passed; it was {each.suspicion}"
+            self._registry.note_event(view, "suspicion ended", number=each.number, detail=detail)
 
     def _note_audit(self, view: ViewName, number: int, *, is_passed: bool, text: str) -> None:
         self._registry.note_event(view, "audit passed" if is_passed else "audit failed", number=number, detail=text)

@@ -80,6 +80,7 @@ def audit(
         line(report)
 
     with open_manager(context, listen) as manager:
+        manager.find_suspects()
         if selection.is_narrowed:
             chosen = [str(each.name) for each in find_selected(manager.planner, selection) if each.serving]
             plan = manager.plan_audit(chosen, request=request) if chosen else manager.plan(only=())

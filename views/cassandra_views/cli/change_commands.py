@@ -84,6 +84,10 @@ def register(app: typer.Typer) -> None:
             "views freeze --tag flask --tag spark --reason 'the cluster is grown'",
         ),
         off: ("views off orders_by_day orders_by_shop --reason 'nobody reads them'",),
+        suspect: (
+            "views suspect orders_by_day --reason 'sstableloader of 2026-11-20'",
+            "views suspect --all --reason 'restored from the snapshot of Sunday'",
+        ),
         on: ("views on orders_by_day --reason 'sale is over'", "views on --tag flask --reason 'it is grown'"),
     }
     add_commands(app, "Change", change)
@@ -157,6 +161,7 @@ def apply(
 
     def make(manager: ViewManager) -> Plan:
         if plan_file is None:
+            manager.find_suspects()
             return _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):
@@ -356,6 +361,47 @@ def off(
     'views apply --allow-drop' drops their generations when their grace is over.
     """
     _decide(context, "off", names, tags, reason, until, format)
+
+
+def suspect(
+    context: typer.Context,
+    reason: OverrideReason,
+    names: Chosen = None,
+    tags: Tags = None,
+    every: Annotated[bool, typer.Option("--all", help="All views of which something exists.")] = False,
+    format: Output = Format.TEXT,
+) -> None:
+    """Mark views suspect: after a bulk load, a restore, or what else only you know of.
+
+    Readers go on being served. The next apply audits them before anything else and builds another generation beside
+    one that differs; a full audit that finds no difference ends the mark.
+    """
+    from cassandra_views.model.times import instant_text
+
+    if every and (names or tags):
+        raise ConfigurationError("--all and views are both given", on="views suspect", next="Leave one of them out")
+    with open_manager(context) as manager:
+        records = (
+            manager.suspect_all(reason=reason)
+            if every
+            else manager.suspect(names or (), tags=tags or (), reason=reason)
+        )
+    found = [(record, each) for record in records for each in record.generations if each.suspicion is not None]
+    if format is Format.JSON:
+        print_json(
+            {"views": [{"view": one.name, "generation": each.number, **plain(each.suspicion)} for one, each in found]}
+        )
+        return
+    rows = table_of("suspects")
+    for record, each in found:
+        if each.suspicion is not None:
+            since = instant_text(each.suspicion.since.replace(microsecond=0))
+            cells = (str(record.name), str(each.number), each.state.value, since, each.suspicion.reason)
+            rows.add_row(*map(escape, cells))
+    out.print(rows if found else "Nothing exists that could be suspect.")
+    if not found:
+        return
+    out.print("'views audit' compares them with their base now; else the next apply does. Readers go on being served.")
 
 
 def on(

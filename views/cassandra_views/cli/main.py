@@ -16,6 +16,7 @@ from cassandra_views.cli import (
     audit_command,
     change_commands,
     cluster_command,
+    lag_command,
     project_commands,
     read_commands,
     server_commands,
@@ -82,6 +83,7 @@ def _globals(
 change_commands.register(app)
 status_commands.register(app)
 audit_command.register(app)
+lag_command.register(app)
 read_commands.register(app)
 cluster_command.register(app)
 project_commands.register(app)

@@ -55,6 +55,7 @@ COLOURS = {
     "never made": "dim",
     "failed": "red",
     "differs": "red",
+    "suspect": "yellow",
     "passed": "green",
     "broken": "red",
     "unreadable": "red",

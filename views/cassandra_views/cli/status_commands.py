@@ -54,6 +54,7 @@ def status(
     from datetime import timedelta
 
     from cassandra_views.model.audit_result import empty_window_text
+    from cassandra_views.model.lag import seconds_text
     from cassandra_views.plan.status import (
         age_text,
         ago_text,
@@ -102,6 +103,18 @@ def status(
             what = f": {each.found}" if each.found else ""
             text = f"its last audit, {ago_text(each.audited_at, now)}, found that it differs from its base{what}"
             out.print(f"{escape(str(each.name))}: [red]{escape(text)}[/red]")
+        if each.lag_promise == "broken" and each.measured_lag_seconds is not None:
+            text = (
+                f"a write of its base showed after {seconds_text(each.measured_lag_seconds, each.measured_lag_bound)}"
+            )
+            measured = f"measured {ago_text(each.lag_measured_at, now)}; 'views lag {each.name.view}' measures it again"
+            out.print(f"{escape(str(each.name))}: [red]promise broken[/red] {text}, {measured}")
+        if each.suspect_since:
+            text = f"{ago_text(each.suspect_since, now)}: {each.suspect_reason}"
+            out.print(
+                f"{escape(str(each.name))} became [yellow]suspect[/yellow] {escape(text)}; "
+                f"'views audit {each.name.view}' compares it with its base, else the next apply does"
+            )
         if each.audit_first_time:
             out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
         if each.broken_by_seconds and each.lag_seconds:
@@ -220,6 +233,12 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
             found = f", {each.verdict}" if each.verdict else ""
             out.print(
                 f"  audited {_shown(each.audited_at)}: {each.audit.value if each.audit else 'never'}{escape(found)}"
+            )
+    for each in record.generations:
+        if each.suspicion is not None:
+            out.print(
+                f"  generation {each.number} is [yellow]{escape(str(each.suspicion))}[/yellow]; the next apply, or "
+                f"'views audit {view.name.view}', compares it with its base"
             )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")

@@ -101,6 +101,21 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("UNTIL", 1),
         _column("REASON", 2, is_prose=True),
     ),
+    "lag": (
+        _column("VIEW"),
+        _column("NODE", 4),
+        _column("LAG"),
+        _column("PROMISE", 3),
+        _column("KEPT", 2),
+        _column("FOUND", 1, is_prose=True),
+    ),
+    "suspects": (
+        _column("VIEW"),
+        _column("GENERATION", 2),
+        _column("STATE", 3),
+        _column("SUSPECT SINCE", 1),
+        _column("REASON", 4, is_prose=True),
+    ),
     "cluster": (
         _column("NODE"),
         _column("VERDICT"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_client.errors import Place
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Serving, Strategy
+from cassandra_views.model.lag import LagPolicy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import LONGEST, TimeColumn, duration_text, floor
 
@@ -95,6 +96,7 @@ class ViewDefinition:
             where the statement states its order itself.
         time: the base table's time column; None where its file names none.
         max_lag: how late a slide of the window may be; None promises nothing.
+        lag: how late it may show a write, and how that is measured.
         min_rows_percent: how many percent of the rows that serve the next generation needs to be served without a
             person; 0 needs none.
     """
@@ -110,6 +112,7 @@ class ViewDefinition:
     strategy: Strategy = Strategy.REBUILD
     grace: timedelta = DEFAULT_GRACE
     max_lag: timedelta | None = None
+    lag: LagPolicy = field(default_factory=LagPolicy)
     min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT
     description: str = ""
     owner: str = ""

@@ -86,6 +86,10 @@ class AuditFailed(ViewsError):
     """A generation differs from its base; it was not served."""
 
 
+class PromiseBroken(ViewsError):
+    """A view shows writes of its base later than its file promises."""
+
+
 class RepeatedFailure(ViewsError):
     """Two generations in a row failed for the same reason, so no third one is built until something changes."""
 

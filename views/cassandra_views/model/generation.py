@@ -12,7 +12,9 @@ from enum import StrEnum
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.audit_result import AuditResult
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.suspicion import Baseline, Suspicion
 from cassandra_views.model.times import TimeColumn, TimeKind, instant_text, parse_instant
 
 
@@ -152,6 +154,8 @@ class Generation:
         compared_rows: how many rows that one held then, of the same window.
         rows_built: its rows, as the last audit counted them.
         verdict: what that audit found, without examples; None before an audit compared rows.
+        suspicion: why it may differ from its base; None where nothing happened since its last full audit.
+        baseline: what its rows depend on beside writes, as a run saw it last; None before the first.
     """
 
     number: int
@@ -176,6 +180,8 @@ class Generation:
     base_mark: str = ""
     compared_to: int | None = None
     compared_rows: int | None = None
+    suspicion: Suspicion | None = None
+    baseline: Baseline | None = None
 
     @property
     def lost_all_rows(self) -> bool:
@@ -218,6 +224,7 @@ class ViewRecord:
         failed_builds: generations in a row that failed for one reason, of one version on one shape of the base table;
             0 after a generation was served. The reason of the last one, its version and the mark of its base are in
             ``failed_reason``, ``failed_version`` and ``failed_base``.
+        lag: how late it showed writes when that was measured last; None where it was not.
         error: why its rows cannot be read; all but its name and project is unknown then.
     """
 
@@ -239,6 +246,7 @@ class ViewRecord:
     failed_base: str = ""
     failed_reason: str = ""
     project: str = ""
+    lag: MeasuredLag | None = None
     generations: tuple[Generation, ...] = ()
     error: ViewsError | None = None
 
@@ -305,6 +313,7 @@ CONDITIONS = {
     "unreadable": "Its registry rows hold what this program does not know.",
     "differs": "It serves, and its last audit found that it is not what its base holds.",
     "failed": "Its last generation failed and nothing serves.",
+    "suspect": "It serves, and something happened that can make it differ; it is audited before anything else.",
     "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",
     "changed": "Its file says something else than what serves.",
     "stale": "Its window should have moved; readers see more of the past than was promised, and nothing less.",

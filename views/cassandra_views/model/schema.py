@@ -228,6 +228,7 @@ class LiveView:
     include_all_columns: bool
     comment: str
     shape: TableShape
+    base_id: uuid.UUID | None = None
 
     def mark(self) -> SchemaComment | None:
         """Return what our comment says of it, None where it is not ours."""

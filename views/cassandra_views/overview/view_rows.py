@@ -74,7 +74,7 @@ class ViewRow:
             or self.audit is Audit.FAILED
         ):
             return Need.NOW
-        if self.promise == "broken":
+        if "broken" in (self.promise, status.lag_promise):
             return Need.NOW
         is_idle = status.condition in ("serving", "building", "retired") and not status.override
         return Need.NOTHING if is_idle and not status.last_error and not self.is_late else Need.SOON

@@ -20,11 +20,13 @@ class AuditCost:
     Args:
         rows: of what serves, as its last audit counted them; None where none did.
         audited_at: when every row was last compared.
+        is_suspect: it may differ from its base, whatever its last audit said.
     """
 
     view: ViewName
     rows: int | None
     audited_at: datetime | None
+    is_suspect: bool = False
 
     @classmethod
     def of(cls, view: ViewName, generations: Iterable[Generation]) -> AuditCost | None:
@@ -39,17 +41,19 @@ class AuditCost:
             view=view,
             rows=sum(counts) if len(counts) == len(serving) else None,
             audited_at=min((moment for moment in whole if moment), default=None) if is_whole else None,
+            is_suspect=any(each.suspicion for each in serving),
         )
 
 
 def views_of_tonight(costs: Iterable[AuditCost], *, full_rows: int) -> list[ViewName]:
     """Return the views to audit in full tonight.
 
-    Those with at most ``full_rows`` rows, or of an unknown number, are audited each night. Of the others those come
-    first whose last full audit is the longest ago, until a seventh of all their rows is reached.
+    Suspect ones come first, all of them. Those with at most ``full_rows`` rows, or of an unknown number, are audited
+    each night. Of the others those come first whose last full audit is the longest ago, until a seventh of all their
+    rows is reached.
     """
-    costs = sorted(costs, key=lambda each: each.view)
-    large = [each for each in costs if each.rows is not None and each.rows > full_rows]
+    costs = sorted(costs, key=lambda each: (not each.is_suspect, each.view))
+    large = [each for each in costs if each.rows is not None and each.rows > full_rows and not each.is_suspect]
     tonight = [each.view for each in costs if each not in large]
     share = sum(each.rows or 0 for each in large) / NIGHTS
     chosen = 0

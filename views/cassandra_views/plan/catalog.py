@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cassandra import Unauthorized
+from cassandra import ConsistencyLevel, Unauthorized
 
 from cassandra_client.database import Database, Row
 from cassandra_client.decoding import RawRows
@@ -99,6 +99,7 @@ def _live_view(row: Row, columns: list[Column]) -> LiveView:
         include_all_columns=bool(row["include_all_columns"]),
         comment=row["comment"] or "",
         shape=_shape(keyspace, name, columns, row),
+        base_id=row["base_table_id"],
     )
 
 
@@ -122,6 +123,24 @@ def _text(value: Any) -> str | tuple[tuple[str, str], ...]:
     if hasattr(value, "items"):
         return tuple(sorted((str(key), str(each)) for key, each in value.items()))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_REPAIRS_READ = 2000
+
+
+def find_last_repair(database: Database, keyspace: str, table: str) -> datetime | None:
+    """Return when the newest repair of a range of a table began that succeeded; None where the cluster knows of none.
+
+    Raises:
+        ClusterError: the history of repairs cannot be read.
+    """
+    query = (
+        "SELECT started_at, status FROM system_distributed.repair_history "
+        f"WHERE keyspace_name = ? AND columnfamily_name = ? ORDER BY id DESC LIMIT {_REPAIRS_READ}"
+    )
+    rows = database.rows(query, (keyspace, table), consistency=ConsistencyLevel.ONE)
+    begun = [row["started_at"].replace(tzinfo=UTC) for row in rows if row["status"] == "SUCCESS" and row["started_at"]]
+    return max(begun, default=None)
 
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)

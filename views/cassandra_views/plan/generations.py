@@ -95,17 +95,22 @@ def find_former(definition: ViewDefinition, record: ViewRecord, context: PlanCon
 
 def needs_audit(each: Generation, context: PlanContext) -> bool:
     """Tell whether a generation must be audited before readers are sent to it."""
-    return each.audit is not Audit.PASSED or not _is_fresh(each.audited_at, context.now, context)
+    return (
+        each.audit is not Audit.PASSED
+        or each.suspicion is not None
+        or not _is_fresh(each.audited_at, context.now, context)
+    )
 
 
 def is_audit_due(each: Generation, context: PlanContext) -> bool:
-    """Tell whether a generation was sent readers to on the word of an old audit: by a rollback, which is instant."""
-    return (
-        each.state is State.SERVING
-        and each.audit is Audit.PASSED
-        and each.served_at is not None
-        and not _is_fresh(each.audited_at, each.served_at, context)
-    )
+    """Tell whether a generation that serves is to be audited now.
+
+    It is suspect, or was sent readers to on the word of an old audit: by a rollback, which is instant.
+    """
+    if each.state is not State.SERVING or each.audit is not Audit.PASSED:
+        return False
+    is_old = each.served_at is not None and not _is_fresh(each.audited_at, each.served_at, context)
+    return is_old or each.suspicion is not None
 
 
 def _is_fresh(audited_at: datetime | None, moment: datetime, context: PlanContext) -> bool:

@@ -188,6 +188,7 @@ def _mark_of_view(view: ViewDefinition) -> str:
         view.strategy.value,
         view.grace,
         view.max_lag,
+        view.lag,
         view.min_rows_percent,
     )
 

@@ -18,6 +18,7 @@ from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.plan.catalog import (
     ClusterFacts,
     find_first_time,
+    find_last_repair,
     is_implausible,
     read_catalog,
     read_facts,
@@ -25,6 +26,7 @@ from cassandra_views.plan.catalog import (
     time_text,
 )
 from cassandra_views.plan.inputs import Observed, PlanTarget
+from cassandra_views.plan.safeguards import repair_warning
 from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
@@ -109,6 +111,26 @@ class Observer:
                         "which lies outside of any window: see 'time' in the file"
                     )
         return tuple(found)
+
+    def repair_warnings(self, steps: Iterable[Step], catalog: Catalog, now: datetime) -> tuple[str, ...]:
+        """Return a sentence for each base that is built on and was not repaired in time, or of which that is unknown.
+
+        Bases with one replica in all, or on one node, have nothing to repair.
+        """
+        centers = self.facts().data_centers
+        creates = [step for step in steps if isinstance(step, CreateGeneration)]
+        found = []
+        for keyspace, table in sorted({(each.view.keyspace, each.base) for each in creates}):
+            shape, replication = catalog.find_table(keyspace, table), catalog.replications.get(keyspace)
+            if shape is None or replication is None or sum(centers.values()) < 2:
+                continue
+            if sum(replication.factors(centers).values()) < 2:
+                continue
+            repaired_at = None
+            with suppress(ClusterError):
+                repaired_at = find_last_repair(self._database, keyspace, table)
+            found.append(repair_warning(shape, repaired_at, now))
+        return tuple(filter(None, found))
 
     def target(self, project: str) -> PlanTarget:
         """Return where a plan that is made now for a project of that name would be for."""

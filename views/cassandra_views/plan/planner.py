@@ -292,6 +292,7 @@ class Planner:
             records=observed.records,
         )
         doubts = self.observer.time_warnings(plan.steps, project, observed.catalog, self.clock())
+        doubts += self.observer.repair_warnings(plan.steps, observed.catalog, self.clock())
         return replace(plan, costs=costs, notes=(*plan.notes, *doubts))
 
 

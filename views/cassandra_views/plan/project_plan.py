@@ -100,9 +100,9 @@ def make_plan(
             planned.append(plan_view(name, definition, record, context))
         except ViewsError as error:
             refused.append(RefusedView.of(str(name), error))
-    # What differs from its base is repaired before all else, and first what lost all of its rows.
+    # What differs from its base is repaired before all else, and first what lost all of its rows; then what may differ.
     empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
-    planned.sort(key=lambda each: (not each.is_repair, each.name not in empty))
+    planned.sort(key=lambda each: (not each.is_repair, each.name not in empty, not each.is_suspect))
     refused += [RefusedView.of(str(each.name), each.waits) for each in planned if each.waits]
     batch = limit_to_budgets(planned, definitions, records, observed.catalog, target, now)
 
@@ -217,7 +217,9 @@ def make_audits(
     now: datetime,
     request: AuditRequest = FULL_AUDIT,
 ) -> Plan:
-    """Return an audit of each generation that serves; it depends on nothing else, so it has no preconditions.
+    """Return an audit of each generation that serves, suspect ones first.
+
+    It depends on nothing else, so it has no preconditions.
 
     Args:
         only: these views; None is all that serve and are of this project.
@@ -242,9 +244,10 @@ def make_audits(
                 on=", ".join(map(str, idle)),
                 next=f"'views why {idle[0].view}' shows the reason",
             )
+    suspects = {name for name, found in serving.items() if any(each.suspicion for each in found)}
     steps = tuple(
         AuditGeneration(view=name, number=each.number, is_again=True, request=request)
-        for name in sorted(serving)
+        for name in sorted(serving, key=lambda name: (name not in suspects, name))
         for each in serving[name]
     )
     return replace(target.empty_plan(now), steps=steps, refused=refused)

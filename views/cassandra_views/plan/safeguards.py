@@ -81,6 +81,31 @@ def mark_of_base(base: TableShape | None) -> str:
     return hashlib.blake2b(repr(columns).encode(), digest_size=8).hexdigest()
 
 
+def repair_warning(base: TableShape, repaired_at: datetime | None, now: datetime) -> str:
+    """Return a sentence about a base whose replicas may differ; empty where a part of it was repaired in time.
+
+    A build copies what each replica has. A deletion that a replica missed comes back once its tombstones are purged.
+
+    Args:
+        repaired_at: when the newest repair of a range of it began that succeeded; None where none is known.
+    """
+    option = base.find_option("gc_grace_seconds")
+    grace = timedelta(seconds=int(option) if isinstance(option, str) and option.isdigit() else 864_000)
+    why = "a build copies what each replica has"
+    if repaired_at is None:
+        return (
+            f"table {base}: whether it was repaired within gc_grace_seconds ({duration_text(grace)}) is unknown: the "
+            f"cluster's history holds no repair of it, and {why}"
+        )
+    if now - repaired_at <= grace:
+        return ""
+    age = timedelta(seconds=int((now - repaired_at).total_seconds()) // 3600 * 3600)
+    return (
+        f"table {base}: its last repair began {duration_text(age)} ago, longer than "
+        f"gc_grace_seconds ({duration_text(grace)}), and {why}: run 'nodetool repair {base.keyspace} {base.name}' first"
+    )
+
+
 def is_given_up(record: ViewRecord, definition: ViewDefinition, base_mark: str) -> bool:
     """Tell whether building this version on this base table again would most likely fail again."""
     return (

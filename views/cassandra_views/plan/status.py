@@ -12,6 +12,7 @@ from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import Audit, Dropped, Generation, OverrideKind, State, ViewRecord
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
 from cassandra_views.plan.diff import window_changes
@@ -34,6 +35,7 @@ class ViewStatus:
             person is to allow that it holds far fewer rows), ``pending`` (a file, and nothing
             yet), ``stale`` (its window should have moved), ``changed`` (its file says something else),
             ``broken`` (it serves and the schema lacks it), ``differs`` (it serves and its last audit failed),
+            ``suspect`` (it serves, and something happened that can make it differ),
             ``retired``, ``failed``, ``off``, ``frozen``, ``unreadable`` (its registry rows hold what this program
             does not know); where there is neither a file nor a generation
             ``dropped``, or ``never made``.
@@ -43,6 +45,11 @@ class ViewStatus:
         waiting: what a person must decide or correct before the view continues; empty where nothing is.
         base, tags: what the file says; for a view without a file, the base that the schema names.
         dropped: what became of its last generation, where none is left.
+        suspect_since, suspect_reason, suspect_by: since when and why what serves may differ from its base, and who saw
+            it; None or empty where nothing happened since its last full audit.
+        measured_lag_seconds, measured_lag_bound, lag_measured_at: how late it showed a write of its base when that was
+            measured last, and whether that is exact; None or empty where it was not.
+        lag_promise: whether it was kept by then, where its file promises a lag.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by the scheduler of the views.
         lag_seconds: how late the slide of its window is; None where none is due.
@@ -69,6 +76,13 @@ class ViewStatus:
     audit_is_partial: bool = False
     audit_method: str = ""
     audit_first_time: str = ""
+    suspect_since: datetime | None = None
+    suspect_reason: str = ""
+    suspect_by: str = ""
+    measured_lag_seconds: float | None = None
+    measured_lag_bound: str = ""
+    lag_measured_at: datetime | None = None
+    lag_promise: str = ""
     next_due: datetime | None = None
     lag_seconds: float | None = None
     promise: str = ""
@@ -141,6 +155,7 @@ def _status(
     ]
     rollback_until = max(retired, default=None)
     lag = find_lag(definition, record, now)
+    suspicion = next((each.suspicion for each in serving if each.suspicion), None)
     broken_by = lag.broken_by.total_seconds() if lag else 0.0
     has_promise = definition is not None and definition.max_lag is not None and newest is not None
     return ViewStatus(
@@ -154,6 +169,10 @@ def _status(
         audited_at=newest.audited_at if newest else None,
         audit=newest.audit.value if newest and newest.audit else "",
         **_audit_fields(newest.verdict if newest else None),
+        **_measured_lag(record.lag, definition.lag.promise if definition else None),
+        suspect_since=suspicion.since if suspicion else None,
+        suspect_reason=suspicion.reason if suspicion else "",
+        suspect_by=suspicion.by if suspicion else "",
         next_due=record.next_due,
         lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",
@@ -172,6 +191,18 @@ def _status(
         dropped=record.dropped if not record.is_live else None,
         generations=record.generations,
     )
+
+
+def _measured_lag(lag: MeasuredLag | None, promise: timedelta | None) -> dict[str, Any]:
+    if lag is None:
+        return {}
+    is_known = promise is not None and lag.seconds is not None
+    return {
+        "measured_lag_seconds": lag.seconds,
+        "measured_lag_bound": lag.bound.value if lag.seconds is not None else "",
+        "lag_measured_at": lag.at,
+        "lag_promise": ("broken" if lag.is_broken(promise) else "kept") if is_known else "",
+    }
 
 
 def _live_base(record: ViewRecord, catalog: Catalog) -> str:
@@ -242,6 +273,8 @@ def _condition(
         return "building"
     if newest is not None and newest.audit is Audit.FAILED:
         return "differs"
+    if any(each.suspicion for each in record.in_state(State.SERVING)):
+        return "suspect"
     if newest is not None and definition is not None:
         if newest.version != definition.version:
             return "changed"

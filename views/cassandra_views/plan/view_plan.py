@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import table_id
+from cassandra_views.model.audit_request import AUDIT_BY_SIZE, FULL_AUDIT
 from cassandra_views.model.audit_result import empty_window_text
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
@@ -68,6 +69,7 @@ class ViewSteps:
     notes: list[str] = field(default_factory=list)
     withheld: list[DropGeneration] = field(default_factory=list)
     is_repair: bool = False
+    is_suspect: bool = False
     waits: ViewsError | None = None
 
     @property
@@ -129,6 +131,8 @@ def plan_view(
         for each in record.in_state(State.SERVING):
             if each.verdict is not None and each.verdict.first_time:
                 steps.note(f"generation {each.number}: {empty_window_text(each.verdict.first_time)}")
+            if each.suspicion is not None:
+                steps.note(f"generation {each.number} is {each.suspicion}")
             if each.audit is Audit.FAILED and (definition is None or is_frozen):
                 steps.note(f"generation {each.number} serves, and its last audit failed")
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
@@ -164,10 +168,14 @@ def _leave(record: ViewRecord, context: PlanContext, steps: ViewSteps, why: str,
 
 
 def _audit_returned(record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
-    """Audit what a rollback sent readers to, where that was not done right after it."""
+    """Audit what is suspect, and what a rollback sent readers to, where that was not done right after it."""
     for each in record.in_state(State.SERVING):
         if is_audit_due(each, context) and is_there(record.name, each, context.catalog):
-            steps.finish.append(AuditGeneration(view=record.name, number=each.number, is_again=True))
+            # Only a full audit ends a suspicion.
+            request = FULL_AUDIT if each.suspicion else AUDIT_BY_SIZE
+            audit = AuditGeneration(view=record.name, number=each.number, is_again=True, request=request)
+            steps.finish.append(audit)
+            steps.is_suspect = each.suspicion is not None
 
 
 def _drop_replaced(record: ViewRecord, grace: timedelta, context: PlanContext, steps: ViewSteps) -> None:

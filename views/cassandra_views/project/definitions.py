@@ -15,6 +15,7 @@ from cassandra_views.cql.printing import table_cql
 from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.model.lag import LagPolicy
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
 from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.times import TimeColumn, duration_text
@@ -117,6 +118,7 @@ def read_view(
         strategy=front_matter.strategy,
         grace=front_matter.grace,
         max_lag=front_matter.max_lag,
+        lag=front_matter.lag.policy() if front_matter.lag else LagPolicy(),
         min_rows_percent=DEFAULT_MIN_ROWS_PERCENT
         if front_matter.min_rows_percent is None
         else front_matter.min_rows_percent,
@@ -126,7 +128,20 @@ def read_view(
     )
     _check_window(view, parts, used)
     _check_keeping(view, parts, reader_cache)
+    _check_probe(view, statement, parts)
     return view
+
+
+def _check_probe(view: ViewDefinition, statement: ViewStatement, parts: SplitFile) -> None:
+    named = {name for name, _value in view.lag.probe}
+    if not named or named == set(statement.key):
+        return
+    raise ProjectError(
+        f"'lag.probe.key' names {', '.join(sorted(named))}, and the view's key is {', '.join(statement.key)}",
+        on=str(view.name),
+        place=Place(file=parts.file, line=parts.line_of("lag", "probe", "key")),
+        next="Name each column of the view's key once, with a value that no application uses",
+    )
 
 
 def _check_statement(statement: ViewStatement, name: ViewName, place: Place) -> None:

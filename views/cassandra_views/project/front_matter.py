@@ -177,10 +177,15 @@ def _error_of(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel])
 
 
 def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
-    from cassandra_views.project.schemas import TimeFields, WindowFields
+    from cassandra_views.project.schemas import LagFields, ProbeFields, TimeFields, WindowFields
 
-    nested: dict[str, type[BaseModel]] = {"window": WindowFields, "time": TimeFields}
-    return list((nested[path[0]] if path and path[0] in nested else kind).model_fields)
+    nested: dict[str, type[BaseModel]] = {
+        "window": WindowFields,
+        "time": TimeFields,
+        "lag": LagFields,
+        "lag.probe": ProbeFields,
+    }
+    return list(nested.get(".".join(path), kind).model_fields)
 
 
 def _line_of(text: str, path: list[str]) -> int:

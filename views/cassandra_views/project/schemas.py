@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from cassandra_views.model.definition import DEFAULT_GRACE, Window
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
+from cassandra_views.model.lag import LagPolicy
 from cassandra_views.model.names import nearest
 from cassandra_views.model.times import (
     DURATION_PATTERN,
@@ -90,6 +91,26 @@ class WindowFields(Strict):
         )
 
 
+class ProbeFields(Strict):
+    """The canary row with which the lag is measured."""
+
+    key: dict[str, str | int | float | bool] = Field(min_length=1)
+    """The columns of the view's key and the values that are reserved for the canary row."""
+
+
+class LagFields(Strict):
+    """How late the view may show a write of its base, and how that is measured."""
+
+    promise: Duration | None = None
+    """How late it may be; `views lag` measures it, and ends with 1 where it is later."""
+    probe: ProbeFields | None = None
+    """Measure with a canary row instead of a sample of what applications wrote."""
+
+    def policy(self) -> LagPolicy:
+        """Return the model's value."""
+        return LagPolicy(promise=self.promise, probe=tuple(self.probe.key.items()) if self.probe else ())
+
+
 class FrontMatter(Strict):
     """What the front matter of views and tables has in common."""
 
@@ -112,6 +133,8 @@ class ViewFrontMatter(FrontMatter):
     """How long a replaced generation is kept; a rollback is possible that long."""
     max_lag: Duration | None = None
     """How late a slide of the window may be; `views status` says whether that is kept."""
+    lag: LagFields | None = None
+    """How late the view may show a write of its base, and how that is measured."""
     min_rows_percent: int | None = Field(default=None, ge=0, le=100, strict=True)
     """How many percent of the rows that serve the next generation must hold to be served without a person; 0 asks
     never. Else that of views.toml."""

@@ -21,7 +21,9 @@ from cassandra_views.model.generation import (
     Strategy,
     ViewRecord,
 )
+from cassandra_views.model.lag import LagBound, MeasuredLag
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.suspicion import Baseline, Suspicion
 
 _CHECKED = ("state", "audit", "physical_name")
 _FIELDS = {"physical_name": "physical"}
@@ -127,6 +129,7 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             failed_base=first.get("failed_base") or "",
             failed_reason=first.get("failed_reason") or "",
             project=first["project"] or "",
+            lag=_lag_of(first),
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
     except (ValueError, KeyError) as error:
@@ -169,7 +172,33 @@ def _generation(row: Row) -> Generation:
         base_mark=row.get("base_mark") or "",
         compared_to=row.get("compared_to"),
         compared_rows=row.get("compared_rows"),
+        suspicion=_suspicion_of(row),
+        baseline=Baseline.from_map(dict(row.get("baseline") or {})),
     )
+
+
+def _lag_of(row: Row) -> MeasuredLag | None:
+    at = _utc(row.get("lag_measured_at"))
+    if at is None:
+        return None
+    bound = LagBound(row["lag_bound"] or LagBound.EXACT.value)
+    return MeasuredLag(seconds=row["lag_seconds"], bound=bound, at=at, found=row["lag_found"] or "")
+
+
+def _suspicion_of(row: Row) -> Suspicion | None:
+    since = _utc(row.get("suspect_since"))
+    if since is None:
+        return None
+    return Suspicion(since=since, reason=row["suspect_reason"] or "", by=row["suspect_by"] or "")
+
+
+def suspicion_columns(suspicion: Suspicion | None) -> dict[str, Any]:
+    """Return the columns of a mark; None ends one."""
+    return {
+        "suspect_since": as_stored(suspicion.since) if suspicion else None,
+        "suspect_reason": suspicion.reason if suspicion else None,
+        "suspect_by": suspicion.by if suspicion else None,
+    }
 
 
 def override_columns(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from cassandra_client.database import OwnTable
 from cassandra_client.names import quoted
 
-SCHEMA_NUMBER = 4
+SCHEMA_NUMBER = 5
 
 _TABLES = (
     OwnTable(
@@ -48,6 +48,10 @@ _TABLES = (
         failed_base text static,
         failed_reason text static,
         project text static,
+        lag_seconds double static,
+        lag_bound text static,
+        lag_measured_at timestamp static,
+        lag_found text static,
         physical_name text,
         table_id uuid,
         version text,
@@ -80,6 +84,10 @@ _TABLES = (
         base_mark text,
         compared_to int,
         compared_rows bigint,
+        suspect_since timestamp,
+        suspect_reason text,
+        suspect_by text,
+        baseline frozen<map<text,text>>,
         PRIMARY KEY ((keyspace_name, view_name), number)
         """,
         comment="cassandra-views: what exists and what serves; read_from names the physical views to query",
@@ -125,6 +133,10 @@ _ADDED = {
     4: {
         "views": "audit_view_rows bigint, audit_stale_rows bigint, audit_expiring_rows bigint, "
         "audit_newer_rows bigint, audit_ahead_rows bigint, audit_differing_totals list<text>"
+    },
+    5: {
+        "views": "suspect_since timestamp, suspect_reason text, suspect_by text, baseline frozen<map<text,text>>, "
+        "lag_seconds double static, lag_bound text static, lag_measured_at timestamp static, lag_found text static"
     },
 }
 """Columns that came with a schema number, by table."""

@@ -21,8 +21,10 @@ from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import RegistryError, StalePlan
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Precondition
+from cassandra_views.model.suspicion import Baseline, Suspicion
 from cassandra_views.registry.history import Event, History
 from cassandra_views.registry.rows import (
     VERDICT_COLUMNS,
@@ -33,6 +35,7 @@ from cassandra_views.registry.rows import (
     record_of,
     stale_plan,
     stored,
+    suspicion_columns,
 )
 from cassandra_views.registry.schema import SCHEMA_NUMBER
 
@@ -251,13 +254,56 @@ class Registry:
             "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
         )
         values = (*columns.values(), name.keyspace, name.view, number, state.value)
+        return self._write_fact(query, values, what="its audit", on=f"{name} generation {number}")
+
+    def write_suspicion(
+        self, name: ViewName, each: Generation, suspicion: Suspicion | None, baseline: Baseline | None = None
+    ) -> bool:
+        """Write or end the mark of a generation; return False where state or mark are no longer those of ``each``.
+
+        The fence is left as it is. So a mark that comes while an audit runs is not ended by that audit.
+
+        Args:
+            baseline: what its rows depend on, as it was seen now; None leaves what is kept.
+
+        Raises:
+            ClusterError: conditional writes fail.
+        """
+        columns = suspicion_columns(suspicion)
+        if baseline is not None:
+            columns["baseline"] = baseline.to_map()
+        query = (
+            f"UPDATE {self._views} SET {', '.join(f'{column} = ?' for column in columns)} "
+            "WHERE keyspace_name = ? AND view_name = ? AND number = ? "
+            "IF state = ? AND suspect_since = ? AND suspect_reason = ?"
+        )
+        before = suspicion_columns(each.suspicion)
+        condition = (each.state.value, before["suspect_since"], before["suspect_reason"])
+        values = (*columns.values(), name.keyspace, name.view, each.number, *condition)
+        return self._write_fact(query, values, what="that it is suspect", on=f"{name} generation {each.number}")
+
+    def write_lag(self, name: ViewName, lag: MeasuredLag) -> bool:
+        """Write how late a view was; return False where the registry knows no such view. The fence is left as it is.
+
+        Raises:
+            ClusterError: conditional writes fail.
+        """
+        query = (
+            f"UPDATE {self._views} SET lag_seconds = ?, lag_bound = ?, lag_measured_at = ?, lag_found = ? "
+            "WHERE keyspace_name = ? AND view_name = ? IF fence > 0"
+        )
+        values = (lag.seconds, lag.bound.value, as_stored(lag.at), lag.found, name.keyspace, name.view)
+        return self._write_fact(query, values, what="its lag", on=str(name))
+
+    def _write_fact(self, query: str, values: tuple[Any, ...], *, what: str, on: str) -> bool:
+        """Run a conditional write that changes nothing twice; return whether its condition held at the last sending."""
         for _ in range(5):
             with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
                 applied, _found = self._database.conditional([(query, values)])
                 return applied
         raise ClusterError(
-            "its audit could not be written down: conditional writes fail",
-            on=f"{name} generation {number}",
+            f"{what} could not be written down: conditional writes fail",
+            on=on,
             next="See that a quorum of the registry's replicas is up, then run the command again",
         )
 

@@ -51,6 +51,10 @@ GAUGES = {
     "audit_differences": ("How many it found, at least", ("kind",)),
     "audit_skipped_rows": ("Rows of what serves that its last audit did not compare, as they were too new", ()),
     "audit_age_seconds": ("How long ago what serves was last audited, the oldest of it", ()),
+    "lag_seconds": ("How long after a write of its base the view showed it, when that was measured last", ("bound",)),
+    "lag_age_seconds": ("How long ago that was measured", ()),
+    "lag_promise_broken": ("1 where that is longer than the lag.promise of the view's file, 0 where not", ()),
+    "suspect": ("1 where something happened that can make what serves differ from its base, 0 where not", ()),
     "failed_runs": ("Runs of the schedule in a row that failed", ()),
     "override": ("1 where a person, or too many failed runs, decided over the view's file", ("kind",)),
 }
@@ -188,6 +192,13 @@ def _of_view(
         yield "override", (record.override.kind.value,), 1.0
     if not row.serving:
         return
+    if status.lag_measured_at is not None:
+        yield "lag_age_seconds", (), max(0.0, (now - status.lag_measured_at).total_seconds())
+        if status.measured_lag_seconds is not None:
+            yield "lag_seconds", (status.measured_lag_bound,), status.measured_lag_seconds
+        if status.lag_promise:
+            yield "lag_promise_broken", (), float(status.lag_promise == "broken")
+    yield "suspect", (), float(status.suspect_since is not None)
     yield "serving_generation", (), float(row.serving[-1].number)
     if status.rows is not None:
         yield "rows", (), float(status.rows)

@@ -1,0 +1,74 @@
+"""What makes a generation suspect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cassandra_views.model.suspicion import Baseline, Suspicion, first_baseline
+
+NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
+MILLIS = int(NOW.timestamp() * 1000)
+BASELINE = Baseline(
+    base_id="t1",
+    base_columns="c1",
+    replication="{'class': 'SimpleStrategy'}",
+    truncated=MILLIS,
+    members={"a": "tokens of a", "b": "tokens of b"},
+)
+
+
+def test_a_baseline_is_kept_as_a_map_of_texts() -> None:
+    assert Baseline.from_map(BASELINE.to_map()) == BASELINE
+    assert Baseline.from_map({}) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (BASELINE, ()),
+        (replace(BASELINE, base_id="t2"), ("the base table was dropped and created again",)),
+        (replace(BASELINE, base_columns="c2"), ("the columns of the base table were altered",)),
+        (
+            replace(BASELINE, replication="{}"),
+            ("the keyspace's replication changed from {'class': 'SimpleStrategy'} to {}",),
+        ),
+        (replace(BASELINE, truncated=MILLIS + 1000), ("the base table was truncated at 2026-11-23T06:00:01Z",)),
+        (replace(BASELINE, truncated=0), ()),  # the node that knew of it does not answer
+        (replace(BASELINE, members={"a": "tokens of a"}), ("node b was removed from the ring",)),
+        (
+            replace(BASELINE, members={"a": "tokens of a", "c": "tokens of b"}),
+            ("node b was replaced by c",),
+        ),
+        (replace(BASELINE, members={**BASELINE.members, "c": "its own"}), ()),  # one that joins
+        (
+            replace(BASELINE, members={"a": "other", "b": "tokens of b"}),
+            ("1 node moved to other tokens: a",),
+        ),
+        (replace(BASELINE, members={}), ()),  # nobody could be asked
+    ],
+)
+def test_what_changed_is_told_in_words(now: Baseline, told: tuple[str, ...]) -> None:
+    assert BASELINE.changes(now) == told
+
+
+def test_before_anything_is_kept_only_what_is_known_of_the_creation_is_compared() -> None:
+    now = replace(BASELINE, truncated=MILLIS)
+    assert first_baseline(base_columns="c1", created_at=NOW, now=now).changes(now) == ()
+    before = first_baseline(base_columns="c0", created_at=NOW - timedelta(hours=1), now=now).changes(now)
+    assert before == (
+        "the columns of the base table were altered",
+        "the base table was truncated at 2026-11-23T06:00:00Z",
+    )
+    assert first_baseline(base_columns="", created_at=None, now=now).changes(now) == ()
+
+
+def test_a_further_reason_changes_the_mark_so_that_an_audit_under_way_does_not_end_it() -> None:
+    first = Suspicion(since=NOW, reason="restored", by="ann")
+    later = Suspicion(since=NOW + timedelta(hours=1), reason="truncated", by="airflow")
+    assert first.and_also(later) == Suspicion(since=NOW, reason="restored; truncated", by="airflow")
+    again = Suspicion(since=NOW + timedelta(hours=2), reason="restored", by="bob")
+    assert first.and_also(again).since == again.since
+    assert str(first) == "suspect since 2026-11-23T06:00:00Z: restored (by ann)"

@@ -1,0 +1,284 @@
+"""Measuring how long after a base write a view shows it: by newest rows of a sample, or by a canary row.
+
+A sample only reads. The canary row is written under a key that the view's file reserves, looked for through each node
+at consistency ONE, and deleted; it has a TTL, so that one whose writer dies goes by itself.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from cassandra import ConsistencyLevel
+from cassandra.policies import FallthroughRetryPolicy
+from cassandra.pool import Host
+from cassandra.query import SimpleStatement
+from cassandra.util import datetime_from_uuid1
+
+from cassandra_client.database import Answer, Database, rows_of
+from cassandra_client.decoding import RawRow
+from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, translate_driver_errors
+from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_client.names import quoted
+from cassandra_views.apply.builds import server_time
+from cassandra_views.apply.scan import Scan
+from cassandra_views.cql.printing import string_cql
+from cassandra_views.model.lag import (
+    LagBound,
+    MeasuredLag,
+    NodeLag,
+    PendingWrites,
+    Scalar,
+    lag_of_nodes,
+    lag_of_rows,
+)
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.schema import LiveView, TableShape
+from cassandra_views.model.statement import Relation
+from cassandra_views.model.times import microseconds
+
+_POLL_SECONDS = 0.01
+_SAMPLE_POLL_SECONDS = 0.02
+_CANARY_TTL_SECONDS = 600
+_DRAWN = 200
+_LOOKED_FOR = 50
+_READERS = 8
+_USUAL_AGE = timedelta(seconds=5)
+"""Batches and hints of more than so long ago count, where nothing is promised."""
+_BARE = frozenset(
+    {"int", "bigint", "smallint", "tinyint", "varint", "float", "double", "decimal", "boolean", "counter"}
+)
+_BARE_TEXTS = frozenset({"uuid", "timeuuid", "blob", "duration"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LagReport:
+    """What was measured of one view, and what nodes say beside it.
+
+    Args:
+        nodes: of a canary row, what each node showed; empty for a sample.
+    """
+
+    view: ViewName
+    lag: MeasuredLag
+    promise: timedelta | None = None
+    nodes: tuple[NodeLag, ...] = ()
+    writes: PendingWrites = field(default_factory=PendingWrites)
+
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether the view's promise is broken."""
+        return self.lag.is_broken(self.promise)
+
+
+def literal_cql(type_: str, value: Scalar) -> str:
+    """Return a value of a view's file as CQL, for a column of this type."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if type_ in _BARE or (type_ in _BARE_TEXTS and isinstance(value, str)):
+        text = str(value)
+        if not text or not all(char.isalnum() or char in "+-._" for char in text):
+            raise ConfigurationError(
+                f"{value!r} is no value of type {type_}", next="Correct 'lag.probe.key' of the file"
+            )
+        return text
+    return string_cql(str(value)) if isinstance(value, str) else str(value)
+
+
+class LagMeter:
+    """Measures the lag of one generation.
+
+    Args:
+        clock: aware UTC; when it was measured.
+        patience_seconds: how long rows are waited for.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        live: LiveView,
+        base: TableShape,
+        *,
+        clock: Callable[[], datetime],
+        patience_seconds: float,
+    ) -> None:
+        self._database = database
+        self._live = live
+        self._base = base
+        self._clock = clock
+        self._patience = patience_seconds
+
+    def by_canary(self, key: Sequence[tuple[str, Scalar]]) -> tuple[MeasuredLag, tuple[NodeLag, ...]]:
+        """Write the canary row, wait until each node shows it, and delete it.
+
+        Raises:
+            ConfigurationError: the key is not that of the view.
+            ClusterError: the base cannot be written.
+        """
+        on = f"{self._live.keyspace}.{self._live.name}"
+        names = [column.name for column in self._live.shape.key_columns]
+        if sorted(names) != sorted(name for name, _value in key):
+            raise ConfigurationError(
+                f"'lag.probe.key' names {', '.join(name for name, _value in key)}, and the view's key is "
+                f"{', '.join(names)}",
+                on=on,
+                next="Name each column of the view's key once",
+            )
+        types = {column.name: column.type for column in (*self._base, *self._live.shape)}
+        values = {name: literal_cql(types[name], value) for name, value in key}
+
+        def where(shape: TableShape) -> str:
+            return " AND ".join(f"{quoted(each.name)} = {values[each.name]}" for each in shape.key_columns)
+
+        base = f"{quoted(self._base.keyspace)}.{quoted(self._base.name)}"
+        insert = (
+            f"INSERT INTO {base} ({', '.join(map(quoted, values))}) VALUES ({', '.join(values.values())}) "
+            f"USING TTL {_CANARY_TTL_SECONDS}"
+        )
+        delete = f"DELETE FROM {base} WHERE {where(self._base)}"
+        view = f"{quoted(self._live.keyspace)}.{quoted(self._live.name)}"
+        look = f"SELECT {quoted(names[0])} FROM {view} WHERE {where(self._live.shape)}"
+        hosts = [host for host in self._database.hosts() if host.is_up is not False]
+        with ThreadPoolExecutor(max_workers=len(hosts) or 1, thread_name_prefix="lag") as pool:
+            self._write(delete, on)
+            gone = list(pool.map(self._looks(look, time.monotonic(), is_there=False), hosts))
+            if any(each.bound is LagBound.AT_LEAST for each in gone):
+                raise ClusterError(
+                    "the view still shows the canary row of before, which its base has no more",
+                    on=on,
+                    remains="Nothing was written",
+                    next="Audit the view",
+                )
+            try:
+                self._write(insert, on)
+                nodes = tuple(pool.map(self._looks(look, time.monotonic()), hosts))
+            finally:
+                self._write(delete, on)
+        return lag_of_nodes(nodes, self._clock()), nodes
+
+    def _write(self, cql: str, on: str) -> None:
+        statement = SimpleStatement(cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
+        with translate_driver_errors("the canary row cannot be written", on=on):
+            rows_of(self._database.send(statement, timeout_seconds=self._database.timeout_seconds))
+
+    def _looks(self, query: str, since: float, *, is_there: bool = True) -> Callable[[Host], NodeLag]:
+        """Return a function that asks one node until it shows the row, or no longer does."""
+        until = time.monotonic() + self._patience
+
+        def look(host: Host) -> NodeLag:
+            address, error = str(host.endpoint.address), ""
+            has_answered = False
+            while (left := until - time.monotonic()) > 0:
+                statement = SimpleStatement(
+                    query, consistency_level=ConsistencyLevel.ONE, retry_policy=FallthroughRetryPolicy()
+                )
+                try:
+                    # A node that hangs answers when it goes on: asking again would come later.
+                    found = rows_of(self._database.send(statement, host=host, timeout_seconds=left))
+                    has_answered, error = True, ""
+                    if bool(found) is is_there:
+                        return NodeLag(address=address, seconds=max(0.0, time.monotonic() - since))
+                except DRIVER_ERRORS as caught:
+                    error = driver_text(caught)
+                time.sleep(_POLL_SECONDS)
+            if not has_answered:
+                return NodeLag(address=address, error=error or "it did not answer")
+            seconds = time.monotonic() - since
+            return NodeLag(address=address, seconds=seconds, bound=LagBound.AT_LEAST, error=error)
+
+        return look
+
+    def by_sample(self, relations: Sequence[Relation], *, seed: int | None = None) -> MeasuredLag:
+        """Look in the view for the newest rows among some of the base, until they show; reads only.
+
+        Raises:
+            ClusterError: base or view cannot be read.
+        """
+        scan = Scan(self._database, self._base, self._live.shape, relations)
+        with translate_driver_errors("the lag cannot be measured", on=f"{self._live.keyspace}.{self._live.name}"):
+            scan.prepare()
+            return self._by_sample(scan, random.Random(seed))
+
+    def _by_sample(self, scan: Scan, choose: random.Random) -> MeasuredLag:
+        choices = [random.Random(choose.random()) for _ in range(_DRAWN)]
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="lag") as pool:
+            drawn = [each for each in pool.map(lambda one: scan.draw(scan.base, one), choices) if each is not None]
+            keys = list({tuple(each.key): each.key for each in drawn}.values())
+            found = [
+                (key, row) for key, row in zip(keys, pool.map(scan.find_base, keys), strict=True) if row is not None
+            ]
+            dated = [(written, key) for key, row in found if (written := _newest_write(scan, row)) is not None]
+            dated = sorted(dated, key=lambda pair: pair[0], reverse=True)[:_LOOKED_FOR]
+            server, begun = microseconds(server_time(self._database)), time.monotonic()
+
+            def age(written: int) -> float:
+                return (server - written) / 1e6 + time.monotonic() - begun
+
+            def is_late(pair: tuple[int, RawRow]) -> bool | None:
+                """Tell whether the view lacks what was written, and the base still has it."""
+                written, key = pair
+                row = scan.find_view(key)
+                if row is not None and (_newest_write(scan, row) or 0) >= written:
+                    return False
+                base = scan.find_base(key)
+                return True if base is not None and _newest_write(scan, base) == written else None
+
+            first = list(zip(dated, pool.map(is_late, dated), strict=True))
+            there = [age(written) for (written, _key), late in first if late is False]
+            left = [pair for pair, late in first if late]
+            late: list[float] = []
+            while left and time.monotonic() - begun < self._patience:
+                time.sleep(_SAMPLE_POLL_SECONDS)
+                again = list(zip(left, pool.map(is_late, left), strict=True))
+                late += [age(written) for (written, _key), is_still in again if is_still is False]
+                left = [pair for pair, is_still in again if is_still]
+        missing = max((age(written) for written, _key in left), default=None)
+        return lag_of_rows(late, missing, min(there, default=None), len(dated), self._clock())
+
+
+def _newest_write(scan: Scan, row: RawRow) -> int | None:
+    return max((written for cell in scan.cells if (written := cell.newest_write(row)) is not None), default=None)
+
+
+def read_pending_writes(database: Database, promise: timedelta | None) -> PendingWrites:
+    """Ask every node for the view writes, batches and hints that are on their way."""
+    oldest = server_time(database) - (promise or _USUAL_AGE)
+    batches = database.ask("SELECT id FROM system.batches")
+    hints = database.ask("SELECT host_id, oldest FROM system_views.pending_hints")
+    metrics = _view_write_metrics(database)
+
+    def count(answers: Sequence[Answer], moments: Callable[[Answer], list[datetime]]) -> int | None:
+        answered = [each for each in answers if each.error is None]
+        return sum(moment <= oldest for each in answered for moment in moments(each)) if answered else None
+
+    return PendingWrites(
+        old_batches=count(
+            batches, lambda each: [datetime_from_uuid1(row["id"]).replace(tzinfo=UTC) for row in each.rows]
+        ),
+        old_hints=count(hints, lambda each: [row["oldest"].replace(tzinfo=UTC) for row in each.rows if row["oldest"]]),
+        attempted=metrics.get("ViewReplicasAttempted"),
+        pending=metrics.get("ViewPendingMutations"),
+        unasked=tuple(str(each.host.endpoint.address) for each in batches if each.error is not None),
+    )
+
+
+def _view_write_metrics(database: Database) -> dict[str, int]:
+    """Return the nodes' own figures of view writes, summed; empty before Cassandra 6.0, which shows them in tables."""
+    query = "SELECT table_name FROM system_virtual_schema.tables WHERE keyspace_name = 'system_metrics'"
+    tables = {row["table_name"] for answer in database.ask(query) for row in answer.rows}
+    found: dict[str, int] = {}
+    if "client_request_group" not in tables:
+        return found
+    for answer in database.ask("SELECT name, value FROM system_metrics.client_request_group"):
+        for row in answer.rows:
+            for name in ("ViewReplicasAttempted", "ViewPendingMutations"):
+                if name in row["name"] and str(row["value"]).lstrip("-").isdigit():
+                    found[name] = found.get(name, 0) + int(row["value"])
+    return found
+
+
+__all__ = ["LagMeter", "LagReport", "literal_cql", "read_pending_writes"]

@@ -1,0 +1,196 @@
+"""Marks generations suspect: by a person's word, or where what their rows depend on has changed since it was last seen.
+
+The mark is in the registry, so every process sees it; readers go on being served. Only a full audit that finds no
+difference ends it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cassandra_client.database import Database
+from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_views.cql.printing import map_cql
+from cassandra_views.model.errors import ProjectError, RegistryError
+from cassandra_views.model.generation import Generation, State, ViewRecord
+from cassandra_views.model.names import ViewName
+from cassandra_views.model.schema import Catalog
+from cassandra_views.model.suspicion import Baseline, Suspicion, first_baseline
+from cassandra_views.plan.catalog import read_catalog
+from cassandra_views.plan.safeguards import mark_of_base
+from cassandra_views.registry.store import Registry
+
+_CONCERNED = (State.BUILDING, State.BUILT, State.SERVING, State.RETIRED)
+_WRITES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingState:
+    """What the nodes say that rows depend on.
+
+    Args:
+        members: by host id, a mark of the tokens that the node owns.
+        truncations: by table id, when the table was last truncated, in milliseconds.
+    """
+
+    members: dict[str, str] = field(default_factory=dict)
+    truncations: dict[str, int] = field(default_factory=dict)
+
+
+def read_ring_state(database: Database) -> RingState:
+    """Ask every node for itself and for the others that it knows; a node that is down is known by the others.
+
+    Raises:
+        ClusterError: no node answers.
+    """
+    own = database.ask("SELECT host_id, tokens, truncated_at FROM system.local")
+    peers = database.ask("SELECT host_id, tokens FROM system.peers")
+    if all(answer.error for answer in own):
+        raise ClusterError("no node says what it owns", next="See that the nodes are up and reachable")
+    rows = [row for answer in (*peers, *own) for row in answer.rows]  # a node knows best of itself
+    members = {str(row["host_id"]): _mark_of_tokens(row["tokens"]) for row in rows if row["host_id"] and row["tokens"]}
+    truncations: dict[str, int] = {}
+    for answer in own:
+        for row in answer.rows:
+            for table, value in (row["truncated_at"] or {}).items():
+                # A position in the commit log, then the moment.
+                moment = int.from_bytes(value[-8:], "big", signed=True)
+                truncations[str(table)] = max(moment, truncations.get(str(table), 0))
+    return RingState(members=members, truncations=truncations)
+
+
+def _mark_of_tokens(tokens: Iterable[str]) -> str:
+    return hashlib.blake2b(" ".join(sorted(map(str, tokens))).encode(), digest_size=8).hexdigest()
+
+
+def find_baseline(view: ViewName, each: Generation, catalog: Catalog, ring: RingState) -> Baseline | None:
+    """Return what a generation's rows depend on now; None where it is not in the schema, which is another trouble."""
+    live = catalog.find_view(view, each.number)
+    if live is None or live.table_id != each.table_id:
+        return None
+    base_id = str(live.base_id or "")
+    return Baseline(
+        base_id=base_id,
+        base_columns=mark_of_base(catalog.find_table(view.keyspace, live.base)),
+        replication=map_cql(catalog.replications[view.keyspace].replication),
+        truncated=ring.truncations.get(base_id, 0),
+        members=ring.members,
+    )
+
+
+def changes_of(each: Generation, now: Baseline) -> tuple[str, ...]:
+    """Return what has changed since a run saw the generation last, or since it was made, in words."""
+    former = each.baseline or first_baseline(base_columns=each.base_mark, created_at=each.created_at, now=now)
+    return former.changes(now)
+
+
+class Suspects:
+    """Marks generations, in the registry.
+
+    Args:
+        upgrade_registry: gives a registry that an older program made the columns of the mark.
+        clock: aware UTC; written into the registry.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        registry: Registry,
+        *,
+        upgrade_registry: Callable[[], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._registry = registry
+        self._upgrade_registry = upgrade_registry
+        self._clock = clock
+
+    def find(self) -> tuple[ViewName, ...]:
+        """Compare all generations with what they depended on, mark those where it has changed, and keep what is now.
+
+        Returns:
+            The views with generations that were marked now.
+
+        Raises:
+            ClusterError: schema, nodes or registry cannot be read or written.
+        """
+        records = self._registry.read_all() if self._registry.exists() else ()
+        found = [(record.name, each) for record in records for each in record.in_state(*_CONCERNED)]
+        if not found:
+            return ()
+        catalog = read_catalog(self._database, {name.keyspace for name, _each in found})
+        ring = read_ring_state(self._database)
+        changed = []
+        for name, each in found:
+            baseline = find_baseline(name, each, catalog, ring)
+            if baseline is not None and baseline != each.baseline:
+                changed.append((name, each, baseline))
+        if not changed:
+            return ()
+        self._upgrade_registry()
+
+        def keep(one: tuple[ViewName, Generation, Baseline]) -> ViewName | None:
+            name, each, baseline = one
+            reasons = changes_of(each, baseline)
+            if reasons:
+                return name if self._mark(name, each, "; ".join(reasons), baseline) else None
+            self._registry.write_suspicion(name, each, each.suspicion, baseline)
+            return None
+
+        with ThreadPoolExecutor(max_workers=_WRITES_AT_ONCE, thread_name_prefix="suspects") as pool:
+            return tuple(sorted({name for name in pool.map(keep, changed) if name}))
+
+    def mark(self, views: Collection[ViewName], *, reason: str) -> tuple[ViewRecord, ...]:
+        """Mark all generations of some views, by the word of who runs this; return their records as they are then.
+
+        Raises:
+            ConfigurationError: no reason is given.
+            ProjectError: of a view no generation exists.
+            RegistryError: there is no registry.
+        """
+        on = ", ".join(map(str, views))
+        reason = " ".join(reason.split())
+        if not reason:
+            raise ConfigurationError("no reason is given", on=on, next="Say why: status and plans show it")
+        if not self._registry.exists():
+            raise RegistryError(
+                "there is no registry yet, so there is no generation that could be suspect", on=on, next="Run apply"
+            )
+        records = [self._registry.read(view) for view in views]
+        for record in records:
+            if not record.in_state(*_CONCERNED):
+                raise ProjectError(
+                    f"there is no generation that could be suspect: {record.absence() or 'all are being dropped'}",
+                    on=str(record.name),
+                    remains="No view was marked",
+                    next="Name another view; 'views list' shows those there are",
+                )
+        self._upgrade_registry()
+        for record in records:
+            for each in record.in_state(*_CONCERNED):
+                for _ in range(3):  # a run that works on it moves it from state to state
+                    now = self._registry.read(record.name).find(each.number)
+                    if now is None or now.state not in _CONCERNED or self._mark(record.name, now, reason, None):
+                        break
+        return tuple(self._registry.read(view) for view in views)
+
+    def mark_all(self, *, reason: str) -> tuple[ViewRecord, ...]:
+        """Mark all generations of all views that have some, as ``mark`` does."""
+        records = self._registry.read_all() if self._registry.exists() else ()
+        names = sorted(record.name for record in records if record.in_state(*_CONCERNED))
+        return self.mark(names, reason=reason) if names else ()
+
+    def _mark(self, name: ViewName, each: Generation, reason: str, baseline: Baseline | None) -> bool:
+        new = Suspicion(since=self._clock(), reason=reason, by=self._registry.author)
+        suspicion = each.suspicion.and_also(new) if each.suspicion else new
+        is_written = self._registry.write_suspicion(name, each, suspicion, baseline)
+        if is_written:
+            self._registry.note_event(name, "suspect", number=each.number, detail=reason)
+        return is_written
+
+
+__all__ = ["Suspects"]

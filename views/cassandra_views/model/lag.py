@@ -1,0 +1,146 @@
+"""How long after a base write a view shows it: what its file promises, and what was measured. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cassandra_views.model.names import counted
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LagPolicy:
+    """What a view's file says of its lag.
+
+    Args:
+        promise: how late the view may show a write; None promises nothing.
+        probe: columns of the view's key and their values that are reserved for the canary row; empty where none is
+            written.
+    """
+
+    promise: timedelta | None = None
+    probe: tuple[tuple[str, Scalar], ...] = ()
+
+
+class LagBound(StrEnum):
+    """What a figure says of the lag."""
+
+    EXACT = "exact"
+    AT_MOST = "at most"
+    """The newest row that was looked for was there at the first look."""
+    AT_LEAST = "at least"
+    """It was not there yet when the time to wait for it was over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLag:
+    """What one node showed of the canary row: after how long, or why it is not known.
+
+    Args:
+        seconds: since the base write was acknowledged.
+    """
+
+    address: str
+    seconds: float | None = None
+    bound: LagBound = LagBound.EXACT
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingWrites:
+    """What nodes say is still on its way; None where none of them could be asked, or knows such a figure.
+
+    Args:
+        old_batches: batches of view writes older than the promise, or than 5 seconds.
+        old_hints: nodes' hints for another one that are as old.
+        attempted, pending: view writes to other nodes since the nodes started, and those not acknowledged yet.
+        unasked: nodes that did not answer.
+    """
+
+    old_batches: int | None = None
+    old_hints: int | None = None
+    attempted: int | None = None
+    pending: int | None = None
+    unasked: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        def text(count: int | None) -> str:
+            return "unknown" if count is None else f"{count:,}"
+
+        found = (
+            f"view writes attempted {text(self.attempted)}, pending {text(self.pending)}; "
+            f"old batches {text(self.old_batches)}, old hints {text(self.old_hints)}"
+        )
+        return found + (f"; not asked: {', '.join(self.unasked)}" if self.unasked else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredLag:
+    """The lag of one view, as the registry keeps it.
+
+    Args:
+        seconds: None where nothing could be measured.
+        found: how it was measured, in words.
+    """
+
+    seconds: float | None
+    bound: LagBound
+    at: datetime
+    found: str = ""
+
+    def is_broken(self, promise: timedelta | None) -> bool:
+        """Tell whether it shows that a promise is broken; a view that is only not known to be late breaks none."""
+        is_known = self.seconds is not None and self.bound is not LagBound.AT_MOST
+        return promise is not None and is_known and (self.seconds or 0.0) > promise.total_seconds()
+
+    def __str__(self) -> str:
+        return "unknown" if self.seconds is None else seconds_text(self.seconds, self.bound)
+
+
+def seconds_text(seconds: float, bound: str) -> str:
+    """Return a lag for people: ``0.213 s``, ``at most 3.2 s``."""
+    text = f"{seconds:.3f} s" if seconds < 1 else f"{seconds:,.1f} s"
+    return text if bound == LagBound.EXACT else f"{bound} {text}"
+
+
+def lag_of_nodes(nodes: tuple[NodeLag, ...], at: datetime) -> MeasuredLag:
+    """Return a view's lag by its canary row: that of the node which showed it last."""
+    known = [each for each in nodes if each.seconds is not None]
+    if not known:
+        return MeasuredLag(seconds=None, bound=LagBound.EXACT, at=at, found="no node answered")
+    last = max(known, key=lambda each: (each.bound is LagBound.AT_LEAST, each.seconds or 0.0))
+    others = len(nodes) - len(known)
+    found = f"canary row, seen through {counted(len(known), 'node')}, last through {last.address}"
+    found += f"; {counted(others, 'node')} did not answer" if others else ""
+    return MeasuredLag(seconds=last.seconds, bound=last.bound, at=at, found=found)
+
+
+def lag_of_rows(
+    late: list[float], missing_age: float | None, newest_age: float | None, rows: int, at: datetime
+) -> MeasuredLag:
+    """Return a view's lag by rows of its base that were looked for.
+
+    Args:
+        late: of rows that came while they were waited for, how long after their write they came, in seconds.
+        missing_age: the age of the oldest row that did not come; None where all came.
+        newest_age: the age of the newest row that was there at the first look; None where there is none.
+        rows: how many were looked for.
+    """
+    looked = f"{counted(rows, 'row')} of a sample"
+    if missing_age is not None:
+        return MeasuredLag(
+            seconds=missing_age,
+            bound=LagBound.AT_LEAST,
+            at=at,
+            found=f"{looked}, not all of which came: audit the view",
+        )
+    if late:
+        found = f"{looked}, {len(late):,} of which came later than they were looked for"
+        return MeasuredLag(seconds=max(late), bound=LagBound.EXACT, at=at, found=found)
+    if newest_age is not None:
+        found = f"{looked}, all of which were there"
+        return MeasuredLag(seconds=max(0.0, newest_age), bound=LagBound.AT_MOST, at=at, found=found)
+    return MeasuredLag(seconds=None, bound=LagBound.EXACT, at=at, found="no row of the base has a write time to go by")
