@@ -59,6 +59,8 @@ class AuditConfig(Strict):
     rows_per_second: Number = Field(default=AuditSettings.rows_per_second, ge=0, le=10**9)
     """How many rows an audit reads in a second, of both sides together; 0 is no limit."""
 
+    spark_rows: Whole = Field(default=100_000_000, ge=0, le=10**12)
+    """Under Airflow, with a Spark master: views of more rows are audited by Spark; 0 is never."""
     spark_master: str | None = None
     """The Spark master as ssh takes it: user@host, or a name of ~/.ssh/config."""
 
