@@ -60,19 +60,20 @@ class RangeWork:
 
     def read(self, span: TokenRange) -> list[Any]:
         """Read a range, and return what was made of its rows."""
-        scan = Scan(
-            _worker_database(self.settings),
-            self.base,
-            self.view,
-            self.relations,
-            rows_per_second=self.rows_per_second,
-        )
-        scan.prepare()
+        key = pickle.dumps((self.settings, self.base, self.view, self.relations, self.rows_per_second))
+        scan = _scans.get(key)
+        if scan is None:
+            database = _worker_database(self.settings)
+            scan = Scan(database, self.base, self.view, self.relations, rows_per_second=self.rows_per_second)
+            scan.prepare()
+            _scans[key] = scan
         return read_one(scan, scan.base if self.is_base else scan.view, self.reduction, span)
 
 
 _open = ExitStack()
 _databases: list[Database] = []
+_scans: dict[bytes, Scan] = {}
+"""What this worker has asked the servers about an audit, for its next range."""
 
 
 def _worker_database(settings: JobSettings) -> Database:
@@ -83,9 +84,17 @@ def _worker_database(settings: JobSettings) -> Database:
 
 
 class SparkRangeReader:
-    """Reads a side by Spark's workers; a ``RangeReader``."""
+    """Reads a side by Spark's workers; a ``RangeReader``.
 
-    def __init__(self, spark: SparkSession, settings: JobSettings, *, rows_per_second: float = 0.0) -> None:
+    Args:
+        rows_per_second: of all workers together; 0 is no limit.
+        ranges: so many tasks a side; with a limit at most eight, each at its share.
+    """
+
+    def __init__(
+        self, spark: SparkSession, settings: JobSettings, *, rows_per_second: float = 0.0, ranges: int = _RANGES
+    ) -> None:
+        self._ranges = ranges
         self._spark = spark
         self._settings = settings
         self._rows_per_second = rows_per_second
@@ -100,7 +109,7 @@ class SparkRangeReader:
     ) -> Iterator[tuple[TokenRange, Any]]:
         """Yield each range that is read, with what was made of its rows."""
         if spans is None:
-            spans = WHOLE_RING.split(_RANGES) if scan.is_ranged(shape) else (WHOLE_RING,)
+            spans = WHOLE_RING.split(self._ranges) if scan.is_ranged(shape) else (WHOLE_RING,)
         tasks = min(len(spans), _LIMITED_TASKS if self._rows_per_second else len(spans))
         if not tasks:
             return

@@ -58,8 +58,8 @@ def test_spark_finds_what_one_process_finds(plain: Pipeline, spark: Any, variabl
         return FullAudit(scan, Recheck(scan, on_progress=quiet, pause_seconds=0.01), on_progress=quiet, **reader).run()
 
     alone = audit()
-    by_spark = audit(read=SparkRangeReader(spark, settings))
-    slowly = audit(read=SparkRangeReader(spark, settings, rows_per_second=20_000))
+    by_spark = audit(read=SparkRangeReader(spark, settings, ranges=4))
+    slowly = audit(read=SparkRangeReader(spark, settings, rows_per_second=20_000, ranges=3))
     assert alone.counts == {"missing": 1, "extra": 1, "stale": 1, "expiring": 1}
     assert by_spark == slowly == alone
 
