@@ -31,7 +31,8 @@ app = typer.Typer(
 
 Each task is given one interval [START, END) of its level, or a range of them. Times are ISO 8601 in UTC.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments or an interval that cannot be computed yet.""",
+Exit codes: 0 done, 1 failed, 2 wrong arguments or an interval that cannot be computed yet, 3 an audit found that
+a view differs from its base table.""",
 )
 
 Start = Annotated[str, typer.Argument(metavar="START", help="Where the interval begins: 2026-03-01T10:15:00Z.")]
@@ -62,6 +63,21 @@ def _add_command(task: str, about: str) -> None:
 
 for _task, _about in COMMANDS.items():
     _add_command(_task, _about)
+
+
+@app.command("audit", help="Compare a view that serves with its base table, row by row, by Spark's workers.")
+def audit(
+    view: Annotated[str, typer.Argument(metavar="KEYSPACE.VIEW", help="The view.")],
+    registry: Registry = "views_registry",
+    rate: Annotated[float, typer.Option(metavar="ROWS", min=0, help="Read at most so many rows a second.")] = 0.0,
+) -> None:
+    """Audit a view, and end with what was found as exit code."""
+    from spark_jobs.audit_job import audit_command
+
+    with _own_output() as out:
+        line, code = audit_command(view, registry=registry, rate=rate)
+        out.write(line + "\n")
+    raise typer.Exit(code)
 
 
 def _run(task: str, start: str, end: str, keyspace: str, registry: str, now: str | None) -> None:

@@ -16,6 +16,7 @@ from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
 from cassandra_views.apply.lag import LagMeter, LagReport, read_pending_writes
 from cassandra_views.apply.overrides import Overrides
+from cassandra_views.apply.range_rows import RangeReader, read_in_threads
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
 from cassandra_views.apply.suspects import Suspects
 from cassandra_views.cql.parse import parse_view
@@ -30,6 +31,7 @@ from cassandra_views.model.times import duration_text
 from cassandra_views.plan.catalog import find_view_and_base
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
+from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.settings import Settings
 from cassandra_views.registry.lease import DEFAULT_TIMES, LeaseTimes
 
@@ -66,6 +68,7 @@ class ViewManager:
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
         audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
+        audit_reader: reads the token ranges of full audits; else threads of this process.
         lease_times: how long a lease lasts, and how long a run waits after one that died; for tests.
     """
 
@@ -83,6 +86,7 @@ class ViewManager:
         settings: Settings | None = None,
         build_timeout_seconds: float | None = None,
         audit_recheck_seconds: float = AuditSettings.recheck_seconds,
+        audit_reader: RangeReader = read_in_threads,
         lease_times: LeaseTimes = DEFAULT_TIMES,
     ) -> None:
         self.planner = Planner(
@@ -105,7 +109,8 @@ class ViewManager:
             listener=listener,
             ddl_timeout_seconds=env.ddl_timeout_seconds,
             build_timeout_seconds=build_timeout_seconds,
-            audit=env.audit.settings(recheck_seconds=audit_recheck_seconds),
+            audit=env.audit.settings(recheck_seconds=audit_recheck_seconds, folder=self._audit_folder()),
+            read_ranges=audit_reader,
             lease_times=lease_times,
         )
         self._overrides = Overrides(
@@ -136,6 +141,9 @@ class ViewManager:
     record = _of_planner(Planner.record)
     history = _of_planner(Planner.history)
     facts = _of_planner(Planner.facts)
+
+    def _audit_folder(self) -> Path | None:
+        return None if self.settings.folder is None else self.settings.folder / CACHE_FOLDER / "audits"
 
     @property
     def settings(self) -> Settings:

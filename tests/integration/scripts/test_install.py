@@ -13,7 +13,7 @@ from tests.integration.scripts.conftest import empty, settings
 from tests.integration.scripts.installing import install, make_checkout, start_line, use_caches_of_this_machine
 from tests.sshd import SshServer, make_key
 
-SCRIPTS = ["aggregations", "connect", "hour_to_day", "live_to_minute", "minute_to_hour"]
+SCRIPTS = ["aggregations", "audit", "connect", "hour_to_day", "live_to_minute", "minute_to_hour"]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from cassandra_client.decoding import RawRow
 from cassandra_views.apply.full_audit import TooManyRows
 from cassandra_views.apply.quick_audits import PulseAudit, PulseUndecided
 from cassandra_views.apply.recheck import Recheck
+from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import DRAWN_FROM, Scan
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.audit_result import AuditResult, DifferenceKind
@@ -293,12 +294,12 @@ def test_a_row_that_changes_at_every_look_is_not_compared_and_counted(pair: Pair
     pair.write("b", 1, "x", 5)
     pair.write("v", 1, "x", 5, a=2)
     scan = pair.scan()
-    find_base, numbers = scan.find_base, iter(range(10_000))
+    find_base, numbers = RowLookup.find_base, iter(range(10_000))
 
-    def change(key: RawRow) -> RawRow | None:
+    def change(self: RowLookup, key: RawRow) -> RawRow | None:
         pair.session.execute(f"UPDATE {pair.keyspace}.{pair.name} SET a = {next(numbers)} WHERE p = 1 AND c = 'x'")
-        return find_base(key)
+        return find_base(self, key)
 
-    with patch.object(scan, "find_base", change):
+    with patch.object(RowLookup, "find_base", change):
         found = full_audit(scan, recheck_seconds=0.001).run()
     assert (found.is_passed, found.settled_rows, found.newer_rows) == (True, 0, 1)

@@ -49,7 +49,9 @@ def test_what_times_out_is_read_in_smaller_ranges_and_no_row_comes_twice() -> No
 
     told: list[float] = []
     found = [
-        row for part in read_ranges(pages, Rows, on_progress=lambda share, rows: told.append(share)) for row in part
+        row
+        for _span, part in read_ranges(pages, Rows, on_progress=lambda share, rows: told.append(share))
+        for row in part
     ]
     assert sorted(found) == TOKENS
     assert failures
@@ -65,7 +67,7 @@ def test_a_small_table_is_read_in_few_ranges(rows: int, ranges: int) -> None:
         asked.append(span)
         yield [0] * round(rows * span.share)
 
-    found = [row for part in read_ranges(pages, Rows) for row in part]
+    found = [row for _span, part in read_ranges(pages, Rows) for row in part]
     assert abs(len(found) - rows) <= 64
     assert len(asked) == ranges
     spans = sorted(asked, key=lambda span: span.first)
@@ -84,7 +86,7 @@ def test_a_rest_that_takes_long_is_read_in_ranges_after_all() -> None:
                 time.sleep(0.05)
             yield [span.last] if _page == 0 and span.first <= 0 <= span.last else []
 
-    found = [row for part in read_ranges(pages, Rows) for row in part]
+    found = [row for _span, part in read_ranges(pages, Rows) for row in part]
     assert len(found) == 1, "what was read of the whole rest is thrown away"
     assert len(asked) == 1 + 1 + 63
 

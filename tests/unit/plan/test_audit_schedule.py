@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cassandra_views.model.audit_result import AuditMethod, AuditResult
 from cassandra_views.model.generation import Generation, State
 from cassandra_views.model.names import ViewName
-from cassandra_views.plan.audit_schedule import NIGHTS, AuditCost, views_of_tonight
+from cassandra_views.plan.audit_schedule import NIGHTS, AuditCost, views_for_spark, views_of_tonight
 from tests.unit.plan.world import KEYSPACE
 
 FULL_ROWS = 1000
@@ -70,3 +70,9 @@ def test_only_an_audit_of_every_row_counts() -> None:
     assert cost_of(7, AuditMethod.DIGESTS) == replace(cost(0, 7), view=NAME, audited_at=FIRST_NIGHT)
     assert cost_of(7, AuditMethod.PULSE) == replace(cost(0, 7), view=NAME)
     assert cost_of(7, AuditMethod.ROWS, state=State.RETIRED) is None
+
+
+def test_spark_audits_views_that_are_known_to_be_very_large() -> None:
+    costs = [cost(1, 5), cost(2, None), cost(3, FULL_ROWS), cost(4, FULL_ROWS + 1)]
+    assert views_for_spark(costs, spark_rows=FULL_ROWS) == {costs[3].view}
+    assert not views_for_spark(costs, spark_rows=0)

@@ -84,6 +84,7 @@ def view_dags(
     dag_id_prefix: str = "",
     reconcile_every: timedelta = timedelta(minutes=1),
     audit_cron: str = "0 3 * * *",
+    spark_conn_id: str | None = None,
 ) -> tuple[str, ...]:
     """Make a DAG for each view file, and those that are for all views. Contacts no cluster.
 
@@ -95,6 +96,8 @@ def view_dags(
         dag_id_prefix: before the ids of DAGs and the names of assets, where one Airflow keeps several clusters.
         reconcile_every: how often is looked whether something is to be done.
         audit_cron: when the views that serve are audited again, in UTC.
+        spark_conn_id: the SSH connection of a Spark master, which then audits views of more than ``audit.spark_rows``
+            rows.
 
     Returns:
         The ids of the DAGs.
@@ -112,7 +115,7 @@ def view_dags(
     # A task's process reads the file again for its own DAG alone: the others of a large project cost seconds.
     only = get_parsing_context().dag_id
     made: list[str] = []
-    for dag_id, make in _makers(project, deployment, reconcile_every, audit_cron):
+    for dag_id, make in _makers(project, deployment, reconcile_every, audit_cron, spark_conn_id):
         made.append(dag_id)
         if only is None or only == dag_id:
             namespace[f"dag_{dag_id}"] = make()
@@ -120,14 +123,18 @@ def view_dags(
 
 
 def _makers(
-    project: Project, deployment: Deployment, reconcile_every: timedelta, audit_cron: str
+    project: Project,
+    deployment: Deployment,
+    reconcile_every: timedelta,
+    audit_cron: str,
+    spark_conn_id: str | None,
 ) -> Iterator[tuple[str, Callable[[], DAG]]]:
     for view in project.views:
         yield deployment.dag_id(view.name.view), lambda view=view: view_dag(view, deployment)  # type: ignore[misc]
     for broken in project.broken:
         yield deployment.dag_id(broken.view), lambda broken=broken: broken_dag(broken, deployment)  # type: ignore[misc]
     yield deployment.service_id("reconcile"), lambda: reconcile_dag(deployment, reconcile_every)
-    yield deployment.service_id("audit"), lambda: audit_dag(deployment, audit_cron)
+    yield deployment.service_id("audit"), lambda: audit_dag(deployment, audit_cron, spark_conn_id)
     yield deployment.service_id("rest"), lambda: rest_dag(deployment)
     yield deployment.service_id("by_hand"), lambda: manual_actions_dag(deployment, project)
 

@@ -13,7 +13,7 @@ from cassandra_views.airflow.failures import RETRIES, as_airflow_errors, refused
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.names import ViewName
-from cassandra_views.plan.audit_schedule import AuditCost, views_of_tonight
+from cassandra_views.plan.audit_schedule import AuditCost, views_for_spark, views_of_tonight
 from cassandra_views.plan.explain import explain_all
 from cassandra_views.plan.project_plan import ViewWork
 
@@ -142,8 +142,12 @@ def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: da
     }
 
 
-def audit_dag(deployment: Deployment, cron: str) -> DAG:
-    """Return the DAG that audits each view that serves."""
+def audit_dag(deployment: Deployment, cron: str, spark_conn_id: str | None) -> DAG:
+    """Return the DAG that audits each view that serves.
+
+    Args:
+        spark_conn_id: the SSH connection of the Spark master that audits large views; None audits all in Airflow.
+    """
     with make_dag(
         deployment.service_id("audit"),
         description="Compares the views that serve with their base tables",
@@ -156,7 +160,7 @@ def audit_dag(deployment: Deployment, cron: str) -> DAG:
         schedule=CronTriggerTimetable(cron, timezone="UTC"),
         retries=RETRIES,
     ) as dag:
-        serving = ServingTask(task_id="serving", deployment=deployment)
+        serving = ServingTask(task_id="serving", deployment=deployment, spark_conn_id=spark_conn_id)
         AuditTask.partial(
             task_id="audit",
             deployment=deployment,
@@ -164,15 +168,37 @@ def audit_dag(deployment: Deployment, cron: str) -> DAG:
             map_index_template="{{ task.view }}",
             execution_timeout=timedelta(hours=6),
         ).expand(view=serving.output)
+        if spark_conn_id is not None:
+            from cassandra_views.airflow.spark_audit import SparkAuditTask
+
+            large = ServingTask(
+                task_id="serving_large", deployment=deployment, spark_conn_id=spark_conn_id, is_for_spark=True
+            )
+            SparkAuditTask.partial(
+                task_id="audit_by_spark",
+                registry=deployment.settings().env.registry,
+                ssh_conn_id=spark_conn_id,
+                max_active_tis_per_dagrun=1,
+                map_index_template="{{ task.view }}",
+            ).expand(view=large.output)
     return dag
 
 
 class ServingTask(BaseOperator):
-    """Returns the views that serve and are audited in full tonight."""
+    """Returns the views that serve and are audited in full tonight.
 
-    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+    Args:
+        spark_conn_id: given, views of more rows than ``audit.spark_rows`` are audited by Spark.
+        is_for_spark: it is those that are returned, and not the others.
+    """
+
+    def __init__(
+        self, *, deployment: Deployment, spark_conn_id: str | None = None, is_for_spark: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.deployment = deployment
+        self.spark_conn_id = spark_conn_id
+        self.is_for_spark = is_for_spark
 
     def execute(self, context: Context) -> list[str]:
         """Read the registry."""
@@ -187,6 +213,9 @@ class ServingTask(BaseOperator):
             later = len(costs) - len(views)
             if later:
                 self.log.info("%s large views are audited in full on another night of this week", later)
+            if self.spark_conn_id is not None:
+                large = views_for_spark(costs, spark_rows=manager.settings.env.audit.spark_rows)
+                views = [view for view in views if (view in large) is self.is_for_spark]
             return [str(view) for view in views]
 
 

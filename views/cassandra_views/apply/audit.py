@@ -9,10 +9,12 @@ from typing import assert_never
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.errors import ClusterError
+from cassandra_views.apply.audit_journal import AuditJournal
 from cassandra_views.apply.full_audit import FullAudit, TooManyRows
 from cassandra_views.apply.quick_audits import NoTotals, PulseAudit, PulseUndecided, SampleAudit, read_totals
+from cassandra_views.apply.range_rows import RangeReader, read_in_threads
 from cassandra_views.apply.recheck import Recheck
-from cassandra_views.apply.reports import AuditDone, Listener, Progress
+from cassandra_views.apply.reports import AuditDone, Listener, Notice, Progress
 from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.options import option_differences
@@ -44,9 +46,17 @@ class Auditor:
 
     Args:
         listener: is told how far an audit is.
+        read: reads the token ranges of full audits.
     """
 
-    def __init__(self, database: Database, listener: Listener, settings: AuditSettings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        listener: Listener,
+        settings: AuditSettings,
+        read: RangeReader = read_in_threads,
+    ) -> None:
+        self._read = read
         self._database = database
         self._listener = listener
         self._settings = settings
@@ -125,19 +135,22 @@ class Auditor:
             furthest = max(furthest, share)
             self._listener(Progress(view=view, number=each.number, text=text, share=furthest))
 
+        journal = self._find_journal(view, each, match, scan, request)
         recheck = Recheck(scan, on_progress=tell, pause_seconds=settings.recheck_seconds)
         sample_rows = request.sample_rows or settings.sample_rows
         sample = SampleAudit(scan, recheck, on_progress=tell, rows=sample_rows)
         match request.kind:
             case AuditKind.FULL:
-                return FullAudit(scan, recheck, on_progress=tell).run()
+                return FullAudit(scan, recheck, on_progress=tell, read=self._read, journal=journal).run()
             case AuditKind.PULSE:
                 return PulseAudit(scan, recheck, on_progress=tell).run()
             case AuditKind.SAMPLE:
                 return sample.run()
             case AuditKind.BY_SIZE:
                 with suppress(TooManyRows):
-                    return FullAudit(scan, recheck, on_progress=tell, max_rows=settings.full_rows).run()
+                    return FullAudit(
+                        scan, recheck, on_progress=tell, max_rows=settings.full_rows, read=self._read, journal=journal
+                    ).run()
                 try:
                     pulse = PulseAudit(scan, recheck, on_progress=tell).run()
                 except (PulseUndecided, NoTotals):
@@ -146,6 +159,23 @@ class Auditor:
                 return replace(sample.run(), total_rows=pulse.view_rows) if pulse.is_passed else pulse
             case _:
                 assert_never(request.kind)
+
+    def _find_journal(
+        self, view: ViewName, each: Generation, match: SchemaMatch, scan: Scan, request: AuditRequest
+    ) -> AuditJournal | None:
+        """Return what a full audit of this generation keeps and goes on from; None where nothing is kept."""
+        folder = self._settings.journal_folder
+        if folder is None or request.kind not in (AuditKind.FULL, AuditKind.BY_SIZE):
+            return None
+        scan.prepare()
+        described = [view, each.number, match.live.table_id, each.cql, match.base, match.live.shape, scan.cells]
+        return AuditJournal(
+            folder / f"{match.live.table_id}.json",
+            [*described, scan.coverage],
+            is_restart=request.is_restart,
+            saved_seconds=self._settings.journal_seconds,
+            on_resumed=lambda text: self._listener(Notice(text=f"{view} generation {each.number}: {text}")),
+        )
 
 
 __all__ = ["Auditor", "SchemaMatch"]

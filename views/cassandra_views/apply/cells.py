@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cassandra_client.decoding import RawRow
 from cassandra_views.apply.raw_values import elements_of
+from cassandra_views.cql.types import BadType, parse_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +42,11 @@ class Cell:
         if found is None:
             return ()
         return (found,) if self.is_single else tuple(elements_of(found))
+
+
+def is_multi_cell_type(type_: str) -> bool:
+    """Tell whether each element of such a value has a write time of its own, as far as this program knows the type."""
+    try:
+        return parse_type(type_).is_multi_cell
+    except BadType:  # the server is asked, as for a collection
+        return True

@@ -7,7 +7,7 @@ a base and its view makes one bucket differ, in which it is then looked for.
 from __future__ import annotations
 
 import marshal
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from zlib import crc32
 
 from xxhash import xxh3_64_intdigest
@@ -56,6 +56,19 @@ class Digest:
         self.rows += other.rows
         for bucket, value in other._sums.items():
             self._sums[bucket] = (self._sums.get(bucket, 0) + value) & _WORD
+
+    @classmethod
+    def of(cls, rows: int, sums: Iterable[tuple[int, int]]) -> Digest:
+        """Return the digest that had these."""
+        found = cls()
+        found.rows = rows
+        found._sums = dict(sums)
+        return found
+
+    def sums(self) -> Iterator[tuple[int, int]]:
+        """Yield each bucket that has rows and its sum, 64 bits."""
+        for bucket, value in self._sums.items():
+            yield bucket, value & _WORD
 
     def differing(self, other: Digest) -> list[int]:
         """Return the buckets that differ."""

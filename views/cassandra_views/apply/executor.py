@@ -20,6 +20,7 @@ from cassandra_views.apply.audit import Auditor
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.preflight import check_cluster, missing_grants
+from cassandra_views.apply.range_rows import RangeReader, read_in_threads
 from cassandra_views.apply.reports import Listener, Notice, SharedListener, StepBegun, StepDone
 from cassandra_views.apply.steps import StepExecutor
 from cassandra_views.model.audit_request import AuditSettings
@@ -104,6 +105,7 @@ class Executor:
         ddl_timeout_seconds: how long one CREATE or DROP may take.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
         audit: what holds for all audits.
+        read_ranges: reads the token ranges of full audits.
         lease_times: how long a lease lasts, and what is waited for after one that was not given back.
     """
 
@@ -118,6 +120,7 @@ class Executor:
         ddl_timeout_seconds: float,
         build_timeout_seconds: float | None,
         audit: AuditSettings,
+        read_ranges: RangeReader = read_in_threads,
         lease_times: LeaseTimes,
     ) -> None:
         self._database = database
@@ -128,6 +131,7 @@ class Executor:
         self._ddl_timeout = ddl_timeout_seconds
         self._build_timeout = build_timeout_seconds
         self._audit = audit
+        self._read_ranges = read_ranges
         self._lease_times = lease_times
 
     def carry_out(
@@ -238,7 +242,7 @@ class Executor:
             ddl,
             gate,
             BuildWait(self._database, listener, timeout_seconds=self._build_timeout, without=frozenset(without)),
-            Auditor(self._database, listener, self._audit),
+            Auditor(self._database, listener, self._audit, self._read_ranges),
             clock=self._clock,
         )
         self._registry.begin_run(plan.project, plan.preconditions, on_warning=listener.note)

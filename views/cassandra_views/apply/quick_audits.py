@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
+from cassandra_client.database import Database
 from cassandra_client.decoding import RawRow
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
@@ -15,7 +18,11 @@ from cassandra_views.apply.builds import server_time
 from cassandra_views.apply.recheck import AuditProgress, Recheck
 from cassandra_views.apply.scan import Scan
 from cassandra_views.model.audit_result import AuditMethod, AuditResult
+from cassandra_views.model.generation import Generation
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import TableShape
+from cassandra_views.model.times import TimeColumn
+from cassandra_views.plan.catalog import find_view_and_base
 
 _PULSE_LOOKS = 5
 _WORD = 2**64 - 1
@@ -93,6 +100,51 @@ def read_totals(scan: Scan, shape: TableShape) -> Totals:
         has_nulls=len(set(counts)) > 1,
         sums=tuple(zip(sums, values[len(counted) :], strict=True)),
     )
+
+
+class _RowCount:
+    """How many rows a token range holds, as the server counts them, or of which one column is counted here."""
+
+    def __init__(self, is_counted: Callable[[bytes], bool] | None) -> None:
+        self._is_counted = is_counted
+        self.rows = 0
+
+    def add(self, rows: Sequence[RawRow]) -> None:
+        """Take the server's count, or rows of one column."""
+        for (value,) in rows:
+            if self._is_counted is None:
+                self.rows += int.from_bytes(value or b"", "big")
+            else:
+                self.rows += value is not None and self._is_counted(value)
+
+
+def find_row_count(
+    database: Database, view: ViewName, each: Generation, time: TimeColumn | None, start: datetime | None
+) -> int | None:
+    """Return how many rows a generation holds from ``start`` on; None where they cannot be counted. Reads only.
+
+    Args:
+        time: the base's time column; its values are compared here, since a server takes no condition on a partition
+            key beside a token range.
+    """
+    with suppress(ClusterError, ValueError):
+        found = find_view_and_base(database, view.keyspace, each.physical)
+        if found is None:
+            return None
+        shape, base = found[0].shape, found[1]
+        scan = Scan(database, base, shape, ())
+        if start is None or each.window_start == start:
+            return sum(part.rows for part in scan.fold(shape, lambda: _RowCount(None), aggregates=["count(*)"]))
+        if time is None or shape.find_column(time.name) is None:
+            return None
+        column, type_, version = time, scan.type_of(time.name), scan.protocol_version
+
+        def is_counted(value: bytes) -> bool:
+            return not column.is_before(type_.from_binary(value, version), start)
+
+        terms = [quoted(time.name)]
+        return sum(part.rows for part in scan.fold(shape, lambda: _RowCount(is_counted), aggregates=terms))
+    return None
 
 
 def _number_term(shape: TableShape, name: str) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from cassandra_client.decoding import RawRow
 from cassandra_client.members import read_members
 from cassandra_views.apply.builds import find_undrained, server_time
+from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import Scan
 from cassandra_views.model.audit_result import CellDifference, DifferenceKind, RowDifference
 
@@ -58,6 +59,7 @@ class Recheck:
 
     def __init__(self, scan: Scan, *, on_progress: AuditProgress, pause_seconds: float) -> None:
         self._scan = scan
+        self.rows = RowLookup(scan)
         self._on_progress = on_progress
         self._pause_seconds = pause_seconds
         self._more_looks = _MORE_LOOKS
@@ -104,8 +106,8 @@ class Recheck:
 
     def _look(self, key: RawRow) -> _Found:
         """Return how the row of a key differs now; None where it does not."""
-        base = self._scan.find_base(key)
-        view = self._scan.find_view(key)
+        base = self.rows.find_base(key)
+        view = self.rows.find_view(key)
         cells: list[CellDifference] = []
         if base is None and view is None:
             return None
@@ -113,7 +115,7 @@ class Recheck:
             cells = self._scan.cell_differences(base, view)
             if not cells:
                 return None
-        again = self._scan.find_base(key)
+        again = self.rows.find_base(key)
         if (again and self._scan.canonical(again)) != (base and self._scan.canonical(base)):
             return _Changing()
         if base is None or view is None:

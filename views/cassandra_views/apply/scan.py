@@ -16,30 +16,26 @@ from operator import itemgetter
 from typing import Any
 
 from cassandra import InvalidRequest
-from cassandra.metadata import Murmur3Token
 
 from cassandra_client.database import Database
 from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import is_unknown_table
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.cells import Cell
+from cassandra_views.apply.cells import Cell, is_multi_cell_type
 from cassandra_views.apply.raw_values import canonical_form, shown, shown_row, ttl_form
 from cassandra_views.apply.row_filter import RowFilter
 from cassandra_views.apply.token_ranges import FIRST_TOKEN, LAST_TOKEN, AnySink, RateLimit, TokenRange, read_ranges
 from cassandra_views.cql.printing import where_cql
-from cassandra_views.cql.types import BadType, parse_type
 from cassandra_views.model.audit_result import CellDifference
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Operator, Relation
 
-_MOST_KEY_BYTES = 65_535
-"""The server writes the length of each part of a composite partition key in two bytes."""
 _PAGE_ROWS = 2000
 """Four pages are held at a time; with larger ones a large table takes more memory than a small one."""
 DRAWN_FROM = 100
 """Of so many rows of a partition, its first, one is drawn."""
-_PAGE_SECONDS = 20.0
+PAGE_SECONDS = 20.0
 """More than the servers' own time-out of a range read, 10 s by default."""
 _AGGREGATE_SECONDS = 60.0
 
@@ -77,8 +73,8 @@ class Scan:
     ) -> None:
         self.database = database
         self._limit = RateLimit(rows_per_second) if rows_per_second else None
-        self._page_rows = min(_PAGE_ROWS, max(1, int(rows_per_second or _PAGE_ROWS)))
-        self._raw = RawRows(database)
+        self.page_rows = min(_PAGE_ROWS, max(1, int(rows_per_second or _PAGE_ROWS)))
+        self.raw = RawRows(database)
         self.base, self.view = base, view
         self.key = [column.name for column in base.key_columns]
         extra = [column.name for column in view.key_columns if column.name not in self.key]
@@ -91,12 +87,12 @@ class Scan:
         self.not_null = extra
         # A partition with static cells alone has no clustering columns.
         needed = [*extra, *(column.name for column in base.clustering)]
-        self._needed_places = [self.columns.index(name) for name in needed]
+        self.needed_places = [self.columns.index(name) for name in needed]
         #: Every other condition of the view.
         self.relations = [one for one in relations if one.operator is not Operator.IS_NOT_NULL]
         #: Given, the servers are asked for all rows of the base, and these conditions are judged here.
         self.filter: RowFilter | None = None
-        self._judge: RowFilter | None = None
+        self.judge: RowFilter | None = None
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
         self._is_prepared = False
@@ -121,15 +117,15 @@ class Scan:
         answers = self.database.ask("SELECT value FROM system_views.settings WHERE name = 'allow_filtering_enabled'")
         is_forbidden = any(row["value"] == "false" for answer in answers for row in answer.rows)
         try:
-            self._judge = RowFilter(self.database, self.base, self.relations, self.columns)
+            self.judge = RowFilter(self.database, self.base, self.relations, self.columns)
         except ClusterError:
             # Then a row of the view whose base row stands outside the WHERE is not told from a late one.
             if is_forbidden:
                 raise
         if is_forbidden or not self._is_range_allowed():
-            if self._judge is None:
+            if self.judge is None:
                 self._is_split["base"] = False
-            self.filter = self._judge
+            self.filter = self.judge
 
     def _select_cells(self) -> None:
         """Select write time and TTL of each column for which the server returns them."""
@@ -142,7 +138,7 @@ class Scan:
         cells = []
         for index, name in enumerate(self.columns[self.width :], self.width):
             column = self.view.find_column(name)
-            is_multi_cell = column is None or _is_multi_cell(column.type)
+            is_multi_cell = column is None or is_multi_cell_type(column.type)
             written, ttl = f"WRITETIME({quoted(name)})", f"TTL({quoted(name)})"
             if not is_multi_cell:
                 ttl += " * 0"
@@ -164,9 +160,9 @@ class Scan:
 
     def _is_selectable(self, term: str) -> bool:
         try:
-            self._raw.types(f"SELECT {term} FROM {quoted(self.view.keyspace)}.{quoted(self.view.name)}")
+            self.raw.types(f"SELECT {term} FROM {quoted(self.view.keyspace)}.{quoted(self.view.name)}")
         except (InvalidRequest, ClusterError) as error:
-            if not _is_refused(error):
+            if not is_refused(error):
                 raise
             return False
         return True
@@ -184,9 +180,9 @@ class Scan:
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
         try:
-            self._raw.read(self._select(self.base), (_token(LAST_TOKEN), _token(LAST_TOKEN)))
+            self.raw.read(self._select(self.base), (token_bytes(LAST_TOKEN), token_bytes(LAST_TOKEN)))
         except (InvalidRequest, ClusterError) as error:
-            if not _is_refused(error):
+            if not is_refused(error):
                 raise
             return False
         return True
@@ -206,36 +202,65 @@ class Scan:
             on_progress: is told from time to time how much of the ring is read, 0 to 1, and how many rows.
             aggregates: what the server makes of the rows of each token range, in place of the rows.
         """
-        is_ranged = self._is_ranged(shape)
+        for _span, sink in self.fold_ranges(shape, make, on_progress, aggregates=aggregates):
+            yield sink
+
+    def fold_ranges(
+        self,
+        shape: TableShape,
+        make: Callable[[], AnySink],
+        on_progress: Callable[[float, int], None] | None = None,
+        *,
+        aggregates: Sequence[str] = (),
+        spans: Sequence[TokenRange] | None = None,
+    ) -> Iterator[tuple[TokenRange, AnySink]]:
+        """Do as ``fold``, and yield with each sink its range.
+
+        Args:
+            spans: the ranges to read; else the whole ring.
+        """
+        pages = self.pages_of(shape, aggregates=aggregates)
+        yield from read_ranges(
+            pages,
+            make,
+            on_progress=on_progress,
+            is_split=self.is_ranged(shape),
+            is_slowed=self._limit is not None,
+            spans=spans,
+        )
+
+    def pages_of(
+        self, shape: TableShape, *, aggregates: Sequence[str] = ()
+    ) -> Callable[[TokenRange], Iterator[Sequence[RawRow]]]:
+        """Return what yields the rows of a token range that belong to the view, page by page, in any thread."""
+        is_ranged = self.is_ranged(shape)
         query = self._select(shape, is_ranged=is_ranged, aggregates=aggregates)
-        seconds = _AGGREGATE_SECONDS if aggregates else _PAGE_SECONDS
+        seconds = _AGGREGATE_SECONDS if aggregates else PAGE_SECONDS
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
-            bounds = (_token(span.first), _token(span.last)) if is_ranged else ()
-            for rows in self._raw.pages(query, bounds, page_rows=self._page_rows, timeout_seconds=seconds):
-                self._wait_for(len(rows))
+            bounds = (token_bytes(span.first), token_bytes(span.last)) if is_ranged else ()
+            for rows in self.raw.pages(query, bounds, page_rows=self.page_rows, timeout_seconds=seconds):
+                self.wait_for(len(rows))
                 yield rows if aggregates else self._of_view(shape, rows)
 
-        self._raw.types(query)  # prepared once, before threads ask
-        is_slowed = self._limit is not None
-        yield from read_ranges(pages, make, on_progress=on_progress, is_split=is_ranged, is_slowed=is_slowed)
+        self.raw.types(query)  # prepared once, before threads ask
+        return pages
 
-    def _is_ranged(self, shape: TableShape) -> bool:
+    def is_ranged(self, shape: TableShape) -> bool:
         """Tell whether the servers read this side from one token to another."""
-        return self._is_split["base" if shape is self.base else "view"] and self._has_murmur()
+        return self._is_split["base" if shape is self.base else "view"] and self.has_murmur()
 
     def _of_view(self, shape: TableShape, rows: Sequence[RawRow]) -> Sequence[RawRow]:
         """Return the rows that belong to the view."""
-        if shape is self.view or not (self._needed_places or self.filter):
+        if shape is self.view or not (self.needed_places or self.filter):
             return rows
         return [
             row
             for row in rows
-            if all(row[place] is not None for place in self._needed_places)
-            and (self.filter is None or self.filter(row))
+            if all(row[place] is not None for place in self.needed_places) and (self.filter is None or self.filter(row))
         ]
 
-    def _wait_for(self, rows: int) -> None:
+    def wait_for(self, rows: int) -> None:
         """Wait until so many rows may have been read."""
         if self._limit is not None:
             self._limit.wait(rows)
@@ -248,7 +273,7 @@ class Scan:
         Raises:
             ClusterError: the ring cannot be read from a token on.
         """
-        if not self._is_ranged(shape):
+        if not self.is_ranged(shape):
             raise ClusterError(
                 "no rows can be drawn: the servers do not read this table from a token on",
                 next="Audit it in full",
@@ -257,8 +282,8 @@ class Scan:
         key_of = itemgetter(*(self.columns.index(column.name) for column in shape.partition_key))
         first = choose.randint(FIRST_TOKEN, LAST_TOKEN)
         for bounds in ((first, LAST_TOKEN), (FIRST_TOKEN, first)):
-            for page in self._raw.pages(query, [_token(bound) for bound in bounds], page_rows=DRAWN_FROM):
-                self._wait_for(len(page))
+            for page in self.raw.pages(query, [token_bytes(bound) for bound in bounds], page_rows=DRAWN_FROM):
+                self.wait_for(len(page))
                 rows = self._of_view(shape, page)
                 if not rows:
                     continue
@@ -282,25 +307,9 @@ class Scan:
         """Return rows in the form in which they are compared."""
         return list(map(self.canonical, rows)) if self._forms else rows
 
-    def find_base(self, key: RawRow) -> RawRow | None:
-        """Return the row of a key as the base holds it now, None where it holds none that the view should have.
-
-        Args:
-            key: the base's key and the view's other key column, as the server sent them.
-        """
-        found = self._find(self.base, key)
-        if found is None or any(found[place] is None for place in self._needed_places):
-            return None
-        is_its_own = self.canonical(found)[: self.width] == self.canonical(key)[: self.width]
-        return found if is_its_own and (self._judge is None or self._judge(found)) else None
-
-    def find_view(self, key: RawRow) -> RawRow | None:
-        """Return the row of a key as the view holds it now."""
-        return self._find(self.view, key)
-
     def shown_key(self, row: RawRow) -> str:
         """Return a row's key for people."""
-        return shown_row(row[: self.width], self._types()[: self.width], self._protocol_version)
+        return shown_row(row[: self.width], self._types()[: self.width], self.protocol_version)
 
     def cell_differences(self, base: RawRow, view: RawRow) -> list[CellDifference]:
         """Return the columns in which a row of the base and its row of the view differ."""
@@ -308,8 +317,8 @@ class Scan:
         return [
             CellDifference(
                 column=cell.name,
-                base=shown(base[cell.value], types[cell.value], self._protocol_version),
-                view=shown(view[cell.value], types[cell.value], self._protocol_version),
+                base=shown(base[cell.value], types[cell.value], self.protocol_version),
+                view=shown(view[cell.value], types[cell.value], self.protocol_version),
                 base_written=cell.newest_write(base),
                 view_written=cell.newest_write(view),
                 is_base_expiring=cell.is_expiring(base),
@@ -320,47 +329,17 @@ class Scan:
             if not cell.is_equal(ours, theirs)
         ]
 
+    def type_of(self, name: str) -> Any:
+        """Return the driver's type of a column of the view."""
+        return self._types()[self.columns.index(name)]
+
     def _types(self) -> list[Any]:
-        return self._raw.types(self._select(self.view))
+        return self.raw.types(self._select(self.view))
 
     @property
-    def _protocol_version(self) -> int:
+    def protocol_version(self) -> int:
+        """The version in which values are encoded."""
         return int(self.database.session.cluster.protocol_version)
-
-    def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
-        """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
-
-        Such are an empty value or one of more than 64 KiB where it is the whole partition key.
-        """
-        names = [column.name for column in shape.key_columns]
-        values = [row[self.columns.index(name)] for name in names]
-        partition = values[: len(shape.partition_key)]
-        if len(partition) > 1 and any(len(value or b"") > _MOST_KEY_BYTES for value in partition):
-            return None  # no partition can have this key
-        if len(partition) > 1 or 0 < len(partition[0] or b"") <= _MOST_KEY_BYTES:
-            conditions = " AND ".join(f"{quoted(name)} = ?" for name in names)
-            try:
-                found = self._raw.read(f"{self._select_all(shape)} WHERE {conditions}", values)
-                return found[0] if found else None
-            except (InvalidRequest, ClusterError) as error:
-                if not _is_refused(error):
-                    raise
-        return self._find_by_token(shape, row, partition)
-
-    def _find_by_token(self, shape: TableShape, row: RawRow, partition: Sequence[bytes | None]) -> RawRow | None:
-        names = ", ".join(quoted(column.name) for column in shape.partition_key)
-        query, bounds = self._select_all(shape), ()  # type: tuple[str, tuple[bytes, ...]]
-        if self._has_murmur():
-            query += f" WHERE token({names}) >= ? AND token({names}) <= ?"
-            bounds = tuple(map(_token, _token_of(partition)))
-        places = [self.columns.index(column.name) for column in shape.key_columns]
-        sought = self.canonical(row)
-        for page in self._raw.pages(query, bounds, timeout_seconds=_PAGE_SECONDS):
-            for each in page:
-                found = self.canonical(each)
-                if all(found[place] == sought[place] for place in places):
-                    return each
-        return None
 
     def _canonical_keys(self) -> list[tuple[int, Callable[[bytes], bytes]]]:
         """Return how columns are compared of which the server takes more than one form for one value.
@@ -375,14 +354,15 @@ class Scan:
                 found.append((self.columns.index(column.name), form))
         return found
 
-    def _has_murmur(self) -> bool:
+    def has_murmur(self) -> bool:
         """Tell whether the cluster's tokens are those that we know to split."""
         if self._is_murmur is None:
             (row,) = self.database.rows("SELECT partitioner FROM system.local")
             self._is_murmur = str(row["partitioner"]).endswith("Murmur3Partitioner")
         return self._is_murmur
 
-    def _select_all(self, shape: TableShape, terms: Sequence[str] = ()) -> str:
+    def select_all(self, shape: TableShape, terms: Sequence[str] = ()) -> str:
+        """Return a SELECT of these terms, else of all that is compared, without a WHERE."""
         selected = ", ".join(terms or self._selected)
         return f"SELECT {selected} FROM {quoted(shape.keyspace)}.{quoted(shape.name)}"
 
@@ -396,7 +376,7 @@ class Scan:
             parts.append(where_cql(self.relations))
         where = f" WHERE {' AND '.join(parts)}" if parts else ""
         filtering = " ALLOW FILTERING" if is_filtered else ""
-        return f"{self._select_all(shape, aggregates)}{where}{filtering}"
+        return f"{self.select_all(shape, aggregates)}{where}{filtering}"
 
 
 def _value_names(base: TableShape, view: TableShape) -> list[str]:
@@ -405,30 +385,12 @@ def _value_names(base: TableShape, view: TableShape) -> list[str]:
     return [column.name for column in view.columns if column.name not in keys]
 
 
-def _is_multi_cell(type_: str) -> bool:
-    try:
-        return parse_type(type_).is_multi_cell
-    except BadType:  # this program does not know the type, so it asks the server, as for a collection
-        return True
-
-
-def _is_refused(error: BaseException) -> bool:
+def is_refused(error: BaseException) -> bool:
     """Tell whether the server refuses the statement itself, though the table is there."""
     refusal = error if isinstance(error, InvalidRequest) else error.__cause__
     return isinstance(refusal, InvalidRequest) and not is_unknown_table(refusal)
 
 
-def _token(value: int) -> bytes:
+def token_bytes(value: int) -> bytes:
+    """Return a token as the server takes it."""
     return struct.pack(">q", value)
-
-
-def _token_of(partition: Sequence[bytes | None]) -> tuple[int, int]:
-    """Return the first and last token of a range that holds this partition key."""
-    parts = [value or b"" for value in partition]
-    # The parts of a composite key, each behind its length; a key of one column is that column.
-    packed = parts[0] if len(parts) == 1 else b"".join(struct.pack(">H", len(part)) + part + b"\0" for part in parts)
-    if not packed:
-        # Of the empty key alone the token is the least one; a range of this one alone is the whole ring.
-        return FIRST_TOKEN, FIRST_TOKEN + 1
-    token = int(Murmur3Token.hash_fn(packed))
-    return token, token

@@ -15,8 +15,8 @@ from cassandra_client.names import quoted
 from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
-from cassandra_views.apply.token_ranges import find_row_count
 from cassandra_views.model.audit_result import AuditResult
+from cassandra_views.apply.quick_audits import find_row_count
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
     AUDIT_REASON,

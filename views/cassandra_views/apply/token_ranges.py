@@ -5,25 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any, Protocol, TypeVar
 
 from cassandra import OperationTimedOut, ReadFailure, ReadTimeout
 from cassandra.protocol import ReadTimeoutErrorMessage
 
-from cassandra_client.database import Database
 from cassandra_client.driver_errors import errors_of
-from cassandra_client.errors import ClusterError
-from cassandra_client.names import quoted
-from cassandra_views.model.generation import Generation
-from cassandra_views.model.names import ViewName
-from cassandra_views.model.times import TimeColumn
-from cassandra_views.plan.catalog import find_view_and_base
 
 FIRST_TOKEN, LAST_TOKEN = -(2**63), 2**63 - 1
 _RANGES = 64
@@ -103,6 +94,37 @@ class RateLimit:
 WHOLE_RING = TokenRange(first=FIRST_TOKEN, last=LAST_TOKEN, splits=-1)
 
 
+def missing_ranges(done: Iterable[TokenRange], count: int = _RANGES) -> list[TokenRange]:
+    """Return ranges that cover what these leave of the ring, once; about ``count`` for the whole of it."""
+    found: list[TokenRange] = []
+    first = FIRST_TOKEN
+    for each in [*sorted(done, key=lambda span: span.first), TokenRange(first=LAST_TOKEN + 1, last=LAST_TOKEN + 1)]:
+        if first < each.first:
+            gap = TokenRange(first=first, last=each.first - 1, splits=-1)
+            found += gap.split(max(1, round(count * gap.share)))
+        first = max(first, each.last + 1)
+    return found
+
+
+def read_range(
+    pages: Callable[[TokenRange], Iterator[Sequence[Any]]], make: Callable[[], AnySink], span: TokenRange
+) -> list[AnySink]:
+    """Read one range in this thread, in parts where it is too much at once; return the sinks of the parts.
+
+    Raises:
+        Exception: what a range ended in that could not be split further.
+    """
+    sink = make()
+    try:
+        for rows in pages(span):
+            sink.add(rows)
+    except Exception as error:
+        if not (_is_too_much(error) and 0 <= span.splits < _SPLITS):
+            raise
+        return [each for part in span.split(_PARTS) for each in read_range(pages, make, part)]
+    return [sink]
+
+
 def read_ranges(
     pages: Callable[[TokenRange], Iterator[Sequence[Any]]],
     make: Callable[[], AnySink],
@@ -110,8 +132,9 @@ def read_ranges(
     on_progress: Callable[[float, int], None] | None = None,
     is_split: bool = True,
     is_slowed: bool = False,
-) -> Iterator[AnySink]:
-    """Read the whole ring, and yield the sink of each range that is done, in any order.
+    spans: Sequence[TokenRange] | None = None,
+) -> Iterator[tuple[TokenRange, AnySink]]:
+    """Read the whole ring, and yield each range that is done with its sink, in any order.
 
     Args:
         pages: yields the pages of a range; called in several threads.
@@ -119,6 +142,7 @@ def read_ranges(
         on_progress: is told each second, and with each range, how much of the ring is read and how many rows.
         is_split: the ring is read in ranges; else as one.
         is_slowed: ``pages`` waits on purpose, so that times tell nothing of how much there is.
+        spans: the ranges to read; else the whole ring.
 
     Raises:
         Exception: what a range ended in that could not be split further.
@@ -140,11 +164,11 @@ def read_ranges(
 
     # One range tells how much there is, so that a small table is not asked for dozens of empty ranges.
     first, *others = WHOLE_RING.split(_RANGES) if is_split else [WHOLE_RING]
-    todo = deque([first])
-    rest = TokenRange(first=others[0].first, last=LAST_TOKEN) if others else None
-    is_first = True
+    todo = deque([first] if spans is None else spans)
+    rest = TokenRange(first=others[0].first, last=LAST_TOKEN) if others and spans is None else None
+    is_first = spans is None
     running: dict[Future[tuple[AnySink, float]], tuple[int, TokenRange]] = {}
-    done, number = 0.0, 0
+    done, number = 1.0 - sum(each.share for each in spans) if spans is not None else 0.0, 0
     with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="audit") as pool:
         try:
             while todo or running:
@@ -163,7 +187,7 @@ def read_ranges(
                             todo.extend([rest] if rest and is_small else others)
                             is_first = False
                         done += span.share
-                        yield sink
+                        yield span, sink
                         continue
                     rows_of.pop(key, None)
                     if is_first or isinstance(error, _RestTooLong):
@@ -183,40 +207,3 @@ def read_ranges(
 def _is_too_much(error: BaseException) -> bool:
     """Tell whether fewer partitions may be read without this error."""
     return any(isinstance(each, _TOO_MUCH) for each in errors_of(error))
-
-
-_TIMEOUT_SECONDS = 60.0
-
-
-def find_row_count(
-    database: Database, view: ViewName, each: Generation, time: TimeColumn | None, start: datetime | None
-) -> int | None:
-    """Return how many rows a generation holds from ``start`` on; None where they cannot be counted. Reads only.
-
-    Args:
-        time: the base's time column; its values are compared here, since a server takes no condition on a partition
-            key beside a token range.
-    """
-    with suppress(ClusterError, ValueError):
-        found = find_view_and_base(database, view.keyspace, each.physical)
-        if found is None:
-            return None
-        shape = found[0].shape
-        is_whole = start is None or each.window_start == start
-        if not is_whole and (time is None or shape.find_column(time.name) is None):
-            return None
-        what = "count(*) AS found" if is_whole or time is None else f"{quoted(time.name)} AS found"
-        key = ", ".join(quoted(column.name) for column in shape.partition_key)
-        query = (
-            f"SELECT {what} FROM {quoted(shape.keyspace)}.{quoted(shape.name)} "
-            f"WHERE token({key}) >= ? AND token({key}) <= ?"
-        )
-        count = 0
-        for span in WHOLE_RING.split(_RANGES):
-            rows = database.rows(query, (span.first, span.last), timeout_seconds=_TIMEOUT_SECONDS)
-            if is_whole or time is None or start is None:
-                count += sum(row["found"] for row in rows)
-            else:
-                count += sum(not time.is_before(row["found"], start) for row in rows)
-        return count
-    return None

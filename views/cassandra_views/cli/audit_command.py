@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cassandra_client.errors import ConfigurationError
+from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_views.cli.context import Format, FormatOption, Wide, find_selected, open_manager, selects_views
 from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import coloured, escape, out, print_json, raise_last, table_of
@@ -16,10 +16,11 @@ from cassandra_views.model.errors import AuditFailed
 
 if TYPE_CHECKING:
     from cassandra_client.errors import ViewsError
-    from cassandra_views.apply.reports import Report, StepDone
+    from cassandra_views.apply.audit_outcomes import AuditOutcome
+    from cassandra_views.apply.reports import Report
+    from cassandra_views.manager import ViewManager
     from cassandra_views.model.audit_request import AuditRequest
-    from cassandra_views.model.audit_result import AuditResult
-    from cassandra_views.model.steps import AuditGeneration
+    from cassandra_views.model.steps import Plan
     from cassandra_views.plan.selection import Selection
 
 
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
             audit: (
                 "views audit",
                 "views audit orders_by_day --rate 50000",
+                "views audit orders_by_day --spark",
                 "views audit --tag flask --pulse --format json",
                 "views audit orders_by_day --sample 3000",
             )
@@ -55,28 +57,30 @@ def audit(
     rate: Annotated[
         float | None, typer.Option(metavar="ROWS", min=1, help="Read at most so many rows a second.")
     ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin again where an audit was stopped; else it goes on.")
+    ] = False,
+    spark: Annotated[
+        bool, typer.Option("--spark", help="Compare on the Spark master (audit.spark_master), not in this process.")
+    ] = False,
     wide: Wide = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
     """Compare what serves with its base table, again; exit 1 where one differs.
 
     Every row is compared: keys, values, write times and TTLs. Readers stay where they are. The verdict is kept, and
-    where one differs the next apply builds another generation beside it.
+    where one differs the next apply builds another generation beside it. Stopped and run again it goes on with the
+    token ranges that are left.
     """
-    from cassandra_views.apply.reports import AuditDone, StepDone
+    from cassandra_views.apply.audit_outcomes import AuditCollector
     from cassandra_views.cli.plan_output import ProgressLine
-    from cassandra_views.model.steps import AuditGeneration
 
-    request = _audit_request(pulse, sample, rate)
+    request = _audit_request(pulse, sample, rate, is_restart=restart, is_spark=spark)
     line = ProgressLine()
-    done: list[tuple[StepDone, AuditGeneration]] = []
-    results: dict[Any, AuditResult] = {}
+    collector = AuditCollector()
 
     def listen(report: Report) -> None:
-        if isinstance(report, StepDone) and isinstance(report.step, AuditGeneration):
-            done.append((report, report.step))
-        if isinstance(report, AuditDone):
-            results[report.view, report.number] = report.result
+        collector(report)
         line(report)
 
     with open_manager(context, listen) as manager:
@@ -86,75 +90,89 @@ def audit(
             plan = manager.plan_audit(chosen, request=request) if chosen else manager.plan(only=())
         else:
             plan = manager.plan_audit(selection.names or None, tags=selection.tags, request=request)
-        with line:
-            outcome = manager.carry_out(plan)
-    failures = dict(outcome.failures)
-    audits = [
-        _AuditLine(step=step, done=each, result=results.get((step.view, step.number)), failure=failures.get(step.view))
-        for each, step in sorted(done, key=lambda pair: pair[0].index)
-    ]
+        errors = [each.as_error() for each in plan.refused]
+        if spark:
+            audits, seconds, failures = _on_spark(manager, plan, request)
+        else:
+            with line:
+                outcome = manager.carry_out(plan)
+            audits, seconds = collector.outcomes(outcome.failures), outcome.seconds
+            failures = [error for _view, error in outcome.failures]
     if format is Format.JSON:
-        print_json({"audits": [each.as_json() for each in audits], "seconds": round(outcome.seconds, 3)})
+        print_json({"audits": [each.as_json() for each in audits], "seconds": round(seconds, 3)})
     elif not audits:
         what = "No view that matches serves" if selection.is_narrowed else "Nothing serves"
         out.print(f"{what}, so there is nothing to audit.")
     else:
         rows = table_of("audit", is_wide=wide)
         for each in audits:
-            row = (escape(str(each.step.view)), str(each.step.number), coloured(each.word))
-            rows.add_row(*row, f"{each.done.seconds:.1f}", escape(each.done.text))
+            row = (escape(each.view), str(each.number), coloured(each.word))
+            rows.add_row(*row, f"{each.seconds:.1f}", escape(each.text))
         out.print(rows)
         _print_differences(audits, is_wide=wide)
-    raise_last([*(error for _view, error in outcome.failures), *(each.as_error() for each in plan.refused)])
+    raise_last([*failures, *errors])
 
 
-def _audit_request(pulse: bool, sample: int | None, rate: float | None) -> AuditRequest:
+def _on_spark(
+    manager: ViewManager, plan: Plan, request: AuditRequest
+) -> tuple[list[AuditOutcome], float, list[ViewsError]]:
+    """Have each view's audit done on the Spark master, one after another; return audits, seconds and errors."""
+    from cassandra_views.apply.audit_outcomes import FAILED, PASSED
+    from cassandra_views.apply.spark_master import audit_on_spark
+    from cassandra_views.model.steps import AuditGeneration
+
+    settings, registry = manager.settings.env.audit, manager.planner.registry.keyspace
+    if settings.spark_master is None:
+        raise ConfigurationError(
+            "no Spark master is named", on="--spark", next="Set audit.spark_master in views.toml to user@host"
+        )
+    found: list[AuditOutcome] = []
+    errors: list[ViewsError] = []
+    begun = time.monotonic()
+    for view in dict.fromkeys(step.view for step in plan.steps if isinstance(step, AuditGeneration)):
+        rate = request.rows_per_second or settings.rows_per_second
+        try:
+            outcomes = audit_on_spark(settings.spark_master, view, registry=registry, rows_per_second=rate)
+        except ClusterError as error:
+            errors.append(error)
+            continue
+        found += outcomes
+        errors += [
+            AuditFailed(
+                f"it differs from its base: {each.text}" if each.word == FAILED else each.text,
+                on=f"{each.view} generation {each.number}",
+                next="Run apply: it builds the next generation beside it",
+            )
+            for each in outcomes
+            if each.word != PASSED
+        ]
+    return found, time.monotonic() - begun, errors
+
+
+def _audit_request(
+    pulse: bool, sample: int | None, rate: float | None, *, is_restart: bool, is_spark: bool
+) -> AuditRequest:
     from cassandra_views.model.audit_request import AuditKind, AuditRequest
 
     if pulse and sample is not None:
         raise ConfigurationError("--pulse and --sample are two kinds of audit", next="Give one of them")
     if pulse and rate is not None:
         raise ConfigurationError("--pulse reads no rows, so --rate means nothing", next="Leave one of them out")
+    if (is_restart or is_spark) and (pulse or sample is not None):
+        option = "--restart" if is_restart else "--spark"
+        raise ConfigurationError(f"{option} is for full audits alone", next="Leave out --pulse or --sample")
     kind = AuditKind.PULSE if pulse else AuditKind.FULL if sample is None else AuditKind.SAMPLE
-    return AuditRequest(kind=kind, sample_rows=sample or 0, rows_per_second=rate or 0.0)
+    return AuditRequest(kind=kind, sample_rows=sample or 0, rows_per_second=rate or 0.0, is_restart=is_restart)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _AuditLine:
-    """One audit of this command."""
-
-    step: AuditGeneration
-    done: StepDone
-    result: AuditResult | None
-    failure: ViewsError | None
-
-    @property
-    def word(self) -> str:
-        """How it ended."""
-        if not self.done.is_failed:
-            return "passed"
-        return "failed" if isinstance(self.failure, AuditFailed) else "error"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it for machines."""
-        return {
-            "view": str(self.step.view),
-            "generation": self.step.number,
-            "audit": self.word,
-            "found": self.done.text,
-            "seconds": round(self.done.seconds, 3),
-            "result": None if self.result is None else self.result.as_json(),
-        }
-
-
-def _print_differences(audits: Sequence[_AuditLine], *, is_wide: bool) -> None:
+def _print_differences(audits: Sequence[AuditOutcome], *, is_wide: bool) -> None:
     """Show some of the rows that differ, with both values and their write times."""
     from cassandra_views.model.audit_result import write_text
 
     rows = table_of("differences", is_wide=is_wide)
-    differences = [(audit.step, each) for audit in audits if audit.result for each in audit.result.examples]
-    for step, each in differences:
-        head = (escape(str(step.view)), str(step.number), each.kind.value, escape(each.key))
+    differences = [(audit, each) for audit in audits if audit.result for each in audit.result.examples]
+    for audit, each in differences:
+        head = (escape(audit.view), str(audit.number), each.kind.value, escape(each.key))
         for cell in each.cells:
             rows.add_row(
                 *head,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class AuditKind(StrEnum):
@@ -25,11 +26,13 @@ class AuditRequest:
 
     Args:
         sample_rows, rows_per_second: 0 is what the settings say.
+        is_restart: what an audit that was stopped has read is not used.
     """
 
     kind: AuditKind = AuditKind.BY_SIZE
     sample_rows: int = 0
     rows_per_second: float = 0.0
+    is_restart: bool = False
 
 
 FULL_AUDIT = AuditRequest(kind=AuditKind.FULL)
@@ -45,9 +48,13 @@ class AuditSettings:
         sample_rows: how many rows a sample draws from each side.
         rows_per_second: how many rows an audit reads in a second, of both sides together; 0 is no limit.
         recheck_seconds: the pause before a difference is looked at a second time; it doubles with each further look.
+        journal_folder: where full audits keep what they have read, to go on where they are stopped; None keeps nothing.
+        journal_seconds: how often they do; 0 is after each token range.
     """
 
     full_rows: int = 10_000_000
     sample_rows: int = 3_000
     rows_per_second: float = 0.0
     recheck_seconds: float = 0.5
+    journal_folder: Path | None = None
+    journal_seconds: float = 10.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -128,6 +128,23 @@ class RowDifference:
         ]
         return {"kind": self.kind.value, "key": self.key, "columns": cells}
 
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any]) -> RowDifference:
+        """Return what ``as_json`` was made of."""
+        cells = tuple(
+            CellDifference(
+                column=cell["column"],
+                base=cell["base"],
+                view=cell["view"],
+                base_written=cell["base_written"],
+                view_written=cell["view_written"],
+                is_base_expiring=cell["base_has_ttl"],
+                is_view_expiring=cell["view_has_ttl"],
+            )
+            for cell in found["columns"]
+        )
+        return cls(kind=DifferenceKind(found["kind"]), key=found["key"], cells=cells)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditResult:
@@ -214,35 +231,50 @@ class AuditResult:
             ),
         )
 
+    @property
+    def _figures(self) -> dict[str, Any]:
+        """What was counted and how, by name."""
+        return {
+            "method": self.method.value,
+            "base_rows": self.base_rows,
+            "view_rows": self.view_rows,
+            **{f"{kind}_rows": count for kind, count in self.counts.items()},
+            "newer_rows": self.newer_rows,
+            "ahead_rows": self.ahead_rows,
+            "is_partial": self.is_partial,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
         return {
-            "method": self.method.value,
+            **self._figures,
             "coverage": self.coverage,
-            "base_rows": self.base_rows,
-            "view_rows": self.view_rows,
             "total_rows": self.rows,
-            **{f"{kind}_rows": count for kind, count in self.counts.items()},
-            "is_partial": self.is_partial,
-            "newer_rows": self.newer_rows,
-            "ahead_rows": self.ahead_rows,
             "settled_rows": self.settled_rows,
+            "first_time": self.first_time,
             "differing_totals": list(self.differing_totals),
             "examples": [each.as_json() for each in self.examples],
         }
+
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any]) -> AuditResult:
+        """Return what ``as_json`` was made of, on another machine."""
+        method = AuditMethod.named(found["method"])
+        own = {each.name for each in fields(cls)} - {"method", "examples", "differing_totals", "total_rows"}
+        return cls(
+            **{name: value for name, value in found.items() if name in own},
+            method=method,
+            total_rows=found["total_rows"] if method is AuditMethod.SAMPLE else None,
+            examples=tuple(RowDifference.of_json(each) for each in found["examples"]),
+            differing_totals=tuple(found["differing_totals"]),
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
         """The registry's columns of what was counted."""
         return {
-            "audit_base_rows": self.base_rows,
-            "audit_view_rows": self.view_rows,
-            **{f"audit_{kind}_rows": count for kind, count in self.counts.items()},
-            "audit_newer_rows": self.newer_rows,
-            "audit_ahead_rows": self.ahead_rows,
+            **{f"audit_{name}": value for name, value in self._figures.items()},
             "audit_differing_totals": list(self.differing_totals) or None,
-            "audit_is_partial": self.is_partial,
-            "audit_method": self.method.value,
             "audit_first_time": self.first_time or None,
         }
 

@@ -63,3 +63,8 @@ def views_of_tonight(costs: Iterable[AuditCost], *, full_rows: int) -> list[View
         tonight.append(each.view)
         chosen += each.rows or 0
     return tonight
+
+
+def views_for_spark(costs: Iterable[AuditCost], *, spark_rows: int) -> frozenset[ViewName]:
+    """Return the views that Spark audits, where there is one: those known to have more rows than these; 0 is none."""
+    return frozenset(each.view for each in costs if spark_rows and each.rows is not None and each.rows > spark_rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -240,15 +240,10 @@ def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
 def _audit_fields(verdict: AuditResult | None) -> dict[str, Any]:
     if verdict is None:
         return {}
-    return {
-        "found": str(verdict),
-        "audit_base_rows": verdict.base_rows,
-        **{f"audit_{kind}_rows": count for kind, count in verdict.counts.items()},
-        "audit_skipped_rows": verdict.skipped_rows,
-        "audit_is_partial": verdict.is_partial,
-        "audit_method": verdict.method.value,
-        "audit_first_time": verdict.first_time,
-    }
+    found = {"found": str(verdict), **verdict.facts, "audit_skipped_rows": verdict.skipped_rows}
+    found["audit_first_time"] = verdict.first_time
+    own = {each.name for each in fields(ViewStatus)}
+    return {name: value for name, value in found.items() if name in own}
 
 
 def _condition(

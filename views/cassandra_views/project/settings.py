@@ -59,9 +59,24 @@ class AuditConfig(Strict):
     rows_per_second: Number = Field(default=AuditSettings.rows_per_second, ge=0, le=10**9)
     """How many rows an audit reads in a second, of both sides together; 0 is no limit."""
 
-    def settings(self, *, recheck_seconds: float) -> AuditSettings:
-        """Return these, with the pause before a difference is looked at again."""
-        return AuditSettings(**self.model_dump(), recheck_seconds=recheck_seconds)
+    spark_rows: Whole = Field(default=100_000_000, ge=0, le=10**12)
+    """Under Airflow, with a Spark master: views of more rows are audited by Spark; 0 is never."""
+    spark_master: str | None = None
+    """The Spark master as ssh takes it: user@host, or a name of ~/.ssh/config."""
+
+    def settings(self, *, recheck_seconds: float, folder: Path | None) -> AuditSettings:
+        """Return these, with the pause before a difference is looked at again.
+
+        Args:
+            folder: where audits keep what they have read.
+        """
+        return AuditSettings(
+            full_rows=self.full_rows,
+            sample_rows=self.sample_rows,
+            rows_per_second=self.rows_per_second,
+            recheck_seconds=recheck_seconds,
+            journal_folder=folder,
+        )
 
 
 class EnvConfig(Strict):

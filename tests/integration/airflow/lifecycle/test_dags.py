@@ -158,6 +158,17 @@ def test_two_environments_in_one_file_share_nothing(airflow: AirflowProcess, fil
     assert (eu["tags"], us["tags"]) == ({"views", "shop", "web"}, {"views", "stall", "web"})
 
 
+def test_with_a_spark_master_very_large_views_are_audited_there(airflow: AirflowProcess, files: Shop) -> None:
+    assert "audit_by_spark" not in airflow.call(acts.see, files.dags).dags["views_audit"]["upstream"]
+    (files.dags / "shop_views.py").write_text(
+        "from cassandra_views.airflow import view_dags\n"
+        'view_dags("../templates", globals(), conn_id="shop_cluster", spark_conn_id="spark_master")\n'
+    )
+    seen = airflow.call(acts.see, files.dags)
+    assert seen.errors == {}
+    assert set(seen.dags["views_audit"]["upstream"]["audit_by_spark"]) == {"serving_large"}
+
+
 def test_a_slide_can_wait_for_its_base(airflow: AirflowProcess, files: Shop) -> None:
     files.write_file("views", "orders_by_day", BY_DAY.replace('at: "00:10"', "slide_on: base"))
     seen = airflow.call(acts.see, files.dags)
