@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -69,15 +69,17 @@ DAYS = tuple(f"2026-03-{day:02}" for day in range(7, 11))
 ROWS = 12
 
 
-def await_all(workshop: Workshop, nodes: int = 5) -> None:
-    """Wait until the driver has a connection to every node again."""
+def await_all(workshop: Workshop) -> None:
+    """Wait until the driver has a connection to every node again, and all agree on the schema."""
     database = Database(workshop.session)
 
-    def all_answer() -> bool:
-        answers = database.ask("SELECT key FROM system.local")
-        return len(answers) == nodes and not any(answer.error for answer in answers)
+    def all_agree() -> bool:
+        answers = database.ask("SELECT schema_version FROM system.local")
+        if len(answers) < 5 or any(answer.error for answer in answers):
+            return False
+        return len({answer.rows[0]["schema_version"] for answer in answers}) == 1
 
-    wait_until(all_answer, 60)
+    wait_until(all_agree, 90)
 
 
 def test_readers_of_both_see_every_row_through_a_refresh(workshop: Workshop, east: Session, west: Session) -> None:
@@ -94,38 +96,46 @@ def test_readers_of_both_see_every_row_through_a_refresh(workshop: Workshop, eas
         assert set(reading.counts) == {ROWS}
 
 
-@pytest.mark.parametrize("kind", [AwaitBuild, AuditGeneration, ServeGeneration])
-def test_what_is_served_while_the_other_is_cut_off_is_complete_in_both(
+def test_a_build_waits_for_what_is_cut_off_and_names_it(
+    two_data_centers: EmbeddedCassandra, workshop: Workshop
+) -> None:
+    west = two_data_centers.contact_points[3:]
+    named: list[str] = []
+    states: list[str] = []
+    with ExitStack() as away:
+
+        def watch(report: Report) -> None:
+            if isinstance(report, StepBegun) and isinstance(report.step, AwaitBuild):
+                away.enter_context(cut_off(two_data_centers, WEST))
+            elif isinstance(report, Progress) and any(f"{address} (" in report.text for address in west):
+                named.append(report.text)
+                states.append(workshop.record("seen").generations[0].state)
+                away.close()
+
+        workshop.manager(listener=watch).apply()
+    await_all(workshop)
+    assert named
+    assert set(states) == {State.BUILDING}
+    assert len(workshop.rows(workshop.serving("seen"))) == ROWS
+
+
+@pytest.mark.parametrize("kind", [AuditGeneration, ServeGeneration])
+def test_audit_and_switch_go_on_while_the_other_is_cut_off(
     two_data_centers: EmbeddedCassandra, workshop: Workshop, west: Session, kind: type[Step]
 ) -> None:
-    """West is cut off as a step begins. A build waits for its nodes and names them; audit and switch do not."""
+    """West is cut off as the step begins, and its readers find every row when it is back."""
     workshop.apply()
-    named: set[str] = set()
-    back: list[threading.Timer] = []
+    with ExitStack() as away:
 
-    def come_back() -> None:
-        for number in WEST:
-            two_data_centers.resume_node(number)
+        def watch(report: Report) -> None:
+            if isinstance(report, StepBegun) and isinstance(report.step, kind):
+                away.enter_context(cut_off(two_data_centers, WEST))
 
-    def watch(report: Report) -> None:
-        if isinstance(report, StepBegun) and isinstance(report.step, kind):
-            for number in WEST:
-                two_data_centers.pause_node(number)
-            if kind is AwaitBuild:
-                back.append(threading.Timer(8.0, come_back))
-                back[0].start()
-        elif isinstance(report, Progress):
-            named.update(address for address in two_data_centers.contact_points[3:] if address in report.text)
-
-    workshop.manager(listener=watch).refresh("seen")
-    assert workshop.serving("seen") == "seen__g2"
-    for timer in back:
-        timer.join()
-    assert named == (set(two_data_centers.contact_points[3:]) if kind is AwaitBuild else set())
-    come_back()
+        workshop.manager(listener=watch).refresh("seen")
+        assert workshop.serving("seen") == "seen__g2"
     await_all(workshop)
     with Reading(west, workshop) as in_west:
-        time.sleep(1.0)
+        wait_until(lambda: len(in_west.counts) > 10)
     assert set(in_west.counts) == {ROWS}
 
 
