@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from cassandra_embedded.downloads import java_binary, server_jars
 from cassandra_embedded.network import answers
 from cassandra_embedded.node import Node
-from cassandra_embedded.node_config import NodePlan
+from cassandra_embedded.node_config import NodePlan, ring_tokens
 from cassandra_embedded.process import Identity, spawn
 from cassandra_embedded.versions import DEFAULT_VERSION, get_version
 from local_cluster.node_record import NodeError, NodeRecord
@@ -63,6 +63,7 @@ class CassandraProgram:
             storage_port=int(given["storage_port"]),
             jmx_port=int(given["jmx_port"]),
             cluster_name=str(given["cluster_name"]),
+            token=ring_tokens([1])[0],
         )
         node = Node(plan)
         node.spawn(

@@ -9,7 +9,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel, OperationTimedOut
 from cassandra.cluster import ExecutionProfile, ResponseFuture, Session
-from cassandra.policies import FallthroughRetryPolicy, RetryPolicy, RoundRobinPolicy
+from cassandra.policies import DCAwareRoundRobinPolicy, FallthroughRetryPolicy, HostDistance, RetryPolicy
 from cassandra.pool import Host
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
@@ -19,10 +19,20 @@ from cassandra_client.names import quoted, table_id
 Row = dict[str, Any]
 
 NODES_PROFILE = "cassandra_client.nodes"
+EVERY_HOST = 1_000_000
+"""So many nodes of each other data centre have a connection, too: each node is asked by itself."""
 
 _PREPARE_TRIES = 3
 _WRITE_SECONDS = 6.0
 """More than the servers' own time-outs for writes; after it the outcome is unknown, and is looked up elsewhere."""
+
+
+def find_local_dc(session: Session) -> str:
+    """Return the data centre that a session reads in; empty where it reads in several, so that the driver chooses."""
+    policy = session.cluster.profile_manager.default.load_balancing_policy
+    hosts = session.cluster.metadata.all_hosts()
+    centers = {host.datacenter for host in hosts if policy.distance(host) == HostDistance.LOCAL}
+    return str(centers.pop() or "") if len(centers) == 1 else ""
 
 
 class ReadRetry(RetryPolicy):  # type: ignore[misc]
@@ -49,7 +59,8 @@ class Answer:
 class Database:
     """A session that somebody else opened, and closes.
 
-    Adds one execution profile to the session's cluster (every node has a connection in it) and
+    Adds one execution profile to the session's cluster (every node has a connection in it, and the session's own data
+    centre comes first) and
     changes nothing else of it. A session in the driver's legacy mode is used as it is.
     """
 
@@ -62,7 +73,8 @@ class Database:
         cluster = session.cluster
         if NODES_PROFILE not in cluster.profile_manager.profiles:
             profile = ExecutionProfile(
-                load_balancing_policy=RoundRobinPolicy(),
+                # One data centre first, since each has a quorum of its own: a change is then read where it was made.
+                load_balancing_policy=DCAwareRoundRobinPolicy(find_local_dc(session), EVERY_HOST),
                 retry_policy=FallthroughRetryPolicy(),
                 row_factory=dict_factory,
                 request_timeout=timeout_seconds,

@@ -10,7 +10,7 @@ from typing import Any
 
 from cassandra_embedded.errors import BadOption, NodeDied, NotRunning, StartTimeout
 from cassandra_embedded.network import answers
-from cassandra_embedded.node_config import LOGBACK, NodePlan, cassandra_yaml, java_command
+from cassandra_embedded.node_config import LOGBACK, NodePlan, cassandra_yaml, java_command, rack_properties
 from cassandra_embedded.process import Child, Identity, spawn
 
 _LOOK_SECONDS = 0.05
@@ -51,6 +51,7 @@ class Node:
         for part in ("data", "logs", "tmp"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "cassandra.yaml").write_text(cassandra_yaml(self.plan, settings), encoding="utf-8")
+        (folder / "cassandra-rackdc.properties").write_text(rack_properties(self.plan), encoding="utf-8")
         (folder / "logback.xml").write_text(LOGBACK, encoding="utf-8")
         self._log_start = self.log_size()
         self._console.write_bytes(b"")

@@ -83,6 +83,8 @@ class NodePlan:
     Attributes:
         number: counts from 1.
         of: how many nodes the cluster has.
+        data_center: its data centre; empty for the one that Cassandra names itself (``datacenter1``).
+        token: where its part of the ring ends.
         folder: the node's own folder; everything it writes is below it.
         address: where it listens, for clients and for peers.
         seed: the address of the first node.
@@ -97,11 +99,21 @@ class NodePlan:
     storage_port: int
     jmx_port: int
     cluster_name: str
+    token: int
+    data_center: str = ""
 
-    @property
-    def token(self) -> int:
-        """Return the node's one token: the ring in equal parts."""
-        return -(2**63) + (self.number - 1) * (2**64 // self.of)
+
+def ring_tokens(sizes: Sequence[int]) -> list[int]:
+    """Return the one token of each node: each data centre has the ring in equal parts, the next one is a step aside.
+
+    Args:
+        sizes: how many nodes each data centre has.
+    """
+    return [
+        -(2**63) + number * (2**64 // size) + 100 * center
+        for center, size in enumerate(sizes)
+        for number in range(size)
+    ]
 
 
 def cassandra_yaml(plan: NodePlan, settings: Mapping[str, Any]) -> str:
@@ -109,7 +121,7 @@ def cassandra_yaml(plan: NodePlan, settings: Mapping[str, Any]) -> str:
     chosen: dict[str, Any] = {
         "cluster_name": plan.cluster_name,
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
-        "endpoint_snitch": "SimpleSnitch",
+        "endpoint_snitch": "GossipingPropertyFileSnitch" if plan.data_center else "SimpleSnitch",
         "num_tokens": 1,
         "initial_token": str(plan.token),
         # An empty cluster has nothing to stream, and a joining node would wait for the ring's delay.
@@ -146,6 +158,11 @@ def cassandra_yaml(plan: NodePlan, settings: Mapping[str, Any]) -> str:
     return yaml.safe_dump({**chosen, **settings}, sort_keys=False)
 
 
+def rack_properties(plan: NodePlan) -> str:
+    """Return cassandra-rackdc.properties, which names the node's data centre."""
+    return f"dc={plan.data_center}\nrack=rack1\n"
+
+
 def java_command(
     java: Path, java_major: int, jars: Sequence[Path], plan: NodePlan, *, heap_mb: int, extra: Sequence[str]
 ) -> list[str]:
@@ -177,6 +194,7 @@ def java_command(
         f"-Dcassandra.storagedir={plan.folder}/data",
         f"-Dcassandra.logdir={plan.folder}/logs",
         f"-Dlogback.configurationFile={plan.folder}/logback.xml",
+        f"-Dcassandra-rackdc.properties={(plan.folder / 'cassandra-rackdc.properties').as_uri()}",
         "-Dcassandra-foreground=yes",
         f"-Dcassandra.jmx.local.port={plan.jmx_port}",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",

@@ -19,7 +19,7 @@ from cassandra_embedded.downloads import java_binary, server_jars
 from cassandra_embedded.errors import BadOption
 from cassandra_embedded.network import PortClaims, node_addresses
 from cassandra_embedded.node import Ring
-from cassandra_embedded.node_config import NodePlan
+from cassandra_embedded.node_config import NodePlan, ring_tokens
 from cassandra_embedded.process import Identity
 from cassandra_embedded.versions import DEFAULT_VERSION, get_version
 
@@ -65,8 +65,19 @@ class Claim:
         """Return the port for clients; 0 until one was picked."""
         return self._port
 
-    def take(self, version: str, addresses: tuple[str, ...], *, cluster_name: str, detached: bool) -> list[NodePlan]:
+    def take(
+        self,
+        version: str,
+        addresses: tuple[str, ...],
+        data_centers: Mapping[str, int],
+        *,
+        cluster_name: str,
+        detached: bool,
+    ) -> list[NodePlan]:
         """Take folder and ports, and return what the nodes are to be started with; nothing runs yet.
+
+        Args:
+            data_centers: how many nodes each has, in the order of the addresses.
 
         Raises: EmbeddedError: one of its kinds; ``release`` gives back what was taken by then.
         """
@@ -89,6 +100,8 @@ class Claim:
         else:
             self._port = self._ports.pick(addresses, 0, "client")
         storage_port = self._ports.pick(addresses, _STORAGE_PORT, "storage")
+        tokens = ring_tokens(tuple(data_centers.values()))
+        centers = [name for name, size in data_centers.items() for _ in range(size)]
         plans = [
             NodePlan(
                 number=number,
@@ -100,8 +113,10 @@ class Claim:
                 storage_port=storage_port,
                 jmx_port=self._ports.pick([_JMX_ADDRESS], _JMX_PORT + number - 1, "JMX"),
                 cluster_name=cluster_name,
+                token=token,
+                data_center=center,
             )
-            for number, address in enumerate(addresses, 1)
+            for number, (address, token, center) in enumerate(zip(addresses, tokens, centers, strict=True), 1)
         ]
         self._record = replace(record, port=self._port, storage_port=storage_port)
         self.note(())
@@ -140,7 +155,8 @@ class EmbeddedCassandra:
     killed, unless ``detached``.
 
     Args:
-        nodes: how many nodes; each takes about 0.8 GB of memory and 8 seconds to start.
+        nodes: how many nodes, or how many in each data centre, by its name; a node takes about 0.8 GB of memory and
+            8 seconds to start.
         version: one of ``KNOWN_VERSIONS``.
         data: where the nodes keep their data, kept between starts; without it a temporary folder that is
             removed at the end.
@@ -157,7 +173,7 @@ class EmbeddedCassandra:
 
     def __init__(
         self,
-        nodes: int = 1,
+        nodes: int | Mapping[str, int] = 1,
         version: str = DEFAULT_VERSION,
         *,
         data: Path | None = None,
@@ -171,17 +187,19 @@ class EmbeddedCassandra:
         on_progress: Callable[[str], None] | None = None,
         detached: bool = False,
     ) -> None:
-        if nodes < 1:
+        self._data_centers = {"": nodes} if isinstance(nodes, int) else dict(nodes)
+        count = sum(self._data_centers.values())
+        if min(self._data_centers.values(), default=0) < 1:
             raise BadOption(
-                "a server has at least one node",
+                "a server, and each data centre of it, has at least one node",
                 on=f"nodes={nodes}",
                 remains="Nothing was started",
                 next="Give 1 or more",
             )
-        needed, there = nodes * (heap_mb + _BESIDE_HEAP_MB), psutil.virtual_memory().total // 2**20
+        needed, there = count * (heap_mb + _BESIDE_HEAP_MB), psutil.virtual_memory().total // 2**20
         if needed > there:
             raise BadOption(
-                f"{nodes} nodes take about {needed // 1024} GB of memory, and this machine has {there // 1024} GB",
+                f"{count} nodes take about {needed // 1024} GB of memory, and this machine has {there // 1024} GB",
                 on=f"nodes={nodes}",
                 remains="Nothing was started",
                 next="Give fewer nodes, or a smaller heap",
@@ -193,7 +211,7 @@ class EmbeddedCassandra:
                 next="Give `data`",
             )
         self._version = get_version(version)
-        self._addresses = node_addresses(address, nodes)
+        self._addresses = node_addresses(address, count)
         self._heap_mb = heap_mb
         self._settings = dict(settings or {})
         self._jvm_options = tuple(jvm_options)
@@ -202,7 +220,7 @@ class EmbeddedCassandra:
         self._on_progress = on_progress or _ignore_progress
         self._detached = detached
         self._claim = Claim(data.absolute() if data else None, port)
-        self._ring = Ring(nodes, self.version)
+        self._ring = Ring(count, self.version)
         self._java = Path()
         self._jars: tuple[Path, ...] = ()
 
@@ -238,6 +256,10 @@ class EmbeddedCassandra:
             raise self._ring.not_started()
         return self._claim.folder
 
+    def jmx_port(self, number: int) -> int:
+        """Return the port of 127.0.0.1 at which a node answers to JMX."""
+        return self._ring.get(number).plan.jmx_port
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -263,7 +285,11 @@ class EmbeddedCassandra:
         self._java = java_binary(self._version, self._on_progress)
         try:
             plans = self._claim.take(
-                self.version, self._addresses, cluster_name=self._cluster_name, detached=self._detached
+                self.version,
+                self._addresses,
+                self._data_centers,
+                cluster_name=self._cluster_name,
+                detached=self._detached,
             )
             self._ring.form(plans)
             for number in range(1, self.nodes + 1):

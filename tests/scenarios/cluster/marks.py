@@ -16,11 +16,18 @@ CQL = (
 )
 
 
+def simple_replication(replicas: int) -> str:
+    return f"{{'class': 'SimpleStrategy', 'replication_factor': {replicas}}}"
+
+
 @contextmanager
-def workshop_of(session: Session, folder: Path, name: str, *, replicas: int) -> Iterator[Workshop]:
-    """Make a keyspace with a table of ten days, and a project with one view on it that is not created yet."""
+def workshop_of(session: Session, folder: Path, name: str, *, replication: str) -> Iterator[Workshop]:
+    """Make a keyspace with a table of ten days, and a project with one view on it that is not created yet.
+
+    Args:
+        replication: of the keyspace, as CQL.
+    """
     keyspace, registry = f"k_{name}", f"r_{name}"
-    replication = f"{{'class': 'SimpleStrategy', 'replication_factor': {replicas}}}"
     session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}", timeout=60)
     session.execute(f"CREATE TABLE {keyspace}.marks (who text, day date, n int, PRIMARY KEY (who, day))", timeout=60)
     for day in range(1, 11):

@@ -12,7 +12,7 @@ from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.model.errors import PreflightError
 from tests.joining import joining
-from tests.scenarios.cluster.marks import workshop_of
+from tests.scenarios.cluster.marks import simple_replication, workshop_of
 from tests.servers import QUICK_FAILURES
 from tests.waiting import wait_until
 
@@ -24,7 +24,7 @@ def test_a_node_that_joins_is_named(tmp_path: Path) -> None:
     with (
         EmbeddedCassandra(1, address="127.0.3.5", port=0, settings=QUICK_FAILURES) as server,
         connected(tuple(server.contact_points), port=server.port) as session,
-        workshop_of(session, tmp_path, "joins", replicas=1) as workshop,
+        workshop_of(session, tmp_path, "joins", replication=simple_replication(1)) as workshop,
     ):
         database = Database(session)
         with joining(server, "127.0.3.9") as address:

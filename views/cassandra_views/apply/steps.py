@@ -15,8 +15,8 @@ from cassandra_client.names import quoted
 from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
-from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.apply.quick_audits import find_row_count
+from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
     AUDIT_REASON,
@@ -409,6 +409,7 @@ class StepExecutor:
             record, each = self._registry.get_held(view, step.number)
             if any(entry.name == each.physical for entry in record.read_from):
                 raise StalePlan("it serves, and nothing that serves is dropped", on=on, next="Plan again")
+            self._await_readers(step)
             if each.state is not State.DROPPING:
                 # A run that finishes the drop knows its reason from here.
                 row = {"state": State.DROPPING, "reason": f"{DROP_REASON}{step.reason}"}
@@ -423,6 +424,19 @@ class StepExecutor:
         detail = f"{step.reason}; it was {_description(each)}"
         self._registry.note_event(view, "dropped", number=step.number, detail=detail)
         return "dropped"
+
+    def _await_readers(self, step: DropGeneration) -> None:
+        """See that the last switch is known in every data centre: readers of one that was cut off follow the former."""
+        try:
+            self._registry.spread(step.view)
+        except ClusterError as error:
+            raise ClusterError(
+                "readers in some data centre may still read it: a quorum of the registry's replicas in each data "
+                f"centre must know what serves ({error.what})",
+                on=f"{step.view} generation {step.number}",
+                remains="It is not dropped, and readers read on in every data centre",
+                next="See that the nodes of every data centre are up, then run apply again",
+            ) from error
 
     def _sweep(self, step: SweepOrphan) -> str:
         """Drop a physical view that carries our comment and stands in no registry row."""

@@ -144,6 +144,18 @@ class Registry:
         )
         return record_of(name, rows)
 
+    def spread(self, name: ViewName) -> None:
+        """Read a view's row from a quorum of each data centre: replicas that missed the last change get it by that.
+
+        Raises:
+            ClusterError: not every data centre answers.
+        """
+        self._database.rows(
+            f"SELECT * FROM {self._views} WHERE keyspace_name = ? AND view_name = ?",
+            (name.keyspace, name.view),
+            consistency=ConsistencyLevel.EACH_QUORUM,
+        )
+
     def raise_fence(self, name: ViewName, *, revision: str | None = None, needs_row: bool = True) -> ViewRecord:
         """Take a view's row for this run: a run that held it before can write no more.
 

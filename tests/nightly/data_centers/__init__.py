@@ -1,0 +1,1 @@
+"""Clusters of several data centres: one is cut off, one is added."""
