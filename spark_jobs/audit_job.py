@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -139,7 +138,6 @@ class SparkRangeReader:
 @contextmanager
 def audit_spark(settings: JobSettings) -> Iterator[SparkSession]:
     """Start a Spark whose workers run this Python, and end it; the warm server is for jobs of seconds."""
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     session = start(settings.master, {}, ())
     try:
         yield session

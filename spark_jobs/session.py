@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -189,7 +190,7 @@ def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> Spar
     for key, value in (spark_options(master) | dict(options)).items():
         builder = builder.config(key, value)
     try:
-        with _java_home():
+        with _environment():
             session = builder.getOrCreate()
     except (Py4JError, PySparkException, OSError, RuntimeError) as error:
         raise JobError(
@@ -204,17 +205,22 @@ def start(master: str, options: Mapping[str, str], jars: Iterable[Path]) -> Spar
 
 
 @contextmanager
-def _java_home() -> Iterator[None]:
-    """Name the Java for what Spark starts, which takes it from the environment alone; it is as before afterwards."""
-    before = os.environ.get("JAVA_HOME")
-    os.environ["JAVA_HOME"] = java_home(os.environ)
+def _environment() -> Iterator[None]:
+    """Name the Java, and the Python of the workers, which Spark takes from the environment alone.
+
+    It is as before afterwards. Workers run the Python of this process, unless `PYSPARK_PYTHON` names another.
+    """
+    given = {"JAVA_HOME": java_home(os.environ), "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable)}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ |= given
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["JAVA_HOME"]
-        else:
-            os.environ["JAVA_HOME"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _check_master(master: str) -> None:

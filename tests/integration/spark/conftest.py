@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
@@ -56,8 +55,6 @@ def spark() -> Iterator[Any]:
     """A Spark in this process."""
     from pyspark import SparkContext
 
-    # The audit's workers need what this Python has.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     # Jobs of some rows each: what Java's second compiler would gain in them it does not earn back.
     found = start("local[2]", {"spark.driver.extraJavaOptions": QUICK_JAVA}, connector_jars(print))
     yield found

@@ -35,6 +35,7 @@ STATUS_TABLES = {
     ("system", "view_builds_in_progress"): "how far a build is, on each node",
     ("system", "batches"): "view writes that a node still delivers",
     ("system_distributed", "view_build_status"): "when a build ended",
+    ("system_distributed", "repair_history"): "when a base table was last repaired",
     ("system_views", "pending_hints"): "view writes that wait for a node",
     ("system_views", "settings"): "what each node is set to",
     ("system_views", "gossip_info"): "who is up, joins or leaves",
@@ -101,7 +102,8 @@ def role_grants(
     match kind:
         case RoleKind.MANAGER:
             setup = _manager_setup(project, settings, replicas)
-            grants = (*status_grants(), *_base_grants(bases), *_registry_grants(env.registry))
+            probed = sorted({(view.name.keyspace, view.base) for view in project.views if view.lag.probe})
+            grants = (*status_grants(), *_base_grants(bases), *_probe_grants(probed), *_registry_grants(env.registry))
         case RoleKind.READER:
             grants = _reader_grants(bases, env.registry)
             if with_pages:
@@ -147,6 +149,11 @@ def _base_grants(bases: Iterable[tuple[str, str]]) -> tuple[Grant, ...]:
             _select(keyspace, table, "to audit its views"),
         )
     )
+
+
+def _probe_grants(bases: Iterable[tuple[str, str]]) -> tuple[Grant, ...]:
+    why = "to write the row that `lag: {probe: ...}` looks for, and delete it"
+    return tuple(Grant(permission="MODIFY", keyspace=keyspace, table=table, why=why) for keyspace, table in bases)
 
 
 def _registry_grants(registry: str) -> tuple[Grant, ...]:

@@ -25,6 +25,7 @@ from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, translate
 from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import server_time
+from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.printing import string_cql
 from cassandra_views.model.lag import (
@@ -204,12 +205,13 @@ class LagMeter:
             return self._by_sample(scan, random.Random(seed))
 
     def _by_sample(self, scan: Scan, choose: random.Random) -> MeasuredLag:
+        rows = RowLookup(scan)
         choices = [random.Random(choose.random()) for _ in range(_DRAWN)]
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="lag") as pool:
             drawn = [each for each in pool.map(lambda one: scan.draw(scan.base, one), choices) if each is not None]
             keys = list({tuple(each.key): each.key for each in drawn}.values())
             found = [
-                (key, row) for key, row in zip(keys, pool.map(scan.find_base, keys), strict=True) if row is not None
+                (key, row) for key, row in zip(keys, pool.map(rows.find_base, keys), strict=True) if row is not None
             ]
             dated = [(written, key) for key, row in found if (written := _newest_write(scan, row)) is not None]
             dated = sorted(dated, key=lambda pair: pair[0], reverse=True)[:_LOOKED_FOR]
@@ -221,10 +223,10 @@ class LagMeter:
             def is_late(pair: tuple[int, RawRow]) -> bool | None:
                 """Tell whether the view lacks what was written, and the base still has it."""
                 written, key = pair
-                row = scan.find_view(key)
+                row = rows.find_view(key)
                 if row is not None and (_newest_write(scan, row) or 0) >= written:
                     return False
-                base = scan.find_base(key)
+                base = rows.find_base(key)
                 return True if base is not None and _newest_write(scan, base) == written else None
 
             first = list(zip(dated, pool.map(is_late, dated), strict=True))
