@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 
 import pytest
 
@@ -54,10 +55,12 @@ def test_steps_of_views_overlap_and_those_of_one_view_keep_their_order(planned: 
 @pytest.mark.parametrize("kind", [AwaitBuild, AuditGeneration, ServeGeneration])
 def test_an_interrupt_ends_all_of_them_and_the_next_run_goes_on(planned: Workshop, kind: type) -> None:
     told: list[Report] = []
+    interrupted_at: list[int] = []
 
     def listen(report: Report) -> None:
         told.append(report)
         if _begins(report, kind) and sum(_begins(each, kind) for each in told) == 2:
+            interrupted_at.append(len(told))
             raise KeyboardInterrupt
 
     manager = planned.manager(listener=listen)
@@ -65,6 +68,8 @@ def test_an_interrupt_ends_all_of_them_and_the_next_run_goes_on(planned: Worksho
         manager.apply()
     assert not [each for each in threading.enumerate() if each.name.startswith("finish")]
     assert len(serving(planned)) < len(NAMES)
+    begun = Counter(find_step_view(each.step) for each in told[interrupted_at[0] :] if isinstance(each, StepBegun))
+    assert max(begun.values(), default=0) <= 1, "each thread ends at the next report after the run was halted"
     after = len(told)
     planned.apply()
     assert serving(planned) == NAMES
