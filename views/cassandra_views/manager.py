@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from cassandra.cluster import Session
 
-from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
@@ -26,7 +26,7 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.lag import LagPolicy, NodeLag
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan, ServeGeneration
+from cassandra_views.model.steps import AuditGeneration, Plan, ServeGeneration
 from cassandra_views.model.times import duration_text
 from cassandra_views.plan.catalog import find_view_and_base
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
@@ -226,10 +226,7 @@ class ViewManager:
         if plan.files:
             marks = file_marks(self.project(), self.settings.env.described_keyspaces())
             refuse_changed_files(plan, marks)
-        outcome = self._executor.carry_out(plan, without=without, make_rest=make_rest)
-        if any(isinstance(step, CreateGeneration) for step in plan.steps):
-            self.find_suspects()  # what the new generations depend on is kept from the beginning
-        return outcome
+        return self._executor.carry_out(plan, without=without, make_rest=make_rest)
 
     def find_suspects(self) -> tuple[ViewName, ...]:
         """Mark generations suspect whose base, replication or ring has changed since a run saw them last.
@@ -241,7 +238,7 @@ class ViewManager:
         """
         try:
             found = self._suspects.find()
-        except ClusterError as error:
+        except ViewsError as error:
             self._listener(Notice(text=f"whether something made views suspect could not be looked at: {error.what}"))
             return ()
         for view in found:
@@ -371,7 +368,8 @@ class ViewManager:
     ) -> PlanOutcome:
         """Compare what serves with its base, again, at any time; states and readers stay as they are.
 
-        A generation that differs is in ``failures``; the next plan builds another one beside it.
+        A generation that differs is in ``failures``; the next plan builds another one beside it. Where all are
+        audited ``find_suspects`` comes first; it looks at every view, so who audits one after another calls it once.
 
         Args:
             names, tags: these views alone; without any, all of this project that serve.
@@ -380,7 +378,8 @@ class ViewManager:
         Raises:
             RegistryError: the registry rows of a view cannot be read; the others are audited all the same.
         """
-        self.find_suspects()
+        if names is None and not tags:
+            self.find_suspects()
         plan = self.plan_audit(names, tags=tags, request=request)
         outcome = self.carry_out(plan)
         if plan.refused:

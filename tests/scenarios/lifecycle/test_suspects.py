@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
+from cassandra_client.errors import ClusterError
 from cassandra_views.model.audit_request import AuditKind, AuditRequest
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State
-from cassandra_views.model.steps import AuditGeneration
+from cassandra_views.model.steps import AuditGeneration, ServeGeneration
+from tests.scenarios.lifecycle.dying import DyingSession, Side, UnsureSession
 from tests.scenarios.lifecycle.shapes import READINGS
 from tests.scenarios.lifecycle.test_changes import VIEW, set_up
 from tests.scenarios.lifecycle.workshop import Workshop
@@ -33,6 +36,7 @@ def test_a_truncated_base_makes_its_view_suspect_until_a_full_audit(served: Work
     assert each.suspicion is None
     assert served.manager().find_suspects() == (), "nothing has changed"
     before = served.record(VIEW)
+    assert before.generations[0].baseline == each.baseline, "what is kept at first is what is compared later"
 
     served.session.execute(f"TRUNCATE {served.keyspace}.readings")
     served.now += timedelta(minutes=1)
@@ -51,8 +55,9 @@ def test_a_truncated_base_makes_its_view_suspect_until_a_full_audit(served: Work
     assert (step.is_again, step.request.kind) == (True, AuditKind.FULL)
     served.manager().apply(plan)
     assert condition(served) == ("serving", "")
-    events = [event.event for event in served.manager().history(served.full(VIEW), limit=2)]
-    assert events == ["suspicion ended", "audit passed"]
+    ended, passed = served.manager().history(served.full(VIEW), limit=2)
+    assert (ended.event, passed.event) == ("suspicion ended", "audit passed")
+    assert "LOCAL_QUORUM" in ended.detail, "it says what was compared"
     assert served.manager().plan().steps == ()
 
 
@@ -98,3 +103,42 @@ def test_a_mark_that_comes_while_an_audit_runs_is_not_ended_by_it(served: Worksh
     assert now.suspicion is not None
     auditing.carry_out(plan)
     assert condition(served) == ("serving", ""), "an audit that begins after both ends them"
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_mark_of_unknown_outcome_is_told_as_it_is(served: Workshop, side: Side) -> None:
+    unsure = UnsureSession(served.session, {1}, side, kinds=("conditional",))
+    served.manager(unsure).suspect(served.full(VIEW), reason="restored")
+    served.session.execute(f"TRUNCATE {served.keyspace}.readings")
+    served.now += timedelta(minutes=1)
+    unsure = UnsureSession(served.session, {1}, side, kinds=("conditional",))
+    assert [str(view) for view in served.manager(unsure).find_suspects()] == [served.full(VIEW)]
+    unsure = UnsureSession(served.session, {2}, side, kinds=("conditional",))  # after the verdict
+    served.manager(unsure).audit(served.full(VIEW))
+    assert unsure.doubts == 1
+    assert condition(served) == ("serving", "")
+    events = [event.event for event in served.manager().history(served.full(VIEW), limit=4)]
+    assert events == ["suspicion ended", "audit passed", "suspect", "suspect"]
+
+
+def test_a_mark_that_others_keep_from_being_written_is_an_error(served: Workshop) -> None:
+    rival = served.manager()
+    reasons = count()
+
+    def mark() -> None:
+        rival.suspect(served.full(VIEW), reason=f"reason {next(reasons)}")
+
+    with pytest.raises(ClusterError, match="could not be marked suspect"):
+        served.manager(DyingSession(served.session, on_effect=mark)).suspect(served.full(VIEW), reason="restored")
+    assert "restored" not in condition(served)[1]
+
+
+def test_one_that_is_suspect_and_returns_serves_after_a_full_audit(served: Workshop) -> None:
+    served.manager().refresh(served.full(VIEW))
+    served.session.execute(f'DROP MATERIALIZED VIEW {served.keyspace}."{VIEW}__g2"')
+    served.manager().suspect(served.full(VIEW), reason="restored")
+    plan = served.manager().plan()
+    assert [type(step) for step in plan.steps] == [AuditGeneration, ServeGeneration]
+    served.manager().apply(plan)
+    (each,) = served.record(VIEW).in_state(State.SERVING)
+    assert (each.number, each.suspicion) == (1, None)

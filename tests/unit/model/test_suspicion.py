@@ -65,6 +65,44 @@ def test_before_anything_is_kept_only_what_is_known_of_the_creation_is_compared(
     assert first_baseline(base_columns="", created_at=None, now=now).changes(now) == ()
 
 
+@pytest.mark.parametrize(
+    "silent",
+    [
+        replace(BASELINE, truncated=MILLIS - 1000),  # the node that truncated it last
+        replace(BASELINE, truncated=0),
+        replace(BASELINE, members={"a": "tokens of a"}),  # the node with a row of system.peers that only it has
+    ],
+)
+def test_what_a_silent_node_knew_is_not_new_when_it_returns(silent: Baseline) -> None:
+    meanwhile = silent.after(BASELINE, is_whole=False)
+    assert BASELINE.changes(meanwhile) == ()
+    assert meanwhile.changes(BASELINE.after(meanwhile, is_whole=True)) == ()
+
+
+def test_a_node_that_left_is_told_once_every_node_answers() -> None:
+    now = replace(BASELINE, members={"a": "tokens of a"})
+    meanwhile = now.after(BASELINE, is_whole=False)
+    assert meanwhile.members == BASELINE.members
+    assert meanwhile.changes(now.after(meanwhile, is_whole=True)) == ("node b was removed from the ring",)
+
+
+def test_before_anything_is_kept_a_silent_node_leaves_the_members_unknown() -> None:
+    first = first_baseline(base_columns="c1", created_at=NOW, now=BASELINE)
+    kept = replace(BASELINE, truncated=MILLIS - 1000).after(first, is_whole=False)
+    assert (kept.members, kept.truncated) == ({}, MILLIS)
+    assert kept.changes(BASELINE) == ()
+
+
+def test_reasons_are_compared_whole() -> None:
+    first = Suspicion(since=NOW, reason="restored from snapshot 12", by="ann")
+    second = first.and_also(Suspicion(since=NOW, reason="restored from snapshot 1", by="ann"))
+    assert second.reason == "restored from snapshot 12; restored from snapshot 1"
+    again = Suspicion(since=NOW + timedelta(hours=1), reason="restored from snapshot 1", by="bob")
+    assert second.and_also(again) == replace(again, reason=second.reason)
+    more = replace(again, reason="restored from snapshot 1; truncated")
+    assert second.and_also(more).reason == f"{second.reason}; truncated"
+
+
 def test_a_further_reason_changes_the_mark_so_that_an_audit_under_way_does_not_end_it() -> None:
     first = Suspicion(since=NOW, reason="restored", by="ann")
     later = Suspicion(since=NOW + timedelta(hours=1), reason="truncated", by="airflow")

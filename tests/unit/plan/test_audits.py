@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from cassandra_views.model.audit_request import FULL_AUDIT
+from cassandra_views.model.audit_request import AUDIT_BY_SIZE, FULL_AUDIT
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan
+from cassandra_views.model.steps import AuditGeneration, AwaitBuild, CreateGeneration, Plan
 from cassandra_views.model.suspicion import Suspicion
 from cassandra_views.plan.explain import explain
-from cassandra_views.plan.inputs import PlanTarget
-from cassandra_views.plan.project_plan import make_audits
+from cassandra_views.plan.inputs import PlanContext, PlanTarget
+from cassandra_views.plan.project_plan import make_audits, only_audits, work_by_view
 from cassandra_views.plan.status import view_statuses
+from cassandra_views.plan.view_plan import plan_view
 from tests.unit.plan.world import KEYSPACE, definition, world_of
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
@@ -152,3 +153,77 @@ def test_suspects_are_audited_first() -> None:
     observed = world.observed()
     found = {each.name.view: each for each in view_statuses(project, observed.records, observed.catalog, NOW)}
     assert (found["by_shop"].condition, found["by_shop"].suspect_reason) == ("suspect", "restored")
+
+
+SUSPECT = Suspicion(since=NOW, reason="restored", by="ann")
+
+
+def suspect_world(generations: dict[int, Any], suspect: int) -> Any:
+    """Return a world of one view that has these generations, one of them suspect, and its project."""
+    world = world_of({"records": {"by_day": {"generations": generations}}}, WISHES, NOW)
+    name = ViewName(keyspace=KEYSPACE, view="by_day")
+    record = world.records[name]
+    marked = (replace(each, suspicion=SUSPECT) if each.number == suspect else each for each in record.generations)
+    world.records[name] = replace(record, generations=tuple(marked))
+    return world, Project(name="shop", views=(WISHES["by_day"],))
+
+
+def audit_of(plan: Plan) -> AuditGeneration:
+    (audit,) = (step for step in plan.steps if isinstance(step, AuditGeneration))
+    return audit
+
+
+@pytest.mark.parametrize("state", ["building", "built"])
+def test_one_that_is_suspect_before_it_serves_is_audited_in_full(state: str) -> None:
+    world, project = suspect_world({1: {"state": state}}, 1)
+    assert audit_of(world.plan(project, NOW)).request == FULL_AUDIT
+    world, project = suspect_world({1: {"state": state}}, 2)
+    assert audit_of(world.plan(project, NOW)).request == AUDIT_BY_SIZE
+
+
+def test_one_that_is_suspect_and_returns_is_audited_in_full() -> None:
+    served = {"state": "serving", "version": "f1:old"}
+    world, project = suspect_world({1: {"state": "retired", "retired": "5 minutes"}, 2: served}, 1)
+    audit = audit_of(world.plan(project, NOW))
+    assert (audit.number, audit.is_return, audit.request) == (1, True, FULL_AUDIT)
+
+
+def test_a_plan_from_before_the_mark_is_stale() -> None:
+    record = WORLD.records[ViewName(keyspace=KEYSPACE, view="by_shop")]
+    marked = [replace(record, generations=(replace(record.generations[0], suspicion=SUSPECT),))]
+    again = replace(SUSPECT, since=NOW + timedelta(minutes=1))
+    marked.append(replace(record, generations=(replace(record.generations[0], suspicion=again),)))
+    first = replace(record, generations=record.generations[:1])
+    assert len({each.revision() for each in (first, *marked)}) == 3
+
+
+def test_work_that_is_only_an_audit_of_what_is_suspect_is_told_from_others() -> None:
+    world, project = suspect_world({1: {"state": "serving"}}, 1)
+    (work,) = work_by_view(world.plan(project, NOW))
+    assert work.is_suspect
+    assert only_audits(work.steps)
+    # After a rollback: its own run audits that at once.
+    later = {"state": "serving", "audited": "2026-11-23T01:00:00Z", "served": "2026-11-23T05:00:00Z"}
+    world, project = suspect_world({1: later}, 2)
+    (work,) = work_by_view(world.plan(project, NOW))
+    assert only_audits(work.steps)
+    assert not work.is_suspect
+    world, project = suspect_world({1: {"state": "serving", "version": "f1:old"}}, 1)
+    plan = world.plan(project, NOW)
+    assert any(isinstance(step, AwaitBuild) for step in plan.steps)
+    assert not only_audits(plan.steps)
+    assert not only_audits(())
+
+
+def test_a_view_is_suspect_also_where_only_the_older_of_two_that_serve_is() -> None:
+    world, _project = suspect_world({1: {"state": "serving"}, 2: {"state": "serving"}}, 1)
+    returned: dict[str, Any] = {"audited_at": NOW - timedelta(hours=5), "served_at": NOW}
+    name = ViewName(keyspace=KEYSPACE, view="by_day")
+    record = world.records[name]
+    record = replace(record, generations=(record.generations[0], replace(record.generations[1], **returned)))
+    target = PlanTarget(cluster="c", registry="r", environment="dev", project="shop", line="c")
+    context = PlanContext(now=NOW, catalog=world.observed().catalog, target=target)
+    steps = plan_view(name, WISHES["by_day"], record, context)
+    audits = [step for step in steps.finish if isinstance(step, AuditGeneration)]
+    assert [(step.number, step.request) for step in audits] == [(1, FULL_AUDIT), (2, AUDIT_BY_SIZE)]
+    assert steps.is_suspect

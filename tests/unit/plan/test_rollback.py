@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cassandra_client.errors import ViewsError
+from cassandra_views.model.audit_request import FULL_AUDIT
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, Dropped, Override, OverrideKind, State, ViewRecord
-from cassandra_views.model.steps import CreateGeneration, Plan, RetireView, ServeGeneration
+from cassandra_views.model.steps import AuditGeneration, CreateGeneration, Plan, RetireView, ServeGeneration
+from cassandra_views.model.suspicion import Suspicion
 from cassandra_views.plan.explain import explain
 from cassandra_views.plan.inputs import PlanContext, PlanRequest, PlanTarget
 from cassandra_views.plan.rollback import make_rollback
@@ -84,6 +86,17 @@ def test_an_old_audit_is_made_again_right_after_the_switch() -> None:
     assert [short(step) for step in plan_of(world, definition()).steps] == ["audit by_day 1 again"]
     world.apply(plan_of(world, definition()), NOW)
     assert rollback(world, definition()).steps == ()
+
+
+def test_one_that_is_suspect_is_audited_in_full_right_after_the_switch() -> None:
+    world = two("")
+    record = world.records[NAME]
+    suspicion = Suspicion(since=NOW, reason="restored", by="ann")
+    former, served = record.generations
+    world.records[NAME] = replace(record, generations=(replace(former, suspicion=suspicion), served))
+    audit = rollback(world, definition()).steps[-1]
+    assert isinstance(audit, AuditGeneration)
+    assert audit.request == FULL_AUDIT
 
 
 def test_one_that_a_person_let_go_is_frozen_again() -> None:

@@ -185,10 +185,12 @@ class Executor:
         Raises:
             ClusterError: a column could not be added.
             LeaseHeld: others kept the lease.
+            PreflightError: the role may not do it; names each permission, its resource and the GRANT.
         """
         number = self._registry.schema_number()
         if number is None or number == SCHEMA_NUMBER:
             return
+        missing_grants(self._database, (), self._registry.keyspace, number)
         keyspace, ddl = self._registry.keyspace, self._ddl(SharedListener(self._listener))
         for table, cql in upgrade_statements(keyspace, number):
             with ddl.lease.held():

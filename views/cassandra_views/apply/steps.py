@@ -16,6 +16,7 @@ from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.quick_audits import find_row_count
+from cassandra_views.apply.suspects import read_new_baseline
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
@@ -43,6 +44,7 @@ from cassandra_views.model.steps import (
     Step,
     SweepOrphan,
 )
+from cassandra_views.model.suspicion import Baseline
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.safeguards import min_rows_of, shrink_error
 from cassandra_views.registry.rows import override_columns, stale_plan
@@ -153,12 +155,14 @@ class StepExecutor:
         """Reserve the number, write what is intended, then create the physical view."""
         view, number = step.view, step.number
         physical, on = view.physical(number), f"{view} generation {number}"
+        # Before the build: what changes from then on is seen by the next comparison.
+        baseline = None if step.resumes else read_new_baseline(self._database, view.keyspace, step.base)
         with self._gate.held(view.keyspace) as held:
             self._gate.ignore(view.keyspace, physical)
             if step.resumes:
                 self._registry.get_held(view, number, State.BUILDING)
             else:
-                self._reserve(step, physical, f"{step.cause.value}: {step.reason}")
+                self._reserve(step, physical, f"{step.cause.value}: {step.reason}", baseline)
             self._registry.record_event(view, f"create ({step.cause.value})", number=number, detail=step.cql)
             try:
                 self._ddl.create_view(held, step.cql, view.keyspace, physical, step.table_id, on)
@@ -174,7 +178,13 @@ class StepExecutor:
         self._registry.note_event(step.view, "adopt", number=step.number, detail=step.cql)
         return physical
 
-    def _reserve(self, step: CreateGeneration | AdoptGeneration, physical: str, reason: str) -> None:
+    def _reserve(
+        self,
+        step: CreateGeneration | AdoptGeneration,
+        physical: str,
+        reason: str,
+        baseline: Baseline | None = None,
+    ) -> None:
         record = self._registry.hold(step.view)
         if step.number < record.next_number:
             raise stale_plan(step.view)
@@ -191,6 +201,7 @@ class StepExecutor:
             "cql": step.cql,
             "reason": reason,
             "base_mark": step.base_mark if isinstance(step, CreateGeneration) else "",
+            "baseline": baseline.to_map() if baseline is not None else None,
         }
         statics: dict[str, Any] = {"next_number": step.number + 1, "project": self._registry.project}
         if record.dropped is not None:
@@ -245,10 +256,11 @@ class StepExecutor:
     def _audit_served(self, step: AuditGeneration) -> str:
         """Compare a generation that serves, or is to serve again, with its base, and write the verdict down.
 
-        Takes no fence and no lease, so that it stops nobody.
+        Takes no lease, and a fence only where it is to serve again, so that it stops nobody.
         """
         view, number = step.view, step.number
-        record = self._registry.read(view)
+        # The end of a suspicion changes what the plan was made from: the row is taken before, for the switch after it.
+        record = self._registry.hold(view) if step.is_return else self._registry.read(view)
         each = record.find(number)
         if each is None or each.state is not (State.RETIRED if step.is_return else State.SERVING):
             return "it is retired no longer" if step.is_return else "it serves no longer"
@@ -287,7 +299,7 @@ class StepExecutor:
         if each.suspicion is None or not (verdict.is_passed and verdict.is_whole):
             return
         if self._registry.write_suspicion(view, each, None):
-            detail = f"a full audit passed; it was {each.suspicion}"
+            detail = f"a full audit passed ({verdict.coverage}); it was {each.suspicion}"
             self._registry.note_event(view, "suspicion ended", number=each.number, detail=detail)
 
     def _note_audit(self, view: ViewName, number: int, *, is_passed: bool, text: str) -> None:

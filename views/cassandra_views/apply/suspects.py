@@ -20,12 +20,13 @@ from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
 from cassandra_views.model.suspicion import Baseline, Suspicion, first_baseline
-from cassandra_views.plan.catalog import read_catalog
+from cassandra_views.plan.catalog import find_base, read_catalog
 from cassandra_views.plan.safeguards import mark_of_base
 from cassandra_views.registry.store import Registry
 
 _CONCERNED = (State.BUILDING, State.BUILT, State.SERVING, State.RETIRED)
 _WRITES_AT_ONCE = 8
+_MARK_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +36,12 @@ class RingState:
     Args:
         members: by host id, a mark of the tokens that the node owns.
         truncations: by table id, when the table was last truncated, in milliseconds.
+        is_whole: every node that is known answered.
     """
 
     members: dict[str, str] = field(default_factory=dict)
     truncations: dict[str, int] = field(default_factory=dict)
+    is_whole: bool
 
 
 def read_ring_state(database: Database) -> RingState:
@@ -60,7 +63,8 @@ def read_ring_state(database: Database) -> RingState:
                 # A position in the commit log, then the moment.
                 moment = int.from_bytes(value[-8:], "big", signed=True)
                 truncations[str(table)] = max(moment, truncations.get(str(table), 0))
-    return RingState(members=members, truncations=truncations)
+    is_whole = not any(answer.error for answer in (*peers, *own))
+    return RingState(members=members, truncations=truncations, is_whole=is_whole)
 
 
 def _mark_of_tokens(tokens: Iterable[str]) -> str:
@@ -82,10 +86,25 @@ def find_baseline(view: ViewName, each: Generation, catalog: Catalog, ring: Ring
     )
 
 
-def changes_of(each: Generation, now: Baseline) -> tuple[str, ...]:
-    """Return what has changed since a run saw the generation last, or since it was made, in words."""
-    former = each.baseline or first_baseline(base_columns=each.base_mark, created_at=each.created_at, now=now)
-    return former.changes(now)
+def read_new_baseline(database: Database, keyspace: str, base: str) -> Baseline | None:
+    """Return what the rows of a generation depend on that is about to be made.
+
+    None where there is no such base, or a node does not answer: the first comparison keeps one then.
+
+    Raises:
+        ClusterError: schema or nodes cannot be read.
+    """
+    ring, found = read_ring_state(database), find_base(database, keyspace, base)
+    if not ring.is_whole or found is None:
+        return None
+    base_id, shape, replication = found
+    return Baseline(
+        base_id=str(base_id),
+        base_columns=mark_of_base(shape),
+        replication=map_cql(replication.replication),
+        truncated=ring.truncations.get(str(base_id), 0),
+        members=ring.members,
+    )
 
 
 class Suspects:
@@ -126,16 +145,19 @@ class Suspects:
         ring = read_ring_state(self._database)
         changed = []
         for name, each in found:
-            baseline = find_baseline(name, each, catalog, ring)
-            if baseline is not None and baseline != each.baseline:
-                changed.append((name, each, baseline))
+            seen = find_baseline(name, each, catalog, ring)
+            if seen is None:
+                continue
+            former = each.baseline or first_baseline(base_columns=each.base_mark, created_at=each.created_at, now=seen)
+            baseline = seen.after(former, is_whole=ring.is_whole)
+            if baseline != each.baseline:
+                changed.append((name, each, baseline, former.changes(baseline)))
         if not changed:
             return ()
         self._upgrade_registry()
 
-        def keep(one: tuple[ViewName, Generation, Baseline]) -> ViewName | None:
-            name, each, baseline = one
-            reasons = changes_of(each, baseline)
+        def keep(one: tuple[ViewName, Generation, Baseline, tuple[str, ...]]) -> ViewName | None:
+            name, each, baseline, reasons = one
             if reasons:
                 return name if self._mark(name, each, "; ".join(reasons), baseline) else None
             self._registry.write_suspicion(name, each, each.suspicion, baseline)
@@ -151,6 +173,8 @@ class Suspects:
             ConfigurationError: no reason is given.
             ProjectError: of a view no generation exists.
             RegistryError: there is no registry.
+            PreflightError: the registry is one of an older program, and the role may not add the columns of the mark.
+            ClusterError: a mark could not be written; those of views before it stand.
         """
         on = ", ".join(map(str, views))
         reason = " ".join(reason.split())
@@ -172,10 +196,7 @@ class Suspects:
         self._upgrade_registry()
         for record in records:
             for each in record.in_state(*_CONCERNED):
-                for _ in range(3):  # a run that works on it moves it from state to state
-                    now = self._registry.read(record.name).find(each.number)
-                    if now is None or now.state not in _CONCERNED or self._mark(record.name, now, reason, None):
-                        break
+                self._mark_now(record.name, each.number, reason)
         return tuple(self._registry.read(view) for view in views)
 
     def mark_all(self, *, reason: str) -> tuple[ViewRecord, ...]:
@@ -183,6 +204,18 @@ class Suspects:
         records = self._registry.read_all() if self._registry.exists() else ()
         names = sorted(record.name for record in records if record.in_state(*_CONCERNED))
         return self.mark(names, reason=reason) if names else ()
+
+    def _mark_now(self, name: ViewName, number: int, reason: str) -> None:
+        for _ in range(_MARK_TRIES):  # a run that works on it moves it from state to state
+            now = self._registry.read(name, is_serial=True).find(number)
+            if now is None or now.state not in _CONCERNED or self._mark(name, now, reason, None):
+                return
+        raise ClusterError(
+            "it could not be marked suspect: others kept changing its registry row",
+            on=f"{name} generation {number}",
+            remains="It is not marked by this command; views that were marked before it are",
+            next="Run the command again",
+        )
 
     def _mark(self, name: ViewName, each: Generation, reason: str, baseline: Baseline | None) -> bool:
         new = Suspicion(since=self._clock(), reason=reason, by=self._registry.author)
@@ -193,4 +226,4 @@ class Suspects:
         return is_written
 
 
-__all__ = ["Suspects"]
+__all__ = ["Suspects", "read_new_baseline"]

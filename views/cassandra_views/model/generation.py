@@ -301,6 +301,7 @@ class ViewRecord:
             [
                 [each.number, each.state.value, each.audit.value if each.audit else ""]
                 + ([each.compared_to] if each.compared_to else [])
+                + ([str(each.suspicion.since), each.suspicion.reason] if each.suspicion else [])
                 for each in self.generations
             ],
             str(self.override) if self.override else "",

@@ -6,13 +6,15 @@ Pure. A baseline is kept in the registry beside the generation, as a map of text
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from cassandra_views.model.names import counted
 from cassandra_views.model.times import EPOCH, instant_text
 
 _MEMBER = "member "
+_BETWEEN = "; "
+"""Between two reasons of one mark."""
 _LONGEST = 1000
 """Characters of a reason; the history has each one."""
 
@@ -31,9 +33,11 @@ class Suspicion:
 
     def and_also(self, other: Suspicion) -> Suspicion:
         """Return the mark with a further reason; a reason that comes again makes it begin again."""
-        if other.reason in self.reason:
+        known = self.reason.split(_BETWEEN)
+        added = [part for part in other.reason.split(_BETWEEN) if part not in known]
+        if not added:
             return Suspicion(since=other.since, reason=self.reason, by=other.by)
-        return Suspicion(since=self.since, reason=f"{self.reason}; {other.reason}"[-_LONGEST:], by=other.by)
+        return Suspicion(since=self.since, reason=_BETWEEN.join([*known, *added])[-_LONGEST:], by=other.by)
 
     def __str__(self) -> str:
         return f"suspect since {instant_text(self.since.replace(microsecond=0))}: {self.reason} (by {self.by})"
@@ -79,6 +83,18 @@ class Baseline:
             "truncated": str(self.truncated),
         }
         return found | {f"{_MEMBER}{host}": mark for host, mark in sorted(self.members.items())}
+
+    def after(self, former: Baseline, *, is_whole: bool) -> Baseline:
+        """Return it with what a node that was silent now said before.
+
+        Each node alone knows when it truncated a table, and one may know of members that the others forgot: what is
+        lower or missing where a node is silent would seem new when that node returns.
+
+        Args:
+            is_whole: every node answered; else the members are those of before.
+        """
+        members = self.members if is_whole else former.members
+        return replace(self, truncated=max(self.truncated, former.truncated), members=members)
 
     def changes(self, now: Baseline) -> tuple[str, ...]:
         """Return what has changed since so that rows may differ, in words; a node that joins changes nothing."""

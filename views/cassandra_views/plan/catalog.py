@@ -56,6 +56,16 @@ def find_view_and_base(database: Database, keyspace: str, physical: str) -> tupl
     return live, _shape(keyspace, live.base, columns, tables[0])
 
 
+def find_base(database: Database, keyspace: str, table: str) -> tuple[UUID, TableShape, Keyspace] | None:
+    """Read the id and shape of one base table, and its keyspace; None where one of them is not there."""
+    tables, columns = _read_by_name(database, "tables", "table_name", keyspace, table)
+    keyspaces = _rows(database, "keyspaces", keyspace)
+    if not tables or not keyspaces:
+        return None
+    shape = _shape(keyspace, table, columns, tables[0])
+    return tables[0]["id"], shape, Keyspace.of(keyspace, keyspaces[0]["replication"] or {})
+
+
 def read_sizes(database: Database, tables: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[int, int]]:
     """Return (partitions, bytes) of tables, summed over all nodes' own estimates; empty where unknown."""
     found: dict[tuple[str, str], tuple[int, int]] = {}

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from cassandra_client.names import table_id
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
+from cassandra_views.model.audit_request import AUDIT_BY_SIZE, FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName, parse_physical
@@ -111,6 +112,11 @@ def is_audit_due(each: Generation, context: PlanContext) -> bool:
         return False
     is_old = each.served_at is not None and not _is_fresh(each.audited_at, each.served_at, context)
     return is_old or each.suspicion is not None
+
+
+def audit_request(each: Generation) -> AuditRequest:
+    """Return how much an audit of a generation compares: of one that is suspect everything, which alone ends that."""
+    return FULL_AUDIT if each.suspicion is not None else AUDIT_BY_SIZE
 
 
 def _is_fresh(audited_at: datetime | None, moment: datetime, context: PlanContext) -> bool:

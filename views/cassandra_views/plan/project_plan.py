@@ -5,7 +5,7 @@ Pure: reads no clock, file or cluster; the same input gives the same plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -253,6 +253,13 @@ def make_audits(
     return replace(target.empty_plan(now), steps=steps, refused=refused)
 
 
+def only_audits(steps: Collection[Step]) -> bool:
+    """Tell whether nothing is to be done but audits of what serves."""
+    return bool(steps) and all(
+        isinstance(step, AuditGeneration) and step.is_again and not step.is_return for step in steps
+    )
+
+
 WAITING = (RepeatedFailure, ShrinkUnapproved)
 """Errors of views that wait for a person: another run would find the same."""
 
@@ -292,6 +299,13 @@ class ViewWork:
     def needs_approval(self) -> bool:
         """Tell whether nothing but drops of the whole view is left, which a person is asked for."""
         return bool(self.steps) and all(isinstance(each, DropGeneration) and each.needs_approval for each in self.steps)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Tell whether nothing is left but full audits of what serves and is suspect."""
+        return only_audits(self.steps) and all(
+            isinstance(step, AuditGeneration) and step.request == FULL_AUDIT for step in self.steps
+        )
 
     @property
     def is_slide(self) -> bool:

@@ -19,7 +19,7 @@ from cassandra_views.model.steps import (
     ServeGeneration,
     Step,
 )
-from cassandra_views.plan.generations import is_audit_due, needs_audit
+from cassandra_views.plan.generations import audit_request, is_audit_due, needs_audit
 from cassandra_views.plan.inputs import PlanContext
 from cassandra_views.plan.selection import refuse_frozen
 from cassandra_views.plan.view_plan import plan_view
@@ -84,7 +84,8 @@ def make_rollback(
     if freezes or not is_done:
         steps.append(_serve(record, definition, former, freezes=freezes, reason=reason))
     if is_audit_due(former, context) if is_done else needs_audit(former, context):
-        steps.append(AuditGeneration(view=record.name, number=former.number, is_again=True))
+        request = audit_request(former)
+        steps.append(AuditGeneration(view=record.name, number=former.number, is_again=True, request=request))
     precondition = Precondition(view=record.name, revision=record.revision())
     notes = _told(record.name, former, record.rolled_back_from) if is_done else ()
     empty = context.target.empty_plan(context.now)

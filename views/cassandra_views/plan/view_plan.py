@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError
 from cassandra_client.names import table_id
-from cassandra_views.model.audit_request import AUDIT_BY_SIZE, FULL_AUDIT
+from cassandra_views.model.audit_request import AUDIT_BY_SIZE, AuditRequest
 from cassandra_views.model.audit_result import empty_window_text
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
@@ -27,6 +27,7 @@ from cassandra_views.model.steps import (
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.generations import (
     agrees,
+    audit_request,
     cause_of,
     find_former,
     find_lost,
@@ -171,11 +172,9 @@ def _audit_returned(record: ViewRecord, context: PlanContext, steps: ViewSteps) 
     """Audit what is suspect, and what a rollback sent readers to, where that was not done right after it."""
     for each in record.in_state(State.SERVING):
         if is_audit_due(each, context) and is_there(record.name, each, context.catalog):
-            # Only a full audit ends a suspicion.
-            request = FULL_AUDIT if each.suspicion else AUDIT_BY_SIZE
-            audit = AuditGeneration(view=record.name, number=each.number, is_again=True, request=request)
+            audit = AuditGeneration(view=record.name, number=each.number, is_again=True, request=audit_request(each))
             steps.finish.append(audit)
-            steps.is_suspect = each.suspicion is not None
+            steps.is_suspect |= each.suspicion is not None
 
 
 def _drop_replaced(record: ViewRecord, grace: timedelta, context: PlanContext, steps: ViewSteps) -> None:
@@ -230,7 +229,13 @@ class _Convergence:
         former = None if is_new else find_former(definition, record, context)
         if former is not None:
             if needs_audit(former, context):
-                audit = AuditGeneration(view=self._name, number=former.number, is_again=True, is_return=True)
+                audit = AuditGeneration(
+                    view=self._name,
+                    number=former.number,
+                    is_again=True,
+                    is_return=True,
+                    request=audit_request(former),
+                )
                 steps.finish.append(audit)
             self._finish(former.number, self._start, needs_build=False, is_unaudited=False)
             return
@@ -277,7 +282,13 @@ class _Convergence:
             )
             self._steps.create.append(create)
         is_building, is_unaudited = each.state is State.BUILDING, needs_audit(each, self._context)
-        self._finish(each.number, each.window_start, needs_build=is_building, is_unaudited=is_unaudited)
+        self._finish(
+            each.number,
+            each.window_start,
+            needs_build=is_building,
+            is_unaudited=is_unaudited,
+            request=audit_request(each),
+        )
 
     def _create(self, base_mark: str) -> None:
         definition, record, context = self._definition, self._record, self._context
@@ -300,7 +311,13 @@ class _Convergence:
         self._finish(number, self._start)
 
     def _finish(
-        self, number: int, start: datetime | None, *, needs_build: bool = True, is_unaudited: bool = True
+        self,
+        number: int,
+        start: datetime | None,
+        *,
+        needs_build: bool = True,
+        is_unaudited: bool = True,
+        request: AuditRequest = AUDIT_BY_SIZE,
     ) -> None:
         """Add what leads from a generation that is created to one that serves."""
         definition, name, serving, now = self._definition, self._name, self._serving, self._context.now
@@ -312,7 +329,7 @@ class _Convergence:
             self._steps.finish.append(AwaitBuild(view=name, number=number))
         if is_unaudited:
             time = definition.time if start else None
-            self._steps.finish.append(AuditGeneration(view=name, number=number, time=time))
+            self._steps.finish.append(AuditGeneration(view=name, number=number, request=request, time=time))
         self._steps.finish.append(
             ServeGeneration(
                 view=name,

@@ -292,7 +292,15 @@ class Registry:
         before = suspicion_columns(each.suspicion)
         condition = (each.state.value, before["suspect_since"], before["suspect_reason"])
         values = (*columns.values(), name.keyspace, name.view, each.number, *condition)
-        return self._write_fact(query, values, what="that it is suspect", on=f"{name} generation {each.number}")
+
+        def is_written() -> bool:
+            now = self._settled_read(name).find(each.number)
+            if now is None or (baseline is not None and now.baseline != baseline):
+                return False
+            return suspicion_columns(now.suspicion) == suspicion_columns(suspicion)
+
+        on = f"{name} generation {each.number}"
+        return self._write_fact(query, values, what="that it is suspect", on=on, is_written=is_written)
 
     def write_lag(self, name: ViewName, lag: MeasuredLag) -> bool:
         """Write how late a view was; return False where the registry knows no such view. The fence is left as it is.
@@ -307,12 +315,25 @@ class Registry:
         values = (lag.seconds, lag.bound.value, as_stored(lag.at), lag.found, name.keyspace, name.view)
         return self._write_fact(query, values, what="its lag", on=str(name))
 
-    def _write_fact(self, query: str, values: tuple[Any, ...], *, what: str, on: str) -> bool:
-        """Run a conditional write that changes nothing twice; return whether its condition held at the last sending."""
-        for _ in range(5):
+    def _write_fact(
+        self,
+        query: str,
+        values: tuple[Any, ...],
+        *,
+        what: str,
+        on: str,
+        is_written: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Run a conditional write that changes nothing twice; return whether its condition held.
+
+        Args:
+            is_written: where the write ends its own condition: tells whether an earlier sending, of unknown outcome,
+                had arrived. It reads at SERIAL.
+        """
+        for attempt in range(5):
             with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
                 applied, _found = self._database.conditional([(query, values)])
-                return applied
+                return applied or (attempt > 0 and is_written())
         raise ClusterError(
             f"{what} could not be written down: conditional writes fail",
             on=on,
