@@ -355,6 +355,8 @@ class AuditClusterTask(OperationStepTask):
     def _audit(self, context: Context, reason: str) -> list[str]:
         errors = []
         with as_airflow_errors(context["ti"]), self.deployment.managed(author=AUTHOR) as manager:
+            # First what changed with the node: seen later, it would make them suspect again.
+            manager.find_suspects()
             # They stay suspect where this task is killed: the next audit or apply begins with them.
             manager.suspect_all(reason=reason)
             for view in manager.status():

@@ -37,10 +37,10 @@ def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
         description="Looks whether the views are as their files say, and triggers the runs of those that are not",
         doc_md=(
             "Plans, and marks what became suspect. A view has something to do when it is missing or its run was "
-            "interrupted, when its window is due, its file changed, something made it suspect, a replaced "
-            "generation's grace is over, or somebody changed it by hand. Its own DAG does that. A view whose runs"
-            " fail is tried again after 1, 2, 4 ... minutes, at most an hour. A run that asks a person is "
-            "triggered once for each question."
+            "interrupted, when its window is due, its file changed, a replaced generation's grace "
+            "is over, or somebody changed it by hand. Its own DAG does that. A view whose runs fail is tried again "
+            "after 1, 2, 4 ... minutes, at most an hour. A run that asks a person is triggered once for each "
+            "question. A view that is only suspect is left to `views_audit`."
         ),
         schedule=every,
     ) as dag:
@@ -97,6 +97,10 @@ def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
         for line in explain_all(work.steps):
             log.info("%s %s: %s", line.sign, line.subject, line.text)
         if work.waits_for_person and not work.steps and not asks_person(work):
+            continue
+        if work.is_suspect and work.error is None:
+            # One event of the ring makes all views suspect: their audits are limited there, and no slide waits.
+            log.info("%s: it is suspect; views_audit audits it before others", on)
             continue
         pause = pause_after(work.failures)
         if work.failed_at is not None and work.failed_at + pause > now:

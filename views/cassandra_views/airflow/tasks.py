@@ -7,7 +7,7 @@ process of Airflow may be killed between any two of them, and people may run ``v
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -17,7 +17,7 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cassandra_client.errors import ConfigurationError
+from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.airflow.deployment import Deployment, run_mark
 from cassandra_views.airflow.failures import ERROR_KEY, as_airflow_errors, refused, with_form_advice
 from cassandra_views.airflow.links import ViewLink
@@ -27,6 +27,7 @@ from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
 from cassandra_views.model.times import instant_text
+from cassandra_views.plan.project_plan import only_audits
 from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
@@ -326,7 +327,10 @@ class ServeTask(ViewTask):
 
 
 class SettleTask(ViewTask):
-    """Runs where a task before it failed: counts that, so that a view that fails again and again is frozen."""
+    """Runs where a task before it failed: counts that, so that a view that fails again and again is frozen.
+
+    A run that has only to audit what serves is not counted: its view is as its file says.
+    """
 
     def is_needed(self, plan: Plan) -> bool:
         """It is wherever something may fail."""
@@ -345,9 +349,20 @@ class SettleTask(ViewTask):
         with self.managed(context) as (manager, request):
             if not request.view:
                 raise refused(text)
+            if self._only_audits(manager, request):
+                raise refused(f"{request.view} is as its file says, and could not be audited. {text}")
             record = manager.note_failed_run(request.view, text)
         frozen = f" It is {record.override}." if record.override else ""
         raise refused(f"{record.failures} runs of {record.name} failed in a row.{frozen} {text}")
+
+    def _only_audits(self, manager: ViewManager, request: RunRequest) -> bool:
+        if request.action is not Action.CONVERGE:
+            return False
+        # An audit that found a difference leaves a new generation to build.
+        with suppress(ViewsError):
+            plan = self.plan(manager, request, allow_drop=True)
+            return only_audits(plan.steps) and not plan.refused
+        return False
 
 
 def base_plan(plan: Plan) -> Plan:
