@@ -376,6 +376,7 @@ def suspect(
     Readers go on being served. The next apply audits them before anything else and builds another generation beside
     one that differs; a full audit that finds no difference ends the mark.
     """
+    from cassandra_views.model.generation import State
     from cassandra_views.model.times import instant_text
 
     if every and (names or tags):
@@ -399,9 +400,12 @@ def suspect(
             cells = (str(record.name), str(each.number), each.state.value, since, each.suspicion.reason)
             rows.add_row(*map(escape, cells))
     out.print(rows if found else "Nothing exists that could be suspect.")
-    if not found:
-        return
-    out.print("'views audit' compares them with their base now; else the next apply does. Readers go on being served.")
+    serves = {each.state is State.SERVING for _record, each in found}
+    if True in serves:
+        out.print("'views audit' compares what serves with its base now; else the next apply does.")
+        out.print("Readers go on being served.")
+    if False in serves:
+        out.print("What does not serve is compared in full before readers are sent to it.")
 
 
 def on(
