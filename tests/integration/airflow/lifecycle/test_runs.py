@@ -196,9 +196,11 @@ def test_reconcile_triggers_the_runs_of_views_with_something_to_do(shop: Shop, r
 
 def test_reconcile_leaves_what_is_as_it_should_be(served: Shop, run: Run) -> None:
     served.serve("orders_by_total")
+    served.manager().suspect("orders_by_day", reason="restored")
     ran = run("views_reconcile")
     assert ran.returned["look"] == []
     assert ran.state == "success"
+    assert "views_audit audits it before others" in ran.log
 
 
 def test_reconcile_sends_a_view_without_a_file_to_the_rest(served: Shop, run: Run) -> None:
@@ -222,10 +224,12 @@ def test_one_view_that_cannot_be_planned_does_not_hold_up_the_others(served: Sho
 
 def test_the_nightly_audit_looks_at_what_serves(served: Shop, run: Run) -> None:
     before = served.record("orders_by_day").generations[0].audited_at
+    served.manager().suspect("orders_by_day", reason="restored")
     ran = run("views_audit")
     assert ran.state == "success", ran.log
     assert ran.returned["serving"] == [f"{served.keyspace}.orders_by_day"]
     after = served.record("orders_by_day").generations[0].audited_at
+    assert served.record("orders_by_day").generations[0].suspicion is None
     assert before is not None
     assert after is not None
     assert after > before
