@@ -74,6 +74,15 @@ def test_a_decision_is_told_as_a_table_and_as_json(two: Workshop, views: Views) 
     assert found["views"] == [{"view": two.full("late"), "override": None}]
 
 
+def test_what_is_marked_suspect_is_told_with_what_audits_it(two: Workshop, views: Views) -> None:
+    told = views("suspect", two.full(VIEW), "--reason", "restored")
+    assert "'views audit' compares what serves with its base now" in told
+    assert "What does not serve" not in told
+    two.manager().refresh(two.full("late"))
+    told = views("suspect", two.full("late"), "--reason", "restored")
+    assert "What does not serve is compared in full before readers are sent to it." in told
+
+
 def test_plan_apply_status_and_refresh_take_tags(two: Workshop, views: Views) -> None:
     two.now += timedelta(days=1)
     steps = parsed(views("plan", "--tag", "web", "--format", "json"))["steps"]
