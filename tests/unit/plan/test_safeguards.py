@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -107,7 +108,16 @@ def test_a_base_that_was_not_repaired_in_time_is_told() -> None:
     assert repair_warning(base, now - timedelta(days=10), now) == ""
     late = repair_warning(base, now - timedelta(days=12, hours=3), now)
     assert late == (
-        "table shop.orders: its last repair began 12 days 3 hours ago, longer than gc_grace_seconds (10 days), and "
-        "a build copies what each replica has: run 'nodetool repair shop orders' first"
+        "table shop.orders: a range of it was last repaired 12 days 3 hours ago, longer than gc_grace_seconds (10 "
+        "days), and a build copies what each replica has: run 'nodetool repair shop orders' first"
     )
-    assert "within gc_grace_seconds (10 days) is unknown" in repair_warning(base, None, now)
+    assert repair_warning(base, None, now) == (
+        "table shop.orders: the cluster's history holds no repair of it, so whether it was repaired within "
+        "gc_grace_seconds (10 days) is unknown, and a build copies what each replica has: run 'nodetool repair shop "
+        "orders' first"
+    )
+    unread = repair_warning(base, None, now, read_error="a read failed: it timed out")
+    assert "could not be read (a read failed: it timed out)" in unread
+    assert "holds no repair" not in unread
+    short = replace(base, options=(("gc_grace_seconds", "60"),))
+    assert "last repaired 50 minutes ago" in repair_warning(short, now - timedelta(minutes=50), now)
