@@ -134,13 +134,13 @@ def test_a_broken_promise_is_told_until_the_slide(two: Workshop, views: Views) -
     assert [row[-1] for row in cells(told)[:2]] == ["-", "broken"]
     assert f"{two.full('late')}: promise broken its slide is 12 h late, 10 h more than max_lag" in told
     (each,) = parsed(views("status", two.full("late"), "--format", "json"))["views"]
-    assert (each["promise"], each["lag_seconds"], each["broken_by_seconds"]) == ("broken", 12 * 3600, 10 * 3600)
+    assert (each["promise"], each["slide_lag_seconds"], each["broken_by_seconds"]) == ("broken", 12 * 3600, 10 * 3600)
     note = f"{two.full('late')} breaks its promise: its slide is 12 hours late, and max_lag is 2 hours"
     assert parsed(views("plan", "--tag", "web", "--format", "json"))["notes"] == [note]
     views("apply", "--tag", "web", "--yes")
     assert parsed(views("plan", "--tag", "web", "--format", "json"))["notes"] == []
     (each,) = parsed(views("status", two.full("late"), "--format", "json"))["views"]
-    assert (each["promise"], each["lag_seconds"], each["broken_by_seconds"]) == ("kept", None, None)
+    assert (each["promise"], each["slide_lag_seconds"], each["broken_by_seconds"]) == ("kept", None, None)
 
 
 def test_audits_are_told_as_a_table_and_as_json_and_by_the_exit_code(two: Workshop, views: Views) -> None:
