@@ -49,7 +49,7 @@ class ViewStatus:
             it; None or empty where nothing happened since its last full audit.
         measured_lag_seconds, measured_lag_bound, lag_measured_at: how late it showed a write of its base when that was
             measured last, and whether that is exact; None or empty where it was not.
-        lag_promise: ``kept`` or ``broken`` by that, or ``unknown``, where its file promises a lag.
+        lag_promise: kept, broken or unknown by that, where its file promises a lag.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by the scheduler of the views.
         slide_lag_seconds: how late the slide of its window is; None where none is due.
