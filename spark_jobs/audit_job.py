@@ -30,7 +30,7 @@ from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Relation
 from cassandra_views.project.settings import EnvConfig, Settings
 from spark_jobs.errors import JobError, translate_spark_errors
-from spark_jobs.session import start
+from spark_jobs.session import start, stop_session
 from spark_jobs.settings import JobSettings, connect_cassandra
 
 if TYPE_CHECKING:
@@ -109,7 +109,9 @@ class SparkRangeReader:
         """Yield each range that is read, with what was made of its rows."""
         if spans is None:
             spans = WHOLE_RING.split(self._ranges) if scan.is_ranged(shape) else (WHOLE_RING,)
-        tasks = min(len(spans), _LIMITED_TASKS if self._rows_per_second else len(spans))
+        # Each has its share of a limit, so no more of them than run at a time.
+        at_a_time = self._spark.sparkContext.defaultParallelism
+        tasks = min(len(spans), _LIMITED_TASKS, at_a_time) if self._rows_per_second else len(spans)
         if not tasks:
             return
         work = RangeWork(
@@ -127,7 +129,12 @@ class SparkRangeReader:
                 yield span, pickle.dumps(work.read(span))
 
         on_progress(0.0, 0)
-        with translate_spark_errors(f"the audit of {scan.view}"):
+        with translate_spark_errors(
+            f"the audit of {scan.view}",
+            remains="No verdict was written",
+            next="See the lines above, that Cassandra and Spark are up and that the workers have this release; then "
+            "run it again",
+        ):
             found = self._spark.sparkContext.parallelize(spans, tasks).mapPartitions(read).collect()
         for span, content in found:
             for part in pickle.loads(content):  # made by our own workers
@@ -142,7 +149,7 @@ def audit_spark(settings: JobSettings) -> Iterator[SparkSession]:
     try:
         yield session
     finally:
-        session.stop()
+        stop_session(session)
 
 
 def run_audit(

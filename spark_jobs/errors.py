@@ -11,6 +11,8 @@ from pathlib import Path
 from cassandra_client.errors import ViewsError, as_sentence
 
 FAILED = 1
+_WORKER_ERROR = "org.apache.spark.api.python.PythonException"
+_TRACEBACK = "Traceback (most recent call last):"
 BAD_INPUT = 2
 
 
@@ -28,7 +30,12 @@ def exit_code(error: Exception) -> int:
 
 
 @contextmanager
-def translate_spark_errors(on: str) -> Iterator[None]:
+def translate_spark_errors(
+    on: str,
+    *,
+    remains: str = "Rows may be written in part; the ledger says that they are not finished",
+    next: str = "See the lines above and that Cassandra and Spark are up, then run it again: it starts over",
+) -> Iterator[None]:
     """Turn errors of Spark into ours. Needs no Spark where none was opened."""
     try:
         yield
@@ -38,8 +45,8 @@ def translate_spark_errors(on: str) -> Iterator[None]:
         raise JobError(
             f"Spark could not do the work: {first_line(error)}",
             on=on,
-            remains="Rows may be written in part; the ledger says that they are not finished",
-            next="See the lines above and that Cassandra and Spark are up, then run it again: it starts over",
+            remains=remains,
+            next=next,
         ) from error
 
 
@@ -53,6 +60,12 @@ def _is_sparks(error: Exception) -> bool:
 def first_line(error: Exception) -> str:
     """Return the line of an error of Spark or the connector that tells most."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if _WORKER_ERROR in str(error):
+        # The Java error repeats the worker's traceback, whose last line says what went wrong.
+        _before, _mark, traceback = str(error).partition(_TRACEBACK)
+        ends = [line for line in traceback.splitlines() if line and not line[0].isspace()]
+        if ends:
+            return ends[0][:300]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     text = causes[-1] if causes else (lines[0] if lines else type(error).__name__)
     if not causes and text.startswith("An error occurred while calling") and len(lines) > 1:

@@ -128,12 +128,12 @@ def ahead(
             try:
                 yield found
             finally:
-                _stop(found.session)
+                stop_session(found.session)
 
         yield spark
 
 
-def _stop(session: SparkSession) -> None:
+def stop_session(session: SparkSession) -> None:
     """End a session. Where its Spark has died nothing is left to end, and its death is told already."""
     from grpc import RpcError
     from py4j.protocol import Py4JError

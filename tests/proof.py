@@ -260,6 +260,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only.lower() in f"{each.guarantee} {each.file} {each.test}".lower()
         and not (options.no_server and each.needs_server)
     ]
+    if not chosen:
+        print("No mutation matches; 'python -m tests.proof --help' says what can be given.", file=sys.stderr)
+        return 2
     # Those without a server first: they tell soon.
     chosen.sort(key=lambda each: each.needs_server)
     results = []

@@ -21,7 +21,7 @@ from cassandra.policies import (
 )
 from cassandra.query import dict_factory
 
-from cassandra_client.database import EVERY_HOST
+from cassandra_client.database import LocalFirstPolicy
 from cassandra_client.driver_errors import advice, driver_text
 from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_client.tls import Tls, find_tls_fault
@@ -61,8 +61,8 @@ def connected(
         ClusterError: no contact point answers, or the credentials are wrong.
     """
     points: list[str | tuple[str, int]] = [_endpoint(each, port) for each in contact_points]
-    # One that is named alone; else that of the first contact point comes first, and the others after it.
-    local = DCAwareRoundRobinPolicy(local_dc or "", 0 if local_dc else EVERY_HOST)
+    # One that is named alone; else that of the contact point that answers comes first, and the others after it.
+    local = DCAwareRoundRobinPolicy(local_dc) if local_dc else LocalFirstPolicy()
     profile: dict[str, Any] = {
         "load_balancing_policy": load_balancing or TokenAwarePolicy(local),
         "request_timeout": request_timeout_seconds,

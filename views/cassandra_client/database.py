@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +21,6 @@ from cassandra_client.names import quoted, table_id
 Row = dict[str, Any]
 
 NODES_PROFILE = "cassandra_client.nodes"
-EVERY_HOST = 1_000_000
-"""So many nodes of each other data centre have a connection, too: each node is asked by itself."""
 
 _PREPARE_TRIES = 3
 _WRITE_SECONDS = 6.0
@@ -33,6 +33,21 @@ def find_local_dc(session: Session) -> str:
     hosts = session.cluster.metadata.all_hosts()
     centers = {host.datacenter for host in hosts if policy.distance(host) == HostDistance.LOCAL}
     return str(centers.pop() or "") if len(centers) == 1 else ""
+
+
+class LocalFirstPolicy(DCAwareRoundRobinPolicy):  # type: ignore[misc]
+    """Every node has a connection; those of one data centre come first.
+
+    Args:
+        local_dc: which; empty for that of the first contact point that answers.
+    """
+
+    def __init__(self, local_dc: str = "") -> None:
+        super().__init__(local_dc, used_hosts_per_remote_dc=sys.maxsize)
+
+    def populate(self, cluster: Any, hosts: Iterable[Host]) -> None:
+        """Take the hosts; the driver's own code keeps all of a data centre only where they come one after another."""
+        super().populate(cluster, sorted(hosts, key=lambda host: host.datacenter or ""))
 
 
 class ReadRetry(RetryPolicy):  # type: ignore[misc]
@@ -74,7 +89,7 @@ class Database:
         if NODES_PROFILE not in cluster.profile_manager.profiles:
             profile = ExecutionProfile(
                 # One data centre first, since each has a quorum of its own: a change is then read where it was made.
-                load_balancing_policy=DCAwareRoundRobinPolicy(find_local_dc(session), EVERY_HOST),
+                load_balancing_policy=LocalFirstPolicy(find_local_dc(session)),
                 retry_policy=FallthroughRetryPolicy(),
                 row_factory=dict_factory,
                 request_timeout=timeout_seconds,
@@ -126,6 +141,17 @@ class Database:
                 found.append(self.rows(query, values))
         return found
 
+    def rows_of_each_center(self, query: str, values: Sequence[Any] = ()) -> list[list[Row]]:
+        """Run a read at LOCAL_QUORUM in each data centre; one that does not answer, or has no replicas, is left out."""
+        hosts = {host.datacenter: host for host in self.hosts() if host.is_up is not False}
+        statement = self._bound(query, values, ConsistencyLevel.LOCAL_QUORUM)
+        sent = [self.send(statement, host=host, timeout_seconds=_WRITE_SECONDS) for host in hosts.values()]
+        found = []
+        for future in sent:
+            with suppress(*DRIVER_ERRORS):
+                found.append(rows_of(future))
+        return found
+
     def write(self, query: str, values: Sequence[Any] = ()) -> None:
         """Run a plain write at LOCAL_QUORUM.
 
@@ -167,6 +193,16 @@ class Database:
         future = self.send(statement, host=host, timeout_seconds=timeout_seconds)
         future.result()
         return list(future.warnings or ())
+
+    def has_several_centers(self) -> bool:
+        """Tell whether the driver knows of nodes in more than one data centre."""
+        return len({host.datacenter for host in self.hosts()}) > 1
+
+    @property
+    def local_dc(self) -> str:
+        """Return the data centre whose nodes are asked first; empty where the session's own policy decides."""
+        profile = self.session.cluster.profile_manager.profiles.get(NODES_PROFILE) if self.profile_options else None
+        return str(getattr(profile and profile.load_balancing_policy, "local_dc", None) or "")
 
     @property
     def cluster_name(self) -> str:

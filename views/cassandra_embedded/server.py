@@ -191,7 +191,7 @@ class EmbeddedCassandra:
         count = sum(self._data_centers.values())
         if min(self._data_centers.values(), default=0) < 1:
             raise BadOption(
-                "a server, and each data centre of it, has at least one node",
+                "a server has at least one node" if isinstance(nodes, int) else "a data centre has at least one node",
                 on=f"nodes={nodes}",
                 remains="Nothing was started",
                 next="Give 1 or more",

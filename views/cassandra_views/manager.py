@@ -113,6 +113,7 @@ class ViewManager:
             audit=env.audit.settings(recheck_seconds=audit_recheck_seconds, folder=self._audit_folder()),
             read_ranges=audit_reader,
             lease_times=lease_times,
+            reader_cache_seconds=env.reader_cache_seconds,
         )
         self._overrides = Overrides(
             planner.registry,

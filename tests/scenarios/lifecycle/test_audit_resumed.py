@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,23 @@ import pytest
 from cassandra.cluster import Session
 from cassandra.concurrent import execute_concurrent
 
+from cassandra_client.database import Database
+from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.audit_journal import AuditJournal
 from cassandra_views.apply.full_audit import FullAudit
 from cassandra_views.apply.range_rows import RowsReduction, read_in_threads
 from cassandra_views.apply.recheck import Recheck
+from cassandra_views.apply.reports import Notice, Report
 from cassandra_views.apply.scan import Scan
 from cassandra_views.apply.token_ranges import WHOLE_RING, TokenRange
+from cassandra_views.model.audit_request import FULL_AUDIT, AuditSettings
+from cassandra_views.model.generation import Generation
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import TableShape
+from cassandra_views.model.suspicion import Suspicion
 from tests.scenarios.lifecycle.audits import tell_nobody
 from tests.scenarios.lifecycle.test_audit_differences import Pair
+from tests.scenarios.lifecycle.workshop import Workshop
 
 RANGES = 4
 
@@ -83,3 +92,33 @@ def test_stopped_after_each_range_it_goes_on_and_finds_the_same(damaged: Pair, t
     assert len(runs) > 10
     assert len(told) == len(runs) - 1
     assert found.as_json() == whole.as_json()
+
+
+def test_what_was_read_before_a_mark_is_read_again(workshop: Workshop) -> None:
+    """A restore, which no write time tells of, can have changed ranges that were read before it."""
+    workshop.session.execute(f"CREATE TABLE {workshop.keyspace}.small (k int PRIMARY KEY, v int)")
+    workshop.session.execute(f"INSERT INTO {workshop.keyspace}.small (k, v) VALUES (1, 1)")
+    workshop.write_view(
+        "by_value",
+        "CREATE MATERIALIZED VIEW {{ view }} AS SELECT v, k FROM {{ base('small') }} "
+        "WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k)",
+    )
+    workshop.apply()
+    (each,) = workshop.record("by_value").generations
+    view = ViewName(keyspace=workshop.keyspace, view="by_value")
+    told: list[Report] = []
+    settings = AuditSettings(journal_folder=workshop.folder / "audits", journal_seconds=0.0)
+
+    def is_resumed(generation: Generation, stop_after: int) -> bool:
+        told.clear()
+        auditor = Auditor(Database(workshop.session), told.append, settings, reader([], stop_after))
+        match = auditor.find_in_schema(view, generation)
+        assert isinstance(match, SchemaMatch)
+        with suppress(Stopped):
+            auditor.compare(view, generation, match, FULL_AUDIT, remains="", time=None)
+        return any(isinstance(report, Notice) and "is resumed" in report.text for report in told)
+
+    assert not is_resumed(each, stop_after=2)
+    assert is_resumed(each, stop_after=1)
+    mark = Suspicion(since=workshop.now, reason="restored from a snapshot", by="ann")
+    assert not is_resumed(replace(each, suspicion=mark), stop_after=100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,3 +119,15 @@ def test_done_and_missing_ranges_cover_the_ring_once(cuts: list[int], chosen: se
     covered = sorted([*done, *missing_ranges(done)], key=lambda each: each.first)
     assert (covered[0].first, covered[-1].last) == (FIRST_TOKEN, LAST_TOKEN)
     assert all(after.first == before.last + 1 for before, after in pairwise(covered))
+
+
+def test_a_restart_forgets_what_was_kept(stopped: Path) -> None:
+    journal(stopped, is_restart=True).open(NOW + HOUR)
+    assert not stopped.exists()
+
+
+def test_what_nobody_resumed_is_removed(stopped: Path) -> None:
+    long_ago = time.time() - 13 * 3600
+    os.utime(stopped, (long_ago, long_ago))
+    journal(stopped.with_name("another.json")).open(NOW + HOUR)
+    assert not stopped.exists()

@@ -180,6 +180,7 @@ def audit_dag(deployment: Deployment, cron: str, spark_conn_id: str | None) -> D
             SparkAuditTask.partial(
                 task_id="audit_by_spark",
                 registry=deployment.settings().env.registry,
+                rows_per_second=deployment.settings().env.audit.rows_per_second,
                 ssh_conn_id=spark_conn_id,
                 max_active_tis_per_dagrun=1,
                 map_index_template="{{ task.view }}",

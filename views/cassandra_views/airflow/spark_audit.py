@@ -27,14 +27,15 @@ class SparkAuditTask(SSHRemoteJobOperator):
     Args:
         view: keyspace and name.
         registry: the registry's keyspace.
+        rows_per_second: of the whole audit; 0 is no limit.
     """
 
     operator_extra_links = (ViewLink(),)
 
-    def __init__(self, *, view: str, registry: str, ssh_conn_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, view: str, registry: str, rows_per_second: float, ssh_conn_id: str, **kwargs: Any) -> None:
         self.view = view
         super().__init__(
-            command=spark_command(view, registry=registry),
+            command=spark_command(view, registry=registry, rows_per_second=rows_per_second),
             ssh_conn_id=ssh_conn_id,
             remote_base_dir=_REMOTE_FOLDER,
             remote_os="posix",

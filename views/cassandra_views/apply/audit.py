@@ -149,7 +149,7 @@ class Auditor:
             case AuditKind.BY_SIZE:
                 with suppress(TooManyRows):
                     return FullAudit(
-                        scan, recheck, on_progress=tell, max_rows=settings.full_rows, read=self._read, journal=journal
+                        scan, recheck, on_progress=tell, max_rows=settings.full_rows, read=self._read
                     ).run()
                 try:
                     pulse = PulseAudit(scan, recheck, on_progress=tell).run()
@@ -163,12 +163,13 @@ class Auditor:
     def _find_journal(
         self, view: ViewName, each: Generation, match: SchemaMatch, scan: Scan, request: AuditRequest
     ) -> AuditJournal | None:
-        """Return what a full audit of this generation keeps and goes on from; None where nothing is kept."""
+        """Return what a full audit of this generation keeps and resumes; None where nothing is kept."""
         folder = self._settings.journal_folder
-        if folder is None or request.kind not in (AuditKind.FULL, AuditKind.BY_SIZE):
+        if folder is None or request.kind is not AuditKind.FULL:
             return None
         scan.prepare()
         described = [view, each.number, match.live.table_id, each.cql, match.base, match.live.shape, scan.cells]
+        described += [each.suspicion, each.baseline]
         return AuditJournal(
             folder / f"{match.live.table_id}.json",
             [*described, scan.coverage],

@@ -1,8 +1,9 @@
-"""What a full audit has read so far, kept in a file: one that is killed goes on where it stopped.
+"""What a full audit has read so far, kept in a file: one that is killed is resumed where it stopped.
 
 Digests are the same in every process, so those of finished token ranges can be kept. Rows that were written since the
 first run began are left out to the end, and every difference is looked at again by its key, so what is kept can be
-old, and no verdict is wrong by it. A file that is damaged, of another version, or of something else is done without.
+old. What else changes a table, such as a restore, makes the generation suspect, and that is part of the identity. A
+file that is damaged, of another version, or of something else is done without.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class AuditJournal:
 
     Args:
         path: the file; written whole each time, in place of the former.
-        identity: everything that the digests depend on: generation, schema, conditions, consistency. What was kept
-            under another one is not used.
+        identity: everything that the digests depend on: generation, schema, conditions, consistency, and what made
+            it suspect. What was kept under another one is not used.
         is_restart: what is kept is not used.
         saved_seconds: so often the file is written; 0 is after each range.
         on_resumed: is told in words what was kept.
@@ -64,20 +65,22 @@ class AuditJournal:
         self._on_resumed = on_resumed
         self._is_restart = is_restart
         self._path = path
-        self._identity = hashlib.sha256(json.dumps([_VERSION, *map(str, identity)]).encode()).hexdigest()
+        self._identity = hashlib.sha256(json.dumps([_VERSION, *map(repr, identity)]).encode()).hexdigest()
         self._saved_seconds = saved_seconds
         self._saved_at = 0.0
         self._began = 0
         self._sides = {"base": _KeptSide(), "view": _KeptSide()}
 
     def open(self, now: int) -> int:
-        """Read what was kept, and return when the audit began: ``now``, or when the one that goes on did.
+        """Read what was kept, and return when the audit began: ``now``, or when the one that is resumed did.
 
         Args:
             now: by the servers' clock, in microseconds since 1970.
         """
         self._began, self._saved_at = now, time.monotonic()
+        self._remove_old()
         if self._is_restart:
+            self.close()
             return now
         with suppress(OSError, ValueError, KeyError, TypeError, struct.error):
             mark, _line, content = self._path.read_bytes().partition(b"\n")
@@ -98,7 +101,7 @@ class AuditJournal:
             for label, side in self._sides.items()
         )
         began = instant_text(EPOCH + timedelta(microseconds=self._began))
-        return f"the audit of {began}, which was stopped, goes on: {sides} are read already"
+        return f"the audit of {began}, which was stopped, is resumed: {sides} were read before"
 
     def kept(self, label: str) -> SideDigest:
         """Return what was made of a side's finished ranges."""
@@ -121,6 +124,13 @@ class AuditJournal:
         if time.monotonic() - self._saved_at >= self._saved_seconds:
             self._save()
             self._saved_at = time.monotonic()
+
+    def _remove_old(self) -> None:
+        """Remove what audits left behind that were never resumed, of dropped generations among them."""
+        with suppress(OSError):
+            for path in self._path.parent.glob("*.json"):
+                if time.time() - path.stat().st_mtime > _MOST_SECONDS:
+                    path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Forget it: the audit has ended."""

@@ -107,6 +107,7 @@ class Executor:
         audit: what holds for all audits.
         read_ranges: reads the token ranges of full audits.
         lease_times: how long a lease lasts, and what is waited for after one that was not given back.
+        reader_cache_seconds: how long readers keep what the registry says.
     """
 
     def __init__(
@@ -122,7 +123,9 @@ class Executor:
         audit: AuditSettings,
         read_ranges: RangeReader = read_in_threads,
         lease_times: LeaseTimes,
+        reader_cache_seconds: float,
     ) -> None:
+        self._reader_cache_seconds = reader_cache_seconds
         self._database = database
         self._registry = registry
         self._environment = environment
@@ -244,6 +247,7 @@ class Executor:
             BuildWait(self._database, listener, timeout_seconds=self._build_timeout, without=frozenset(without)),
             Auditor(self._database, listener, self._audit, self._read_ranges),
             clock=self._clock,
+            reader_cache_seconds=self._reader_cache_seconds,
         )
         self._registry.begin_run(plan.project, plan.preconditions, on_warning=listener.note)
         if not any(isinstance(step, CreateRegistry) for step in plan.steps):

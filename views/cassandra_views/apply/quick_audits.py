@@ -12,6 +12,7 @@ from datetime import datetime
 
 from cassandra_client.database import Database
 from cassandra_client.decoding import RawRow
+from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import server_time
@@ -127,7 +128,7 @@ def find_row_count(
         time: the base's time column; its values are compared here, since a server takes no condition on a partition
             key beside a token range.
     """
-    with suppress(ClusterError, ValueError):
+    with suppress(ClusterError, ValueError, *DRIVER_ERRORS):
         found = find_view_and_base(database, view.keyspace, each.physical)
         if found is None:
             return None

@@ -171,10 +171,10 @@ class Scan:
     def coverage(self) -> str:
         """Say at which consistency rows are read, and that keys alone are compared where the view has nothing else.
 
-        With several data centres the driver's policy decides in which of them.
+        With several data centres it is one of them that is compared.
         """
-        centres = {str(host.datacenter) for host in self.database.hosts()}
-        consistency = f"LOCAL_QUORUM in {centres.pop()}" if len(centres) == 1 else "LOCAL_QUORUM"
+        center = self.database.local_dc
+        consistency = f"LOCAL_QUORUM in {center}" if center else "LOCAL_QUORUM"
         return consistency if self.cells else f"keys alone, {consistency}"
 
     def _is_range_allowed(self) -> bool:

@@ -13,6 +13,7 @@ from cassandra_views.model.names import ViewName
 
 SCRIPT = "spark_audit.sh"
 _LOST, _MISSING = 255, 127
+_OPTIONS = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=30")
 
 
 def spark_command(view: ViewName | str, *, registry: str, rows_per_second: float = 0.0) -> str:
@@ -49,7 +50,11 @@ def audit_on_spark(
     command = spark_command(view, registry=registry, rows_per_second=rows_per_second)
     try:
         done = subprocess.run(
-            [program, "-o", "BatchMode=yes", "--", master, command], stdout=subprocess.PIPE, text=True, check=False
+            [program, *_OPTIONS, "--", master, command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
         )
     except OSError as error:
         raise ClusterError(
@@ -61,7 +66,10 @@ def audit_on_spark(
     what, step = f"{SCRIPT} ended with exit code {done.returncode}", "See the lines above, then run it again"
     if done.returncode == _LOST:
         what = "the Spark master cannot be reached, or the connection was lost"
-        step = f"See that 'ssh {master} true' works without a question, then run it again"
+        step = (
+            f"See that 'ssh {master} true' works without a question. An audit that had begun goes on there, and "
+            f"'views status {view.view}' will show its verdict; else run it again"
+        )
     elif done.returncode == _MISSING:
         step = f"Install the jobs there: spark_jobs/install.sh {master}"
     remains = "No verdict came back; 'views status' shows the last one that was written down"

@@ -5,6 +5,7 @@ What is intended is written before the work and closed after it, so that the nex
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, assert_never
@@ -61,6 +62,7 @@ class StepExecutor:
 
     Args:
         clock: aware UTC; written into the registry.
+        reader_cache_seconds: how long readers keep what the registry says.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class StepExecutor:
         auditor: Auditor,
         *,
         clock: Callable[[], datetime],
+        reader_cache_seconds: float,
     ) -> None:
+        self._reader_cache_seconds = reader_cache_seconds
         self._database = database
         self._registry = registry
         self._ddl = ddl
@@ -405,11 +409,11 @@ class StepExecutor:
     def _drop(self, step: DropGeneration) -> str:
         """Drop a physical view that serves nobody, after the one-way state ``dropping`` is written."""
         view, on = step.view, f"{step.view} generation {step.number}"
+        self._await_readers(step)
         with self._gate.held(view.keyspace) as held:
             record, each = self._registry.get_held(view, step.number)
             if any(entry.name == each.physical for entry in record.read_from):
                 raise StalePlan("it serves, and nothing that serves is dropped", on=on, next="Plan again")
-            self._await_readers(step)
             if each.state is not State.DROPPING:
                 # A run that finishes the drop knows its reason from here.
                 row = {"state": State.DROPPING, "reason": f"{DROP_REASON}{step.reason}"}
@@ -426,9 +430,13 @@ class StepExecutor:
         return "dropped"
 
     def _await_readers(self, step: DropGeneration) -> None:
-        """See that the last switch is known in every data centre: readers of one that was cut off follow the former."""
+        """See that readers in every data centre know what serves; those of one that was cut off may not.
+
+        Where some have only just got to know it, their caches are waited for.
+        """
         try:
-            self._registry.spread(step.view)
+            if self._registry.spread(step.view):
+                time.sleep(2 * self._reader_cache_seconds)
         except ClusterError as error:
             raise ClusterError(
                 "readers in some data centre may still read it: a quorum of the registry's replicas in each data "

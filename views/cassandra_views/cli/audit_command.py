@@ -58,7 +58,7 @@ def audit(
         float | None, typer.Option(metavar="ROWS", min=1, help="Read at most so many rows a second.")
     ] = None,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Begin again where an audit was stopped; else it goes on.")
+        bool, typer.Option("--restart", help="Start from the beginning; otherwise a stopped audit resumes.")
     ] = False,
     spark: Annotated[
         bool, typer.Option("--spark", help="Compare on the Spark master (audit.spark_master), not in this process.")
@@ -69,7 +69,7 @@ def audit(
     """Compare what serves with its base table, again; exit 1 where one differs.
 
     Every row is compared: keys, values, write times and TTLs. Readers stay where they are. The verdict is kept, and
-    where one differs the next apply builds another generation beside it. Stopped and run again it goes on with the
+    where one differs the next apply builds another generation beside it. An audit that was stopped resumes with the
     token ranges that are left.
     """
     from cassandra_views.apply.audit_outcomes import AuditCollector
@@ -117,7 +117,7 @@ def _on_spark(
     manager: ViewManager, plan: Plan, request: AuditRequest
 ) -> tuple[list[AuditOutcome], float, list[ViewsError]]:
     """Have each view's audit done on the Spark master, one after another; return audits, seconds and errors."""
-    from cassandra_views.apply.audit_outcomes import FAILED, PASSED
+    from cassandra_views.apply.audit_outcomes import PASSED
     from cassandra_views.apply.spark_master import audit_on_spark
     from cassandra_views.model.steps import AuditGeneration
 
@@ -137,16 +137,20 @@ def _on_spark(
             errors.append(error)
             continue
         found += outcomes
-        errors += [
-            AuditFailed(
-                f"it differs from its base: {each.text}" if each.word == FAILED else each.text,
-                on=f"{each.view} generation {each.number}",
-                next="Run apply: it builds the next generation beside it",
-            )
-            for each in outcomes
-            if each.word != PASSED
-        ]
+        errors += [_error_of(each) for each in outcomes if each.word != PASSED]
     return found, time.monotonic() - begun, errors
+
+
+def _error_of(audit: AuditOutcome) -> ViewsError:
+    """Return the error of an audit on the Spark master that did not pass."""
+    from cassandra_views.apply.audit_outcomes import FAILED
+
+    on = f"{audit.view} generation {audit.number}"
+    if audit.word != FAILED:
+        remains, step = "No verdict was written", "See the lines above, then run it again"
+        return ClusterError(f"it could not be compared: {audit.text}", on=on, remains=remains, next=step)
+    step = "Run apply: it builds the next generation beside it"
+    return AuditFailed(f"it differs from its base: {audit.text}", on=on, next=step)
 
 
 def _audit_request(
@@ -158,6 +162,8 @@ def _audit_request(
         raise ConfigurationError("--pulse and --sample are two kinds of audit", next="Give one of them")
     if pulse and rate is not None:
         raise ConfigurationError("--pulse reads no rows, so --rate means nothing", next="Leave one of them out")
+    if is_restart and is_spark:
+        raise ConfigurationError("--spark keeps nothing, so --restart means nothing", next="Leave one of them out")
     if (is_restart or is_spark) and (pulse or sample is not None):
         option = "--restart" if is_restart else "--spark"
         raise ConfigurationError(f"{option} is for full audits alone", next="Leave out --pulse or --sample")

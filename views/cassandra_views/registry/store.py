@@ -144,17 +144,21 @@ class Registry:
         )
         return record_of(name, rows)
 
-    def spread(self, name: ViewName) -> None:
-        """Read a view's row from a quorum of each data centre: replicas that missed the last change get it by that.
+    def spread(self, name: ViewName) -> bool:
+        """Make known in each data centre what serves, and tell whether some readers did not know it until now.
+
+        A read from a quorum of each brings replicas up to date that missed the last change.
 
         Raises:
             ClusterError: not every data centre answers.
         """
-        self._database.rows(
-            f"SELECT * FROM {self._views} WHERE keyspace_name = ? AND view_name = ?",
-            (name.keyspace, name.view),
-            consistency=ConsistencyLevel.EACH_QUORUM,
-        )
+        if not self._database.has_several_centers():
+            return False
+        query = f"SELECT DISTINCT read_from FROM {self._views} WHERE keyspace_name = ? AND view_name = ?"
+        values = (name.keyspace, name.view)
+        before = self._database.rows_of_each_center(query, values)
+        now = self._database.rows(query, values, consistency=ConsistencyLevel.EACH_QUORUM)
+        return any(rows != now for rows in before)
 
     def raise_fence(self, name: ViewName, *, revision: str | None = None, needs_row: bool = True) -> ViewRecord:
         """Take a view's row for this run: a run that held it before can write no more.
