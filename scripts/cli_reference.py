@@ -65,10 +65,10 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `audit_first_time` | The time of the base's first row, where the base has rows and the window holds none. |
 | `version`, `served_at` | Its fingerprint, and since when it serves. |
 | `measured_lag_seconds`, `measured_lag_bound` | How late it showed a write: `exact`, `at most` or `at least`. |
-| `lag_measured_at`, `lag_promise` | When that was measured, and whether `lag.promise` was `kept` or `broken`. |
+| `lag_measured_at`, `lag_promise` | When that was; `lag.promise` was `kept`, `broken`, or that is `unknown`. |
 | `suspect_since`, `suspect_reason`, `suspect_by` | Since when and why it is suspect, and who saw it; null or empty. |
 | `next_due` | When its window moves next. A frozen view does not move. |
-| `lag_seconds` | How late the slide is. |
+| `slide_lag_seconds` | How late the slide is. |
 | `promise`, `broken_by_seconds` | Whether `max_lag` is `kept` or `broken`, and by how much. |
 | `rollback_until` | Until when the former generation can serve again. |
 | `override` | What a person decided over the file. |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -14,7 +15,7 @@ from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
-from cassandra_views.apply.lag import LagMeter, LagReport, read_pending_writes
+from cassandra_views.apply.lag import LagMeter, LagReport, read_node_writes
 from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.range_rows import RangeReader, read_in_threads
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
@@ -24,7 +25,7 @@ from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest, AuditSettings
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
-from cassandra_views.model.lag import LagPolicy, NodeLag
+from cassandra_views.model.lag import LagBound, LagPolicy, MeasuredLag, NodeLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, Plan, ServeGeneration
 from cassandra_views.model.times import duration_text
@@ -261,22 +262,36 @@ class ViewManager:
             names, tags: these views alone; without any, all of this project that serve.
             patience_seconds: how long rows are waited for, or a fifth longer than the view's promise.
 
+        Returns:
+            One report a view. The ``error`` of one that could not be measured says why; the others were measured.
+
         Raises:
             ProjectError: a name or tag is unknown, or a view that is named serves nothing.
-            ConfigurationError: the key of a canary row is not that of the view.
-            ClusterError: base or view cannot be read, or the canary row cannot be written.
+            ClusterError: the registry cannot be read, or no node can be asked.
         """
         plan = self.plan_audit(names, tags=tags)
-        for refused in plan.refused:
-            raise refused.as_error()
         if plan.steps:
             self._executor.upgrade_registry()
         policies = {view.name: view.lag for view in self.planner.observer.project_of_registry().views}
         newest = {step.view: step.number for step in plan.steps if isinstance(step, AuditGeneration)}
-        return tuple(
-            self._measure_lag(view, number, policies.get(view, LagPolicy()), patience_seconds)
-            for view, number in newest.items()
-        )
+        reports: list[LagReport] = []
+
+        def add_error(view: ViewName, error: ViewsError) -> None:
+            lag = MeasuredLag(seconds=None, bound=LagBound.EXACT, at=self.planner.clock(), found=error.what)
+            reports.append(LagReport(view=view, lag=lag, promise=policies.get(view, LagPolicy()).promise, error=error))
+
+        for refused in plan.refused:
+            keyspace, _dot, name = refused.view.partition(".")
+            add_error(ViewName(keyspace=keyspace, view=name), refused.as_error())
+        for view, number in newest.items():
+            try:
+                reports.append(self._measure_lag(view, number, policies.get(view, LagPolicy()), patience_seconds))
+            except ViewsError as error:
+                add_error(view, error)
+        if not reports:
+            return ()
+        writes = read_node_writes(self.planner.database)
+        return tuple(replace(each, writes=writes.pending(each.promise)) for each in reports)
 
     def _measure_lag(self, view: ViewName, number: int, policy: LagPolicy, patience_seconds: float) -> LagReport:
         database, registry = self.planner.database, self.planner.registry
@@ -288,12 +303,12 @@ class ViewManager:
         patience = max(patience_seconds, 1.2 * promised)
         meter = LagMeter(database, *found, clock=self.planner.clock, patience_seconds=patience)
         nodes: tuple[NodeLag, ...] = ()
+        relations = parse_view(each.cql).where
         if policy.probe:
-            lag, nodes = meter.by_canary(policy.probe)
+            lag, nodes = meter.by_canary(policy.probe, relations)
         else:
-            lag = meter.by_sample(parse_view(each.cql).where)
-        writes = read_pending_writes(database, policy.promise)
-        report = LagReport(view=view, lag=lag, promise=policy.promise, nodes=nodes, writes=writes)
+            lag = meter.by_sample(relations)
+        report = LagReport(view=view, lag=lag, promise=policy.promise, nodes=nodes)
         registry.write_lag(view, lag)
         if report.is_broken and policy.promise:
             detail = f"its lag is {lag}, and its file promises {duration_text(policy.promise)}"

@@ -105,7 +105,7 @@ def test_a_delay_between_base_and_view_is_measured(two_nodes: EmbeddedCassandra,
         assert found is not None
         p, k = keys_of(database)
         meter = LagMeter(database, *found, clock=lambda: datetime.now(UTC), patience_seconds=30)
-        lag, nodes = meter.by_canary((("k", k), ("p", p)))
+        lag, nodes = meter.by_canary((("k", k), ("p", p)), ())
         assert (lag.bound, len(nodes)) == (LagBound.EXACT, 2)
         assert lag.seconds is not None
         assert lag.seconds == pytest.approx(database.delay, abs=0.1)

@@ -134,6 +134,23 @@ def test_times_ahead_of_the_clock_are_told_in_words(two: Workshop, views: Views)
     assert "Some times are up to 23 h ahead of this clock" in told
 
 
+def test_a_lag_that_cannot_be_measured_is_told_after_the_others(two: Workshop, views: Views) -> None:
+    key = "{sensor: __canary__, ts: '2026-03-10T11:00:00Z'}"
+    lag = f"{{promise: 5 seconds, probe: {{key: {key}}}}}"
+    two.write_view("late", READINGS.view, window=WINDOW, grace="1 hour", tags="[web]", max_lag="2 hours", lag=lag)
+    two.session.execute(
+        f"INSERT INTO {two.keyspace}.readings (sensor, ts) VALUES ('__canary__', '2026-03-10T11:00:00Z')"
+    )
+    told = views("lag", "--timeout", "0.5", code=1)
+    assert f"{two.full(VIEW)}: nodes say:" in told
+    assert "Error: table" in told
+    assert "State: Nothing was written or deleted." in told
+    reports = {each["view"]: each for each in parsed(views("lag", "--format", "json", code=1))["lags"]}
+    assert reports[two.full("late")]["lag_promise"] == "unknown"
+    assert "holds a row of 'lag.probe.key'" in reports[two.full("late")]["error"]
+    assert (reports[two.full(VIEW)]["error"], reports[two.full(VIEW)]["lag_promise"]) == (None, "")
+
+
 def test_a_broken_promise_is_told_until_the_slide(two: Workshop, views: Views) -> None:
     both = (two.full(VIEW), two.full("late"))
     assert cells(views("status", *both))[1][-1] == "kept"
@@ -143,13 +160,13 @@ def test_a_broken_promise_is_told_until_the_slide(two: Workshop, views: Views) -
     assert [row[-1] for row in cells(told)[:2]] == ["-", "broken"]
     assert f"{two.full('late')}: promise broken its slide is 12 h late, 10 h more than max_lag" in told
     (each,) = parsed(views("status", two.full("late"), "--format", "json"))["views"]
-    assert (each["promise"], each["lag_seconds"], each["broken_by_seconds"]) == ("broken", 12 * 3600, 10 * 3600)
+    assert (each["promise"], each["slide_lag_seconds"], each["broken_by_seconds"]) == ("broken", 12 * 3600, 10 * 3600)
     note = f"{two.full('late')} breaks its promise: its slide is 12 hours late, and max_lag is 2 hours"
     assert parsed(views("plan", "--tag", "web", "--format", "json"))["notes"] == [note]
     views("apply", "--tag", "web", "--yes")
     assert parsed(views("plan", "--tag", "web", "--format", "json"))["notes"] == []
     (each,) = parsed(views("status", two.full("late"), "--format", "json"))["views"]
-    assert (each["promise"], each["lag_seconds"], each["broken_by_seconds"]) == ("kept", None, None)
+    assert (each["promise"], each["slide_lag_seconds"], each["broken_by_seconds"]) == ("kept", None, None)
 
 
 def test_audits_are_told_as_a_table_and_as_json_and_by_the_exit_code(two: Workshop, views: Views) -> None:

@@ -14,9 +14,10 @@ import cassandra_healing
 import cassandra_views
 from cassandra_client.names import quoted
 from cassandra_healing.storage.tables import healer_grants
-from cassandra_views.apply.grants import STATUS_TABLES, RoleKind
+from cassandra_views.apply.grants import STATUS_TABLES, RoleKind, common_grants
 from cassandra_views.cli.main import main
 from cassandra_views.cql.parse import parse_table
+from cassandra_views.model.schema import Catalog
 
 TABLE = "---\nkeyspace: shop\n{}---\nCREATE TABLE {{{{ table }}}} (id text, day date, n int, PRIMARY KEY (id, day))\n"
 VIEW = (
@@ -166,6 +167,11 @@ def test_each_table_of_the_servers_that_is_read_is_granted() -> None:
     healed = set(re.findall(r"FROM (system_views\.\w+)", sources(cassandra_healing)))
     nodes = {f"{each.keyspace}.{each.table}" for each in healer_grants("h") if each.keyspace != "h"}
     assert healed == nodes
+
+
+def test_a_run_demands_no_right_that_only_a_warning_needs() -> None:
+    demanded = {(each.keyspace, each.table) for each in common_grants((), "r", None, Catalog())}
+    assert set(STATUS_TABLES) - demanded == {("system_distributed", "repair_history")}
 
 
 def test_every_kind_of_role_has_a_name_that_stands_bare() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_a_window_that_is_as_it_should_be_has_no_lag() -> None:
     found = world("2026-11-16T00:00:00Z")
     assert find_lag(WISH, found.records[NAME], NOW) is None
     told = status(found, WISH)
-    assert (told.promise, told.lag_seconds, told.broken_by_seconds) == ("kept", None, None)
+    assert (told.promise, told.slide_lag_seconds, told.broken_by_seconds) == ("kept", None, None)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def test_a_slide_is_late_from_its_time_of_day_on(now: str, late: int, broken_by:
     assert (lag.late, lag.broken_by) == (timedelta(seconds=late), timedelta(seconds=broken_by))
     told = status(found, WISH, moment)
     assert told.promise == ("broken" if broken_by else "kept")
-    assert (told.lag_seconds, told.broken_by_seconds) == (late, broken_by or None)
+    assert (told.slide_lag_seconds, told.broken_by_seconds) == (late, broken_by or None)
 
 
 def test_a_slide_that_was_missed_several_times_is_late_since_the_first() -> None:
@@ -83,7 +84,7 @@ def test_without_a_promise_there_is_a_lag_and_nothing_is_broken() -> None:
     assert str(lag) == "its slide is 3 days 5 hours 50 minutes late"
     told = status(found, wish)
     assert (told.promise, told.broken_by_seconds) == ("", None)
-    assert told.lag_seconds is not None
+    assert told.slide_lag_seconds is not None
 
 
 @pytest.mark.parametrize("state", [State.BUILDING, State.RETIRED, State.FAILED])
@@ -107,7 +108,16 @@ def test_a_base_that_was_not_repaired_in_time_is_told() -> None:
     assert repair_warning(base, now - timedelta(days=10), now) == ""
     late = repair_warning(base, now - timedelta(days=12, hours=3), now)
     assert late == (
-        "table shop.orders: its last repair began 12 days 3 hours ago, longer than gc_grace_seconds (10 days), and "
-        "a build copies what each replica has: run 'nodetool repair shop orders' first"
+        "table shop.orders: a range of it was last repaired 12 days 3 hours ago, longer than gc_grace_seconds (10 "
+        "days), and a build copies what each replica has: run 'nodetool repair shop orders' first"
     )
-    assert "within gc_grace_seconds (10 days) is unknown" in repair_warning(base, None, now)
+    assert repair_warning(base, None, now) == (
+        "table shop.orders: the cluster's history holds no repair of it, so whether it was repaired within "
+        "gc_grace_seconds (10 days) is unknown, and a build copies what each replica has: run 'nodetool repair shop "
+        "orders' first"
+    )
+    unread = repair_warning(base, None, now, read_error="a read failed: it timed out")
+    assert "could not be read (a read failed: it timed out)" in unread
+    assert "holds no repair" not in unread
+    short = replace(base, options=(("gc_grace_seconds", "60"),))
+    assert "last repaired 50 minutes ago" in repair_warning(short, now - timedelta(minutes=50), now)

@@ -94,6 +94,19 @@ def test_unusual_names(root: Path, name: str) -> None:
     assert ProjectLoader(root).load().views[0].name.view == name
 
 
+def test_a_reserved_key_meets_the_constant_conditions_of_its_view(root: Path) -> None:
+    probe = "lag: {probe: {key: {day: '2999-12-31', customer: __canary__}}}"
+    view = VIEW.replace("window: {last: 7 days, step: 1 day}", probe).replace(
+        "{{ in_window() }}", "day >= '2026-01-01'"
+    )
+    _view(root).write_text(view, encoding="utf-8")
+    assert dict(ProjectLoader(root).load().views[0].lag.probe) == {"day": "2999-12-31", "customer": "__canary__"}
+    _view(root).write_text(view.replace("2999-12-31", "1970-01-01"), encoding="utf-8")
+    with pytest.raises(ProjectError, match="does not meet 'day >= '2026-01-01'', so the view never shows it") as caught:
+        ProjectLoader(root).load()
+    assert str(caught.value.place) == "templates/views/by_day.cql.j2:3"
+
+
 def test_keyspaces_are_those_of_the_environment(root: Path) -> None:
     project = ProjectLoader(root, keyspaces={"shop": "shop_test"}).load()
     assert str(project.views[0].name) == "shop_test.by_day"

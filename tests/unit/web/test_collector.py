@@ -62,10 +62,17 @@ def test_what_serves_and_what_is_built() -> None:
 
 def test_the_promise_is_that_of_the_file() -> None:
     record = ViewRecord(name=NAME, generations=(SERVING,))
-    found = gauges(record, promise="broken", lag_seconds=5000.0, broken_by_seconds=1400.0)
+    found = gauges(record, promise="broken", slide_lag_seconds=5000.0, broken_by_seconds=1400.0)
     assert found["slide_lag_seconds", ()] == 5000
     assert found["promise_broken", ()] == 1
     assert found["promise_broken_seconds", ()] == 1400
+    assert "lag_promise_broken" not in {name for name, _labels in gauges(record, lag_measured_at=NOW)}
+    for word, value in {"kept": 0.0, "broken": 1.0, "unknown": None, "": None}.items():
+        lags = gauges(
+            record, lag_measured_at=NOW, measured_lag_seconds=7.0, measured_lag_bound="exact", lag_promise=word
+        )
+        assert lags.get(("lag_promise_broken", ())) == value
+        assert lags["lag_seconds", ("exact",)] == 7
     kept = gauges(record, promise="kept")
     assert (kept["promise_broken", ()], kept["promise_broken_seconds", ()]) == (0, 0)
     assert ("promise_broken", ()) not in gauges(record)

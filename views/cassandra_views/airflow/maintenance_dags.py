@@ -26,6 +26,9 @@ LONGEST_PAUSE = timedelta(hours=1)
 EVENT_PATIENCE = timedelta(hours=1)
 """How long a slide that waits for its base's event may be late before it is done without one."""
 
+LAG_PATIENCE = timedelta(hours=6)
+"""A promise of hours is waited for as long."""
+
 AUDITS_AT_ONCE = 2
 """Audits that read the cluster at the same time."""
 
@@ -159,7 +162,7 @@ def audit_dag(deployment: Deployment, cron: str, spark_conn_id: str | None) -> D
             "One task a view, suspect ones first. Views of many rows (`audit.full_rows` of views.toml) are spread"
             " over the week: first those whose last full audit is the longest ago. A generation that differs "
             "stays where it is until `views_reconcile` has had the next one built: readers are better off with it"
-            " than with none."
+            " than with none. Beside the audits the lag of each view whose file promises one is measured each night."
         ),
         schedule=CronTriggerTimetable(cron, timezone="UTC"),
         retries=RETRIES,
@@ -186,6 +189,14 @@ def audit_dag(deployment: Deployment, cron: str, spark_conn_id: str | None) -> D
                 max_active_tis_per_dagrun=1,
                 map_index_template="{{ task.view }}",
             ).expand(view=large.output)
+        promising = PromisingTask(task_id="promising", deployment=deployment)
+        LagTask.partial(
+            task_id="lag",
+            deployment=deployment,
+            max_active_tis_per_dagrun=1,
+            map_index_template="{{ task.view }}",
+            execution_timeout=LAG_PATIENCE,
+        ).expand(view=promising.output)
     return dag
 
 
@@ -239,7 +250,7 @@ class AuditTask(BaseOperator):
         """Compare; a difference fails this task and is written into the registry.
 
         Raises:
-            TaskRefused: the generation differs from its base, or shows writes later than its file promises.
+            TaskRefused: the generation differs from its base.
         """
         with (
             as_airflow_errors(context["ti"]),
@@ -248,9 +259,45 @@ class AuditTask(BaseOperator):
             outcome = manager.audit(self.view)
             for error in outcome.errors:
                 raise error
-            if any(str(each.name) == self.view and each.lag.promise for each in manager.project().views):
-                for report in manager.measure_lag(self.view):
-                    self.log.info("%s: its lag is %s: %s", report.view, report.lag, report.lag.found)
-                    if report.is_broken:
-                        raise refused(f"{report.view} breaks its promise: its lag is {report.lag}. {report.writes}")
         return {"seconds": round(outcome.seconds, 3)}
+
+
+class PromisingTask(BaseOperator):
+    """Returns the views that serve and whose files promise a lag, however and whenever they are audited."""
+
+    def __init__(self, *, deployment: Deployment, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+
+    def execute(self, context: Context) -> list[str]:
+        """Read the files and the registry."""
+        with as_airflow_errors(context["ti"]), self.deployment.managed() as manager:
+            promising = {each.name for each in manager.project().views if each.lag.promise}
+            return [str(each.name) for each in manager.status() if each.name in promising and each.serving]
+
+
+class LagTask(BaseOperator):
+    """Measures the lag of one view that promises one."""
+
+    operator_extra_links = (ViewLink(),)
+    template_fields = ("view",)
+
+    def __init__(self, *, deployment: Deployment, view: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deployment = deployment
+        self.view = view
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Measure, and keep the lag in the registry.
+
+        Raises:
+            TaskRefused: the view shows writes later than its file promises.
+        """
+        with as_airflow_errors(context["ti"]), self.deployment.managed(author="airflow") as manager:
+            (report,) = manager.measure_lag(self.view)
+            if report.error is not None:
+                raise report.error
+            self.log.info("%s: its lag is %s: %s", report.view, report.lag, report.lag.found)
+            if report.is_broken:
+                raise refused(f"{report.view} breaks its promise: its lag is {report.lag}. {report.writes}")
+        return {"seconds": report.lag.seconds, "promise": report.lag_promise}

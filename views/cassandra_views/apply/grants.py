@@ -43,6 +43,9 @@ STATUS_TABLES = {
 }
 """The tables of the servers that the manager reads, and what for."""
 
+_OPTIONAL = {("system_distributed", "repair_history")}
+"""Those that no run demands: a plan only warns of less."""
+
 _REGISTRY = {
     "about": "the registry's schema number",
     "views": "what exists and serves",
@@ -136,8 +139,13 @@ def _create_once(cql: str) -> str:
 
 
 def status_grants() -> tuple[Grant, ...]:
-    """Return what the manager needs to know how the servers are."""
+    """Return what the manager reads to know how the servers are."""
     return tuple(_select(keyspace, table, why) for (keyspace, table), why in STATUS_TABLES.items())
+
+
+def needed_status_grants() -> tuple[Grant, ...]:
+    """Return what of that a run cannot do without."""
+    return tuple(each for each in status_grants() if (each.keyspace, each.table) not in _OPTIONAL)
 
 
 def _base_grants(bases: Iterable[tuple[str, str]]) -> tuple[Grant, ...]:
@@ -188,7 +196,7 @@ def common_grants(steps: Iterable[Step], registry: str, number: int | None, cata
     Args:
         number: the schema number of the registry; None where there is none.
     """
-    needed = [*status_grants()]
+    needed = [*needed_status_grants()]
     for step in steps:
         match step:
             case CreateRegistry(keyspace=keyspace) | CreateTable(keyspace=keyspace) if keyspace in catalog.keyspaces:
@@ -232,6 +240,7 @@ __all__ = [
     "RoleKind",
     "base_grants",
     "common_grants",
+    "needed_status_grants",
     "role_grants",
     "status_grants",
 ]

@@ -1,17 +1,19 @@
 """Measuring how long after a base write a view shows it: by newest rows of a sample, or by a canary row.
 
-A sample only reads. The canary row is written under a key that the view's file reserves, looked for through each node
-at consistency ONE, and deleted; it has a TTL, so that one whose writer dies goes by itself.
+A sample only reads. The canary row is written under a key that the view's file reserves and that the base holds no row
+of, looked for through each node at consistency ONE, and deleted; it has a TTL, so that one whose writer dies goes by
+itself.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from cassandra import ConsistencyLevel
 from cassandra.policies import FallthroughRetryPolicy
@@ -19,15 +21,16 @@ from cassandra.pool import Host
 from cassandra.query import SimpleStatement
 from cassandra.util import datetime_from_uuid1
 
-from cassandra_client.database import Answer, Database, rows_of
-from cassandra_client.decoding import RawRow
+from cassandra_client.database import Answer, Database, Row, rows_of
+from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, translate_driver_errors
-from cassandra_client.errors import ClusterError, ConfigurationError
+from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import server_time
+from cassandra_views.apply.row_filter import RowFilter
 from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import Scan
-from cassandra_views.cql.printing import string_cql
+from cassandra_views.cql.printing import relation_cql, string_cql
 from cassandra_views.model.lag import (
     LagBound,
     MeasuredLag,
@@ -39,12 +42,12 @@ from cassandra_views.model.lag import (
 )
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import LiveView, TableShape
-from cassandra_views.model.statement import Relation
+from cassandra_views.model.statement import Operator, Relation
 from cassandra_views.model.times import microseconds
 
 _POLL_SECONDS = 0.01
 _SAMPLE_POLL_SECONDS = 0.02
-_CANARY_TTL_SECONDS = 600
+_LEAST_TTL_SECONDS = 120
 _DRAWN = 200
 _LOOKED_FOR = 50
 _READERS = 8
@@ -62,6 +65,7 @@ class LagReport:
 
     Args:
         nodes: of a canary row, what each node showed; empty for a sample.
+        error: why it was not measured; what the registry holds of before stays then.
     """
 
     view: ViewName
@@ -69,11 +73,17 @@ class LagReport:
     promise: timedelta | None = None
     nodes: tuple[NodeLag, ...] = ()
     writes: PendingWrites = field(default_factory=PendingWrites)
+    error: ViewsError | None = None
 
     @property
     def is_broken(self) -> bool:
         """Tell whether the view's promise is broken."""
         return self.lag.is_broken(self.promise)
+
+    @property
+    def lag_promise(self) -> str:
+        """Whether the promise is ``kept`` or ``broken``, or that is ``unknown``; empty where nothing is promised."""
+        return self.lag.promise_text(self.promise)
 
 
 def literal_cql(type_: str, value: Scalar) -> str:
@@ -88,6 +98,11 @@ def literal_cql(type_: str, value: Scalar) -> str:
             )
         return text
     return string_cql(str(value)) if isinstance(value, str) else str(value)
+
+
+def canary_ttl_seconds(patience_seconds: float) -> int:
+    """Return the TTL of a canary row that is waited for so long: it must not end while it is waited for."""
+    return max(_LEAST_TTL_SECONDS, ceil(2 * patience_seconds))
 
 
 class LagMeter:
@@ -113,12 +128,20 @@ class LagMeter:
         self._clock = clock
         self._patience = patience_seconds
 
-    def by_canary(self, key: Sequence[tuple[str, Scalar]]) -> tuple[MeasuredLag, tuple[NodeLag, ...]]:
+    def by_canary(
+        self, key: Sequence[tuple[str, Scalar]], relations: Sequence[Relation]
+    ) -> tuple[MeasuredLag, tuple[NodeLag, ...]]:
         """Write the canary row, wait until each node shows it, and delete it.
+
+        Nothing is written where the base holds a row of this key, whoever wrote it: only what this call wrote is
+        deleted. A row that the view need not show, by its WHERE or since something deleted it, says nothing of the lag.
+
+        Args:
+            relations: the WHERE of the generation.
 
         Raises:
             ConfigurationError: the key is not that of the view.
-            ClusterError: the base cannot be written.
+            ClusterError: the base cannot be read or written, or holds a row of this key.
         """
         on = f"{self._live.keyspace}.{self._live.name}"
         names = [column.name for column in self._live.shape.key_columns]
@@ -131,39 +154,104 @@ class LagMeter:
             )
         types = {column.name: column.type for column in (*self._base, *self._live.shape)}
         values = {name: literal_cql(types[name], value) for name, value in key}
+        unmet, is_judged = self._judge(values, types, relations, on)
+        if unmet is not None:
+            return self._unknown(f"a row of 'lag.probe.key' does not meet '{relation_cql(unmet)}'"), ()
 
-        def where(shape: TableShape) -> str:
-            return " AND ".join(f"{quoted(each.name)} = {values[each.name]}" for each in shape.key_columns)
+        def row_cql(shape: TableShape, using: str = "") -> str:
+            conditions = " AND ".join(f"{quoted(each.name)} = {values[each.name]}" for each in shape.key_columns)
+            return f"FROM {quoted(shape.keyspace)}.{quoted(shape.name)}{using} WHERE {conditions}"
 
-        base = f"{quoted(self._base.keyspace)}.{quoted(self._base.name)}"
-        insert = (
-            f"INSERT INTO {base} ({', '.join(map(quoted, values))}) VALUES ({', '.join(values.values())}) "
-            f"USING TTL {_CANARY_TTL_SECONDS}"
+        ttl_seconds = canary_ttl_seconds(self._patience)
+        base, look = (
+            f"SELECT {quoted(shape.key_columns[0].name)} {row_cql(shape)}" for shape in (self._base, self._live.shape)
         )
-        delete = f"DELETE FROM {base} WHERE {where(self._base)}"
-        view = f"{quoted(self._live.keyspace)}.{quoted(self._live.name)}"
-        look = f"SELECT {quoted(names[0])} FROM {view} WHERE {where(self._live.shape)}"
+        if self._database.rows(base):
+            raise ClusterError(
+                f"table {self._base} holds a row of 'lag.probe.key', so the canary row is not written over it",
+                on=on,
+                remains="Nothing was written or deleted",
+                next="Reserve a key that no application uses. The row of a run that was killed goes by itself within "
+                f"{ttl_seconds} seconds",
+            )
         hosts = [host for host in self._database.hosts() if host.is_up is not False]
+        down = tuple(
+            NodeLag(address=str(host.endpoint.address), error="it is down")
+            for host in self._database.hosts()
+            if host not in hosts
+        )
         with ThreadPoolExecutor(max_workers=len(hosts) or 1, thread_name_prefix="lag") as pool:
-            self._write(delete, on)
             gone = list(pool.map(self._looks(look, time.monotonic(), is_there=False), hosts))
             if any(each.bound is LagBound.AT_LEAST for each in gone):
                 raise ClusterError(
-                    "the view still shows the canary row of before, which its base has no more",
+                    "the view shows a row of 'lag.probe.key' that its base does not hold",
                     on=on,
                     remains="Nothing was written",
                     next="Audit the view",
                 )
+            # Times of our own: the row is deleted as of just after it was written, so that the next one is newer.
+            written = microseconds(server_time(self._database))
+            insert = (
+                f"INSERT INTO {quoted(self._base.keyspace)}.{quoted(self._base.name)} "
+                f"({', '.join(map(quoted, values))}) VALUES ({', '.join(values.values())}) "
+                f"USING TTL {ttl_seconds} AND TIMESTAMP {written}"
+            )
+            delete = f"DELETE {row_cql(self._base, f' USING TIMESTAMP {written + 1}')}"
+            remains = f"If it was written it goes by itself within {ttl_seconds} seconds"
             try:
-                self._write(insert, on)
+                self._write(insert, on, "the canary row cannot be written", remains)
                 nodes = tuple(pool.map(self._looks(look, time.monotonic()), hosts))
+                is_late = any(each.bound is LagBound.AT_LEAST for each in nodes)
+                is_written = not is_late or bool(self._database.rows(base))
             finally:
-                self._write(delete, on)
+                self._write(delete, on, "the canary row cannot be deleted", remains)
+        if is_late and not is_written:
+            return self._unknown("the base lost the canary row after its write: a newer deletion covers it"), ()
+        if is_late and not is_judged:
+            return self._unknown("the row did not show, and only the servers can judge the view's WHERE"), ()
+        nodes = tuple(sorted((*nodes, *down), key=lambda each: each.address))
         return lag_of_nodes(nodes, self._clock()), nodes
 
-    def _write(self, cql: str, on: str) -> None:
+    def _unknown(self, reason: str) -> MeasuredLag:
+        return MeasuredLag(seconds=None, bound=LagBound.EXACT, at=self._clock(), found=reason)
+
+    def _judge(
+        self, values: Mapping[str, str], types: Mapping[str, str], relations: Sequence[Relation], on: str
+    ) -> tuple[Relation | None, bool]:
+        """Return a condition that a row of this key does not meet, and whether every condition was judged.
+
+        Args:
+            values: each as CQL.
+        """
+        terms = ", ".join(f"({types[name]}) {value} AS c{place}" for place, (name, value) in enumerate(values.items()))
+        is_judged = True
+        with translate_driver_errors("the lag cannot be measured", on=on):
+            try:
+                (row,) = RawRows(self._database).read(f"SELECT {terms} FROM system.local")
+            except ClusterError as error:
+                raise ClusterError(
+                    f"the values of 'lag.probe.key' cannot be read: {error.what}",
+                    on=on,
+                    remains="Nothing was written",
+                    next="Correct 'lag.probe.key' of the file, or see that the nodes answer",
+                ) from error
+            for relation in relations:
+                if relation.operator is Operator.IS_NOT_NULL:
+                    continue
+                if not values.keys() >= set(relation.columns):
+                    return relation, True
+                try:
+                    is_met = RowFilter(self._database, self._base, [relation], list(values))(row)
+                except ClusterError:
+                    is_judged = False
+                    continue
+                if not is_met:
+                    return relation, True
+        return None, is_judged
+
+    def _write(self, cql: str, on: str, what: str, remains: str) -> None:
         statement = SimpleStatement(cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-        with translate_driver_errors("the canary row cannot be written", on=on):
+        with translate_driver_errors(what, on=on, remains=remains):
             rows_of(self._database.send(statement, timeout_seconds=self._database.timeout_seconds))
 
     def _looks(self, query: str, since: float, *, is_there: bool = True) -> Callable[[Host], NodeLag]:
@@ -246,24 +334,53 @@ def _newest_write(scan: Scan, row: RawRow) -> int | None:
     return max((written for cell in scan.cells if (written := cell.newest_write(row)) is not None), default=None)
 
 
-def read_pending_writes(database: Database, promise: timedelta | None) -> PendingWrites:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeWrites:
+    """What every node said of view writes, batches and hints that are on their way.
+
+    Args:
+        at: by a server's clock.
+        batches, hints: since when each is on its way; None where no node told of any.
+    """
+
+    at: datetime
+    batches: tuple[datetime, ...] | None
+    hints: tuple[datetime, ...] | None
+    metrics: Mapping[str, int]
+    unasked: tuple[str, ...] = ()
+
+    def pending(self, promise: timedelta | None) -> PendingWrites:
+        """Return what matters to a view that promises this."""
+        oldest = self.at - (promise or _USUAL_AGE)
+
+        def count(moments: tuple[datetime, ...] | None) -> int | None:
+            return None if moments is None else sum(moment <= oldest for moment in moments)
+
+        return PendingWrites(
+            old_batches=count(self.batches),
+            old_hints=count(self.hints),
+            attempted=self.metrics.get("ViewReplicasAttempted"),
+            pending=self.metrics.get("ViewPendingMutations"),
+            unasked=self.unasked,
+        )
+
+
+def read_node_writes(database: Database) -> NodeWrites:
     """Ask every node for the view writes, batches and hints that are on their way."""
-    oldest = server_time(database) - (promise or _USUAL_AGE)
+    now = server_time(database)
     batches = database.ask("SELECT id FROM system.batches")
     hints = database.ask("SELECT host_id, oldest FROM system_views.pending_hints")
-    metrics = _view_write_metrics(database)
 
-    def count(answers: Sequence[Answer], moments: Callable[[Answer], list[datetime]]) -> int | None:
+    def moments(answers: Sequence[Answer], moment: Callable[[Row], datetime | None]) -> tuple[datetime, ...] | None:
         answered = [each for each in answers if each.error is None]
-        return sum(moment <= oldest for each in answered for moment in moments(each)) if answered else None
+        found = [moment(row) for each in answered for row in each.rows]
+        return tuple(each.replace(tzinfo=UTC) for each in found if each is not None) if answered else None
 
-    return PendingWrites(
-        old_batches=count(
-            batches, lambda each: [datetime_from_uuid1(row["id"]).replace(tzinfo=UTC) for row in each.rows]
-        ),
-        old_hints=count(hints, lambda each: [row["oldest"].replace(tzinfo=UTC) for row in each.rows if row["oldest"]]),
-        attempted=metrics.get("ViewReplicasAttempted"),
-        pending=metrics.get("ViewPendingMutations"),
+    return NodeWrites(
+        at=now,
+        batches=moments(batches, lambda row: datetime_from_uuid1(row["id"])),
+        hints=moments(hints, lambda row: row["oldest"]),
+        metrics=_view_write_metrics(database),
         unasked=tuple(str(each.host.endpoint.address) for each in batches if each.error is not None),
     )
 
@@ -283,4 +400,4 @@ def _view_write_metrics(database: Database) -> dict[str, int]:
     return found
 
 
-__all__ = ["LagMeter", "LagReport", "literal_cql", "read_pending_writes"]
+__all__ = ["LagMeter", "LagReport", "NodeWrites", "canary_ttl_seconds", "literal_cql", "read_node_writes"]

@@ -15,7 +15,7 @@ from cassandra_client.database import Database
 from cassandra_client.driver_errors import advice, driver_text
 from cassandra_client.grants import Grant, grants_text, missing_text, read_permissions
 from cassandra_client.members import read_members
-from cassandra_views.apply.grants import STATUS_TABLES, base_grants, common_grants, status_grants
+from cassandra_views.apply.grants import base_grants, common_grants, needed_status_grants
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Step, find_step_view
@@ -37,7 +37,7 @@ def check_cluster(database: Database, *, agreement_seconds: float = AGREEMENT_SE
     facts = read_facts(database)
     if facts.settings_refusal is not None:
         permissions = read_permissions(database.session, database.rows)
-        if permissions is not None and (missing := permissions.missing(status_grants())):
+        if permissions is not None and (missing := permissions.missing(needed_status_grants())):
             raise _missing(permissions.role, missing, on="system_views.settings")
         raise _refused(facts.settings_refusal)
     _refuse_old(facts.versions)
@@ -83,8 +83,8 @@ def missing_grants(
 def _refuse_unreadable(database: Database) -> None:
     """Refuse a role that one node lets read none of what builds are followed by; for servers that list no grants."""
     hosts = database.hosts()[:1]
-    for keyspace, table in STATUS_TABLES:
-        for answer in database.ask(f"SELECT * FROM {keyspace}.{table} LIMIT 1", hosts):
+    for each in needed_status_grants():
+        for answer in database.ask(f"SELECT * FROM {each.keyspace}.{each.table} LIMIT 1", hosts):
             if isinstance(answer.error, Unauthorized):
                 raise _refused(answer.error)
 

@@ -6,7 +6,6 @@ there; only comparisons are ours, in the order of the server's types.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,16 +15,9 @@ from cassandra_client.errors import ClusterError
 from cassandra_views.apply.raw_values import Key, order_key
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.model.schema import TableShape
-from cassandra_views.model.statement import Operator, Relation, Subject, Term
+from cassandra_views.model.statement import COMPARISONS, Operator, Relation, Subject, Term
 from cassandra_views.model.statement import Sequence as Terms
 
-_COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
-    Operator.EQUAL: operator.eq,
-    Operator.LESS: operator.lt,
-    Operator.LESS_OR_EQUAL: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.GREATER_OR_EQUAL: operator.ge,
-}
 Test = Callable[[RawRow], bool]
 
 
@@ -60,7 +52,7 @@ class RowFilter:
         if is_known and relation.operator is Operator.IN:
             wanted = [self._constant(value, types, orders) for value in relation.values]
             return lambda row: _picked(row, places, orders) in wanted
-        compare = _COMPARISONS.get(relation.operator)
+        compare = COMPARISONS.get(relation.operator)
         is_ordered = relation.operator is Operator.EQUAL or None not in orders
         if not is_known or compare is None or not is_ordered:
             raise ClusterError(

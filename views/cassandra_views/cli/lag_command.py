@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,8 @@ from cassandra_views.cli.output import coloured, escape, out, plain, print_json,
 from cassandra_views.model.errors import PromiseBroken
 
 if TYPE_CHECKING:
+    from cassandra_client.errors import ViewsError
+    from cassandra_views.apply.lag import LagReport
     from cassandra_views.plan.selection import Selection
 
 
@@ -36,7 +39,8 @@ def lag(
     """Measure how long after a write of its base each view shows it; exit 1 where a promise is broken.
 
     Reads only: newest rows of a sample are looked for in the view. Where a view's file has 'lag.probe', a canary row
-    is written under the key that it reserves, looked for through each node, and deleted. The registry keeps the figure.
+    is written under the key that it reserves, looked for through each node, and deleted. A row that is there already is
+    left alone. The registry keeps the figure. A view that cannot be measured holds up no other one.
     """
     from cassandra_views.model.lag import seconds_text
     from cassandra_views.model.times import duration_text
@@ -48,15 +52,14 @@ def lag(
         else:
             found = manager.measure_lag(selection.names or None, tags=selection.tags, patience_seconds=timeout)
     if format is Format.JSON:
-        print_json({"lags": [{**plain(each), "is_broken": each.is_broken} for each in found]})
+        print_json({"lags": [_as_json(each) for each in found]})
     elif not found:
         out.print("Nothing that matches serves, so there is nothing to measure.")
     else:
         rows = table_of("lag", is_wide=wide)
         for each in found:
             promise = duration_text(each.promise) if each.promise else "-"
-            is_known = each.promise is not None and each.lag.seconds is not None
-            word = ("broken" if each.is_broken else "kept") if is_known else "-"
+            word = each.lag_promise or "-"
             rows.add_row(escape(str(each.view)), "all", str(each.lag), promise, coloured(word), escape(each.lag.found))
             for node in each.nodes:
                 figure = "-" if node.seconds is None else seconds_text(node.seconds, node.bound)
@@ -64,15 +67,29 @@ def lag(
         out.print(rows)
         for each in found:
             out.print(f"{escape(str(each.view))}: nodes say: {escape(str(each.writes))}")
+    errors: list[ViewsError] = [each.error for each in found if each.error is not None]
     raise_last(
         [
-            PromiseBroken(
-                f"its lag is {each.lag}, and its file promises {duration_text(each.promise)}",
-                on=str(each.view),
-                remains="Readers are served as before; what they read is that late",
-                next="See 'old batches' and 'old hints' above, and that all nodes are up ('views doctor')",
-            )
-            for each in found
-            if each.is_broken and each.promise is not None
+            *errors,
+            *(
+                PromiseBroken(
+                    f"its lag is {each.lag}, and its file promises {duration_text(each.promise)}",
+                    on=str(each.view),
+                    remains="Readers are served as before; what they read is that late",
+                    next="See 'old batches' and 'old hints' above, and that all nodes are up ('views doctor')",
+                )
+                for each in found
+                if each.is_broken and each.promise is not None
+            ),
         ]
     )
+
+
+def _as_json(report: LagReport) -> dict[str, Any]:
+    error = None if report.error is None else report.error.what
+    return {
+        **plain(replace(report, error=None)),
+        "is_broken": report.is_broken,
+        "lag_promise": report.lag_promise,
+        "error": error,
+    }

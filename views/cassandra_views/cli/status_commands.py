@@ -117,8 +117,8 @@ def status(
             )
         if each.audit_first_time:
             out.print(f"{escape(str(each.name))}: [red]{escape(empty_window_text(each.audit_first_time))}[/red]")
-        if each.broken_by_seconds and each.lag_seconds:
-            late, by = (timedelta(seconds=seconds) for seconds in (each.lag_seconds, each.broken_by_seconds))
+        if each.broken_by_seconds and each.slide_lag_seconds:
+            late, by = (timedelta(seconds=seconds) for seconds in (each.slide_lag_seconds, each.broken_by_seconds))
             text = f"its slide is {span_text(late)} late, {span_text(by)} more than max_lag"
             out.print(f"{escape(str(each.name))}: [red]promise broken[/red] {text}")
         if each.failures:

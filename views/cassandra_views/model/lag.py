@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from cassandra_views.model.names import counted
+from cassandra_views.model.statement import COMPARISONS, Literal, LiteralKind, Operator, Relation, Subject, Term
 
 Scalar = str | int | float | bool
 
@@ -32,7 +36,7 @@ class LagBound(StrEnum):
     AT_MOST = "at most"
     """The newest row that was looked for was there at the first look."""
     AT_LEAST = "at least"
-    """It was not there yet when the time to wait for it was over."""
+    """It was not there yet when the time to wait for it was over, or not every node could be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,15 @@ class MeasuredLag:
         is_known = self.seconds is not None and self.bound is not LagBound.AT_MOST
         return promise is not None and is_known and (self.seconds or 0.0) > promise.total_seconds()
 
+    def promise_text(self, promise: timedelta | None) -> str:
+        """Return ``kept``, ``broken`` or ``unknown``; empty where nothing is promised."""
+        if promise is None:
+            return ""
+        if self.is_broken(promise):
+            return "broken"
+        is_bounded = self.seconds is not None and self.bound is not LagBound.AT_LEAST
+        return "kept" if is_bounded and (self.seconds or 0.0) <= promise.total_seconds() else "unknown"
+
     def __str__(self) -> str:
         return "unknown" if self.seconds is None else seconds_text(self.seconds, self.bound)
 
@@ -107,15 +120,74 @@ def seconds_text(seconds: float, bound: str) -> str:
 
 
 def lag_of_nodes(nodes: tuple[NodeLag, ...], at: datetime) -> MeasuredLag:
-    """Return a view's lag by its canary row: that of the node which showed it last."""
+    """Return a view's lag by its canary row: that of the node which showed it last.
+
+    Where a node did not answer the view may be later than the others showed: the lag is known from below alone.
+    """
     known = [each for each in nodes if each.seconds is not None]
+    silent = [f"{each.address} ({each.error})" for each in nodes if each.seconds is None]
     if not known:
-        return MeasuredLag(seconds=None, bound=LagBound.EXACT, at=at, found="no node answered")
+        found = f"canary row, unknown through {', '.join(silent)}"
+        return MeasuredLag(seconds=None, bound=LagBound.EXACT, at=at, found=found)
     last = max(known, key=lambda each: (each.bound is LagBound.AT_LEAST, each.seconds or 0.0))
-    others = len(nodes) - len(known)
-    found = f"canary row, seen through {counted(len(known), 'node')}, last through {last.address}"
-    found += f"; {counted(others, 'node')} did not answer" if others else ""
-    return MeasuredLag(seconds=last.seconds, bound=last.bound, at=at, found=found)
+    late = [each.address for each in known if each.bound is LagBound.AT_LEAST]
+    found = f"canary row, seen through {counted(len(known) - len(late), 'node')}"
+    found += f", not in time through {', '.join(late)}" if late else f", last through {last.address}"
+    found += f"; unknown through {', '.join(silent)}" if silent else ""
+    bound = LagBound.AT_LEAST if silent else last.bound
+    return MeasuredLag(seconds=last.seconds, bound=bound, at=at, found=found)
+
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def find_unmet(
+    relations: Iterable[Relation], key: Iterable[tuple[str, Scalar]], types: Mapping[str, str]
+) -> Relation | None:
+    """Return a condition of a view that no row of this key meets, so that it never shows; None where none is known.
+
+    Only what needs no server is judged: constants whose meaning and order are the same here and there.
+
+    Args:
+        types: of the base's columns, as far as they are known.
+    """
+    values = dict(key)
+    for relation in relations:
+        if relation.operator is Operator.IS_NOT_NULL:
+            continue
+        if not values.keys() >= set(relation.columns):
+            return relation
+        if relation.subject is not Subject.COLUMN or len(relation.columns) != 1:
+            continue
+        (name,) = relation.columns
+        pairs = [_comparable(values[name], each, types.get(name, "")) for each in relation.values]
+        constants = [each for each in pairs if each is not None]
+        if len(constants) < len(pairs):
+            continue
+        compare = COMPARISONS.get(relation.operator)
+        if relation.operator is Operator.IN:
+            is_met = any(own == other for own, other in constants)
+        elif compare is not None:
+            is_met = all(compare(own, other) for own, other in constants)
+        else:
+            continue
+        if not is_met:
+            return relation
+    return None
+
+
+def _comparable(value: Scalar, term: Term, type_: str) -> tuple[Any, Any] | None:
+    """Return a value and a constant as they are compared; None where only the server can."""
+    if not isinstance(term, Literal):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and term.kind is LiteralKind.INTEGER:
+        return value, int(term.text)
+    if isinstance(value, str) and term.kind is LiteralKind.STRING:
+        if type_ in ("text", "varchar", "ascii"):
+            return value.encode(), term.text.encode()
+        if type_ == "date" and _DATE.fullmatch(value) and _DATE.fullmatch(term.text):
+            return value, term.text
+    return None
 
 
 def lag_of_rows(

@@ -7,10 +7,11 @@ Places in files are carried along and take no part in comparisons. Prints nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
 
@@ -194,6 +195,14 @@ class Operator(Enum):
 
 
 _RANGES = frozenset((Operator.LESS, Operator.LESS_OR_EQUAL, Operator.GREATER, Operator.GREATER_OR_EQUAL))
+COMPARISONS: dict[Operator, Callable[[Any, Any], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.LESS_OR_EQUAL: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.GREATER_OR_EQUAL: operator.ge,
+}
+"""What a comparison with one value means, where the values are in the server's order."""
 
 
 class Subject(Enum):

@@ -126,10 +126,11 @@ class Observer:
                 continue
             if sum(replication.factors(centers).values()) < 2:
                 continue
-            repaired_at = None
-            with suppress(ClusterError):
-                repaired_at = find_last_repair(self._database, keyspace, table)
-            found.append(repair_warning(shape, repaired_at, now))
+            try:
+                repaired_at, error = find_last_repair(self._database, keyspace, table), ""
+            except ClusterError as caught:
+                repaired_at, error = None, caught.what
+            found.append(repair_warning(shape, repaired_at, now, read_error=error))
         return tuple(filter(None, found))
 
     def target(self, project: str) -> PlanTarget:

@@ -49,10 +49,10 @@ class ViewStatus:
             it; None or empty where nothing happened since its last full audit.
         measured_lag_seconds, measured_lag_bound, lag_measured_at: how late it showed a write of its base when that was
             measured last, and whether that is exact; None or empty where it was not.
-        lag_promise: whether it was kept by then, where its file promises a lag.
+        lag_promise: kept, broken or unknown by that, where its file promises a lag.
         rollback_until: until when the former generation can serve again.
         failures: runs in a row that failed, counted by the scheduler of the views.
-        lag_seconds: how late the slide of its window is; None where none is due.
+        slide_lag_seconds: how late the slide of its window is; None where none is due.
         promise: ``kept`` or ``broken``, where its file has ``max_lag`` and something serves; else empty.
         broken_by_seconds: by how much.
     """
@@ -84,7 +84,7 @@ class ViewStatus:
     lag_measured_at: datetime | None = None
     lag_promise: str = ""
     next_due: datetime | None = None
-    lag_seconds: float | None = None
+    slide_lag_seconds: float | None = None
     promise: str = ""
     broken_by_seconds: float | None = None
     rollback_until: datetime | None = None
@@ -174,7 +174,7 @@ def _status(
         suspect_reason=suspicion.reason if suspicion else "",
         suspect_by=suspicion.by if suspicion else "",
         next_due=record.next_due,
-        lag_seconds=lag.late.total_seconds() if lag else None,
+        slide_lag_seconds=lag.late.total_seconds() if lag else None,
         promise=("broken" if broken_by else "kept") if has_promise else "",
         broken_by_seconds=broken_by or None,
         rollback_until=rollback_until if rollback_until and rollback_until > now else None,
@@ -196,12 +196,11 @@ def _status(
 def _measured_lag(lag: MeasuredLag | None, promise: timedelta | None) -> dict[str, Any]:
     if lag is None:
         return {}
-    is_known = promise is not None and lag.seconds is not None
     return {
         "measured_lag_seconds": lag.seconds,
         "measured_lag_bound": lag.bound.value if lag.seconds is not None else "",
         "lag_measured_at": lag.at,
-        "lag_promise": ("broken" if lag.is_broken(promise) else "kept") if is_known else "",
+        "lag_promise": lag.promise_text(promise),
     }
 
 

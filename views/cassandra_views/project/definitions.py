@@ -11,12 +11,13 @@ from cassandra_views.cql.findings import raise_on_errors
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.lint import lint_view
 from cassandra_views.cql.parse import parse_table, parse_view
-from cassandra_views.cql.printing import table_cql
+from cassandra_views.cql.printing import relation_cql, table_cql
 from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.lag import LagPolicy
+from cassandra_views.model.lag import LagPolicy, find_unmet
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
+from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.times import TimeColumn, duration_text
 from cassandra_views.project.front_matter import SplitFile
@@ -128,20 +129,31 @@ def read_view(
     )
     _check_window(view, parts, used)
     _check_keeping(view, parts, reader_cache)
-    _check_probe(view, statement, parts)
+    _check_probe(view, statement, table_shape(table), parts)
     return view
 
 
-def _check_probe(view: ViewDefinition, statement: ViewStatement, parts: SplitFile) -> None:
+def _check_probe(view: ViewDefinition, statement: ViewStatement, base: TableShape | None, parts: SplitFile) -> None:
     named = {name for name, _value in view.lag.probe}
-    if not named or named == set(statement.key):
+    if not named:
         return
-    raise ProjectError(
-        f"'lag.probe.key' names {', '.join(sorted(named))}, and the view's key is {', '.join(statement.key)}",
-        on=str(view.name),
-        place=Place(file=parts.file, line=parts.line_of("lag", "probe", "key")),
-        next="Name each column of the view's key once, with a value that no application uses",
-    )
+    place = Place(file=parts.file, line=parts.line_of("lag", "probe", "key"))
+    if named != set(statement.key):
+        raise ProjectError(
+            f"'lag.probe.key' names {', '.join(sorted(named))}, and the view's key is {', '.join(statement.key)}",
+            on=str(view.name),
+            place=place,
+            next="Name each column of the view's key once, with a value that no application uses",
+        )
+    types = {} if base is None else {column.name: column.type for column in base}
+    unmet = find_unmet(statement.where, view.lag.probe, types)
+    if unmet is not None:
+        raise ProjectError(
+            f"a row of 'lag.probe.key' does not meet '{relation_cql(unmet)}', so the view never shows it",
+            on=str(view.name),
+            place=place,
+            next="Choose values that meet the view's WHERE and that no application uses, or take 'probe' out",
+        )
 
 
 def _check_statement(statement: ViewStatement, name: ViewName, place: Place) -> None:

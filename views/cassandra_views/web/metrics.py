@@ -196,13 +196,13 @@ def _of_view(
         yield "lag_age_seconds", (), max(0.0, (now - status.lag_measured_at).total_seconds())
         if status.measured_lag_seconds is not None:
             yield "lag_seconds", (status.measured_lag_bound,), status.measured_lag_seconds
-        if status.lag_promise:
+        if status.lag_promise in ("kept", "broken"):
             yield "lag_promise_broken", (), float(status.lag_promise == "broken")
     yield "suspect", (), float(status.suspect_since is not None)
     yield "serving_generation", (), float(row.serving[-1].number)
     if status.rows is not None:
         yield "rows", (), float(status.rows)
-    lag = status.lag_seconds
+    lag = status.slide_lag_seconds
     if lag is None and status.next_due is not None and not overview.has_files:
         lag = (now - status.next_due).total_seconds()
     yield "slide_lag_seconds", (), max(0.0, lag or 0.0)

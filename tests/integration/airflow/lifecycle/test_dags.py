@@ -167,6 +167,9 @@ def test_with_a_spark_master_very_large_views_are_audited_there(airflow: Airflow
     seen = airflow.call(acts.see, files.dags)
     assert seen.errors == {}
     assert set(seen.dags["views_audit"]["upstream"]["audit_by_spark"]) == {"serving_large"}
+    assert seen.dags["views_audit"]["upstream"]["lag"] == ["promising"], (
+        "lags are measured whatever is audited, and how"
+    )
 
 
 def test_a_slide_can_wait_for_its_base(airflow: AirflowProcess, files: Shop) -> None:

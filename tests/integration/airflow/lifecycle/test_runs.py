@@ -223,11 +223,13 @@ def test_one_view_that_cannot_be_planned_does_not_hold_up_the_others(served: Sho
 
 
 def test_the_nightly_audit_looks_at_what_serves(served: Shop, run: Run) -> None:
+    served.write_file("views", "orders_by_day", BY_DAY.replace("tags:", "lag: {promise: 1 hour}\ntags:"))
     before = served.record("orders_by_day").generations[0].audited_at
     served.manager().suspect("orders_by_day", reason="restored")
     ran = run("views_audit")
     assert ran.state == "success", ran.log
-    assert ran.returned["serving"] == [f"{served.keyspace}.orders_by_day"]
+    assert ran.returned["serving"] == ran.returned["promising"] == [f"{served.keyspace}.orders_by_day"]
+    assert served.record("orders_by_day").lag is not None
     after = served.record("orders_by_day").generations[0].audited_at
     assert served.record("orders_by_day").generations[0].suspicion is None
     assert before is not None

@@ -88,7 +88,7 @@ class ViewEntry:
                 "audited_at": _instant(status.audited_at),
                 "audit": status.audit or None,
                 "next_slide_at": _instant(status.next_due),
-                "late_seconds": status.lag_seconds,
+                "late_seconds": status.slide_lag_seconds,
                 "promise": status.promise or None,
             },
             "links": {"self": f"{prefix}/views/{self.name}", "rows": f"{prefix}/views/{self.name}/rows"},
