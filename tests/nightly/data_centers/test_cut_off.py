@@ -144,8 +144,13 @@ def test_nothing_is_dropped_before_both_know_what_serves(
 ) -> None:
     """West is cut off from the switch until after the grace; its readers read the former generation meanwhile."""
     workshop.apply()
-    with cut_off(two_data_centers, WEST):
-        workshop.manager().refresh("seen")
+    with ExitStack() as away:
+
+        def watch(report: Report) -> None:
+            if isinstance(report, StepBegun) and isinstance(report.step, ServeGeneration):
+                away.enter_context(cut_off(two_data_centers, WEST))
+
+        workshop.manager(listener=watch).refresh("seen")
         assert workshop.serving("seen") == "seen__g2"
         workshop.now += timedelta(hours=2)
         with pytest.raises(ClusterError, match="readers in some data centre may still read it") as refused:
