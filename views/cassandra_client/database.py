@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,17 +138,6 @@ class Database:
                 found.append(rows_of(future))
             except DRIVER_ERRORS:
                 found.append(self.rows(query, values))
-        return found
-
-    def rows_of_each_center(self, query: str, values: Sequence[Any] = ()) -> list[list[Row]]:
-        """Run a read at LOCAL_QUORUM in each data centre; one that does not answer, or has no replicas, is left out."""
-        hosts = {host.datacenter: host for host in self.hosts() if host.is_up is not False}
-        statement = self._bound(query, values, ConsistencyLevel.LOCAL_QUORUM)
-        sent = [self.send(statement, host=host, timeout_seconds=_WRITE_SECONDS) for host in hosts.values()]
-        found = []
-        for future in sent:
-            with suppress(*DRIVER_ERRORS):
-                found.append(rows_of(future))
         return found
 
     def write(self, query: str, values: Sequence[Any] = ()) -> None:

@@ -357,10 +357,13 @@ class AuditClusterTask(OperationStepTask):
         with as_airflow_errors(context["ti"]), self.deployment.managed(author=AUTHOR) as manager:
             # First what changed with the node: seen later, it would make them suspect again.
             manager.find_suspects()
-            # They stay suspect where this task is killed: the next audit or apply begins with them.
-            manager.suspect_all(reason=reason)
+            # They stay suspect where this task is killed: its next try, an audit or apply begins with them.
+            is_first = context["ti"].try_number == 1
+            if is_first:
+                manager.suspect_all(reason=reason)
             for view in manager.status():
-                if any(each.state is State.SERVING for each in view.generations):
+                serving = [each for each in view.generations if each.state is State.SERVING]
+                if any(is_first or each.suspicion is not None for each in serving):
                     outcome = manager.audit(str(view.name))
                     self.log.info("%s: audited in %.1f s", view.name, outcome.seconds)
                     errors += [str(error) for error in outcome.errors]

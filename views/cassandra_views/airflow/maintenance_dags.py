@@ -13,6 +13,7 @@ from cassandra_views.airflow.failures import RETRIES, as_airflow_errors, refused
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.task_log import LogListener
 from cassandra_views.model.names import ViewName
+from cassandra_views.model.steps import DropGeneration
 from cassandra_views.plan.audit_schedule import AuditCost, views_for_spark, views_of_tonight
 from cassandra_views.plan.explain import explain_all
 from cassandra_views.plan.project_plan import ViewWork
@@ -133,7 +134,9 @@ def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: da
     has_dag = work.name in files
     mark = f"{view or 'tables'}__{work.revision or 'none'}"
     if work.needs_approval:
-        run_id = f"drop__{mark}"
+        # A mark that a generation is suspect changes the revision and not the question.
+        numbers = "_".join(f"g{step.number}" for step in work.steps if isinstance(step, DropGeneration))
+        run_id = f"drop__{view}__{numbers}"
     elif work.withheld is not None and asks_person(work):
         # An audit of what serves, or another's decision, changes the revision and not the question.
         run_id = f"shrink__{view}__g{work.withheld.number}_over_g{work.withheld.compared_to}"

@@ -27,7 +27,7 @@ from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan.project_plan import only_audits
+from cassandra_views.plan.project_plan import only_suspect_audits
 from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
@@ -349,19 +349,19 @@ class SettleTask(ViewTask):
         with self.managed(context) as (manager, request):
             if not request.view:
                 raise refused(text)
-            if self._only_audits(manager, request):
+            if self._only_suspect_audits(manager, request):
                 raise refused(f"{request.view} is as its file says, and could not be audited. {text}")
             record = manager.note_failed_run(request.view, text)
         frozen = f" It is {record.override}." if record.override else ""
         raise refused(f"{record.failures} runs of {record.name} failed in a row.{frozen} {text}")
 
-    def _only_audits(self, manager: ViewManager, request: RunRequest) -> bool:
+    def _only_suspect_audits(self, manager: ViewManager, request: RunRequest) -> bool:
         if request.action is not Action.CONVERGE:
             return False
         # An audit that found a difference leaves a new generation to build.
         with suppress(ViewsError):
             plan = self.plan(manager, request, allow_drop=True)
-            return only_audits(plan.steps) and not plan.refused
+            return only_suspect_audits(plan.steps) and not plan.refused
         return False
 
 

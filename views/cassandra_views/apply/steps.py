@@ -442,10 +442,10 @@ class StepExecutor:
         return "dropped"
 
     def _await_readers(self, step: DropGeneration) -> None:
-        """See that readers in every data centre know what serves; those of one that was cut off may not.
-
-        Where some have only just got to know it, their caches are waited for.
-        """
+        """See that readers in every data centre know what serves, and wait until their caches do."""
+        each = self._registry.read(step.view).find(step.number)
+        if each is None or each.served_at is None:
+            return
         try:
             if self._registry.spread(step.view):
                 time.sleep(2 * self._reader_cache_seconds)

@@ -91,9 +91,9 @@ class Baseline:
         lower or missing where a node is silent would seem new when that node returns.
 
         Args:
-            is_whole: every node answered; else the members are those of before.
+            is_whole: every node answered; else the members are those of before, where any are known.
         """
-        members = self.members if is_whole else former.members
+        members = self.members if is_whole or not former.members else former.members
         return replace(self, truncated=max(self.truncated, former.truncated), members=members)
 
     def changes(self, now: Baseline) -> tuple[str, ...]:

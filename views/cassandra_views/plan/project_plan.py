@@ -253,10 +253,11 @@ def make_audits(
     return replace(target.empty_plan(now), steps=steps, refused=refused)
 
 
-def only_audits(steps: Collection[Step]) -> bool:
-    """Tell whether nothing is to be done but audits of what serves."""
+def only_suspect_audits(steps: Collection[Step]) -> bool:
+    """Tell whether nothing is to be done but full audits of what serves and is suspect."""
     return bool(steps) and all(
-        isinstance(step, AuditGeneration) and step.is_again and not step.is_return for step in steps
+        isinstance(step, AuditGeneration) and step.is_again and not step.is_return and step.request == FULL_AUDIT
+        for step in steps
     )
 
 
@@ -303,9 +304,7 @@ class ViewWork:
     @property
     def is_suspect(self) -> bool:
         """Tell whether nothing is left but full audits of what serves and is suspect."""
-        return only_audits(self.steps) and all(
-            isinstance(step, AuditGeneration) and step.request == FULL_AUDIT for step in self.steps
-        )
+        return only_suspect_audits(self.steps)
 
     @property
     def is_slide(self) -> bool:

@@ -53,7 +53,10 @@ GAUGES = {
     "audit_age_seconds": ("How long ago what serves was last audited, the oldest of it", ()),
     "lag_seconds": ("How long after a write of its base the view showed it, when that was measured last", ("bound",)),
     "lag_age_seconds": ("How long ago that was measured", ()),
-    "lag_promise_broken": ("1 where that is longer than the lag.promise of the view's file, 0 where not", ()),
+    "lag_promise_broken": (
+        "1 where that breaks the lag.promise of the file, 0 where it is kept; absent if unknown",
+        (),
+    ),
     "suspect": ("1 where something happened that can make what serves differ from its base, 0 where not", ()),
     "failed_runs": ("Runs of the schedule in a row that failed", ()),
     "override": ("1 where a person, or too many failed runs, decided over the view's file", ("kind",)),
