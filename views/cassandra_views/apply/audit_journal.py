@@ -11,9 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import struct
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -28,6 +26,7 @@ from cassandra_views.apply.range_rows import SideDigest
 from cassandra_views.apply.token_ranges import TokenRange, missing_ranges
 from cassandra_views.model.names import counted
 from cassandra_views.model.times import EPOCH, instant_text
+from cassandra_views.project.checked_file import read_checked, write_checked
 
 _VERSION = 1
 _MOST_SECONDS = 43_200.0
@@ -82,10 +81,10 @@ class AuditJournal:
         if self._is_restart:
             self.close()
             return now
-        with suppress(OSError, ValueError, KeyError, TypeError, struct.error):
-            mark, _line, content = self._path.read_bytes().partition(b"\n")
-            if mark != _mark(content):
-                return now
+        content = read_checked(self._path)
+        if content is None:
+            return now
+        with suppress(ValueError, KeyError, TypeError, struct.error):
             kept = json.loads(content)
             is_fresh = 0 <= now - kept["began"] <= _MOST_SECONDS * 1e6
             if kept["identity"] == self._identity and is_fresh:
@@ -140,20 +139,7 @@ class AuditJournal:
     def _save(self) -> None:
         sides = {label: _json_of(side) for label, side in self._sides.items()}
         content = json.dumps({"identity": self._identity, "began": self._began, "sides": sides}).encode()
-        temporary = ""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(_mark(content) + b"\n" + content)
-            Path(temporary).replace(self._path)
-        except OSError:
-            with suppress(OSError):
-                Path(temporary).unlink()
-
-
-def _mark(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest().encode()
+        write_checked(self._path, content)
 
 
 def _json_of(side: _KeptSide) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -18,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from cassandra_views.model.definition import TableDefinition, ViewDefinition
+from cassandra_views.project.checked_file import read_checked, write_checked
 
 FOLDER = ".views/cache"
 _FILE = "files.json"
@@ -69,28 +68,16 @@ class FileCache:
             self._tables = {mark: table for mark, table in self._tables.items() if mark in self._used}
             self.passed = set()
         content = _adapter().dump_json((self._views, self._tables, self.passed))
-        temporary = ""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self._path.parent)
-            with os.fdopen(handle, "wb") as file:
-                file.write(_digest(content) + b"\n" + content)
-            Path(temporary).replace(self._path)
-        except OSError:
-            with suppress(OSError):
-                Path(temporary).unlink()
-            return
-        self._written = self._state()
+        if write_checked(self._path, content):
+            self._written = self._state()
 
     def _read(self, path: Path) -> None:
-        try:
-            digest, _newline, content = path.read_bytes().partition(b"\n")
-            if digest != _digest(content):
-                return
-            self._views, self._tables, self.passed = _adapter().validate_json(content)
-        except (OSError, ValidationError):
+        content = read_checked(path)
+        if content is None:
             return
-        self._written = self._state()
+        with suppress(ValidationError):
+            self._views, self._tables, self.passed = _adapter().validate_json(content)
+            self._written = self._state()
 
     def _state(self) -> tuple[int, int, int]:
         return (len(self._views), len(self._tables), len(self.passed))
@@ -126,10 +113,6 @@ def folder_mark(paths: Iterable[Path]) -> str:
         with suppress(OSError):
             parts += [path.as_posix(), path.read_bytes()]
     return mark_of(*parts)
-
-
-def _digest(content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=16).hexdigest().encode()
 
 
 @lru_cache(maxsize=1)
