@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 from typing import Any, assert_never
 
 from cassandra_client.database import Database
@@ -17,7 +18,7 @@ from cassandra_views.apply.audit import Auditor, SchemaMatch
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.quick_audits import find_row_count
-from cassandra_views.apply.suspects import read_new_baseline
+from cassandra_views.apply.suspects import RingState, read_new_baseline, read_ring_state
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
@@ -87,6 +88,11 @@ class StepExecutor:
         self._build_wait = build_wait
         self._auditor = auditor
         self._clock = clock
+
+    @cached_property
+    def _ring(self) -> RingState:
+        """The ring when the run made its first generation: what changed since counts for the later ones too."""
+        return read_ring_state(self._database)
 
     def execute(self, step: Step) -> str:
         """Carry out one step, and return in words what came of it.
@@ -160,7 +166,7 @@ class StepExecutor:
         view, number = step.view, step.number
         physical, on = view.physical(number), f"{view} generation {number}"
         # Before the build: what changes from then on is seen by the next comparison.
-        baseline = None if step.resumes else read_new_baseline(self._database, view.keyspace, step.base)
+        baseline = None if step.resumes else read_new_baseline(self._database, self._ring, view.keyspace, step.base)
         with self._gate.held(view.keyspace) as held:
             self._gate.ignore(view.keyspace, physical)
             if step.resumes:
@@ -443,12 +449,13 @@ class StepExecutor:
 
     def _await_readers(self, step: DropGeneration) -> None:
         """See that readers in every data centre know what serves, and wait until their caches do."""
+        if not self._database.has_several_centers():
+            return
         each = self._registry.read(step.view).find(step.number)
         if each is None or each.served_at is None:
             return
         try:
-            if self._registry.spread(step.view):
-                time.sleep(2 * self._reader_cache_seconds)
+            self._registry.spread(step.view)
         except ClusterError as error:
             raise ClusterError(
                 "readers in some data centre may still read it: a quorum of the registry's replicas in each data "
@@ -457,6 +464,7 @@ class StepExecutor:
                 remains="It is not dropped, and readers read on in every data centre",
                 next="See that the nodes of every data centre are up, then run apply again",
             ) from error
+        time.sleep(2 * self._reader_cache_seconds)
 
     def _sweep(self, step: SweepOrphan) -> str:
         """Drop a physical view that carries our comment and stands in no registry row."""

@@ -18,7 +18,7 @@ from cassandra_views.cql.printing import map_cql
 from cassandra_views.model.errors import ProjectError, RegistryError
 from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.schema import Catalog
+from cassandra_views.model.schema import Catalog, Keyspace, TableShape
 from cassandra_views.model.suspicion import Baseline, Suspicion, first_baseline
 from cassandra_views.plan.catalog import find_base, read_catalog
 from cassandra_views.plan.safeguards import mark_of_base
@@ -76,33 +76,31 @@ def find_baseline(view: ViewName, each: Generation, catalog: Catalog, ring: Ring
     live = catalog.find_view(view, each.number)
     if live is None or live.table_id != each.table_id:
         return None
-    base_id = str(live.base_id or "")
-    return Baseline(
-        base_id=base_id,
-        base_columns=mark_of_base(catalog.find_table(view.keyspace, live.base)),
-        replication=map_cql(catalog.replications[view.keyspace].replication),
-        truncated=ring.truncations.get(base_id, 0),
-        members=ring.members,
-    )
+    base = catalog.find_table(view.keyspace, live.base)
+    return _baseline(str(live.base_id or ""), base, catalog.replications[view.keyspace], ring)
 
 
-def read_new_baseline(database: Database, keyspace: str, base: str) -> Baseline | None:
+def read_new_baseline(database: Database, ring: RingState, keyspace: str, base: str) -> Baseline | None:
     """Return what the rows of a generation depend on that is about to be made.
 
-    None where there is no such base, or a node does not answer: the first comparison keeps one then.
+    None where there is no such base, or a node did not answer: the first comparison keeps one then.
 
     Raises:
-        ClusterError: schema or nodes cannot be read.
+        ClusterError: the schema cannot be read.
     """
-    ring, found = read_ring_state(database), find_base(database, keyspace, base)
-    if not ring.is_whole or found is None:
+    found = find_base(database, keyspace, base) if ring.is_whole else None
+    if found is None:
         return None
     base_id, shape, replication = found
+    return _baseline(str(base_id), shape, replication, ring)
+
+
+def _baseline(base_id: str, base: TableShape | None, keyspace: Keyspace, ring: RingState) -> Baseline:
     return Baseline(
-        base_id=str(base_id),
-        base_columns=mark_of_base(shape),
-        replication=map_cql(replication.replication),
-        truncated=ring.truncations.get(str(base_id), 0),
+        base_id=base_id,
+        base_columns=mark_of_base(base),
+        replication=map_cql(keyspace.replication),
+        truncated=ring.truncations.get(base_id, 0),
         members=ring.members,
     )
 
@@ -226,4 +224,4 @@ class Suspects:
         return is_written
 
 
-__all__ = ["Suspects", "read_new_baseline"]
+__all__ = ["RingState", "Suspects", "read_new_baseline", "read_ring_state"]

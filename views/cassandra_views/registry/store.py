@@ -144,22 +144,19 @@ class Registry:
         )
         return record_of(name, rows)
 
-    def spread(self, name: ViewName) -> bool:
-        """Make known in each data centre what serves; return False where there is only one.
+    def spread(self, name: ViewName) -> None:
+        """Make known in each data centre what serves.
 
         A read from a quorum of each brings replicas up to date that missed the last change.
 
         Raises:
             ClusterError: not every data centre answers.
         """
-        if not self._database.has_several_centers():
-            return False
         self._database.rows(
             f"SELECT DISTINCT read_from FROM {self._views} WHERE keyspace_name = ? AND view_name = ?",
             (name.keyspace, name.view),
             consistency=ConsistencyLevel.EACH_QUORUM,
         )
-        return True
 
     def raise_fence(self, name: ViewName, *, revision: str | None = None, needs_row: bool = True) -> ViewRecord:
         """Take a view's row for this run: a run that held it before can write no more.
