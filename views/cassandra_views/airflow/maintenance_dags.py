@@ -238,8 +238,8 @@ class ServingTask(BaseOperator):
             return [str(view) for view in views]
 
 
-class AuditTask(BaseOperator):
-    """Audits the generation of one view that serves."""
+class OneViewTask(BaseOperator):
+    """What tasks have in common that are mapped over views."""
 
     operator_extra_links = (ViewLink(),)
     template_fields = ("view",)
@@ -248,6 +248,10 @@ class AuditTask(BaseOperator):
         super().__init__(**kwargs)
         self.deployment = deployment
         self.view = view
+
+
+class AuditTask(OneViewTask):
+    """Audits the generation of one view that serves."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Compare; a difference fails this task and is written into the registry.
@@ -279,16 +283,8 @@ class PromisingTask(BaseOperator):
             return [str(each.name) for each in manager.status() if each.name in promising and each.serving]
 
 
-class LagTask(BaseOperator):
+class LagTask(OneViewTask):
     """Measures the lag of one view that promises one."""
-
-    operator_extra_links = (ViewLink(),)
-    template_fields = ("view",)
-
-    def __init__(self, *, deployment: Deployment, view: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.deployment = deployment
-        self.view = view
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Measure, and keep the lag in the registry.
