@@ -37,6 +37,16 @@ def cut_off(cluster: EmbeddedCassandra, numbers: Sequence[int]) -> Iterator[None
             cluster.resume_node(number)
 
 
+def refresh_cut_off(workshop: Workshop, cluster: EmbeddedCassandra, kind: type[Step], away: ExitStack) -> None:
+    """Refresh; west is cut off when a step of this kind begins, until ``away`` is closed."""
+
+    def watch(report: Report) -> None:
+        if isinstance(report, StepBegun) and isinstance(report.step, kind):
+            away.enter_context(cut_off(cluster, WEST))
+
+    workshop.manager(listener=watch).refresh("seen")
+
+
 class Reading:
     """Reads a view all the time, each read with the registry's pointer; keeps how many rows each read found."""
 
@@ -126,12 +136,7 @@ def test_audit_and_switch_go_on_while_the_other_is_cut_off(
     """West is cut off as the step begins, and its readers find every row when it is back."""
     workshop.apply()
     with ExitStack() as away:
-
-        def watch(report: Report) -> None:
-            if isinstance(report, StepBegun) and isinstance(report.step, kind):
-                away.enter_context(cut_off(two_data_centers, WEST))
-
-        workshop.manager(listener=watch).refresh("seen")
+        refresh_cut_off(workshop, two_data_centers, kind, away)
         assert workshop.serving("seen") == "seen__g2"
     await_all(workshop)
     with Reading(west, workshop) as in_west:
@@ -145,12 +150,7 @@ def test_nothing_is_dropped_before_both_know_what_serves(
     """West is cut off from the switch until after the grace; its readers read the former generation meanwhile."""
     workshop.apply()
     with ExitStack() as away:
-
-        def watch(report: Report) -> None:
-            if isinstance(report, StepBegun) and isinstance(report.step, ServeGeneration):
-                away.enter_context(cut_off(two_data_centers, WEST))
-
-        workshop.manager(listener=watch).refresh("seen")
+        refresh_cut_off(workshop, two_data_centers, ServeGeneration, away)
         assert workshop.serving("seen") == "seen__g2"
         workshop.now += timedelta(hours=2)
         with pytest.raises(ClusterError, match="readers in some data centre may still read it") as refused:
