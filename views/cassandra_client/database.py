@@ -74,8 +74,7 @@ class Database:
     """A session that somebody else opened, and closes.
 
     Adds one execution profile to the session's cluster (every node has a connection in it, and the session's own data
-    centre comes first) and
-    changes nothing else of it. A session in the driver's legacy mode is used as it is.
+    centre comes first) and changes nothing else of it. A session in the driver's legacy mode is used as it is.
     """
 
     def __init__(self, session: Session, *, timeout_seconds: float = 15.0) -> None:

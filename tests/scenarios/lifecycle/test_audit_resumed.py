@@ -95,7 +95,7 @@ def test_stopped_after_each_range_it_goes_on_and_finds_the_same(damaged: Pair, t
 
 
 def test_what_was_read_before_a_mark_is_read_again(workshop: Workshop) -> None:
-    """A restore, which no write time tells of, can have changed ranges that were read before it."""
+    """A restore changes no write time, and may change ranges that were read before it."""
     workshop.session.execute(f"CREATE TABLE {workshop.keyspace}.small (k int PRIMARY KEY, v int)")
     workshop.session.execute(f"INSERT INTO {workshop.keyspace}.small (k, v) VALUES (1, 1)")
     workshop.write_view(

@@ -133,8 +133,8 @@ class LagMeter:
     ) -> tuple[MeasuredLag, tuple[NodeLag, ...]]:
         """Write the canary row, wait until each node shows it, and delete it.
 
-        Nothing is written where the base holds a row of this key, whoever wrote it: only what this call wrote is
-        deleted. A row that the view need not show, by its WHERE or since something deleted it, says nothing of the lag.
+        Nothing is written where the base already holds a row of this key: only what this call wrote is deleted. A row
+        that the view need not show, by its WHERE or since something deleted it, says nothing of the lag.
 
         Args:
             relations: the WHERE of the generation.

@@ -23,7 +23,7 @@ def spark_command(view: ViewName | str, *, registry: str, rows_per_second: float
 
 
 def find_outcomes(lines: Iterable[str]) -> list[AuditOutcome] | None:
-    """Return the audits that the script tells of in its last line of JSON; None where it tells of none."""
+    """Return the audits in the last line of JSON that the script printed; None where there is no such line."""
     for line in reversed(list(lines)):
         if line.startswith("{"):
             try:

@@ -76,7 +76,7 @@ def lag(
                     f"its lag is {each.lag}, and its file promises {duration_text(each.promise)}",
                     on=str(each.view),
                     remains="Readers are served as before; what they read is that late",
-                    next="See 'old batches' and 'old hints' above, and that all nodes are up ('views doctor')",
+                    next="See 'old batches' and 'old hints' above, and that all nodes are up ('views cluster')",
                 )
                 for each in found
                 if each.is_broken and each.promise is not None

@@ -64,7 +64,7 @@ def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[C
     home = migrated_home.with_name("live")
     copy_home(migrated_home, home)
     shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags", ignore=shutil.ignore_patterns("__pycache__"))
-    # The workers here tell of their tasks' ends within a second, so that a job may be looked at sooner.
+    # A worker here reports the end of a task within a second, so a job can be polled sooner.
     rollups = shop.dags / "rollup_dags" / "rollups.py"
     text = rollups.read_text()
     assert LOOKS_SELDOM in text
