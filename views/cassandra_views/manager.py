@@ -68,7 +68,8 @@ class ViewManager:
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
-        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
+        audit_recheck_seconds: the shortest pause before an audit looks at a difference again; the pauses follow the
+            lag that was measured last, and double with each further look.
         audit_reader: reads the token ranges of full audits; else threads of this process.
         lease_times: how long a lease lasts, and how long a run waits after one that died; for tests.
     """

@@ -238,9 +238,11 @@ class StepExecutor:
     def _audit_new(self, step: AuditGeneration) -> str:
         """Compare a generation that does not serve yet with its base, and write the verdict down."""
         view, number = step.view, step.number
-        _record, each = self._registry.get_held(view, number, State.BUILT)
+        record, each = self._registry.get_held(view, number, State.BUILT)
         found = self._get_in_schema(view, each)
-        verdict = self._auditor.compare(view, each, found, step.request, remains="It was not served", time=step.time)
+        verdict = self._auditor.compare(
+            view, each, found, step.request, remains="It was not served", time=step.time, lag=record.lag
+        )
         rows: dict[str, object] = {
             "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
@@ -281,7 +283,7 @@ class StepExecutor:
         if isinstance(found, SchemaMatch):
             time = next((entry.time for entry in record.read_from if entry.name == each.physical), None)
             remains = "Its state is as before, unaudited this time"
-            verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time)
+            verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time, lag=record.lag)
             text, is_passed, facts = str(verdict), verdict.is_passed, verdict.facts
             rows = verdict.rows_or(each.rows_built)
         else:

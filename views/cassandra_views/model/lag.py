@@ -95,6 +95,11 @@ class MeasuredLag:
     at: datetime
     found: str = ""
 
+    @property
+    def late_seconds(self) -> float:
+        """How late a write was seen to be; 0 where none was seen late."""
+        return 0.0 if self.seconds is None or self.bound is LagBound.AT_MOST else self.seconds
+
     def is_broken(self, promise: timedelta | None) -> bool:
         """Tell whether it shows that a promise is broken; a view that is only not known to be late breaks none."""
         is_known = self.seconds is not None and self.bound is not LagBound.AT_MOST
