@@ -35,7 +35,8 @@ STATUS_TABLES = {
     ("system", "view_builds_in_progress"): "how far a build is, on each node",
     ("system", "batches"): "view writes that a node still delivers",
     ("system_distributed", "view_build_status"): "when a build ended",
-    ("system_distributed", "repair_history"): "when a base table was last repaired",
+    ("system_distributed", "repair_history"): "whether a base table was repaired in time",
+    ("system_distributed", "parent_repair_history"): "which ranges a repair repaired",
     ("system_views", "pending_hints"): "view writes that wait for a node",
     ("system_views", "settings"): "what each node is set to",
     ("system_views", "gossip_info"): "who is up, joins or leaves",
@@ -43,7 +44,7 @@ STATUS_TABLES = {
 }
 """The tables of the servers that the manager reads, and what for."""
 
-_OPTIONAL = {("system_distributed", "repair_history")}
+_OPTIONAL = {("system_distributed", "repair_history"), ("system_distributed", "parent_repair_history")}
 """Those that no run demands: a plan only warns of less."""
 
 _REGISTRY = {
