@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_views.apply.lag import NodeWrites, canary_ttl_seconds
+from cassandra_views.apply.lag import canary_ttl_seconds
+from cassandra_views.apply.node_writes import NodeWrites
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
