@@ -13,6 +13,7 @@ from cassandra_views.model.errors import AuditFailed
 from cassandra_views.model.generation import AUDIT_REASON, Audit, Generation, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration
+from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.store import Registry
 
 _GIVEN_UP = "It is marked failed and serves nobody; what served before still serves"
@@ -31,6 +32,7 @@ class AuditSteps:
 
     def __init__(self, registry: Registry, auditor: Auditor, *, clock: Callable[[], datetime]) -> None:
         self._registry = registry
+        self._facts = FactWriter(registry)
         self._auditor = auditor
         self._clock = clock
 
@@ -96,7 +98,7 @@ class AuditSteps:
         else:
             text, is_passed = found, False
         audit = Audit.PASSED if is_passed else Audit.FAILED
-        if not self._registry.write_verdict(
+        if not self._facts.write_verdict(
             view, number, audit, at=self._clock(), rows=rows, facts=facts, state=each.state
         ):
             return f"it is {each.state.value} no longer"
@@ -117,7 +119,7 @@ class AuditSteps:
         """End the mark that a generation had when its audit began, where every row was compared and none differs."""
         if each.suspicion is None or not (verdict.is_passed and verdict.is_whole):
             return
-        if self._registry.write_suspicion(view, each, None):
+        if self._facts.write_suspicion(view, each, None):
             detail = f"a full audit passed ({verdict.coverage}); it was {each.suspicion}"
             self._registry.note_event(view, "suspicion ended", number=each.number, detail=detail)
 

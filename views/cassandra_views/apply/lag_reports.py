@@ -16,6 +16,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, Plan
 from cassandra_views.model.times import duration_text
 from cassandra_views.plan.catalog import find_view_and_base
+from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.store import Registry
 
 
@@ -114,7 +115,7 @@ class LagMeasurement:
         else:
             lag = meter.by_sample(relations)
         report = LagReport(view=view, lag=lag, promise=policy.promise, nodes=nodes)
-        self._registry.write_lag(view, lag)
+        FactWriter(self._registry).write_lag(view, lag)
         if report.is_broken and policy.promise:
             detail = f"its lag is {lag}, and its file promises {duration_text(policy.promise)}"
             self._registry.note_event(view, "promise broken", number=number, detail=detail)
