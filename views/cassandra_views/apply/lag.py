@@ -34,6 +34,7 @@ from cassandra_views.model.lag import (
     MeasuredLag,
     NodeLag,
     Scalar,
+    is_probe_type,
     lag_of_nodes,
     lag_of_rows,
 )
@@ -54,7 +55,15 @@ _BARE_TEXTS = frozenset({"uuid", "timeuuid", "blob", "duration"})
 
 
 def literal_cql(type_: str, value: Scalar) -> str:
-    """Return a value of a view's file as CQL, for a column of this type."""
+    """Return a value of a view's file as CQL, for a column of this type.
+
+    Raises:
+        ConfigurationError: the file can give no value of this type, or this is none.
+    """
+    if not is_probe_type(type_):
+        raise ConfigurationError(
+            f"'lag.probe.key' can give no value of type {type_}", next="Take 'probe' out of the view's file"
+        )
     if isinstance(value, bool):
         return str(value).lower()
     if type_ in _BARE or (type_ in _BARE_TEXTS and isinstance(value, str)):

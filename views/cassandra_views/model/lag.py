@@ -143,6 +143,11 @@ def lag_of_nodes(nodes: tuple[NodeLag, ...], at: datetime) -> MeasuredLag:
     return MeasuredLag(seconds=last.seconds, bound=bound, at=at, found=found)
 
 
+def is_probe_type(type_: str) -> bool:
+    """Tell whether a view's file can give a value of this type for the canary row: of no collection, tuple or UDT."""
+    return "<" not in type_  # what stands in a key is frozen
+
+
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
