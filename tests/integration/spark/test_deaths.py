@@ -16,7 +16,7 @@ import pytest
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
 from spark_jobs.levels import MINUTE
-from tests.certificates import certificate
+from tests.certificates import Authority, certificate
 from tests.integration.spark.pipeline import LONG_AGO, Pipeline, make_keyspace
 from tests.integration.spark.test_jobs import a_few_readings
 from tests.integration.spark.test_processes import MEANS, ROOT, answer, command, run
@@ -99,7 +99,13 @@ def test_the_jobs_own_spark_dies(plain: Pipeline, variables: dict[str, str]) -> 
 def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: dict[str, str], tmp_path: Path) -> None:
     """Its certificate is one that Java does not know, and it asks for one of the client."""
     own, key = certificate("127.0.0.1")
-    for name, text in (("ca.pem", certificate("127.0.9.9")[0] + own), ("own.pem", own), ("key.pem", key)):
+    stranger = "".join(Authority("others").sign("client"))
+    for name, text in (
+        ("ca.pem", certificate("127.0.9.9")[0] + own),
+        ("own.pem", own),
+        ("key.pem", key),
+        ("stranger.pem", stranger),
+    ):
         (tmp_path / name).write_text(text)
     encryption = {
         "enabled": True,
@@ -138,6 +144,11 @@ def test_cassandra_dies_and_comes_back_and_all_speak_tls(plain: Pipeline, warm: 
             assert pipeline.rows("minute") == MEANS
             clients = list(session.execute("SELECT driver_name, ssl_enabled FROM system_views.clients"))
             assert {row.ssl_enabled for row in clients if "Java" in (row.driver_name or "")} == {True}, clients
+        wrong = dict.fromkeys(("CASSANDRA_TLS_CERT", "CASSANDRA_TLS_KEY"), str(tmp_path / "stranger.pem"))
+        refused = run(command(pipeline), environ | wrong)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "the node refuses our certificate" in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 def test_a_program_that_is_killed_leaves_no_warm_server(variables: dict[str, str]) -> None:

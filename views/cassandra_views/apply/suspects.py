@@ -22,6 +22,7 @@ from cassandra_views.model.schema import Catalog, Keyspace, TableShape
 from cassandra_views.model.suspicion import Baseline, Suspicion, first_baseline
 from cassandra_views.plan.catalog import find_base, read_catalog
 from cassandra_views.plan.safeguards import mark_of_base
+from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.store import Registry
 
 _CONCERNED = (State.BUILDING, State.BUILT, State.SERVING, State.RETIRED)
@@ -123,6 +124,7 @@ class Suspects:
     ) -> None:
         self._database = database
         self._registry = registry
+        self._facts = FactWriter(registry)
         self._upgrade_registry = upgrade_registry
         self._clock = clock
 
@@ -158,7 +160,7 @@ class Suspects:
             name, each, baseline, reasons = one
             if reasons:
                 return name if self._mark(name, each, "; ".join(reasons), baseline) else None
-            self._registry.write_suspicion(name, each, each.suspicion, baseline)
+            self._facts.write_suspicion(name, each, each.suspicion, baseline)
             return None
 
         with ThreadPoolExecutor(max_workers=_WRITES_AT_ONCE, thread_name_prefix="suspects") as pool:
@@ -218,7 +220,7 @@ class Suspects:
     def _mark(self, name: ViewName, each: Generation, reason: str, baseline: Baseline | None) -> bool:
         new = Suspicion(since=self._clock(), reason=reason, by=self._registry.author)
         suspicion = each.suspicion.and_also(new) if each.suspicion else new
-        is_written = self._registry.write_suspicion(name, each, suspicion, baseline)
+        is_written = self._facts.write_suspicion(name, each, suspicion, baseline)
         if is_written:
             self._registry.note_event(name, "suspect", number=each.number, detail=reason)
         return is_written
