@@ -9,7 +9,7 @@ import pytest
 import cassandra_views
 from cassandra_views import check
 from cassandra_views.cql.findings import KINDS, Finding, Kind, Severity
-from tests.unit.cql.generated import TYPES, generate
+from tests.unit.cql.generated import TYPES, generate, generate_harmful
 from tests.unit.cql.rules import CHECK_RULES, SEEN, TOO_DEEP, TWO, on_two
 
 
@@ -285,3 +285,11 @@ def test_a_duration_inside_a_user_type_is_no_key(types: str) -> None:
         "CV306",
         "duration type is not supported for PRIMARY KEY column 'a'",
     )
+
+
+def test_no_view_that_harms_a_server_is_missed() -> None:
+    schema_of_types = [each.format("k") for each in TYPES]
+    for case in generate_harmful(3, 400, "k"):
+        found = check(case.view, ";\n".join([*schema_of_types, *case.schema]))
+        assert [one for one in found if one.kind is Kind.REFUSED] == [], case.view
+        assert case.harm in {one.code for one in found if one.kind is Kind.HARMFUL}, case.view
