@@ -28,4 +28,4 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
 
 
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, 300)
+    check_statements(session, keyspace, 300, 100)
