@@ -47,6 +47,7 @@ class RangeWork:
 
     Args:
         rows_per_second: of this task alone; None is no limit.
+        moment: as of when rows are read.
     """
 
     settings: JobSettings
@@ -56,6 +57,7 @@ class RangeWork:
     is_base: bool
     reduction: RowsReduction
     rows_per_second: float | None
+    moment: int | None
 
     def read(self, span: TokenRange) -> list[Any]:
         """Read a range, and return what was made of its rows."""
@@ -66,6 +68,7 @@ class RangeWork:
             scan = Scan(database, self.base, self.view, self.relations, rows_per_second=self.rows_per_second)
             scan.prepare()
             _scans[key] = scan
+        scan.moment = self.moment
         return read_one(scan, scan.base if self.is_base else scan.view, self.reduction, span)
 
 
@@ -122,6 +125,7 @@ class SparkRangeReader:
             is_base=shape is scan.base,
             reduction=reduction,
             rows_per_second=self._rows_per_second / tasks if self._rows_per_second else None,
+            moment=scan.moment,
         )
 
         def read(some: Iterable[TokenRange]) -> Iterator[tuple[TokenRange, bytes]]:

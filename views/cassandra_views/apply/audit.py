@@ -169,7 +169,7 @@ class Auditor:
             return None
         scan.prepare()
         described = [view, each.number, match.live.table_id, each.cql, match.base, match.live.shape, scan.cells]
-        described += [each.suspicion, each.baseline]
+        described += [scan.has_moments, each.suspicion, each.baseline]
         return AuditJournal(
             folder / f"{match.live.table_id}.json",
             [*described, scan.coverage],

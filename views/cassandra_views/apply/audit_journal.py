@@ -28,7 +28,7 @@ from cassandra_views.model.names import counted
 from cassandra_views.model.times import EPOCH, instant_text
 from cassandra_views.project.checked_file import read_checked, write_checked
 
-_VERSION = 1
+_VERSION = 2
 _MOST_SECONDS = 43_200.0
 """What is older is not used: writes since then are left out of the comparison, and would be too many."""
 _SUM = struct.Struct(">HQ")
@@ -152,6 +152,7 @@ def _json_of(side: _KeptSide) -> dict[str, Any]:
         "samples": [[_text_of(value) for value in row] for row in found.samples],
         "newer_rows": found.newer_rows,
         "ahead_rows": found.ahead_rows,
+        "has_bare": found.has_bare,
     }
 
 
@@ -164,6 +165,7 @@ def _side_of(kept: dict[str, Any]) -> _KeptSide:
             samples=[_row_of(row) for row in kept["samples"]],
             newer_rows=int(kept["newer_rows"]),
             ahead_rows=int(kept["ahead_rows"]),
+            has_bare=bool(kept["has_bare"]),
         ),
     )
 
