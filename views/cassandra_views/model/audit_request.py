@@ -49,7 +49,7 @@ class AuditSettings:
         rows_per_second: how many rows an audit reads in a second, of both sides together; 0 is no limit.
         recheck_seconds: the pause before a difference is looked at a second time; it doubles with each further look.
         journal_folder: where full audits keep what they have read, to go on where they are stopped; None keeps nothing.
-        journal_seconds: how often they do; 0 is after each token range.
+        journal_seconds: they do so no more often; 0 is after each token range.
     """
 
     full_rows: int = 10_000_000
@@ -57,4 +57,4 @@ class AuditSettings:
     rows_per_second: float = 0.0
     recheck_seconds: float = 0.5
     journal_folder: Path | None = None
-    journal_seconds: float = 10.0
+    journal_seconds: float = 1.0
