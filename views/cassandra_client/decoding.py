@@ -18,7 +18,7 @@ from cassandra.cqltypes import BytesType
 from cassandra.protocol import ExecuteMessage, ProtocolHandler, ResultMessage
 from cassandra.query import BoundStatement, tuple_factory
 
-from cassandra_client.database import NODES_PROFILE, Database, ReadRetry
+from cassandra_client.database import NODES_PROFILE, Database, OneCenterPolicy, ReadRetry
 
 DRIVER_RESULT: Any = ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]
 """The class of the results that the driver decodes, to build others on."""
@@ -122,7 +122,7 @@ class _ExecuteAt(ExecuteMessage):  # type: ignore[misc]
 
 
 class RawRows:
-    """Reads rows of a session as bytes."""
+    """Reads rows of a session as bytes, those of its own data centre and of no other."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -134,6 +134,8 @@ class RawRows:
         if self._options:
             profile = copy(database.session.cluster.profile_manager.profiles[NODES_PROFILE])
             profile.row_factory = tuple_factory
+            if database.local_dc:
+                profile.load_balancing_policy = OneCenterPolicy(profile.load_balancing_policy, database.local_dc)
             self._options["execution_profile"] = profile
 
     @property

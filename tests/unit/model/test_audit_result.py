@@ -118,6 +118,31 @@ def test_a_difference_for_machines() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (
+            {},
+            "2,000 rows of 2,000 (digests, LOCAL_QUORUM in east; not compared: the replicas in north and west)",
+        ),
+        (
+            {"view_rows": 1999, "missing_rows": 1, "examples": (MISSING,), "method": AuditMethod.ROWS},
+            "1 MISSING (such as 9, '') (LOCAL_QUORUM in east; not compared: the replicas in north and west)",
+        ),
+        (
+            {"method": AuditMethod.PULSE},
+            "equal totals of 2,000 rows (pulse: counts and sums of write times) "
+            "(LOCAL_QUORUM in east; not compared: the replicas in north and west)",
+        ),
+    ],
+    ids=["equal", "differing", "a pulse"],
+)
+def test_a_verdict_names_the_data_centres_that_it_does_not_cover(found: dict[str, Any], text: str) -> None:
+    told = verdict(coverage="LOCAL_QUORUM in east", uncompared_centers=("north", "west"), **found)
+    assert str(told) == text
+    assert AuditResult.of_json(told.as_json()).uncompared_centers == ("north", "west")
+
+
 def test_differences_that_are_found_later_are_added() -> None:
     found = verdict(method=AuditMethod.ROWS).with_differences([STALE, STALE]).with_differences([STALE, STALE, MISSING])
     assert (found.stale_rows, found.missing_rows, found.extra_rows) == (4, 1, 0)

@@ -178,6 +178,7 @@ class AuditResult:
             of a sample: of large partitions only the first rows were drawn from.
         differing_totals: of a pulse: what differs, in words.
         coverage: at which consistency, in which data centre.
+        uncompared_centers: other data centres that have replicas of their own.
         first_time: where the base has rows and the window holds none: the time of the base's first row, as its
             table's file reads it.
     """
@@ -197,6 +198,7 @@ class AuditResult:
     is_partial: bool = False
     differing_totals: tuple[str, ...] = ()
     coverage: str = ""
+    uncompared_centers: tuple[str, ...] = ()
     first_time: str = ""
 
     @property
@@ -266,6 +268,7 @@ class AuditResult:
         return {
             **self._figures,
             "coverage": self.coverage,
+            "uncompared_centers": list(self.uncompared_centers),
             "total_rows": self.rows,
             "settled_rows": self.settled_rows,
             "first_time": self.first_time,
@@ -277,13 +280,15 @@ class AuditResult:
     def of_json(cls, found: Mapping[str, Any]) -> AuditResult:
         """Return what ``as_json`` was made of, on another machine."""
         method = AuditMethod.named(found["method"])
-        own = {each.name for each in fields(cls)} - {"method", "examples", "differing_totals", "total_rows"}
+        own = {each.name for each in fields(cls)} - {"method", "examples", "total_rows"}
+        own -= {"differing_totals", "uncompared_centers"}
         return cls(
             **{name: value for name, value in found.items() if name in own},
             method=method,
             total_rows=found["total_rows"] if method is AuditMethod.SAMPLE else None,
             examples=tuple(RowDifference.of_json(each) for each in found["examples"]),
             differing_totals=tuple(found["differing_totals"]),
+            uncompared_centers=tuple(found["uncompared_centers"]),
         )
 
     @property
@@ -295,7 +300,19 @@ class AuditResult:
             "audit_first_time": self.first_time or None,
         }
 
+    @property
+    def covered(self) -> str:
+        """Say at which consistency rows were compared, and in which data centres they were and were not."""
+        if not self.uncompared_centers:
+            return self.coverage
+        return f"{self.coverage}; not compared: the replicas in {' and '.join(self.uncompared_centers)}"
+
     def __str__(self) -> str:
+        text = self._text()
+        # Where one data centre is all there is, only a verdict of every row says how it was read.
+        return text if not self.uncompared_centers or self.covered in text else f"{text} ({self.covered})"
+
+    def _text(self) -> str:
         if self.differing_totals:
             return f"base and view differ, by their totals: {'; '.join(self.differing_totals)}"
         if not self.is_passed:
@@ -307,7 +324,7 @@ class AuditResult:
             return f"equal totals of {counted(self.view_rows, 'row')} (pulse: {what})"
         if self.method is AuditMethod.SAMPLE:
             return self._sample_text()
-        how = f"{self.method}, {self.coverage}" if self.coverage else str(self.method)
+        how = f"{self.method}, {self.covered}" if self.coverage else str(self.method)
         text = f"{counted(self.view_rows, 'row')} of {self.base_rows:,} ({how})"
         if self.view_rows != self.base_rows:
             text = f"{counted(self.view_rows, 'row')}, {self.base_rows:,} in the base a moment before ({how})"
