@@ -97,7 +97,7 @@ class FullAudit:
         differing = base.digest.differing(view.digest)
         if differing:
             result = self._whole_side(result, base, view) or self._compare(result, cut_off, differing)
-        if self._scan.has_moments and base.has_bare and view.has_bare:
+        if self._scan.has_moments and base.has_bare and view.has_bare and not result.is_partial:
             result = self._compare_ends(result, cut_off)
         if self._journal is not None:
             self._journal.close()
@@ -153,7 +153,11 @@ class FullAudit:
             for shape, label in ((self._scan.base, "base"), (self._scan.view, "view"))
         )
         differing = base.digest.differing(view.digest)
-        return self._compare(result, cut_off, differing, is_of_ends=True) if differing else result
+        if not differing:
+            return result
+        # Rows that differ otherwise are among these, and told already.
+        found = self._compare(result, cut_off, differing, is_of_ends=True)
+        return replace(found, settled_rows=result.settled_rows)
 
     def _compare(
         self, result: AuditResult, cut_off: WriteCutOff, differing: Sequence[int], *, is_of_ends: bool = False

@@ -97,7 +97,7 @@ class Scan:
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
         self._is_prepared = False
-        #: As of when ranges are read, in seconds since 1970; None is when they are. Only where ``has_moments``.
+        #: As of when rows of ranges are read, in seconds since 1970; None is when they are. Only where ``has_moments``.
         self.moment: int | None = None
         self.has_moments = self.raw.has_moments
         self.cells: tuple[Cell, ...] = ()
@@ -242,7 +242,7 @@ class Scan:
         is_ranged = self.is_ranged(shape)
         query = self._select(shape, is_ranged=is_ranged, aggregates=aggregates)
         seconds = _AGGREGATE_SECONDS if aggregates else PAGE_SECONDS
-        moment = self.moment
+        moment = None if aggregates else self.moment
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
             bounds = (token_bytes(span.first), token_bytes(span.last)) if is_ranged else ()
