@@ -239,6 +239,25 @@ def test_no_broken_statement_makes_it_crash() -> None:
         check(case.view[:at] + case.view[until:], schema[: chance.randrange(len(schema))])
 
 
+@pytest.mark.parametrize(
+    ("relation", "verdict"),
+    [
+        ("c = {'a': 1}", "accepted"),
+        ("c = {}", None),
+        ("(b, c) > (1, {})", None),
+        ("d = {}", "accepted"),
+        ("d CONTAINS 1", "Cannot use CONTAINS on non-collection column d"),
+        ("c CONTAINS KEY 'a'", "Cannot use CONTAINS KEY on non-map column c"),
+    ],
+)
+def test_a_collection_in_descending_order_is_none_to_a_server(relation: str, verdict: str | None) -> None:
+    schema = (
+        "CREATE TABLE k.t (a int, b int, c frozen<map<text, int>>, d frozen<set<int>>, PRIMARY KEY (a, b, c, d)) "
+        "WITH CLUSTERING ORDER BY (b ASC, c DESC, d DESC)"
+    )
+    assert relation_verdict(relation, schema) == verdict
+
+
 ALTERED = "USE k; CREATE TABLE t (a int, b int, v text, PRIMARY KEY (a, b));"
 ON_ALTERED = (
     "CREATE MATERIALIZED VIEW m AS SELECT a, b, v FROM t WHERE v IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL "

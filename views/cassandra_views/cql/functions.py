@@ -234,6 +234,11 @@ def arithmetic_refusal(term: Arithmetic, wanted: CqlType, check: Check) -> str:
 
 def _operates(operator: str, left: Term, right: Term, wanted: CqlType) -> bool:
     name = wanted.name
+    if name == "blob":
+        # It takes what any operation gives.
+        return any(
+            _operates(operator, left, right, parse_type(other)) for other in (*WIDTH, "timestamp", "date", "text")
+        )
     if name in WIDTH:
         if isinstance(left, Null) and isinstance(right, Null):
             return False

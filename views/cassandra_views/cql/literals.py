@@ -300,6 +300,8 @@ def _text_refusal(literal: Literal, wanted: CqlType) -> str:
             return f"Unable to make inet address from '{text}'"
         case "timeuuid" if UUID(text).version != 1:
             return "TimeUUID supports only version 1 UUIDs"
+        case "duration" if literal.kind is LiteralKind.INTEGER:
+            return f"Unable to convert '{text}' to a duration"
         case "decimal" if text in ("NaN", "Infinity", "-Infinity"):
             return f"unable to make BigDecimal from '{text}'"
         case "timestamp":
@@ -308,6 +310,8 @@ def _text_refusal(literal: Literal, wanted: CqlType) -> str:
             return _date_refusal(text)
         case "time":
             return _time_refusal(text)
+        case "tuple" if literal.kind is LiteralKind.BLOB:
+            return f"cannot parse '{text[2:]}' as hex bytes" if len(text) % 2 else ""
         case "tuple":
             return _tuple_text_refusal(literal, wanted)
         case _:
