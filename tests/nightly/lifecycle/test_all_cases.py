@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cassandra.cluster import Session
 
-from tests.integration.cassandra.test_check_against_server import check_statements
+from tests.integration.cassandra.test_check_against_server import check_applications, check_statements
 from tests.scenarios.lifecycle.shapes import ALL, Shape
 from tests.scenarios.lifecycle.test_changes import SOME, check_changes
 from tests.scenarios.lifecycle.test_commands_killed import check_all, shop
@@ -28,4 +28,8 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
 
 
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, 300, 100)
+    check_statements(session, keyspace, 300, 100, looks_for_harm=True)
+
+
+def test_the_verdict_on_views_of_applications_is_the_servers(session: Session, keyspace: str) -> None:
+    check_applications(session, keyspace)
