@@ -83,5 +83,6 @@ HARMS = (
     ),
     Harm(code="CV211", types=("int", "text"), conditions=("= ({value})", "<= ({value})")),
     Harm(code="CV212", types=("tuple<int, text>",), conditions=("= 0xff", "IN (0x00)", ">= 0xABCDEF")),
+    Harm(code="CV212", types=("tinyint",), conditions=("= 0x01", "IN (0x00ff)")),
     Harm(code="CV119", types=tuple(VALUES), option="gc_grace_seconds = 0"),
 )

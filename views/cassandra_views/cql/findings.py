@@ -83,7 +83,7 @@ CODES = {
     "CV209": "a user-defined type's name or fields in WHERE",
     "CV210": "a column named true or false in WHERE",
     "CV211": "a tuple of one in WHERE",
-    "CV212": "a blob as the value of a tuple in WHERE",
+    "CV212": "a blob as the value of a tuple or tinyint in WHERE",
     # What the base table says to it
     "CV301": "the base is a counter table",
     "CV302": "gc_grace_seconds of the base is 0",
