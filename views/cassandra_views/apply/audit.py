@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -22,10 +23,11 @@ from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.audit_request import AuditKind, AuditRequest, AuditSettings
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.generation import Generation
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import LiveView, TableShape
 from cassandra_views.model.times import TimeColumn
-from cassandra_views.plan.catalog import find_first_time, find_view_and_base, time_text
+from cassandra_views.plan.catalog import find_first_time, find_view_and_base, read_keyspace, time_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ class Auditor:
         *,
         remains: str,
         time: TimeColumn | None,
+        lag: MeasuredLag | None = None,
     ) -> AuditResult:
         """Compare the rows of a generation with its base.
 
@@ -102,6 +105,7 @@ class Auditor:
             remains: what an error says of the generation's state.
             time: the base's time column, where the generation has a window: for a window without rows the verdict
                 says what time the base's first row has.
+            lag: the view's, as it was last measured: what differs is looked at again after as long.
 
         Raises:
             ClusterError: base or view cannot be read, or totals tell nothing.
@@ -109,16 +113,28 @@ class Auditor:
         on = f"{view} generation {each.number}"
         with translate_driver_errors("the audit cannot read", on=on, remains=remains, view=view.view):
             try:
-                verdict = self._run(view, each, match, request)
+                verdict = self._run(view, each, match, request, lag.late_seconds if lag else 0.0)
             except ClusterError as error:
                 raise ClusterError(error.what, on=on, remains=remains, next=error.next) from error
+            verdict = replace(verdict, uncompared_centers=self._other_centers(view.keyspace))
         self._listener(AuditDone(view=view, number=each.number, result=verdict))
         if time is None or verdict.base_rows or not verdict.is_passed:
             return verdict
         first = find_first_time(self._database, view.keyspace, match.base.name, time)
         return verdict if first is None else replace(verdict, first_time=time_text(time, first))
 
-    def _run(self, view: ViewName, each: Generation, match: SchemaMatch, request: AuditRequest) -> AuditResult:
+    def _other_centers(self, keyspace: str) -> tuple[str, ...]:
+        """Return the data centres that hold replicas of their own and were not compared."""
+        own = self._database.local_dc
+        if not (own and self._database.has_several_centers()):
+            return ()
+        nodes = Counter(str(host.datacenter) for host in self._database.hosts())
+        factors = read_keyspace(self._database, keyspace).factors(nodes)
+        return tuple(sorted(name for name, count in factors.items() if count and name not in ("", own)))
+
+    def _run(
+        self, view: ViewName, each: Generation, match: SchemaMatch, request: AuditRequest, lag_seconds: float
+    ) -> AuditResult:
         settings = self._settings
         scan = Scan(
             self._database,
@@ -136,7 +152,7 @@ class Auditor:
             self._listener(Progress(view=view, number=each.number, text=text, share=furthest))
 
         journal = self._find_journal(view, each, match, scan, request)
-        recheck = Recheck(scan, on_progress=tell, pause_seconds=settings.recheck_seconds)
+        recheck = Recheck(scan, on_progress=tell, pause_seconds=settings.recheck_seconds, lag_seconds=lag_seconds)
         sample_rows = request.sample_rows or settings.sample_rows
         sample = SampleAudit(scan, recheck, on_progress=tell, rows=sample_rows)
         match request.kind:
@@ -169,7 +185,7 @@ class Auditor:
             return None
         scan.prepare()
         described = [view, each.number, match.live.table_id, each.cql, match.base, match.live.shape, scan.cells]
-        described += [each.suspicion, each.baseline]
+        described += [scan.has_moments, each.suspicion, each.baseline]
         return AuditJournal(
             folder / f"{match.live.table_id}.json",
             [*described, scan.coverage],

@@ -14,11 +14,9 @@ from cassandra_client.members import read_members
 from cassandra_views.apply.builds import find_undrained, server_time
 from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import Scan
+from cassandra_views.model.audit_request import recheck_pauses
 from cassandra_views.model.audit_result import CellDifference, DifferenceKind, RowDifference
 
-_LOOKS = 7
-"""With pauses from half a second the last look is half a minute after the first: a view write that
-was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
 QUICK_LOOKS = 3
 _MORE_LOOKS = 30
 """How often it is looked again after that, while a node holds a batch or hint of before the first look."""
@@ -27,6 +25,8 @@ _FIRST_CHUNK, _CHUNK = 200, 2000
 """So many rows are looked at together: few at first, which are enough where much differs."""
 _ENOUGH = 100
 """As many differences prove one; more are not looked at again one by one."""
+LAST_MOMENT = 2**31 - 2
+"""In 2038, the last moment that every server can read as of: a row that is there then has no TTL."""
 
 AuditProgress = Callable[[str, float], None]
 """Is told what an audit does, and how far it is, 0 to 1."""
@@ -54,33 +54,43 @@ class Recheck:
     """Looks again, by their keys, at rows that differ.
 
     Args:
-        pause_seconds: before the second look; it doubles with each further one.
+        pause_seconds, lag_seconds: what the pauses follow (``recheck_pauses``).
     """
 
-    def __init__(self, scan: Scan, *, on_progress: AuditProgress, pause_seconds: float) -> None:
+    def __init__(
+        self, scan: Scan, *, on_progress: AuditProgress, pause_seconds: float, lag_seconds: float = 0.0
+    ) -> None:
         self._scan = scan
         self.rows = RowLookup(scan)
         self._on_progress = on_progress
-        self._pause_seconds = pause_seconds
+        self._pauses = recheck_pauses(pause_seconds, lag_seconds)
         self._more_looks = _MORE_LOOKS
 
-    def run(self, keys: Sequence[RawRow], *, looks: int = _LOOKS) -> RecheckResult:
-        """Return the rows that differ at each of several looks."""
+    def run(self, keys: Sequence[RawRow], *, looks: int | None = None, is_of_ends: bool = False) -> RecheckResult:
+        """Return the rows that differ at each of several looks.
+
+        Args:
+            looks: at so many at most, where it is given.
+            is_of_ends: not the rows are compared, but whether they ever expire.
+        """
         still: list[RowDifference] = []
         undecided = 0
-        began = server_time(self._scan.database)
+        began, started = server_time(self._scan.database), time.monotonic()
+        compare = self._look_at_end if is_of_ends else self._look
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="audit") as pool:
             end = 0
             while end < len(keys):
                 start, end = end, end + (_CHUNK if end else _FIRST_CHUNK)
                 left: list[tuple[RawRow, _Found]] = [(key, None) for key in keys[start:end]]
                 for pause in self.pauses(began, looks=looks):
-                    self._on_progress("audit: looking again at what differs", 0.9)
+                    after = f" after {pause:.1f} s" if pause >= 1 else ""
+                    self._on_progress(f"audit: looking again at what differs{after}", 0.9)
                     time.sleep(pause)
                     asked = [key for key, _found in left]
-                    left = [
-                        (key, found) for key, found in zip(asked, pool.map(self._look, asked), strict=True) if found
-                    ]
+                    # Seconds that are left are the same on both sides only as of the same moment.
+                    now = int(began.timestamp() + time.monotonic() - started) if self._scan.has_moments else None
+                    looked = pool.map(lambda key, now=now: compare(key, now), asked)
+                    left = [(key, found) for key, found in zip(asked, looked, strict=True) if found]
                     if not left:
                         break
                 still += [found for _key, found in left if isinstance(found, RowDifference)]
@@ -89,33 +99,32 @@ class Recheck:
                     return RecheckResult(found=tuple(still), undecided_rows=undecided, is_done=False)
         return RecheckResult(found=tuple(still), undecided_rows=undecided)
 
-    def pauses(self, began: datetime, *, looks: int = _LOOKS) -> Iterator[float]:
+    def pauses(self, began: datetime, *, looks: int | None = None) -> Iterator[float]:
         """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way.
 
         A node that does not answer, or holds batches or hints, is waited for once in an audit.
         """
         yield 0.0
-        for look in range(looks - 1):
-            yield self._pause_seconds * 2**look
-        while looks >= _LOOKS and self._more_looks:
+        yield from self._pauses if looks is None else self._pauses[: looks - 1]
+        while looks is None and self._more_looks:
             if not find_undrained(self._scan.database, read_members(self._scan.database), began):
                 return
             self._more_looks -= 1
             self._on_progress("audit: waiting for view writes that a node still holds", 0.9)
             yield _MORE_PAUSE_SECONDS
 
-    def _look(self, key: RawRow) -> _Found:
+    def _look(self, key: RawRow, now: int | None) -> _Found:
         """Return how the row of a key differs now; None where it does not."""
-        base = self.rows.find_base(key)
-        view = self.rows.find_view(key)
+        base = self.rows.find_base(key, now)
+        view = self.rows.find_view(key, now)
         cells: list[CellDifference] = []
         if base is None and view is None:
             return None
         if base is not None and view is not None:
-            cells = self._scan.cell_differences(base, view)
+            cells = self._scan.cell_differences(base, view, at=now)
             if not cells:
                 return None
-        again = self.rows.find_base(key)
+        again = self.rows.find_base(key, now)
         if (again and self._scan.canonical(again)) != (base and self._scan.canonical(base)):
             return _Changing()
         if base is None or view is None:
@@ -124,6 +133,28 @@ class Recheck:
             is_ttl_alone = all(cell.is_value_equal for cell in cells)
             kind = DifferenceKind.EXPIRING if is_ttl_alone else DifferenceKind.STALE
         return RowDifference(kind=kind, key=self._scan.shown_key(key), cells=tuple(cells))
+
+    def _look_at_end(self, key: RawRow, now: int | None) -> _Found:
+        """Tell whether a row that both sides have now expires on one of them alone."""
+
+        def is_lasting(find: Callable[[RawRow, int | None], RawRow | None]) -> bool:
+            return find(key, LAST_MOMENT) is not None
+
+        base, view = is_lasting(self.rows.find_base), is_lasting(self.rows.find_view)
+        if base == view or self.rows.find_base(key, now) is None or self.rows.find_view(key, now) is None:
+            return None
+        if is_lasting(self.rows.find_base) != base:
+            return _Changing()
+        lives = ["lasting" if each else "expiring" for each in (base, view)]
+        cell = CellDifference(
+            column="the row itself",
+            base=lives[0],
+            view=lives[1],
+            is_base_expiring=not base,
+            is_view_expiring=not view,
+            is_value_equal=True,
+        )
+        return RowDifference(kind=DifferenceKind.EXPIRING, key=self._scan.shown_key(key), cells=(cell,))
 
 
 _Found = RowDifference | _Changing | None
