@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from cassandra.cluster import Session
@@ -35,7 +35,9 @@ ADDRESS = "127.0.24.1"
 HEAP_MB = 2048
 STREAMERS = 1000
 BATCH_ROWS = 100
-FULL, PULSE, MEMORY = 1.2, 0.3, 1.2
+WARM_ROWS = 2_000
+"""In a small table of its own, for an audit before the one that is measured."""
+FULL, PULSE, MEMORY, SPARK = 1.2, 0.3, 1.2, 1.6
 
 TABLE = """CREATE TABLE {keyspace}.counts (
     streamer text, minute timestamp, followers bigint, viewers int, note text, PRIMARY KEY (streamer, minute))"""
@@ -54,32 +56,52 @@ class Round:
     pulse: float
 
 
+class SparkPair(NamedTuple):
+    """What an audit by Spark took on one core and on two, in seconds."""
+
+    one: float
+    two: float
+
+
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes: does it run? The figures mean nothing.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the page here, also of small sizes.")] = None,
 ) -> None:
-    """Measure audits of a view beside a plain scan; about ten minutes."""
+    """Measure audits of a view beside a plain scan, and by Spark on two cores beside one; about ten minutes."""
     page = Page("benchmarks.audit", "benchmarks-audit.md", "Benchmarks of audits", is_quick=quick, out=out)
     few, many, rounds = (2_000, 20_000, 1) if quick else (100_000, 1_000_000, 3)
     with EmbeddedCassandra(address=ADDRESS, port=0, heap_mb=HEAP_MB, on_progress=page.tell) as server:
         with connected(tuple(server.contact_points), port=server.port) as session:
-            for rows in (few, many):
+            for rows in dict.fromkeys((WARM_ROWS, few, many)):
                 _load(session, rows, page.tell)
             _round(session, few, 0)  # what the server compiles the first time
             found = []
             for number in range(1, rounds + 1):
                 page.tell(f"audits of {many:,} rows, round {number} of {rounds}")
                 found.append(_round(session, many, number))
-        memory = [[_memory(server, rows) for _ in range(1 if quick else 3)] for rows in (few, many)]
+        times = 1 if quick else 3
+        memory = [[_in_process(server, rows) for _ in range(times)] for rows in (few, many)]
+        page.tell(f"audits of {many:,} rows by Spark")
+        by_spark = [
+            SparkPair(*(_in_process(server, many, f"local[{cores}]") for cores in (1, 2))) for _ in range(times)
+        ]
         facts = machine_facts(server.version, heap_mb=HEAP_MB)
-    page.finish([section(many, found, few, memory[0], memory[1])], facts)
+    page.finish([section(many, found, few, memory[0], memory[1], by_spark)], facts)
 
 
-def section(many: int, found: list[Round], few: int, memory_few: list[float], memory_many: list[float]) -> Section:
+def section(
+    many: int,
+    found: list[Round],
+    few: int,
+    memory_few: list[float],
+    memory_many: list[float],
+    by_spark: list[SparkPair],
+) -> Section:
     """Put the figures together; memory in MB."""
     full = Ratios.of([each.full for each in found], [each.plain for each in found])
     pulse = Ratios.of([each.pulse for each in found], [each.plain for each in found])
     memory = Ratios.of(memory_many, memory_few)
+    speed = Ratios.of([each.one for each in by_spark], [each.two for each in by_spark])
     reference = f"plain scan of both sides: {median(each.plain for each in found):.1f} s"
     return Section(
         title="Audits",
@@ -92,12 +114,19 @@ def section(many: int, found: list[Round], few: int, memory_few: list[float], me
                 memory,
                 reference=f"of {few:,} rows: {median(memory_few):.0f} MB",
             ),
+            Figure.at_least(
+                SPARK,
+                f"speed of an audit of {many:,} rows by Spark on two cores",
+                speed,
+                reference=f"on one core: {median(each.one for each in by_spark):.1f} s",
+            ),
         ),
         how="A table of counts by streamer and minute, three values a row, and a view of it by minute, on one server. "
         "The plain scan pages through both with the driver's own decoding, same columns, write times included. The "
         "full audit compares keys, values, write times and TTLs of every row; the pulse compares totals that the "
         "server makes. Each round does all three, beginning with another. Memory is the "
-        "largest resident set of a process of its own.",
+        "largest resident set of a process of its own. Spark is local[2] beside local[1], without its start; the "
+        "server has the same two cores, so that a worker more leaves it less.",
         details=(
             Details(
                 title="Rounds, seconds",
@@ -105,6 +134,13 @@ def section(many: int, found: list[Round], few: int, memory_few: list[float], me
                 rows=tuple(
                     (str(number), f"{each.plain:.2f}", f"{each.full:.2f}", f"{each.pulse:.2f}")
                     for number, each in enumerate(found, start=1)
+                ),
+            ),
+            Details(
+                title="Audits by Spark, seconds",
+                head=("round", "one core", "two cores"),
+                rows=tuple(
+                    (str(number), f"{each.one:.2f}", f"{each.two:.2f}") for number, each in enumerate(by_spark, start=1)
                 ),
             ),
         ),
@@ -191,10 +227,10 @@ def _plain_scan(session: Session, rows: int) -> None:
             raise RuntimeError(f"{table} has {found} rows of {rows}")
 
 
-def _memory(server: EmbeddedCassandra, rows: int) -> float:
-    """Return the peak memory of a full audit in a process of its own, in MB."""
+def _in_process(server: EmbeddedCassandra, rows: int, *master: str) -> float:
+    """Return what ``benchmarks.audit_process`` prints: MB of memory; with a Spark master seconds."""
     place = [server.contact_points[0], str(server.port), str(rows)]
-    command = [sys.executable, "-m", "benchmarks.audit_memory", *place]
+    command = [sys.executable, "-m", "benchmarks.audit_process", *place, *master]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

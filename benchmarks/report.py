@@ -47,6 +47,17 @@ class Figure:
             verdict=judged(ratios.middle <= limit),
         )
 
+    @classmethod
+    def at_least(cls, limit: float, name: str, ratios: Ratios, *, reference: str) -> Figure:
+        """Return the line of a ratio whose middle one must reach a limit."""
+        return cls(
+            name=name,
+            measured=str(ratios),
+            reference=reference,
+            target=f">= {limit}x",
+            verdict=judged(ratios.middle >= limit),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:

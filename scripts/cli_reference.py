@@ -58,7 +58,7 @@ where one changes or goes. `views status` and `views list` print these keys for 
 | `audit_missing_rows` | Rows of the base that the view lacks. |
 | `audit_extra_rows` | Rows of the view that the base lacks. |
 | `audit_stale_rows` | Rows in which a value or its write time differs. |
-| `audit_expiring_rows` | Rows in which only one side has a TTL. |
+| `audit_expiring_rows` | Rows in which only the TTLs differ. |
 | `audit_skipped_rows` | Rows that were not compared, as they were written after the audit began. |
 | `audit_is_partial` | Whether there may be more of them. |
 | `audit_method` | What was compared: `digests` of all rows, the `rows` where they differ, `pulse` or `sample`. |

@@ -12,6 +12,7 @@ import os
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_views.apply.audit_outcomes import PASSED, AuditCollector, AuditOutcome
-from cassandra_views.apply.range_rows import RowsReduction, read_one
+from cassandra_views.apply.range_rows import RowsReduction, SideDigest, read_one
+from cassandra_views.apply.reports import Notice, Progress, Report
 from cassandra_views.apply.scan import Scan
 from cassandra_views.apply.token_ranges import WHOLE_RING, TokenRange
 from cassandra_views.manager import ViewManager
@@ -29,7 +31,7 @@ from cassandra_views.model.audit_request import AuditKind, AuditRequest
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import Relation
 from cassandra_views.project.settings import EnvConfig, Settings
-from spark_jobs.errors import JobError, translate_spark_errors
+from spark_jobs.errors import JobError, print_message, translate_spark_errors
 from spark_jobs.session import start, stop_session
 from spark_jobs.settings import JobSettings, connect_cassandra
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _RANGES = 64
+_LOOK_SECONDS = 0.5
+_TOLD_SECONDS = 10.0
 _LIMITED_TASKS = 8
 """With a limit of rows a second so many ranges are read at a time at most, each at its share of the limit."""
 
@@ -47,6 +51,7 @@ class RangeWork:
 
     Args:
         rows_per_second: of this task alone; None is no limit.
+        moment: as of when rows are read.
     """
 
     settings: JobSettings
@@ -56,6 +61,7 @@ class RangeWork:
     is_base: bool
     reduction: RowsReduction
     rows_per_second: float | None
+    moment: int | None
 
     def read(self, span: TokenRange) -> list[Any]:
         """Read a range, and return what was made of its rows."""
@@ -66,6 +72,7 @@ class RangeWork:
             scan = Scan(database, self.base, self.view, self.relations, rows_per_second=self.rows_per_second)
             scan.prepare()
             _scans[key] = scan
+        scan.moment = self.moment
         return read_one(scan, scan.base if self.is_base else scan.view, self.reduction, span)
 
 
@@ -122,11 +129,18 @@ class SparkRangeReader:
             is_base=shape is scan.base,
             reduction=reduction,
             rows_per_second=self._rows_per_second / tasks if self._rows_per_second else None,
+            moment=scan.moment,
         )
+
+        context = self._spark.sparkContext
+        share, rows = context.accumulator(0.0), context.accumulator(0)
 
         def read(some: Iterable[TokenRange]) -> Iterator[tuple[TokenRange, bytes]]:
             for span in some:
-                yield span, pickle.dumps(work.read(span))
+                found = work.read(span)
+                share.add(span.share)
+                rows.add(sum(each.rows if isinstance(each, SideDigest) else len(each) for each in found))
+                yield span, pickle.dumps(found)
 
         on_progress(0.0, 0)
         with translate_spark_errors(
@@ -135,11 +149,39 @@ class SparkRangeReader:
             next="See the lines above, that Cassandra and Spark are up and that the workers have this release; then "
             "run it again",
         ):
-            found = self._spark.sparkContext.parallelize(spans, tasks).mapPartitions(read).collect()
+            with ThreadPoolExecutor(1, thread_name_prefix="spark") as thread:
+                job = thread.submit(lambda: context.parallelize(spans, tasks).mapPartitions(read).collect())
+                try:
+                    while not wait([job], _LOOK_SECONDS).done:
+                        # What a task that is tried again has read is counted twice.
+                        on_progress(min(1.0, share.value), rows.value)
+                except BaseException:
+                    context.cancelAllJobs()
+                    raise
+                found = job.result()
         for span, content in found:
             for part in pickle.loads(content):  # made by our own workers
                 yield span, part
-        on_progress(1.0, 0)
+        on_progress(1.0, rows.value)
+
+
+class ProgressLines:
+    """Says on standard error how far an audit is: at each of its parts, and every ten seconds."""
+
+    def __init__(self) -> None:
+        self._part = ""
+        self._told = 0.0
+
+    def __call__(self, report: Report) -> None:
+        """Take a report."""
+        if isinstance(report, Notice):
+            print_message(report.text)
+        if not isinstance(report, Progress):
+            return
+        part, now = report.text.partition(",")[0], time.monotonic()
+        if part != self._part or now - self._told >= _TOLD_SECONDS:
+            self._part, self._told = part, now
+            print_message(f"{report.view} generation {report.number}: {report.share or 0.0:.0%} {report.text}")
 
 
 @contextmanager
@@ -166,13 +208,18 @@ def run_audit(
     Raises:
         ViewsError: nothing of it serves, or the registry cannot be read.
     """
-    collector = AuditCollector()
+    collector, lines = AuditCollector(), ProgressLines()
+
+    def listen(report: Report) -> None:
+        collector(report)
+        lines(report)
+
     manager = ViewManager(
         session,
         settings=Settings(environment="spark", templates=Path("no-templates"), env=EnvConfig()),
         registry=registry,
         author=f"spark_jobs on {os.uname().nodename}",
-        listener=collector,
+        listener=listen,
         audit_reader=SparkRangeReader(spark, settings, rows_per_second=rows_per_second),
     )
     request = AuditRequest(kind=AuditKind.FULL, rows_per_second=rows_per_second)

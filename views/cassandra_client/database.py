@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cassandra import ConsistencyLevel, OperationTimedOut
 from cassandra.cluster import ExecutionProfile, ResponseFuture, Session
-from cassandra.policies import DCAwareRoundRobinPolicy, FallthroughRetryPolicy, HostDistance, RetryPolicy
+from cassandra.policies import (
+    DCAwareRoundRobinPolicy,
+    FallthroughRetryPolicy,
+    HostDistance,
+    LoadBalancingPolicy,
+    RetryPolicy,
+)
 from cassandra.pool import Host
 from cassandra.query import BatchStatement, BoundStatement, SimpleStatement, dict_factory
 
@@ -47,6 +53,25 @@ class LocalFirstPolicy(DCAwareRoundRobinPolicy):  # type: ignore[misc]
     def populate(self, cluster: Any, hosts: Iterable[Host]) -> None:
         """Take the hosts; the driver's own code keeps all of a data centre only where they come one after another."""
         super().populate(cluster, sorted(hosts, key=lambda host: host.datacenter or ""))
+
+
+class OneCenterPolicy(LoadBalancingPolicy):  # type: ignore[misc]
+    """The nodes that another policy chooses, as far as they are in one data centre.
+
+    LOCAL_QUORUM is that of whichever node is asked: a policy that goes on to another data centre, where no node of the
+    own one answers, would read that one's replicas.
+    """
+
+    def __init__(self, policy: Any, data_center: str) -> None:
+        super().__init__()
+        self._policy = policy
+        self._data_center = data_center
+
+    def make_query_plan(self, working_keyspace: Any = None, query: Any = None) -> Iterator[Host]:
+        """Yield the nodes to ask, one after another."""
+        for host in self._policy.make_query_plan(working_keyspace, query):
+            if host.datacenter == self._data_center:
+                yield host
 
 
 class ReadRetry(RetryPolicy):  # type: ignore[misc]

@@ -243,6 +243,17 @@ class ViewManager:
             self._listener(Notice(text=f"{view} is suspect now; 'views why {view.view}' shows the reason"))
         return found
 
+    def look_for_suspects(self) -> dict[ViewName, str]:
+        """Return the views that ``find_suspects`` would mark now, and why; changes nothing.
+
+        Where that cannot be read the listener is told.
+        """
+        try:
+            return self._suspects.look()
+        except ViewsError as error:
+            self._listener(Notice(text=f"whether something made views suspect could not be looked at: {error.what}"))
+            return {}
+
     def measure_lag(
         self,
         names: str | Iterable[str] | None = None,

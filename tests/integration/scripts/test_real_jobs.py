@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,6 +22,7 @@ from cassandra.cluster import Session
 from tests.integration.scripts.conftest import empty
 from tests.integration.scripts.installing import install, make_checkout, use_caches_of_this_machine
 from tests.integration.scripts.standalone import QUICK_JAVA
+from tests.scenarios.lifecycle.workshop import Workshop
 from tests.servers import Server
 from tests.sshd import SshServer, ssh_server
 
@@ -189,6 +194,54 @@ def test_a_warm_server_that_cannot_start_says_why(master: Master) -> None:
     off = master.connect_script("start")
     assert off.returncode == 2
     assert "SPARK_CONNECT is 'off'" in off.stderr
+
+
+def test_views_audits_by_spark_and_shows_how_far_it_is(master: Master, tmp_path: Path) -> None:
+    """``views audit --spark`` by the real ``ssh``, which is told of the test's server as ``~/.ssh/config`` would."""
+    shop = Workshop(session=master.cassandra, keyspace=KEYSPACE, folder=tmp_path, registry=f"{KEYSPACE}_views")
+    shop.write_view(
+        "by_language",
+        "CREATE MATERIALIZED VIEW {{ view }} AS SELECT language, streamer, game FROM {{ base('accounts') }} "
+        "WHERE language IS NOT NULL AND streamer IS NOT NULL PRIMARY KEY (language, streamer)",
+    )
+    for number in range(50):
+        values = (f"s{number}", "en", f"game {number}")
+        master.cassandra.execute(
+            f"INSERT INTO {KEYSPACE}.accounts (streamer, language, game) VALUES (%s, %s, %s)", values
+        )
+    shop.apply()
+    (tmp_path / "views.toml").write_text(
+        f'[env.dev]\nregistry = "{shop.registry}"\naudit = {{spark_master = "{master.ssh.target}"}}\n'
+    )
+    program = tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {shlex.join(master.ssh.options)} "$@"\n')
+    program.chmod(0o755)
+    environ = {
+        **os.environ,
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "CASSANDRA_CONTACT_POINTS": ",".join(master.server.contact_points),
+        "CASSANDRA_PORT": str(master.server.port),
+    }
+    views = [sys.executable, "-m", "cassandra_views.cli.main", "--templates", str(tmp_path)]
+    command = [*views, "audit", f"{KEYSPACE}.by_language", "--spark", "--format", "json"]
+    try:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=250, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        (found,) = json.loads(done.stdout)["audits"]
+        assert (found["view"], found["generation"], found["audit"]) == (f"{KEYSPACE}.by_language", 1, "passed")
+        assert found["result"]["view_rows"] == 50
+        for side in ("base", "view"):
+            assert f"{KEYSPACE}.by_language generation 1: " in done.stderr
+            assert f"audit: reading rows of {side}, " in done.stderr
+        event = shop.manager().history(shop.full("by_language"), limit=1)[0]
+        assert event.event == "audit passed"
+        assert event.author.startswith("spark_jobs on ")
+    finally:
+        master.cassandra.execute(f"DROP MATERIALIZED VIEW {KEYSPACE}.by_language__g1")
+        master.cassandra.execute(f"DROP KEYSPACE {shop.registry}")
 
 
 def _free_port() -> int:

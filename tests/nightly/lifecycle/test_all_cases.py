@@ -7,11 +7,13 @@ from cassandra.cluster import Session
 
 from tests.integration.cassandra.test_check_against_server import check_statements
 from tests.scenarios.lifecycle.shapes import ALL, Shape
+from tests.scenarios.lifecycle.test_audit_killed import check_same_verdict, own_registry
 from tests.scenarios.lifecycle.test_changes import SOME, check_changes
 from tests.scenarios.lifecycle.test_commands_killed import check_all, shop
 from tests.scenarios.lifecycle.workshop import Workshop
+from tests.servers import Server
 
-__all__ = ["shop"]
+__all__ = ["own_registry", "shop"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -28,4 +30,10 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
 
 
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, 300)
+    check_statements(session, keyspace, 300, 100)
+
+
+def test_a_killed_audit_that_differs_resumes_to_the_verdict_of_a_single_run(
+    own_registry: Workshop, server: Server
+) -> None:
+    check_same_verdict(own_registry, server)

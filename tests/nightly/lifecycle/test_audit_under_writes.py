@@ -1,5 +1,7 @@
 """Ten minutes of inserts, updates, moves between keys of the view, deletes and TTLs: no audit finds a difference.
 
+``AUDIT_UNDER_WRITES_SECONDS`` sets another time.
+
 Three nodes, each row three times; audits go on all the while.
 """
 
@@ -55,6 +57,7 @@ class Writer(threading.Thread):
                 [
                     (f"INSERT INTO health.t (p, c, k, a, b) VALUES (%s, %s, %s, %s, %s) {ttl}",
                      (*key, choose.randrange(5), value, str(value))),
+                    (f"INSERT INTO health.t (p, c, k) VALUES (%s, %s, %s) {ttl}", (*key, choose.randrange(5))),
                     (f"UPDATE health.t {ttl} SET a = %s {where}", (value, *key)),
                     (f"UPDATE health.t SET k = %s {where}", (choose.randrange(5), *key)),
                     (f"DELETE b FROM health.t {where}", key),

@@ -46,13 +46,16 @@ class Pair:
         self.session.execute(f"CREATE TABLE {self.keyspace}.{self.name}_v ({COLUMNS}, PRIMARY KEY (k, p, c))")
 
     def write(self, sides: str, p: int, c: str, k: int, *, using: str = "TIMESTAMP 1000", **values: Any) -> None:
-        """Write a row on the base (``b``), the view (``v``) or both."""
+        """Write a row on the base (``b``), the view (``v``) or both, at one moment."""
         row = {"a": 1, '"B"': "x", "l": [1, 2], "m": {"x": 1}, "f": [3], "s": {4}} | values
-        for side in sides:
-            table = f"{self.keyspace}.{self.name}{'_v' if side == 'v' else ''}"
-            marks = ", ".join(["%s"] * (3 + len(row)))
-            query = f"INSERT INTO {table} (p, c, k, {', '.join(row)}) VALUES ({marks}) USING {using}"
-            self.session.execute(query, (p, c, k, *row.values()))
+        marks = ", ".join(["%s"] * (3 + len(row)))
+        queries = [
+            f"INSERT INTO {self.keyspace}.{self.name}{'_v' if side == 'v' else ''} (p, c, k, {', '.join(row)}) "
+            f"VALUES ({marks}) USING {using}"
+            for side in sides
+        ]
+        batch = f"BEGIN UNLOGGED BATCH {'; '.join(queries)}; APPLY BATCH"
+        self.session.execute(batch if len(sides) > 1 else queries[0], (p, c, k, *row.values()) * len(sides))
 
     def audit(self) -> AuditResult:
         return full_audit(self.scan(), recheck_seconds=0.001).run()
@@ -124,9 +127,44 @@ def test_a_ttl_on_one_side_alone_is_expiring(pair: Pair, side: str) -> None:
     assert all((cell.is_base_expiring, cell.is_view_expiring) == (side == "b", side == "v") for cell in example.cells)
 
 
-def test_the_same_ttl_on_both_sides_is_no_difference(pair: Pair) -> None:
+def test_the_same_ttl_on_both_sides_is_no_difference_and_another_one_is(pair: Pair) -> None:
     pair.write("bv", 1, "x", 5, using="TIMESTAMP 1000 AND TTL 5000")
     assert pair.audit().is_passed
+    pair.write("b", 2, "x", 5, using="TIMESTAMP 1000 AND TTL 5000", l=None, m=None, f=None, s=None)
+    pair.write("v", 2, "x", 5, using="TIMESTAMP 1000 AND TTL 900", l=None, m=None, f=None, s=None)
+    (example,) = (found := pair.audit()).examples
+    assert (found.expiring_rows, example.key) == (1, "2, x, 5")
+    assert {cell.column for cell in example.cells} == {"a", "B"}
+    for cell in example.cells:
+        assert cell.base_expires is not None
+        assert cell.view_expires is not None
+        assert 4090 <= cell.base_expires - cell.view_expires <= 4101
+
+
+@pytest.mark.parametrize("has_values", [True, False], ids=["among others", "a view of keys"])
+def test_a_row_of_key_columns_alone_that_expires_on_one_side_is_expiring(
+    session: Session, keyspace: str, has_values: bool
+) -> None:
+    """The server tells no TTL of a row itself; it tells which rows are there at a moment to come."""
+    for name, key in (("bare", "p, c"), ("bare_v", "c, p")):
+        value = ", a int" if has_values else ""
+        session.execute(f"CREATE TABLE {keyspace}.{name} (p int, c int{value}, PRIMARY KEY ({key}))")
+        lives = {1: "", 2: "AND TTL 5000", 3: "", 4: "AND TTL 5000" if name == "bare" else ""}
+        lives[5] = "AND TTL 5000" if name == "bare_v" else ""
+        for p, ttl in lives.items():
+            session.execute(f"INSERT INTO {keyspace}.{name} (p, c) VALUES ({p}, 0) USING TIMESTAMP 1000 {ttl}")
+        if has_values:
+            session.execute(f"INSERT INTO {keyspace}.{name} (p, c, a) VALUES (6, 0, 7) USING TIMESTAMP 1000")
+    tables = read_catalog(Database(session), [keyspace]).tables
+    cql = claimed(keyspace, "bare", "p IS NOT NULL AND c IS NOT NULL", "c, p", "p, c, a" if has_values else "p, c")
+    scan = Scan(Database(session), tables[keyspace, "bare"], tables[keyspace, "bare_v"], parse_view(cql).where)
+    found = full_audit(scan, recheck_seconds=0.001).run()
+    assert {kind: count for kind, count in found.counts.items() if count} == {DifferenceKind.EXPIRING: 2}
+    assert [str(each) for each in sorted(found.examples, key=str)] == [
+        "4, 0: the row itself is expiring in the base and lasting in the view",
+        "5, 0: the row itself is lasting in the base and expiring in the view",
+    ]
+    assert found.coverage.startswith("LOCAL_QUORUM" if has_values else "keys and which rows expire, LOCAL_QUORUM")
 
 
 def test_a_row_under_another_key_of_the_view_is_missing_and_extra(pair: Pair) -> None:
@@ -296,9 +334,9 @@ def test_a_row_that_changes_at_every_look_is_not_compared_and_counted(pair: Pair
     scan = pair.scan()
     find_base, numbers = RowLookup.find_base, iter(range(10_000))
 
-    def change(self: RowLookup, key: RawRow) -> RawRow | None:
+    def change(self: RowLookup, key: RawRow, at: int | None) -> RawRow | None:
         pair.session.execute(f"UPDATE {pair.keyspace}.{pair.name} SET a = {next(numbers)} WHERE p = 1 AND c = 'x'")
-        return find_base(self, key)
+        return find_base(self, key, at)
 
     with patch.object(RowLookup, "find_base", change):
         found = full_audit(scan, recheck_seconds=0.001).run()

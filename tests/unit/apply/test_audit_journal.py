@@ -26,7 +26,7 @@ def journal(path: Path, *, identity: tuple[object, ...] = IDENTITY, is_restart: 
 
 
 def digest(*rows: tuple[bytes | None, ...]) -> SideDigest:
-    found = SideDigest(newer_rows=2, ahead_rows=1, samples=[row[:1] for row in rows])
+    found = SideDigest(newer_rows=2, ahead_rows=1, has_bare=True, samples=[row[:1] for row in rows])
     found.digest.add_rows(rows, 1)
     return found
 
@@ -51,7 +51,7 @@ def test_an_audit_that_was_stopped_goes_on_with_what_is_left(stopped: Path) -> N
     assert kept.open(NOW + HOUR) == NOW
     found = kept.kept("base")
     assert not found.digest.differing(digest(*ROWS).digest)
-    assert (found.rows, found.newer_rows, found.ahead_rows) == (3, 2, 1)
+    assert (found.rows, found.newer_rows, found.ahead_rows, found.has_bare) == (3, 2, 1, True)
     assert found.samples == [(b"a",), (b"",), (b"b",)]
     left = kept.missing("base")
     assert left is not None

@@ -78,6 +78,10 @@ def test_the_newest_write_of_a_collection_and_whether_any_element_has_a_ttl() ->
     assert single.is_expiring((b"", None, struct.pack(">i", 0)))
     assert multiple.is_expiring((b"", None, struct.pack(">iiii", 2, -1, 4, 100)))
     assert not multiple.is_expiring((b"", None, struct.pack(">ii", 1, -1)))
+    assert single.expires((b"", None, struct.pack(">i", 30)), 1000) == 1030
+    assert multiple.expires((b"", None, struct.pack(">iiiii", 2, 4, 30, 4, 100)), 1000) == 1100
+    assert multiple.expires((b"", None, struct.pack(">ii", 1, -1)), 1000) is None
+    assert single.expires((b"", None, struct.pack(">i", 0)), None) is None
     assert ttl_form(struct.pack(">iiii", 2, -1, 4, 100)) == b"\0\1"
 
 

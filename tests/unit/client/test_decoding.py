@@ -10,9 +10,9 @@ import pytest
 from cassandra import DriverException
 from cassandra.cluster import Session
 from cassandra.cqltypes import BytesType
-from cassandra.protocol import ProtocolHandler, ResultMessage
+from cassandra.protocol import ExecuteMessage, ProtocolHandler, ResultMessage
 
-from cassandra_client.decoding import DRIVER_RESULT, decoding_session
+from cassandra_client.decoding import DRIVER_RESULT, MomentHandler, decoding_session
 from cassandra_views.read.driver_values import lossless_session
 
 TIMESTAMP = 0x000B
@@ -68,3 +68,15 @@ def test_values_that_the_driver_cannot_hold_are_read() -> None:
         answer(session, TOO_LATE)
     now = (1795737600000).to_bytes(8, "big", signed=True)
     assert answer(lossless_session(session), TOO_LATE, now) == [10**15, datetime(2026, 11, 27)]  # noqa: DTZ001
+
+
+def test_a_read_at_a_moment_tells_it_to_the_server() -> None:
+    handler = MomentHandler(ProtocolHandler, 1_795_737_600)
+    sent = ExecuteMessage(b"id", [b"\x01", None], 6, fetch_size=100, result_metadata_id=b"metadata", timestamp=7)
+    plain = ProtocolHandler.encode_message(sent, 1, 5, None, False)
+    timed = handler.encode_message(sent, 1, 5, None, False)
+    assert (len(timed), timed[-4:]) == (len(plain) + 4, struct.pack(">i", 1_795_737_600))
+    differing = [place for place, (one, other) in enumerate(zip(plain, timed[:-4], strict=True)) if one != other]
+    flags = 9 + 4 + 10 + 2
+    assert differing == [8, flags + 2], "the length of the message, and one flag"
+    assert timed[flags + 2] == plain[flags + 2] | 1

@@ -10,7 +10,7 @@ from cassandra.connection import DefaultEndPoint
 from cassandra.policies import HostDistance, SimpleConvictionPolicy
 from cassandra.pool import Host
 
-from cassandra_client.database import LocalFirstPolicy
+from cassandra_client.database import LocalFirstPolicy, OneCenterPolicy
 
 
 def host(address: str, data_center: str) -> Host:
@@ -32,3 +32,11 @@ def test_no_node_is_left_out_and_those_of_one_data_center_come_first(order: tupl
     plan = list(policy.make_query_plan())
     assert {each.datacenter for each in plan[:2]} == {"east"}
     assert set(plan) == set(HOSTS)
+
+
+@pytest.mark.parametrize("center", ["east", "west", "north"])
+def test_rows_of_one_data_center_are_asked_of_its_nodes_alone(center: str) -> None:
+    policy = LocalFirstPolicy("east")
+    policy.populate(SimpleNamespace(endpoints_resolved=[]), HOSTS)
+    asked = set(OneCenterPolicy(policy, center).make_query_plan())
+    assert asked == {each for each in HOSTS if each.datacenter == center}

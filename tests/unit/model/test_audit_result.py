@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,9 +111,62 @@ def test_a_difference_for_machines() -> None:
                 "view_written": 1_795_830_411_500_000,
                 "base_has_ttl": False,
                 "view_has_ttl": False,
+                "base_expires": None,
+                "view_expires": None,
             }
         ],
     }
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (
+            {},
+            "2,000 rows of 2,000 (digests, LOCAL_QUORUM in east; not compared: the replicas in north and west)",
+        ),
+        (
+            {"view_rows": 1999, "missing_rows": 1, "examples": (MISSING,), "method": AuditMethod.ROWS},
+            "1 MISSING (such as 9, '') (LOCAL_QUORUM in east; not compared: the replicas in north and west)",
+        ),
+        (
+            {"method": AuditMethod.PULSE},
+            "equal totals of 2,000 rows (pulse: counts and sums of write times) "
+            "(LOCAL_QUORUM in east; not compared: the replicas in north and west)",
+        ),
+    ],
+    ids=["equal", "differing", "a pulse"],
+)
+def test_a_verdict_names_the_data_centres_that_it_does_not_cover(found: dict[str, Any], text: str) -> None:
+    told = verdict(coverage="LOCAL_QUORUM in east", uncompared_centers=("north", "west"), **found)
+    assert str(told) == text
+    assert AuditResult.of_json(told.as_json()).uncompared_centers == ("north", "west")
+
+
+def test_differences_that_are_found_later_are_added() -> None:
+    found = verdict(method=AuditMethod.ROWS).with_differences([STALE, STALE]).with_differences([STALE, STALE, MISSING])
+    assert (found.stale_rows, found.missing_rows, found.extra_rows) == (4, 1, 0)
+    assert found.examples == (MISSING, STALE, STALE, STALE)
+
+
+def test_a_value_that_expires_says_when() -> None:
+    cell = CellDifference(
+        column="a",
+        base="1",
+        view="1",
+        base_written=1_795_837_611_000_000,
+        view_written=1_795_837_611_000_000,
+        is_base_expiring=True,
+        is_view_expiring=True,
+    )
+    assert str(cell).startswith("a is 1 (written 2026-11-28T03:46:51Z with a TTL) in the base")
+    exact = replace(cell, base_expires=1_795_837_700, view_expires=1_795_837_800)
+    assert str(exact) == (
+        "a is 1 (written 2026-11-28T03:46:51Z, expires 2026-11-28T03:48:20Z) in the base and "
+        "1 (written 2026-11-28T03:46:51Z, expires 2026-11-28T03:50:00Z) in the view"
+    )
+    told = RowDifference(kind=DifferenceKind.EXPIRING, key="7", cells=(exact,))
+    assert RowDifference.of_json(told.as_json()) == told
 
 
 def test_a_sample_says_nothing_of_how_many_rows_there_are() -> None:

@@ -33,6 +33,9 @@ LAG_PATIENCE = timedelta(hours=6)
 AUDITS_AT_ONCE = 2
 """Audits that read the cluster at the same time."""
 
+LARGE_KEY = "large_views"
+"""Under this key a task leaves the views that Spark audits."""
+
 
 def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
     """Return the DAG that looks each ``every``."""
@@ -170,7 +173,7 @@ def audit_dag(deployment: Deployment, cron: str, spark_conn_id: str | None) -> D
         schedule=CronTriggerTimetable(cron, timezone="UTC"),
         retries=RETRIES,
     ) as dag:
-        serving = ServingTask(task_id="serving", deployment=deployment, spark_conn_id=spark_conn_id)
+        serving = ServingTask(task_id="serving", deployment=deployment, has_spark=spark_conn_id is not None)
         AuditTask.partial(
             task_id="audit",
             deployment=deployment,
@@ -181,9 +184,8 @@ def audit_dag(deployment: Deployment, cron: str, spark_conn_id: str | None) -> D
         if spark_conn_id is not None:
             from cassandra_views.airflow.spark_audit import SparkAuditTask
 
-            large = ServingTask(
-                task_id="serving_large", deployment=deployment, spark_conn_id=spark_conn_id, is_for_spark=True
-            )
+            large = LargeViewsTask(task_id="serving_large", chosen_by=serving.task_id)
+            serving >> large
             SparkAuditTask.partial(
                 task_id="audit_by_spark",
                 registry=deployment.settings().env.registry,
@@ -207,17 +209,14 @@ class ServingTask(BaseOperator):
     """Returns the views that serve and are audited in full tonight.
 
     Args:
-        spark_conn_id: given, views of more rows than ``audit.spark_rows`` are audited by Spark.
-        is_for_spark: it is those that are returned, and not the others.
+        has_spark: views of more rows than ``audit.spark_rows`` are audited by Spark. They are not returned but left for
+            ``LargeViewsTask``, so that all of them are chosen at once, by one look at the registry.
     """
 
-    def __init__(
-        self, *, deployment: Deployment, spark_conn_id: str | None = None, is_for_spark: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, deployment: Deployment, has_spark: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.deployment = deployment
-        self.spark_conn_id = spark_conn_id
-        self.is_for_spark = is_for_spark
+        self.has_spark = has_spark
 
     def execute(self, context: Context) -> list[str]:
         """Read the registry."""
@@ -232,10 +231,27 @@ class ServingTask(BaseOperator):
             later = len(costs) - len(views)
             if later:
                 self.log.info("%s large views are audited in full on another night of this week", later)
-            if self.spark_conn_id is not None:
-                large = views_for_spark(costs, spark_rows=manager.settings.env.audit.spark_rows)
-                views = [view for view in views if (view in large) is self.is_for_spark]
-            return [str(view) for view in views]
+            spark_rows = manager.settings.env.audit.spark_rows
+            large = views_for_spark(costs, spark_rows=spark_rows) if self.has_spark else frozenset()
+            context["ti"].xcom_push(key=LARGE_KEY, value=[str(view) for view in views if view in large])
+            return [str(view) for view in views if view not in large]
+
+
+class LargeViewsTask(BaseOperator):
+    """Returns the views that ``ServingTask`` left for Spark: Airflow maps tasks over what a task returns alone.
+
+    Args:
+        chosen_by: the id of that task.
+    """
+
+    def __init__(self, *, chosen_by: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.chosen_by = chosen_by
+
+    def execute(self, context: Context) -> list[str]:
+        """Take them over."""
+        found: list[str] | None = context["ti"].xcom_pull(task_ids=self.chosen_by, key=LARGE_KEY)
+        return found or []
 
 
 class OneViewTask(BaseOperator):

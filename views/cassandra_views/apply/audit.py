@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -26,7 +27,7 @@ from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import LiveView, TableShape
 from cassandra_views.model.times import TimeColumn
-from cassandra_views.plan.catalog import find_first_time, find_view_and_base, time_text
+from cassandra_views.plan.catalog import find_first_time, find_view_and_base, read_keyspace, time_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +116,21 @@ class Auditor:
                 verdict = self._run(view, each, match, request, lag.late_seconds if lag else 0.0)
             except ClusterError as error:
                 raise ClusterError(error.what, on=on, remains=remains, next=error.next) from error
+            verdict = replace(verdict, uncompared_centers=self._other_centers(view.keyspace))
         self._listener(AuditDone(view=view, number=each.number, result=verdict))
         if time is None or verdict.base_rows or not verdict.is_passed:
             return verdict
         first = find_first_time(self._database, view.keyspace, match.base.name, time)
         return verdict if first is None else replace(verdict, first_time=time_text(time, first))
+
+    def _other_centers(self, keyspace: str) -> tuple[str, ...]:
+        """Return the data centres that hold replicas of their own and were not compared."""
+        own = self._database.local_dc
+        if not (own and self._database.has_several_centers()):
+            return ()
+        nodes = Counter(str(host.datacenter) for host in self._database.hosts())
+        factors = read_keyspace(self._database, keyspace).factors(nodes)
+        return tuple(sorted(name for name, count in factors.items() if count and name not in ("", own)))
 
     def _run(
         self, view: ViewName, each: Generation, match: SchemaMatch, request: AuditRequest, lag_seconds: float
@@ -174,7 +185,7 @@ class Auditor:
             return None
         scan.prepare()
         described = [view, each.number, match.live.table_id, each.cql, match.base, match.live.shape, scan.cells]
-        described += [each.suspicion, each.baseline]
+        described += [scan.has_moments, each.suspicion, each.baseline]
         return AuditJournal(
             folder / f"{match.live.table_id}.json",
             [*described, scan.coverage],

@@ -28,9 +28,11 @@ from cassandra_views.model.names import counted
 from cassandra_views.model.times import EPOCH, instant_text
 from cassandra_views.project.checked_file import read_checked, write_checked
 
-_VERSION = 1
+_VERSION = 2
 _MOST_SECONDS = 43_200.0
 """What is older is not used: writes since then are left out of the comparison, and would be too many."""
+_SAVE_SHARE = 50
+"""The file of a large audit takes a while to write: that may take a fiftieth of the time."""
 _SUM = struct.Struct(">HQ")
 
 
@@ -48,7 +50,7 @@ class AuditJournal:
         identity: everything that the digests depend on: generation, schema, conditions, consistency, and what made
             it suspect. What was kept under another one is not used.
         is_restart: what is kept is not used.
-        saved_seconds: so often the file is written; 0 is after each range.
+        saved_seconds: the file is written no more often; 0 is after each range.
         on_resumed: is told in words what was kept.
     """
 
@@ -58,7 +60,7 @@ class AuditJournal:
         identity: Sequence[object],
         *,
         is_restart: bool = False,
-        saved_seconds: float = 10.0,
+        saved_seconds: float = 1.0,
         on_resumed: Callable[[str], None] = lambda _text: None,
     ) -> None:
         self._on_resumed = on_resumed
@@ -67,6 +69,7 @@ class AuditJournal:
         self._identity = hashlib.sha256(json.dumps([_VERSION, *map(repr, identity)]).encode()).hexdigest()
         self._saved_seconds = saved_seconds
         self._saved_at = 0.0
+        self._pause_seconds = saved_seconds
         self._began = 0
         self._sides = {"base": _KeptSide(), "view": _KeptSide()}
 
@@ -120,9 +123,12 @@ class AuditJournal:
         side = self._sides[label]
         side.done.append(span)
         side.found = found
-        if time.monotonic() - self._saved_at >= self._saved_seconds:
+        begun = time.monotonic()
+        if begun - self._saved_at >= self._pause_seconds:
             self._save()
             self._saved_at = time.monotonic()
+            if self._saved_seconds:
+                self._pause_seconds = max(self._saved_seconds, _SAVE_SHARE * (self._saved_at - begun))
 
     def _remove_old(self) -> None:
         """Remove what audits left behind that were never resumed, of dropped generations among them."""
@@ -152,6 +158,7 @@ def _json_of(side: _KeptSide) -> dict[str, Any]:
         "samples": [[_text_of(value) for value in row] for row in found.samples],
         "newer_rows": found.newer_rows,
         "ahead_rows": found.ahead_rows,
+        "has_bare": found.has_bare,
     }
 
 
@@ -164,6 +171,7 @@ def _side_of(kept: dict[str, Any]) -> _KeptSide:
             samples=[_row_of(row) for row in kept["samples"]],
             newer_rows=int(kept["newer_rows"]),
             ahead_rows=int(kept["ahead_rows"]),
+            has_bare=bool(kept["has_bare"]),
         ),
     )
 

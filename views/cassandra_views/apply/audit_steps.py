@@ -120,7 +120,7 @@ class AuditSteps:
         if each.suspicion is None or not (verdict.is_passed and verdict.is_whole):
             return
         if self._facts.write_suspicion(view, each, None):
-            detail = f"a full audit passed ({verdict.coverage}); it was {each.suspicion}"
+            detail = f"a full audit passed ({verdict.covered}); it was {each.suspicion}"
             self._registry.note_event(view, "suspicion ended", number=each.number, detail=detail)
 
     def _note_audit(self, view: ViewName, number: int, *, is_passed: bool, text: str) -> None:

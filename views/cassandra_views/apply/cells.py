@@ -32,6 +32,17 @@ class Cell:
         """Tell whether the value, or an element of it, has a TTL."""
         return any(each is not None for each in self._parts(row, self.ttl))
 
+    def expires(self, row: RawRow, at: int | None) -> int | None:
+        """Return when the value, or the last of its elements, expires, in seconds since 1970; None where unknown.
+
+        Args:
+            at: as of when the row was read.
+        """
+        if at is None:
+            return None
+        left = [int.from_bytes(each, "big", signed=True) for each in self._parts(row, self.ttl) if each is not None]
+        return at + max(left) if left else None
+
     def is_equal(self, row: RawRow, other: RawRow, *, with_ttl: bool = True) -> bool:
         """Tell whether two rows, in the form in which they are compared, agree in this column."""
         places = (self.value, self.written, self.ttl if with_ttl else None)

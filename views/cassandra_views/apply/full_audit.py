@@ -4,7 +4,10 @@ Reads the rows of base and view once each, by token ranges, into digests: equal 
 row of the view lie in different token ranges, so digests are made for buckets of the key. Where they differ
 (writes never rest) the rows of those buckets are read again and compared, and each difference is looked at again, by
 its key, before it counts. Rows are compared as the bytes that the server sent: keys, selected values, write times, and
-whether a value has a TTL.
+TTLs, all as of the moment at which the audit began.
+
+No function of CQL tells the TTL of a row itself. Where rows hold nothing but their key, both sides are read once more
+as of a moment in 2038: what is there then does not expire.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from cassandra_views.apply.range_rows import (
     WriteCutOff,
     read_in_threads,
 )
-from cassandra_views.apply.recheck import QUICK_LOOKS, AuditProgress, Recheck, is_enough
+from cassandra_views.apply.recheck import LAST_MOMENT, QUICK_LOOKS, AuditProgress, Recheck, is_enough
 from cassandra_views.apply.scan import Scan
 from cassandra_views.model.audit_result import EXAMPLES, AuditMethod, AuditResult, DifferenceKind, RowDifference
 from cassandra_views.model.schema import TableShape
@@ -44,7 +47,7 @@ class TooManyRows(Exception):
 
 
 class FullAudit:
-    """Compares every row of one generation with its base table: keys, values, write times, and what has a TTL.
+    """Compares every row of one generation with its base table: keys, values, write times and TTLs.
 
     Args:
         max_rows: more rows of one side are not read.
@@ -80,6 +83,8 @@ class FullAudit:
         now = microseconds(server_time(self._scan.database))
         began = now if self._journal is None else self._journal.open(now)
         cut_off = WriteCutOff(self._scan.cells, began, time.monotonic() - (now - began) / 1e6)
+        if self._scan.has_moments:
+            self._scan.moment = began // 1_000_000
         base = self._read_side(self._scan.base, "base", cut_off, 0.0, self._journal)
         view = self._read_side(self._scan.view, "view", cut_off, 0.3, self._journal)
         result = AuditResult(
@@ -92,6 +97,8 @@ class FullAudit:
         differing = base.digest.differing(view.digest)
         if differing:
             result = self._whole_side(result, base, view) or self._compare(result, cut_off, differing)
+        if self._scan.has_moments and base.has_bare and view.has_bare and not result.is_partial:
+            result = self._compare_ends(result, cut_off)
         if self._journal is not None:
             self._journal.close()
         return result
@@ -138,8 +145,28 @@ class FullAudit:
             method=AuditMethod.ROWS,
         )
 
-    def _compare(self, result: AuditResult, cut_off: WriteCutOff, differing: Sequence[int]) -> AuditResult:
-        """Compare the rows of the buckets that differ, some at a time, and look again at what differs."""
+    def _compare_ends(self, result: AuditResult, cut_off: WriteCutOff) -> AuditResult:
+        """Compare which rows ever expire."""
+        self._scan.moment = LAST_MOMENT
+        base, view = (
+            self._read_side(shape, label, cut_off, 0.6)
+            for shape, label in ((self._scan.base, "base"), (self._scan.view, "view"))
+        )
+        differing = base.digest.differing(view.digest)
+        if not differing:
+            return result
+        # Rows that differ otherwise are among these, and told already.
+        found = self._compare(result, cut_off, differing, is_of_ends=True)
+        return replace(found, settled_rows=result.settled_rows)
+
+    def _compare(
+        self, result: AuditResult, cut_off: WriteCutOff, differing: Sequence[int], *, is_of_ends: bool = False
+    ) -> AuditResult:
+        """Compare the rows of the buckets that differ, some at a time, and look again at what differs.
+
+        Args:
+            is_of_ends: not the rows are compared, but whether they ever expire.
+        """
         at_a_time = max(1, _HELD_ROWS_MAX * BUCKETS // max(BUCKETS, result.base_rows + result.view_rows))
         if len(differing) > at_a_time:
             # Most differ by writes that came between the two reads; both sides leave those out now.
@@ -155,7 +182,7 @@ class FullAudit:
         is_partial = False
         for start in starts:
             keys = self._differing_keys(cut_off, frozenset(differing[start : start + at_a_time]))
-            checked = self._recheck.run(keys)
+            checked = self._recheck.run(keys, is_of_ends=is_of_ends)
             found += checked.found
             undecided += checked.undecided_rows
             settled += len(keys) - len(checked.found) - checked.undecided_rows if checked.is_done else 0
@@ -165,9 +192,9 @@ class FullAudit:
         return replace(
             result.with_differences(found),
             newer_rows=result.newer_rows + undecided,
-            settled_rows=settled,
+            settled_rows=result.settled_rows + settled,
             method=AuditMethod.ROWS,
-            is_partial=is_partial,
+            is_partial=result.is_partial or is_partial,
         )
 
     def _differing_keys(self, cut_off: WriteCutOff, buckets: frozenset[int]) -> list[RawRow]:

@@ -77,12 +77,17 @@ def _received_cut_off(cells: tuple[Cell, ...], began: int, elapsed: float) -> Wr
 
 @dataclass(slots=True)
 class SideDigest:
-    """One side's rows of a token range, or of all: their digest, a few keys, and how many were left out."""
+    """One side's rows of a token range, or of all: their digest, a few keys, and how many were left out.
+
+    Args:
+        has_bare: some hold nothing but their key, so that no value tells whether they expire.
+    """
 
     digest: Digest = field(default_factory=Digest)
     samples: list[RawRow] = field(default_factory=list)
     newer_rows: int = 0
     ahead_rows: int = 0
+    has_bare: bool = False
 
     @property
     def rows(self) -> int:
@@ -95,6 +100,7 @@ class SideDigest:
         self.samples += other.samples
         self.newer_rows += other.newer_rows
         self.ahead_rows += other.ahead_rows
+        self.has_bare = self.has_bare or other.has_bare
 
 
 class RowsSink(Protocol):
@@ -128,6 +134,7 @@ class _DigestSink:
     def __init__(self, scan: Scan, cut_off: WriteCutOff) -> None:
         self._scan = scan
         self._cut_off = cut_off
+        self._values = [cell.value for cell in cut_off.cells]
         self.found = SideDigest()
 
     def add(self, rows: Sequence[RawRow]) -> None:
@@ -138,6 +145,8 @@ class _DigestSink:
             ahead = sum(self._cut_off.is_ahead(row) for row in newer)
             found.ahead_rows += ahead
             found.newer_rows += len(newer) - ahead
+        if not found.has_bare:
+            found.has_bare = any(all(row[place] is None for place in self._values) for row in settled)
         found.digest.add_rows(self._scan.canonical_rows(settled), width)
         if len(found.samples) < _SAMPLES:
             found.samples += [row[:width] for row in settled[: _SAMPLES - len(found.samples)]]

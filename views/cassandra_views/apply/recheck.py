@@ -25,6 +25,8 @@ _FIRST_CHUNK, _CHUNK = 200, 2000
 """So many rows are looked at together: few at first, which are enough where much differs."""
 _ENOUGH = 100
 """As many differences prove one; more are not looked at again one by one."""
+LAST_MOMENT = 2**31 - 2
+"""In 2038, the last moment that every server can read as of: a row that is there then has no TTL."""
 
 AuditProgress = Callable[[str, float], None]
 """Is told what an audit does, and how far it is, 0 to 1."""
@@ -64,11 +66,17 @@ class Recheck:
         self._pauses = recheck_pauses(pause_seconds, lag_seconds)
         self._more_looks = _MORE_LOOKS
 
-    def run(self, keys: Sequence[RawRow], *, looks: int | None = None) -> RecheckResult:
-        """Return the rows that differ at each of several looks; of so many at most, where that is given."""
+    def run(self, keys: Sequence[RawRow], *, looks: int | None = None, is_of_ends: bool = False) -> RecheckResult:
+        """Return the rows that differ at each of several looks.
+
+        Args:
+            looks: at so many at most, where it is given.
+            is_of_ends: not the rows are compared, but whether they ever expire.
+        """
         still: list[RowDifference] = []
         undecided = 0
-        began = server_time(self._scan.database)
+        began, started = server_time(self._scan.database), time.monotonic()
+        compare = self._look_at_end if is_of_ends else self._look
         with ThreadPoolExecutor(max_workers=8, thread_name_prefix="audit") as pool:
             end = 0
             while end < len(keys):
@@ -79,9 +87,10 @@ class Recheck:
                     self._on_progress(f"audit: looking again at what differs{after}", 0.9)
                     time.sleep(pause)
                     asked = [key for key, _found in left]
-                    left = [
-                        (key, found) for key, found in zip(asked, pool.map(self._look, asked), strict=True) if found
-                    ]
+                    # Seconds that are left are the same on both sides only as of the same moment.
+                    now = int(began.timestamp() + time.monotonic() - started) if self._scan.has_moments else None
+                    looked = pool.map(lambda key, now=now: compare(key, now), asked)
+                    left = [(key, found) for key, found in zip(asked, looked, strict=True) if found]
                     if not left:
                         break
                 still += [found for _key, found in left if isinstance(found, RowDifference)]
@@ -104,18 +113,18 @@ class Recheck:
             self._on_progress("audit: waiting for view writes that a node still holds", 0.9)
             yield _MORE_PAUSE_SECONDS
 
-    def _look(self, key: RawRow) -> _Found:
+    def _look(self, key: RawRow, now: int | None) -> _Found:
         """Return how the row of a key differs now; None where it does not."""
-        base = self.rows.find_base(key)
-        view = self.rows.find_view(key)
+        base = self.rows.find_base(key, now)
+        view = self.rows.find_view(key, now)
         cells: list[CellDifference] = []
         if base is None and view is None:
             return None
         if base is not None and view is not None:
-            cells = self._scan.cell_differences(base, view)
+            cells = self._scan.cell_differences(base, view, at=now)
             if not cells:
                 return None
-        again = self.rows.find_base(key)
+        again = self.rows.find_base(key, now)
         if (again and self._scan.canonical(again)) != (base and self._scan.canonical(base)):
             return _Changing()
         if base is None or view is None:
@@ -124,6 +133,28 @@ class Recheck:
             is_ttl_alone = all(cell.is_value_equal for cell in cells)
             kind = DifferenceKind.EXPIRING if is_ttl_alone else DifferenceKind.STALE
         return RowDifference(kind=kind, key=self._scan.shown_key(key), cells=tuple(cells))
+
+    def _look_at_end(self, key: RawRow, now: int | None) -> _Found:
+        """Tell whether a row that both sides have now expires on one of them alone."""
+
+        def is_lasting(find: Callable[[RawRow, int | None], RawRow | None]) -> bool:
+            return find(key, LAST_MOMENT) is not None
+
+        base, view = is_lasting(self.rows.find_base), is_lasting(self.rows.find_view)
+        if base == view or self.rows.find_base(key, now) is None or self.rows.find_view(key, now) is None:
+            return None
+        if is_lasting(self.rows.find_base) != base:
+            return _Changing()
+        lives = ["lasting" if each else "expiring" for each in (base, view)]
+        cell = CellDifference(
+            column="the row itself",
+            base=lives[0],
+            view=lives[1],
+            is_base_expiring=not base,
+            is_view_expiring=not view,
+            is_value_equal=True,
+        )
+        return RowDifference(kind=DifferenceKind.EXPIRING, key=self._scan.shown_key(key), cells=(cell,))
 
 
 _Found = RowDifference | _Changing | None

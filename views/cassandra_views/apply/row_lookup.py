@@ -25,23 +25,24 @@ class RowLookup:
     def __init__(self, scan: Scan) -> None:
         self._scan = scan
 
-    def find_base(self, key: RawRow) -> RawRow | None:
-        """Return the row of a key as the base holds it now, None where it holds none that the view should have.
+    def find_base(self, key: RawRow, at: int | None = None) -> RawRow | None:
+        """Return the row of a key as the base holds it, None where it holds none that the view should have.
 
         Args:
             key: the base's key and the view's other key column, as the server sent them.
+            at: as of when, in seconds since 1970; else now.
         """
-        found = self._find(self._scan.base, key)
+        found = self._find(self._scan.base, key, at)
         if found is None or any(found[place] is None for place in self._scan.needed_places):
             return None
         is_its_own = self._scan.canonical(found)[: self._scan.width] == self._scan.canonical(key)[: self._scan.width]
         return found if is_its_own and (self._scan.judge is None or self._scan.judge(found)) else None
 
-    def find_view(self, key: RawRow) -> RawRow | None:
-        """Return the row of a key as the view holds it now."""
-        return self._find(self._scan.view, key)
+    def find_view(self, key: RawRow, at: int | None = None) -> RawRow | None:
+        """Return the row of a key as the view holds it; ``at`` is that of ``find_base``."""
+        return self._find(self._scan.view, key, at)
 
-    def _find(self, shape: TableShape, row: RawRow) -> RawRow | None:
+    def _find(self, shape: TableShape, row: RawRow, at: int | None) -> RawRow | None:
         """Return the row of this key: by the key, or by its token where the server takes no such key in a WHERE.
 
         Such are an empty value or one of more than 64 KiB where it is the whole partition key.
@@ -55,14 +56,16 @@ class RowLookup:
             conditions = " AND ".join(f"{quoted(name)} = ?" for name in names)
             self._scan.wait_for(1)
             try:
-                found = self._scan.raw.read(f"{self._scan.select_all(shape)} WHERE {conditions}", values)
+                found = self._scan.raw.read(f"{self._scan.select_all(shape)} WHERE {conditions}", values, at=at)
                 return found[0] if found else None
             except (InvalidRequest, ClusterError) as error:
                 if not is_refused(error):
                     raise
-        return self._find_by_token(shape, row, partition)
+        return self._find_by_token(shape, row, partition, at)
 
-    def _find_by_token(self, shape: TableShape, row: RawRow, partition: Sequence[bytes | None]) -> RawRow | None:
+    def _find_by_token(
+        self, shape: TableShape, row: RawRow, partition: Sequence[bytes | None], at: int | None
+    ) -> RawRow | None:
         names = ", ".join(quoted(column.name) for column in shape.partition_key)
         query, bounds = self._scan.select_all(shape), ()  # type: tuple[str, tuple[bytes, ...]]
         if self._scan.has_murmur():
@@ -70,7 +73,8 @@ class RowLookup:
             bounds = tuple(map(token_bytes, _token_of(partition)))
         places = [self._scan.columns.index(column.name) for column in shape.key_columns]
         sought = self._scan.canonical(row)
-        for page in self._scan.raw.pages(query, bounds, page_rows=self._scan.page_rows, timeout_seconds=PAGE_SECONDS):
+        page_rows = self._scan.page_rows
+        for page in self._scan.raw.pages(query, bounds, page_rows=page_rows, timeout_seconds=PAGE_SECONDS, at=at):
             self._scan.wait_for(len(page))
             for each in page:
                 found = self._scan.canonical(each)

@@ -2,8 +2,9 @@
 
 Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base.
 
-Beside each value its write time is read, and whether it has a TTL (``TTL(column) * 0``: the seconds that are left
-fall from read to read). Before Cassandra 5.0 a collection tells neither.
+Beside each value its write time and its TTL are read. The seconds that are left fall from read to read, so all reads
+of one comparison are made as of one moment. Before Cassandra 4.0 a read has no moment, and ``TTL(column) * 0`` tells
+only whether there is a TTL. Before Cassandra 5.0 a collection tells neither.
 """
 
 from __future__ import annotations
@@ -96,6 +97,9 @@ class Scan:
         self._is_split = {"base": True, "view": True}
         self._is_murmur: bool | None = None
         self._is_prepared = False
+        #: As of when rows of ranges are read, in seconds since 1970; None is when they are. Only where ``has_moments``.
+        self.moment: int | None = None
+        self.has_moments = self.raw.has_moments
         self.cells: tuple[Cell, ...] = ()
         self._selected = list(map(quoted, self.columns))
         self._forms = self._canonical_keys()
@@ -140,12 +144,12 @@ class Scan:
             column = self.view.find_column(name)
             is_multi_cell = column is None or is_multi_cell_type(column.type)
             written, ttl = f"WRITETIME({quoted(name)})", f"TTL({quoted(name)})"
-            if not is_multi_cell:
+            if not is_multi_cell and not self.has_moments:
                 ttl += " * 0"
             if not is_multi_cell or self._is_selectable(written):
                 select(written)
                 select(ttl)
-                if is_multi_cell:
+                if is_multi_cell and not self.has_moments:
                     self._forms.append((places[ttl], ttl_form))
             cells.append(
                 Cell(
@@ -175,7 +179,9 @@ class Scan:
         """
         center = self.database.local_dc
         consistency = f"LOCAL_QUORUM in {center}" if center else "LOCAL_QUORUM"
-        return consistency if self.cells else f"keys alone, {consistency}"
+        if self.cells:
+            return consistency
+        return f"keys{' and which rows expire' if self.has_moments else ' alone'}, {consistency}"
 
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""
@@ -236,10 +242,12 @@ class Scan:
         is_ranged = self.is_ranged(shape)
         query = self._select(shape, is_ranged=is_ranged, aggregates=aggregates)
         seconds = _AGGREGATE_SECONDS if aggregates else PAGE_SECONDS
+        moment = None if aggregates else self.moment
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
             bounds = (token_bytes(span.first), token_bytes(span.last)) if is_ranged else ()
-            for rows in self.raw.pages(query, bounds, page_rows=self.page_rows, timeout_seconds=seconds):
+            found = self.raw.pages(query, bounds, page_rows=self.page_rows, timeout_seconds=seconds, at=moment)
+            for rows in found:
                 self.wait_for(len(rows))
                 yield rows if aggregates else self._of_view(shape, rows)
 
@@ -311,8 +319,12 @@ class Scan:
         """Return a row's key for people."""
         return shown_row(row[: self.width], self._types()[: self.width], self.protocol_version)
 
-    def cell_differences(self, base: RawRow, view: RawRow) -> list[CellDifference]:
-        """Return the columns in which a row of the base and its row of the view differ."""
+    def cell_differences(self, base: RawRow, view: RawRow, *, at: int | None = None) -> list[CellDifference]:
+        """Return the columns in which a row of the base and its row of the view differ.
+
+        Args:
+            at: as of when both were read.
+        """
         ours, theirs, types = self.canonical(base), self.canonical(view), self._types()
         return [
             CellDifference(
@@ -323,6 +335,8 @@ class Scan:
                 view_written=cell.newest_write(view),
                 is_base_expiring=cell.is_expiring(base),
                 is_view_expiring=cell.is_expiring(view),
+                base_expires=cell.expires(base, at),
+                view_expires=cell.expires(view, at),
                 is_value_equal=cell.is_equal(ours, theirs, with_ttl=False),
             )
             for cell in self.cells

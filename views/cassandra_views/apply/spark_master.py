@@ -38,7 +38,7 @@ def audit_on_spark(
 ) -> list[AuditOutcome]:
     """Audit what serves of a view on the Spark master; its verdict is in the registry when this returns.
 
-    What the script says for people goes to standard error.
+    What the script says for people, how far it is among it, goes to standard error.
 
     Args:
         master: user@host, or a name of ~/.ssh/config.

@@ -332,15 +332,18 @@ class StepExecutor:
                 row = {"state": State.DROPPING, "reason": f"{DROP_REASON}{step.reason}"}
                 self._registry.change_held(view, generations={step.number: row})
                 self._registry.record_event(view, "drop", number=step.number, detail=step.reason)
-            self._ddl.drop_view(held, view.keyspace, each.physical, on)
+            is_namesake = self._ddl.is_namesake(view.keyspace, each.physical, each.table_id)
+            if not is_namesake:
+                self._ddl.drop_view(held, view.keyspace, each.physical, on)
             statics: dict[str, Any] = {}
             if all(one.number == step.number for one in record.generations):
                 by = self._registry.author
                 statics = {"dropped_at": self._clock(), "dropped_by": by, "dropped_why": step.reason}
             self._registry.change_held(view, statics=statics, remove=(step.number,))
-        detail = f"{step.reason}; it was {_description(each)}"
+        left = f"the view {each.physical} that somebody else made under its name is left alone" if is_namesake else ""
+        detail = "; ".join(filter(None, [step.reason, f"it was {_description(each)}", left]))
         self._registry.note_event(view, "dropped", number=step.number, detail=detail)
-        return "dropped"
+        return "; ".join(filter(None, ["dropped", left]))
 
     def _await_readers(self, step: DropGeneration) -> None:
         """See that readers in every data centre know what serves, and wait until their caches do."""

@@ -182,8 +182,6 @@ def _audit_request(
 
 def _print_differences(audits: Sequence[AuditOutcome], *, is_wide: bool) -> None:
     """Show some of the rows that differ, with both values and their write times."""
-    from cassandra_views.model.audit_result import write_text
-
     rows = table_of("differences", is_wide=is_wide)
     differences = [(audit, each) for audit in audits if audit.result for each in audit.result.examples]
     for audit, each in differences:
@@ -193,9 +191,9 @@ def _print_differences(audits: Sequence[AuditOutcome], *, is_wide: bool) -> None
                 *head,
                 escape(cell.column),
                 escape(cell.base),
-                write_text(cell.base_written, is_expiring=cell.is_base_expiring),
+                cell.base_write_text,
                 escape(cell.view),
-                write_text(cell.view_written, is_expiring=cell.is_view_expiring),
+                cell.view_write_text,
             )
         if not each.cells:
             rows.add_row(*head, *[""] * 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,6 +102,7 @@ def plan(
 
     with open_manager(context, tells_wrong_files=False) as manager:
         found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
+        found = _with_suspects(manager, selection, found)
         wrong_files = manager.wrong_files
     if save is not None:
         try:
@@ -242,6 +244,20 @@ def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, al
             return plan_nothing(manager.planner)
         return manager.plan(only=only, allow_drop=allow_drop, allow_shrink=allow_shrink)
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
+
+
+def _with_suspects(manager: ViewManager, selection: Selection, found: Plan) -> Plan:
+    """Return a plan with a note on each of its views that the next apply will mark suspect first."""
+    reasons = manager.look_for_suspects()
+    chosen = {each.name for each in manager.project().views}
+    if reasons and not selection.is_everything:
+        chosen &= {each.name for each in find_selected(manager.planner, selection)}
+    notes = [
+        f"{view}: {reason}; apply marks it suspect and audits it in full before anything else"
+        for view, reason in sorted(reasons.items())
+        if view in chosen
+    ]
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def _plan_rest(manager: ViewManager, views: tuple[ViewName, ...], *, allow_drop: bool, allow_shrink: bool) -> Plan:

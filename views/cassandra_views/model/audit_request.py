@@ -49,7 +49,7 @@ class AuditSettings:
         rows_per_second: how many rows an audit reads in a second, of both sides together; 0 is no limit.
         recheck_seconds: the shortest pause before a difference is looked at a second time (``recheck_pauses``).
         journal_folder: where full audits keep what they have read, to go on where they are stopped; None keeps nothing.
-        journal_seconds: how often they do; 0 is after each token range.
+        journal_seconds: they do so no more often; 0 is after each token range.
     """
 
     full_rows: int = 10_000_000
@@ -57,7 +57,7 @@ class AuditSettings:
     rows_per_second: float = 0.0
     recheck_seconds: float = 0.5
     journal_folder: Path | None = None
-    journal_seconds: float = 10.0
+    journal_seconds: float = 1.0
 
 
 _LOOKS_AGAIN = 6

@@ -45,7 +45,7 @@ class DifferenceKind(StrEnum):
     STALE = "stale"
     """A value or its write time differs."""
     EXPIRING = "expiring"
-    """A value has a TTL on one side and none on the other."""
+    """A value, or a row that is nothing but its key, expires on one side alone; or a value expires at another time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,8 @@ class CellDifference:
         base_written, view_written: their write times in microseconds since 1970; None where there is no value, or the
             server does not tell it.
         is_base_expiring, is_view_expiring: whether they have a TTL.
+        base_expires, view_expires: when they expire, in seconds since 1970; None where there is no TTL, or the server
+            does not tell it.
         is_value_equal: only the TTL differs.
     """
 
@@ -67,24 +69,34 @@ class CellDifference:
     view_written: int | None = None
     is_base_expiring: bool = False
     is_view_expiring: bool = False
+    base_expires: int | None = None
+    view_expires: int | None = None
     is_value_equal: bool = False
 
     def __str__(self) -> str:
-        base = _cell_text(self.base, self.base_written, is_expiring=self.is_base_expiring)
-        view = _cell_text(self.view, self.view_written, is_expiring=self.is_view_expiring)
+        base, view = (
+            f"{value} (written {written})" if written else value
+            for value, written in ((self.base, self.base_write_text), (self.view, self.view_write_text))
+        )
         return f"{self.column} is {base} in the base and {view} in the view"
 
+    @property
+    def base_write_text(self) -> str:
+        """When the base's value was written and expires, for people."""
+        return _write_text(self.base_written, self.base_expires, is_expiring=self.is_base_expiring)
 
-def _cell_text(value: str, written: int | None, *, is_expiring: bool) -> str:
-    text = write_text(written, is_expiring=is_expiring)
-    return f"{value} (written {text})" if text else value
+    @property
+    def view_write_text(self) -> str:
+        """When the view's value was written and expires, for people."""
+        return _write_text(self.view_written, self.view_expires, is_expiring=self.is_view_expiring)
 
 
-def write_text(microseconds: int | None, *, is_expiring: bool = False) -> str:
-    """Return a write time for people, and whether what was written has a TTL."""
-    if microseconds is None:
+def _write_text(written: int | None, expires: int | None, *, is_expiring: bool) -> str:
+    if written is None:
         return ""
-    return f"{_moment_text(microseconds)}{' with a TTL' if is_expiring else ''}"
+    if expires is not None:
+        return f"{_moment_text(written)}, expires {_moment_text(expires * 1_000_000)}"
+    return f"{_moment_text(written)}{' with a TTL' if is_expiring else ''}"
 
 
 def _moment_text(microseconds: int) -> str:
@@ -123,6 +135,8 @@ class RowDifference:
                 "view_written": cell.view_written,
                 "base_has_ttl": cell.is_base_expiring,
                 "view_has_ttl": cell.is_view_expiring,
+                "base_expires": cell.base_expires,
+                "view_expires": cell.view_expires,
             }
             for cell in self.cells
         ]
@@ -140,6 +154,8 @@ class RowDifference:
                 view_written=cell["view_written"],
                 is_base_expiring=cell["base_has_ttl"],
                 is_view_expiring=cell["view_has_ttl"],
+                base_expires=cell["base_expires"],
+                view_expires=cell["view_expires"],
             )
             for cell in found["columns"]
         )
@@ -162,6 +178,7 @@ class AuditResult:
             of a sample: of large partitions only the first rows were drawn from.
         differing_totals: of a pulse: what differs, in words.
         coverage: at which consistency, in which data centre.
+        uncompared_centers: other data centres that have replicas of their own.
         first_time: where the base has rows and the window holds none: the time of the base's first row, as its
             table's file reads it.
     """
@@ -181,6 +198,7 @@ class AuditResult:
     is_partial: bool = False
     differing_totals: tuple[str, ...] = ()
     coverage: str = ""
+    uncompared_centers: tuple[str, ...] = ()
     first_time: str = ""
 
     @property
@@ -218,16 +236,17 @@ class AuditResult:
         return self.method in (AuditMethod.DIGESTS, AuditMethod.ROWS)
 
     def with_differences(self, found: Sequence[RowDifference]) -> AuditResult:
-        """Return this with rows that differ, counted and a few of each kind as examples."""
+        """Return this with further rows that differ, counted and a few of each kind as examples."""
         counts = Counter(each.kind for each in found)
+        examples = [*self.examples, *found]
         return replace(
             self,
-            missing_rows=counts[DifferenceKind.MISSING],
-            extra_rows=counts[DifferenceKind.EXTRA],
-            stale_rows=counts[DifferenceKind.STALE],
-            expiring_rows=counts[DifferenceKind.EXPIRING],
+            missing_rows=self.missing_rows + counts[DifferenceKind.MISSING],
+            extra_rows=self.extra_rows + counts[DifferenceKind.EXTRA],
+            stale_rows=self.stale_rows + counts[DifferenceKind.STALE],
+            expiring_rows=self.expiring_rows + counts[DifferenceKind.EXPIRING],
             examples=tuple(
-                each for kind in DifferenceKind for each in [one for one in found if one.kind is kind][:EXAMPLES]
+                each for kind in DifferenceKind for each in [one for one in examples if one.kind is kind][:EXAMPLES]
             ),
         )
 
@@ -249,6 +268,7 @@ class AuditResult:
         return {
             **self._figures,
             "coverage": self.coverage,
+            "uncompared_centers": list(self.uncompared_centers),
             "total_rows": self.rows,
             "settled_rows": self.settled_rows,
             "first_time": self.first_time,
@@ -260,13 +280,15 @@ class AuditResult:
     def of_json(cls, found: Mapping[str, Any]) -> AuditResult:
         """Return what ``as_json`` was made of, on another machine."""
         method = AuditMethod.named(found["method"])
-        own = {each.name for each in fields(cls)} - {"method", "examples", "differing_totals", "total_rows"}
+        own = {each.name for each in fields(cls)} - {"method", "examples", "total_rows"}
+        own -= {"differing_totals", "uncompared_centers"}
         return cls(
             **{name: value for name, value in found.items() if name in own},
             method=method,
             total_rows=found["total_rows"] if method is AuditMethod.SAMPLE else None,
             examples=tuple(RowDifference.of_json(each) for each in found["examples"]),
             differing_totals=tuple(found["differing_totals"]),
+            uncompared_centers=tuple(found["uncompared_centers"]),
         )
 
     @property
@@ -278,7 +300,19 @@ class AuditResult:
             "audit_first_time": self.first_time or None,
         }
 
+    @property
+    def covered(self) -> str:
+        """Say at which consistency rows were compared, and in which data centres they were and were not."""
+        if not self.uncompared_centers:
+            return self.coverage
+        return f"{self.coverage}; not compared: the replicas in {' and '.join(self.uncompared_centers)}"
+
     def __str__(self) -> str:
+        text = self._text()
+        # Where one data centre is all there is, only a verdict of every row says how it was read.
+        return text if not self.uncompared_centers or self.covered in text else f"{text} ({self.covered})"
+
+    def _text(self) -> str:
         if self.differing_totals:
             return f"base and view differ, by their totals: {'; '.join(self.differing_totals)}"
         if not self.is_passed:
@@ -290,7 +324,7 @@ class AuditResult:
             return f"equal totals of {counted(self.view_rows, 'row')} (pulse: {what})"
         if self.method is AuditMethod.SAMPLE:
             return self._sample_text()
-        how = f"{self.method}, {self.coverage}" if self.coverage else str(self.method)
+        how = f"{self.method}, {self.covered}" if self.coverage else str(self.method)
         text = f"{counted(self.view_rows, 'row')} of {self.base_rows:,} ({how})"
         if self.view_rows != self.base_rows:
             text = f"{counted(self.view_rows, 'row')}, {self.base_rows:,} in the base a moment before ({how})"

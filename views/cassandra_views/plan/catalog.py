@@ -45,6 +45,12 @@ def read_catalog(database: Database, keyspaces: Iterable[str]) -> Catalog:
     return Catalog(keyspaces=frozenset(existing), replications=existing, tables=tables, views=views)
 
 
+def read_keyspace(database: Database, name: str) -> Keyspace:
+    """Read a keyspace's replication; one that does not exist has none."""
+    rows = database.rows("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?", (name,))
+    return Keyspace.of(name, rows[0]["replication"] if rows else {})
+
+
 def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
     """Read one physical view and its base table, which costs the same however many views there are."""
     views, view_columns = _read_by_name(database, "views", "view_name", keyspace, physical)

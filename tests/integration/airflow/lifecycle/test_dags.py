@@ -167,6 +167,7 @@ def test_with_a_spark_master_very_large_views_are_audited_there(airflow: Airflow
     seen = airflow.call(acts.see, files.dags)
     assert seen.errors == {}
     assert set(seen.dags["views_audit"]["upstream"]["audit_by_spark"]) == {"serving_large"}
+    assert seen.dags["views_audit"]["upstream"]["serving_large"] == ["serving"], "one look chooses for both"
     assert seen.dags["views_audit"]["upstream"]["lag"] == ["promising"], (
         "lags are measured whatever is audited, and how"
     )
