@@ -18,10 +18,13 @@ from cassandra_views import Finding, check
 from cassandra_views.cli.lint_server import ask_server, server_words
 from cassandra_views.cql.findings import Kind
 from cassandra_views.cql.statements import table_statement
+from cassandra_views.cql.token_reader import split_statements
 from cassandra_views.project.loader import ProjectLoader
+from tests.unit.cql.applications import read_applications
 from tests.unit.cql.generated import TYPES, Case, generate, generate_harmful
+from tests.unit.cql.harms import HARMS
 
-SEED, CASES, HARMFUL_CASES = 13, 100, 25
+SEED, CASES, HARMFUL_CASES = 13, 90, len(HARMS)
 LEAST_AGREEMENT = 0.99
 LEAST_EQUAL_TEXTS = 0.9
 _OBJECT_NUMBER = re.compile(r"@[0-9a-f]{4,}")
@@ -71,7 +74,7 @@ def execute(session: Session, statement: str) -> tuple[str, bool]:
     return "", False
 
 
-def compare(session: Session, keyspace: str, case: Case) -> list[Comparison]:
+def compare(session: Session, keyspace: str, case: Case, *, looks_for_harm: bool) -> list[Comparison]:
     """Compare what is said of the schema, where either side refuses a statement of it, and of the view."""
     schema = [each.format(keyspace) for each in TYPES] + list(case.schema)
     found = check(case.view, ";\n".join(schema))
@@ -88,7 +91,7 @@ def compare(session: Session, keyspace: str, case: Case) -> list[Comparison]:
         if not compared[0].agrees:
             return compared
     server, is_invalid = execute(session, case.view)
-    harm = "" if server else harm_of(session, keyspace, case)
+    harm = harm_of(session, keyspace, case) if looks_for_harm and not server else ""
     told = any(one.kind is Kind.HARMFUL for one in found)
     view = Comparison(case=case, server=server, is_invalid_request=is_invalid, ours=ours, harm=harm, told=told)
     return [*compared, view]
@@ -112,16 +115,27 @@ def harm_of(session: Session, keyspace: str, case: Case) -> str:
     return f"and fails each write to the base: {refusal}" if refusal and not is_of_another_base else ""
 
 
-def check_statements(session: Session, keyspace: str, cases: int, harmful: int) -> None:
-    """Compare the verdicts on so many statements, at least a third of them on either side."""
+def check_statements(session: Session, keyspace: str, cases: int, harmful: int, *, looks_for_harm: bool) -> None:
+    """Compare the verdicts on so many statements, at least a third of them on either side.
+
+    Args:
+        harmful: how many are added that were drawn to harm the server.
+        looks_for_harm: whether the others are looked at for harm, too.
+    """
     home, other = f"{keyspace}_{SEED}", f"{keyspace}_harm"
     for name in (home, other):
         replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
         session.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
         for each in TYPES:
             session.execute(each.format(name))
-    compared = [each for case in generate(SEED, cases, home) for each in compare(session, home, case)]
-    harming = [compare(session, other, case)[-1] for case in generate_harmful(SEED, harmful, other)]
+    compared = [
+        each
+        for case in generate(SEED, cases, home)
+        for each in compare(session, home, case, looks_for_harm=looks_for_harm)
+    ]
+    harming = [
+        compare(session, other, case, looks_for_harm=True)[-1] for case in generate_harmful(SEED, harmful, other)
+    ]
     for name in (home, other):
         session.execute(f"DROP KEYSPACE {name}")
     wrong = [each for each in compared + harming if not each.agrees]
@@ -141,8 +155,30 @@ def check_statements(session: Session, keyspace: str, cases: int, harmful: int) 
     assert len(other_words) <= (1 - LEAST_EQUAL_TEXTS) * len(invalid), other_words
 
 
+def check_applications(session: Session, keyspace: str) -> None:
+    """Ask a server about each view that an application wrote, in keyspaces of its own."""
+    own = session.cluster.connect()
+    wrong = []
+    for application in read_applications(f"{keyspace}_a"):
+        for name in (f"{keyspace}_a", f"{keyspace}_a_2"):
+            replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+            own.execute(f"DROP KEYSPACE IF EXISTS {name}")
+            own.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
+        statements = [text for _tokens, text in split_statements(application.schema)]
+        refused = next((refusal for text in statements if (refusal := execute(own, text)[0])), "")
+        answer = ("schema", refused) if refused else ("view", execute(own, application.view)[0])
+        told = (application.refused, application.server)
+        is_other = told[1] is not None and told[1] != _OBJECT_NUMBER.sub("@...", answer[1])
+        if bool(answer[1]) != bool(told[0]) or (told[0] and told[0] != answer[0]) or is_other:
+            wrong.append((application.name, answer, told))
+    own.execute(f"DROP KEYSPACE {keyspace}_a")
+    own.execute(f"DROP KEYSPACE {keyspace}_a_2")
+    own.shutdown()
+    assert wrong == []
+
+
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, CASES, HARMFUL_CASES)
+    check_statements(session, keyspace, CASES, HARMFUL_CASES, looks_for_harm=False)
 
 
 VIEW = """---

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cassandra.cluster import Session
 
-from tests.integration.cassandra.test_check_against_server import check_statements
+from tests.integration.cassandra.test_check_against_server import check_applications, check_statements
 from tests.scenarios.lifecycle.shapes import ALL, Shape
 from tests.scenarios.lifecycle.test_audit_killed import check_same_verdict, own_registry
 from tests.scenarios.lifecycle.test_changes import SOME, check_changes
@@ -30,7 +30,11 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
 
 
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, 300, 100)
+    check_statements(session, keyspace, 300, 100, looks_for_harm=True)
+
+
+def test_the_verdict_on_views_of_applications_is_the_servers(session: Session, keyspace: str) -> None:
+    check_applications(session, keyspace)
 
 
 def test_a_killed_audit_that_differs_resumes_to_the_verdict_of_a_single_run(

@@ -56,8 +56,9 @@ HARMS = (
     Harm(
         code="CV201",
         types=("text", "ascii"),
-        conditions=("= 'it''s'", "= $$it's$$", "IN ('a', 'b''c')", ">= ''''", "= (text) 'it''s'", "< 'a''' "),
+        conditions=("= 'it''s'", "= $$it's$$", "IN ('a', 'b''c')", ">= ''''", "< 'a''' "),
     ),
+    Harm(code="CV201", types=("text",), conditions=("= (text) 'it''s'",)),
     Harm(code="CV201", types=("frozen<set<text>>",), conditions=("= {'it''s', 'b'}", "CONTAINS 'it''s'")),
     Harm(code="CV201", types=("frozen<map<text, int>>",), conditions=("= {'it''s': 1}", "CONTAINS KEY 'a''b'")),
     Harm(code="CV201", types=("tuple<int, text>",), conditions=("= (1, 'it''s')", ">= (2, $$'$$)")),
@@ -81,5 +82,7 @@ HARMS = (
         is_clustering=True,
     ),
     Harm(code="CV211", types=("int", "text"), conditions=("= ({value})", "<= ({value})")),
+    Harm(code="CV212", types=("tuple<int, text>",), conditions=("= 0xff", "IN (0x00)", ">= 0xABCDEF")),
+    Harm(code="CV212", types=("tinyint",), conditions=("= 0x01", "IN (0x00ff)")),
     Harm(code="CV119", types=tuple(VALUES), option="gc_grace_seconds = 0"),
 )

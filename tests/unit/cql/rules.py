@@ -150,6 +150,7 @@ VIEW_RULES = [
     Rule("CV127", view("c = CAST((bigint) 1 AS int)"), "function", harmful=True),
     Rule("CV211", view("(d) > (1)"), "tuple of one", harmful=True),
     Rule("CV211", view("c = (1)"), "tuple of one", harmful=True),
+    Rule("CV212", odd("tup", "= 0xff"), "every write to the base may fail", base="odd", harmful=True),
     Rule("CV206", view("(c, d) > (1, 2, 3)"), "Expected 2 elements in value tuple, but got 3"),
     Rule("CV206", view("(c, d) IN ((1, 2), (3))"), "but got 1", harmful=True),
     Rule("CV206", view("(c, c) > (1, 2)"), "twice", harmful=True),

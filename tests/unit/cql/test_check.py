@@ -120,6 +120,16 @@ def value_verdict(type_: str, condition: str) -> str | None:
         ("timestamp", "= 'yesterday'", "Unable to parse a date/time from 'yesterday'"),
         ("date", "= '2026-13-01'", "Unable to coerce '2026-13-01' to a formatted date (long)"),
         ("inet", "= '1.2.3'", "accepted"),
+        ("date", "= ''", "Unable to coerce '' to a formatted date (long)"),
+        ("date", "= 1 + 1", "accepted"),
+        ("time", "= ''", "(TimeType) Unable to coerce '' to a formatted time (long)"),
+        ("timestamp", "= -(5)", "accepted"),
+        ("varint", "< current_timestamp()", "accepted"),
+        ("tinyint", "= 0xff", "accepted"),
+        ("smallint", "= 0xff", 'Invalid HEX constant (0xff) for "c" of type smallint'),
+        ("tuple<int, text>", "= 0xff", "accepted"),
+        ("tuple<int, text>", "= ''", "accepted"),
+        ("tuple<int, text>", "= 'x:y'", "Unable to make int from 'x'"),
         ("text", ">= ''", "accepted"),
     ],
 )
@@ -237,6 +247,25 @@ def test_no_broken_statement_makes_it_crash() -> None:
         check(case.view, schema)
         at, until = sorted(chance.randrange(len(case.view)) for _ in range(2))
         check(case.view[:at] + case.view[until:], schema[: chance.randrange(len(schema))])
+
+
+@pytest.mark.parametrize(
+    ("relation", "verdict"),
+    [
+        ("c = {'a': 1}", "accepted"),
+        ("c = {}", None),
+        ("(b, c) > (1, {})", None),
+        ("d = {}", "accepted"),
+        ("d CONTAINS 1", "Cannot use CONTAINS on non-collection column d"),
+        ("c CONTAINS KEY 'a'", "Cannot use CONTAINS KEY on non-map column c"),
+    ],
+)
+def test_a_collection_in_descending_order_is_none_to_a_server(relation: str, verdict: str | None) -> None:
+    schema = (
+        "CREATE TABLE k.t (a int, b int, c frozen<map<text, int>>, d frozen<set<int>>, PRIMARY KEY (a, b, c, d)) "
+        "WITH CLUSTERING ORDER BY (b ASC, c DESC, d DESC)"
+    )
+    assert relation_verdict(relation, schema) == verdict
 
 
 ALTERED = "USE k; CREATE TABLE t (a int, b int, v text, PRIMARY KEY (a, b));"

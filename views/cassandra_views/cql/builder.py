@@ -370,7 +370,8 @@ class Builder(Transformer[Token, Any]):
         return (None, names[0]) if len(names) == 1 else (names[0], names[1])
 
     def literal(self, token: Token) -> Literal:
-        written = str(token.value) if token.type in ("FLOAT", "INTEGER") and token.value[-1:].isdigit() else ""
+        is_word = token.type == "FLOAT" and not token.value[-1:].isdigit()
+        written = "" if is_word or token.type in ("STRING", "DURATION") else str(token.value)
         return Literal(KINDS[token.type], str(token), _at(token), written)
 
     def null(self) -> Null:

@@ -83,6 +83,7 @@ CODES = {
     "CV209": "a user-defined type's name or fields in WHERE",
     "CV210": "a column named true or false in WHERE",
     "CV211": "a tuple of one in WHERE",
+    "CV212": "a blob as the value of a tuple or tinyint in WHERE",
     # What the base table says to it
     "CV301": "the base is a counter table",
     "CV302": "gc_grace_seconds of the base is 0",
@@ -118,7 +119,7 @@ CODES = {
 """What each code is about; docs/lint.md says of each why, and what to do."""
 
 _BY_KIND = {
-    Kind.HARMFUL: "CV119 CV201 CV202 CV203 CV204 CV205 CV208 CV209 CV210 CV211",
+    Kind.HARMFUL: "CV119 CV201 CV202 CV203 CV204 CV205 CV208 CV209 CV210 CV211 CV212",
     Kind.POLICY: "CV003 CV118 CV124 CV125 CV126 CV127 CV129 CV415",
     Kind.ADVICE: "CV102 CV104 CV107 CV312 CV313 CV314 CV410",
 }

@@ -143,7 +143,7 @@ _LITERALS = {
     LiteralKind.INTEGER: frozenset((*WIDTH, "date", "time", "timestamp", "duration")),
     LiteralKind.FLOAT: frozenset(("float", "double", "decimal")),
     LiteralKind.STRING: frozenset(("ascii", "text", "inet", "date", "time", "timestamp")),
-    LiteralKind.BLOB: frozenset(("blob",)),
+    LiteralKind.BLOB: frozenset(("blob", "tinyint")),
     LiteralKind.UUID: frozenset(("uuid", "timeuuid")),
     LiteralKind.BOOLEAN: frozenset(("boolean",)),
     LiteralKind.DURATION: frozenset(("duration",)),
@@ -218,7 +218,9 @@ def arithmetic_refusal(term: Arithmetic, wanted: CqlType, check: Check) -> str:
         if isinstance(right, Literal) and right.kind not in (LiteralKind.INTEGER, LiteralKind.FLOAT):
             return "Invalid call to function system._negate, none of its type signatures match"
         return (
-            "" if wanted.name in WIDTH else f"Type error: cannot assign result of function system._negate to {wanted}"
+            ""
+            if wanted.name in (*WIDTH, "blob", "date", "time", "timestamp")
+            else f"Type error: cannot assign result of function system._negate to {wanted}"
         )
     for side in (left, right):
         if isinstance(side, Arithmetic) and (reason := arithmetic_refusal(side, wanted, check)):
@@ -234,11 +236,19 @@ def arithmetic_refusal(term: Arithmetic, wanted: CqlType, check: Check) -> str:
 
 def _operates(operator: str, left: Term, right: Term, wanted: CqlType) -> bool:
     name = wanted.name
+    if name == "blob":
+        # It takes what any operation gives.
+        return any(
+            _operates(operator, left, right, parse_type(other)) for other in (*WIDTH, "timestamp", "date", "text")
+        )
     if name in WIDTH:
         if isinstance(left, Null) and isinstance(right, Null):
             return False
         return all(_is_number(side, name) for side in (left, right))
     if name in ("timestamp", "date"):
+        # An int is taken for a date, a bigint for a timestamp.
+        if name == "date" and _operates(operator, left, right, parse_type("int")):
+            return True
         is_duration = isinstance(right, Literal) and right.kind is LiteralKind.DURATION
         starts = isinstance(left, Arithmetic | Null) or _fit(left, wanted) is not _Fit.NONE
         return operator in "+-" and is_duration and starts

@@ -224,7 +224,7 @@ def _lint_selection(statement: ViewStatement, base: TableShape | None, findings:
 def _lint_statics(statement: ViewStatement, base: TableShape, findings: Findings) -> None:
     selected = [(item.column, item.at) for item in statement.selected if item.column is not None]
     if statement.selects_all:
-        selected = [(column.name, statement.at) for column in base.columns]
+        selected = [(name, statement.at) for name in identifier_order(column.name for column in base.columns)]
     for name, at in selected:
         column = base.find_column(name)
         if column is not None and column.kind is ColumnKind.STATIC:

@@ -111,7 +111,12 @@ def _lint_values(relation: Relation, base: TableShape, findings: Findings) -> No
 
 def _lint_value(value: Term, type_: CqlType, relation: Relation, findings: Findings) -> None:
     at = place_of(value, relation.at)
-    if lacks_zone(value, type_):
+    if type_.name in ("tuple", "tinyint") and isinstance(value, Literal) and value.kind is LiteralKind.BLOB:
+        harm = "servers accept its bytes unread, and then every write to the base may fail"
+        findings.add(
+            "CV212", f"{term_cql(value)} for a {type_}: {harm}", at, "Write the value itself, such as 1 or (1, 'x')"
+        )
+    elif lacks_zone(value, type_):
         what = f"{term_cql(value)} has no time zone: each server reads it in its own"
         findings.add("CV208", what, at, "Write the time with its zone, such as '2026-01-01T00:00:00Z'")
     elif overflows(value, type_):

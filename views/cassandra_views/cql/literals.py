@@ -56,7 +56,7 @@ _TYPES = {
     _K.FLOAT: ("decimal", "double", "float"),
     _K.BOOLEAN: ("boolean",),
     _K.UUID: ("uuid", "timeuuid"),
-    _K.BLOB: ("blob",),
+    _K.BLOB: ("blob", "tinyint"),
     _K.DURATION: ("duration",),
 }
 _KIND_WORDS = {kind: kind.name for kind in LiteralKind} | {LiteralKind.BLOB: "HEX"}
@@ -286,6 +286,9 @@ def _text_refusal(literal: Literal, wanted: CqlType) -> str:
     text, name = literal.text, wanted.name
     if wanted.is_custom or wanted.is_user_defined:
         return ""
+    if literal.kind is LiteralKind.BLOB:
+        # Whatever receives it: its bytes are not read.
+        return f"cannot parse '{text[2:]}' as hex bytes" if len(text) % 2 else ""
     if name in _BITS:
         bits, word = _BITS[name]
         is_in = -(2 ** (bits - 1)) <= whole(text) < 2 ** (bits - 1)
@@ -294,12 +297,12 @@ def _text_refusal(literal: Literal, wanted: CqlType) -> str:
         case "ascii" if not text.isascii():
             cause = "java.nio.charset.UnmappableCharacterException: Input length = 1"
             return f"Invalid ASCII character in string literal: {cause}"
-        case "blob" if len(text) % 2:
-            return f"cannot parse '{text[2:]}' as hex bytes"
         case "inet" if text and not _is_address(text):
             return f"Unable to make inet address from '{text}'"
         case "timeuuid" if UUID(text).version != 1:
             return "TimeUUID supports only version 1 UUIDs"
+        case "duration" if literal.kind is LiteralKind.INTEGER:
+            return f"Unable to convert '{text}' to a duration"
         case "decimal" if text in ("NaN", "Infinity", "-Infinity"):
             return f"unable to make BigDecimal from '{text}'"
         case "timestamp":
@@ -323,8 +326,6 @@ def _timestamp_refusal(text: str) -> str:
 
 
 def _date_refusal(text: str) -> str:
-    if not text:
-        return ""
     if re.fullmatch(r"-?[0-9]+", text):
         return "" if 0 <= whole(text) < 2**32 else f"Unable to make unsigned int (for date) from: '{text}'"
     match = _DATE.fullmatch(text)
@@ -338,8 +339,6 @@ def _date_refusal(text: str) -> str:
 
 
 def _time_refusal(text: str) -> str:
-    if not text:
-        return ""
     if re.fullmatch(r"-?[0-9]+", text):
         return "" if 0 <= whole(text) < _NANOSECONDS_A_DAY else f"Unable to make long (for time) from: '{text}'"
     match = _TIME.fullmatch(text)
@@ -349,7 +348,7 @@ def _time_refusal(text: str) -> str:
 
 
 def _tuple_text_refusal(literal: Literal, wanted: CqlType) -> str:
-    parts = literal.text.split(":")
+    parts = literal.text.split(":") if literal.text else []
     if len(parts) > len(wanted.arguments):
         counts = f"Type {wanted} expects {len(wanted.arguments)} but got {len(parts)}"
         return f"Invalid tuple literal: too many elements. {counts}"

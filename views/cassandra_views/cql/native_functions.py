@@ -88,7 +88,7 @@ _COMPATIBLE = {
     "date": ("int",),
     "text": ("ascii",),
     "time": ("bigint",),
-    "varint": ("int", "bigint"),
+    "varint": ("int", "bigint", "timestamp"),
     "bigint": ("timestamp",),
     "timestamp": ("bigint",),
     "uuid": ("timeuuid",),

@@ -36,7 +36,8 @@ _WORDS = {word: "RESERVED" for word in RESERVED - _TAKEN_AS_NAMES} | _KEYWORDS
 
 def _word(token: Token) -> Token:
     lowered = token.lower()
-    return Token.new_borrow_pos(_WORDS.get(lowered, "IDENT"), lowered, token)
+    kind = _WORDS.get(lowered, "IDENT")
+    return _as_written(token, kind, lowered) if kind == "BOOLEAN" else Token.new_borrow_pos(kind, lowered, token)
 
 
 def _quoted(token: Token) -> Token:
@@ -78,7 +79,7 @@ def canonical_float(text: str) -> str:
 
 
 def _lowered(token: Token) -> Token:
-    return Token.new_borrow_pos(token.type, token.lower(), token)
+    return _as_written(token, token.type, token.lower())
 
 
 def _duration(token: Token) -> Token:

@@ -248,7 +248,8 @@ def server_relation(relation: Relation) -> str:
     left = f"({names})" if relation.subject is Subject.TUPLE else names
     if relation.subject is Subject.ELEMENT and relation.element is not None:
         left += f"[{server_term(relation.element)}]"
-    return f"{left} {relation.operator.value} {', '.join(map(server_term, relation.values))}"
+    values = ", ".join(map(server_term, relation.values))
+    return f"{left} {relation.operator.value} {f'({values})' if relation.operator is Operator.IN else values}"
 
 
 def server_term(term: Term) -> str:
@@ -256,6 +257,8 @@ def server_term(term: Term) -> str:
     match term:
         case Literal(written=written) if written:
             return written
+        case Literal(kind=LiteralKind.STRING, text=text):
+            return f"'{text}'"
         case TypeHint(type=type_, term=inner):
             return f"({type_}){server_term(inner)}"
         case Arithmetic(operator=operator, left=left, right=right) if left is not None:

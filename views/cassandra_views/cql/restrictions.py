@@ -33,11 +33,12 @@ from cassandra_views.model.statement import (
 class _RefusedRelation(Exception):
     """A relation that the server refuses."""
 
-    def __init__(self, code: str, message: str, fix: str, hint: str = "") -> None:
+    def __init__(self, code: str, message: str, fix: str, hint: str = "", *, has_words: bool = True) -> None:
         super().__init__(message)
         self.code = code
         self.fix = fix
         self.hint = hint
+        self.server = message if has_words and not message.startswith(UNORDERED) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,8 @@ def lint_restrictions(statement: ViewStatement, base: TableShape, user_names: Us
             if restriction is not None:
                 _merge(found, restriction)
         except _RefusedRelation as refusal:
-            words = str(refusal)
-            server = None if words.startswith(UNORDERED) else words
-            findings.add(refusal.code, words + refusal.hint, relation.at, refusal.fix, server=server)
+            message = str(refusal) + refusal.hint
+            findings.add(refusal.code, message, relation.at, refusal.fix, server=refusal.server)
     _lint_filtering(statement, base, found, findings)
     _lint_free(statement, base, found, findings)
     outside = [column for one in found.values() for column in one.columns if not column.is_key]
@@ -98,8 +98,8 @@ def lint_restrictions_alone(statement: ViewStatement, findings: Findings) -> Non
                     _merge(found, restriction)
         except _RefusedRelation as refusal:
             if refusal.code in _ALONE:
-                server = str(refusal)
-                findings.add(refusal.code, server + refusal.hint, relation.at, refusal.fix, server=server)
+                message = str(refusal) + refusal.hint
+                findings.add(refusal.code, message, relation.at, refusal.fix, server=refusal.server)
 
 
 def _lint_filtering(
@@ -184,6 +184,8 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
         return _Restriction((column,), "CONTAINS")
     for value_ in relation.values:
         _take(value_, wanted, name, user_names, token)
+    for value_ in relation.values:
+        _check_empty(value_, column)
     if relation.operator is Operator.LIKE:
         what = "LIKE restriction is only supported on properly indexed columns"
         message = f"{what}. {server_relation(relation)} is not valid."
@@ -258,7 +260,15 @@ def _of_tuple(relation: Relation, base: TableShape, user_names: UserNames, token
                 raise _RefusedRelation("CV206", f"{what}: {server_term(value)}", fix)
             for item, column in zip(value.items, columns, strict=True):
                 _take(item, parse_type(column.type), column.name, user_names, token)
+                _check_empty(item, column)
     return _plain(relation, tuple(columns), is_tuple=True)
+
+
+def _check_empty(value: Term, column: Column) -> None:
+    """Refuse ``{}`` for a map that is kept in descending order: the server takes it for a set and fails to cast it."""
+    if column.is_descending and parse_type(column.type).name == "map" and value == Sequence(Shape.SET, ()):
+        what = f"servers fail on {{}} as a value of {server_name(column.name)}, which is kept in descending order"
+        raise _RefusedRelation("CV310", what, "Leave {} out", has_words=False)
 
 
 def _plain(relation: Relation, columns: tuple[Column, ...], *, is_tuple: bool) -> _Restriction:

@@ -91,7 +91,11 @@ class Schema:
 
 
 class RefusedStatement(Exception):
-    """The server's words about a statement."""
+    """The server's words about a statement; ours where it has none that are its own."""
+
+    def __init__(self, message: str, *, has_words: bool = True) -> None:
+        super().__init__(message)
+        self.server = message if has_words else None
 
 
 NO_KEYSPACE = "No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename"

@@ -54,7 +54,7 @@ def read_schema(text: str, *, file: str, views_per_table: int = -1) -> tuple[Sch
             what = f"the statement breaks the grammar: {error}"
             findings.add("CV002", what, at, "Correct it, or leave it out")
         except RefusedStatement as refusal:
-            findings.add("CV002", str(refusal), at, "Correct the statement", server=str(refusal))
+            findings.add("CV002", str(refusal), at, "Correct the statement", server=refusal.server)
         found += findings.sorted()
     return schema, tuple(found)
 
@@ -122,7 +122,9 @@ def _create_table(statement: SchemaStatement) -> None:
     table = parse_table(statement.text, file=statement.file)
     statement.words.skip()
     home, keyspace, name = statement.place((table.keyspace, table.table))
-    if name in home.tables or name in home.views:
+    if name in home.views:
+        raise RefusedStatement(f"'{name}' is the name of a view: the server fails on it", has_words=False)
+    if name in home.tables:
         if table.if_not_exists:
             return
         raise RefusedStatement(f'Cannot add already existing table "{name}" to keyspace "{keyspace}"')
