@@ -245,6 +245,9 @@ def test_no_broken_statement_makes_it_crash() -> None:
     for case in generate(5, 300, "k"):
         schema = ";\n".join([*(each.format("k") for each in TYPES), *case.schema])
         check(case.view, schema)
+        lost, used = chance.choice(["k", "other", '"K"']), chance.choice(["k", "other"])
+        check(case.view, f"{schema}; DROP KEYSPACE {lost}; USE {used}; {case.view}; {chance.choice(case.schema)}")
+        check(f"{case.view[:25]}other.{case.view[25:]}".replace(" FROM k.", f" FROM {lost}."), f"DROP KEYSPACE {lost}")
         at, until = sorted(chance.randrange(len(case.view)) for _ in range(2))
         check(case.view[:at] + case.view[until:], schema[: chance.randrange(len(schema))])
 

@@ -23,6 +23,10 @@ SHOP = """
 """
 
 
+FUNCTION = "CREATE FUNCTION {} RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java AS $$return 1;$$"
+AGGREGATE = "CREATE AGGREGATE {} SFUNC plus STYPE int"
+
+
 def errors(schema: str) -> list[Finding]:
     return [one for one in read_schema(schema, file="schema")[1] if one.kind is not Kind.ADVICE]
 
@@ -82,6 +86,38 @@ def test_the_schema_of_these_tests_is_taken() -> None:
         ("ALTER TYPE place RENAME street TO number", "Duplicate field name number in type shop"),
         ("ALTER TYPE place ALTER street TYPE blob", "Altering field types is no longer supported"),
         ("ALTER TYPE nope ADD a int", "Type shop.nope doesn't exist"),
+        ("ALTER TYPE IF EXISTS nope ADD a int", ""),
+        ('CREATE TYPE "date" (a int)', ""),
+        # Functions
+        (FUNCTION.format("f (a int)"), ""),
+        (f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('f (b int)')}", "Function 'f' already exists"),
+        (f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('f (a text)')}", ""),
+        (f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('IF NOT EXISTS f (a int)')}", ""),
+        (f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('f (a int)').replace('CREATE', 'CREATE OR REPLACE')}", ""),
+        (
+            f"{FUNCTION.format('f (a int, b int)')}; {AGGREGATE.format('f (int, int)')}",
+            "Aggregate 'f' cannot replace a function",
+        ),
+        (f"{AGGREGATE.format('f (int)')}; {AGGREGATE.format('f (int)')}", "Aggregate 'f' already exists"),
+        (
+            f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('f (a text)')}; DROP FUNCTION f",
+            "'DROP FUNCTION f' matches multiple function definitions; specify the argument types by issuing a "
+            "statement like 'DROP FUNCTION f (type, type, ...)'. You can use cqlsh 'DESCRIBE FUNCTION f' command to "
+            "find all overloads",
+        ),
+        (
+            f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('f (a text)')}; DROP FUNCTION f (int); DROP FUNCTION f",
+            "",
+        ),
+        (f"{FUNCTION.format('f (a int)')}; DROP FUNCTION f (int, text)", "Function 'shop.f(int, text)' doesn't exist"),
+        ("DROP FUNCTION f", "Function 'shop.f' doesn't exist"),
+        ("DROP AGGREGATE f", "Aggregate 'shop.f' doesn't exist"),
+        ("DROP FUNCTION IF EXISTS f", ""),
+        (
+            f"CREATE TYPE alone (x int); {FUNCTION.format('f (a int)').replace('RETURNS int', 'RETURNS alone')}; "
+            "DROP TYPE alone",
+            "Cannot drop user type 'shop.alone' as it is still used by functions shop.f",
+        ),
         # Tables
         ("DROP TABLE nope", "Table 'shop.nope' doesn't exist"),
         ("DROP TABLE orders", "Cannot drop a table when materialized views still depend on it (shop)"),
@@ -177,6 +213,23 @@ def test_the_schema_of_these_tests_is_taken() -> None:
             "ALTER TABLE visits WITH default_time_to_live = 5",
             "Cannot set default_time_to_live on a table with counters",
         ),
+        ("ALTER TABLE plain RENAME a TO x AND x TO y", "Undefined column name x in table shop.plain"),
+        ("ALTER TABLE plain RENAME a TO x AND nope TO y", "Undefined column name nope in table shop.plain"),
+        ("ALTER TABLE plain RENAME a TO x AND b TO y", ""),
+        ("ALTER TABLE plain WITH id = 123e4567-e89b-12d3-a456-426614174000", "Cannot alter table id."),
+        (
+            "ALTER TABLE orders WITH gc_grace_seconds = '+0'",
+            "Cannot alter gc_grace_seconds of the base table of a materialized view to 0, since this value is used to "
+            "TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to expire "
+            "before being replayed.",
+        ),
+        ("ALTER TABLE visits WITH default_time_to_live = -0", ""),
+        ("CREATE TABLE t (a int PRIMARY KEY, n counter) WITH default_time_to_live = '+0'", ""),
+        ('CREATE TABLE shop."(" (a int)', "No PRIMARY KEY specifed for table 'shop.(' (exactly one required)"),
+        ("ALTER TABLE plain ADD (e text MASKED WITH mask_replace(')'), f int); ALTER TABLE plain DROP f", ""),
+        ('CREATE INDEX "on" ON plain (b)', ""),
+        ('CREATE TABLE "table" (a int PRIMARY KEY); TRUNCATE "table"', ""),
+        ("TRUNCATE nope", "table nope does not exist"),
         ("ALTER TABLE plain ALTER c TYPE blob", "Altering column types is no longer supported"),
         # Indexes
         ("CREATE INDEX plain_c ON orders (day)", "Index 'plain_c' already exists"),
@@ -255,6 +308,41 @@ def test_the_schema_of_these_tests_is_taken() -> None:
             "Cannot use transient replication on keyspaces using materialized views",
         ),
         ("DROP KEYSPACE shop; CREATE TABLE shop.orders (a int PRIMARY KEY)", "Keyspace 'shop' doesn't exist"),
+        ("DROP KEYSPACE shop; CREATE TYPE shop.t (a int)", "Keyspace 'shop' doesn't exist"),
+        ("DROP KEYSPACE shop; CREATE INDEX ON shop.orders (day)", "Keyspace 'shop' doesn't exist"),
+        ("DROP KEYSPACE shop; USE shop", "Keyspace 'shop' does not exist"),
+        ("DROP KEYSPACE shop; DROP KEYSPACE shop", "Keyspace 'shop' doesn't exist"),
+        ("DROP KEYSPACE shop; ALTER KEYSPACE shop WITH durable_writes = true", "Keyspace 'shop' doesn't exist"),
+        ("DROP KEYSPACE shop; ALTER KEYSPACE IF EXISTS shop WITH durable_writes = true", ""),
+        ("DROP KEYSPACE shop; DROP TABLE orders", "Table 'shop.orders' doesn't exist"),
+        ("DROP KEYSPACE shop; DROP TABLE IF EXISTS orders", ""),
+        ("DROP KEYSPACE shop; DROP TYPE place", "Type 'shop.place' doesn't exist"),
+        ("DROP KEYSPACE shop; DROP TYPE IF EXISTS place", ""),
+        ("DROP KEYSPACE shop; DROP MATERIALIZED VIEW by_day", "Materialized view 'shop.by_day' doesn't exist"),
+        ("DROP KEYSPACE shop; DROP MATERIALIZED VIEW IF EXISTS by_day", ""),
+        ("DROP KEYSPACE shop; DROP INDEX plain_c", "Index 'shop.plain_c' doesn't exist'"),
+        ("DROP KEYSPACE shop; ALTER TABLE orders ADD x int", "Table 'shop.orders' doesn't exist"),
+        ("DROP KEYSPACE shop; ALTER TABLE IF EXISTS orders ADD x int", ""),
+        ("DROP KEYSPACE shop; TRUNCATE orders", "keyspace shop does not exist"),
+        (
+            'CREATE TABLE "my-shop".t (a int PRIMARY KEY)',
+            "Keyspace name must not be empty and must contain alphanumeric or underscore characters only "
+            '(got "my-shop")',
+        ),
+        (
+            f"CREATE KEYSPACE {'k' * 49} WITH replication = {{'class': 'SimpleStrategy'}}",
+            f'Keyspace name must not be more than 48 characters long (got 49 characters for "{"k" * 49}")',
+        ),
+        ("CREATE TABLE system.t (a int PRIMARY KEY)", "System keyspace 'system' is not user-modifiable"),
+        ("DROP KEYSPACE system_schema", "System keyspace 'system_schema' is not user-modifiable"),
+        (
+            "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 'abc'}",
+            'For input string: "abc"',
+        ),
+        (
+            "CREATE KEYSPACE k WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': '-1'}",
+            "Replication factor must be non-negative, found -1",
+        ),
         (
             "DROP KEYSPACE shop; CREATE KEYSPACE shop WITH replication = {'class': 'SimpleStrategy', "
             "'replication_factor': 1}; CREATE TABLE shop.orders (a int PRIMARY KEY)",
@@ -271,6 +359,19 @@ def test_each_statement_has_the_servers_answer(statement: str, server: str) -> N
 @pytest.mark.parametrize(
     "statement",
     [
+        *(f"CREATE TYPE {name} (a int)" for name in ("byte", "date", "interval", "INT", "varchar", "json")),
+        "ALTER TYPE date ADD a int",
+        "ALTER TABLE plain RENAME a TO x AND b TO x",
+        "ALTER TABLE plain RENAME a TO x garbage",
+        "ALTER TABLE IF EXISTS nope FOO BAR",
+        "ALTER TYPE IF EXISTS nope FOO BAR",
+        "ALTER TYPE place ADD zip text garbage",
+        "ALTER TYPE place RENAME street TO road garbage",
+        "ALTER TABLE IF NOT EXISTS plain ADD e int",
+        "CREATE TABLE IF EXISTS t (a int PRIMARY KEY)",
+        "CREATE TYPE IF EXISTS t (a int)",
+        "DROP TABLE IF NOT EXISTS plain",
+        "CREATE FUNCTION f (a int) RETURNS int LANGUAGE java AS $$return 1;$$",
         "CREATE TABLE t (select int PRIMARY KEY)",
         "ALTER TABLE plain ADD select int",
         "ALTER TABLE plain ADD e int f text",
@@ -358,3 +459,58 @@ def test_an_added_column_or_a_renamed_key_is_there_for_the_view() -> None:
     where = "e IS NOT NULL AND z IS NOT NULL AND b IS NOT NULL"
     view = f"CREATE MATERIALIZED VIEW v AS SELECT e, z, b, c, d FROM plain WHERE {where} PRIMARY KEY (e, z, b)"
     assert check(view, schema) == ()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE plain RENAME a TO x AND nope TO y",
+        "ALTER TABLE plain RENAME a TO x garbage",
+        "ALTER TABLE plain DROP (c, a)",
+        "DROP INDEX nope; ALTER TABLE plain DROP (d, nope)",
+        "ALTER TABLE plain ADD (e int, e int)",
+        "ALTER TABLE plain WITH gc_grace_seconds = 5 AND nope = 1",
+        "ALTER TYPE place ADD zip text garbage",
+        "ALTER TYPE place RENAME street TO road AND nope TO x",
+        "ALTER TYPE place RENAME street TO road garbage",
+        "CREATE INDEX b_idx ON plain (b) USING",
+        "CREATE TYPE t (a int, b nope)",
+        "USE k garbage",
+    ],
+)
+def test_a_statement_that_is_refused_leaves_the_schema_as_it_was(statement: str) -> None:
+    schema, found = read_schema(SHOP + statement, file="schema")
+    assert found
+    assert schema == read_schema(SHOP, file="schema")[0]
+
+
+def test_a_counter_table_without_its_counters_takes_no_view() -> None:
+    (found,) = check(
+        "CREATE MATERIALIZED VIEW v AS SELECT page FROM visits WHERE page IS NOT NULL PRIMARY KEY (page)",
+        f"{SHOP} ALTER TABLE visits DROP n;",
+    )
+    assert found.server_message == "Materialized views are not supported on counter tables"
+
+
+@pytest.mark.parametrize(
+    ("function", "server"),
+    [
+        (FUNCTION.format("f (a int)"), None),
+        (AGGREGATE.format("f (int)"), "Aggregation function are not supported in the where clause"),
+        ("", "Unknown function f called"),
+    ],
+)
+def test_functions_and_aggregates_of_users_are_told_apart(function: str, server: str | None) -> None:
+    found = check(BY_TAG.format("mine", "= f(1)"), f"{SHOP} {function};")
+    assert [one.server_message for one in found if one.kind is Kind.REFUSED] == ([server] if server else [])
+
+
+def test_a_view_on_a_table_of_a_dropped_keyspace_is_refused() -> None:
+    view = "CREATE MATERIALIZED VIEW {}v AS SELECT a FROM gone.t WHERE a IS NOT NULL PRIMARY KEY (a)"
+    (found,) = check(view.format("k."), "DROP KEYSPACE gone; USE k;")
+    assert (found.code, found.server_message) == (
+        "CV103",
+        "Cannot create a materialized view on a table in a different keyspace",
+    )
+    assert [one.code for one in check(view.format(""), "DROP KEYSPACE gone; USE k;")] == ["CV103"]
+    assert check(view.format("gone."), "DROP KEYSPACE gone;")[0].server_message == "Keyspace 'gone' doesn't exist"

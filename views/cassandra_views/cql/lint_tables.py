@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cassandra_views.cql.findings import Finding, Findings, doubled
+from cassandra_views.cql.option_values import find_integer
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.types import CqlType, UserTypes, parse_type
 from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word, nearest
@@ -52,7 +53,7 @@ def lint_table(
         what = f"'{name}' is longer than the {PHYSICAL_NAME_LIMIT} characters that every version takes"
         findings.add("CV415", what, statement.at, "Choose another name")
     for option in statement.options:
-        if option.name == "gc_grace_seconds" and option.value == "0":
+        if option.name == "gc_grace_seconds" and find_integer(option.value) == 0:
             what = "no view can be made on a table with gc_grace_seconds of 0"
             findings.add("CV410", what, option.at, "Give a time longer than view updates may be late")
     return findings.sorted()
@@ -144,8 +145,8 @@ def _lint_counters(statement: TableStatement, findings: Findings) -> None:
         what = "Cannot mix counter and non counter columns in the same table"
         findings.add("CV408", what, counters[0].at, "Put the counters into a table of their own", server=what)
     elif counters:
-        life = next((one for one in statement.options if one.name == "default_time_to_live" and one.value != "0"), None)
-        if life is not None:
+        life = next((one for one in statement.options if one.name == "default_time_to_live"), None)
+        if life is not None and (find_integer(life.value) or 0) > 0:
             what = "Cannot set default_time_to_live on a table with counters"
             findings.add("CV408", what, life.at, "Take default_time_to_live out", server=what)
         what = "no view can be made on a counter table"

@@ -11,6 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from cassandra_views.cql.functions import (
+    NO_AGGREGATES,
     arithmetic_refusal,
     call_refusal,
     conversion_refusal,
@@ -42,10 +43,12 @@ class UserNames:
     Args:
         types: the fields of each user-defined type; of one that is missing nothing is said.
         functions: the functions, None where they are not known: then nothing is said of one that is not the server's.
+        aggregates: those of them that no WHERE clause can hold.
     """
 
     types: MappingOf[str, tuple[tuple[str, CqlType], ...]] = field(default_factory=dict)
     functions: frozenset[str] | None = None
+    aggregates: frozenset[str] = frozenset()
 
 
 _K = LiteralKind
@@ -114,6 +117,8 @@ def value_refusal(term: Term, wanted: CqlType, column: str, names: UserNames, to
                 "collections",
             )
         case Call():
+            if term.function in names.aggregates and term.keyspace != "system":
+                return NO_AGGREGATES
             return call_refusal(term, wanted, column, token, names.functions, inner)
         case Conversion():
             return conversion_refusal(term, wanted, column, inner)

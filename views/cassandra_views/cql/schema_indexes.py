@@ -15,7 +15,7 @@ _TARGETS = ("keys", "values", "entries", "full")
 def create_index(statement: SchemaStatement, *, is_custom: bool) -> None:
     """Read what follows CREATE INDEX or CREATE CUSTOM INDEX."""
     words = statement.words
-    is_lenient = statement.takes_existence()
+    is_lenient = statement.takes_if_not_exists()
     given: tuple[str | None, str] | None = None
     if not words.take("on"):
         given = words.qualified()
@@ -23,7 +23,7 @@ def create_index(statement: SchemaStatement, *, is_custom: bool) -> None:
             raise UnreadableStatement("ON is missing")
     table_name = words.qualified()
     keyspace_given = table_name[0] or (given[0] if given else None)
-    home, keyspace, name = statement.place((keyspace_given, table_name[1]))
+    home, keyspace, name = statement.resolve((keyspace_given, table_name[1]))
     targets = _read_targets(statement)
     implementation = _implementation(statement)
     if given and given[0] not in (None, keyspace):
@@ -35,7 +35,7 @@ def create_index(statement: SchemaStatement, *, is_custom: bool) -> None:
         if is_lenient:
             return
         raise RefusedStatement(f"Index '{given[1]}' already exists")
-    if table is not None and home.is_counter(table):
+    if table is not None and table.is_counter:
         raise RefusedStatement("Secondary indexes on counter tables aren't supported")
     if table is None:
         raise RefusedStatement("Secondary indexes on materialized views aren't supported")
