@@ -93,10 +93,10 @@ class MomentHandler:
         self._at = at
         self.decode_message = handler.decode_message
 
-    def encode_message(self, message: Any, *arguments: Any) -> bytes:
+    def encode_message(self, message: Any, *arguments: Any, **options: Any) -> bytes:
         """Encode a message for the server."""
         sent = _ExecuteAt(message, self._at) if isinstance(message, ExecuteMessage) else message
-        encoded: bytes = self._handler.encode_message(sent, *arguments)
+        encoded: bytes = self._handler.encode_message(sent, *arguments, **options)
         return encoded
 
 
