@@ -33,9 +33,10 @@ demo-rollups: ## Let seconds become minutes, hours, a day and its aggregations b
 	@UV="$$(sh scripts/uv.sh)" && "$$UV" sync --frozen --inexact --no-dev --extra embedded --extra spark && \
 	exec "$$UV" run --quiet --no-sync python -m followers.demo.rollups
 
+# Three processes on two cores: a quarter of the time of two is spent waiting for servers.
 test: install install-system ## Lint, types, import rules, and the unit, integration and scenario tests on real servers
 	@$(MAKE) --no-print-directory lint
-	@$(UV_RUN) pytest -n 2 --no-loadscope-reorder
+	@$(UV_RUN) pytest -n 3 --no-loadscope-reorder
 
 test-all: test ## Also the nightly tests: node replacement, full disk, Celery, other versions, the whole demo
 	@$(UV_RUN) pytest -n 2 --no-loadscope-reorder tests/nightly

@@ -82,7 +82,7 @@ _TOGETHER = {
     "tests/integration/scripts": "scripts",
     "tests/integration/web": "web",
 }
-"""Tests that are not to run beside each other, mostly for what they share: one process gets them all of two."""
+"""Tests that are not to run beside each other, mostly for what they share: one process gets them all."""
 
 
 class _ByServer(LoadScopeScheduling):  # type: ignore[misc]

@@ -7,17 +7,21 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cassandra.cluster import Session
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from cassandra_views.cli.main import main
 from cassandra_views.cql.parse import parse_view
+from cassandra_views.manager import ViewManager
+from cassandra_views.project.settings import Settings
 from cassandra_views.web import CassandraViews
 
 SECRET = "a secret of the folder above"
@@ -195,20 +199,74 @@ def check_config(text: str, folder: Path, monkeypatch: Any, variables: dict[str,
 
 
 @contextmanager
-def app_without_cluster(folder: Path) -> Iterator[Flask]:
-    """Yield an app whose cluster is not there: what is asked of it is refused before, or is an error that says so."""
-    root = make_project(folder, {"tables/orders": TABLE, "views/by_day": VIEW, "macros/keys": MACRO})
+def app_of(root: Path, **config: Any) -> Iterator[Flask]:
+    """Yield an app on the project of a folder, which tells its exceptions to the test."""
     app = Flask("fuzzed")
-    app.config.update(
-        TESTING=True,
-        PROPAGATE_EXCEPTIONS=True,
-        SECRET_KEY="k",
-        VIEWS_CONTACT_POINTS="127.0.0.1:1",
-        VIEWS_TEMPLATES=root / "cql_templates",
-    )
+    app.config.update(TESTING=True, PROPAGATE_EXCEPTIONS=True, SECRET_KEY="k", **config)
+    app.config["VIEWS_TEMPLATES"] = root / "cql_templates"
     views = CassandraViews(app)
     yield app
     views.state.session_provider.close()
+
+
+@contextmanager
+def app_without_cluster(folder: Path) -> Iterator[Flask]:
+    """Yield an app whose cluster is not there: what is asked of it is refused before, or is an error that says so."""
+    root = make_project(folder, {"tables/orders": TABLE, "views/by_day": VIEW, "macros/keys": MACRO})
+    with app_of(root, VIEWS_CONTACT_POINTS="127.0.0.1:1") as app:
+        yield app
+
+
+SERVED_KEYSPACE, SERVED_REGISTRY = "fuzzed", "fuzzed_registry"
+_SERVED_CONFIG = f"""project = "fuzzed"
+[env.dev]
+registry = "{SERVED_REGISTRY}"
+[env.dev.keyspaces.shop]
+name = "{SERVED_KEYSPACE}"
+replication = {{ class = "SimpleStrategy", replication_factor = 1 }}
+"""
+
+
+@contextmanager
+def app_that_serves(folder: Path, session: Session, contact_points: list[str], port: int) -> Iterator[Flask]:
+    """Yield an app whose view serves, on a cluster, rows whose names are texts that have hurt programs."""
+    root = make_project(folder, {"tables/orders": TABLE, "views/by_day": VIEW, "macros/keys": MACRO}, _SERVED_CONFIG)
+    for keyspace in (SERVED_KEYSPACE, SERVED_REGISTRY):
+        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+    settings = Settings.resolve(start=root, variables={})
+    ViewManager(session, settings=settings, author="fuzzing").apply()
+    query = f"INSERT INTO {SERVED_KEYSPACE}.orders (customer, day, total) VALUES (%s, %s, %s)"
+    for number, name in enumerate(each for each in NASTY if each and "\ud800" not in each and "\0" not in each):
+        session.execute(query, (name, TODAY, number))
+    with app_of(
+        root, VIEWS_CONTACT_POINTS=",".join(contact_points), VIEWS_PORT=port, VIEWS_REGISTRY=SERVED_REGISTRY
+    ) as app:
+        yield app
+    for keyspace in (SERVED_KEYSPACE, SERVED_REGISTRY):
+        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+
+
+TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+SERVED_ROWS = f"/api/views/by_day/rows?day={TODAY}"
+SERVED_PATHS = st.one_of(
+    st.just("/api/views/by_day/rows"),
+    st.sampled_from(
+        ["/api/views", "/api/views/by_day", "/views/", f"/views/view/{SERVED_KEYSPACE}.by_day", "/metrics", "/readyz"]
+    ),
+    words().map(lambda word: f"/api/views/{word}/rows"),
+)
+_SERVED_NAMES = ("day", "customer", "total", "limit", "page", "order", "columns", "reverse")
+_SERVED_OPERATORS = ("", ".eq", ".in", ".gt", ".gte", ".lt", ".lte")
+SERVED_QUERIES = st.tuples(
+    st.sampled_from([[], [("day", TODAY)], [("day.in", TODAY)]]),
+    st.lists(
+        st.tuples(
+            st.builds("{}{}".format, st.sampled_from(_SERVED_NAMES), st.sampled_from(_SERVED_OPERATORS)),
+            st.one_of(words(), st.sampled_from([TODAY, "1", "3", "asc", "desc", "customer,total"])),
+        ),
+        max_size=3,
+    ),
+).map(lambda parts: [*parts[0], *parts[1]])  # fmt: skip
 
 
 PATHS = st.lists(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
@@ -11,25 +10,21 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from cassandra.cluster import Session
 
-from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError
+from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.apply.build_wait import find_waits
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.apply.executor import Executor, PlanOutcome
-from cassandra_views.apply.lag import LagMeter, LagReport, read_node_writes
+from cassandra_views.apply.lag_reports import LagMeasurement, LagReport
 from cassandra_views.apply.overrides import Overrides
 from cassandra_views.apply.range_rows import RangeReader, read_in_threads
 from cassandra_views.apply.reports import Listener, Notice, ignore_reports
 from cassandra_views.apply.suspects import Suspects
-from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest, AuditSettings
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
-from cassandra_views.model.lag import LagBound, LagPolicy, MeasuredLag, NodeLag
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import AuditGeneration, Plan, ServeGeneration
-from cassandra_views.model.times import duration_text
-from cassandra_views.plan.catalog import find_view_and_base
+from cassandra_views.model.steps import Plan, ServeGeneration
 from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
@@ -68,7 +63,8 @@ class ViewManager:
         listener: is told what happens while it happens.
         settings: everything above from files, instead of looking for them.
         build_timeout_seconds: wall-clock limit of awaiting one build; None waits while it makes progress.
-        audit_recheck_seconds: the pause before an audit looks at a difference again; it doubles with each further look.
+        audit_recheck_seconds: the shortest pause before an audit looks at a difference again; the pauses follow the
+            lag that was measured last, and double with each further look.
         audit_reader: reads the token ranges of full audits; else threads of this process.
         lease_times: how long a lease lasts, and how long a run waits after one that died; for tests.
     """
@@ -247,6 +243,17 @@ class ViewManager:
             self._listener(Notice(text=f"{view} is suspect now; 'views why {view.view}' shows the reason"))
         return found
 
+    def look_for_suspects(self) -> dict[ViewName, str]:
+        """Return the views that ``find_suspects`` would mark now, and why; changes nothing.
+
+        Where that cannot be read the listener is told.
+        """
+        try:
+            return self._suspects.look()
+        except ViewsError as error:
+            self._listener(Notice(text=f"whether something made views suspect could not be looked at: {error.what}"))
+            return {}
+
     def measure_lag(
         self,
         names: str | Iterable[str] | None = None,
@@ -272,48 +279,12 @@ class ViewManager:
         plan = self.plan_audit(names, tags=tags)
         if plan.steps:
             self._executor.upgrade_registry()
-        policies = {view.name: view.lag for view in self.planner.observer.project_of_registry().views}
-        newest = {step.view: step.number for step in plan.steps if isinstance(step, AuditGeneration)}
-        reports: list[LagReport] = []
-
-        def add_error(view: ViewName, error: ViewsError) -> None:
-            lag = MeasuredLag(seconds=None, bound=LagBound.EXACT, at=self.planner.clock(), found=error.what)
-            reports.append(LagReport(view=view, lag=lag, promise=policies.get(view, LagPolicy()).promise, error=error))
-
-        for refused in plan.refused:
-            keyspace, _dot, name = refused.view.partition(".")
-            add_error(ViewName(keyspace=keyspace, view=name), refused.as_error())
-        for view, number in newest.items():
-            try:
-                reports.append(self._measure_lag(view, number, policies.get(view, LagPolicy()), patience_seconds))
-            except ViewsError as error:
-                add_error(view, error)
-        if not reports:
-            return ()
-        writes = read_node_writes(self.planner.database)
-        return tuple(replace(each, writes=writes.pending(each.promise)) for each in reports)
-
-    def _measure_lag(self, view: ViewName, number: int, policy: LagPolicy, patience_seconds: float) -> LagReport:
-        database, registry = self.planner.database, self.planner.registry
-        found = find_view_and_base(database, view.keyspace, view.physical(number))
-        each = registry.read(view).find(number)
-        if found is None or each is None:
-            raise ClusterError("it is gone from the schema", on=f"{view} generation {number}", next="Run apply")
-        promised = policy.promise.total_seconds() if policy.promise else 0.0
-        patience = max(patience_seconds, 1.2 * promised)
-        meter = LagMeter(database, *found, clock=self.planner.clock, patience_seconds=patience)
-        nodes: tuple[NodeLag, ...] = ()
-        relations = parse_view(each.cql).where
-        if policy.probe:
-            lag, nodes = meter.by_canary(policy.probe, relations)
-        else:
-            lag = meter.by_sample(relations)
-        report = LagReport(view=view, lag=lag, promise=policy.promise, nodes=nodes)
-        registry.write_lag(view, lag)
-        if report.is_broken and policy.promise:
-            detail = f"its lag is {lag}, and its file promises {duration_text(policy.promise)}"
-            registry.note_event(view, "promise broken", number=number, detail=detail)
-        return report
+        planner = self.planner
+        policies = {view.name: view.lag for view in planner.observer.project_of_registry().views}
+        measurement = LagMeasurement(
+            planner.database, planner.registry, policies, clock=planner.clock, patience_seconds=patience_seconds
+        )
+        return measurement.run(plan)
 
     def suspect(
         self, names: str | Iterable[str] = (), *, reason: str, tags: Iterable[str] = ()

@@ -1,22 +1,27 @@
 """``cassandra_views.check`` beside a real server, on statements that a generator draws from the grammar.
 
-What the server refuses we must refuse, what it takes we must take; each disagreement is printed.
+What the server refuses we must refuse, what it takes we must take, and of what harms it we must tell; each disagreement
+is printed.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from cassandra.cluster import Session
 
 from cassandra_client.driver_errors import DRIVER_ERRORS
 from cassandra_views import Finding, check
-from cassandra_views.cli.lint_server import server_words
+from cassandra_views.cli.lint_server import ask_server, server_words
 from cassandra_views.cql.findings import Kind
-from tests.unit.cql.generated import TYPES, Case, generate
+from cassandra_views.cql.statements import table_statement
+from cassandra_views.project.loader import ProjectLoader
+from tests.unit.cql.generated import TYPES, Case, generate, generate_harmful
 
-SEED, CASES = 13, 100
+SEED, CASES, HARMFUL_CASES = 13, 100, 25
 LEAST_AGREEMENT = 0.99
 LEAST_EQUAL_TEXTS = 0.9
 _OBJECT_NUMBER = re.compile(r"@[0-9a-f]{4,}")
@@ -25,12 +30,19 @@ _OBJECT_NUMBER = re.compile(r"@[0-9a-f]{4,}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What both sides say of a case; "" is accepted, None of ours a text that is not foretold."""
+    """What both sides say of a case; "" is accepted, None of ours a text that is not foretold.
+
+    Args:
+        harm: how the server is harmed by a view that it took, "" where it is not.
+        told: whether we tell of a harm.
+    """
 
     case: Case
     server: str
     is_invalid_request: bool
     ours: Finding | None
+    harm: str = ""
+    told: bool = False
 
     @property
     def agrees(self) -> bool:
@@ -40,9 +52,14 @@ class Comparison:
     def has_equal_text(self) -> bool:
         return self.ours is not None and self.ours.server_message == _OBJECT_NUMBER.sub("@...", self.server)
 
+    @property
+    def is_missed(self) -> bool:
+        return bool(self.harm) and not self.told
+
     def __str__(self) -> str:
         ours = f"{self.ours.code} {self.ours.server_message or self.ours.message}" if self.ours else "accepted"
-        return f"[{self.case.way}] {self.case.view}\n    server: {self.server or 'accepted'}\n    ours:   {ours}"
+        text = "; ".join([*self.case.schema, self.case.view])
+        return f"[{self.case.way}] {text}\n    server: {self.server or 'accepted'} {self.harm}\n    ours:   {ours}"
 
 
 def execute(session: Session, statement: str) -> tuple[str, bool]:
@@ -54,41 +71,102 @@ def execute(session: Session, statement: str) -> tuple[str, bool]:
     return "", False
 
 
-def compare(session: Session, keyspace: str, case: Case) -> Comparison:
+def compare(session: Session, keyspace: str, case: Case) -> list[Comparison]:
+    """Compare what is said of the schema, where either side refuses a statement of it, and of the view."""
     schema = [each.format(keyspace) for each in TYPES] + list(case.schema)
-    found = [one for one in check(case.view, ";\n".join(schema)) if one.kind is Kind.REFUSED]
+    found = check(case.view, ";\n".join(schema))
+    ours_of_schema, ours = (
+        next((one for one in found if one.kind is Kind.REFUSED and one.place.file == file), None)
+        for file in ("schema", "view")
+    )
     refusals = [execute(session, statement) for statement in case.schema]
-    ours_of_schema = next((one for one in found if one.place.file == "schema"), None)
+    compared = []
     refused = next((each for each in refusals if each[0]), None)
-    if (refused is None) != (ours_of_schema is None):
+    if refused or ours_of_schema:
         server, is_invalid = refused or ("", False)
-        return Comparison(case=case, server=server, is_invalid_request=is_invalid, ours=ours_of_schema)
+        compared.append(Comparison(case=case, server=server, is_invalid_request=is_invalid, ours=ours_of_schema))
+        if not compared[0].agrees:
+            return compared
     server, is_invalid = execute(session, case.view)
-    ours = next((one for one in found if one.place.file == "view"), None)
-    return Comparison(case=case, server=server, is_invalid_request=is_invalid, ours=ours)
+    harm = "" if server else harm_of(session, keyspace, case)
+    told = any(one.kind is Kind.HARMFUL for one in found)
+    view = Comparison(case=case, server=server, is_invalid_request=is_invalid, ours=ours, harm=harm, told=told)
+    return [*compared, view]
 
 
-def check_statements(session: Session, keyspace: str, count: int) -> None:
+def harm_of(session: Session, keyspace: str, case: Case) -> str:
+    """Return how a view that the server took harms it.
+
+    A node reads the WHERE clause that it keeps at each start, so what it would find there is sent to it once more.
+    """
+    name = case.drawn.name.partition(".")[2].strip('"')
+    where = f"WHERE keyspace_name = '{keyspace}' AND view_name = '{name}'"
+    kept = session.execute(f"SELECT where_clause FROM system_schema.views {where}").one()
+    if kept is None or case.drawn.whole:
+        return ""
+    again = execute(session, case.drawn.again(kept.where_clause))[0]
+    if again:
+        return f"and cannot read again {kept.where_clause}: {again}"
+    refusal, _is_invalid = execute(session, case.insert)
+    is_of_another_base = refusal.startswith("Undefined column name") or refusal.endswith("does not exist")
+    return f"and fails each write to the base: {refusal}" if refusal and not is_of_another_base else ""
+
+
+def check_statements(session: Session, keyspace: str, cases: int, harmful: int) -> None:
     """Compare the verdicts on so many statements, at least a third of them on either side."""
-    home = f"{keyspace}_{SEED}"
-    session.execute(f"CREATE KEYSPACE {home} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}")
-    for each in TYPES:
-        session.execute(each.format(home))
-    compared = [compare(session, home, case) for case in generate(SEED, count, home)]
-    session.execute(f"DROP KEYSPACE {home}")
-    wrong = [each for each in compared if not each.agrees]
+    home, other = f"{keyspace}_{SEED}", f"{keyspace}_harm"
+    for name in (home, other):
+        replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+        session.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
+        for each in TYPES:
+            session.execute(each.format(name))
+    compared = [each for case in generate(SEED, cases, home) for each in compare(session, home, case)]
+    harming = [compare(session, other, case)[-1] for case in generate_harmful(SEED, harmful, other)]
+    for name in (home, other):
+        session.execute(f"DROP KEYSPACE {name}")
+    wrong = [each for each in compared + harming if not each.agrees]
+    missed = [each for each in compared + harming if each.is_missed]
     invalid = [each for each in compared if each.agrees and each.is_invalid_request]
     other_words = [each for each in invalid if not each.has_equal_text]
-    for title, some in (("verdicts differ", wrong), ("texts differ", other_words)):
+    for title, some in (("verdicts differ", wrong), ("harms are missed", missed), ("texts differ", other_words)):
         print(f"\n{title}: {len(some)}", *some, sep="\n")
-    print(f"{len(compared)} statements, {len(invalid)} of them InvalidRequest")
     refused = [each for each in compared if each.server]
-    assert len(compared) == count
-    assert len(invalid) >= count // 3
-    assert count // 3 <= len(refused) <= count - count // 3
-    assert len(wrong) <= (1 - LEAST_AGREEMENT) * len(compared), wrong
+    harmed = [each for each in harming if each.harm]
+    print(f"{len(compared)} verdicts, {len(invalid)} InvalidRequests, {len(harmed)} harms of {len(harming)}")
+    assert len(invalid) >= cases // 3
+    assert cases // 3 <= len(refused) <= len(compared) - cases // 3
+    assert len(harmed) >= harmful // 3
+    assert len(wrong) <= (1 - LEAST_AGREEMENT) * (len(compared) + len(harming)), wrong
+    assert missed == []
     assert len(other_words) <= (1 - LEAST_EQUAL_TEXTS) * len(invalid), other_words
 
 
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, CASES)
+    check_statements(session, keyspace, CASES, HARMFUL_CASES)
+
+
+VIEW = """---
+keyspace: {}
+---
+CREATE MATERIALIZED VIEW {{{{ view }}}} AS
+SELECT day, customer FROM {{{{ base('orders') }}}}
+WHERE day IS NOT NULL AND customer IS NOT NULL
+PRIMARY KEY ({})
+"""
+
+
+def test_lint_asks_a_server_about_each_view_on_its_base_alone(session: Session, keyspace: str, tmp_path: Path) -> None:
+    for folder in ("views", "tables"):
+        (tmp_path / folder).mkdir()
+    table = f"---\nkeyspace: {keyspace}\n---\nCREATE TABLE {{{{ table }}}} (customer text PRIMARY KEY, day date)\n"
+    (tmp_path / "tables" / "orders.cql.j2").write_text(table, encoding="utf-8")
+    for name, key in (("by_day", "day, customer"), ("by_day_alone", "day")):
+        (tmp_path / "views" / f"{name}.cql.j2").write_text(VIEW.format(keyspace, key), encoding="utf-8")
+    project = ProjectLoader(tmp_path).load()
+    base = table_statement(project.tables[0])
+    asked = [(view, base) for view in sorted(project.views, key=lambda view: view.name)]
+    answers = ask_server(asked, lambda: nullcontext(session), prefix=keyspace)
+    missing = "Cannot create materialized view 'by_day_alone' without primary key columns customer from base table"
+    assert [str(answer) for answer in answers] == ["accepted", f"refused: {missing} 'orders'"]
+    left = session.execute("SELECT keyspace_name FROM system_schema.keyspaces")
+    assert [row.keyspace_name for row in left if row.keyspace_name.startswith(f"{keyspace}_")] == []

@@ -25,10 +25,12 @@ def two_data_centers() -> Iterator[EmbeddedCassandra]:
 
 
 @pytest.fixture(autouse=True)
-def _nodes_that_run(two_data_centers: EmbeddedCassandra) -> Iterator[None]:
+def _nodes_that_run(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    for number in (*EAST, *WEST):
-        two_data_centers.resume_node(number)
+    if "two_data_centers" in request.fixturenames:
+        running: EmbeddedCassandra = request.getfixturevalue("two_data_centers")
+        for number in (*EAST, *WEST):
+            running.resume_node(number)
 
 
 @pytest.fixture

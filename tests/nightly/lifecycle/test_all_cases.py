@@ -30,7 +30,7 @@ def test_every_kind_of_change(workshop: Workshop, shape: Shape) -> None:
 
 
 def test_the_verdict_is_the_servers(session: Session, keyspace: str) -> None:
-    check_statements(session, keyspace, 300)
+    check_statements(session, keyspace, 300, 100)
 
 
 def test_a_killed_audit_that_differs_resumes_to_the_verdict_of_a_single_run(

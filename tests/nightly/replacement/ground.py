@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -190,6 +191,16 @@ class Ground:
 
     def status(self, name: str) -> LocalNodeStatus:
         return LocalNode(self.local.run_folder, name).status()
+
+    def host_id(self, name: str) -> str:
+        """Return the id under which the node is in the ring."""
+        with connect_alone(self.addresses[name], port=self.port, timeout_seconds=20) as session:
+            return str(session.execute("SELECT host_id FROM system.local").one()["host_id"])
+
+    def events(self) -> list[tuple[str, str]]:
+        """Return what the view's history says, the oldest first: events and details."""
+        found = json.loads(self.views("history", "numbers_by_kind", "--format", "json"))["events"]
+        return [(each["event"], each["detail"]) for each in reversed(found)]
 
     def lives(self, name: str) -> int:
         return self.status(name).life

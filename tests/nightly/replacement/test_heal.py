@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Iterator
 
@@ -24,6 +25,18 @@ def ended(ground: Ground, count: int) -> Callable[[], bool]:
     return lambda: [each[2] for each in ground.operations()][count - 1 : count] not in ([], [""])
 
 
+def check_suspicion(ground: Ground, former: str, now: str) -> None:
+    """See that what serves became suspect since a node was replaced, and that a full audit ended it."""
+    why = f"node {former} was replaced by {now}"
+    events = ground.events()
+    marked = next(place for place, (event, detail) in enumerate(events) if event == "suspect" and why in detail)
+    later = events[marked + 1 :]
+    assert "audit passed" in [event for event, _detail in later]
+    assert any(event == "suspicion ended" and why in detail and "full audit" in detail for event, detail in later)
+    (view,) = json.loads(ground.views("status", "--format", "json"))["views"]
+    assert view["suspect_since"] is None
+
+
 def test_a_node_that_hangs_is_restarted_and_not_replaced(ground: Ground) -> None:
     ground.configure("health_hung")
     pid = ground.status("n2").pid
@@ -41,7 +54,7 @@ def test_a_node_that_hangs_is_restarted_and_not_replaced(ground: Ground) -> None
 def test_a_killed_node_whose_restart_fails_is_replaced(ground: Ground) -> None:
     ground.configure("health_broken")
     others = {name: ground.status(name).pid for name in ("n1", "n2")}
-    life = ground.lives("n3")
+    life, former = ground.lives("n3"), ground.host_id("n3")
     with ground.healing() as healing:
         healing.wait_until(lambda: "all 3 nodes are up" in healing.said())
         ground.kill("n3")
@@ -54,6 +67,7 @@ def test_a_killed_node_whose_restart_fails_is_replaced(ground: Ground) -> None:
     assert {name: ground.status(name).pid for name in others} == others
     audit = [line for line in ground.lines() if line.rule == "audit" and line.outcome]
     assert [(line.outcome, line.detail) for line in audit] == [("done", "what the cluster serves is as it should be")]
+    check_suspicion(ground, former, ground.host_id("n3"))
 
 
 def test_a_machine_that_is_gone_is_replaced_by_healers_that_are_killed_at_each_step(ground: Ground) -> None:
@@ -66,7 +80,7 @@ def test_a_machine_that_is_gone_is_replaced_by_healers_that_are_killed_at_each_s
     slow["fence"] += ["--why", "{why}"]
     ground.configure("health_killed", slow, mode="approve")
     others = {name: ground.status(name).pid for name in ("n2", "n3")}
-    life = ground.lives("n1")
+    life, former = ground.lives("n1"), ground.host_id("n1")
     killed = []
     with ground.healing() as healing:
         healing.wait_until(lambda: "all 3 nodes are up" in healing.said())
@@ -92,6 +106,7 @@ def test_a_machine_that_is_gone_is_replaced_by_healers_that_are_killed_at_each_s
     approved = next(line for line in ground.lines() if line.event == "approved")
     assert (approved.author, approved.detail) == ("healer", "its machine is gone")
     assert "differs" not in ground.views("audit")
+    check_suspicion(ground, former, ground.host_id("n1"))
 
 
 def steps(ground: Ground) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import AuditGeneration, Cause, CreateGeneration
 from cassandra_views.project.settings import AuditConfig
+from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.store import Registry
 from tests.scenarios.lifecycle.dying import Side, UnsureSession
 from tests.scenarios.lifecycle.shapes import READINGS
@@ -69,7 +70,8 @@ def test_a_failed_pulse_is_kept_with_what_differs(served: Workshop) -> None:
     result = AuditResult(base_rows=2, view_rows=2, method=AuditMethod.PULSE, differing_totals=("write times of a",))
     registry = Registry(Database(served.session), served.registry, run="run", author="tests")
     name = ViewName(keyspace=keyspace, view=VIEW)
-    assert registry.write_verdict(name, each.number, Audit.FAILED, at=served.now, rows=2, facts=result.facts)
+    facts = FactWriter(registry)
+    assert facts.write_verdict(name, each.number, Audit.FAILED, at=served.now, rows=2, facts=result.facts)
     (again,) = served.record(VIEW).generations
     assert again.verdict == result
     (status,) = (row for row in served.manager().status() if row.name == name)
@@ -131,7 +133,7 @@ def test_a_verdict_that_failed_is_taken_back_by_one_that_passed(served: Workshop
     registry = Registry(Database(served.session), served.registry, run="run", author="tests")
     (each,) = served.record(VIEW).generations
     name = ViewName(keyspace=served.keyspace, view=VIEW)
-    assert registry.write_verdict(name, 1, Audit.FAILED, at=served.now, rows=each.rows_built)
+    assert FactWriter(registry).write_verdict(name, 1, Audit.FAILED, at=served.now, rows=each.rows_built)
     (create,) = (step for step in served.manager().plan().steps if isinstance(step, CreateGeneration))
     assert create.cause is Cause.REPAIR
     assert served.manager().audit(served.full(VIEW)).failures == ()

@@ -64,7 +64,7 @@ class Command:
     """Of the manager, the view and the id of the run."""
     prepare: Callable[[Workshop], None]
     may_be_none: bool = False
-    every: int = 2
+    every: int = 3
 
 
 def back(workshop: Workshop) -> None:
@@ -116,8 +116,8 @@ COMMANDS = {
     "off": Command(run=decide(OverrideKind.OFF), prepare=back, may_be_none=True),
     "on": Command(run=decide(None), prepare=frozen),
     "audit": Command(run=lambda manager, view, run: manager.audit(view), prepare=back),
-    "take over": Command(run=lambda manager, view, run: manager.apply(), prepare=lost, may_be_none=True, every=3),
-    "refresh": Command(run=refresh, prepare=alone, every=4),
+    "take over": Command(run=lambda manager, view, run: manager.apply(), prepare=lost, may_be_none=True, every=5),
+    "refresh": Command(run=refresh, prepare=alone, every=7),
     "abort": Command(run=lambda manager, view, run: manager.abort(view), prepare=half_built),
     "drop": Command(run=lambda manager, view, run: manager.drop(view, reason=REASON), prepare=alone, may_be_none=True),
 }

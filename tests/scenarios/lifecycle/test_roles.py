@@ -27,6 +27,7 @@ from cassandra_views.project.settings import Settings
 from cassandra_views.read import ViewReader
 from cassandra_views.web import CassandraViews
 from tests.certificates import Authority
+from tests.scenarios.lifecycle.old_registry import make_first_registry
 from tests.wire import Wire
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
@@ -137,8 +138,13 @@ def root(server: EmbeddedCassandra, folder: Path) -> Iterator[Session]:
 
 @pytest.fixture
 def roles(root: Session, told: Told) -> dict[str, list[dict[str, str]]]:
-    """What `views grants` prints is run as an administrator does; return the grants of each role."""
+    """What `views grants` prints is run as an administrator does; return the grants of each role.
+
+    The registry of an older version is upgraded by it: no role has a right to alter it.
+    """
     grants = {}
+    if not list(root.execute("SELECT id FROM system_schema.tables WHERE keyspace_name = 'views_registry'")):
+        make_first_registry(root, "views_registry")
     for name, arguments in {
         "manager": ("manager",),
         "reader": ("reader",),

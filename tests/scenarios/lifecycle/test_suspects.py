@@ -12,6 +12,7 @@ from cassandra_views.model.audit_request import AuditKind, AuditRequest
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State
 from cassandra_views.model.steps import AuditGeneration, ServeGeneration
+from cassandra_views.registry.facts import FactWriter
 from tests.scenarios.lifecycle.dying import DyingSession, Side, UnsureSession
 from tests.scenarios.lifecycle.shapes import READINGS
 from tests.scenarios.lifecycle.test_changes import VIEW, set_up
@@ -99,7 +100,8 @@ def test_a_mark_that_comes_while_an_audit_runs_is_not_ended_by_it(served: Worksh
     served.manager().suspect(served.full(VIEW), reason="second")
     (now,) = served.record(VIEW).generations
     name = served.record(VIEW).name
-    assert not served.manager().planner.registry.write_suspicion(name, each, None), "its mark is another one now"
+    facts = FactWriter(served.manager().planner.registry)
+    assert not facts.write_suspicion(name, each, None), "its mark is another one now"
     assert now.suspicion is not None
     auditing.carry_out(plan)
     assert condition(served) == ("serving", ""), "an audit that begins after both ends them"

@@ -18,6 +18,7 @@ from cassandra_views.apply.grants import STATUS_TABLES, RoleKind, common_grants
 from cassandra_views.cli.main import main
 from cassandra_views.cql.parse import parse_table
 from cassandra_views.model.schema import Catalog
+from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
 
 TABLE = "---\nkeyspace: shop\n{}---\nCREATE TABLE {{{{ table }}}} (id text, day date, n int, PRIMARY KEY (id, day))\n"
 VIEW = (
@@ -82,6 +83,10 @@ def test_each_role_gets_what_its_part_needs(project: Path, capsys: pytest.Captur
     health = {f"{each} TABLE shop_health.{name}" for each in ("SELECT", "MODIFY") for name in HEALTH_TABLES}
     nodes = {f"SELECT TABLE system_views.{name}" for name in ("gossip_info", "settings", "streaming", "repairs")}
     assert pairs(found["healer"]) == health | nodes
+    assert pairs(roles(capsys, "grants", "manager", "--base", "Shop.Old")["manager"]) == pairs(found["manager"]) | {
+        'ALTER TABLE "Shop"."Old"',
+        'SELECT TABLE "Shop"."Old"',
+    }
     with_pages = roles(capsys, "grants", "reader", "--pages")
     assert list(with_pages) == ["reader"]
     assert pairs(with_pages["reader"]) == bases | status | registry | {
@@ -103,7 +108,7 @@ def test_what_an_administrator_makes_leaves_nothing_for_the_roles_to_create(
         "CREATE KEYSPACE IF NOT EXISTS views_registry WITH replication = "
         "{'class': 'NetworkTopologyStrategy', 'replication_factor': '2'}",
     ]
-    tables = [parse_table(each) for each in manager["setup"] if "TABLE" in each]
+    tables = [parse_table(each) for each in manager["setup"] if each.startswith("CREATE TABLE")]
     assert all(each.if_not_exists for each in tables)
     names = [f"{each.keyspace}.{each.table}" for each in tables]
     registry = [f"views_registry.{table}" for table in ("about", "views", "history", "lease")]
@@ -113,6 +118,16 @@ def test_what_an_administrator_makes_leaves_nothing_for_the_roles_to_create(
         "CREATE ROLE IF NOT EXISTS views_manager WITH LOGIN = false",
         *(each["cql"] for each in manager["grants"]),
     ]
+
+
+def test_a_registry_of_an_older_version_is_upgraded_by_who_runs_it(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup = roles(capsys, "grants", "manager")["manager"]["setup"]
+    altered = [each for each in setup if each.startswith("ALTER TABLE")]
+    assert altered == [cql for _table, cql in upgrade_statements("shop_registry", 1)]
+    assert all("ADD IF NOT EXISTS" in each for each in altered)
+    assert setup[-1].endswith(f"SET value = '{SCHEMA_NUMBER}' WHERE name = 'schema' IF value IN ('1', '2', '3', '4')")
 
 
 def test_the_text_is_cql_that_holds_no_password(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,6 +148,7 @@ def test_the_text_is_cql_that_holds_no_password(project: Path, capsys: pytest.Ca
         (["--reader", "a\nb"], "the names of roles"),
         (["--reader", "views_manager"], "the names of roles"),
         (["--replicas", "0"], "greater than or equal to 1"),
+        (["--base", "orders"], "'--base orders' names no table"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -171,7 +187,8 @@ def test_each_table_of_the_servers_that_is_read_is_granted() -> None:
 
 def test_a_run_demands_no_right_that_only_a_warning_needs() -> None:
     demanded = {(each.keyspace, each.table) for each in common_grants((), "r", None, Catalog())}
-    assert set(STATUS_TABLES) - demanded == {("system_distributed", "repair_history")}
+    histories = {("system_distributed", "repair_history"), ("system_distributed", "parent_repair_history")}
+    assert set(STATUS_TABLES) - demanded == histories
 
 
 def test_every_kind_of_role_has_a_name_that_stands_bare() -> None:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cassandra_views.apply.lag import NodeWrites, canary_ttl_seconds
+from cassandra_client.errors import ConfigurationError
+from cassandra_views.apply.lag import canary_ttl_seconds, literal_cql
+from cassandra_views.apply.node_writes import NodeWrites
 
 NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 
@@ -14,6 +16,26 @@ NOW = datetime(2026, 11, 23, 6, tzinfo=UTC)
 @pytest.mark.parametrize("patience", [0.1, 30.0, 61.5, 1.2 * 3600, 1.2 * 86_400])
 def test_the_row_outlives_the_time_that_it_is_waited_for(patience: float) -> None:
     assert canary_ttl_seconds(patience) >= 2 * patience
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "cql"),
+    [
+        ("text", "it's", "'it''s'"),
+        ("timeuuid", "50554d6e-29bb-11e5-b345-feff819cdc9f", "50554d6e-29bb-11e5-b345-feff819cdc9f"),
+        ("inet", "10.0.0.1", "'10.0.0.1'"),
+        ("timestamp", 0, "0"),
+        ("boolean", True, "true"),
+    ],
+)
+def test_values_of_a_file_are_written_as_their_columns_are(type_: str, value: str | float, cql: str) -> None:
+    assert literal_cql(type_, value) == cql
+
+
+@pytest.mark.parametrize("type_", ["frozen<tuple<int, text>>", "frozen<person>", "frozen<list<int>>"])
+def test_a_key_of_a_type_that_a_file_cannot_write_is_refused(type_: str) -> None:
+    with pytest.raises(ConfigurationError, match="can give no value of type frozen<"):
+        literal_cql(type_, "(0, 'x')")
 
 
 def test_one_answer_of_the_nodes_is_counted_by_the_promise_of_each_view() -> None:

@@ -147,7 +147,7 @@ VIEW_RULES = [
     Rule("CV205", view("at > currentTimestamp()"), "taken once", harmful=True),
     Rule("CV205", odd("u", "= uuid()"), "taken once", base="odd", harmful=True),
     Rule("CV127", view("c = blob_as_int(int_as_blob(1))"), "function", harmful=True),
-    Rule("CV127", view("c = CAST(1 AS int)"), "function", harmful=True),
+    Rule("CV127", view("c = CAST((bigint) 1 AS int)"), "function", harmful=True),
     Rule("CV211", view("(d) > (1)"), "tuple of one", harmful=True),
     Rule("CV211", view("c = (1)"), "tuple of one", harmful=True),
     Rule("CV206", view("(c, d) > (1, 2, 3)"), "Expected 2 elements in value tuple, but got 3"),
@@ -273,6 +273,21 @@ CHECK_RULES = [
         f"{TWO}; CREATE TABLE k.t (a int PRIMARY KEY)",
         'Cannot add already existing table "t" to keyspace "k"',
     ),
+    ("CV002", on_two(), f"{TWO}; ALTER TABLE k.t ADD", None),
+    (
+        "CV134",
+        on_two(name="k.w"),
+        f"{TWO}; {on_two()}",
+        "Guardrail materialized_views_per_table violated: Tables cannot have more than 1 materialized views, aborting "
+        "the creation of materialized view w on table t",
+    ),
+    (
+        "CV135",
+        on_two(),
+        "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '3/1'}; "
+        f"{TWO} WITH read_repair = 'NONE'",
+        "Materialized views are not supported on transiently replicated keyspaces",
+    ),
     (
         "CV128",
         on_two("a IN (1, 2) AND b IS NOT NULL AND c IS NOT NULL AND d = 1"),
@@ -302,4 +317,7 @@ CHECK_RULES = [
         "Bind variables are not allowed in CREATE MATERIALIZED VIEW statements",
     ),
 ]
-"""A code, a view and the schema it stands on, and the server's answer; what no single statement shows."""
+"""A code, a view and the schema it stands on, and the server's answer; what no single statement shows. A table there
+takes one view."""
+TOO_DEEP = on_two(f"a = {'[' * 3000}1{']' * 3000}")
+"""What is beyond our parser: ``CV003``."""

@@ -9,17 +9,17 @@ import pytest
 import cassandra_views
 from cassandra_views import check
 from cassandra_views.cql.findings import KINDS, Finding, Kind, Severity
-from tests.unit.cql.generated import TYPES, generate
-from tests.unit.cql.rules import CHECK_RULES, SEEN, TWO, on_two
+from tests.unit.cql.generated import TYPES, generate, generate_harmful
+from tests.unit.cql.rules import CHECK_RULES, SEEN, TOO_DEEP, TWO, on_two
 
 
-def refusals(view: str, schema: str = TWO) -> list[Finding]:
-    return [one for one in check(view, schema) if one.kind is Kind.REFUSED]
+def refusals(view: str, schema: str = TWO, views_per_table: int = -1) -> list[Finding]:
+    return [one for one in check(view, schema, views_per_table=views_per_table) if one.kind is Kind.REFUSED]
 
 
 @pytest.mark.parametrize(("code", "view", "schema", "server"), CHECK_RULES)
 def test_each_rule_gives_its_finding(code: str, view: str, schema: str, server: str | None) -> None:
-    found = refusals(view, schema)[0]
+    found = refusals(view, schema, 1)[0]
     assert (found.code, found.server_message) == (code, server)
     assert found.place.file == ("schema" if code == "CV002" else "view")
     assert found.place.line >= 1
@@ -218,8 +218,16 @@ def test_no_text_makes_it_crash(text: str) -> None:
     ids=["nested", "digits", "exponent", "duration", "minus", "braces"],
 )
 def test_no_value_makes_it_crash(value: str) -> None:
-    assert refusals(on_two(f"a = {value}"))
-    assert refusals(f"{on_two()} WITH gc_grace_seconds = {value}")
+    for view in (on_two(f"a = {value}"), f"{on_two()} WITH gc_grace_seconds = {value}"):
+        assert [one for one in check(view, TWO) if one.severity is Severity.ERROR]
+        assert [one for one in check(on_two(name="k.w"), f"{TWO}; {view}") if one.severity is Severity.ERROR]
+
+
+def test_what_is_beyond_us_is_told_as_our_limit_and_not_as_the_servers_refusal() -> None:
+    (found,) = check(TOO_DEEP, TWO)
+    assert (found.code, found.kind, found.server_message) == ("CV003", Kind.POLICY, None)
+    others = check(on_two(name="k.w"), f"{TWO}; {TOO_DEEP}")
+    assert [(one.code, one.place.file) for one in others] == [("CV003", "schema")]
 
 
 def test_no_broken_statement_makes_it_crash() -> None:
@@ -277,3 +285,11 @@ def test_a_duration_inside_a_user_type_is_no_key(types: str) -> None:
         "CV306",
         "duration type is not supported for PRIMARY KEY column 'a'",
     )
+
+
+def test_no_view_that_harms_a_server_is_missed() -> None:
+    schema_of_types = [each.format("k") for each in TYPES]
+    for case in generate_harmful(3, 400, "k"):
+        found = check(case.view, ";\n".join([*schema_of_types, *case.schema]))
+        assert [one for one in found if one.kind is Kind.REFUSED] == [], case.view
+        assert case.harm in {one.code for one in found if one.kind is Kind.HARMFUL}, case.view

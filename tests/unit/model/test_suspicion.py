@@ -54,6 +54,16 @@ def test_what_changed_is_told_in_words(now: Baseline, told: tuple[str, ...]) -> 
     assert BASELINE.changes(now) == told
 
 
+def test_the_first_truncation_of_a_table_is_told() -> None:
+    assert replace(BASELINE, truncated=0).changes(BASELINE) == ("the base table was truncated at 2026-11-23T06:00:00Z",)
+
+
+def test_a_data_center_that_is_added_is_told() -> None:
+    east = replace(BASELINE, replication="{'class': 'NetworkTopologyStrategy', 'east': '3'}")
+    both = replace(BASELINE, replication="{'class': 'NetworkTopologyStrategy', 'east': '3', 'west': '2'}")
+    assert east.changes(both) == (f"the keyspace's replication changed from {east.replication} to {both.replication}",)
+
+
 def test_before_anything_is_kept_only_what_is_known_of_the_creation_is_compared() -> None:
     now = replace(BASELINE, truncated=MILLIS)
     assert first_baseline(base_columns="c1", created_at=NOW, now=now).changes(now) == ()

@@ -14,11 +14,11 @@ from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Audit, State
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import AuditGeneration, AwaitBuild, CreateGeneration, Plan
+from cassandra_views.model.steps import AuditGeneration, AwaitBuild, CreateGeneration, DropGeneration, Plan
 from cassandra_views.model.suspicion import Suspicion
 from cassandra_views.plan.explain import explain
 from cassandra_views.plan.inputs import PlanContext, PlanTarget
-from cassandra_views.plan.project_plan import make_audits, only_suspect_audits, work_by_view
+from cassandra_views.plan.project_plan import is_suspect_audit, make_audits, work_by_view
 from cassandra_views.plan.status import view_statuses
 from cassandra_views.plan.view_plan import plan_view
 from tests.unit.plan.world import KEYSPACE, definition, world_of
@@ -210,8 +210,16 @@ def test_work_that_is_only_an_audit_of_what_is_suspect_is_told_from_others() -> 
     world, project = suspect_world({1: {"state": "serving", "version": "f1:old"}}, 1)
     plan = world.plan(project, NOW)
     assert any(isinstance(step, AwaitBuild) for step in plan.steps)
-    assert not only_suspect_audits(plan.steps)
-    assert not only_suspect_audits(())
+    assert not any(map(is_suspect_audit, plan.steps))
+    replaced = {"state": "retired", "retired": "30 days"}
+    world, project = suspect_world({1: replaced, 2: {"state": "serving"}}, 2)
+    plan = world.plan(project, NOW)
+    assert [(type(step), is_suspect_audit(step)) for step in plan.steps] == [
+        (DropGeneration, False),
+        (AuditGeneration, True),
+    ]
+    (work,) = work_by_view(plan)
+    assert not work.is_suspect
 
 
 def test_a_view_is_suspect_also_where_only_the_older_of_two_that_serve_is() -> None:

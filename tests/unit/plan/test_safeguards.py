@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +10,7 @@ import pytest
 from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.generation import State
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.schema import TableShape
-from cassandra_views.plan.safeguards import find_lag, repair_warning
+from cassandra_views.plan.safeguards import find_lag
 from cassandra_views.plan.status import ViewStatus, view_statuses
 from tests.unit.plan.world import KEYSPACE, World, definition, world_of
 
@@ -100,24 +98,3 @@ def test_a_view_over_its_whole_base_and_one_without_a_file_have_no_lag() -> None
     assert find_lag(WISH, None, NOW) is None
     whole = world_of({"records": {"by_day": {"generations": {1: {"state": "serving"}}}}}, {"by_day": definition()}, NOW)
     assert find_lag(WISH, whole.records[NAME], NOW) is None, "its window is a change of its definition, and no slide"
-
-
-def test_a_base_that_was_not_repaired_in_time_is_told() -> None:
-    now = datetime(2026, 11, 23, 6, tzinfo=UTC)
-    base = TableShape(keyspace="shop", name="orders", columns=(), options=(("gc_grace_seconds", "864000"),))
-    assert repair_warning(base, now - timedelta(days=10), now) == ""
-    late = repair_warning(base, now - timedelta(days=12, hours=3), now)
-    assert late == (
-        "table shop.orders: a range of it was last repaired 12 days 3 hours ago, longer than gc_grace_seconds (10 "
-        "days), and a build copies what each replica has: run 'nodetool repair shop orders' first"
-    )
-    assert repair_warning(base, None, now) == (
-        "table shop.orders: the cluster's history holds no repair of it, so whether it was repaired within "
-        "gc_grace_seconds (10 days) is unknown, and a build copies what each replica has: run 'nodetool repair shop "
-        "orders' first"
-    )
-    unread = repair_warning(base, None, now, read_error="a read failed: it timed out")
-    assert "could not be read (a read failed: it timed out)" in unread
-    assert "holds no repair" not in unread
-    short = replace(base, options=(("gc_grace_seconds", "60"),))
-    assert "last repaired 50 minutes ago" in repair_warning(short, now - timedelta(minutes=50), now)

@@ -30,10 +30,9 @@ from cassandra_views.airflow.failures import RETRIES, refused
 from cassandra_views.airflow.hook import Access, ViewsHook, access_of
 from cassandra_views.airflow.maintenance_dags import audit_dag, reconcile_dag
 from cassandra_views.airflow.manual_actions import manual_actions_dag
+from cassandra_views.airflow.run_request import ACTION_TEXTS, Action
 from cassandra_views.airflow.tasks import (
-    ACTION_TEXTS,
     APPROVE,
-    Action,
     AwaitBuildTask,
     ClearTask,
     PlanTask,

@@ -47,7 +47,7 @@ def reconcile_dag(deployment: Deployment, every: timedelta) -> DAG:
             "interrupted, when its window is due, its file changed, a replaced generation's grace "
             "is over, or somebody changed it by hand. Its own DAG does that. A view whose runs fail is tried again "
             "after 1, 2, 4 ... minutes, at most an hour. A run that asks a person is triggered once for each "
-            "question. A view that is only suspect is left to `views_audit`."
+            "question. The audit of a view that is suspect is left to `views_audit`."
         ),
         schedule=every,
     ) as dag:

@@ -6,10 +6,8 @@ process of Airflow may be killed between any two of them, and people may run ``v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +15,18 @@ from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.exceptions import AirflowSkipException
 
-from cassandra_client.errors import ConfigurationError, ViewsError
+from cassandra_client.errors import ConfigurationError
 from cassandra_views.airflow.deployment import Deployment, run_mark
 from cassandra_views.airflow.failures import ERROR_KEY, as_airflow_errors, refused, with_form_advice
 from cassandra_views.airflow.links import ViewLink
+from cassandra_views.airflow.run_request import Action, RunRequest, read_run_request
 from cassandra_views.airflow.task_log import LogListener, log_plan
 from cassandra_views.airflow.triggers import BuildTrigger, ReadyTrigger
 from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan.project_plan import only_suspect_audits
+from cassandra_views.plan.project_plan import is_suspect_audit
 from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
@@ -37,69 +36,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 """How often a plan is made anew where others were quicker."""
-
-
-class Action(StrEnum):
-    """What a run does with its view."""
-
-    CONVERGE = "converge"
-    REFRESH = "refresh"
-    ROLLBACK = "rollback"
-    DROP = "drop"
-
-
-ACTION_TEXTS = {
-    Action.CONVERGE: "make the view as its file says",
-    Action.REFRESH: "build a new generation also where nothing has changed",
-    Action.ROLLBACK: "send readers to the former generation",
-    Action.DROP: "send readers away and drop all generations; a person is asked first",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What a run is asked for.
-
-    Args:
-        view: its name, or keyspace and name; empty in a run that is for base tables alone.
-        by: who asked, for the history: the user of Airflow's own session, never a field of the form.
-        to: for a rollback, the generation that shall serve: it may be done already when a task runs again.
-        mark: the id under which the run's actions are in the registry (``deployment.run_mark``).
-    """
-
-    view: str
-    action: Action = Action.CONVERGE
-    reason: str = ""
-    by: str = "airflow"
-    to: int | None = None
-    mark: str = ""
-
-    @property
-    def author(self) -> str:
-        """Who acts, as the history names them."""
-        return f"airflow:{self.by}" if self.by != "airflow" else "airflow"
-
-    @property
-    def why(self) -> str:
-        """The reason for the history, also where nobody gave one."""
-        return self.reason or f"{self.action.value} by a run of Airflow"
-
-
-def read_run_request(view: str | None, params: Mapping[str, Any], *, by: str | None, mark: str) -> RunRequest:
-    """Return what a run's parameters say; ``view`` None takes the view from them, too.
-
-    Args:
-        by: whose run it is, as Airflow knows it; a run that another run triggers inherits it.
-    """
-    to = params.get("to")
-    return RunRequest(
-        view=str(params.get("view") or "") if view is None else view,
-        action=Action(params.get("action") or Action.CONVERGE),
-        reason=str(params.get("reason") or ""),
-        by=by or "airflow",
-        to=int(to) if to is not None else None,
-        mark=mark,
-    )
 
 
 class ViewTask(BaseOperator):
@@ -146,16 +82,20 @@ class ViewTask(BaseOperator):
                 yield manager, request
 
     def plan(self, manager: ViewManager, request: RunRequest, *, allow_drop: bool, allow_shrink: bool = False) -> Plan:
-        """Return what is still to be done of what the run is asked for."""
+        """Return what is still to be done of what the run is asked for.
+
+        What serves and is suspect is audited by ``views_audit``, which limits audits of all views together.
+        """
         if not request.view:
             return base_plan(manager.plan())
         match request.action:
             case Action.REFRESH:
-                return manager.plan_refresh(request.view, unless_run=request.mark, allow_shrink=allow_shrink)
+                plan = manager.plan_refresh(request.view, unless_run=request.mark, allow_shrink=allow_shrink)
             case Action.DROP:
-                return manager.plan_drop(request.view, reason=request.why)
+                plan = manager.plan_drop(request.view, reason=request.why)
             case _:
-                return manager.plan([request.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
+                plan = manager.plan([request.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
+        return plan.part(step for step in plan.steps if not is_suspect_audit(step))
 
     def execute(self, context: Context) -> Any:
         """Do this task's steps; wait first where it is no time for them.
@@ -327,10 +267,7 @@ class ServeTask(ViewTask):
 
 
 class SettleTask(ViewTask):
-    """Runs where a task before it failed: counts that, so that a view that fails again and again is frozen.
-
-    A run that has only to audit what serves is not counted: its view is as its file says.
-    """
+    """Runs where a task before it failed: counts that, so that a view that fails again and again is frozen."""
 
     def is_needed(self, plan: Plan) -> bool:
         """It is wherever something may fail."""
@@ -349,20 +286,9 @@ class SettleTask(ViewTask):
         with self.managed(context) as (manager, request):
             if not request.view:
                 raise refused(text)
-            if self._only_suspect_audits(manager, request):
-                raise refused(f"{request.view} is as its file says, and could not be audited. {text}")
             record = manager.note_failed_run(request.view, text)
         frozen = f" It is {record.override}." if record.override else ""
         raise refused(f"{record.failures} runs of {record.name} failed in a row.{frozen} {text}")
-
-    def _only_suspect_audits(self, manager: ViewManager, request: RunRequest) -> bool:
-        if request.action is not Action.CONVERGE:
-            return False
-        # An audit that found a difference leaves a new generation to build.
-        with suppress(ViewsError):
-            plan = self.plan(manager, request, allow_drop=True)
-            return only_suspect_audits(plan.steps) and not plan.refused
-        return False
 
 
 def base_plan(plan: Plan) -> Plan:

@@ -23,6 +23,7 @@ from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.audit_request import AuditKind, AuditRequest, AuditSettings
 from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.generation import Generation
+from cassandra_views.model.lag import MeasuredLag
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import LiveView, TableShape
 from cassandra_views.model.times import TimeColumn
@@ -96,6 +97,7 @@ class Auditor:
         *,
         remains: str,
         time: TimeColumn | None,
+        lag: MeasuredLag | None = None,
     ) -> AuditResult:
         """Compare the rows of a generation with its base.
 
@@ -103,6 +105,7 @@ class Auditor:
             remains: what an error says of the generation's state.
             time: the base's time column, where the generation has a window: for a window without rows the verdict
                 says what time the base's first row has.
+            lag: the view's, as it was last measured: what differs is looked at again after as long.
 
         Raises:
             ClusterError: base or view cannot be read, or totals tell nothing.
@@ -110,7 +113,7 @@ class Auditor:
         on = f"{view} generation {each.number}"
         with translate_driver_errors("the audit cannot read", on=on, remains=remains, view=view.view):
             try:
-                verdict = self._run(view, each, match, request)
+                verdict = self._run(view, each, match, request, lag.late_seconds if lag else 0.0)
             except ClusterError as error:
                 raise ClusterError(error.what, on=on, remains=remains, next=error.next) from error
             verdict = replace(verdict, uncompared_centers=self._other_centers(view.keyspace))
@@ -129,7 +132,9 @@ class Auditor:
         factors = read_keyspace(self._database, keyspace).factors(nodes)
         return tuple(sorted(name for name, count in factors.items() if count and name not in ("", own)))
 
-    def _run(self, view: ViewName, each: Generation, match: SchemaMatch, request: AuditRequest) -> AuditResult:
+    def _run(
+        self, view: ViewName, each: Generation, match: SchemaMatch, request: AuditRequest, lag_seconds: float
+    ) -> AuditResult:
         settings = self._settings
         scan = Scan(
             self._database,
@@ -147,7 +152,7 @@ class Auditor:
             self._listener(Progress(view=view, number=each.number, text=text, share=furthest))
 
         journal = self._find_journal(view, each, match, scan, request)
-        recheck = Recheck(scan, on_progress=tell, pause_seconds=settings.recheck_seconds)
+        recheck = Recheck(scan, on_progress=tell, pause_seconds=settings.recheck_seconds, lag_seconds=lag_seconds)
         sample_rows = request.sample_rows or settings.sample_rows
         sample = SampleAudit(scan, recheck, on_progress=tell, rows=sample_rows)
         match request.kind:

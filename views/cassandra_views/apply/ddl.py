@@ -180,6 +180,12 @@ class Ddl:
                 lacking.append(address)
         return Existence(having=tuple(having), lacking=tuple(lacking), unreachable=tuple(unreachable))
 
+    def is_namesake(self, keyspace: str, physical: str, table_id: uuid.UUID) -> bool:
+        """Tell whether the nodes that answer know another view of this name, and none knows the one of this id."""
+        return not self.existence(keyspace, physical, table_id).having and bool(
+            self.existence(keyspace, physical).having
+        )
+
     def _send(self, held: HeldLease, cql: str) -> Exception | None:
         """Send one statement once; return the driver's error, which means "unknown" whatever it says."""
         if not held.outlives(self._timeout + 1.0):

@@ -17,6 +17,7 @@ from cassandra_client.database import Database
 from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_client.members import read_members
 from cassandra_views.apply.audit import Auditor
+from cassandra_views.apply.audit_steps import AuditSteps
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.preflight import check_cluster, missing_grants
@@ -241,13 +242,14 @@ class Executor:
         listener = SharedListener(self._listener)
         ddl = self._ddl(listener)
         gate = DdlGate(self._database, ddl.lease, on_wait=listener.note)
+        auditor = Auditor(self._database, listener, self._audit, self._read_ranges)
         steps = StepExecutor(
             self._database,
             self._registry,
             ddl,
             gate,
             BuildWait(self._database, listener, timeout_seconds=self._build_timeout, without=frozenset(without)),
-            Auditor(self._database, listener, self._audit, self._read_ranges),
+            AuditSteps(self._registry, auditor, clock=self._clock),
             clock=self._clock,
             reader_cache_seconds=self._reader_cache_seconds,
         )

@@ -35,7 +35,8 @@ STATUS_TABLES = {
     ("system", "view_builds_in_progress"): "how far a build is, on each node",
     ("system", "batches"): "view writes that a node still delivers",
     ("system_distributed", "view_build_status"): "when a build ended",
-    ("system_distributed", "repair_history"): "when a base table was last repaired",
+    ("system_distributed", "repair_history"): "whether a base table was repaired in time",
+    ("system_distributed", "parent_repair_history"): "which ranges a repair repaired",
     ("system_views", "pending_hints"): "view writes that wait for a node",
     ("system_views", "settings"): "what each node is set to",
     ("system_views", "gossip_info"): "who is up, joins or leaves",
@@ -43,7 +44,7 @@ STATUS_TABLES = {
 }
 """The tables of the servers that the manager reads, and what for."""
 
-_OPTIONAL = {("system_distributed", "repair_history")}
+_OPTIONAL = {("system_distributed", "repair_history"), ("system_distributed", "parent_repair_history")}
 """Those that no run demands: a plan only warns of less."""
 
 _REGISTRY = {
@@ -90,7 +91,14 @@ class RoleGrants:
 
 
 def role_grants(
-    kind: RoleKind, name: str, project: Project, settings: Settings, *, replicas: int, with_pages: bool = False
+    kind: RoleKind,
+    name: str,
+    project: Project,
+    settings: Settings,
+    *,
+    replicas: int,
+    with_pages: bool = False,
+    more_bases: Iterable[tuple[str, str]] = (),
 ) -> RoleGrants:
     """Return what a role of a project needs. Pure.
 
@@ -98,9 +106,10 @@ def role_grants(
         replicas: how many replicas the registry and the tables of cluster health get in each data centre, where
             views.toml says nothing of it.
         with_pages: the reader also serves the operations pages.
+        more_bases: keyspace and name of base tables whose views are in no file any longer, and still exist.
     """
     env = settings.env
-    bases = sorted({(view.name.keyspace, view.base) for view in project.views})
+    bases = sorted({*((view.name.keyspace, view.base) for view in project.views), *more_bases})
     setup: tuple[str, ...] = ()
     match kind:
         case RoleKind.MANAGER:
@@ -122,15 +131,16 @@ def _manager_setup(project: Project, settings: Settings, replicas: int) -> tuple
     default = {"class": NETWORK, "replication_factor": str(replicas)}
     registry = Keyspace.of(env.registry, env.registry_replication or default)
     keyspaces = {each.name: each for each in (*env.described_keyspaces(), registry)}
-    number = (
-        f"INSERT INTO {quoted(env.registry)}.about (name, value) "
-        f"VALUES ('schema', {string_cql(str(SCHEMA_NUMBER))}) IF NOT EXISTS"
-    )
+    about, number = f"{quoted(env.registry)}.about", string_cql(str(SCHEMA_NUMBER))
+    older = ", ".join(string_cql(str(each)) for each in range(1, SCHEMA_NUMBER))
     return (
         *(keyspace_cql(each, verb="CREATE", if_not_exists=True) for each in keyspaces.values()),
         *(_create_once(each.cql) for each in project.tables if each.managed),
         *(cql for _table, cql in table_statements(env.registry)),
-        number,
+        # A registry that an older version made is upgraded here, so that no role needs ALTER on it.
+        *(cql for _table, cql in upgrade_statements(env.registry, 1)),
+        f"INSERT INTO {about} (name, value) VALUES ('schema', {number}) IF NOT EXISTS",
+        f"UPDATE {about} SET value = {number} WHERE name = 'schema' IF value IN ({older})",
     )
 
 
@@ -153,7 +163,12 @@ def _base_grants(bases: Iterable[tuple[str, str]]) -> tuple[Grant, ...]:
         grant
         for keyspace, table in bases
         for grant in (
-            Grant(permission="ALTER", keyspace=keyspace, table=table, why="to create and drop its views"),
+            Grant(
+                permission="ALTER",
+                keyspace=keyspace,
+                table=table,
+                why="to create and drop its views; the servers let it ALTER the table, too",
+            ),
             _select(keyspace, table, "to audit its views"),
         )
     )

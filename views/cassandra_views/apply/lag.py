@@ -11,20 +11,18 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from math import ceil
 
 from cassandra import ConsistencyLevel
 from cassandra.policies import FallthroughRetryPolicy
 from cassandra.pool import Host
 from cassandra.query import SimpleStatement
-from cassandra.util import datetime_from_uuid1
 
-from cassandra_client.database import Answer, Database, Row, rows_of
+from cassandra_client.database import Database, rows_of
 from cassandra_client.decoding import RawRow, RawRows
 from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, translate_driver_errors
-from cassandra_client.errors import ClusterError, ConfigurationError, ViewsError
+from cassandra_client.errors import ClusterError, ConfigurationError
 from cassandra_client.names import quoted
 from cassandra_views.apply.builds import server_time
 from cassandra_views.apply.row_filter import RowFilter
@@ -35,12 +33,11 @@ from cassandra_views.model.lag import (
     LagBound,
     MeasuredLag,
     NodeLag,
-    PendingWrites,
     Scalar,
+    is_probe_type,
     lag_of_nodes,
     lag_of_rows,
 )
-from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import LiveView, TableShape
 from cassandra_views.model.statement import Operator, Relation
 from cassandra_views.model.times import microseconds
@@ -51,43 +48,22 @@ _LEAST_TTL_SECONDS = 120
 _DRAWN = 200
 _LOOKED_FOR = 50
 _READERS = 8
-_USUAL_AGE = timedelta(seconds=5)
-"""Batches and hints of more than so long ago count, where nothing is promised."""
 _BARE = frozenset(
     {"int", "bigint", "smallint", "tinyint", "varint", "float", "double", "decimal", "boolean", "counter"}
 )
 _BARE_TEXTS = frozenset({"uuid", "timeuuid", "blob", "duration"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LagReport:
-    """What was measured of one view, and what nodes say beside it.
-
-    Args:
-        nodes: of a canary row, what each node showed; empty for a sample.
-        error: why it was not measured; what the registry holds of before stays then.
-    """
-
-    view: ViewName
-    lag: MeasuredLag
-    promise: timedelta | None = None
-    nodes: tuple[NodeLag, ...] = ()
-    writes: PendingWrites = field(default_factory=PendingWrites)
-    error: ViewsError | None = None
-
-    @property
-    def is_broken(self) -> bool:
-        """Tell whether the view's promise is broken."""
-        return self.lag.is_broken(self.promise)
-
-    @property
-    def lag_promise(self) -> str:
-        """Whether the promise is ``kept`` or ``broken``, or that is ``unknown``; empty where nothing is promised."""
-        return self.lag.promise_text(self.promise)
-
-
 def literal_cql(type_: str, value: Scalar) -> str:
-    """Return a value of a view's file as CQL, for a column of this type."""
+    """Return a value of a view's file as CQL, for a column of this type.
+
+    Raises:
+        ConfigurationError: the file can give no value of this type, or this is none.
+    """
+    if not is_probe_type(type_):
+        raise ConfigurationError(
+            f"'lag.probe.key' can give no value of type {type_}", next="Take 'probe' out of the view's file"
+        )
     if isinstance(value, bool):
         return str(value).lower()
     if type_ in _BARE or (type_ in _BARE_TEXTS and isinstance(value, str)):
@@ -334,70 +310,4 @@ def _newest_write(scan: Scan, row: RawRow) -> int | None:
     return max((written for cell in scan.cells if (written := cell.newest_write(row)) is not None), default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeWrites:
-    """What every node said of view writes, batches and hints that are on their way.
-
-    Args:
-        at: by a server's clock.
-        batches, hints: since when each is on its way; None where no node told of any.
-    """
-
-    at: datetime
-    batches: tuple[datetime, ...] | None
-    hints: tuple[datetime, ...] | None
-    metrics: Mapping[str, int]
-    unasked: tuple[str, ...] = ()
-
-    def pending(self, promise: timedelta | None) -> PendingWrites:
-        """Return what matters to a view that promises this."""
-        oldest = self.at - (promise or _USUAL_AGE)
-
-        def count(moments: tuple[datetime, ...] | None) -> int | None:
-            return None if moments is None else sum(moment <= oldest for moment in moments)
-
-        return PendingWrites(
-            old_batches=count(self.batches),
-            old_hints=count(self.hints),
-            attempted=self.metrics.get("ViewReplicasAttempted"),
-            pending=self.metrics.get("ViewPendingMutations"),
-            unasked=self.unasked,
-        )
-
-
-def read_node_writes(database: Database) -> NodeWrites:
-    """Ask every node for the view writes, batches and hints that are on their way."""
-    now = server_time(database)
-    batches = database.ask("SELECT id FROM system.batches")
-    hints = database.ask("SELECT host_id, oldest FROM system_views.pending_hints")
-
-    def moments(answers: Sequence[Answer], moment: Callable[[Row], datetime | None]) -> tuple[datetime, ...] | None:
-        answered = [each for each in answers if each.error is None]
-        found = [moment(row) for each in answered for row in each.rows]
-        return tuple(each.replace(tzinfo=UTC) for each in found if each is not None) if answered else None
-
-    return NodeWrites(
-        at=now,
-        batches=moments(batches, lambda row: datetime_from_uuid1(row["id"])),
-        hints=moments(hints, lambda row: row["oldest"]),
-        metrics=_view_write_metrics(database),
-        unasked=tuple(str(each.host.endpoint.address) for each in batches if each.error is not None),
-    )
-
-
-def _view_write_metrics(database: Database) -> dict[str, int]:
-    """Return the nodes' own figures of view writes, summed; empty before Cassandra 6.0, which shows them in tables."""
-    query = "SELECT table_name FROM system_virtual_schema.tables WHERE keyspace_name = 'system_metrics'"
-    tables = {row["table_name"] for answer in database.ask(query) for row in answer.rows}
-    found: dict[str, int] = {}
-    if "client_request_group" not in tables:
-        return found
-    for answer in database.ask("SELECT name, value FROM system_metrics.client_request_group"):
-        for row in answer.rows:
-            for name in ("ViewReplicasAttempted", "ViewPendingMutations"):
-                if name in row["name"] and str(row["value"]).lstrip("-").isdigit():
-                    found[name] = found.get(name, 0) + int(row["value"])
-    return found
-
-
-__all__ = ["LagMeter", "LagReport", "NodeWrites", "canary_ttl_seconds", "literal_cql", "read_node_writes"]
+__all__ = ["LagMeter", "canary_ttl_seconds", "literal_cql"]

@@ -13,6 +13,7 @@ from cassandra_views.model.errors import ProjectError, RegistryError
 from cassandra_views.model.generation import OverrideKind, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import instant_text
+from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.rows import override_columns
 from cassandra_views.registry.store import Registry
 
@@ -113,7 +114,7 @@ class Overrides:
         """
         self._prepare(str(view))
         now = self._clock()
-        record = self._registry.count_failed_run(view, at=now, error=error)
+        record = FactWriter(self._registry).count_failed_run(view, at=now, error=error)
         self._registry.note_event(view, "run failed", detail=error)
         is_decided = record.override is not None and record.override.holds(now)
         if is_decided or not 0 < self._freeze_after <= record.failures:

@@ -14,11 +14,9 @@ from cassandra_client.members import read_members
 from cassandra_views.apply.builds import find_undrained, server_time
 from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import Scan
+from cassandra_views.model.audit_request import recheck_pauses
 from cassandra_views.model.audit_result import CellDifference, DifferenceKind, RowDifference
 
-_LOOKS = 7
-"""With pauses from half a second the last look is half a minute after the first: a view write that
-was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
 QUICK_LOOKS = 3
 _MORE_LOOKS = 30
 """How often it is looked again after that, while a node holds a batch or hint of before the first look."""
@@ -56,20 +54,23 @@ class Recheck:
     """Looks again, by their keys, at rows that differ.
 
     Args:
-        pause_seconds: before the second look; it doubles with each further one.
+        pause_seconds, lag_seconds: what the pauses follow (``recheck_pauses``).
     """
 
-    def __init__(self, scan: Scan, *, on_progress: AuditProgress, pause_seconds: float) -> None:
+    def __init__(
+        self, scan: Scan, *, on_progress: AuditProgress, pause_seconds: float, lag_seconds: float = 0.0
+    ) -> None:
         self._scan = scan
         self.rows = RowLookup(scan)
         self._on_progress = on_progress
-        self._pause_seconds = pause_seconds
+        self._pauses = recheck_pauses(pause_seconds, lag_seconds)
         self._more_looks = _MORE_LOOKS
 
-    def run(self, keys: Sequence[RawRow], *, looks: int = _LOOKS, is_of_ends: bool = False) -> RecheckResult:
+    def run(self, keys: Sequence[RawRow], *, looks: int | None = None, is_of_ends: bool = False) -> RecheckResult:
         """Return the rows that differ at each of several looks.
 
         Args:
+            looks: at so many at most, where it is given.
             is_of_ends: not the rows are compared, but whether they ever expire.
         """
         still: list[RowDifference] = []
@@ -82,7 +83,8 @@ class Recheck:
                 start, end = end, end + (_CHUNK if end else _FIRST_CHUNK)
                 left: list[tuple[RawRow, _Found]] = [(key, None) for key in keys[start:end]]
                 for pause in self.pauses(began, looks=looks):
-                    self._on_progress("audit: looking again at what differs", 0.9)
+                    after = f" after {pause:.1f} s" if pause >= 1 else ""
+                    self._on_progress(f"audit: looking again at what differs{after}", 0.9)
                     time.sleep(pause)
                     asked = [key for key, _found in left]
                     # Seconds that are left are the same on both sides only as of the same moment.
@@ -97,15 +99,14 @@ class Recheck:
                     return RecheckResult(found=tuple(still), undecided_rows=undecided, is_done=False)
         return RecheckResult(found=tuple(still), undecided_rows=undecided)
 
-    def pauses(self, began: datetime, *, looks: int = _LOOKS) -> Iterator[float]:
+    def pauses(self, began: datetime, *, looks: int | None = None) -> Iterator[float]:
         """Yield the seconds to wait before each look: as long as writes of before ``began`` can be under way.
 
         A node that does not answer, or holds batches or hints, is waited for once in an audit.
         """
         yield 0.0
-        for look in range(looks - 1):
-            yield self._pause_seconds * 2**look
-        while looks >= _LOOKS and self._more_looks:
+        yield from self._pauses if looks is None else self._pauses[: looks - 1]
+        while looks is None and self._more_looks:
             if not find_undrained(self._scan.database, read_members(self._scan.database), began):
                 return
             self._more_looks -= 1

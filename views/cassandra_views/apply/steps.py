@@ -14,15 +14,13 @@ from typing import Any, assert_never
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
-from cassandra_views.apply.audit import Auditor, SchemaMatch
+from cassandra_views.apply.audit_steps import AuditSteps
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.quick_audits import find_row_count
 from cassandra_views.apply.suspects import RingState, read_new_baseline, read_ring_state
-from cassandra_views.model.audit_result import AuditResult
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
-    AUDIT_REASON,
     DROP_REASON,
     NO_FAILED_BUILDS,
     Audit,
@@ -30,7 +28,7 @@ from cassandra_views.model.generation import (
     Serving,
     State,
 )
-from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.names import counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -53,12 +51,6 @@ from cassandra_views.registry.rows import override_columns, stale_plan
 from cassandra_views.registry.schema import table_statements
 from cassandra_views.registry.store import Registry
 
-_GIVEN_UP = "It is marked failed and serves nobody; what served before still serves"
-_AFTER_AUDIT = {
-    State.SERVING: "It still serves, since readers are better off with it than with none",
-    State.RETIRED: "It is retired, and readers are where they were",
-}
-
 
 class StepExecutor:
     """Carries out the steps of one run; several threads may use it, each for another view.
@@ -75,7 +67,7 @@ class StepExecutor:
         ddl: Ddl,
         gate: DdlGate,
         build_wait: BuildWait,
-        auditor: Auditor,
+        audits: AuditSteps,
         *,
         clock: Callable[[], datetime],
         reader_cache_seconds: float,
@@ -86,7 +78,7 @@ class StepExecutor:
         self._ddl = ddl
         self._gate = gate
         self._build_wait = build_wait
-        self._auditor = auditor
+        self._audits = audits
         self._clock = clock
 
     @cached_property
@@ -115,7 +107,7 @@ class StepExecutor:
             case AwaitBuild():
                 return self._await_build(step)
             case AuditGeneration():
-                return self._audit_served(step) if step.is_again else self._audit_new(step)
+                return self._audits.execute(step)
             case ServeGeneration():
                 return self._serve(step)
             case RetireView():
@@ -223,7 +215,7 @@ class StepExecutor:
         _record, each = self._registry.get_held(step.view, step.number, State.BUILDING)
         # Before the wait, since what is not as asked for need not be waited for; a run may have been
         # killed between the CREATE and this look.
-        found = self._get_in_schema(step.view, each)
+        found = self._audits.get_in_schema(step.view, each)
         build = self._build_wait.wait(step.view, step.number)
         rows = {"state": State.BUILT, "built_at": self._clock(), "rows_built": build.keys or None}
         self._registry.change_held(step.view, generations={step.number: rows})
@@ -234,103 +226,6 @@ class StepExecutor:
         self._registry.note_event(step.view, "built", number=step.number, detail="; ".join([*details, *found.notes]))
         nodes = counted(len(build.nodes) - len(build.left_out), "node")
         return "; ".join([f"built on {nodes}{f', {without}' if without else ''}", *found.notes])
-
-    def _audit_new(self, step: AuditGeneration) -> str:
-        """Compare a generation that does not serve yet with its base, and write the verdict down."""
-        view, number = step.view, step.number
-        _record, each = self._registry.get_held(view, number, State.BUILT)
-        found = self._get_in_schema(view, each)
-        verdict = self._auditor.compare(view, each, found, step.request, remains="It was not served", time=step.time)
-        rows: dict[str, object] = {
-            "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
-            "audited_at": self._clock(),
-            "rows_built": verdict.rows_or(each.rows_built),
-            **verdict.facts,
-        }
-        if verdict.is_passed:
-            self._registry.change_held(view, generations={number: rows})
-            self._end_suspicion(view, each, verdict)
-        else:
-            self._registry.fail_generation(view, number, f"{AUDIT_REASON}{verdict}", **rows)
-        self._note_audit(view, number, is_passed=verdict.is_passed, text=str(verdict))
-        if not verdict.is_passed:
-            raise AuditFailed(
-                f"it differs from its base: {verdict}",
-                on=f"{view} generation {number}",
-                remains=_GIVEN_UP,
-                next="Run the command again: it drops this generation and builds the next. If that differs, too, "
-                "repair the base table first ('nodetool repair')",
-            )
-        return str(verdict)
-
-    def _audit_served(self, step: AuditGeneration) -> str:
-        """Compare a generation that serves, or is to serve again, with its base, and write the verdict down.
-
-        Takes no lease, and a fence only where it is to serve again, so that it stops nobody.
-        """
-        view, number = step.view, step.number
-        # The end of a suspicion changes what the plan was made from: the row is taken before, for the switch after it.
-        record = self._registry.hold(view) if step.is_return else self._registry.read(view)
-        each = record.find(number)
-        if each is None or each.state is not (State.RETIRED if step.is_return else State.SERVING):
-            return "it is retired no longer" if step.is_return else "it serves no longer"
-        found = self._auditor.find_in_schema(view, each)
-        rows = each.rows_built
-        facts: dict[str, Any] = {}
-        verdict: AuditResult | None = None
-        if isinstance(found, SchemaMatch):
-            time = next((entry.time for entry in record.read_from if entry.name == each.physical), None)
-            remains = "Its state is as before, unaudited this time"
-            verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time)
-            text, is_passed, facts = str(verdict), verdict.is_passed, verdict.facts
-            rows = verdict.rows_or(each.rows_built)
-        else:
-            text, is_passed = found, False
-        audit = Audit.PASSED if is_passed else Audit.FAILED
-        if not self._registry.write_verdict(
-            view, number, audit, at=self._clock(), rows=rows, facts=facts, state=each.state
-        ):
-            return f"it is {each.state.value} no longer"
-        self._note_audit(view, number, is_passed=is_passed, text=text)
-        if verdict is not None:
-            self._end_suspicion(view, each, verdict)
-        if not is_passed:
-            raise AuditFailed(
-                f"it differs from its base: {text}",
-                on=f"{view} generation {number}",
-                remains=_AFTER_AUDIT[each.state],
-                next="Run apply: it builds the next generation beside it. If that differs, too, repair the base table "
-                "first ('nodetool repair')",
-            )
-        return text
-
-    def _end_suspicion(self, view: ViewName, each: Generation, verdict: AuditResult) -> None:
-        """End the mark that a generation had when its audit began, where every row was compared and none differs."""
-        if each.suspicion is None or not (verdict.is_passed and verdict.is_whole):
-            return
-        if self._registry.write_suspicion(view, each, None):
-            detail = f"a full audit passed ({verdict.covered}); it was {each.suspicion}"
-            self._registry.note_event(view, "suspicion ended", number=each.number, detail=detail)
-
-    def _note_audit(self, view: ViewName, number: int, *, is_passed: bool, text: str) -> None:
-        self._registry.note_event(view, "audit passed" if is_passed else "audit failed", number=number, detail=text)
-
-    def _get_in_schema(self, view: ViewName, each: Generation) -> SchemaMatch:
-        """Return what the schema holds of a generation and its base.
-
-        Raises:
-            ClusterError: it holds something else than what was asked for; the generation is marked failed.
-        """
-        found = self._auditor.find_in_schema(view, each)
-        if isinstance(found, SchemaMatch):
-            return found
-        self._registry.fail_generation(view, each.number, found)
-        raise ClusterError(
-            found,
-            on=f"{view} generation {each.number}",
-            remains=_GIVEN_UP,
-            next="Run the command again: it drops this generation and builds the next",
-        )
 
     def _serve(self, step: ServeGeneration) -> str:
         """Send readers to the generation and retire those that served, in one conditional batch."""
@@ -437,15 +332,18 @@ class StepExecutor:
                 row = {"state": State.DROPPING, "reason": f"{DROP_REASON}{step.reason}"}
                 self._registry.change_held(view, generations={step.number: row})
                 self._registry.record_event(view, "drop", number=step.number, detail=step.reason)
-            self._ddl.drop_view(held, view.keyspace, each.physical, on)
+            is_namesake = self._ddl.is_namesake(view.keyspace, each.physical, each.table_id)
+            if not is_namesake:
+                self._ddl.drop_view(held, view.keyspace, each.physical, on)
             statics: dict[str, Any] = {}
             if all(one.number == step.number for one in record.generations):
                 by = self._registry.author
                 statics = {"dropped_at": self._clock(), "dropped_by": by, "dropped_why": step.reason}
             self._registry.change_held(view, statics=statics, remove=(step.number,))
-        detail = f"{step.reason}; it was {_description(each)}"
+        left = f"the view {each.physical} that somebody else made under its name is left alone" if is_namesake else ""
+        detail = "; ".join(filter(None, [step.reason, f"it was {_description(each)}", left]))
         self._registry.note_event(view, "dropped", number=step.number, detail=detail)
-        return "dropped"
+        return "; ".join(filter(None, ["dropped", left]))
 
     def _await_readers(self, step: DropGeneration) -> None:
         """See that readers in every data centre know what serves, and wait until their caches do."""

@@ -22,6 +22,7 @@ from cassandra_views.model.schema import Catalog, Keyspace, TableShape
 from cassandra_views.model.suspicion import Baseline, Suspicion, first_baseline
 from cassandra_views.plan.catalog import find_base, read_catalog
 from cassandra_views.plan.safeguards import mark_of_base
+from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.store import Registry
 
 _CONCERNED = (State.BUILDING, State.BUILT, State.SERVING, State.RETIRED)
@@ -105,6 +106,9 @@ def _baseline(base_id: str, base: TableShape | None, keyspace: Keyspace, ring: R
     )
 
 
+_Comparison = tuple[ViewName, Generation, Baseline, tuple[str, ...]]
+
+
 class Suspects:
     """Marks generations, in the registry.
 
@@ -123,6 +127,7 @@ class Suspects:
     ) -> None:
         self._database = database
         self._registry = registry
+        self._facts = FactWriter(registry)
         self._upgrade_registry = upgrade_registry
         self._clock = clock
 
@@ -135,10 +140,35 @@ class Suspects:
         Raises:
             ClusterError: schema, nodes or registry cannot be read or written.
         """
+        changed = self._compare()
+        if not changed:
+            return ()
+        self._upgrade_registry()
+
+        def keep(one: _Comparison) -> ViewName | None:
+            name, each, baseline, reasons = one
+            if reasons:
+                return name if self._mark(name, each, "; ".join(reasons), baseline) else None
+            self._facts.write_suspicion(name, each, each.suspicion, baseline)
+            return None
+
+        with ThreadPoolExecutor(max_workers=_WRITES_AT_ONCE, thread_name_prefix="suspects") as pool:
+            return tuple(sorted({name for name in pool.map(keep, changed) if name}))
+
+    def look(self) -> dict[ViewName, str]:
+        """Return the views with generations that ``find`` would mark, and why; reads only.
+
+        Raises:
+            ClusterError: schema, nodes or registry cannot be read.
+        """
+        return {name: "; ".join(reasons) for name, _each, _baseline, reasons in self._compare() if reasons}
+
+    def _compare(self) -> list[_Comparison]:
+        """Return the generations whose baseline is another one now, with what has changed in words."""
         records = self._registry.read_all() if self._registry.exists() else ()
         found = [(record.name, each) for record in records for each in record.in_state(*_CONCERNED)]
         if not found:
-            return ()
+            return []
         catalog = read_catalog(self._database, {name.keyspace for name, _each in found})
         ring = read_ring_state(self._database)
         changed = []
@@ -150,19 +180,7 @@ class Suspects:
             baseline = seen.after(former, is_whole=ring.is_whole)
             if baseline != each.baseline:
                 changed.append((name, each, baseline, former.changes(baseline)))
-        if not changed:
-            return ()
-        self._upgrade_registry()
-
-        def keep(one: tuple[ViewName, Generation, Baseline, tuple[str, ...]]) -> ViewName | None:
-            name, each, baseline, reasons = one
-            if reasons:
-                return name if self._mark(name, each, "; ".join(reasons), baseline) else None
-            self._registry.write_suspicion(name, each, each.suspicion, baseline)
-            return None
-
-        with ThreadPoolExecutor(max_workers=_WRITES_AT_ONCE, thread_name_prefix="suspects") as pool:
-            return tuple(sorted({name for name in pool.map(keep, changed) if name}))
+        return changed
 
     def mark(self, views: Collection[ViewName], *, reason: str) -> tuple[ViewRecord, ...]:
         """Mark all generations of some views, by the word of who runs this; return their records as they are then.
@@ -218,7 +236,7 @@ class Suspects:
     def _mark(self, name: ViewName, each: Generation, reason: str, baseline: Baseline | None) -> bool:
         new = Suspicion(since=self._clock(), reason=reason, by=self._registry.author)
         suspicion = each.suspicion.and_also(new) if each.suspicion else new
-        is_written = self._registry.write_suspicion(name, each, suspicion, baseline)
+        is_written = self._facts.write_suspicion(name, each, suspicion, baseline)
         if is_written:
             self._registry.note_event(name, "suspect", number=each.number, detail=reason)
         return is_written

@@ -1,8 +1,9 @@
-"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort, freeze, off, on."""
+"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,21 +12,18 @@ import typer
 
 from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.cli.context import (
-    Chosen,
     Format,
     FormatOption,
     Name,
-    Tags,
     find_selected,
     note_wrong_files,
     open_manager,
     options_of,
-    parse_now,
     plan_nothing,
     selects_views,
 )
 from cassandra_views.cli.help import add_commands
-from cassandra_views.cli.output import coloured, err, escape, out, plain, print_json, raise_last, table_of
+from cassandra_views.cli.output import err, out, plain, print_json, raise_last
 from cassandra_views.model.errors import ApprovalNeeded, ProjectError
 from cassandra_views.model.names import counted
 
@@ -79,16 +77,6 @@ def register(app: typer.Typer) -> None:
         rollback: ("views rollback orders_by_day --reason 'totals look wrong since noon'",),
         drop: ("views drop orders_by_day --reason 'nobody reads it'",),
         abort: ("views abort orders_by_day",),
-        freeze: (
-            "views freeze orders_by_day --reason 'sale week' --until 2026-12-01",
-            "views freeze --tag flask --tag spark --reason 'the cluster is grown'",
-        ),
-        off: ("views off orders_by_day orders_by_shop --reason 'nobody reads them'",),
-        suspect: (
-            "views suspect orders_by_day --reason 'sstableloader of 2026-11-20'",
-            "views suspect --all --reason 'restored from the snapshot of Sunday'",
-        ),
-        on: ("views on orders_by_day --reason 'sale is over'", "views on --tag flask --reason 'it is grown'"),
     }
     add_commands(app, "Change", change)
 
@@ -114,6 +102,7 @@ def plan(
 
     with open_manager(context, tells_wrong_files=False) as manager:
         found = _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
+        found = _with_suspects(manager, selection, found)
         wrong_files = manager.wrong_files
     if save is not None:
         try:
@@ -257,6 +246,20 @@ def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, al
     return manager.plan(selection.names or None, tags=selection.tags, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
 
+def _with_suspects(manager: ViewManager, selection: Selection, found: Plan) -> Plan:
+    """Return a plan with a note on each of its views that the next apply will mark suspect first."""
+    reasons = manager.look_for_suspects()
+    chosen = {each.name for each in manager.project().views}
+    if reasons and not selection.is_everything:
+        chosen &= {each.name for each in find_selected(manager.planner, selection)}
+    notes = [
+        f"{view}: {reason}; apply marks it suspect and audits it in full before anything else"
+        for view, reason in sorted(reasons.items())
+        if view in chosen
+    ]
+    return replace(found, notes=(*found.notes, *notes))
+
+
 def _plan_rest(manager: ViewManager, views: tuple[ViewName, ...], *, allow_drop: bool, allow_shrink: bool) -> Plan:
     return manager.plan(only=views, allow_drop=allow_drop, allow_shrink=allow_shrink)
 
@@ -330,121 +333,3 @@ def _ask(format: Format) -> None:
     err.print("Carry this out? Only 'yes' is taken as yes: ", end="")
     if input().strip().lower() not in ("yes", "y"):
         raise ApprovalNeeded("it was not approved", next="Run it again and answer yes, or add --yes")
-
-
-OverrideReason = Annotated[str, typer.Option(help="Why; every plan and status shows it.", metavar="TEXT")]
-Until = Annotated[str | None, typer.Option(help="When it ends by itself: ISO 8601, UTC.", metavar="TIME")]
-
-
-def freeze(
-    context: typer.Context,
-    reason: OverrideReason,
-    names: Chosen = None,
-    tags: Tags = None,
-    until: Until = None,
-    format: Output = Format.TEXT,
-) -> None:
-    """Keep views as they are, until 'views on': no change is applied, and no window slides."""
-    _decide(context, "frozen", names, tags, reason, until, format)
-
-
-def off(
-    context: typer.Context,
-    reason: OverrideReason,
-    names: Chosen = None,
-    tags: Tags = None,
-    until: Until = None,
-    format: Output = Format.TEXT,
-) -> None:
-    """Retire views, until 'views on': after the next apply nothing of them serves.
-
-    'views apply --allow-drop' drops their generations when their grace is over.
-    """
-    _decide(context, "off", names, tags, reason, until, format)
-
-
-def suspect(
-    context: typer.Context,
-    reason: OverrideReason,
-    names: Chosen = None,
-    tags: Tags = None,
-    every: Annotated[bool, typer.Option("--all", help="All views of which something exists.")] = False,
-    format: Output = Format.TEXT,
-) -> None:
-    """Mark views suspect: after a bulk load, a restore, or what else only you know of.
-
-    Readers go on being served. The next apply audits them before anything else and builds another generation beside
-    one that differs; a full audit that finds no difference ends the mark.
-    """
-    from cassandra_views.model.generation import State
-    from cassandra_views.model.times import instant_text
-
-    if every and (names or tags):
-        raise ConfigurationError("--all and views are both given", on="views suspect", next="Leave one of them out")
-    with open_manager(context) as manager:
-        records = (
-            manager.suspect_all(reason=reason)
-            if every
-            else manager.suspect(names or (), tags=tags or (), reason=reason)
-        )
-    found = [(record, each) for record in records for each in record.generations if each.suspicion is not None]
-    if format is Format.JSON:
-        print_json(
-            {"views": [{"view": one.name, "generation": each.number, **plain(each.suspicion)} for one, each in found]}
-        )
-        return
-    rows = table_of("suspects")
-    for record, each in found:
-        if each.suspicion is not None:
-            since = instant_text(each.suspicion.since.replace(microsecond=0))
-            cells = (str(record.name), str(each.number), each.state.value, since, each.suspicion.reason)
-            rows.add_row(*map(escape, cells))
-    out.print(rows if found else "Nothing exists that could be suspect.")
-    serves = {each.state is State.SERVING for _record, each in found}
-    if True in serves:
-        out.print("'views audit' compares what serves with its base now; else the next apply does.")
-        out.print("Readers go on being served.")
-    if False in serves:
-        out.print("What does not serve is compared in full before readers are sent to it.")
-
-
-def on(
-    context: typer.Context,
-    reason: OverrideReason,
-    names: Chosen = None,
-    tags: Tags = None,
-    format: Output = Format.TEXT,
-) -> None:
-    """Follow the files again: ends 'freeze', 'off', and the freeze after too many failed runs."""
-    _decide(context, "", names, tags, reason, None, format)
-
-
-def _decide(
-    context: typer.Context,
-    override: str,
-    names: list[str] | None,
-    tags: list[str] | None,
-    reason: str,
-    until: str | None,
-    format: Format,
-) -> None:
-    from cassandra_views.model.generation import OverrideKind
-    from cassandra_views.model.times import instant_text
-
-    kind = OverrideKind(override) if override else None
-    with open_manager(context) as manager:
-        records = manager.override(names or (), kind, tags=tags or (), reason=reason, until=parse_now(until))
-        project = manager.project()
-    files = {each.name.view for each in project.views} | {each.view for each in project.broken}
-    if format is Format.JSON:
-        print_json({"views": [{"view": each.name, "override": each.override} for each in records]})
-        return
-    rows = table_of("overrides")
-    for each in records:
-        rows.add_row(
-            escape(str(each.name)),
-            coloured(override) if override else "its file rules" if each.name.view in files else "it has no file",
-            instant_text(each.override.until) if each.override and each.override.until else "-",
-            escape(reason),
-        )
-    out.print(rows)

@@ -14,7 +14,7 @@ from cassandra_views.model.errors import PromiseBroken
 
 if TYPE_CHECKING:
     from cassandra_client.errors import ViewsError
-    from cassandra_views.apply.lag import LagReport
+    from cassandra_views.apply.lag_reports import LagReport
     from cassandra_views.plan.selection import Selection
 
 

@@ -1,12 +1,14 @@
 """What an embedded server says of a project's views, for ``views lint --server``.
 
-The server is started for this alone and its data dropped, so that a statement that harms it harms nothing else.
+The server is started for this alone and its data dropped, so that a statement that harms it harms nothing else. Another
+can be handed in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,19 +45,13 @@ class ServerAnswer:
 _UNKNOWN_BASE = ServerAnswer(refusal=None, reason="no file describes its base table")
 
 
-def ask_server(views: Sequence[tuple[ViewDefinition, TableStatement | None]]) -> list[ServerAnswer]:
-    """Return the answer of an embedded server on each view, on its base table alone in a keyspace of its own.
-
-    Bounds of windows are left out: they are literals of ours.
-
-    Args:
-        views: each with its base, None where no file describes that.
+@contextmanager
+def embedded_session() -> Iterator[Session]:
+    """Start an embedded server, for as long as its session is used.
 
     Raises:
         ViewsError: the server cannot be started.
     """
-    if all(base is None for _, base in views):
-        return [_UNKNOWN_BASE for _ in views]
     require_embedded()
     from cassandra_client.connect import connected
     from cassandra_embedded import EmbeddedCassandra
@@ -65,7 +61,31 @@ def ask_server(views: Sequence[tuple[ViewDefinition, TableStatement | None]]) ->
         EmbeddedCassandra(port=0, on_progress=lambda text: err.print(f"{escape(text)} ...", style="dim")) as server,
         connected(tuple(server.contact_points), port=server.port) as session,
     ):
-        return [_answer(session, f"lint_{number}", *each) for number, each in enumerate(views)]
+        yield session
+
+
+def ask_server(
+    views: Sequence[tuple[ViewDefinition, TableStatement | None]],
+    open_session: Callable[[], AbstractContextManager[Session]] = embedded_session,
+    *,
+    prefix: str = "lint",
+) -> list[ServerAnswer]:
+    """Return a server's answer on each view, on its base table alone in a keyspace of its own, which is then dropped.
+
+    Bounds of windows are left out: they are literals of ours.
+
+    Args:
+        views: each with its base, None where no file describes that.
+        open_session: how to reach the server; it is asked for none where no base is known.
+        prefix: how the names of the keyspaces begin.
+
+    Raises:
+        ViewsError: the server cannot be reached.
+    """
+    if all(base is None for _, base in views):
+        return [_UNKNOWN_BASE for _ in views]
+    with open_session() as session:
+        return [_answer(session, f"{prefix}_{number}", *each) for number, each in enumerate(views)]
 
 
 def server_words(error: BaseException) -> str:
@@ -88,12 +108,21 @@ def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableSt
     if base is None:
         return _UNKNOWN_BASE
     statement = replace(view_statement(view), keyspace=None, base_keyspace=None)
+    cql = view_cql(statement, keyspace=keyspace, physical=statement.view, window_start=None, window_end=None)
     try:
         session.execute(keyspace_cql(Keyspace.of(keyspace, {"class": SIMPLE, "replication_factor": 1})))
         session.execute(table_cql(replace(base, keyspace=None), keyspace=keyspace))
     except DRIVER_ERRORS as error:
-        return ServerAnswer(refusal=None, reason=f"its base table is refused: {server_words(error)}")
-    cql = view_cql(statement, keyspace=keyspace, physical=statement.view, window_start=None, window_end=None)
+        answer = ServerAnswer(refusal=None, reason=f"its base table is refused: {server_words(error)}")
+    else:
+        answer = _answer_on_view(session, cql)
+    session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+    return answer
+
+
+def _answer_on_view(session: Session, cql: str) -> ServerAnswer:
+    from cassandra_client.driver_errors import DRIVER_ERRORS
+
     try:
         session.execute(cql)
     except DRIVER_ERRORS as error:

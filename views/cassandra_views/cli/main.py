@@ -16,6 +16,7 @@ from cassandra_views.cli import (
     audit_command,
     change_commands,
     cluster_command,
+    decision_commands,
     lag_command,
     project_commands,
     read_commands,
@@ -81,6 +82,7 @@ def _globals(
 
 
 change_commands.register(app)
+decision_commands.register(app)
 status_commands.register(app)
 audit_command.register(app)
 lag_command.register(app)

@@ -216,6 +216,14 @@ def grants(
     pages: Annotated[
         bool, typer.Option("--pages", help="The reader also serves the operations pages and the JSON API.")
     ] = False,
+    base: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEYSPACE.TABLE",
+            help="Also for this base table, such as that of a view whose file is gone and that still exists. May be "
+            "repeated.",
+        ),
+    ] = None,
     replicas: Annotated[
         int,
         typer.Option(min=1, max=9, help="Replicas in each data centre of what views.toml gives no replication."),
@@ -225,7 +233,8 @@ def grants(
     """Print the roles of this project as CQL, each with the permissions that it needs and no more.
 
     For an administrator to run in cqlsh, as often as wanted: the keyspaces and tables that the grants name are made
-    where they are missing. The roles cannot log in and have no passwords: grant them to the roles that do.
+    where they are missing, and the registry of an older version gets what it lacks. The roles cannot log in and have
+    no passwords: grant them to the roles that do.
     """
     from cassandra_views.apply.grants import PURPOSES, RoleKind, role_grants
 
@@ -233,7 +242,11 @@ def grants(
     _refuse_bad_roles(kinds or (), [each.value for each in RoleKind], names.values())
     project, settings = _load(context), options_of(context).settings()
     wanted = [each for each in RoleKind if not kinds or each.value in kinds]
-    roles = [role_grants(each, names[each], project, settings, replicas=replicas, with_pages=pages) for each in wanted]
+    bases = [_base_table(each) for each in base or ()]
+    roles = [
+        role_grants(each, names[each], project, settings, replicas=replicas, with_pages=pages, more_bases=bases)
+        for each in wanted
+    ]
     if format is Format.JSON:
         print_json(
             {
@@ -266,6 +279,15 @@ def grants(
             typer.echo(f"{statement};" + (f"  -- {reasons[statement]}" if statement in reasons else ""))
         typer.echo(f"-- To a role that logs in: GRANT {quoted(role.name)} TO ...;\n")
     raise_last(project.errors)
+
+
+def _base_table(text: str) -> tuple[str, str]:
+    keyspace, _dot, table = text.partition(".")
+    if not keyspace or not table or "." in table:
+        raise ConfigurationError(
+            f"'--base {text}' names no table", on="views grants", next="Give keyspace and table, such as shop.orders"
+        )
+    return keyspace, table
 
 
 def _refuse_bad_roles(kinds: Iterable[str], known: list[str], names: Iterable[str]) -> None:

@@ -177,6 +177,12 @@ class Builder(Transformer[Token, Any]):
 
     table_file = where_file = term_file = type_file = view_file
 
+    def options_file(self, properties: Properties, *_: Token) -> tuple[Option, ...]:
+        if properties.order or properties.is_compact:
+            what = "CLUSTERING ORDER BY and COMPACT STORAGE can only be given where a table is created"
+            raise UnsupportedSyntax(what, "Take it out", properties.order_at)
+        return properties.options
+
     def view(
         self,
         create: Token,

@@ -34,7 +34,8 @@ class Severity(Enum):
 
 CODES = {
     "CV001": "a text that is not one CREATE MATERIALIZED VIEW statement",
-    "CV002": "a statement of the schema that cannot be read, or that a server refuses",
+    "CV002": "a statement of the schema that the server refuses",
+    "CV003": "a text that is nested too deeply, or holds a value too large, for us to read",
     # What the statement says by itself
     "CV101": "the view's name is not made of word characters, or longer than servers take",
     "CV102": "IF NOT EXISTS",
@@ -68,6 +69,8 @@ CODES = {
     "CV130": "a name that is taken",
     "CV131": "a keyspace or base table that is missing",
     "CV133": "a bind variable",
+    "CV134": "more views on a table than the cluster's guardrail allows",
+    "CV135": "a keyspace with transient replicas",
     # What servers accept and are then harmed by
     "CV201": "a quote inside a text in WHERE",
     "CV202": "null as a value in WHERE",
@@ -116,7 +119,7 @@ CODES = {
 
 _BY_KIND = {
     Kind.HARMFUL: "CV119 CV201 CV202 CV203 CV204 CV205 CV208 CV209 CV210 CV211",
-    Kind.POLICY: "CV118 CV124 CV125 CV126 CV127 CV129 CV415",
+    Kind.POLICY: "CV003 CV118 CV124 CV125 CV126 CV127 CV129 CV415",
     Kind.ADVICE: "CV102 CV104 CV107 CV312 CV313 CV314 CV410",
 }
 KINDS = dict.fromkeys(CODES, Kind.REFUSED) | {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}

@@ -34,14 +34,14 @@ def lint_table(
         what = f"Duplicate column '{twice}' in CLUSTERING ORDER BY clause for table '{written}'"
         findings.add("CV405", what, statement.order_at, f"Name '{twice}' once", server=what)
     lint_options(statement.options, findings, unknown="CV412", twice="CV413", kind="CV414")
-    for column in statement.columns:
-        type_ = parse_type(column.type)
-        if types is not None and (unknown := _unknown_type(type_, types)):
-            home = statement.keyspace or keyspace
-            what = f"Unknown type {home or '?'}.{unknown}"
-            server = what if home else None
-            findings.add("CV409", what, column.at, "Create the type before the table", server=server)
-        _lint_type(column, type_, findings)
+    # The server walks over the columns by their names.
+    columns = sorted(statement.columns, key=lambda column: column.name.encode())
+    for column in columns:
+        lint_type(parse_type(column.type), column.at, statement.keyspace or keyspace, types, findings)
+    for column in columns:
+        if holds_multi_cell(parse_type(column.type), types or {}):
+            what = "Non-frozen UDTs with nested non-frozen collections are not supported"
+            findings.add("CV409", what, column.at, f"Make it frozen<{column.type}>", server=what)
     _lint_key(statement, declared, types, findings)
     _lint_counters(statement, findings)
     if statement.is_compact:
@@ -97,14 +97,18 @@ def _lint_key(
     ordered = tuple(dict.fromkeys(name for name, _ in statement.clustering_order))
     others = [name for name in ordered if name not in statement.clustering]
     # The first columns alone are enough.
-    missing = [name for name, given in zip(statement.clustering, ordered, strict=False) if name != given]
+    other = [pair for pair in zip(statement.clustering, ordered, strict=False) if pair[0] != pair[1]]
     if others:
         what = "Only clustering key columns can be defined in CLUSTERING ORDER directive"
         server = f"{what}: [{', '.join(others)}] are not clustering columns"
         fix = f"Name there, in this order: {', '.join(statement.clustering) or 'nothing, there are none'}"
         findings.add("CV405", server, statement.order_at, fix, server=server)
-    elif missing:
-        what = f"Missing CLUSTERING ORDER for column {missing[0]}"
+    elif other:
+        name, given = other[0]
+        what = f"Missing CLUSTERING ORDER for column {name}"
+        if name in ordered:
+            what = "The order of columns in the CLUSTERING ORDER directive must match that of the clustering columns"
+            what += f" ({name} must appear before {given})"
         fix = f"Name there, in this order: {', '.join(statement.clustering)}"
         findings.add("CV405", what, statement.order_at, fix, server=what)
     for column in statement.columns:
@@ -148,13 +152,33 @@ def _lint_counters(statement: TableStatement, findings: Findings) -> None:
         findings.add("CV410", what, counters[0].at, "Roll the counters up into a plain table for views")
 
 
-def _lint_type(column: ColumnDeclaration, type_: CqlType, findings: Findings) -> None:
+def holds_multi_cell(type_: CqlType, types: UserTypes) -> bool:
+    """Tell whether it is a user-defined type, not frozen, with a field that is kept in several cells."""
+    is_multi_cell = type_.is_user_defined and type_.is_multi_cell
+    return is_multi_cell and any(field.is_multi_cell for _name, field in types.get(type_.name, ()))
+
+
+def lint_type(type_: CqlType, at: At, keyspace: str | None, types: UserTypes | None, findings: Findings) -> None:
+    """Report what no column's type can be.
+
+    Args:
+        keyspace: None where it is not known.
+        types: the user-defined types that exist; None where they are not known.
+    """
+    if types is not None and (unknown := _unknown_type(type_, types)):
+        what = f"Unknown type {keyspace or '?'}.{unknown}"
+        server = what if keyspace else None
+        findings.add("CV409", what, at, "Create the type before the table", server=server)
+    _lint_inner(type_, at, findings)
+
+
+def _lint_inner(type_: CqlType, at: At, findings: Findings) -> None:
     if type_.name == "vector" and not type_.is_user_defined and type_.dimension < 1:
         what = f"vectors may only have positive dimensions; given {type_.dimension}"
-        findings.add("CV409", what, column.at, "Give the number of its elements", server=what)
+        findings.add("CV409", what, at, "Give the number of its elements", server=what)
     for inner in type_.arguments:
         what = ""
-        if type_.name not in ("list", "set", "map") or type_.is_user_defined:
+        if not type_.is_collection:
             pass
         elif inner.name == "counter":
             what = f"Counters are not allowed inside collections: {type_}"
@@ -167,8 +191,8 @@ def _lint_type(column: ColumnDeclaration, type_: CqlType, findings: Findings) ->
             elif type_.name == "map":
                 what = f"Durations are not allowed as map keys: {type_}"
         if what:
-            findings.add("CV409", what, column.at, f"Use frozen<{inner}> or another type inside", server=what)
-        _lint_type(column, inner, findings)
+            findings.add("CV409", what, at, f"Use frozen<{inner}> or another type inside", server=what)
+        _lint_inner(inner, at, findings)
 
 
 _MARSHAL = "org.apache.cassandra.db.marshal."

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.statement import Literal, Relation, TableStatement, Term, ViewStatement
+from cassandra_views.model.statement import Literal, Option, Relation, TableStatement, Term, ViewStatement
 
 
 @lru_cache(maxsize=4096)
@@ -32,6 +32,12 @@ def parse_table(text: str, *, file: str = "<text>") -> TableStatement:
     """Return the one CREATE TABLE that the text holds; arguments and errors as ``parse_view``."""
     statement: TableStatement = _parse("table_file", text, file)
     return statement
+
+
+def parse_options(text: str, *, file: str = "<text>") -> tuple[Option, ...]:
+    """Return the options that stand after WITH in a text; arguments and errors as ``parse_view``."""
+    options: tuple[Option, ...] = _parse("options_file", text, file)
+    return options
 
 
 def parse_where(text: str, *, file: str = "<text>") -> tuple[Relation, ...]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from importlib import resources
 from typing import Any, NoReturn
@@ -17,7 +16,6 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput
 from cassandra_client.errors import Place
 from cassandra_client.names import RESERVED
 from cassandra_views.cql.builder import Builder, UnsupportedSyntax
-from cassandra_views.cql.types import BadType, CqlType, parse_type
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.names import nearest
 from cassandra_views.model.statement import At
@@ -72,7 +70,10 @@ def canonical_float(text: str) -> str:
         return "NaN"
     if lowered.endswith("infinity"):
         return "-Infinity" if lowered.startswith("-") else "Infinity"
-    spelled = str(Decimal(text)).lower()
+    try:
+        spelled = str(Decimal(text)).lower()
+    except InvalidOperation:
+        return lowered  # an exponent of more than 18 digits, which no server reads
     return spelled if "." in spelled or "e" in spelled else spelled + "e0"
 
 
@@ -103,6 +104,7 @@ _STATEMENTS = {
     "where_file": "WHERE clause",
     "term_file": "value",
     "type_file": "type",
+    "options_file": "options",
 }
 _BEGINS = {"view_file": "CREATE MATERIALIZED VIEW", "table_file": "CREATE TABLE"}
 _NOT_IN_A_VIEW = {
@@ -236,7 +238,7 @@ def _in_words(expected: Iterable[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1] if words else "nothing more"
 
 
-_STARTS = ("view_file", "table_file", "where_file", "term_file", "type_file")
+_STARTS = tuple(_STATEMENTS)
 
 
 @lru_cache(maxsize=1)
@@ -264,116 +266,24 @@ def parse(start: str, text: str, file: str) -> Any:
         _fail(what, next_, place, file, error)
 
 
-def split_statements(text: str) -> Iterator[tuple[list[Token], str]]:
-    """Yield the statements of a text that ``;`` parts: the tokens of each, and its text on its lines.
-
-    What cannot be read as tokens ends in a statement that cannot be parsed either.
-    """
-    tokens: list[Token] = []
-    last = 0
-    try:
-        for token in _parser().lex(text):
-            if token.type != "SEMICOLON":
-                tokens.append(token)
-                last = token.end_pos or 0
-            elif tokens:
-                yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
-                tokens = []
-    except UnexpectedCharacters as error:
-        start = tokens[0].start_pos or 0 if tokens else error.pos_in_stream or 0
-        broken = Token("IDENT", text[error.pos_in_stream or 0 :][:1], error.pos_in_stream, error.line, error.column)
-        yield tokens or [broken], _on_its_lines(text, start, len(text))
-        return
-    if tokens:
-        yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
-
-
-class UnreadableStatement(Exception):
-    """A statement is none that is read token by token, or ends too early."""
-
-
-@dataclass(slots=True)
-class TokenReader:
-    """The tokens of one statement, read from the left; for statements that the grammar does not hold.
-
-    Raises:
-        UnreadableStatement: by each method but ``peek`` and ``take``: something else comes next.
-    """
-
-    tokens: list[Token]
-    source: str
-    position: int = 0
-
-    def peek(self) -> str:
-        """Return the next token, empty at the end."""
-        return str(self.tokens[self.position]) if self.position < len(self.tokens) else ""
-
-    def next(self) -> Token:
-        """Read a token."""
-        if self.position >= len(self.tokens):
-            raise UnreadableStatement("it ends too early")
-        self.position += 1
-        return self.tokens[self.position - 1]
-
-    def take(self, *words: str) -> bool:
-        """Read these words, or nothing where others come next; tell whether they were read."""
-        ahead = [str(token).lower() for token in self.tokens[self.position : self.position + len(words)]]
-        if ahead != list(words):
-            return False
-        self.position += len(words)
-        return True
-
-    def name(self) -> str:
-        """Read a name."""
-        token = self.next()
-        if not str(token).replace("_", "").isalnum() and token.type != "QUOTED":
-            raise UnreadableStatement(f"a name is missing before '{token}'")
-        return str(token)
-
-    def qualified(self) -> tuple[str | None, str]:
-        """Read a name and the keyspace before it, None where there is none."""
-        first = self.name()
-        return (first, self.name()) if self.take(".") else (None, first)
-
-    def type(self) -> CqlType:
-        """Read a type."""
-        parts = [_spelled(self.next())]
-        while self.take("."):
-            parts = [_spelled(self.next())]
-        depth = 0
-        while self.position < len(self.tokens) and (depth or self.peek() == "<"):
-            token = self.next()
-            depth += (token == "<") - (token == ">")
-            parts.append(_spelled(token))
-        try:
-            return parse_type(" ".join(parts))
-        except BadType as error:
-            raise UnreadableStatement(str(error)) from error
-
-
-def _spelled(token: Token) -> str:
-    return '"' + str(token).replace('"', '""') + '"' if token.type == "QUOTED" else str(token)
+def lex(text: str) -> Iterator[Token]:
+    """Yield the tokens of a text; raises Lark's UnexpectedCharacters at what is none."""
+    yield from _parser().lex(text)
 
 
 def ends_in_comment(text: str) -> bool:
     """Tell whether a line comment is the last of the text, without the line end that servers want after one."""
     last = 0
     with suppress(UnexpectedCharacters):
-        for token in _parser().lex(text):
+        for token in lex(text):
             last = token.end_pos or 0
     line = re.split(r"[\r\n]", text[last:])[-1]
     return "--" in line or "//" in line
 
 
-def _on_its_lines(text: str, start: int, end: int) -> str:
-    before = text[:start]
-    line_begin = before.rfind("\n") + 1
-    return "\n" * before.count("\n") + " " * (start - line_begin) + text[start:end]
-
-
 def _tokens(text: str) -> Iterator[Token]:
     with suppress(UnexpectedCharacters):
-        yield from _parser().lex(text)
+        yield from lex(text)
 
 
 def _fail(what: str, next_: str, at: At, file: str, cause: UnsupportedSyntax | UnexpectedInput) -> NoReturn:

@@ -55,6 +55,17 @@ class CqlType:
         """Whether its parts are stored and written one by one (a collection or user type not frozen)."""
         return not self.is_frozen and (self.name in COLLECTIONS or self.is_user_defined)
 
+    @property
+    def is_collection(self) -> bool:
+        """Whether it is a list, set or map, frozen or not."""
+        return self.name in COLLECTIONS and not self.is_user_defined
+
+    def names_type(self, name: str, types: UserTypes) -> bool:
+        """Tell whether the user-defined type of that name occurs in it, at any depth."""
+        if not self.is_user_defined:
+            return any(one.names_type(name, types) for one in self.arguments)
+        return self.name == name or any(one.names_type(name, types) for _field, one in types.get(self.name, ()))
+
     def mentions(self, name: str, types: UserTypes | None = None) -> bool:
         """Tell whether the native type of that name occurs in it, at any depth.
 
@@ -185,6 +196,8 @@ def _generic(name: str, tokens: list[tuple[str, str]], position: int, text: str)
 
 
 def _freeze(one: CqlType, text: str, *, is_implied: bool = False) -> CqlType:
+    if one.is_frozen:
+        return one  # and so is all that it holds
     if one.name in COLLECTIONS or one.name == "tuple" or one.is_user_defined:
         inner = tuple(_freeze(argument, text, is_implied=True) for argument in one.arguments)
         return CqlType(name=one.name, arguments=inner, is_frozen=True, is_user_defined=one.is_user_defined)

@@ -47,7 +47,7 @@ class AuditSettings:
         full_rows: up to so many rows a generation is audited in full before it serves.
         sample_rows: how many rows a sample draws from each side.
         rows_per_second: how many rows an audit reads in a second, of both sides together; 0 is no limit.
-        recheck_seconds: the pause before a difference is looked at a second time; it doubles with each further look.
+        recheck_seconds: the shortest pause before a difference is looked at a second time (``recheck_pauses``).
         journal_folder: where full audits keep what they have read, to go on where they are stopped; None keeps nothing.
         journal_seconds: they do so no more often; 0 is after each token range.
     """
@@ -58,3 +58,28 @@ class AuditSettings:
     recheck_seconds: float = 0.5
     journal_folder: Path | None = None
     journal_seconds: float = 1.0
+
+
+_LOOKS_AGAIN = 6
+_LAST_LOOK = 63
+"""With pauses from half a second the last look is half a minute after the first: a view write that
+was not delivered from a batch waits as a hint, which no table shows until it is flushed, every ten seconds."""
+_LONGEST_FIRST = 60
+"""So many times the shortest pause is the longest first one: half a minute beside half a second."""
+
+
+def recheck_pauses(recheck_seconds: float, lag_seconds: float) -> tuple[float, ...]:
+    """Return the pauses before each further look at a difference, in seconds. Pure.
+
+    The first is as long as the view was measured to be late, within bounds; each further one is twice as long. The
+    last look is at least 63 times the shortest pause after the first one, and three times the first pause.
+
+    Args:
+        recheck_seconds: the shortest pause.
+        lag_seconds: how late the view was last seen to show a write; 0 where that is not known.
+    """
+    first = min(max(lag_seconds, recheck_seconds), _LONGEST_FIRST * recheck_seconds)
+    pauses = [first, 2 * first]
+    while len(pauses) < _LOOKS_AGAIN and sum(pauses) < _LAST_LOOK * recheck_seconds:
+        pauses.append(2 * pauses[-1])
+    return tuple(pauses)

@@ -60,7 +60,8 @@ class PendingWrites:
     Args:
         old_batches: batches of view writes older than the promise, or than 5 seconds.
         old_hints: nodes' hints for another one that are as old.
-        attempted, pending: view writes to other nodes since the nodes started, and those not acknowledged yet.
+        attempted, pending: view writes to other nodes since the nodes started, and those that were not acknowledged;
+            one that a hint brings later stays among them.
         unasked: nodes that did not answer.
     """
 
@@ -94,6 +95,11 @@ class MeasuredLag:
     bound: LagBound
     at: datetime
     found: str = ""
+
+    @property
+    def late_seconds(self) -> float:
+        """How late a write was seen to be; 0 where none was seen late."""
+        return 0.0 if self.seconds is None or self.bound is LagBound.AT_MOST else self.seconds
 
     def is_broken(self, promise: timedelta | None) -> bool:
         """Tell whether it shows that a promise is broken; a view that is only not known to be late breaks none."""
@@ -136,6 +142,11 @@ def lag_of_nodes(nodes: tuple[NodeLag, ...], at: datetime) -> MeasuredLag:
     found += f"; unknown through {', '.join(silent)}" if silent else ""
     bound = LagBound.AT_LEAST if silent else last.bound
     return MeasuredLag(seconds=last.seconds, bound=bound, at=at, found=found)
+
+
+def is_probe_type(type_: str) -> bool:
+    """Tell whether a view's file can give a value of this type for the canary row: of no collection, tuple or UDT."""
+    return "<" not in type_  # what stands in a key is frozen
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")

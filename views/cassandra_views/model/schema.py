@@ -135,6 +135,11 @@ class Keyspace:
         found = dict.fromkeys(data_centers, _count(every)) if every is not None else {}
         return found | {name: _count(value) for name, value in pairs.items()}
 
+    def replicas(self, data_centers: Mapping[str, int]) -> int:
+        """Return how many replicas a row has: no more in a data centre than that has nodes."""
+        nodes = {"": sum(data_centers.values()), **data_centers}
+        return sum(min(count, nodes.get(name, 0)) for name, count in self.factors(data_centers).items())
+
 
 def replication_refusals(keyspace: Keyspace, data_centers: Mapping[str, int]) -> tuple[str, ...]:
     """Return why this keyspace had better not be made on a cluster of these data centres; empty where it may.

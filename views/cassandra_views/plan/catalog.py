@@ -19,6 +19,7 @@ from cassandra_client.names import quoted
 from cassandra_views.cql.types import canonical_type
 from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableShape
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
+from cassandra_views.plan.repairs import RepairHistory, RepairSession, read_range
 
 _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
 
@@ -141,22 +142,51 @@ def _text(value: Any) -> str | tuple[tuple[str, str], ...]:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_REPAIRS_READ = 2000
+_PARENTS_AT_ONCE = 50
 
 
-def find_last_repair(database: Database, keyspace: str, table: str) -> datetime | None:
-    """Return when the newest repair of a range of a table began that succeeded; None where the cluster knows of none.
+def read_repairs(database: Database, keyspace: str, table: str, since: datetime) -> RepairHistory:
+    """Return the repairs of a table that began since a moment, as far as the cluster remembers them.
 
     Raises:
         ClusterError: the history of repairs cannot be read.
     """
-    query = (
-        "SELECT started_at, status FROM system_distributed.repair_history "
-        f"WHERE keyspace_name = ? AND columnfamily_name = ? ORDER BY id DESC LIMIT {_REPAIRS_READ}"
+    rows = _distributed_rows(
+        database,
+        "SELECT parent_id, range_begin, range_end, participants, status FROM system_distributed.repair_history "
+        "WHERE keyspace_name = ? AND columnfamily_name = ? AND id >= minTimeuuid(?)",
+        (keyspace, table, since),
     )
-    rows = database.rows(query, (keyspace, table), consistency=ConsistencyLevel.ONE)
-    begun = [row["started_at"].replace(tzinfo=UTC) for row in rows if row["status"] == "SUCCESS" and row["started_at"]]
-    return max(begun, default=None)
+    sessions = tuple(
+        RepairSession(
+            parent=row["parent_id"],
+            range=read_range(f"({row['range_begin']},{row['range_end']}]"),
+            nodes=len(row["participants"] or ()) + 1,  # the coordinator is not among them
+            is_success=row["status"] == "SUCCESS",
+        )
+        for row in rows
+        if row["parent_id"]
+    )
+    ids = sorted({each.parent for each in sessions})
+    query = (
+        "SELECT parent_id, columnfamily_names, successful_ranges FROM system_distributed.parent_repair_history "
+        "WHERE parent_id IN ?"
+    )
+    parents = {
+        row["parent_id"]: tuple(filter(None, map(read_range, row["successful_ranges"] or ())))
+        for start in range(0, len(ids), _PARENTS_AT_ONCE)
+        for row in _distributed_rows(database, query, (ids[start : start + _PARENTS_AT_ONCE],))
+        if table in (row["columnfamily_names"] or ())
+    }
+    return RepairHistory(sessions=sessions, parents=parents)
+
+
+def _distributed_rows(database: Database, query: str, values: tuple[Any, ...]) -> list[Row]:
+    """Read a table that has three replicas by default, and that the servers write at consistency ONE."""
+    try:
+        return database.rows(query, values, consistency=ConsistencyLevel.QUORUM)
+    except ClusterError:
+        return database.rows(query, values, consistency=ConsistencyLevel.ONE)
 
 
 _UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)

@@ -18,15 +18,15 @@ from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.plan.catalog import (
     ClusterFacts,
     find_first_time,
-    find_last_repair,
     is_implausible,
     read_catalog,
     read_facts,
+    read_repairs,
     read_sizes,
     time_text,
 )
 from cassandra_views.plan.inputs import Observed, PlanTarget
-from cassandra_views.plan.safeguards import repair_warning
+from cassandra_views.plan.repairs import RepairHistory, gc_grace_of, repair_warning
 from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
@@ -113,7 +113,7 @@ class Observer:
         return tuple(found)
 
     def repair_warnings(self, steps: Iterable[Step], catalog: Catalog, now: datetime) -> tuple[str, ...]:
-        """Return a sentence for each base that is built on and was not repaired in time, or of which that is unknown.
+        """Return a sentence for each base of which not every token range is known to be repaired in time.
 
         Bases with one replica in all, or on one node, have nothing to repair.
         """
@@ -124,13 +124,15 @@ class Observer:
             shape, replication = catalog.find_table(keyspace, table), catalog.replications.get(keyspace)
             if shape is None or replication is None or sum(centers.values()) < 2:
                 continue
-            if sum(replication.factors(centers).values()) < 2:
+            replicas = replication.replicas(centers)
+            if replicas < 2:
                 continue
+            history: RepairHistory | str
             try:
-                repaired_at, error = find_last_repair(self._database, keyspace, table), ""
-            except ClusterError as caught:
-                repaired_at, error = None, caught.what
-            found.append(repair_warning(shape, repaired_at, now, read_error=error))
+                history = read_repairs(self._database, keyspace, table, now - gc_grace_of(shape))
+            except ClusterError as error:
+                history = error.what
+            found.append(repair_warning(shape, history, replicas))
         return tuple(filter(None, found))
 
     def target(self, project: str) -> PlanTarget:

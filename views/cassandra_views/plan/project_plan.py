@@ -5,7 +5,7 @@ Pure: reads no clock, file or cluster; the same input gives the same plan.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -253,12 +253,9 @@ def make_audits(
     return replace(target.empty_plan(now), steps=steps, refused=refused)
 
 
-def only_suspect_audits(steps: Collection[Step]) -> bool:
-    """Tell whether nothing is to be done but full audits of what serves and is suspect."""
-    return bool(steps) and all(
-        isinstance(step, AuditGeneration) and step.is_again and not step.is_return and step.request == FULL_AUDIT
-        for step in steps
-    )
+def is_suspect_audit(step: Step) -> bool:
+    """Tell whether a step is the full audit of what serves and is suspect."""
+    return isinstance(step, AuditGeneration) and step.is_again and not step.is_return and step.request == FULL_AUDIT
 
 
 WAITING = (RepeatedFailure, ShrinkUnapproved)
@@ -304,7 +301,7 @@ class ViewWork:
     @property
     def is_suspect(self) -> bool:
         """Tell whether nothing is left but full audits of what serves and is suspect."""
-        return only_suspect_audits(self.steps)
+        return bool(self.steps) and all(map(is_suspect_audit, self.steps))
 
     @property
     def is_slide(self) -> bool:

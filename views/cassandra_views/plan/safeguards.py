@@ -81,40 +81,6 @@ def mark_of_base(base: TableShape | None) -> str:
     return hashlib.blake2b(repr(columns).encode(), digest_size=8).hexdigest()
 
 
-def repair_warning(base: TableShape, repaired_at: datetime | None, now: datetime, *, read_error: str = "") -> str:
-    """Return a sentence about a base whose replicas may differ; empty where a part of it was repaired in time.
-
-    A build copies what each replica has. A deletion that a replica missed comes back once its tombstones are purged.
-
-    Args:
-        repaired_at: when the newest repair of a range of it began that succeeded; None where none is known.
-        read_error: why the history of repairs could not be read; empty where it was.
-    """
-    option = base.find_option("gc_grace_seconds")
-    grace = timedelta(seconds=int(option) if isinstance(option, str) and option.isdigit() else 864_000)
-    why = "a build copies what each replica has"
-    first = f"run 'nodetool repair {base.keyspace} {base.name}' first"
-    within = f"within gc_grace_seconds ({duration_text(grace)})"
-    if read_error:
-        return (
-            f"table {base}: whether it was repaired {within} is unknown, since system_distributed.repair_history could "
-            f"not be read ({read_error}), and {why}"
-        )
-    if repaired_at is None:
-        return (
-            f"table {base}: the cluster's history holds no repair of it, so whether it was repaired {within} is "
-            f"unknown, and {why}: {first}"
-        )
-    if now - repaired_at <= grace:
-        return ""
-    seconds = int((now - repaired_at).total_seconds())
-    age = timedelta(seconds=seconds // 3600 * 3600 if seconds >= 3600 else seconds)
-    return (
-        f"table {base}: a range of it was last repaired {duration_text(age)} ago, longer than "
-        f"gc_grace_seconds ({duration_text(grace)}), and {why}: {first}"
-    )
-
-
 def is_given_up(record: ViewRecord, definition: ViewDefinition, base_mark: str) -> bool:
     """Tell whether building this version on this base table again would most likely fail again."""
     return (

@@ -15,7 +15,7 @@ from cassandra_views.cql.printing import relation_cql, table_cql
 from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
-from cassandra_views.model.lag import LagPolicy, find_unmet
+from cassandra_views.model.lag import LagPolicy, find_unmet, is_probe_type
 from cassandra_views.model.names import VIEW_NAME_LIMIT, ViewName, is_word, nearest
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement
@@ -146,6 +146,14 @@ def _check_probe(view: ViewDefinition, statement: ViewStatement, base: TableShap
             next="Name each column of the view's key once, with a value that no application uses",
         )
     types = {} if base is None else {column.name: column.type for column in base}
+    for name in sorted(named):
+        if not is_probe_type(types.get(name, "")):
+            raise ProjectError(
+                f"'lag.probe.key' can give no value of '{name}', which is a {types[name]}",
+                on=str(view.name),
+                place=place,
+                next="Take 'probe' out: the lag is measured by a sample then",
+            )
     unmet = find_unmet(statement.where, view.lag.probe, types)
     if unmet is not None:
         raise ProjectError(

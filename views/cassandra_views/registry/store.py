@@ -1,4 +1,4 @@
-"""The registry of one cluster: the only reader and writer of its tables ``views`` and ``about``.
+"""The registry of one cluster: reads and writes its tables ``views`` and ``about``; ``facts`` alone writes beside it.
 
 Every row of ``views`` is touched by conditional statements alone. An error or time-out of one means
 "unknown", and is settled by reading the partition at SERIAL.
@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -20,22 +19,17 @@ from cassandra_client.driver_errors import DRIVER_ERRORS, driver_text, is_unknow
 from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.model.errors import RegistryError, StalePlan
-from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
-from cassandra_views.model.lag import MeasuredLag
+from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Precondition
-from cassandra_views.model.suspicion import Baseline, Suspicion
 from cassandra_views.registry.history import Event, History
 from cassandra_views.registry.rows import (
-    VERDICT_COLUMNS,
-    as_stored,
     check_move,
     find_record,
     holds,
     record_of,
     stale_plan,
     stored,
-    suspicion_columns,
 )
 from cassandra_views.registry.schema import SCHEMA_NUMBER
 
@@ -53,11 +47,12 @@ class Registry:
         author: who acts, for the history.
 
     Attributes:
+        database: the cluster that it is on.
         project: of the plan that is being carried out.
     """
 
     def __init__(self, database: Database, keyspace: str, *, run: str, author: str, history_days: int = 90) -> None:
-        self._database = database
+        self.database = database
         self.keyspace = keyspace
         self.run = run
         self.author = author
@@ -78,13 +73,13 @@ class Registry:
 
     def schema_number(self) -> int | None:
         """Return the registry's schema number, None where there is no registry; errors as ``exists``."""
-        found = self._database.rows(
+        found = self.database.rows(
             "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", (self.keyspace,)
         )
         if not {"views", "history", "lease", "about"} <= {row["table_name"] for row in found}:
             return None
         try:
-            rows = self._database.rows(f"SELECT value FROM {quoted(self.keyspace)}.about WHERE name = 'schema'")
+            rows = self.database.rows(f"SELECT value FROM {quoted(self.keyspace)}.about WHERE name = 'schema'")
         except ClusterError as error:
             # Another run is making the registry just now, and this node does not know of the table yet.
             if is_unknown_table(error.__cause__):
@@ -117,7 +112,7 @@ class Registry:
         with translate_driver_errors("the registry could not be written", on=self.keyspace, remains="Its tables exist"):
             for attempt in range(1, _SCHEMA_NUMBER_TRIES + 1):
                 try:
-                    self._database.conditional([(query, (str(SCHEMA_NUMBER),))])
+                    self.database.conditional([(query, (str(SCHEMA_NUMBER),))])
                     break
                 except DRIVER_ERRORS:  # unknown, and the same again changes nothing twice
                     if attempt == _SCHEMA_NUMBER_TRIES:
@@ -129,7 +124,7 @@ class Registry:
 
         One that holds what this program does not know has its error, and does not hold up the others.
         """
-        rows = self._database.rows(f"SELECT * FROM {self._views}")
+        rows = self.database.rows(f"SELECT * FROM {self._views}")
         found: dict[ViewName, list[Row]] = {}
         for row in rows:
             found.setdefault(ViewName(keyspace=row["keyspace_name"], view=row["view_name"]), []).append(row)
@@ -137,7 +132,7 @@ class Registry:
 
     def read(self, name: ViewName, *, is_serial: bool = False) -> ViewRecord:
         """Return one view's record; an empty one where the registry holds none."""
-        rows = self._database.rows(
+        rows = self.database.rows(
             f"SELECT * FROM {self._views} WHERE keyspace_name = ? AND view_name = ?",
             (name.keyspace, name.view),
             consistency=ConsistencyLevel.SERIAL if is_serial else ConsistencyLevel.LOCAL_QUORUM,
@@ -152,7 +147,7 @@ class Registry:
         Raises:
             ClusterError: not every data centre answers.
         """
-        self._database.rows(
+        self.database.rows(
             f"SELECT DISTINCT read_from FROM {self._views} WHERE keyspace_name = ? AND view_name = ?",
             (name.keyspace, name.view),
             consistency=ConsistencyLevel.EACH_QUORUM,
@@ -176,7 +171,7 @@ class Registry:
         """
         for attempt in range(20):
             # A plain read is enough at first: the conditional write fails where it was behind.
-            record = self._settled_read(name, is_serial=attempt > 0)
+            record = self.read_settled(name, is_serial=attempt > 0)
             if revision is not None and record.revision() != revision:
                 raise stale_plan(name)
             if not record.fence and not needs_row:
@@ -192,7 +187,7 @@ class Registry:
                 )
                 values = (name.keyspace, name.view, fence)
             try:
-                applied, _found = self._database.conditional([(query, values)])
+                applied, _found = self.database.conditional([(query, values)])
             except DRIVER_ERRORS:
                 continue  # unknown: the next round reads what stands
             if applied:
@@ -204,145 +199,7 @@ class Registry:
             next="See that a quorum of the registry's replicas is up, then run the command again",
         )
 
-    def count_failed_run(self, name: ViewName, *, at: datetime, error: str) -> ViewRecord:
-        """Count one more failed run in a row.
-
-        The fence is left as it is, and the count is what is compared: a run that works on the view meanwhile
-        is not stopped by it.
-
-        Raises:
-            ClusterError: conditional writes fail.
-        """
-        at = as_stored(at)
-        wanted: tuple[int, datetime, str] | None = None
-        for _ in range(20):
-            record = self._settled_read(name)
-            if wanted == (record.failures, record.failed_at, record.last_error):
-                return record  # the one of unknown outcome had arrived
-            if not record.fence:
-                record = self.raise_fence(name)  # a first row, which nobody works on
-            wanted = (record.failures + 1, at, error)
-            query = (
-                f"UPDATE {self._views} SET failures = ?, failed_at = ?, last_error = ? "
-                "WHERE keyspace_name = ? AND view_name = ? IF failures = ?"
-            )
-            values = (*wanted, name.keyspace, name.view, record.failures or None)
-            try:
-                applied, _found = self._database.conditional([(query, values)])
-            except DRIVER_ERRORS:
-                continue
-            if applied:
-                return replace(record, failures=wanted[0], failed_at=at, last_error=error)
-            wanted = None
-        raise ClusterError(
-            "its failed run could not be counted: conditional writes fail or rivals keep counting",
-            on=str(name),
-            next="See that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
-        )
-
-    def write_verdict(
-        self,
-        name: ViewName,
-        number: int,
-        audit: Audit,
-        *,
-        at: datetime,
-        rows: int | None,
-        facts: Mapping[str, Any] | None = None,
-        state: State = State.SERVING,
-    ) -> bool:
-        """Write what an audit found of a generation; return False where it is not in that state any longer.
-
-        The fence is left as it is: a run that works on the view meanwhile is not stopped by it.
-
-        Args:
-            facts: the columns that hold what it counted; without any, what a former audit counted is forgotten.
-
-        Raises:
-            ClusterError: conditional writes fail.
-        """
-        columns = dict.fromkeys(VERDICT_COLUMNS) | dict(facts or {})
-        columns |= {"audit": audit.value, "audited_at": as_stored(at), "rows_built": rows}
-        query = (
-            f"UPDATE {self._views} SET {', '.join(f'{column} = ?' for column in columns)} "
-            "WHERE keyspace_name = ? AND view_name = ? AND number = ? IF state = ?"
-        )
-        values = (*columns.values(), name.keyspace, name.view, number, state.value)
-        return self._write_fact(query, values, what="its audit", on=f"{name} generation {number}")
-
-    def write_suspicion(
-        self, name: ViewName, each: Generation, suspicion: Suspicion | None, baseline: Baseline | None = None
-    ) -> bool:
-        """Write or end the mark of a generation; return False where state or mark are no longer those of ``each``.
-
-        The fence is left as it is. So a mark that comes while an audit runs is not ended by that audit.
-
-        Args:
-            baseline: what its rows depend on, as it was seen now; None leaves what is kept.
-
-        Raises:
-            ClusterError: conditional writes fail.
-        """
-        columns = suspicion_columns(suspicion)
-        if baseline is not None:
-            columns["baseline"] = baseline.to_map()
-        query = (
-            f"UPDATE {self._views} SET {', '.join(f'{column} = ?' for column in columns)} "
-            "WHERE keyspace_name = ? AND view_name = ? AND number = ? "
-            "IF state = ? AND suspect_since = ? AND suspect_reason = ?"
-        )
-        before = suspicion_columns(each.suspicion)
-        condition = (each.state.value, before["suspect_since"], before["suspect_reason"])
-        values = (*columns.values(), name.keyspace, name.view, each.number, *condition)
-
-        def is_written() -> bool:
-            now = self._settled_read(name).find(each.number)
-            if now is None or (baseline is not None and now.baseline != baseline):
-                return False
-            return suspicion_columns(now.suspicion) == suspicion_columns(suspicion)
-
-        on = f"{name} generation {each.number}"
-        return self._write_fact(query, values, what="that it is suspect", on=on, is_written=is_written)
-
-    def write_lag(self, name: ViewName, lag: MeasuredLag) -> bool:
-        """Write how late a view was; return False where the registry knows no such view. The fence is left as it is.
-
-        Raises:
-            ClusterError: conditional writes fail.
-        """
-        query = (
-            f"UPDATE {self._views} SET lag_seconds = ?, lag_bound = ?, lag_measured_at = ?, lag_found = ? "
-            "WHERE keyspace_name = ? AND view_name = ? IF fence > 0"
-        )
-        values = (lag.seconds, lag.bound.value, as_stored(lag.at), lag.found, name.keyspace, name.view)
-        return self._write_fact(query, values, what="its lag", on=str(name))
-
-    def _write_fact(
-        self,
-        query: str,
-        values: tuple[Any, ...],
-        *,
-        what: str,
-        on: str,
-        is_written: Callable[[], bool] = lambda: False,
-    ) -> bool:
-        """Run a conditional write that changes nothing twice; return whether its condition held.
-
-        Args:
-            is_written: where the write ends its own condition: tells whether an earlier sending, of unknown outcome,
-                had arrived. It reads at SERIAL.
-        """
-        for attempt in range(5):
-            with suppress(*DRIVER_ERRORS):  # unknown, and the same again changes nothing twice
-                applied, _found = self._database.conditional([(query, values)])
-                return applied or (attempt > 0 and is_written())
-        raise ClusterError(
-            f"{what} could not be written down: conditional writes fail",
-            on=on,
-            next="See that a quorum of the registry's replicas is up, then run the command again",
-        )
-
-    def _settled_read(self, name: ViewName, *, is_serial: bool = True) -> ViewRecord:
+    def read_settled(self, name: ViewName, *, is_serial: bool = True) -> ViewRecord:
         """Read a view's row, mostly at SERIAL; rivals can make such a read time out, so it is tried more than once."""
         for pause in (0.05, 0.1, 0.2, 0.5, 1.0):
             with suppress(ClusterError):
@@ -400,10 +257,10 @@ class Registry:
         error: Exception | None = None
         for _ in range(5):
             try:
-                applied, _found = self._database.conditional(statements)
+                applied, _found = self.database.conditional(statements)
             except DRIVER_ERRORS as unknown:
                 error = unknown
-                now = self._settled_read(record.name)
+                now = self.read_settled(record.name)
                 if now.fence == record.fence:
                     continue  # it did not arrive
                 if now.fence == record.fence + 1 and holds(now, view, generations, remove):
@@ -412,10 +269,10 @@ class Registry:
             if applied:
                 # Under our own fence, also where a rival has raised it since: our next change must fail then.
                 # What was applied is committed at LOCAL_QUORUM, so a plain read at that level sees it.
-                return replace(self._settled_read(record.name, is_serial=False), fence=record.fence + 1)
+                return replace(self.read_settled(record.name, is_serial=False), fence=record.fence + 1)
             if error is not None:
                 # An earlier sending of the same batch may have arrived after we looked.
-                now = self._settled_read(record.name)
+                now = self.read_settled(record.name)
                 if now.fence == record.fence + 1 and holds(now, view, generations, remove):
                     return now
             break

@@ -45,7 +45,8 @@ def test_its_asset_says_which_generation_serves(served: Shop, run: Run) -> None:
     assert extra["window_start"].endswith("Z")
 
 
-def test_a_second_run_finds_nothing_to_do(served: Shop, run: Run) -> None:
+def test_a_second_run_finds_nothing_to_do_and_leaves_what_is_suspect_to_views_audit(served: Shop, run: Run) -> None:
+    served.manager().suspect("orders_by_day", reason="restored")
     ran = run("view_orders_by_day")
     assert ran.state == "success"
     assert set(ran.tasks.values()) == {"success", "skipped"}
