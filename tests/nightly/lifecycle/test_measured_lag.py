@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +22,10 @@ from cassandra_client.connect import connected
 from cassandra_client.database import Database
 from cassandra_embedded import EmbeddedCassandra
 from cassandra_views.apply.lag import LagMeter
-from cassandra_views.model.lag import LagBound
+from cassandra_views.apply.node_writes import read_node_writes
+from cassandra_views.model.lag import LagBound, PendingWrites
 from cassandra_views.plan.catalog import find_view_and_base
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.cassandra]
 
@@ -70,21 +72,38 @@ class DelayingDatabase(Database):
         return future
 
 
-def keys_of(database: Database) -> tuple[int, int]:
-    """Return a key that the first node owns, and one that the second does."""
+def owners(database: Database) -> Callable[[int], str]:
+    """Return a function that tells the address of the node that owns a key."""
     ring = sorted(
         (int(token), str(answer.host.endpoint.address))
         for answer in database.ask("SELECT tokens FROM system.local")
         for token in answer.rows[0]["tokens"]
     )
-    first, second = sorted({address for _token, address in ring})
 
     def owner(key: int) -> str:
         token = Murmur3Token.hash_fn(struct.pack(">i", key))
         return next((address for own, address in ring if own >= token), ring[0][1])
 
+    return owner
+
+
+def keys_of(database: Database) -> tuple[int, int]:
+    """Return a key that the first node owns, and one that the second does."""
+    owner = owners(database)
+    first, second = sorted({owner(key) for key in range(1000)})
     return next(key for key in range(1000) if owner(key) == first), next(
         key for key in range(1000) if owner(key) == second
+    )
+
+
+def make_view(session: Any, keyspace: str) -> None:
+    session.execute(
+        f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
+    )
+    session.execute(f"CREATE TABLE {keyspace}.t (p int PRIMARY KEY, k int, a int)")
+    session.execute(
+        f"CREATE MATERIALIZED VIEW {keyspace}.v AS SELECT * FROM {keyspace}.t "
+        "WHERE k IS NOT NULL AND p IS NOT NULL PRIMARY KEY (k, p)"
     )
 
 
@@ -93,14 +112,7 @@ def test_a_delay_between_base_and_view_is_measured(two_nodes: EmbeddedCassandra,
     with connected(tuple(two_nodes.contact_points), port=two_nodes.port) as session:
         database = DelayingDatabase(session, two_nodes, seconds)
         keyspace = f"lag{int(seconds * 10)}"
-        session.execute(
-            f"CREATE KEYSPACE {keyspace} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': 1}}"
-        )
-        session.execute(f"CREATE TABLE {keyspace}.t (p int PRIMARY KEY, k int, a int)")
-        session.execute(
-            f"CREATE MATERIALIZED VIEW {keyspace}.v AS SELECT * FROM {keyspace}.t "
-            "WHERE k IS NOT NULL AND p IS NOT NULL PRIMARY KEY (k, p)"
-        )
+        make_view(session, keyspace)
         found = find_view_and_base(database, keyspace, "v")
         assert found is not None
         p, k = keys_of(database)
@@ -111,3 +123,44 @@ def test_a_delay_between_base_and_view_is_measured(two_nodes: EmbeddedCassandra,
         assert lag.seconds == pytest.approx(database.delay, abs=0.1)
         assert lag.seconds >= seconds
         assert list(session.execute(f"SELECT * FROM {keyspace}.t")) == []
+
+
+def test_older_nodes_tell_no_view_writes(two_nodes: EmbeddedCassandra) -> None:
+    with connected(tuple(two_nodes.contact_points), port=two_nodes.port) as session:
+        told = read_node_writes(Database(session)).pending(None)
+    assert (told.attempted, told.pending, told.old_batches, told.unasked) == (None, None, 0, ())
+
+
+def test_nodes_of_6_0_tell_their_view_writes() -> None:
+    with (
+        EmbeddedCassandra(nodes=2, address="127.0.30.1", port=0, version="6.0-alpha2", settings=TIMEOUTS) as server,
+        connected(tuple(server.contact_points), port=server.port) as session,
+    ):
+        database = Database(session)
+        make_view(session, "told")
+        views = "SELECT view_name FROM system_schema.views WHERE keyspace_name = 'told'"
+        wait_until(lambda: all(answer.rows for answer in database.ask(views)), 60)
+        owner = owners(database)
+        pairs = [(key, 7 * key + 1) for key in range(40)]
+        for p, k in pairs:
+            session.execute(f"INSERT INTO told.t (p, k, a) VALUES ({p}, {k}, 1)")
+        sent = sum(owner(p) != owner(k) for p, k in pairs)
+        assert sent > 5
+
+        def told() -> PendingWrites:
+            return read_node_writes(database).pending(None)
+
+        wait_until(lambda: told().pending == 0, 60)
+        assert told().attempted == sent
+        ends = tuple(map(owner, keys_of(database)))
+        p, k = next((p, p + 1) for p in range(1000, 2000) if (owner(p), owner(p + 1)) == ends)
+        server.pause_node(2)
+        try:
+            session.execute(f"INSERT INTO told.t (p, k, a) VALUES ({p}, {k}, 1)", host=database.hosts()[0])
+            paused = told()
+        finally:
+            server.resume_node(2)
+        assert (paused.pending, paused.unasked) == (1, (str(database.hosts()[1].endpoint.address),))
+        # What the second node was sent while it hung comes by a hint, and stays among the pending ones.
+        wait_until(lambda: told().unasked == (), 60)
+        assert told().attempted == sent + 1

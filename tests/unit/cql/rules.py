@@ -147,7 +147,7 @@ VIEW_RULES = [
     Rule("CV205", view("at > currentTimestamp()"), "taken once", harmful=True),
     Rule("CV205", odd("u", "= uuid()"), "taken once", base="odd", harmful=True),
     Rule("CV127", view("c = blob_as_int(int_as_blob(1))"), "function", harmful=True),
-    Rule("CV127", view("c = CAST(1 AS int)"), "function", harmful=True),
+    Rule("CV127", view("c = CAST((bigint) 1 AS int)"), "function", harmful=True),
     Rule("CV211", view("(d) > (1)"), "tuple of one", harmful=True),
     Rule("CV211", view("c = (1)"), "tuple of one", harmful=True),
     Rule("CV206", view("(c, d) > (1, 2, 3)"), "Expected 2 elements in value tuple, but got 3"),

@@ -12,6 +12,7 @@ from cassandra_client.database import Answer, Database, Row
 from cassandra_views.apply.builds import server_time
 from cassandra_views.model.lag import PendingWrites
 
+_METRICS = ("ViewReplicasAttempted", "ViewPendingMutations")
 _USUAL_AGE = timedelta(seconds=5)
 """Batches and hints of more than so long ago count, where nothing is promised."""
 
@@ -68,17 +69,17 @@ def read_node_writes(database: Database) -> NodeWrites:
 
 
 def _view_write_metrics(database: Database) -> dict[str, int]:
-    """Return the nodes' own figures of view writes, summed; empty before Cassandra 6.0, which shows them in tables."""
-    query = "SELECT table_name FROM system_virtual_schema.tables WHERE keyspace_name = 'system_metrics'"
-    tables = {row["table_name"] for answer in database.ask(query) for row in answer.rows}
+    """Return the nodes' own figures of view writes, summed; empty before Cassandra 6.0, which shows them in a table.
+
+    Source: 6.0-alpha2; a scope and the name of a metric make its key.
+    """
+    keys = ", ".join(f"'org.apache.cassandra.metrics.ClientRequest.{name}.ViewWrite'" for name in _METRICS)
+    query = f"SELECT name, value FROM system_metrics.client_request_group WHERE name IN ({keys})"
     found: dict[str, int] = {}
-    if "client_request_group" not in tables:
-        return found
-    for answer in database.ask("SELECT name, value FROM system_metrics.client_request_group"):
+    for answer in database.ask(query):
         for row in answer.rows:
-            for name in ("ViewReplicasAttempted", "ViewPendingMutations"):
-                if name in row["name"] and str(row["value"]).lstrip("-").isdigit():
-                    found[name] = found.get(name, 0) + int(row["value"])
+            name = row["name"].split(".")[-2]
+            found[name] = found.get(name, 0) + int(row["value"])
     return found
 
 

@@ -1,17 +1,20 @@
-"""What the server's own functions, CAST and operators give, and which uses of them it refuses; tried on 5.0.9."""
+"""What a server says of calls, CAST and operators as values: which function it finds, and which uses it refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import Enum
 
+from cassandra_views.cql.native_functions import AGGREGATES, BY_ARGUMENT, WIDTH, Signature, functions, is_compatible
 from cassandra_views.cql.printing import server_term
-from cassandra_views.cql.types import NATIVE, BadType, CqlType, parse_type
+from cassandra_views.cql.types import BadType, CqlType, parse_type, whole
 from cassandra_views.model.statement import (
     Arithmetic,
     Call,
     Conversion,
     Literal,
     LiteralKind,
+    Mapping,
     Null,
     Sequence,
     Shape,
@@ -20,45 +23,17 @@ from cassandra_views.model.statement import (
 )
 
 Check = Callable[[Term, CqlType], str]
-CLOCKS = frozenset(("now", "uuid", "currenttimestamp", "currentdate", "currenttime", "currenttimeuuid"))
-"""Without their underscores: functions that give another value at each call."""
-
-_TIMES = ("timeuuid", "timestamp", "date")
-_FUNCTIONS = {
-    "now": ((), "timeuuid"),
-    "uuid": ((), "uuid"),
-    "currenttimestamp": ((), "timestamp"),
-    "currentdate": ((), "date"),
-    "currenttime": ((), "time"),
-    "currenttimeuuid": ((), "timeuuid"),
-    "mintimeuuid": (("timestamp",), "timeuuid"),
-    "maxtimeuuid": (("timestamp",), "timeuuid"),
-    "todate": (_TIMES, "date"),
-    "totimestamp": (_TIMES, "timestamp"),
-    "tounixtimestamp": (_TIMES, "bigint"),
-}
-_AGGREGATES = frozenset(("min", "max", "sum", "avg", "count"))
-_WIDTH = {"tinyint": 1, "smallint": 2, "int": 3, "bigint": 4, "counter": 4, "float": 5, "double": 6, "varint": 7}
-_WIDTH["decimal"] = 8
 _INTEGERS = frozenset(("tinyint", "smallint", "int", "bigint", "counter", "varint"))
-_COMPATIBLE = {
-    "date": ("int",),
-    "text": ("ascii",),
-    "time": ("bigint",),
-    "varint": ("int", "bigint"),
-    "bigint": ("timestamp",),
-    "timestamp": ("bigint",),
-    "uuid": ("timeuuid",),
-}
+UNORDERED = ("Invalid call to function", "Ambiguous call to function")
+"""How refusals begin that end in a list of which nobody knows the order."""
 
 
-def is_compatible(given: CqlType, wanted: CqlType) -> bool:
-    """Tell whether a server takes values of the one type for the other without a conversion."""
-    if wanted.name == "blob" and not wanted.is_user_defined:
-        return True
-    if wanted.is_user_defined or given.is_user_defined or wanted.arguments or given.arguments:
-        return str(given) == str(wanted)
-    return given.name == wanted.name or given.name in _COMPATIBLE.get(wanted.name, ())
+class _Fit(Enum):
+    """How well a term fits an argument."""
+
+    EXACT = "exact"
+    WEAK = "weak"
+    NONE = "none"
 
 
 def result_type(term: Term) -> CqlType | None:
@@ -69,110 +44,171 @@ def result_type(term: Term) -> CqlType | None:
                 return parse_type(text)
             except BadType:
                 return None
-        case Call(function=function, arguments=arguments, keyspace=None | "system"):
-            name = _result_name(function)
-            if name is None and function == "token" and arguments:
-                return CqlType(name="bigint")
-            return CqlType(name=name) if name is not None else None
+        case Call(function="token", arguments=arguments, keyspace=None | "system") if arguments:
+            return CqlType(name="bigint")
+        case Call(function=function, keyspace=None | "system"):
+            results = {signature.result for signature in functions().get(function, ())}
+            return results.pop() if len(results) == 1 else None
         case _:
             return None
-
-
-def _plain(function: str) -> str:
-    return function.replace("_", "")
-
-
-def _of_blob(function: str) -> str | None:
-    text = _plain(function)
-    return text.removeprefix("blobas") if text.startswith("blobas") and text.removeprefix("blobas") in NATIVE else None
-
-
-def _to_blob(function: str) -> str | None:
-    text = _plain(function)
-    return text.removesuffix("asblob") if text.endswith("asblob") and text.removesuffix("asblob") in NATIVE else None
-
-
-def _result_name(function: str) -> str | None:
-    known = _FUNCTIONS.get(_plain(function))
-    if known is not None:
-        return known[1]
-    return _of_blob(function) or ("blob" if _to_blob(function) else None)
 
 
 def call_refusal(
     term: Call, wanted: CqlType, column: str, token: tuple[CqlType, ...], known: frozenset[str] | None, check: Check
 ) -> str:
     """Return why a server refuses the call for this type, "" where it does not."""
-    function, arguments = term.function, term.arguments
+    name = f"{term.keyspace}.{term.function}" if term.keyspace else term.function
     if term.keyspace not in (None, "system"):
-        return "" if known is None or function in known else f"Unknown function {term.keyspace}.{function} called"
-    if function in _AGGREGATES:
+        return "" if known is None or term.function in known else f"Unknown function {name} called"
+    if term.function in AGGREGATES:
         return "Aggregation function are not supported in the where clause"
-    if function == "token":
-        types: tuple[tuple[str, ...], ...] | None = tuple((str(type_),) for type_ in token) if token else None
-    elif plain := _of_blob(function):
-        types = (("blob",),) if plain else None
-    elif plain := _to_blob(function):
-        types = ((plain,),)
-    elif _plain(function) in _FUNCTIONS:
-        taken = _FUNCTIONS[_plain(function)][0]
-        types = (taken,) if taken else ()
-    else:
-        return "" if known is None or function in known else f"Unknown function {function} called"
-    result = "bigint" if function == "token" else _result_name(function) or ""
-    if types is not None:
-        if len(arguments) != len(types):
-            counts = f"{len(types)} required but {len(arguments)} provided"
-            return f"Invalid number of arguments in call to function system.{function}: {counts}"
-        for index, (one, names) in enumerate(zip(arguments, types, strict=True)):
-            if len(names) == 1 and not _fits(one, parse_type(names[0])):
-                place = f"argument {index} of function system.{function} of type {names[0]}"
-                return f"Type error: {server_term(one)} cannot be passed as {place}"
-            if len(names) == 1 and (reason := check(one, parse_type(names[0]))):
-                return reason
-    if not is_compatible(CqlType(name=result), wanted):
-        what = f"Type error: cannot assign result of function system.{function} (type {result})"
-        return f"{what} to {column} (type {wanted})"
-    return ""
+    if term.function in BY_ARGUMENT:
+        return _made_refusal(term, wanted, column)
+    signatures = functions().get(term.function, ())
+    if term.function == "token" and token:
+        signatures = (Signature(token, CqlType(name="bigint")),)
+    elif term.function == "token":
+        return ""
+    if not signatures:
+        return "" if known is None or term.function in known else f"Unknown function {name} called"
+    return _resolved(name, term.arguments, signatures, wanted, column, check)
 
 
-def _fits(term: Term, type_: CqlType) -> bool:
-    """Tell whether an argument passes the test of types."""
-    match term:
-        case Literal(kind=LiteralKind.INTEGER):
-            return type_.name in _WIDTH or type_.name in ("date", "time", "timestamp", "duration")
-        case Literal(kind=LiteralKind.FLOAT):
-            return type_.name in ("float", "double", "decimal")
-        case Literal(kind=LiteralKind.STRING):
-            return type_.name in ("ascii", "text", "inet", "date", "time", "timestamp")
-        case Literal(kind=LiteralKind.BLOB):
-            return type_.name == "blob"
-        case Literal(kind=LiteralKind.UUID):
-            return type_.name in ("uuid", "timeuuid")
-        case Literal(kind=LiteralKind.BOOLEAN):
-            return type_.name == "boolean"
-        case Literal(kind=LiteralKind.DURATION):
-            return type_.name == "duration"
-        case Call() | Conversion() | TypeHint():
-            given = result_type(term)
-            return given is None or is_compatible(given, type_)
-        case Sequence(shape=Shape.TUPLE, items=(one,)):
-            return _fits(one, type_)
-        case _:
-            return True
-
-
-def conversion_refusal(term: Conversion, wanted: CqlType, column: str) -> str:
-    """Return why a server refuses a CAST for this type, "" where it does not, or says so in words of no order."""
+def conversion_refusal(term: Conversion, wanted: CqlType, column: str, check: Check) -> str:
+    """Return why a server refuses a CAST for this type, "" where it does not."""
     given = result_type(term)
     if given is None:
         return ""
-    function = f"system.cast_as_{given.name}"
-    if isinstance(term.term, Literal) and term.term.kind is LiteralKind.STRING and given.name not in ("text", "ascii"):
-        return f"Invalid call to function {function}, none of its type signatures match"
-    if not is_compatible(given, wanted):
-        return f"Invalid call to function {function}, none of its type signatures match"
-    return ""
+    name = f"cast_as_{given.name}"
+    signatures = functions().get(name, ())
+    if not signatures:
+        return f"Unknown function system.{name} called"
+    return _resolved(f"system.{name}", (term.term,), signatures, wanted, column, check)
+
+
+def _resolved(
+    name: str,
+    arguments: tuple[Term, ...],
+    signatures: tuple[Signature, ...],
+    wanted: CqlType,
+    column: str,
+    check: Check,
+) -> str:
+    """Find the one signature that a call means; return why there is none, or why it does not fit."""
+    if len(signatures) > 1:
+        found = _matching(arguments, signatures, wanted)
+        if not found:
+            return f"Invalid call to function {name}, none of its type signatures match"
+        if len(found) > 1:
+            return f"Ambiguous call to function {name}"
+        (signature,) = found
+    else:
+        (signature,) = signatures
+        full = name if name.startswith("system.") else f"system.{name}"
+        if len(arguments) != len(signature.arguments):
+            counts = f"{len(signature.arguments)} required but {len(arguments)} provided"
+            return f"Invalid number of arguments in call to function {full}: {counts}"
+        for index, (one, type_) in enumerate(zip(arguments, signature.arguments, strict=True)):
+            if _fit(one, type_) is _Fit.NONE:
+                place = f"argument {index} of function {full} of type {type_}"
+                return f"Type error: {server_term(one)} cannot be passed as {place}"
+    for one, type_ in zip(arguments, signature.arguments, strict=True):
+        if reason := check(one, type_):
+            return reason
+    return _result_refusal(name, signature.result, wanted, column)
+
+
+def _matching(arguments: tuple[Term, ...], signatures: Iterable[Signature], wanted: CqlType) -> list[Signature]:
+    found = []
+    for signature in signatures:
+        if len(signature.arguments) != len(arguments) or not is_compatible(signature.result, wanted):
+            continue
+        fits = {_fit(one, type_) for one, type_ in zip(arguments, signature.arguments, strict=True)}
+        if fits <= {_Fit.EXACT}:
+            return [signature]
+        if _Fit.NONE not in fits:
+            found.append(signature)
+    return found
+
+
+def _result_refusal(name: str, result: CqlType, wanted: CqlType, column: str) -> str:
+    if is_compatible(result, wanted):
+        return ""
+    full = name if name.startswith("system.") else f"system.{name}"
+    what = f"Type error: cannot assign result of function {full} (type {result})"
+    return f"{what} to {column} (type {wanted})"
+
+
+_LITERALS = {
+    LiteralKind.INTEGER: frozenset((*WIDTH, "date", "time", "timestamp", "duration")),
+    LiteralKind.FLOAT: frozenset(("float", "double", "decimal")),
+    LiteralKind.STRING: frozenset(("ascii", "text", "inet", "date", "time", "timestamp")),
+    LiteralKind.BLOB: frozenset(("blob",)),
+    LiteralKind.UUID: frozenset(("uuid", "timeuuid")),
+    LiteralKind.BOOLEAN: frozenset(("boolean",)),
+    LiteralKind.DURATION: frozenset(("duration",)),
+}
+
+
+def _preferred(literal: Literal) -> str:
+    """Return the type that a server takes a literal for where it may choose."""
+    match literal.kind:
+        case LiteralKind.STRING:
+            return "ascii" if literal.text.isascii() else "text"
+        case LiteralKind.INTEGER:
+            number = abs(whole(literal.text))
+            return "int" if number < 2**31 else "bigint" if number < 2**63 else "varint"
+        case LiteralKind.FLOAT:
+            return "double"
+        case _:
+            return str(literal.kind.value)
+
+
+def _fit(term: Term, type_: CqlType) -> _Fit:
+    """Tell how well an argument passes the test of types."""
+    match term:
+        case Literal(kind=kind):
+            if type_.name not in _LITERALS[kind] or type_.is_user_defined:
+                return _Fit.NONE
+            return _Fit.EXACT if _preferred(term) == type_.name else _Fit.WEAK
+        case Call(function=function, arguments=arguments, keyspace=None | "system") if function in functions():
+            matching = _matching(arguments, functions()[function], type_)
+            if len(matching) != 1:
+                return _Fit.NONE
+            return _Fit.EXACT if matching[0].result == type_ else _Fit.WEAK
+        case Call() | Conversion() | TypeHint():
+            given = result_type(term)
+            if given is None:
+                return _Fit.WEAK
+            return _Fit.EXACT if given == type_ else _Fit.WEAK if is_compatible(given, type_) else _Fit.NONE
+        case Sequence(shape=Shape.TUPLE, items=(one,)):
+            return _fit(one, type_)
+        case Sequence() | Mapping():
+            return _Fit.WEAK if type_.arguments or type_.is_user_defined else _Fit.NONE
+        case _:
+            return _Fit.WEAK
+
+
+def _made_refusal(term: Call, wanted: CqlType, column: str) -> str:
+    """Return why a server makes no such function, as far as its arguments say so."""
+    name = f"system.{term.function}"
+    if term.function.startswith("collection_"):
+        kind = "collection" if term.function == "collection_count" else "numeric_set_or_list"
+        for one in term.arguments:
+            if isinstance(one, Sequence) and one.shape is Shape.LIST:
+                what = f"Cannot infer type of argument {server_term(one)} in call to function {name}({kind})"
+                return f"{what}: use type casts to disambiguate"
+    results = {
+        "collection_count": "int",
+        "mask_hash": "blob",
+        "to_json": "text",
+        "tojson": "text",
+        "similarity_cosine": "float",
+        "similarity_euclidean": "float",
+        "similarity_dot_product": "float",
+    }
+    result = results.get(term.function)
+    return _result_refusal(name, parse_type(result), wanted, column) if result else ""
 
 
 def arithmetic_refusal(term: Arithmetic, wanted: CqlType, check: Check) -> str:
@@ -182,7 +218,7 @@ def arithmetic_refusal(term: Arithmetic, wanted: CqlType, check: Check) -> str:
         if isinstance(right, Literal) and right.kind not in (LiteralKind.INTEGER, LiteralKind.FLOAT):
             return "Invalid call to function system._negate, none of its type signatures match"
         return (
-            "" if wanted.name in _WIDTH else f"Type error: cannot assign result of function system._negate to {wanted}"
+            "" if wanted.name in WIDTH else f"Type error: cannot assign result of function system._negate to {wanted}"
         )
     for side in (left, right):
         if isinstance(side, Arithmetic) and (reason := arithmetic_refusal(side, wanted, check)):
@@ -191,23 +227,26 @@ def arithmetic_refusal(term: Arithmetic, wanted: CqlType, check: Check) -> str:
         pair = f"{server_term(left)} and {server_term(right)}"
         return f"the '{term.operator}' operation is not supported between {pair}"
     for side in (left, right):
-        if isinstance(side, Literal) and wanted.name in _WIDTH and (reason := check(side, wanted)):
+        if isinstance(side, Literal) and wanted.name in WIDTH and (reason := check(side, wanted)):
             return reason
     return ""
 
 
 def _operates(operator: str, left: Term, right: Term, wanted: CqlType) -> bool:
     name = wanted.name
-    if name in _WIDTH:
+    if name in WIDTH:
         if isinstance(left, Null) and isinstance(right, Null):
             return False
         return all(_is_number(side, name) for side in (left, right))
     if name in ("timestamp", "date"):
         is_duration = isinstance(right, Literal) and right.kind is LiteralKind.DURATION
-        starts = isinstance(left, Arithmetic | Null) or _fits(left, wanted)
+        starts = isinstance(left, Arithmetic | Null) or _fit(left, wanted) is not _Fit.NONE
         return operator in "+-" and is_duration and starts
     if name in ("text", "ascii"):
-        return operator == "+" and all(isinstance(side, Arithmetic) or _fits(side, wanted) for side in (left, right))
+        sides = (left, right)
+        return operator == "+" and all(
+            isinstance(one, Arithmetic) or _fit(one, wanted) is not _Fit.NONE for one in sides
+        )
     return False
 
 
@@ -223,8 +262,8 @@ def _is_number(term: Term, name: str) -> bool:
             given = result_type(term)
             if given is None:
                 return True
-            return given.name in _WIDTH and (
-                _WIDTH[given.name] <= _WIDTH[name] and not (name in _INTEGERS and given.name in ("float", "double"))
+            return given.name in WIDTH and (
+                WIDTH[given.name] <= WIDTH[name] and not (name in _INTEGERS and given.name in ("float", "double"))
             )
         case _:
             return False

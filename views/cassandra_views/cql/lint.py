@@ -16,7 +16,7 @@ from cassandra_views.cql.lint_tables import java_type, lint_name
 from cassandra_views.cql.lint_where import lint_empty_keys, lint_where
 from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.options import lint_options
-from cassandra_views.cql.printing import server_name, term_cql
+from cassandra_views.cql.printing import server_name, server_table, server_term, term_cql
 from cassandra_views.cql.restrictions import lint_restrictions, lint_restrictions_alone, place_of
 from cassandra_views.cql.types import parse_type
 from cassandra_views.model.names import VIEW_NAME_LIMIT, nearest
@@ -179,7 +179,7 @@ def _selectable(item: Selected) -> str:
         case Subscript(field=str()):
             kind = "WithFieldSelection$Raw"
         case Subscript():
-            return term_cql(item.term).replace(" .. ", "..")
+            return server_term(item.term).replace(" .. ", "..")
         case TypeHint():
             kind = "WithTypeHint$Raw"
         case Sequence(shape=Shape.LIST):
@@ -235,7 +235,7 @@ def _lint_statics(statement: ViewStatement, base: TableShape, findings: Findings
 
 def _unknown(name: str, base: TableShape, at: At, findings: Findings) -> None:
     guess = nearest(name, [column.name for column in base.columns]).rstrip("?")
-    what = f"Undefined column name {server_name(name)} in table {base}"
+    what = f"Undefined column name {server_name(name)} in table {server_table(base)}"
     fix = "Name a column of the base: " + ", ".join(one.name for one in base.columns)
     findings.add("CV303", what + guess, at, fix, server=what)
 

@@ -39,7 +39,7 @@ def lint_table(
     for column in columns:
         lint_type(parse_type(column.type), column.at, statement.keyspace or keyspace, types, findings)
     for column in columns:
-        if _holds_multi_cell(parse_type(column.type), types or {}):
+        if holds_multi_cell(parse_type(column.type), types or {}):
             what = "Non-frozen UDTs with nested non-frozen collections are not supported"
             findings.add("CV409", what, column.at, f"Make it frozen<{column.type}>", server=what)
     _lint_key(statement, declared, types, findings)
@@ -152,7 +152,8 @@ def _lint_counters(statement: TableStatement, findings: Findings) -> None:
         findings.add("CV410", what, counters[0].at, "Roll the counters up into a plain table for views")
 
 
-def _holds_multi_cell(type_: CqlType, types: UserTypes) -> bool:
+def holds_multi_cell(type_: CqlType, types: UserTypes) -> bool:
+    """Tell whether it is a user-defined type, not frozen, with a field that is kept in several cells."""
     is_multi_cell = type_.is_user_defined and type_.is_multi_cell
     return is_multi_cell and any(field.is_multi_cell for _name, field in types.get(type_.name, ()))
 

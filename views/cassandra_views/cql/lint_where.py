@@ -6,8 +6,8 @@ Tried on 5.0.5 and 5.0.9, each with a restart of the node.
 from __future__ import annotations
 
 from cassandra_views.cql.findings import Findings
-from cassandra_views.cql.functions import CLOCKS
 from cassandra_views.cql.literals import lacks_zone, overflows
+from cassandra_views.cql.native_functions import CLOCKS
 from cassandra_views.cql.printing import relation_cql, term_cql
 from cassandra_views.cql.restrictions import place_of
 from cassandra_views.cql.types import CqlType, parse_type

@@ -14,9 +14,9 @@ from cassandra_views.cql.functions import (
     arithmetic_refusal,
     call_refusal,
     conversion_refusal,
-    is_compatible,
     result_type,
 )
+from cassandra_views.cql.native_functions import is_compatible
 from cassandra_views.cql.printing import server_term
 from cassandra_views.cql.types import BadType, CqlType, parse_type, whole
 from cassandra_views.model.statement import (
@@ -116,7 +116,7 @@ def value_refusal(term: Term, wanted: CqlType, column: str, names: UserNames, to
         case Call():
             return call_refusal(term, wanted, column, token, names.functions, inner)
         case Conversion():
-            return conversion_refusal(term, wanted, column)
+            return conversion_refusal(term, wanted, column, inner)
         case Arithmetic():
             return arithmetic_refusal(term, wanted, inner)
         case _:

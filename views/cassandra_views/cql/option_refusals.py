@@ -159,7 +159,12 @@ def _compression(name: str, value: OptionValue) -> dict[str, str]:
     ratio = _ratio(entries)
     if given is not None:
         known = frozenset(_COMPRESSORS)
-        short = find_class("compression", "org.apache.cassandra.io.compress.", given, known)
+        package = "org.apache.cassandra.io.compress."
+        try:
+            short = find_class("compression", package, given, known)
+        except RefusedValue:
+            full = given if "." in given else package + given
+            raise RefusedValue(f"Could not create Compression for type {full}") from None
         if short is not None:
             _compressor(short, entries)
     if length <= 0:

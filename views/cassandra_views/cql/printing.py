@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from cassandra_client.names import quoted
 from cassandra_views.cql.parse import parse_literal
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.schema import Keyspace
+from cassandra_views.model.schema import Keyspace, TableShape
 from cassandra_views.model.statement import (
     Arithmetic,
     Call,
@@ -237,6 +237,11 @@ def server_name(name: str) -> str:
     return name if name in _FREE_WORDS else quoted(name)
 
 
+def server_table(table: TableShape) -> str:
+    """Return a table's full name as servers print it in their messages."""
+    return f"{server_name(table.keyspace)}.{server_name(table.name)}"
+
+
 def server_relation(relation: Relation) -> str:
     """Return a relation as servers print it in their messages."""
     names = ", ".join(map(server_name, relation.columns))
@@ -261,6 +266,8 @@ def server_term(term: Term) -> str:
             return shape.value[0] + ", ".join(map(server_term, items)) + shape.value[1]
         case Mapping(entries=entries):
             return "{" + ", ".join(f"{server_term(key)}: {server_term(value)}" for key, value in entries) + "}"
+        case Subscript(term=inner, first=first, field=None, is_slice=False) if first is not None:
+            return f"{server_name(inner.name) if isinstance(inner, Name) else server_term(inner)}[{server_term(first)}]"
         case _:
             return term_cql(term)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Findings
+from cassandra_views.cql.functions import UNORDERED
 from cassandra_views.cql.java_order import identifier_order
 from cassandra_views.cql.literals import UserNames, value_refusal
-from cassandra_views.cql.printing import server_name, server_relation, server_term
+from cassandra_views.cql.printing import server_name, server_relation, server_table, server_term
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.names import nearest
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
@@ -62,8 +63,9 @@ def lint_restrictions(statement: ViewStatement, base: TableShape, user_names: Us
             if restriction is not None:
                 _merge(found, restriction)
         except _RefusedRelation as refusal:
-            server = str(refusal)
-            findings.add(refusal.code, server + refusal.hint, relation.at, refusal.fix, server=server)
+            words = str(refusal)
+            server = None if words.startswith(UNORDERED) else words
+            findings.add(refusal.code, words + refusal.hint, relation.at, refusal.fix, server=server)
     _lint_filtering(statement, base, found, findings)
     _lint_free(statement, base, found, findings)
     outside = [column for one in found.values() for column in one.columns if not column.is_key]
@@ -149,7 +151,9 @@ def _column(base: TableShape, name: str) -> Column:
     if column is None:
         guess = nearest(name, [one.name for one in base.columns]).rstrip("?")
         fix = "Name a column of the base: " + ", ".join(one.name for one in base.columns)
-        raise _RefusedRelation("CV303", f"Undefined column name {server_name(name)} in table {base}", fix, guess)
+        raise _RefusedRelation(
+            "CV303", f"Undefined column name {server_name(name)} in table {server_table(base)}", fix, guess
+        )
     return column
 
 
@@ -195,6 +199,9 @@ def _receiver(relation: Relation, column: Column, type_: CqlType) -> tuple[str, 
     fix = "Restrict key columns of the base as a whole"
     is_collection = not type_.is_user_defined and type_.name in ("list", "set", "map")
     is_map = is_collection and type_.name == "map"
+    if column.is_descending:
+        # The server looks at the type as it is kept, in which a descending one is wrapped.
+        is_map = is_collection = False
     if operator is Operator.CONTAINS_KEY and not is_map:
         raise _RefusedRelation(
             "CV310", f"Cannot use CONTAINS KEY on non-map column {name}", "Use CONTAINS KEY on a map"

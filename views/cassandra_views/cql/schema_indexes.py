@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cassandra_client.names import quoted
-from cassandra_views.cql.printing import server_name
+from cassandra_views.cql.printing import server_name, server_table
 from cassandra_views.cql.schema_state import RefusedStatement, SchemaIndex, SchemaKeyspace, SchemaStatement
 from cassandra_views.cql.token_reader import UnreadableStatement
 from cassandra_views.cql.types import parse_type
@@ -87,7 +87,7 @@ def _implementation(statement: SchemaStatement) -> str:
 def _target(how: str, name: str, table: TableShape) -> str:
     column = table.find_column(name)
     if column is None:
-        raise RefusedStatement(f"Undefined column name {server_name(name)} in table {table}")
+        raise RefusedStatement(f"Undefined column name {server_name(name)} in table {server_table(table)}")
     type_ = parse_type(column.type)
     if not how and type_.is_collection:
         how = "values"

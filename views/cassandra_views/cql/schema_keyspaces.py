@@ -26,6 +26,7 @@ def create_keyspace(statement: SchemaStatement) -> None:
             return
         raise RefusedStatement(f'Cannot add existing keyspace "{name}"')
     is_transient = _is_transient(options, name)
+    schema.dropped.discard(name)
     schema.keyspace(name).has_transient_replicas = is_transient
 
 
@@ -81,12 +82,8 @@ def _is_transient(options: Mapping[str, OptionValue], keyspace: str) -> bool:
     if strategy == "LocalStrategy":
         raise RefusedStatement("Unable to use given strategy class: LocalStrategy is reserved for internal use.")
     if strategy == SIMPLE:
-        if "replication_factor" not in factors:
-            raise RefusedStatement("SimpleStrategy requires a replication_factor strategy option.")
         for key in factors:
             if key != "replication_factor":
                 what = f"Unrecognized strategy option {{{key}}} passed to {SIMPLE} for keyspace {keyspace}"
                 raise RefusedStatement(what)
-    if strategy == NETWORK and not factors:
-        raise RefusedStatement("Configuration for at least one datacenter must be present")
     return any(text.partition("/")[2].strip("0") for text in factors.values())

@@ -68,18 +68,25 @@ class SchemaKeyspace:
 
 @dataclass(slots=True)
 class Schema:
-    """Keyspaces by their names, and the one that unqualified names are read in.
+    """Keyspaces by their names, those that were dropped, and the one that unqualified names are read in.
 
     Args:
         views_per_table: how many views a table may have; none where negative.
     """
 
     keyspaces: dict[str, SchemaKeyspace] = field(default_factory=dict)
+    dropped: set[str] = field(default_factory=set)
     session: str | None = None
     views_per_table: int = -1
 
     def keyspace(self, name: str) -> SchemaKeyspace:
-        """Return the keyspace, which is taken to exist where a statement names it."""
+        """Return the keyspace, which is taken to exist where a statement names it.
+
+        Raises:
+            RefusedStatement: it was dropped.
+        """
+        if name in self.dropped:
+            raise RefusedStatement(f"Keyspace '{name}' doesn't exist")
         return self.keyspaces.setdefault(name, SchemaKeyspace())
 
 

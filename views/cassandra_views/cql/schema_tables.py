@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cassandra_views.cql.functions import is_compatible
-from cassandra_views.cql.printing import server_name
+from cassandra_views.cql.lint_tables import holds_multi_cell
+from cassandra_views.cql.native_functions import is_compatible
+from cassandra_views.cql.printing import server_name, server_table
 from cassandra_views.cql.schema_state import RefusedStatement, SchemaKeyspace, SchemaStatement
 from cassandra_views.cql.schema_types import check_type, renames
 from cassandra_views.cql.token_reader import UnreadableStatement
@@ -71,6 +72,9 @@ def _with_columns(statement: SchemaStatement, table: TableShape, home: SchemaKey
         if kind is ColumnKind.STATIC and not table.clustering:
             what = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
             raise RefusedStatement(what)
+        if holds_multi_cell(type_, home.types):
+            what = "Non-frozen UDTs with nested non-frozen collections are not supported for column"
+            raise RefusedStatement(f"{what} {name}")
         column = Column(name=name, type=str(type_), kind=kind)
         _check_dropped(home, table, column)
         columns.append(column)
@@ -129,7 +133,7 @@ def _without_columns(statement: SchemaStatement, table: TableShape, home: Schema
         column = table.find_column(name)
         if column is None:
             if not is_lenient:
-                raise RefusedStatement(f"Column {name} was not found in table '{table}'")
+                raise RefusedStatement(f"Column {name} was not found in table '{server_table(table)}'")
             continue
         _check_drop(column, table, home)
         home.dropped[table.name, name] = column
@@ -153,11 +157,11 @@ def _check_drop(column: Column, table: TableShape, home: SchemaKeyspace) -> None
 def _renamed(table: TableShape, old: str, new: str, home: SchemaKeyspace) -> TableShape:
     column = table.find_column(old)
     if column is None:
-        raise RefusedStatement(f"Undefined column name {server_name(old)} in table {table}")
+        raise RefusedStatement(f"Undefined column name {server_name(old)} in table {server_table(table)}")
     if not column.is_key:
         raise RefusedStatement(f"Cannot rename non PRIMARY KEY column {old}")
     if table.find_column(new) is not None:
-        what = f"Cannot rename column {old} to {new} in table '{table}'"
+        what = f"Cannot rename column {old} to {new} in table '{server_table(table)}'"
         raise RefusedStatement(f"{what}; another column with that name already exists")
     if indexes := home.indexes_of(table.name, old):
         what = f"Can't rename column {old} because it has dependent secondary indexes ({', '.join(indexes)})"

@@ -6,6 +6,8 @@ A statement that a server refuses is reported and leaves nothing.
 
 from __future__ import annotations
 
+from lark import Token
+
 from cassandra_views.cql.findings import Finding, Findings, Kind
 from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table
@@ -47,7 +49,7 @@ def read_schema(text: str, *, file: str, views_per_table: int = -1) -> tuple[Sch
                 )
         except StatementError as error:
             place = At(error.place.line, error.place.column) if error.place else at
-            findings.add("CV002", error.what, place, error.next)
+            findings.add("CV002", error.what, place, error.next, server=_words_on_key(error.what, tokens))
         except UnreadableStatement as error:
             what = f"the statement breaks the grammar: {error}"
             findings.add("CV002", what, at, "Correct it, or leave it out")
@@ -55,6 +57,17 @@ def read_schema(text: str, *, file: str, views_per_table: int = -1) -> tuple[Sch
             findings.add("CV002", str(refusal), at, "Correct the statement", server=str(refusal))
         found += findings.sorted()
     return schema, tuple(found)
+
+
+def _words_on_key(what: str, tokens: list[Token]) -> str | None:
+    """Return the server's words where a table has not exactly one PRIMARY KEY."""
+    begin = {"has no PRIMARY KEY": "No PRIMARY KEY specifed", "has more than": "Multiple PRIMARY KEY specified"}
+    words = next((words for ours, words in begin.items() if ours in what), None)
+    if words is None:
+        return None
+    body = next(place for place, token in enumerate(tokens) if token == "(")
+    start = body - 3 if tokens[body - 2] == "." else body - 1
+    return f"{words} for table '{''.join(tokens[start:body])}' (exactly one required)"
 
 
 def _read(statement: SchemaStatement) -> None:
@@ -187,8 +200,12 @@ def _drop(statement: SchemaStatement) -> None:
     kind = "view" if words.take("materialized", "view") else str(words.next()).lower()
     is_lenient = statement.takes_existence()
     if kind == "keyspace":
-        statement.schema.keyspaces.pop(words.name(), None)
+        name = words.name()
         words.end()
+        if name in statement.schema.dropped and not is_lenient:
+            raise RefusedStatement(f"Keyspace '{name}' doesn't exist")
+        statement.schema.keyspaces.pop(name, None)
+        statement.schema.dropped.add(name)
         return
     if kind not in _DROPPED:
         if kind not in ("aggregate", "role", "user", "trigger", "identity"):

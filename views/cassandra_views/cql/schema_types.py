@@ -87,7 +87,9 @@ def _add_field(statement: SchemaStatement, home: SchemaKeyspace, keyspace: str, 
     words = statement.words
     is_lenient = statement.takes_existence()
     start = words.position
-    added, type_ = words.name(), words.type()
+    added, type_start = words.name(), words.position
+    type_ = words.type()
+    written = words.written(type_start)
     _check_field(type_)
     if added in dict(home.types[name]):
         if is_lenient:
@@ -96,7 +98,7 @@ def _add_field(statement: SchemaStatement, home: SchemaKeyspace, keyspace: str, 
         raise RefusedStatement(f"{what}: a field with name {added} already exists")
     statement.check_type_keyspaces(keyspace, start)
     check_type(type_, keyspace, home)
-    what = f"Cannot add new field {added} of type {type_} to user type {full_name(keyspace, name)}"
+    what = f"Cannot add new field {added} of type {written} to user type {full_name(keyspace, name)}"
     if type_.names_type(name, home.types):
         raise RefusedStatement(f"{what} as it would create a circular reference")
     if tables := list(_with_type_in_partition_key(home, name)):

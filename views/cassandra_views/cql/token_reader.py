@@ -88,6 +88,10 @@ class TokenReader:
             raise UnreadableStatement(f"'{token}' is a reserved word" if is_word else f"'{token}' is no name")
         return str(token)
 
+    def written(self, start: int) -> str:
+        """Return a type that was read from a token on as servers print what was written."""
+        return "".join(map(_spelled, self.tokens[start : self.position])).replace(",", ", ")
+
     def skip(self, *until: str) -> None:
         """Read up to one of these marks, which is left, or to the end; marks inside brackets do not count."""
         depth = 0

@@ -60,7 +60,8 @@ class PendingWrites:
     Args:
         old_batches: batches of view writes older than the promise, or than 5 seconds.
         old_hints: nodes' hints for another one that are as old.
-        attempted, pending: view writes to other nodes since the nodes started, and those not acknowledged yet.
+        attempted, pending: view writes to other nodes since the nodes started, and those that were not acknowledged;
+            one that a hint brings later stays among them.
         unasked: nodes that did not answer.
     """
 
