@@ -171,7 +171,7 @@ def test_a_row_of_key_columns_alone_that_expires_on_one_side_is_expiring(
     assert found.coverage.startswith("LOCAL_QUORUM" if has_values else "keys and which rows expire, LOCAL_QUORUM")
 
 
-NOTHING = {name: None for name in ("a", '"B"', "l", "m", "f", "s")}
+NOTHING: dict[str, Any] = {name: None for name in ("a", '"B"', "l", "m", "f", "s")}
 
 
 def test_a_row_with_values_is_told_once_also_beside_rows_of_keys_alone(pair: Pair) -> None:
