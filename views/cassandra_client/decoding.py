@@ -19,6 +19,7 @@ from cassandra.protocol import ExecuteMessage, ProtocolHandler, ResultMessage
 from cassandra.query import BoundStatement, tuple_factory
 
 from cassandra_client.database import NODES_PROFILE, Database, OneCenterPolicy, ReadRetry
+from cassandra_client.errors import ClusterError
 
 DRIVER_RESULT: Any = ProtocolHandler.message_types_by_opcode[ResultMessage.opcode]
 """The class of the results that the driver decodes, to build others on."""
@@ -122,13 +123,20 @@ class _ExecuteAt(ExecuteMessage):  # type: ignore[misc]
 
 
 class RawRows:
-    """Reads rows of a session as bytes, those of its own data centre and of no other."""
+    """Reads rows of a session as bytes, those of its own data centre and of no other.
+
+    Raises:
+        ClusterError: the session cannot be told to ask one data centre alone, or none of its cluster's is open.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         session = decoding_session(database.session, _RawResult)
         if session is None:  # something around one; any session of the cluster is as good
-            session = decoding_session(next(iter(database.session.cluster.sessions)), _RawResult)
+            sessions = [each for each in database.session.cluster.sessions if not each.is_shutdown]
+            if not sessions:
+                raise ClusterError("every session of its Cluster is shut down", next="Give a session that is open")
+            session = decoding_session(sessions[0], _RawResult)
         self._session: Any = session
         self._options = dict(database.profile_options)
         if self._options:
@@ -137,10 +145,15 @@ class RawRows:
             if database.local_dc:
                 profile.load_balancing_policy = OneCenterPolicy(profile.load_balancing_policy, database.local_dc)
             self._options["execution_profile"] = profile
+        elif database.has_several_centers():
+            raise ClusterError(
+                "rows of one data centre alone cannot be asked for: the session's Cluster has no execution profiles",
+                next="Make the Cluster with 'execution_profiles' instead of a 'load_balancing_policy' of its own",
+            )
 
     @property
     def has_moments(self) -> bool:
-        """Tell whether rows can be read as they are at a moment: since Cassandra 4.0 (native protocol v5)."""
+        """Tell whether rows can be read as they are at a moment: with native protocol v5."""
         return self._database.session.cluster.protocol_version in (ProtocolVersion.V5, ProtocolVersion.V6)
 
     def types(self, query: str) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from cassandra import InvalidRequest
 
+from cassandra_client.errors import ClusterError
 from cassandra_views.cli.lint_server import ask_server
 from cassandra_views.cli.main import main
 from cassandra_views.cql.statements import table_statement
@@ -81,6 +82,15 @@ def test_a_base_that_is_refused_leaves_the_view_unasked(asked: Asked) -> None:
     (answer,) = ask_server(asked, server.open)
     assert (answer.refusal, str(answer)) == (None, "not asked: its base table is refused: not this one")
     assert not any("MATERIALIZED" in one for one in server.statements)
+
+
+@pytest.mark.parametrize("refused", ["CREATE KEYSPACE", "DROP KEYSPACE"])
+def test_a_keyspace_that_cannot_be_made_or_dropped_is_an_error(asked: Asked, refused: str) -> None:
+    server = FakeServer(refused)
+    with pytest.raises(ClusterError, match="the server cannot be asked about a view") as raised:
+        ask_server(asked, server.open)
+    assert raised.value.on == "shop.by_time"
+    assert server.statements[-1].startswith(refused), "what was there before stays"
 
 
 def test_no_server_is_reached_where_no_base_is_known(asked: Asked) -> None:

@@ -55,7 +55,7 @@ def test_durations(text: str, seconds: int) -> None:
      "٣ days", "1 dayss", "tomorrow"],
 )  # fmt: skip
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a duration: write a number and"):
+    with pytest.raises(ValueError, match="is not a duration: write a whole number and"):
         parse_duration(text)
 
 

@@ -27,6 +27,7 @@ from cassandra_views.model.steps import (
     DropGeneration,
     FailGeneration,
     Plan,
+    RefusedView,
     RetireView,
     ServeGeneration,
     Step,
@@ -144,6 +145,11 @@ def test_lines_group_what_is_done_to_one_generation() -> None:
 )
 def test_summary(steps: tuple[Step, ...], text: str) -> None:
     assert summary(_plan(*steps)) == text
+
+
+def test_a_plan_that_holds_errors_alone_does_not_say_that_all_is_well() -> None:
+    refused = RefusedView(view="shop.by_day", error="ProjectError", what="its base is missing", next="Create it")
+    assert summary(replace(_plan(), refused=(refused,))) == "Nothing to do beside 1 view that cannot be planned."
 
 
 def test_costs_know_empty_unknown_and_estimated() -> None:

@@ -97,17 +97,18 @@ def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
     for broken in manager.project().broken:
         log.error("%s: %s", broken.view, broken.error)
     found = []
-    for work in manager.plan_each(allow_drop=True):
+    for planned in manager.plan_each(allow_drop=True):
+        # One event of the ring makes all views suspect: their audits are limited in views_audit, and no slide waits.
+        work = planned.without_suspect_audits()
         on = work.name or "base tables"
         if work.error is not None:
             log.error("%s: %s", on, work.error)
         for line in explain_all(work.steps):
             log.info("%s %s: %s", line.sign, line.subject, line.text)
-        if work.waits_for_person and not work.steps and not asks_person(work):
-            continue
-        if work.is_suspect and work.error is None:
-            # One event of the ring makes all views suspect: their audits are limited there, and no slide waits.
+        if work != planned:
             log.info("%s: it is suspect; views_audit audits it before others", on)
+        waits = work.waits_for_person and not asks_person(work)
+        if not work.steps and (waits or work.error is None):
             continue
         pause = pause_after(work.failures)
         if work.failed_at is not None and work.failed_at + pause > now:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,8 @@ class ViewTask(BaseOperator):
                 plan = manager.plan_drop(request.view, reason=request.why)
             case _:
                 plan = manager.plan([request.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
-        return plan.part(step for step in plan.steps if not is_suspect_audit(step))
+        rest = plan.part(step for step in plan.steps if not is_suspect_audit(step))
+        return replace(rest, refused=plan.refused, deferred=plan.deferred)
 
     def execute(self, context: Context) -> Any:
         """Do this task's steps; wait first where it is no time for them.

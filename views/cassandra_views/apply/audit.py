@@ -188,7 +188,7 @@ class Auditor:
         described += [scan.has_moments, each.suspicion, each.baseline]
         return AuditJournal(
             folder / f"{match.live.table_id}.json",
-            [*described, scan.coverage],
+            [*described, scan.coverage()],
             is_restart=request.is_restart,
             saved_seconds=self._settings.journal_seconds,
             on_resumed=lambda text: self._listener(Notice(text=f"{view} generation {each.number}: {text}")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cassandra_client.decoding import RawRow
@@ -61,3 +62,8 @@ def is_multi_cell_type(type_: str) -> bool:
         return parse_type(type_).is_multi_cell
     except BadType:  # the server is asked, as for a collection
         return True
+
+
+def is_bare(row: RawRow, cells: Iterable[Cell]) -> bool:
+    """Tell whether a row holds nothing but its key."""
+    return all(row[cell.value] is None for cell in cells)

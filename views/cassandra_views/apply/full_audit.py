@@ -7,7 +7,9 @@ its key, before it counts. Rows are compared as the bytes that the server sent: 
 TTLs, all as of the moment at which the audit began.
 
 No function of CQL tells the TTL of a row itself. Where rows hold nothing but their key, both sides are read once more
-as of a moment in 2038: what is there then does not expire.
+as of a moment in 2038: what is there then does not expire. A table that keeps tombstones until they are repaired
+(``only_purge_repaired_tombstones``) is not read so: an expired row would still be a tombstone there, and read repair
+would write that to a replica that lacks the row.
 """
 
 from __future__ import annotations
@@ -85,20 +87,24 @@ class FullAudit:
         cut_off = WriteCutOff(self._scan.cells, began, time.monotonic() - (now - began) / 1e6)
         if self._scan.has_moments:
             self._scan.moment = began // 1_000_000
-        base = self._read_side(self._scan.base, "base", cut_off, 0.0, self._journal)
-        view = self._read_side(self._scan.view, "view", cut_off, 0.3, self._journal)
+        # What is read a second time has the same rows: growth meanwhile makes no difference unproven.
+        limit, journal = self._max_rows, self._journal
+        base = self._read_side(self._scan.base, "base", cut_off, 0.0, journal=journal, max_rows=limit)
+        view = self._read_side(self._scan.view, "view", cut_off, 0.3, journal=journal, max_rows=limit)
         result = AuditResult(
             base_rows=base.rows,
             view_rows=view.rows,
             newer_rows=max(base.newer_rows, view.newer_rows),
             ahead_rows=max(base.ahead_rows, view.ahead_rows),
-            coverage=self._scan.coverage,
+            coverage=self._scan.coverage(),
         )
         differing = base.digest.differing(view.digest)
         if differing:
             result = self._whole_side(result, base, view) or self._compare(result, cut_off, differing)
-        if self._scan.has_moments and base.has_bare and view.has_bare and not result.is_partial:
-            result = self._compare_ends(result, cut_off)
+        if self._scan.can_compare_ends and not result.is_partial:
+            if base.has_bare and view.has_bare:
+                result = self._compare_ends(result, cut_off)
+            result = replace(result, coverage=self._scan.coverage(with_ends=not result.is_partial))
         if self._journal is not None:
             self._journal.close()
         return result
@@ -109,7 +115,9 @@ class FullAudit:
         label: str,
         cut_off: WriteCutOff,
         from_share: float,
+        *,
         journal: AuditJournal | None = None,
+        max_rows: int | None = None,
     ) -> SideDigest:
         found, spans = SideDigest(), None
         if journal is not None:
@@ -117,7 +125,7 @@ class FullAudit:
         kept_rows = found.rows
 
         def tell(share: float, rows: int) -> None:
-            if self._max_rows is not None and rows + kept_rows > self._max_rows:
+            if max_rows is not None and rows + kept_rows > max_rows:
                 raise TooManyRows
             self._on_progress(f"audit: reading rows of {label}, {rows + kept_rows:,}", from_share + 0.3 * share)
 
@@ -155,7 +163,7 @@ class FullAudit:
         differing = base.digest.differing(view.digest)
         if not differing:
             return result
-        # Rows that differ otherwise are among these, and told already.
+        # Rows that differ otherwise are among these; of each the recheck tells which it is.
         found = self._compare(result, cut_off, differing, is_of_ends=True)
         return replace(found, settled_rows=result.settled_rows)
 

@@ -196,7 +196,7 @@ class PulseAudit:
                 method=AuditMethod.PULSE,
                 differing_totals=base.differences(view),
                 is_partial=base.has_nulls,
-                coverage=self._scan.coverage,
+                coverage=self._scan.coverage(),
             )
             if result.is_passed:
                 return result
@@ -242,7 +242,7 @@ class SampleAudit:
             newer_rows=checked.undecided_rows,
             method=AuditMethod.SAMPLE,
             is_partial=not checked.is_done or any([*base.values(), *view.values()]),
-            coverage=self._scan.coverage,
+            coverage=self._scan.coverage(),
         )
         return result.with_differences(checked.found)
 

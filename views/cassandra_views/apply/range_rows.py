@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cassandra_client.decoding import RawRow
-from cassandra_views.apply.cells import Cell
+from cassandra_views.apply.cells import Cell, is_bare
 from cassandra_views.apply.digests import Digest, bucket_of, digest_of
 from cassandra_views.apply.scan import Scan
 from cassandra_views.apply.token_ranges import TokenRange, read_range
@@ -134,7 +134,6 @@ class _DigestSink:
     def __init__(self, scan: Scan, cut_off: WriteCutOff) -> None:
         self._scan = scan
         self._cut_off = cut_off
-        self._values = [cell.value for cell in cut_off.cells]
         self.found = SideDigest()
 
     def add(self, rows: Sequence[RawRow]) -> None:
@@ -146,7 +145,7 @@ class _DigestSink:
             found.ahead_rows += ahead
             found.newer_rows += len(newer) - ahead
         if not found.has_bare:
-            found.has_bare = any(all(row[place] is None for place in self._values) for row in settled)
+            found.has_bare = any(is_bare(row, self._cut_off.cells) for row in settled)
         found.digest.add_rows(self._scan.canonical_rows(settled), width)
         if len(found.samples) < _SAMPLES:
             found.samples += [row[:width] for row in settled[: _SAMPLES - len(found.samples)]]

@@ -12,6 +12,7 @@ from datetime import datetime
 from cassandra_client.decoding import RawRow
 from cassandra_client.members import read_members
 from cassandra_views.apply.builds import find_undrained, server_time
+from cassandra_views.apply.cells import is_bare
 from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import Scan
 from cassandra_views.model.audit_request import recheck_pauses
@@ -135,13 +136,17 @@ class Recheck:
         return RowDifference(kind=kind, key=self._scan.shown_key(key), cells=tuple(cells))
 
     def _look_at_end(self, key: RawRow, now: int | None) -> _Found:
-        """Tell whether a row that both sides have now expires on one of them alone."""
+        """Tell whether a row that both sides have now, as nothing but its key, expires on one of them alone."""
+
+        def is_key_alone(find: Callable[[RawRow, int | None], RawRow | None]) -> bool:
+            row = find(key, now)
+            return row is not None and is_bare(row, self._scan.cells)
 
         def is_lasting(find: Callable[[RawRow, int | None], RawRow | None]) -> bool:
             return find(key, LAST_MOMENT) is not None
 
         base, view = is_lasting(self.rows.find_base), is_lasting(self.rows.find_view)
-        if base == view or self.rows.find_base(key, now) is None or self.rows.find_view(key, now) is None:
+        if base == view or not (is_key_alone(self.rows.find_base) and is_key_alone(self.rows.find_view)):
             return None
         if is_lasting(self.rows.find_base) != base:
             return _Changing()

@@ -3,7 +3,7 @@
 Where the servers forbid ALLOW FILTERING, the view's WHERE is carried out here, on rows of the base.
 
 Beside each value its write time and its TTL are read. The seconds that are left fall from read to read, so all reads
-of one comparison are made as of one moment. Before Cassandra 4.0 a read has no moment, and ``TTL(column) * 0`` tells
+of one comparison are made as of one moment. With native protocol v4 a read has no moment, and ``TTL(column) * 0`` tells
 only whether there is a TTL. Before Cassandra 5.0 a collection tells neither.
 """
 
@@ -172,16 +172,26 @@ class Scan:
         return True
 
     @property
-    def coverage(self) -> str:
+    def can_compare_ends(self) -> bool:
+        """Tell whether both sides can be read as of a late moment without anything being written by that."""
+        option = ("only_purge_repaired_tombstones", "true")
+        return self.has_moments and not any(
+            option in (shape.find_option("compaction") or ()) for shape in (self.base, self.view)
+        )
+
+    def coverage(self, *, with_ends: bool = False) -> str:
         """Say at which consistency rows are read, and that keys alone are compared where the view has nothing else.
 
         With several data centres it is one of them that is compared.
+
+        Args:
+            with_ends: which rows expire was compared, too.
         """
         center = self.database.local_dc
         consistency = f"LOCAL_QUORUM in {center}" if center else "LOCAL_QUORUM"
         if self.cells:
             return consistency
-        return f"keys{' and which rows expire' if self.has_moments else ' alone'}, {consistency}"
+        return f"keys{' and which rows expire' if with_ends else ' alone'}, {consistency}"
 
     def _is_range_allowed(self) -> bool:
         """Tell whether the servers take a token range beside the WHERE: older ones may refuse that of key columns."""

@@ -156,12 +156,16 @@ class Suspects:
             return tuple(sorted({name for name in pool.map(keep, changed) if name}))
 
     def look(self) -> dict[ViewName, str]:
-        """Return the views with generations that ``find`` would mark, and why; reads only.
+        """Return the views with serving generations that ``find`` would mark, and why; reads only.
 
         Raises:
             ClusterError: schema, nodes or registry cannot be read.
         """
-        return {name: "; ".join(reasons) for name, _each, _baseline, reasons in self._compare() if reasons}
+        found: dict[ViewName, list[str]] = {}
+        for name, each, _baseline, reasons in self._compare():
+            if reasons and each.state is State.SERVING:
+                found.setdefault(name, []).extend(reasons)
+        return {name: "; ".join(dict.fromkeys(reasons)) for name, reasons in found.items()}
 
     def _compare(self) -> list[_Comparison]:
         """Return the generations whose baseline is another one now, with what has changed in words."""

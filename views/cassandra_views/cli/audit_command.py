@@ -98,6 +98,7 @@ def audit(
                 outcome = manager.carry_out(plan)
             audits, seconds = collector.outcomes(outcome.failures), outcome.seconds
             failures = [error for _view, error in outcome.failures]
+        suspects = _left_suspect(manager, plan) if pulse or sample is not None else []
     if format is Format.JSON:
         print_json({"audits": [each.as_json() for each in audits], "seconds": round(seconds, 3)})
     elif not audits:
@@ -110,7 +111,15 @@ def audit(
             rows.add_row(*row, f"{each.seconds:.1f}", escape(each.text))
         out.print(rows)
         _print_differences(audits, is_wide=wide)
+        for name in suspects:
+            out.print(f"{escape(name)} stays [yellow]suspect[/yellow]: a full audit ends that, and no other kind.")
     raise_last([*failures, *errors])
+
+
+def _left_suspect(manager: ViewManager, plan: Plan) -> list[str]:
+    """Return the views that a plan audits and that are suspect still."""
+    records = [manager.planner.observer.record(view) for view in sorted(plan.views)]
+    return [str(record.name) for record in records if any(each.suspicion for each in record.generations)]
 
 
 def _on_spark(

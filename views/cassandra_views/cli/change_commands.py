@@ -149,8 +149,8 @@ def apply(
     from cassandra_views.model.steps import DropGeneration
 
     def make(manager: ViewManager) -> Plan:
+        manager.find_suspects()  # a plan of before a new mark is refused as stale
         if plan_file is None:
-            manager.find_suspects()
             return _planned(manager, selection, allow_drop=allow_drop, allow_shrink=allow_shrink)
         found = read_plan(plan_file)
         if not allow_drop and any(isinstance(step, DropGeneration) and step.needs_approval for step in found.steps):

@@ -87,7 +87,12 @@ def suspect(
     found = [(record, each) for record in records for each in record.generations if each.suspicion is not None]
     if format is Format.JSON:
         print_json(
-            {"views": [{"view": one.name, "generation": each.number, **plain(each.suspicion)} for one, each in found]}
+            {
+                "views": [
+                    {"view": one.name, "generation": each.number, "state": each.state, **plain(each.suspicion)}
+                    for one, each in found
+                ]
+            }
         )
         return
     rows = table_of("suspects")

@@ -87,8 +87,11 @@ def lag(
 
 def _as_json(report: LagReport) -> dict[str, Any]:
     error = None if report.error is None else report.error.what
+    found = plain(replace(report, error=None))
+    promise = found.pop("promise")
     return {
-        **plain(replace(report, error=None)),
+        **found,
+        "promise_seconds": promise,
         "is_broken": report.is_broken,
         "lag_promise": report.lag_promise,
         "error": error,

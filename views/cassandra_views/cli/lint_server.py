@@ -80,7 +80,7 @@ def ask_server(
         prefix: how the names of the keyspaces begin.
 
     Raises:
-        ViewsError: the server cannot be reached.
+        ViewsError: the server cannot be reached, does not answer, or has a keyspace of such a name already.
     """
     if all(base is None for _, base in views):
         return [_UNKNOWN_BASE for _ in views]
@@ -100,7 +100,7 @@ def server_words(error: BaseException) -> str:
 def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableStatement | None) -> ServerAnswer:
     from dataclasses import replace
 
-    from cassandra_client.driver_errors import DRIVER_ERRORS
+    from cassandra_client.driver_errors import DRIVER_ERRORS, translate_driver_errors
     from cassandra_views.cql.printing import keyspace_cql, table_cql, view_cql
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.model.schema import SIMPLE, Keyspace
@@ -109,14 +109,16 @@ def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableSt
         return _UNKNOWN_BASE
     statement = replace(view_statement(view), keyspace=None, base_keyspace=None)
     cql = view_cql(statement, keyspace=keyspace, physical=statement.view, window_start=None, window_end=None)
-    try:
+    with translate_driver_errors("the server cannot be asked about a view", on=str(view.name)):
+        # Where this fails the keyspace is none of ours, and stays.
         session.execute(keyspace_cql(Keyspace.of(keyspace, {"class": SIMPLE, "replication_factor": 1})))
-        session.execute(table_cql(replace(base, keyspace=None), keyspace=keyspace))
-    except DRIVER_ERRORS as error:
-        answer = ServerAnswer(refusal=None, reason=f"its base table is refused: {server_words(error)}")
-    else:
-        answer = _answer_on_view(session, cql)
-    session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+        try:
+            session.execute(table_cql(replace(base, keyspace=None), keyspace=keyspace))
+        except DRIVER_ERRORS as error:
+            answer = ServerAnswer(refusal=None, reason=f"its base table is refused: {server_words(error)}")
+        else:
+            answer = _answer_on_view(session, cql)
+        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
     return answer
 
 

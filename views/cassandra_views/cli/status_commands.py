@@ -112,7 +112,7 @@ def status(
         if each.suspect_since:
             text = f"{ago_text(each.suspect_since, now)}: {each.suspect_reason}"
             out.print(
-                f"{escape(str(each.name))} became [yellow]suspect[/yellow] {escape(text)}; "
+                f"{escape(str(each.name))} became [yellow]suspect[/yellow] {escape(text)}. "
                 f"'views audit {each.name.view}' compares it with its base, else the next apply does"
             )
         if each.audit_first_time:
@@ -193,6 +193,11 @@ def show(
     out.print(f"  next slide  {_shown(record.next_due) if not record.override else 'none: ' + record.override.kind}")
     if record.override:
         out.print(f"  override    {escape(str(record.override))}")
+    if record.lag is not None:
+        out.print(f"  lag         {record.lag}, measured {_shown(record.lag.at)}: {escape(record.lag.found)}")
+    for each in record.generations:
+        if each.suspicion is not None:
+            out.print(f"  suspect     generation {each.number}, {escape(str(each.suspicion).removeprefix('suspect '))}")
     if record.failures:
         out.print(f"  failures    [red]{failures_text(record.failures)}[/red] {_shown(record.failed_at)}")
     if record.last_error:

@@ -224,6 +224,6 @@ def lag_of_rows(
         found = f"{looked}, {len(late):,} of which came later than they were looked for"
         return MeasuredLag(seconds=max(late), bound=LagBound.EXACT, at=at, found=found)
     if newest_age is not None:
-        found = f"{looked}, all of which were there"
+        found = f"{looked}, all of which the view showed already"
         return MeasuredLag(seconds=max(0.0, newest_age), bound=LagBound.AT_MOST, at=at, found=found)
     return MeasuredLag(seconds=None, bound=LagBound.EXACT, at=at, found="no row of the base has a write time to go by")

@@ -37,7 +37,8 @@ def parse_duration(text: str) -> timedelta:
     """
     if not re.match(DURATION_PATTERN, text):
         raise ValueError(
-            f"{text!r} is not a duration: write a number and seconds, minutes, hours, days or weeks, such as 28 days"
+            f"{text!r} is not a duration: write a whole number and seconds, minutes, hours, days or weeks, such as "
+            "28 days"
         )
     total = timedelta()
     for count, name in _PART.findall(text):

@@ -169,14 +169,14 @@ def read_repairs(database: Database, keyspace: str, table: str, since: datetime)
     )
     ids = sorted({each.parent for each in sessions})
     query = (
-        "SELECT parent_id, columnfamily_names, successful_ranges FROM system_distributed.parent_repair_history "
-        "WHERE parent_id IN ?"
+        "SELECT parent_id, columnfamily_names, started_at, successful_ranges "
+        "FROM system_distributed.parent_repair_history WHERE parent_id IN ?"
     )
     parents = {
         row["parent_id"]: tuple(filter(None, map(read_range, row["successful_ranges"] or ())))
         for start in range(0, len(ids), _PARENTS_AT_ONCE)
         for row in _distributed_rows(database, query, (ids[start : start + _PARENTS_AT_ONCE],))
-        if table in (row["columnfamily_names"] or ())
+        if table in (row["columnfamily_names"] or ()) and row["started_at"].replace(tzinfo=UTC) >= since
     }
     return RepairHistory(sessions=sessions, parents=parents)
 

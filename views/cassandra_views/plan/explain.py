@@ -161,6 +161,8 @@ def size_text(size: int) -> str:
 
 def summary(plan: Plan) -> str:
     """Return the plan in one line."""
+    if not plan.has_changes and plan.refused:
+        return f"Nothing to do beside {counted(len(plan.refused), 'view')} that cannot be planned."
     if not plan.has_changes:
         is_held = bool(plan.notes or plan.withheld)
         return "Nothing to do beside what is noted." if is_held else "Nothing to do: the cluster is as the files say."

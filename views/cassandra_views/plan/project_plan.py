@@ -298,10 +298,9 @@ class ViewWork:
         """Tell whether nothing but drops of the whole view is left, which a person is asked for."""
         return bool(self.steps) and all(isinstance(each, DropGeneration) and each.needs_approval for each in self.steps)
 
-    @property
-    def is_suspect(self) -> bool:
-        """Tell whether nothing is left but full audits of what serves and is suspect."""
-        return bool(self.steps) and all(map(is_suspect_audit, self.steps))
+    def without_suspect_audits(self) -> ViewWork:
+        """Return the work without full audits of what serves and is suspect."""
+        return replace(self, steps=tuple(step for step in self.steps if not is_suspect_audit(step)))
 
     @property
     def is_slide(self) -> bool:
