@@ -47,7 +47,10 @@ def cluster() -> Iterator[EmbeddedCassandra]:
     assert found is not None
     assert found.origin is not None
     library = Path(found.origin).parent / "vendor" / "libfaketime" / "src" / "libfaketime.so.1"
-    with EmbeddedCassandra(3, address="127.0.92.1", port=0, settings=QUICK_FAILURES) as running:
+    # Where nodes go by each other's times, which is the default, none hears the answers that it gets: it is as one that
+    # is down (tried on 5.0.9: it does not even start, "Unable to gossip with any peers").
+    settings = {**QUICK_FAILURES, "internode_timeout": False}
+    with EmbeddedCassandra(3, address="127.0.92.1", port=0, settings=settings) as running:
         running.stop_node(3)
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("LD_PRELOAD", str(library))
@@ -111,17 +114,17 @@ def test_any_node_coordinates_a_whole_life(session: Session, workshop: Workshop)
         for through in (first, third, first):
             workshop.manager(through).refresh("seen")
         workshop.manager(third).rollback("seen", reason="a test")
-        workshop.manager(first).override("seen", None, reason="it was right")
+        workshop.manager(first).override("seen", None, reason="it is as good")
         workshop.manager(third).apply()
-        assert workshop.serving("seen") == "seen__g4"
+        assert workshop.serving("seen") == "seen__g3"
         workshop.now += timedelta(hours=2)
         workshop.manager(third).apply()
         time.sleep(0.5)
     assert set(readers.counts) == {ROWS}
-    assert workshop.physical_views() == {"seen__g4"}
+    assert workshop.physical_views() == {"seen__g3"}
     check_converged(workshop)
     events = [event.event for event in workshop.manager().history("seen", limit=200)]
-    assert events.count("serve") == 6, "each switch is told once"
+    assert events.count("serve") == 5, "each switch is told once"
 
 
 def test_of_five_rivals_one_generation_serves(session: Session, workshop: Workshop) -> None:
@@ -172,15 +175,18 @@ def test_who_manages_is_ahead(workshop: Workshop) -> None:
     workshop.manager().refresh("seen")
     ahead.manager().apply()
     assert workshop.physical_views() == {"seen__g1", "seen__g2"}, "its grace of an hour is longer"
-    # Ten minutes before midnight the one that is ahead slides, and nobody slides back.
+    # Five minutes before midnight the one that is ahead slides; the other goes back to what its clock promises, and
+    # slides at midnight: nothing is built twice, and readers never have less than a clock promises.
     workshop.now = workshop.now.replace(hour=23, minute=55)
     ahead.now = workshop.now + AHEAD
     ahead.manager().apply()
-    serving = workshop.serving("seen")
-    assert serving == "seen__g3"
-    assert [step.kind for step in workshop.manager().plan().steps if "create" in step.kind.lower()] == []
+    assert workshop.serving("seen") == "seen__g3"
     workshop.manager().apply()
-    assert workshop.serving("seen") == serving
+    assert workshop.serving("seen") == "seen__g2"
+    workshop.now = ahead.now
+    workshop.apply()
+    assert workshop.serving("seen") == "seen__g3"
+    assert workshop.record("seen").next_number == 4
 
 
 def test_an_application_writes_at_times_that_are_ahead(session: Session, workshop: Workshop) -> None:
@@ -191,7 +197,7 @@ def test_an_application_writes_at_times_that_are_ahead(session: Session, worksho
             f"INSERT INTO {workshop.keyspace}.marks (who, day, n) VALUES ('{who}', '2026-03-10', 7) "
             f"USING TIMESTAMP {later}"
         )
-    assert workshop.manager().audit("seen").failures == ()
+    assert workshop.manager(Through(session, 1)).audit("seen").failures == ()
     (each,) = workshop.record("seen").generations
     assert each.verdict is not None
     assert each.verdict.ahead_rows == 2

@@ -137,7 +137,7 @@ def check_statements(session: Session, keyspace: str, cases: int, harmful: int, 
         compare(session, other, case, looks_for_harm=True)[-1] for case in generate_harmful(SEED, harmful, other)
     ]
     for name in (home, other):
-        session.execute(f"DROP KEYSPACE {name}")
+        session.execute(f"DROP KEYSPACE {name}", timeout=120)  # a hundred views, on a busy machine
     wrong = [each for each in compared + harming if not each.agrees]
     missed = [each for each in compared + harming if each.is_missed]
     invalid = [each for each in compared if each.agrees and each.is_invalid_request]
@@ -171,8 +171,8 @@ def check_applications(session: Session, keyspace: str) -> None:
         is_other = told[1] is not None and told[1] != _OBJECT_NUMBER.sub("@...", answer[1])
         if bool(answer[1]) != bool(told[0]) or (told[0] and told[0] != answer[0]) or is_other:
             wrong.append((application.name, answer, told))
-    own.execute(f"DROP KEYSPACE {keyspace}_a")
-    own.execute(f"DROP KEYSPACE {keyspace}_a_2")
+    own.execute(f"DROP KEYSPACE {keyspace}_a", timeout=120)
+    own.execute(f"DROP KEYSPACE {keyspace}_a_2", timeout=120)
     own.shutdown()
     assert wrong == []
 

@@ -9,6 +9,7 @@ from cassandra_client.database import Database
 from cassandra_client.decoding import RawRow
 from cassandra_views.apply.full_audit import FullAudit
 from cassandra_views.apply.quick_audits import PulseAudit, SampleAudit
+from cassandra_views.apply.range_rows import RangeReader, read_in_threads
 from cassandra_views.apply.recheck import Recheck
 from cassandra_views.apply.scan import Scan
 from cassandra_views.cql.parse import parse_view
@@ -53,8 +54,14 @@ def tell_nobody(text: str, share: float) -> None:
     """Ignore what an audit says while it works."""
 
 
-def full_audit(scan: Scan, *, recheck_seconds: float = 0.01, max_rows: int | None = None) -> FullAudit:
-    return FullAudit(scan, _recheck(scan, recheck_seconds), on_progress=tell_nobody, max_rows=max_rows)
+def full_audit(
+    scan: Scan,
+    *,
+    recheck_seconds: float = 0.01,
+    max_rows: int | None = None,
+    read: RangeReader = read_in_threads,
+) -> FullAudit:
+    return FullAudit(scan, _recheck(scan, recheck_seconds), on_progress=tell_nobody, max_rows=max_rows, read=read)
 
 
 def pulse_audit(scan: Scan) -> PulseAudit:

@@ -9,24 +9,28 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from cassandra.cluster import Session
+from cassandra.cluster import Cluster, Session
 
 from cassandra_client.database import Database
 from cassandra_client.decoding import RawRow
 from cassandra_views.apply.full_audit import TooManyRows
 from cassandra_views.apply.quick_audits import PulseAudit, PulseUndecided
+from cassandra_views.apply.range_rows import read_in_threads
 from cassandra_views.apply.recheck import Recheck
 from cassandra_views.apply.row_lookup import RowLookup
 from cassandra_views.apply.scan import DRAWN_FROM, Scan
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.audit_result import AuditResult, DifferenceKind
+from cassandra_views.model.schema import TableShape
 from cassandra_views.plan.catalog import read_catalog
 from tests.scenarios.lifecycle.audits import claimed, examples, full_audit, pulse_audit, sample_audit
+from tests.servers import Server
 
 KINDS = list(DifferenceKind)
 COLUMNS = 'p int, c text, k int, a int, "B" text, l list<int>, m map<text, int>, f frozen<list<int>>, s set<int>'
@@ -167,6 +171,42 @@ def test_a_row_of_key_columns_alone_that_expires_on_one_side_is_expiring(
     assert found.coverage.startswith("LOCAL_QUORUM" if has_values else "keys and which rows expire, LOCAL_QUORUM")
 
 
+NOTHING: dict[str, Any] = {name: None for name in ("a", '"B"', "l", "m", "f", "s")}
+
+
+def test_a_row_with_values_is_told_once_also_beside_rows_of_keys_alone(pair: Pair) -> None:
+    pair.write("bv", 1, "x", 5, **NOTHING)
+    pair.write("b", 2, "x", 5, using="TIMESTAMP 1000 AND TTL 5000")
+    pair.write("v", 2, "x", 5)
+    found = pair.audit()
+    assert (found.expiring_rows, len(found.examples)) == (1, 1)
+    assert {cell.column for cell in found.examples[0].cells} == {"a", "B", "l", "m", "f", "s"}
+
+
+def test_a_table_that_keeps_tombstones_until_they_are_repaired_is_not_read_as_of_later(pair: Pair) -> None:
+    pair.session.execute(
+        f"ALTER TABLE {pair.keyspace}.{pair.name} WITH compaction = "
+        "{'class': 'SizeTieredCompactionStrategy', 'only_purge_repaired_tombstones': 'true'}"
+    )
+    pair.write("b", 1, "x", 5, using="TIMESTAMP 1000 AND TTL 5000", **NOTHING)
+    pair.write("v", 1, "x", 5, **NOTHING)
+    assert not pair.scan().can_compare_ends
+    assert pair.audit().is_passed, "a read as of 2038 would have told them apart"
+
+
+def test_a_session_of_protocol_v4_is_told_whether_a_value_has_a_ttl(pair: Pair, server: Server) -> None:
+    with Cluster(server.contact_points, port=server.port, protocol_version=4) as cluster, cluster.connect() as session:
+        old = replace(pair, session=session)
+        pair.write("bv", 1, "x", 5, using="TIMESTAMP 1000 AND TTL 5000")
+        pair.write("b", 2, "x", 5, using="TIMESTAMP 1000 AND TTL 5000")
+        pair.write("v", 2, "x", 5, using="TIMESTAMP 1000 AND TTL 900")
+        assert not old.scan().has_moments
+        assert old.audit().is_passed, "both have a TTL"
+        pair.write("b", 3, "x", 5, using="TIMESTAMP 1000 AND TTL 5000")
+        pair.write("v", 3, "x", 5)
+        assert old.audit().expiring_rows == 1
+
+
 def test_a_row_under_another_key_of_the_view_is_missing_and_extra(pair: Pair) -> None:
     pair.write("b", 1, "x", 6)
     pair.write("v", 1, "x", 5)
@@ -232,6 +272,23 @@ def test_a_full_audit_gives_up_where_there_are_too_many_rows(pair: Pair) -> None
     assert full_audit(pair.scan(), max_rows=30).run().is_passed
     with pytest.raises(TooManyRows):
         full_audit(pair.scan(), max_rows=29).run()
+
+
+def test_growth_after_the_first_reads_takes_no_difference_back(pair: Pair) -> None:
+    for number in range(10):
+        pair.write("bv", number, "x", 5, **NOTHING)
+    pair.write("b", 3, "x", 5, using="TIMESTAMP 2000", a=7)
+    reads = 0
+
+    def read(scan: Scan, shape: TableShape, kind: Any, tell: Any, spans: Any) -> Iterator[Any]:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            pair.write("bv", 77, "x", 5, **NOTHING)
+        return read_in_threads(scan, shape, kind, tell, spans)
+
+    found = full_audit(pair.scan(), max_rows=10, read=read).run()
+    assert (reads > 2, found.stale_rows) == (True, 1)
 
 
 def test_a_pulse_tells_that_totals_differ_and_not_which_rows(pair: Pair) -> None:

@@ -182,6 +182,9 @@ class Lease:
     def renewed(self, held: HeldLease) -> HeldLease:
         """Return the lease with its whole lifetime before it again.
 
+        Its number alone says whose it is: whoever takes it raises that. A node whose clock is ahead finds the owner
+        expired while the lease is held.
+
         Raises:
             LeaseHeld: it was lost meanwhile.
         """
@@ -192,8 +195,8 @@ class Lease:
                     [
                         (
                             f"UPDATE {self._table} USING TTL {self.ttl_seconds} SET owner = ? WHERE resource = ? "
-                            "IF owner = ? AND number = ?",
-                            (self._owner, RESOURCE, self._owner, held.number),
+                            "IF number = ?",
+                            (self._owner, RESOURCE, held.number),
                         )
                     ]
                 )
@@ -212,9 +215,8 @@ class Lease:
             applied, _row = self._database.conditional(
                 [
                     (
-                        f"UPDATE {self._table} SET owner = null, released = ? WHERE resource = ? "
-                        "IF owner = ? AND number = ?",
-                        (released, RESOURCE, held.owner, held.number),
+                        f"UPDATE {self._table} SET owner = null, released = ? WHERE resource = ? IF number = ?",
+                        (released, RESOURCE, held.number),
                     )
                 ]
             )

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +274,35 @@ def replay(
                     manager.note_failed_run(str(work.name), str(error))
             now += every
     return triggered
+
+
+def works_of_suspects() -> list[str]:
+    """Return the views that ``views_reconcile`` triggers runs for, of some that all are suspect."""
+    from types import SimpleNamespace
+
+    from cassandra_views.airflow.maintenance_dags import find_works
+    from cassandra_views.model.audit_request import FULL_AUDIT
+    from cassandra_views.model.errors import ProjectError, RepeatedFailure
+    from cassandra_views.model.names import ViewName
+    from cassandra_views.model.steps import AuditGeneration, DropGeneration
+    from cassandra_views.plan.project_plan import ViewWork
+
+    def work(view: str, *, also_drops: bool = False, error: Any = None) -> ViewWork:
+        name = ViewName(keyspace="shop", view=view)
+        audit = AuditGeneration(view=name, number=2, is_again=True, request=FULL_AUDIT)
+        drop = DropGeneration(view=name, number=1, reason="its grace is over")
+        return ViewWork(name=name, steps=(drop, audit) if also_drops else (audit,), error=error)
+
+    planned = [
+        work("suspect"),
+        work("waits", error=RepeatedFailure("two failed alike", next="See why")),
+        work("drops", also_drops=True),
+        work("broken", error=ProjectError("its file cannot be read", next="Correct it")),
+    ]
+    manager: Any = SimpleNamespace(
+        project=lambda: SimpleNamespace(broken=()), plan_each=lambda *, allow_drop: iter(planned)
+    )
+    return [str(each.name) for each in find_works(manager, datetime.now(UTC), logging.getLogger("works"))]
 
 
 def access(connection: Mapping[str, Any]) -> dict[str, Any]:

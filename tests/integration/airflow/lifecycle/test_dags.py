@@ -109,6 +109,10 @@ def test_a_window_slides_once_a_step_at_its_time(airflow: AirflowProcess, files:
     assert all(end - start == DAY for start, end in runs)
 
 
+def test_no_run_is_triggered_for_the_audit_of_what_is_suspect(airflow: AirflowProcess) -> None:
+    assert airflow.call(acts.works_of_suspects) == ["shop.drops", "shop.broken"]
+
+
 @pytest.mark.parametrize(
     ("window", "first", "step"),
     [
