@@ -74,9 +74,9 @@ CODES = {
     # What servers accept and are then harmed by
     "CV201": "a quote inside a text in WHERE",
     "CV202": "null as a value in WHERE",
-    "CV203": "an empty text or blob in WHERE",
+    "CV203": "an empty value of a sole partition key in WHERE",
     "CV204": "a division in WHERE",
-    "CV205": "a call in WHERE that gives another value each time",
+    "CV205": "a clock in WHERE, or another call that gives another value each time",
     "CV206": "a tuple relation whose sides do not fit",
     "CV207": "a bare name as a value in WHERE",
     "CV208": "a timestamp without its time zone in WHERE",

@@ -120,6 +120,19 @@ def _resolved(
     return _result_refusal(name, signature.result, wanted, column)
 
 
+def argument_types(term: Call, wanted: CqlType) -> tuple[CqlType, ...]:
+    """Return what a function of the server's takes its arguments for; empty where that is not known.
+
+    Args:
+        wanted: what the call must give.
+    """
+    if term.keyspace not in (None, "system"):
+        return ()
+    signatures = functions().get(term.function, ())
+    found = signatures if len(signatures) == 1 else _matching(term.arguments, signatures, wanted)
+    return found[0].arguments if len(found) == 1 else ()
+
+
 def _matching(arguments: tuple[Term, ...], signatures: Iterable[Signature], wanted: CqlType) -> list[Signature]:
     found = []
     for signature in signatures:

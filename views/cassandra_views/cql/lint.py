@@ -82,7 +82,7 @@ def lint_rules(statement: ViewStatement, base: TableShape | None, user_names: Us
     _lint_options(statement, findings)
     lint_name(statement.view, statement.keyspace or (base.keyspace if base else None), statement.at, findings, "CV101")
     _lint_policy(statement, findings)
-    lint_where(statement, base, findings)
+    lint_where(statement, base, user_names, findings)
     if base is not None:
         lint_empty_keys(statement, base, findings)
         _lint_advice(statement, base, findings)
