@@ -24,6 +24,8 @@ SHOP = """
 
 
 FUNCTION = "CREATE FUNCTION {} RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java AS $$return 1;$$"
+COMPACT = "CREATE TABLE old (a int, b int, c int, PRIMARY KEY (a, b)) WITH COMPACT STORAGE"
+COMPACT_INDEX = "Secondary indexes are not supported on"
 AGGREGATE = "CREATE AGGREGATE {} SFUNC plus STYPE int"
 
 
@@ -119,6 +121,24 @@ def test_the_schema_of_these_tests_is_taken() -> None:
             "Cannot drop user type 'shop.alone' as it is still used by functions shop.f",
         ),
         # Tables
+        (f"{COMPACT}; {COMPACT.replace('old', 'old2').replace(', PRIMARY KEY (a, b)', ', PRIMARY KEY (a)')}", ""),
+        (f"{COMPACT}; ALTER TABLE old ADD d int", "Cannot add new column to a COMPACT STORAGE table"),
+        (f"{COMPACT}; CREATE INDEX ON old (b)", f"{COMPACT_INDEX} PRIMARY KEY columns in COMPACT STORAGE tables"),
+        (f"{COMPACT}; CREATE INDEX ON old (c)", f"{COMPACT_INDEX} compact value column of COMPACT STORAGE tables"),
+        (
+            COMPACT.replace("c int", "c set<int>"),
+            "Non-frozen collections and UDTs are not supported with COMPACT STORAGE",
+        ),
+        (COMPACT.replace("c int", "c int static"), "Static columns are not supported in COMPACT STORAGE tables"),
+        (
+            COMPACT.replace("c int", "e int, c int"),
+            "COMPACT STORAGE with composite PRIMARY KEY allows no more than one column not part of the PRIMARY KEY "
+            "(got: c, e)",
+        ),
+        (
+            "CREATE TABLE old (a int PRIMARY KEY) WITH COMPACT STORAGE",
+            "No definition found that is not part of the PRIMARY KEY",
+        ),
         ("DROP TABLE nope", "Table 'shop.nope' doesn't exist"),
         ("DROP TABLE orders", "Cannot drop a table when materialized views still depend on it (shop)"),
         (
@@ -514,3 +534,16 @@ def test_a_view_on_a_table_of_a_dropped_keyspace_is_refused() -> None:
     )
     assert [one.code for one in check(view.format(""), "DROP KEYSPACE gone; USE k;")] == ["CV103"]
     assert check(view.format("gone."), "DROP KEYSPACE gone;")[0].server_message == "Keyspace 'gone' doesn't exist"
+
+
+@pytest.mark.parametrize(
+    ("key", "server"),
+    [
+        ("PRIMARY KEY (a, b)", None),
+        ("PRIMARY KEY (a)", "Cannot include static column 'b' in materialized view 'v'"),
+    ],
+)
+def test_a_view_on_a_compact_table_is_judged_by_the_columns_that_the_server_keeps(key: str, server: str | None) -> None:
+    view = "CREATE MATERIALIZED VIEW v AS SELECT a, b FROM old WHERE a IS NOT NULL AND b IS NOT NULL PRIMARY KEY (b, a)"
+    found = check(view, f"{SHOP} {COMPACT.replace('PRIMARY KEY (a, b)', key)};")
+    assert [one.server_message for one in found if one.kind is Kind.REFUSED][:1] == ([server] if server else [])

@@ -46,7 +46,7 @@ def lint_table(
     _lint_key(statement, declared, types, findings)
     _lint_counters(statement, findings)
     if statement.is_compact:
-        what = "COMPACT STORAGE tables are not allowed starting with version 4.0"
+        what = "COMPACT STORAGE is deprecated, and no table can be made so on a cluster that forbids it"
         findings.add("CV411", what, statement.key_at, "Take COMPACT STORAGE out")
     lint_name(name, statement.keyspace, statement.at, findings, "CV401")
     if is_word(name) and PHYSICAL_NAME_LIMIT < len(name) <= NAME_LIMIT:
@@ -112,10 +112,30 @@ def _lint_key(
             what += f" ({name} must appear before {given})"
         fix = f"Name there, in this order: {', '.join(statement.clustering)}"
         findings.add("CV405", what, statement.order_at, fix, server=what)
+    if statement.is_compact:
+        _lint_compact(statement, findings)
+        return
     for column in statement.columns:
         if column.is_static and not statement.clustering and column.name not in statement.key:
             what = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
             findings.add("CV406", what, column.at, "Take STATIC out, or add a clustering column", server=what)
+
+
+def _lint_compact(statement: TableStatement, findings: Findings) -> None:
+    others = [column for column in statement.columns if column.name not in statement.key]
+    what = ""
+    if any(parse_type(column.type).is_multi_cell for column in others):
+        what = "Non-frozen collections and UDTs are not supported with COMPACT STORAGE"
+    elif any(column.is_static for column in statement.columns):
+        what = "Static columns are not supported in COMPACT STORAGE tables"
+    elif not statement.clustering and not others:
+        what = "No definition found that is not part of the PRIMARY KEY"
+    elif statement.clustering and len(others) > 1:
+        names = ", ".join(sorted((column.name for column in others), key=str.encode))
+        what = "COMPACT STORAGE with composite PRIMARY KEY allows no more than one column not part of the PRIMARY KEY"
+        what += f" (got: {names})"
+    if what:
+        findings.add("CV416", what, statement.key_at, "Take COMPACT STORAGE out", server=what)
 
 
 def _lint_key_column(

@@ -115,6 +115,9 @@ def _check_target(column: Column, how: str, table: TableShape, home: SchemaKeysp
         kind = "tuples containing durations" if type_.name == "tuple" and not type_.is_user_defined else kind
         kind = "collections containing durations" if type_.is_collection else kind
         raise RefusedStatement(f"Secondary indexes are not supported on {kind}")
+    if table.is_compact and (column.is_key or column.kind is ColumnKind.REGULAR):
+        kind = "PRIMARY KEY columns in" if column.is_key else "compact value column of"
+        raise RefusedStatement(f"Secondary indexes are not supported on {kind} COMPACT STORAGE tables")
     if column.kind is ColumnKind.PARTITION_KEY and len(table.partition_key) == 1:
         raise RefusedStatement(f"Cannot create secondary index on the only partition key column {name}")
     is_frozen_collection = type_.is_collection and type_.is_frozen

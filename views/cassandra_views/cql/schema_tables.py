@@ -99,6 +99,8 @@ def _read_add(statement: SchemaStatement) -> Change:
 
 
 def _check_add(column: Column, type_: CqlType, table: TableShape, home: SchemaKeyspace) -> None:
+    if table.is_compact:
+        raise RefusedStatement("Cannot add new column to a COMPACT STORAGE table")
     if column.kind is ColumnKind.STATIC and not table.clustering:
         what = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
         raise RefusedStatement(what)

@@ -54,6 +54,7 @@ class TableShape:
         columns: in any order; keys are put in order by ``partition_key`` and ``clustering``.
         options: pairs of option name and canonical text, as ``OptionValue`` describes: a plain text,
             or pairs of texts for options that are maps.
+        is_compact: whether it was made WITH COMPACT STORAGE.
         had_counters: whether a counter was dropped from it: it stays a counter table.
     """
 
@@ -61,6 +62,7 @@ class TableShape:
     name: str
     columns: tuple[Column, ...]
     options: tuple[tuple[str, str | tuple[tuple[str, str], ...]], ...] = ()
+    is_compact: bool = False
     had_counters: bool = False
 
     def __str__(self) -> str:
