@@ -547,3 +547,42 @@ def test_a_view_on_a_compact_table_is_judged_by_the_columns_that_the_server_keep
     view = "CREATE MATERIALIZED VIEW v AS SELECT a, b FROM old WHERE a IS NOT NULL AND b IS NOT NULL PRIMARY KEY (b, a)"
     found = check(view, f"{SHOP} {COMPACT.replace('PRIMARY KEY (a, b)', key)};")
     assert [one.server_message for one in found if one.kind is Kind.REFUSED][:1] == ([server] if server else [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("frozen<place>", "frozen<place>", "frozen<tuple<text, int>>"),
+        ("list<frozen<place>>", "list<frozen<place>>", "list<frozen<tuple<text, int>>>"),
+        ("frozen<list<place>>", "frozen<list<place>>", "frozen<list<frozen<tuple<text, int>>>>"),
+        ("map<int, frozen<place>>", "map<int, frozen<place>>", "map<int, frozen<tuple<text, int>>>"),
+        ("set<frozen<place>>", "set<frozen<place>>", ""),
+        ("map<frozen<place>, int>", "map<frozen<place>, int>", ""),
+        ("frozen<place>", "frozen<tuple<text, int>>", ""),
+        ("frozen<place>", "tuple<text, int, text>", ""),
+        ("tuple<int, text>", "tuple<int, text, int>", ""),
+        ("tuple<int, text, int>", "tuple<int, text>", "frozen<tuple<int, text, int>>"),
+        ("tuple<int, ascii>", "tuple<int, text>", ""),
+        ("list<ascii>", "list<text>", ""),
+        ("list<text>", "list<ascii>", "list<text>"),
+        ("set<ascii>", "set<text>", ""),
+        ("set<int>", "set<varint>", "set<int>"),
+        ("list<int>", "list<varint>", "list<int>"),
+        ("list<int>", "frozen<list<int>>", "list<int>"),
+        ("frozen<list<int>>", "blob", "frozen<list<int>>"),
+        ("tuple<int, text>", "blob", ""),
+        ("vector<float, 3>", "blob", "vector<float, 3>"),
+        ("vector<float, 3>", "vector<float, 3>", ""),
+        ("vector<text, 3>", "blob", ""),
+        ("text", "blob", ""),
+        ("int", "blob", "int"),
+        ("timeuuid", "uuid", ""),
+        ("bigint", "timestamp", ""),
+        ("int", "varint", "int"),
+    ],
+)
+def test_a_column_comes_back_as_what_can_read_its_values(old: str, new: str, shown: str) -> None:
+    statements = f"ALTER TABLE plain ADD x {old}; ALTER TABLE plain DROP x; ALTER TABLE plain ADD x {new}"
+    told = [one.server_message or "" for one in errors(SHOP + statements)]
+    what = "incompatible with previously dropped column 'x' of type"
+    assert [one.partition(f", {what} ")[2] for one in told] == ([shown] if shown else [])

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from cassandra_views.cql.java_order import identifier_order
 from cassandra_views.cql.lint_tables import holds_multi_cell
-from cassandra_views.cql.native_functions import is_compatible
 from cassandra_views.cql.option_values import find_integer
 from cassandra_views.cql.printing import server_name, server_table
 from cassandra_views.cql.schema_state import RefusedStatement, SchemaKeyspace, SchemaStatement
 from cassandra_views.cql.schema_types import check_type, renames
+from cassandra_views.cql.stored_types import is_readable_as, with_tuples
 from cassandra_views.cql.token_reader import UnreadableStatement
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
@@ -115,8 +115,7 @@ def _check_dropped(home: SchemaKeyspace, table: TableShape, new: Column) -> None
     old = home.dropped_columns.get((table.name, new.name))
     if old is None:
         return
-    types = parse_type(new.type), parse_type(old.type)
-    if not is_readable_as(types[1], types[0]):
+    if not is_readable_as(parse_type(old.type), parse_type(new.type), home.types):
         what = f"Cannot add a column '{new.name}' of type {new.type}, incompatible with previously dropped column"
         raise RefusedStatement(f"{what} '{old.name}' of type {old.type}")
     if new.kind is not old.kind:
@@ -124,16 +123,6 @@ def _check_dropped(home: SchemaKeyspace, table: TableShape, new: Column) -> None
         raise RefusedStatement(f"{what}, incompatible with previous kind {old.kind.name}")
     if table.is_counter:
         raise RefusedStatement(f"Cannot re-add previously dropped counter column {new.name}")
-
-
-_LENGTHS = {"bigint": 8, "boolean": 1, "double": 8, "float": 4, "int": 4, "timestamp": 8, "timeuuid": 16, "uuid": 16}
-
-
-def is_readable_as(old: CqlType, new: CqlType) -> bool:
-    """Tell whether stored values of the one type can be read as those of the other."""
-    if old.is_multi_cell != new.is_multi_cell or _LENGTHS.get(old.name) != _LENGTHS.get(new.name):
-        return False
-    return is_compatible(old, new)
 
 
 def _check_counters(table: TableShape, columns: list[Column]) -> None:
@@ -164,7 +153,7 @@ def _read_drop(statement: SchemaStatement) -> Change:
             column = table.find_column(name)
             if column is not None:
                 _check_drop(column, table, home)
-                dropped[name] = column
+                dropped[name] = replace(column, type=str(with_tuples(parse_type(column.type), home.types)))
             elif not is_lenient:
                 raise RefusedStatement(f"Column {name} was not found in table '{server_table(table)}'")
         home.dropped_columns |= {(table.name, name): column for name, column in dropped.items()}
