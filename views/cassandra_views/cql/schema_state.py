@@ -23,12 +23,14 @@ class SchemaIndex:
 
     Args:
         targets: each a column with how it is indexed, such as ``keys(c)``; empty where an index names none.
+        class_name: as it is written, empty for the server's own kind.
     """
 
     table: str
     columns: tuple[str, ...]
     targets: tuple[str, ...]
-    implementation: str
+    class_name: str
+    options: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
