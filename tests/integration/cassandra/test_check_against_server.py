@@ -13,9 +13,9 @@ from pathlib import Path
 
 from cassandra.cluster import Session
 
-from cassandra_client.driver_errors import DRIVER_ERRORS
+from cassandra_client.driver_errors import DRIVER_ERRORS, server_words
 from cassandra_views import Finding, check
-from cassandra_views.cli.lint_server import ask_server, server_words
+from cassandra_views.cli.lint_server import ask_server
 from cassandra_views.cql.findings import Kind
 from cassandra_views.cql.statements import table_statement
 from cassandra_views.cql.token_reader import split_statements
