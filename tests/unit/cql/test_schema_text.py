@@ -154,6 +154,15 @@ def test_the_schema_of_these_tests_is_taken() -> None:
             "the keyspace they are defined in",
         ),
         ("CREATE TABLE t (a int PRIMARY KEY, b shop.place)", ""),
+        (
+            'CREATE TABLE "my table" (a int PRIMARY KEY)',
+            "shop.my table: Table name must not be empty or not contain non-alphanumeric-underscore characters "
+            '(got "my table")',
+        ),
+        (
+            "CREATE TABLE t (a place PRIMARY KEY)",
+            "Invalid non-frozen user-defined type \"shop.place\" for PRIMARY KEY column 'a'",
+        ),
         ("CREATE TABLE shop.t (a int)", "No PRIMARY KEY specifed for table 'shop.t' (exactly one required)"),
         (
             "CREATE TABLE t (a int PRIMARY KEY, b int PRIMARY KEY)",

@@ -24,7 +24,7 @@ def lint_table(
         keyspace: of the session, where the statement names none.
     """
     findings = Findings(file)
-    name = statement.table
+    name, keyspace = statement.table, statement.keyspace or keyspace
     written = name if statement.keyspace is None else f"{statement.keyspace}.{name}"
     declared = {column.name: column for column in statement.columns}
     for twice in doubled(column.name for column in statement.columns):
@@ -38,17 +38,17 @@ def lint_table(
     # The server walks over the columns by their names.
     columns = sorted(statement.columns, key=lambda column: column.name.encode())
     for column in columns:
-        lint_type(parse_type(column.type), column.at, statement.keyspace or keyspace, types, findings)
+        lint_type(parse_type(column.type), column.at, keyspace, types, findings)
     for column in columns:
         if holds_multi_cell(parse_type(column.type), types or {}):
             what = "Non-frozen UDTs with nested non-frozen collections are not supported"
             findings.add("CV409", what, column.at, f"Make it frozen<{column.type}>", server=what)
-    _lint_key(statement, declared, types, findings)
+    _lint_key(statement, declared, keyspace, types, findings)
     _lint_counters(statement, findings)
     if statement.is_compact:
         what = "COMPACT STORAGE is deprecated, and no table can be made so on a cluster that forbids it"
         findings.add("CV411", what, statement.key_at, "Take COMPACT STORAGE out")
-    lint_name(name, statement.keyspace, statement.at, findings, "CV401")
+    lint_name(name, keyspace, statement.at, findings, "CV401")
     if is_word(name) and PHYSICAL_NAME_LIMIT < len(name) <= NAME_LIMIT:
         what = f"'{name}' is longer than the {PHYSICAL_NAME_LIMIT} characters that every version takes"
         findings.add("CV415", what, statement.at, "Choose another name")
@@ -80,7 +80,11 @@ def _unknown_type(type_: CqlType, types: UserTypes) -> str:
 
 
 def _lint_key(
-    statement: TableStatement, declared: dict[str, ColumnDeclaration], types: UserTypes | None, findings: Findings
+    statement: TableStatement,
+    declared: dict[str, ColumnDeclaration],
+    keyspace: str | None,
+    types: UserTypes | None,
+    findings: Findings,
 ) -> None:
     at, seen = statement.key_at, set[str]()
     for name in statement.key:
@@ -93,7 +97,7 @@ def _lint_key(
             what = f"Duplicate column '{name}' in PRIMARY KEY clause for table '{statement.table}'"
             findings.add("CV404", what, at, f"Name '{name}' once", server=what)
         else:
-            _lint_key_column(column, statement, types, findings)
+            _lint_key_column(column, statement, keyspace, types, findings)
         seen.add(name)
     ordered = tuple(dict.fromkeys(name for name, _ in statement.clustering_order))
     others = [name for name in ordered if name not in statement.clustering]
@@ -139,13 +143,17 @@ def _lint_compact(statement: TableStatement, findings: Findings) -> None:
 
 
 def _lint_key_column(
-    column: ColumnDeclaration, statement: TableStatement, types: UserTypes | None, findings: Findings
+    column: ColumnDeclaration,
+    statement: TableStatement,
+    keyspace: str | None,
+    types: UserTypes | None,
+    findings: Findings,
 ) -> None:
     type_, name = parse_type(column.type), column.name
     what = ""
     if type_.is_multi_cell:
         kind = "user-defined" if type_.is_user_defined else "collection"
-        shown = f'"{statement.keyspace}.{type_.name}"' if type_.is_user_defined and statement.keyspace else str(type_)
+        shown = f'"{keyspace}.{type_.name}"' if type_.is_user_defined and keyspace else str(type_)
         what = f"Invalid non-frozen {kind} type {shown} for PRIMARY KEY column '{name}'"
     elif type_.name == "counter":
         what = f"counter type is not supported for PRIMARY KEY column '{name}'"
