@@ -90,6 +90,7 @@ def test_the_schema_of_these_tests_is_taken() -> None:
         ("ALTER TYPE nope ADD a int", "Type shop.nope doesn't exist"),
         ("ALTER TYPE IF EXISTS nope ADD a int", ""),
         ('CREATE TYPE "date" (a int)', ""),
+        ("CREATE TYPE t (a int, )", ""),
         # Functions
         (FUNCTION.format("f (a int)"), ""),
         (f"{FUNCTION.format('f (a int)')}; {FUNCTION.format('f (b int)')}", "Function 'f' already exists"),
@@ -465,6 +466,7 @@ def test_each_statement_has_the_servers_answer(statement: str, server: str) -> N
         "ALTER TABLE plain WITH",
         "ALTER TABLE plain WITH CLUSTERING ORDER BY (b DESC)",
         "CREATE TYPE t ()",
+        "CREATE TYPE t (, a int)",
         "CREATE TYPE t (a int",
         "CREATE INDEX plain (c)",
         "CREATE INDEX shop.i ON plain (b)",

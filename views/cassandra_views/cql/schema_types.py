@@ -21,11 +21,15 @@ def create_type(statement: SchemaStatement) -> None:
     fields: list[tuple[str, CqlType]] = []
     if not words.take("("):
         raise UnreadableStatement("the fields are missing")
-    while not fields or words.take(","):
-        fields.append((words.name(), words.type()))
-    if not words.take(")"):
-        raise UnreadableStatement("')' is missing")
+    while not words.take(")"):
+        if fields and not words.take(","):
+            raise UnreadableStatement("')' is missing")
+        # Commas may stand without a field between them, but not before the first.
+        if not fields or words.peek() not in (",", ")"):
+            fields.append((words.name(), words.type()))
     words.end()
+    if not fields:
+        raise UnreadableStatement("the fields are missing")
     if name in home.types:
         if is_lenient:
             return
