@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.stats import Ratios
@@ -107,7 +108,7 @@ def details_table(details: Details) -> Table:
     for place, name in enumerate(details.head):
         table.add_column(name, justify="right" if place else "left")
     for row in details.rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))  # the name of a test may look like markup
     return table
 
 
