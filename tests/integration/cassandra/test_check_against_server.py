@@ -37,7 +37,7 @@ class Comparison:
     Args:
         statements: those before it, and itself.
         harm: how the server is harmed by a view that it took, "" where it is not.
-        is_foretold: whether we tell of a harm.
+        is_foretold: whether we report a harm.
     """
 
     case: Case

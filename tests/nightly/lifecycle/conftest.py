@@ -1,5 +1,5 @@
 """The fixtures of the lifecycle scenarios."""
 
-from tests.scenarios.lifecycle.conftest import registry, session, workshop
+from tests.scenarios.lifecycle.conftest import own_registry, registry, session, workshop
 
-__all__ = ["registry", "session", "workshop"]
+__all__ = ["own_registry", "registry", "session", "workshop"]

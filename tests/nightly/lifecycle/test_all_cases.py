@@ -7,13 +7,13 @@ from cassandra.cluster import Session
 
 from tests.integration.cassandra.test_check_against_server import check_applications, check_statements
 from tests.scenarios.lifecycle.shapes import ALL, Shape
-from tests.scenarios.lifecycle.test_audit_killed import check_same_verdict, own_registry
+from tests.scenarios.lifecycle.test_audit_killed import check_same_verdict
 from tests.scenarios.lifecycle.test_changes import SOME, check_changes
 from tests.scenarios.lifecycle.test_commands_killed import check_all, shop
 from tests.scenarios.lifecycle.workshop import Workshop
 from tests.servers import Server
 
-__all__ = ["own_registry", "shop"]
+__all__ = ["shop"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -115,7 +115,7 @@ OUTLIVED = {
     "base_lives_again": Outlived(
         short=("t",), found=DifferenceKind.MISSING, differs=lambda place: 3 in place.base | place.view
     ),
-    # The base's tombstones reach whoever lacks them when the audit reads, as with any reader, and by them the view.
+    # Read repair brings the base's tombstones to the replicas that lack them when the audit reads, and so to the view.
     "view_is_told_by_reads": Outlived(short=("v",), found=DifferenceKind.EXTRA, differs=lambda place: False),
     # The view holds what its base holds, which has its rows again.
     "both_live_again": Outlived(short=("t", "v"), found=DifferenceKind.EXTRA, differs=lambda place: False),

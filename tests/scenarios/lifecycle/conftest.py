@@ -36,6 +36,27 @@ def workshop(session: Session, keyspace: str, registry: str, tmp_path: Path) -> 
     return Workshop(session=session, keyspace=keyspace, folder=tmp_path, registry=registry)
 
 
+@pytest.fixture
+def own_registry(workshop: Workshop) -> Iterator[Workshop]:
+    """A project with a registry of its own: no lease and no view of other tests, and none of its own for them."""
+    workshop.registry = f"{workshop.keyspace}_r"
+    yield workshop
+    workshop.session.execute(f"DROP KEYSPACE IF EXISTS {workshop.registry}")
+
+
+@pytest.fixture
+def command_line(workshop: Workshop, server: Server, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """A project, its folder, settings and cluster being those of the commands that the test calls."""
+    (workshop.folder / "views.toml").write_text(
+        f'project = "{workshop.keyspace}"\ntemplates = "."\n[env.dev]\nregistry = "{workshop.registry}"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(workshop.folder)
+    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", ",".join(server.contact_points))
+    monkeypatch.setenv("CASSANDRA_PORT", str(server.port))
+    return workshop
+
+
 @pytest.fixture(scope="session")
 def registry_tables(session: Session) -> Iterator[str]:
     """A keyspace with the registry's tables, for tests that look at single rows of it."""

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
@@ -23,14 +22,6 @@ CQL = (
     "CREATE MATERIALIZED VIEW {{ view }} AS SELECT a, b FROM {{ base('t') }} "
     "WHERE a IS NOT NULL AND b IS NOT NULL PRIMARY KEY (b, a)"
 )
-
-
-@pytest.fixture
-def own_registry(workshop: Workshop) -> Iterator[Workshop]:
-    """Views of other tests would be looked at, too."""
-    workshop.registry = f"{workshop.keyspace}_r"
-    yield workshop
-    workshop.session.execute(f"DROP KEYSPACE IF EXISTS {workshop.registry}")
 
 
 def serve(workshop: Workshop) -> None:

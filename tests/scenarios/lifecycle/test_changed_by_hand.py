@@ -13,7 +13,6 @@ from cassandra_views.cli.main import main
 from tests.scenarios.lifecycle.shapes import READINGS
 from tests.scenarios.lifecycle.test_changes import VIEW, set_up
 from tests.scenarios.lifecycle.workshop import Workshop
-from tests.servers import Server
 
 TABLE = f"CREATE TABLE {{k}}.readings ({READINGS.table[1]})"
 DROP_VIEW = f'DROP MATERIALIZED VIEW {{k}}."{VIEW}__g1"'
@@ -144,23 +143,14 @@ Views = Callable[[str, tuple[int, str]], str]
 
 
 @pytest.fixture
-def views(
-    workshop: Workshop, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Views:
+def views(command_line: Workshop, capsys: pytest.CaptureFixture[str]) -> Views:
     """The command: it must end with this code, say these words, and tell a failure in four parts."""
-    (workshop.folder / "views.toml").write_text(
-        f'project = "{workshop.keyspace}"\ntemplates = "."\n[env.dev]\nregistry = "{workshop.registry}"\n',
-        encoding="utf-8",
-    )
-    monkeypatch.chdir(workshop.folder)
-    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", ",".join(server.contact_points))
-    monkeypatch.setenv("CASSANDRA_PORT", str(server.port))
 
     def call(command: str, expected: tuple[int, str]) -> str:
         code, words = expected
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main(["--now", workshop.now.isoformat(), *command.split()])
+            main(["--now", command_line.now.isoformat(), *command.split()])
         told = capsys.readouterr()
         text = " ".join((told.out + told.err).split())
         assert ended.value.code == code, f"views {command}: {text}"

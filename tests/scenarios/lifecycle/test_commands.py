@@ -14,23 +14,16 @@ from cassandra_views.model.generation import State
 from tests.scenarios.lifecycle.shapes import READINGS
 from tests.scenarios.lifecycle.test_changes import VIEW, WINDOW, set_up
 from tests.scenarios.lifecycle.workshop import Workshop
-from tests.servers import Server
 
 Views = Callable[..., str]
 
 
 @pytest.fixture
-def two(workshop: Workshop, server: Server, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def two(command_line: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """Two views that serve, one with a tag and a promise, in a folder to call the command in."""
+    workshop = command_line
     set_up(workshop, READINGS)
     workshop.write_view("late", READINGS.view, window=WINDOW, grace="1 hour", tags="[web]", max_lag="2 hours")
-    (workshop.folder / "views.toml").write_text(
-        f'project = "{workshop.keyspace}"\ntemplates = "."\n[env.dev]\nregistry = "{workshop.registry}"\n',
-        encoding="utf-8",
-    )
-    monkeypatch.chdir(workshop.folder)
-    monkeypatch.setenv("CASSANDRA_CONTACT_POINTS", ",".join(server.contact_points))
-    monkeypatch.setenv("CASSANDRA_PORT", str(server.port))
     monkeypatch.setenv("VIEWS_AUTHOR", "ann")
     workshop.apply()
     return workshop

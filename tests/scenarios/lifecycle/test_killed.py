@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from cassandra.concurrent import execute_concurrent_with_args
@@ -19,14 +18,6 @@ CQL = (
     "CREATE MATERIALIZED VIEW {{ view }} AS SELECT a, b FROM {{ base('t') }} "
     "WHERE a IS NOT NULL AND b IS NOT NULL PRIMARY KEY (b, a)"
 )
-
-
-@pytest.fixture
-def own_registry(workshop: Workshop) -> Iterator[Workshop]:
-    """The lease of a killed run would keep the other tests waiting."""
-    workshop.registry = f"{workshop.keyspace}_r"
-    yield workshop
-    workshop.session.execute(f"DROP KEYSPACE IF EXISTS {workshop.registry}")
 
 
 def is_building(workshop: Workshop) -> bool:

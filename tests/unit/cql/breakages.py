@@ -345,7 +345,7 @@ SCHEMAS = [
     "DROP INDEX {k}.nope",
     "ALTER TABLE {base} ADD x int y text",
 ]
-"""Statements, parted by ``; ``, on tables, types and views that no other case knows."""
+"""Statements, separated by ``; ``, on tables, types and views that no other case knows."""
 
 Breakage = Callable[[Random, DrawnView, Facts], None]
 BREAKAGES: tuple[Breakage, ...] = (

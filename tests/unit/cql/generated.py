@@ -23,7 +23,7 @@ class Case:
     Args:
         schema: the statements that it stands on.
         way: in which it was broken.
-        harm: the code that must tell of its harm, empty where none was meant.
+        harm: the code that must report its harm, empty where none was meant.
         insert: a statement that writes to its base; fails where the base is another by then.
         drawn: its parts, for another view that is like it.
     """

@@ -1,4 +1,4 @@
-"""Views that servers accept and are then harmed by, each drawn with the code that must tell of it.
+"""Views that servers accept and are then harmed by, each drawn with the code that must report it.
 
 Harmed means that every write to the base fails, that the node does not start again, or that the view holds other rows
 than were meant.
@@ -18,7 +18,7 @@ class Harm:
     """One way to harm a server.
 
     Args:
-        code: of the finding that tells of it.
+        code: of the finding that reports it.
         types: those that the restricted column of the base's key may have.
         conditions: what follows the column in WHERE; ``{value}`` is one of its type.
         is_sole: whether that column is alone the partition key of the base.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from cassandra.pool import Host
 
-from cassandra_client.database import Database
+from cassandra_client.database import Answer, Database
 from cassandra_client.driver_errors import (
     DRIVER_ERRORS,
     driver_text,
@@ -167,10 +167,7 @@ class Ddl:
     def existence(self, keyspace: str, physical: str, table_id: uuid.UUID | None = None) -> Existence:
         """Ask every node whether its schema holds the view (with this id, where one is given)."""
         having, lacking, unreachable = [], [], []
-        for answer in self.database.ask(
-            "SELECT id FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s",
-            values=(keyspace, physical),
-        ):
+        for answer in self._ask_for(keyspace, physical):
             address = str(answer.host.endpoint.address)
             if answer.error:
                 unreachable.append(address)
@@ -182,9 +179,13 @@ class Ddl:
 
     def is_namesake(self, keyspace: str, physical: str, table_id: uuid.UUID) -> bool:
         """Tell whether the nodes that answer know another view of this name, and none knows the one of this id."""
-        return not self.existence(keyspace, physical, table_id).having and bool(
-            self.existence(keyspace, physical).having
-        )
+        known = {row["id"] for answer in self._ask_for(keyspace, physical) for row in answer.rows}
+        return bool(known) and table_id not in known
+
+    def _ask_for(self, keyspace: str, physical: str) -> list[Answer]:
+        """Ask every node for the id of a view."""
+        query = "SELECT id FROM system_schema.views WHERE keyspace_name = %s AND view_name = %s"
+        return self.database.ask(query, values=(keyspace, physical))
 
     def _send(self, held: HeldLease, cql: str) -> Exception | None:
         """Send one statement once; return the driver's error, which means "unknown" whatever it says."""

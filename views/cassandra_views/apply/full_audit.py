@@ -135,6 +135,12 @@ class FullAudit:
                 journal.note(label, span, found)
         return found
 
+    def _read_differing(self, cut_off: WriteCutOff, from_share: float) -> Sequence[int]:
+        """Read both sides once more, and return the buckets that differ."""
+        base = self._read_side(self._scan.base, "base", cut_off, from_share)
+        view = self._read_side(self._scan.view, "view", cut_off, from_share)
+        return base.digest.differing(view.digest)
+
     def _whole_side(self, result: AuditResult, base: SideDigest, view: SideDigest) -> AuditResult | None:
         """Return the verdict where one side has rows and the other none at all, after a few quick looks at some."""
         if min(base.rows, view.rows) or max(base.rows, view.rows) < _WHOLE_SIDE:
@@ -156,11 +162,7 @@ class FullAudit:
     def _compare_ends(self, result: AuditResult, cut_off: WriteCutOff) -> AuditResult:
         """Compare which rows ever expire."""
         self._scan.moment = LAST_MOMENT
-        base, view = (
-            self._read_side(shape, label, cut_off, 0.6)
-            for shape, label in ((self._scan.base, "base"), (self._scan.view, "view"))
-        )
-        differing = base.digest.differing(view.digest)
+        differing = self._read_differing(cut_off, 0.6)
         if not differing:
             return result
         # Rows that differ otherwise are among these; of each the recheck tells which it is.
@@ -178,11 +180,7 @@ class FullAudit:
         at_a_time = max(1, _HELD_ROWS_MAX * BUCKETS // max(BUCKETS, result.base_rows + result.view_rows))
         if len(differing) > at_a_time:
             # Most differ by writes that came between the two reads; both sides leave those out now.
-            base, view = (
-                self._read_side(shape, label, cut_off, 0.3)
-                for shape, label in ((self._scan.base, "base"), (self._scan.view, "view"))
-            )
-            again = set(base.digest.differing(view.digest))
+            again = set(self._read_differing(cut_off, 0.3))
             differing = [bucket for bucket in differing if bucket in again]
         starts = range(0, len(differing), at_a_time)
         found: list[RowDifference] = []

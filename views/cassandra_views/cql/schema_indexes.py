@@ -9,12 +9,11 @@ from cassandra_views.cql.printing import server_name, server_table
 from cassandra_views.cql.schema_state import RefusedStatement, SchemaIndex, SchemaKeyspace, SchemaStatement
 from cassandra_views.cql.token_reader import UnreadableStatement
 from cassandra_views.cql.types import NATIVE, parse_type
-from cassandra_views.model.names import is_word
+from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
 
 _TARGETS = ("keys", "values", "entries", "full")
 _OWN_KIND = "legacy_local_table"
-_NAME_LIMIT = 48
 _PACKAGE = "org.apache.cassandra.index."
 _SAI, _SASI = f"{_PACKAGE}sai.StorageAttachedIndex", f"{_PACKAGE}sasi.SASIIndex"
 _SAI_OPTIONS = frozenset(
@@ -136,8 +135,8 @@ def _check_targets(targets: list[tuple[str, str]], table: TableShape, home: Sche
     for how, name in targets:
         if is_custom and not is_word(name):
             raise RefusedStatement(f"Column '{name}' contains non-alphanumeric-underscore characters")
-        if is_custom and len(name) > _NAME_LIMIT:
-            what = f"Column '{name}' is longer than the permissible name length of {_NAME_LIMIT} characters"
+        if is_custom and len(name) > PHYSICAL_NAME_LIMIT:
+            what = f"Column '{name}' is longer than the permissible name length of {PHYSICAL_NAME_LIMIT} characters"
             raise RefusedStatement(what)
         column = table.find_column(name)
         assert column is not None

@@ -12,7 +12,7 @@ from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.parse import parse_options
 from cassandra_views.cql.token_reader import TokenReader, is_keyword
 from cassandra_views.cql.types import CqlType
-from cassandra_views.model.names import is_word
+from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word
 from cassandra_views.model.schema import Column, TableShape
 from cassandra_views.model.statement import At, Option, ViewStatement
 
@@ -203,7 +203,6 @@ def limits_reported(findings: Findings, at: At) -> Iterator[None]:
         findings.add("CV003", f"a value is beyond what we read: {error}", at, "Write a smaller one")
 
 
-_KEYSPACE_NAME_LIMIT = 48
 _SYSTEM = frozenset(("system", "system_schema", "system_views", "system_virtual_schema"))
 
 
@@ -214,8 +213,8 @@ def keyspace_refusal(name: str) -> str:
     if not is_word(name):
         what = "Keyspace name must not be empty and must contain alphanumeric or underscore characters only"
         return f'{what} (got "{name}")'
-    if len(name) > _KEYSPACE_NAME_LIMIT:
-        what = f"Keyspace name must not be more than {_KEYSPACE_NAME_LIMIT} characters long"
+    if len(name) > PHYSICAL_NAME_LIMIT:
+        what = f"Keyspace name must not be more than {PHYSICAL_NAME_LIMIT} characters long"
         return f'{what} (got {len(name)} characters for "{name}")'
     return ""
 

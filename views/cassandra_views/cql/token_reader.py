@@ -51,7 +51,12 @@ _OPENING, _CLOSING = frozenset("([{<"), frozenset(")]}>")
 
 def is_keyword(token: Token, word: str) -> bool:
     """Tell whether a token is this keyword or mark, and no quoted name or text that reads like it."""
-    return token.type not in ("QUOTED", "STRING") and token.lower() == word
+    return _unquoted(token).lower() == word
+
+
+def _unquoted(token: Token) -> str:
+    """Return a token that is no quoted name and no text, else nothing."""
+    return "" if token.type in ("QUOTED", "STRING") else str(token)
 
 
 @dataclass(slots=True)
@@ -89,8 +94,8 @@ class TokenReader:
         """Read a name."""
         token = self.next()
         if token.type not in _NAMES:
-            is_keyword = token.type.strip("_").isalpha() and token[:1].isalpha()
-            raise UnreadableStatement(f"'{token}' is a reserved word" if is_keyword else f"'{token}' is no name")
+            is_reserved = token.type.strip("_").isalpha() and token[:1].isalpha()
+            raise UnreadableStatement(f"'{token}' is a reserved word" if is_reserved else f"'{token}' is no name")
         return str(token)
 
     def written(self, start: int) -> str:
@@ -101,15 +106,11 @@ class TokenReader:
         """Read up to one of these marks, which is left, or to the end; marks inside brackets do not count."""
         depth = 0
         while self.position < len(self.tokens):
-            mark = self._mark()
+            mark = _unquoted(self.tokens[self.position])
             if not depth and mark in until:
                 return
             depth += (mark in _OPENING) - (mark in _CLOSING)
             self.position += 1
-
-    def _mark(self) -> str:
-        token = self.tokens[self.position]
-        return "" if token.type in ("QUOTED", "STRING") else str(token)
 
     def end(self) -> None:
         """Read the end of the statement."""
@@ -135,8 +136,8 @@ class TokenReader:
         while self.take("."):
             parts = [_spelled(self.next())]
         depth = 0
-        while self.position < len(self.tokens) and (depth or self._mark() == "<"):
-            mark = self._mark()
+        while self.position < len(self.tokens) and (depth or _unquoted(self.tokens[self.position]) == "<"):
+            mark = _unquoted(self.tokens[self.position])
             depth += (mark == "<") - (mark == ">")
             parts.append(_spelled(self.next()))
         try:

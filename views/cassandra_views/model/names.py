@@ -9,6 +9,7 @@ VIEW_NAME_LIMIT = 38
 """Characters of a logical name: 48 (the longest name every server version takes) less ``__g`` and 7 digits."""
 
 PHYSICAL_NAME_LIMIT = 48
+"""The servers' own limit, of keyspaces, tables and indexes, too."""
 
 _WORD = re.compile(r"\w+\Z", re.ASCII)
 _PHYSICAL = re.compile(r"(?P<view>\w+)__g(?P<number>[1-9][0-9]*)\Z", re.ASCII)

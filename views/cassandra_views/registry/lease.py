@@ -182,8 +182,8 @@ class Lease:
     def renewed(self, held: HeldLease) -> HeldLease:
         """Return the lease with its whole lifetime before it again.
 
-        Its number alone says whose it is: whoever takes it raises that. A node whose clock is ahead finds the owner
-        expired while the lease is held.
+        Its number alone identifies its owner, since each new owner raises it. On a node whose clock is ahead the owner
+        has expired while the lease is held.
 
         Raises:
             LeaseHeld: it was lost meanwhile.
