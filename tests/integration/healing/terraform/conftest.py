@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -75,6 +76,16 @@ class Form:
 
     def calls(self) -> list[str]:
         return (self.run / "calls").read_text().splitlines()
+
+    def scripts(self) -> list[psutil.Process]:
+        """Return the scripts that run for this form; another test may run some for its own."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                is_script = any(word.endswith("light.py") for word in process.cmdline())
+                if is_script and str(self.run) in process.environ().get("NODE", ""):
+                    found.append(process)
+        return found
 
     def forget_calls(self) -> None:
         (self.run / "calls").write_text("")

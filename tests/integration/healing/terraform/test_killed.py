@@ -9,7 +9,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cassandra_healing.errors import ApplyFailed, ApplyTimedOut, TerraformError
@@ -58,6 +57,7 @@ def test_opentofu_killed(form: Form, verb: str) -> None:
 
     with in_background(apply):
         wait_until(lambda: began(form, verb))
+        assert form.scripts()
         for process in applying(plan.path):
             process.kill()
     # The state says what was before, and a new plan would find nothing to do: it is not asked.
@@ -70,15 +70,8 @@ def test_opentofu_killed(form: Form, verb: str) -> None:
     assert form.calls()[-1] == "start n2 done"
     assert driver.recover(lambda: False) is Recovery.NOTHING
     # The script that outlived its apply was ended: it comes back after nothing.
-    assert [process for process in psutil.process_iter() if _is_light(process)] == []
+    assert form.scripts() == []
     assert driver.plan_replace(N2).actions == REPLACE
-
-
-def _is_light(process: psutil.Process) -> bool:
-    try:
-        return any(word.endswith("light.py") for word in process.cmdline())
-    except psutil.Error:
-        return False
 
 
 def apply_elsewhere(form: Form, plan: SavedPlan) -> subprocess.Popen[bytes]:
@@ -201,7 +194,7 @@ def test_an_apply_that_takes_too_long_is_ended_with_its_scripts(form: Form, verb
     hasty = form.terraform(apply_seconds=2)
     with pytest.raises(ApplyTimedOut, match="took more than 2 s"):
         hasty.apply(plan)
-    assert [process for process in psutil.process_iter() if _is_light(process)] == []
+    assert form.scripts() == []
     form.fast(verb, "n2")
     assert hasty.recover(lambda: False) is Recovery.NOTHING
     # Cut off in its start, the node is tainted: without care its end would be left away from now on.
