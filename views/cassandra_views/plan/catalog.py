@@ -249,6 +249,17 @@ def is_implausible(time: TimeColumn, value: bytes, now: datetime) -> bool:
 VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
 """The setting that allows views, by its names in newer and older servers."""
 _GUARDRAIL = "materialized_views_per_table_fail_threshold"
+HINTS_ENABLED = "hinted_handoff_enabled"
+TIMESTAMPS_ENABLED = "user_timestamps_enabled"
+FORBIDDEN_CONSISTENCIES = ("read_consistency_levels_disallowed", "write_consistency_levels_disallowed")
+_READ_SETTINGS = (
+    *VIEWS_ENABLED,
+    _GUARDRAIL,
+    "auto_snapshot",
+    HINTS_ENABLED,
+    TIMESTAMPS_ENABLED,
+    *FORBIDDEN_CONSISTENCIES,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +308,7 @@ def read_facts(database: Database) -> ClusterFacts:
             next="See that the nodes are up and reachable, then run the command again",
         )
     data_centers = Counter(host.datacenter or "" for host in database.hosts())
-    names = ", ".join(f"'{name}'" for name in (*VIEWS_ENABLED, _GUARDRAIL, "auto_snapshot"))
+    names = ", ".join(f"'{name}'" for name in _READ_SETTINGS)
     answered = database.ask(f"SELECT name, value FROM system_views.settings WHERE name IN ({names})")
     settings = {
         str(answer.host.endpoint.address): {row["name"]: row["value"] or "" for row in answer.rows}
