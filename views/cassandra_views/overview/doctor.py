@@ -32,7 +32,7 @@ from cassandra_views.model.diagnosis import DoctorReport, DoctorTopic, DoctorUnk
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.schema import Catalog, Keyspace
 from cassandra_views.overview.query_runner import Clock, RegistryQuery, utc_now
-from cassandra_views.plan.catalog import ClusterFacts, read_catalog, read_facts, read_keyspace, read_repairs
+from cassandra_views.plan.catalog import SAI_TABLE, ClusterFacts, read_catalog, read_facts, read_keyspace, read_repairs
 from cassandra_views.plan.diagnosis import diagnose
 from cassandra_views.plan.doctor_facts import (
     BaseFacts,
@@ -66,7 +66,7 @@ _READS = 'SELECT keyspace_name, table_name, "count" FROM system_views.coordinato
 _VIRTUAL = {
     ("system_views", "pending_hints"): "pending hints",
     ("system_metrics", "client_request_group"): "view write metrics",
-    ("system_views", "sai_column_indexes"): "storage-attached indexes",
+    ("system_views", SAI_TABLE): "storage-attached indexes",
 }
 """Abilities by the virtual table that comes with them."""
 _WORST_DISK = ("FULL", "STUFFED", "SPACIOUS")

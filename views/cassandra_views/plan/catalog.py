@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -49,6 +50,29 @@ def read_keyspace(database: Database, name: str) -> Keyspace:
     """Read a keyspace's replication; one that does not exist has none."""
     rows = database.rows("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?", (name,))
     return Keyspace.of(name, rows[0]["replication"] if rows else {})
+
+
+_TARGET = re.compile(r'(?:values\()?"?(?P<column>[^"()]+)"?\)?')
+
+
+def read_indexes(database: Database, keyspace: str, table: str) -> dict[str, str]:
+    """Return the index of each column of a table that has one on its values."""
+    query = "SELECT index_name, options FROM system_schema.indexes WHERE keyspace_name = ? AND table_name = ?"
+    found = {}
+    for row in database.rows(query, (keyspace, table)):
+        if target := _TARGET.fullmatch((row["options"] or {}).get("target", "")):
+            found[target["column"]] = row["index_name"]
+    return found
+
+
+def has_storage_attached_indexes(database: Database) -> bool:
+    """Tell whether the node that is asked has storage-attached indexes, by the table that lists them."""
+    query = "SELECT table_name FROM system_virtual_schema.tables WHERE keyspace_name = 'system_views'"
+    return any(row["table_name"] == SAI_TABLE for row in database.rows(query))
+
+
+SAI_TABLE = "sai_column_indexes"
+"""The virtual table that comes with storage-attached indexes."""
 
 
 def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
