@@ -185,6 +185,10 @@ CASES: dict[str, tuple[DoctorFacts, Sequence[str]]] = {
         status(condition="suspect", suspect_reason="node 10.0.0.1 was replaced"),
         ["view-needs-somebody"],
     ),
+    "a view whose base was truncated": (
+        replace(WELL, found_suspect={NAME: "its base was truncated"}),
+        ["view-needs-somebody"],
+    ),
     "a late slide": (status(promise="broken", broken_by_seconds=90.0), ["view-late"]),
     "a broken lag": (status(lag_promise="broken"), ["view-late"]),
     "runs that failed": (status(failures=3, last_error="it timed out"), ["view-fails"]),

@@ -27,9 +27,11 @@ from cassandra_views.apply.grants import OPTIONAL_TABLES, RoleKind, role_grants
 from cassandra_views.apply.node_writes import read_node_writes
 from cassandra_views.apply.preflight import OLDEST
 from cassandra_views.apply.spark_master import find_unreachable_reason
+from cassandra_views.apply.suspects import Suspects
 from cassandra_views.model.definition import Project
 from cassandra_views.model.diagnosis import DoctorReport, DoctorTopic, DoctorUnknown
 from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog, Keyspace
 from cassandra_views.overview.query_runner import Clock, RegistryQuery, utc_now
 from cassandra_views.plan.catalog import SAI_TABLE, ClusterFacts, read_catalog, read_facts, read_keyspace, read_repairs
@@ -51,7 +53,7 @@ from cassandra_views.registry.store import Registry
 T = TypeVar("T")
 
 _AT_ONCE = 8
-_PATIENCE_SECONDS = 12.0
+_PATIENCE_SECONDS = 8.0
 _KEEP_SECONDS = 15.0
 """A page that is loaded again and again asks every node no more often than so."""
 
@@ -125,10 +127,11 @@ class DoctorReader:
         known = read_facts(database)
         centers = known.data_centers
         with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor") as pool:
-            writes = pool.submit(read_node_writes, database)
+            writes = pool.submit(lambda: read_node_writes(database).pending(None))
             reads = pool.submit(_read_counts, database)
             role = pool.submit(_read_role, database, project, settings) if self._is_manager else None
-            auth = pool.submit(read_keyspace, database, "system_auth")
+            auth = pool.submit(read_keyspace, database, "system_auth") if _logs_in(database) else None
+            suspects: Future[Mapping[ViewName, str]] = pool.submit(self._suspects(database, registry).look)
             services = pool.submit(_read_services, database, settings) if settings and self._is_manager else None
             spark = pool.submit(_spark_fault, settings) if settings and self._is_manager else None
             disks = pool.submit(_disk_shares, settings, members) if settings and self._is_manager else None
@@ -150,14 +153,15 @@ class DoctorReader:
                 registry_number=kept.number,
                 registry_error=kept.error,
                 registry_keyspace=kept.keyspace,
-                auth_keyspace=_or_none(auth) if _logs_in(database) else None,
+                auth_keyspace=_kept(auth, unknown, DoctorTopic.ROLES, "system_auth"),
+                found_suspect=_kept(suspects, unknown, DoctorTopic.VIEWS, "suspects") or {},
                 statuses=view_statuses(project or Project(name=""), kept.records, kept.catalog, self._clock()),
                 records=kept.records,
                 bases=tuple(_bases(kept.catalog, repairs, centers)),
-                writes=_kept(writes, unknown, DoctorTopic.WRITES, lambda found: found.pending(None)),
-                reads=_kept(reads, unknown, DoctorTopic.VIEWS, lambda found: found, on="reads of views"),
+                writes=_kept(writes, unknown, DoctorTopic.WRITES, "the cluster"),
+                reads=_kept(reads, unknown, DoctorTopic.VIEWS, "reads of views"),
                 probed=tuple(str(view.name) for view in project.views if view.lag.probe) if project else (),
-                services=(_or_none(services) or ()) if services else (),
+                services=_kept(services, unknown, DoctorTopic.CONNECTIONS, "services") or (),
                 spark_fault=spark.result() if spark else None,
                 spark_master=(settings.env.audit.spark_master or "") if settings else "",
                 contact_points=len(settings.env.contact_points) if settings else None,
@@ -165,7 +169,7 @@ class DoctorReader:
                 view_budget=settings.env.view_budget if settings else None,
                 reader_cache_seconds=settings.env.reader_cache_seconds if settings else None,
             )
-            found = _kept(role, unknown, DoctorTopic.ROLES, lambda found: found) if role is not None else None
+            found = _kept(role, unknown, DoctorTopic.ROLES, "this role")
         if found is not None:
             facts = replace(facts, role=found[0], missing=found[1])
         elif not self._is_manager:
@@ -174,6 +178,9 @@ class DoctorReader:
             why = "this page runs no commands; 'views doctor' asks machines, services and the Spark master"
             unknown.append(DoctorUnknown(topic=DoctorTopic.CONNECTIONS, on="services", why=why))
         return diagnose(replace(facts, unknown=tuple(unknown)))
+
+    def _suspects(self, database: Database, registry: Registry) -> Suspects:
+        return Suspects(database, registry, upgrade_registry=lambda: None, clock=self._clock)
 
     def _find_files(self, unknown: list[DoctorUnknown]) -> tuple[Settings | None, Project | None]:
         settings, project = None, None
@@ -193,21 +200,14 @@ class DoctorReader:
         return settings, project
 
 
-def _kept(
-    asked: Future[Any], unknown: list[DoctorUnknown], topic: DoctorTopic, value: Callable[[Any], T], on: str = ""
-) -> T | None:
+def _kept(asked: Future[T] | None, unknown: list[DoctorUnknown], topic: DoctorTopic, on: str) -> T | None:
     """Return what was asked for; None where it could not be read, and why goes among the unknown."""
-    try:
-        return value(asked.result())
-    except ViewsError as error:
-        unknown.append(DoctorUnknown(topic=topic, on=on or "the cluster", why=error.what))
+    if asked is None:
         return None
-
-
-def _or_none(asked: Future[T]) -> T | None:
     try:
         return asked.result()
-    except ViewsError:
+    except ViewsError as error:
+        unknown.append(DoctorUnknown(topic=topic, on=on, why=error.what))
         return None
 
 
@@ -219,6 +219,7 @@ def _read_nodes(database: Database, members: list[Member], known: ClusterFacts) 
     hosts = [member.host for member in members if member.owns_tokens]
     asked_at = datetime.now(UTC)
     local = {_address(each): each for each in database.ask(_LOCAL, hosts)}
+    hosts = [each.host for each in local.values() if each.error is None]  # one that hangs is waited for once
     tables, columns, pools = (
         {_address(each): each for each in database.ask(query, hosts)} for query in (_TABLES, _SNAPSHOT_OPTION, _POOLS)
     )

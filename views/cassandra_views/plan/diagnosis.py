@@ -81,6 +81,8 @@ def _role(facts: DoctorFacts) -> Iterator[Part]:
         )
     if facts.missing is not None:
         yield checked(topic, f"what a manager needs, of role {facts.role}")
+    elif not any(each.topic is topic for each in facts.unknown):
+        yield checked(topic, "the servers ask for no permissions, or do not list them")
     centers = facts.data_centers
     if facts.auth_keyspace is not None and sum(centers.values()) > 1:
         replicas = facts.auth_keyspace.replicas(centers)
@@ -186,6 +188,9 @@ def _views(facts: DoctorFacts) -> Iterator[Part]:
             code = "view-wrong" if each.condition in _WRONG else "view-needs-somebody"
             next_ = _CONDITION_ADVICE[each.condition].format(name)
             yield found(code, on, what + (f" ({reason})" if reason else ""), next_)
+        if change := facts.found_suspect.get(each.name):
+            what = f"what serves may differ from its base, and nobody has marked it suspect yet: {change}"
+            yield found("view-needs-somebody", on, what, f"'views audit {name}' compares it with its base")
         if each.promise == "broken" and each.broken_by_seconds:
             by = duration_text(timedelta(seconds=round(each.broken_by_seconds)))
             yield found("view-late", on, f"its slide is {by} later than max_lag allows", f"'views apply {name}'")

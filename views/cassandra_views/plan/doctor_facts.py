@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_client.grants import Grant
 from cassandra_views.model.diagnosis import DoctorUnknown
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.lag import PendingWrites
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Keyspace, TableShape
 from cassandra_views.plan.repairs import RepairHistory
 from cassandra_views.plan.status import ViewStatus
@@ -103,6 +104,7 @@ class DoctorFacts:
         registry_number: None where there is no registry.
         known_number: the newest schema number that this program knows.
         registry_error: why the registry cannot be used.
+        found_suspect: views that serve and that the next apply will find suspect, with the reason.
         auth_keyspace: where roles are kept; None where nobody logs in.
         reads: how often some partition of a physical view was read since the nodes started, by ``keyspace.physical``.
         probed: views whose file has a canary row.
@@ -123,6 +125,7 @@ class DoctorFacts:
     auth_keyspace: Keyspace | None = None
     statuses: tuple[ViewStatus, ...] = ()
     records: tuple[ViewRecord, ...] = ()
+    found_suspect: Mapping[ViewName, str] = field(default_factory=dict)
     bases: tuple[BaseFacts, ...] = ()
     writes: PendingWrites | None = None
     reads: Mapping[str, int] | None = None
