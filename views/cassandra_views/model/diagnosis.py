@@ -79,7 +79,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorUnknown:
-    """Something that could not be looked at, and why."""
+    """Something that could not be looked at, and why; what has one reason is one of these."""
 
     topic: DoctorTopic
     on: str
@@ -138,7 +138,11 @@ class DoctorReport:
         topics, severities = list(DoctorTopic), list(DoctorSeverity)
         findings = [each for each in parts if isinstance(each, DoctorFinding)]
         checks = [each for each in parts if isinstance(each, DoctorCheck)]
-        unknown = [each for each in parts if isinstance(each, DoctorUnknown)]
+        gaps: dict[tuple[DoctorTopic, str], list[str]] = {}
+        for each in parts:
+            if isinstance(each, DoctorUnknown):
+                gaps.setdefault((each.topic, each.why), []).append(each.on)
+        unknown = [DoctorUnknown(topic=topic, on=", ".join(sorted(on)), why=why) for (topic, why), on in gaps.items()]
         findings.sort(key=lambda each: (topics.index(each.topic), severities.index(each.severity), each.code, each.on))
         return cls(
             at=at,

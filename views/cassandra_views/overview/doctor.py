@@ -250,6 +250,7 @@ def _read_nodes(database: Database, members: list[Member], known: ClusterFacts) 
                 settings=known.settings.get(member.address),
                 abilities=_abilities(tables[member.address], columns[member.address]),
                 pools=_pool_states(pools[member.address]),
+                unread=_unread(tables[member.address], pools[member.address], known),
                 clock=ClockBounds(least=now - asked_at - timedelta(seconds=own.seconds), most=now - asked_at),
             )
         found.append(node)
@@ -263,6 +264,11 @@ def _abilities(tables: Answer, columns: Answer) -> frozenset[str] | None:
     if any(row["column_name"] == "allow_auto_snapshot" for row in columns.rows):
         found.add("snapshot option")
     return frozenset(found)
+
+
+def _unread(tables: Answer, pools: Answer, known: ClusterFacts) -> dict[str, str]:
+    errors = {"abilities": tables.error, "pools": pools.error, "settings": known.settings_refusal}
+    return {what: short_driver_text(error) for what, error in errors.items() if error is not None}
 
 
 def _pool_states(answer: Answer) -> dict[str, ThreadPoolState] | None:

@@ -106,6 +106,7 @@ def _registry(facts: DoctorFacts) -> Iterator[Part]:
     if facts.registry_number is None:
         next_ = "Nothing, if views are new here. Else name the right keyspace in 'registry' of views.toml"
         yield found("registry-missing", on, "there is none yet; the first apply makes it", next_)
+        yield checked(topic, "there is none")
         return
     if facts.registry_number < facts.known_number:
         yield found(

@@ -45,6 +45,7 @@ class NodeFacts:
         disk_word: what gossip says of its disk, where a guardrail watches it: SPACIOUS, STUFFED or FULL.
         disk_share: how full its data disk is, 0 to 1, by the machine's provider.
         pools: by name.
+        unread: why settings, abilities or pools could not be read, by these words.
     """
 
     address: str
@@ -60,6 +61,7 @@ class NodeFacts:
     disk_share: float | None = None
     pools: Mapping[str, ThreadPoolState] | None = None
     clock: ClockBounds | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 ABILITIES = {

@@ -39,9 +39,11 @@ def checked(topic: DoctorTopic, text: str) -> DoctorCheck:
     return DoctorCheck(topic=topic, found=text)
 
 
-def _unasked(topic: DoctorTopic, nodes: Iterable[NodeFacts], why: str) -> Iterator[DoctorUnknown]:
+def _unasked(topic: DoctorTopic, nodes: Iterable[NodeFacts], what: str) -> Iterator[DoctorUnknown]:
+    """Yield that nodes did not tell of their settings, abilities or pools."""
     for node in nodes:
-        yield DoctorUnknown(topic=topic, on=_on(node), why=node.error or why)
+        why = node.error or node.unread.get(what, "it did not say")
+        yield DoctorUnknown(topic=topic, on=_on(node), why=f"{what} cannot be read: {why}")
 
 
 def _on(node: NodeFacts) -> str:
@@ -106,7 +108,7 @@ def _settings(facts: DoctorFacts) -> Iterator[Part]:
                 f"user_timestamps_enabled is false, and the canary row of {', '.join(facts.probed)} needs one",
                 "Set user_timestamps_enabled: true, or take 'probe' out of the view's file",
             )
-    yield from _unasked(topic, [node for node in facts.nodes if node.settings is None], "its settings cannot be read")
+    yield from _unasked(topic, [node for node in facts.nodes if node.settings is None], "settings")
     if read:
         yield checked(topic, f"views and hints, on {counted(len(read), 'node')}")
 
@@ -140,9 +142,7 @@ def _versions(facts: DoctorFacts) -> Iterator[Part]:
             "version",
             "Finish the upgrade before views are created or dropped",
         )
-    yield from _unasked(
-        topic, [node for node in facts.nodes if node.abilities is None], "what it allows cannot be probed"
-    )
+    yield from _unasked(topic, [node for node in facts.nodes if node.abilities is None], "abilities")
     if known:
         text = f"Cassandra {', '.join(versions)}"
         if probed:
@@ -231,9 +231,7 @@ def _pools(facts: DoctorFacts) -> Iterator[Part]:
             if state is not None and (state.pending > MOST_QUEUED or state.blocked):
                 yield found(code, _on(node), f"{state.pending + state.blocked:,} {what}", next_)
     read = [node for node in facts.nodes if node.pools is not None]
-    yield from _unasked(
-        DoctorTopic.COMPACTION, [node for node in facts.nodes if node.pools is None], "its thread pools cannot be read"
-    )
+    yield from _unasked(DoctorTopic.COMPACTION, [node for node in facts.nodes if node.pools is None], "pools")
     if read:
         pools = [pool for node in read if (pool := (node.pools or {}).get("CompactionExecutor")) is not None]
         waiting = sum(pool.pending for pool in pools)
