@@ -16,7 +16,7 @@ from cassandra_views.model.generation import Generation, Serving, State, ViewRec
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableShape
 from cassandra_views.model.statement import ViewStatement
-from cassandra_views.plan.read_explanation import ReadExplanation, explain_read
+from cassandra_views.plan.read_explanation import ReadExplanation, explain_read, unserved_texts
 
 BASE = parse_table(
     "CREATE TABLE orders (day text, customer text, total int, note text, tags set<text>, "
@@ -107,7 +107,21 @@ def test_a_view_that_serves_answers_by_its_generation() -> None:
 def test_a_view_that_is_being_built_will_answer() -> None:
     found = explain(BY_TOTAL, live_view("top__g1", RANKED), records=(record("top", State.BUILDING),))
     faults = next(each.faults for each in found.candidates if each.name == "shop.top")
-    assert faults == ("nothing of it serves: generation 1 is building", "its key answers, once generation 1 serves")
+    assert faults == (
+        "nothing of it serves: generation 1 is building: it serves once it is built on every node and audited",
+        "its key answers, once generation 1 serves",
+    )
+
+
+def test_each_generation_that_does_not_serve_is_told_with_the_reason() -> None:
+    retired = record("top", State.RETIRED).generations[0]
+    serving = record("top", State.SERVING, 2)
+    both = replace(serving, generations=(retired, *serving.generations))
+    (text,) = unserved_texts(both)
+    assert text.startswith("generation 1 is retired")
+    for state in State:
+        told = unserved_texts(record("top", state))
+        assert len(told) == (state not in (State.SERVING, State.DROPPED))
 
 
 def test_a_view_of_somebody_else_is_looked_at_too() -> None:

@@ -253,6 +253,7 @@ def explain(
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
     from cassandra_views.plan.explain import explain as explain_step
+    from cassandra_views.plan.read_explanation import unserved_texts
     from cassandra_views.plan.status import failures_text
 
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
@@ -272,6 +273,8 @@ def explain(
             )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
+    for text in unserved_texts(record):
+        out.print(f"  {escape(text)}")
     if absence := record.absence():
         out.print(f"  nothing of it exists: {escape(absence)}")
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")

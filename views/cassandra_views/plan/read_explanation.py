@@ -186,8 +186,7 @@ def _of_view(statement: SelectStatement, record: ViewRecord, catalog: Catalog, b
         window = f" from {instant_text(entry.start)}" if entry.start else ""
         serving.append(f"{entry.name}{window}{f' to {instant_text(entry.end)}' if entry.end else ''}")
     if not record.read_from:
-        states = ", ".join(f"generation {each.number} is {each.state.value}" for each in record.generations)
-        faults.append(f"nothing of it serves: {record.absence() or states}")
+        faults.append(f"nothing of it serves: {record.absence() or '; '.join(unserved_texts(record))}")
         newest = (record.in_state(State.BUILDING, State.BUILT) or (None,))[-1]
         live = catalog.find_view(record.name, newest.number) if newest else None
         if live is not None and not _faults(statement, live.shape, base):
@@ -200,6 +199,25 @@ def _of_view(statement: SelectStatement, record: ViewRecord, catalog: Catalog, b
         faults=tuple(dict.fromkeys(faults)),
         serving=tuple(serving),
         notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+_UNSERVED = {
+    State.BUILDING: "is building: it serves once it is built on every node and audited",
+    State.BUILT: "is built: it serves once it is audited, and where it holds far fewer rows once a person allows that",
+    State.RETIRED: "is retired: readers were sent away from it; 'views rollback' returns to it while its grace lasts",
+    State.FAILED: "failed: the next apply drops it",
+    State.DROPPING: "is being dropped",
+}
+
+
+def unserved_texts(record: ViewRecord) -> tuple[str, ...]:
+    """Return why each generation that readers are not sent to does not answer."""
+    serving = {entry.name for entry in record.read_from}
+    return tuple(
+        f"generation {each.number} {_UNSERVED[each.state]}"
+        for each in record.generations
+        if each.physical not in serving and each.state in _UNSERVED
     )
 
 
@@ -370,4 +388,4 @@ def _index_proposals(statement: SelectStatement, base: TableShape, *, has_sai: b
     return [ReadProposal(kind="index", text=text, note=f"{note}. Writes cost less than with a view")]
 
 
-__all__ = ["ReadCandidate", "ReadExplanation", "ReadProposal", "explain_read", "find_base_of"]
+__all__ = ["ReadCandidate", "ReadExplanation", "ReadProposal", "explain_read", "find_base_of", "unserved_texts"]
