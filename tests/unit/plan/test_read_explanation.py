@@ -8,7 +8,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cassandra_client.names import quoted
+from cassandra_views import check
+from cassandra_views.cql.findings import Severity
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.select_text import is_select, parse_select
 from cassandra_views.model.errors import ProjectError, StatementError
@@ -29,8 +34,13 @@ BY_CUSTOMER = "SELECT * FROM shop.orders WHERE customer = ?"
 def live_view(name: str, key: str, columns: str = "day, customer, total", where: str = "") -> LiveView:
     """Return a view on the base by its key as CQL."""
     cql = f"CREATE MATERIALIZED VIEW {name} AS SELECT {columns} FROM orders WHERE day IS NOT NULL PRIMARY KEY {key}"
-    statement: ViewStatement = parse_view(cql)
-    types = {column.name: column.type for column in BASE}
+    return live_of(parse_view(cql), BASE, where)
+
+
+def live_of(statement: ViewStatement, base: TableShape, where: str = "") -> LiveView:
+    """Return what the schema would hold of a view."""
+    name = statement.view
+    types = {column.name: column.type for column in base}
     key_kinds = {each: (ColumnKind.PARTITION_KEY, place) for place, each in enumerate(statement.partition_key)}
     key_kinds |= {each: (ColumnKind.CLUSTERING, place) for place, each in enumerate(statement.clustering)}
     shape = TableShape(
@@ -243,3 +253,42 @@ def test_a_counter_table_gets_no_view() -> None:
     columns = (*(each for each in BASE if each.is_key), Column(name="hits", type="counter", kind=ColumnKind.REGULAR))
     found = explain("SELECT * FROM orders WHERE customer = ?", base=replace(BASE, columns=columns))
     assert found.unproposed == "its base holds counters, which no view can show"
+
+
+COLUMNS = ("a", "b", "Big", "order", "e")
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[str, str]:
+    """Draw a table of five columns and a SELECT of it, as CQL."""
+    key = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4, unique=True))
+    partition = draw(st.integers(1, len(key)))
+    types = {name: draw(st.sampled_from(["int", "text", "bigint"])) for name in COLUMNS}
+    columns = ", ".join(f"{quoted(name)} {types[name]}" for name in COLUMNS)
+    clustering = "".join(f", {quoted(name)}" for name in key[partition:])
+    table = (
+        f"CREATE TABLE shop.orders ({columns}, PRIMARY KEY (({', '.join(map(quoted, key[:partition]))}){clustering}))"
+    )
+    asked = draw(st.lists(st.sampled_from(COLUMNS), max_size=3, unique=True))
+    where = " AND ".join(f"{quoted(name)} {draw(st.sampled_from(['=', '=', 'IN', '<', '>=']))} ?" for name in asked)
+    where = where.replace("IN ?", "IN (?, ?)")
+    order = draw(st.lists(st.sampled_from(COLUMNS), max_size=2, unique=True))
+    sorting = ", ".join(f"{quoted(name)} {draw(st.sampled_from(['ASC', 'DESC']))}" for name in order)
+    shown = draw(st.sampled_from(["*", "e", 'a, "Big"']))
+    select = f"SELECT {shown} FROM shop.orders" + (f" WHERE {where}" if where else "")
+    return table, select + (f" ORDER BY {sorting}" if sorting else "")
+
+
+@given(questions())
+def test_a_view_that_is_proposed_is_one_that_servers_take_and_that_answers(question: tuple[str, str]) -> None:
+    table, select = question
+    base = parse_table(table).shape("shop")
+    found = explain(select, base=base)
+    assert bool(found.answering) + bool(found.unproposed) + bool(found.proposals) == 1
+    for proposal in found.proposals:
+        cql = proposal.text.rpartition("---\n")[2].replace("{{ view }}", "shop.v")
+        cql = cql.replace("{{ base('orders') }}", "shop.orders")
+        errors = [each for each in check(cql, table + ";") if each.severity is Severity.ERROR]
+        assert errors == [], cql
+        made = live_of(parse_view(cql), base)
+        assert any(each.answers for each in explain(select, made, base=base).candidates), (cql, select)
