@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -236,6 +237,8 @@ def test_a_select_is_told_from_a_name() -> None:
     assert is_select("select * from t")
     assert is_select("  SELECT\nx FROM t;")
     assert not is_select("select_by_day")
+    assert not is_select("")
+    assert not is_select("select")
     assert not is_select("orders_by_day")
 
 
@@ -247,6 +250,21 @@ def test_parts_of_a_select_are_read_whatever_their_case_and_markers() -> None:
     assert (found.keyspace, found.table, found.columns) == ("Shop", "Orders", ("Day", "total"))
     assert [(each.columns, each.operator.value) for each in found.where] == [(("Day",), "IN"), (("total",), ">=")]
     assert (found.order, found.allows_filtering) == ((("total", True), ("customer", False)), True)
+
+
+def test_words_that_may_be_names_begin_a_clause_only_where_they_do() -> None:
+    found = parse_select("SELECT per FROM t WHERE per = 1 AND group = 2 PER PARTITION LIMIT 2")
+    assert [each.columns for each in found.where] == [("per",), ("group",)]
+    assert parse_select("SELECT * FROM t WHERE a = 1 GROUP BY a ORDER BY b").order == (("b", False),)
+
+
+WORDS = "SELECT * FROM t WHERE a = ? AND ( ) , . : ; ORDER BY b DESC LIMIT 'x' \" { IN PER PARTITION".split()  # noqa: SIM905
+
+
+@given(st.lists(st.sampled_from(WORDS)))
+def test_any_words_are_a_select_or_are_refused(words: list[str]) -> None:
+    with suppress(StatementError):
+        parse_select(" ".join(words))
 
 
 def test_a_counter_table_gets_no_view() -> None:

@@ -11,6 +11,8 @@ from cassandra_views.model.statement import Relation
 
 _NEXT = 'Write it as SELECT ... FROM keyspace.table WHERE ... ORDER BY ...; values may be "?"'
 _CLAUSES = ("from", "where", "group", "order", "per", "limit", "allow")
+_FOLLOWED = {"group": "by", "per": "partition"}
+"""What stands after words that may be names, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,8 @@ class _Word:
 
 def is_select(text: str) -> bool:
     """Tell whether a text is a SELECT, and no name of a view."""
-    return text.split(None, 1)[:1] != [text] and text.split(None, 1)[0].lower() == "select"
+    words = text.split(None, 1)
+    return len(words) == 2 and words[0].lower() == "select"
 
 
 def parse_select(text: str) -> SelectStatement:
@@ -97,7 +100,8 @@ def _clauses(words: Sequence[_Word]) -> _Clauses:
     for index, word in enumerate(words):
         depth += {"(": 1, ")": -1}.get(word.text, 0)
         begins = depth == 0 and word.keyword in _CLAUSES and (word.keyword == "from" or "from" in found)
-        if begins and not (word.keyword == "per" and clause == "where"):
+        after = words[index + 1].keyword if index + 1 < len(words) else ""
+        if begins and _FOLLOWED.get(word.keyword, after) == after:
             clause = word.keyword
             found.setdefault(clause, [])
         elif not (index == 0 or (clause in ("group", "order") and word.keyword == "by")):
