@@ -152,7 +152,7 @@ def _print_pages(tour: ViewsTour, feed: Feed, begun: float, url: str) -> None:
         f"  Pages: [bold]{url}[/bold]\n"
         "In another terminal, in this folder:\n"
         "  .venv/bin/views status\n"
-        "  .venv/bin/views why unified_day_view\n"
+        "  .venv/bin/views explain unified_day_view\n"
         f"  .venv/bin/views query unified_day_view \"timestamp = '{yesterday:%Y-%m-%d}'\" --limit 5\n"
         "  .venv/bin/views cqlsh -e 'SELECT view_name, read_from FROM views_registry.views'\n"
         "[bold]Ctrl-C ends it.[/bold]"

@@ -240,7 +240,7 @@ class ViewManager:
             self._listener(Notice(text=f"whether something made views suspect could not be looked at: {error.what}"))
             return ()
         for view in found:
-            self._listener(Notice(text=f"{view} is suspect now; 'views why {view.view}' shows the reason"))
+            self._listener(Notice(text=f"{view} is suspect now; 'views explain {view.view}' shows the reason"))
         return found
 
     def look_for_suspects(self) -> dict[ViewName, str]:

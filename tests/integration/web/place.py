@@ -40,6 +40,8 @@ READER_GRANTS = (
     "SELECT ON system_views.settings",
     "SELECT ON system_views.gossip_info",
     "SELECT ON system_views.pending_hints",
+    "SELECT ON system_views.thread_pools",
+    "SELECT ON system_views.coordinator_read_latency",
 )
 """What docs/guides/operations-pages.md lists: to read, and nothing else."""
 

@@ -76,6 +76,36 @@ def test_what_is_marked_suspect_is_told_with_what_audits_it(two: Workshop, views
     assert "What does not serve is compared in full before readers are sent to it." in told
 
 
+def test_the_doctor_finds_what_needs_somebody_and_says_what_it_could_not_see(two: Workshop, views: Views) -> None:
+    def found(on: str) -> set[str]:
+        report = parsed(views("doctor", "--format", "json"))["report"]
+        assert {"nodes", "switches", "versions", "schema agreement", "clocks", "registry", "views"} <= {
+            each["topic"] for each in report["checks"]
+        }
+        assert "disk" in {each["topic"] for each in report["unknown"]}
+        assert {each["severity"] for each in report["findings"]} <= {"warning", "note"}
+        return {each["code"] for each in report["findings"] if each["on"] == on}
+
+    late = two.full("late")
+    assert found(late) <= {"view-unread"}
+    two.session.execute(f"SELECT * FROM {two.keyspace}.{two.serving('late')} WHERE ts = '2026-03-10'")
+    assert found(late) == set()
+    views("suspect", late, "--reason", "restored")
+    told = views("doctor", "--detailed-exitcode", code=2)
+    assert f"warning {late}: it is suspect: " in told
+    assert "Next: 'views audit late' compares it with its base, else the next apply does." in told
+
+
+def test_a_select_is_explained_by_the_keys_of_table_and_views(two: Workshop, views: Views) -> None:
+    table = f"{two.keyspace}.{READINGS.table[0]}"
+    told = views("explain", f"SELECT sensor, value FROM {table} WHERE ts = ?")
+    assert f"cannot table {table}\n  'sensor' of its partition key is not given\n" in told
+    assert f"answers view {two.full('late')}\n  serves {two.serving('late')} from " in told
+    found = parsed(views("explain", f"SELECT sensor FROM {table} WHERE value = 3", "--format", "json"))["explanation"]
+    assert {each["name"] for each in found["candidates"]} == {table, two.full("late"), two.full(VIEW)}
+    assert "PRIMARY KEY ((value), sensor, ts)" in found["proposals"][0]["text"]
+
+
 def test_plan_apply_status_and_refresh_take_tags(two: Workshop, views: Views) -> None:
     two.now += timedelta(days=1)
     steps = parsed(views("plan", "--tag", "web", "--format", "json"))["steps"]
@@ -185,7 +215,7 @@ def test_failed_runs_are_told(two: Workshop, views: Views) -> None:
     told = views("status", two.full("late"))
     assert f"{two.full('late')}: 2 runs in a row failed, the last 5 min ago" in told
     assert "failures    2 runs in a row failed, the last 2026-03-10 12:00:00" in views("show", two.full("late"))
-    assert "2 runs in a row failed, the last 2026-03-10 12:00:00" in views("why", two.full("late"))
+    assert "2 runs in a row failed, the last 2026-03-10 12:00:00" in views("explain", two.full("late"))
     record = parsed(views("show", two.full("late"), "--format", "json"))["view"]
     assert (record["failures"], record["failed_at"]) == (2, "2026-03-10T12:00:00Z")
 
@@ -202,11 +232,11 @@ def test_a_view_of_which_nothing_is_left_is_told_by_every_command(two: Workshop,
     assert f"{late} was {dropped}" in told
     (each,) = parsed(views("status", late, "--format", "json"))["views"]
     assert each["dropped"] == {"at": "2026-03-10T12:00:00Z", "by": "ann", "reason": "nobody reads it"}
-    for command in ("why", "show"):
+    for command in ("explain", "show"):
         assert f"nothing of it exists: it was {dropped}" in views(command, late).replace(
             "exists      nothing:", "nothing of it exists:"
         )
-    assert parsed(views("why", late, "--format", "json"))["status"]["condition"] == "dropped"
+    assert parsed(views("explain", late, "--format", "json"))["status"]["condition"] == "dropped"
     assert "dropped" in views("history", late)
     for command in ("rollback", "refresh", "name", "query", "freeze", "off", "audit"):
         more = ("--reason", "x") if command in ("freeze", "off") else ()
@@ -225,7 +255,7 @@ def test_a_wrong_file_stops_only_its_own_view(views: Views, two: Workshop) -> No
     views("refresh", good, "--yes")
     two.write_view("late", READINGS.view.replace("SELECT", "SELEC"), tags="[web]")
     two.write_table("unused", "{column: day, type: dat}")
-    commands = ["status", "show", "why", "name", "history", "audit", "rollback --yes", "refresh --yes", "plan"]
+    commands = ["status", "show", "explain", "name", "history", "audit", "rollback --yes", "refresh --yes", "plan"]
     for command in [*commands, "freeze --reason r", "on --reason r", "apply --yes"]:
         verb, *options = command.split()
         views(verb, good, *options)

@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from cassandra_client.errors import ClusterError
+from cassandra_views.model.diagnosis import (
+    DoctorCheck,
+    DoctorFinding,
+    DoctorReport,
+    DoctorSeverity,
+    DoctorTopic,
+    DoctorUnknown,
+)
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
+from cassandra_views.overview.cluster_health import ClusterHealth
 from cassandra_views.overview.pages import PageResponse, ViewPages
 from cassandra_views.overview.queries import Overview
 from cassandra_views.overview.query_runner import RegistryQuery
@@ -34,7 +43,9 @@ def query(key: str) -> RegistryQuery[Any]:
 
 def make(*, has_files: bool) -> ViewPages:
     plan = query("plan") if has_files else None
-    return ViewPages(overview=query("overview"), recorded_health=query("health"), plan=plan)
+    return ViewPages(
+        overview=query("overview"), recorded_health=query("recorded health"), doctor=query("doctor"), plan=plan
+    )
 
 
 def show(pages: ViewPages, path: str, answers: dict[Any, Any] | None = None) -> PageResponse:
@@ -86,3 +97,37 @@ def test_files_that_pages_load_have_their_type() -> None:
     kinds = {name: pages.find_asset(name) for name in ("style.css", "live.js", "icon.svg", "list.html", "../pages.py")}
     found = {name: each.content_type for name, each in kinds.items() if each is not None}
     assert found == {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+HEALTH = ClusterHealth(at=OVERVIEW.at, cluster="c", registry="r", registry_schema=5, nodes=())
+FINDING = DoctorFinding(
+    code="clock-off",
+    severity=DoctorSeverity.ERROR,
+    topic=DoctorTopic.CLOCKS,
+    on="node 10.0.0.1",
+    what="its clock is <3 s> behind",
+    next="Correct the time service",
+)
+
+
+def test_the_cluster_page_shows_what_the_doctor_finds_and_could_not_look_at() -> None:
+    report = DoctorReport(
+        at=OVERVIEW.at,
+        cluster="c",
+        registry="r",
+        findings=(FINDING,),
+        checks=(DoctorCheck(topic=DoctorTopic.NODES, found="1 of 1 node answer"),),
+        unknown=(DoctorUnknown(topic=DoctorTopic.DISK, on="node 10.0.0.1", why="no table shows it"),),
+    )
+    text = str(show(make(has_files=False), "cluster", {"health": HEALTH, "doctor": report}).body)
+    assert "its clock is &lt;3 s&gt; behind. <code>clock-off</code>" in text
+    assert "Correct the time service." in text
+    assert "1 error: 1 topic looked at; 1 thing could not be looked at." in text
+    assert "disk, node 10.0.0.1: no table shows it" in text
+
+
+def test_the_cluster_page_is_shown_without_what_the_doctor_cannot_read() -> None:
+    error = ClusterError("no node answers", next="Look again")
+    found = show(make(has_files=False), "cluster", {"health": HEALTH, "doctor": error})
+    assert found.status == 200
+    assert "It cannot be looked for: no node answers. Look again." in str(found.body)

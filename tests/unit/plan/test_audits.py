@@ -67,7 +67,7 @@ def test_views_that_are_named_are_audited_whoevers_they_are() -> None:
 
 
 def test_a_view_that_is_named_must_serve() -> None:
-    with pytest.raises(ProjectError, match=r"nothing of it serves.*views why idle"):
+    with pytest.raises(ProjectError, match=r"nothing of it serves.*views explain idle"):
         audits("by_day", "idle")
 
 

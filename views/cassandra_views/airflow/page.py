@@ -25,6 +25,7 @@ from cassandra_views.airflow.deployment import Deployment
 from cassandra_views.airflow.hook import ViewsHook, access_key
 from cassandra_views.airflow.links import PAGE
 from cassandra_views.overview.cluster_health import RecordedHealthReader
+from cassandra_views.overview.doctor import DoctorReader
 from cassandra_views.overview.pages import PageResponse, ViewPages, security_headers
 from cassandra_views.overview.queries import overview_query
 from cassandra_views.overview.query_runner import STATEMENT_SECONDS, QueryRunner, QuerySteps, RegistryQuery
@@ -127,6 +128,7 @@ def make_app(runner: QueryRunner, deployment: Deployment) -> FastAPI:
         ),
         # Without views.toml only the default keyspace is known.
         recorded_health=RecordedHealthReader(Policy).query,
+        doctor=DoctorReader().query,
         scripts=("frame.js",),
         assets_cache="private",
     )

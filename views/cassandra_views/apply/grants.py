@@ -41,11 +41,18 @@ STATUS_TABLES = {
     ("system_views", "settings"): "what each node is set to",
     ("system_views", "gossip_info"): "who is up, joins or leaves",
     ("system", "size_estimates"): "what a plan will cost",
+    ("system_views", "thread_pools"): "compactions and view writes that wait, for 'views doctor'",
+    ("system_views", "coordinator_read_latency"): "whether a view is read, for 'views doctor'",
 }
 """The tables of the servers that the manager reads, and what for."""
 
-_OPTIONAL = {("system_distributed", "repair_history"), ("system_distributed", "parent_repair_history")}
-"""Those that no run demands: a plan only warns of less."""
+OPTIONAL_TABLES = {
+    ("system_distributed", "repair_history"),
+    ("system_distributed", "parent_repair_history"),
+    ("system_views", "thread_pools"),
+    ("system_views", "coordinator_read_latency"),
+}
+"""Those that no run demands: a plan only warns of less, and 'views doctor' says what it could not see."""
 
 _REGISTRY = {
     "about": "the registry's schema number",
@@ -155,7 +162,7 @@ def status_grants() -> tuple[Grant, ...]:
 
 def needed_status_grants() -> tuple[Grant, ...]:
     """Return what of that a run cannot do without."""
-    return tuple(each for each in status_grants() if (each.keyspace, each.table) not in _OPTIONAL)
+    return tuple(each for each in status_grants() if (each.keyspace, each.table) not in OPTIONAL_TABLES)
 
 
 def _base_grants(bases: Iterable[tuple[str, str]]) -> tuple[Grant, ...]:
@@ -249,6 +256,7 @@ def _existing_grants(keyspace: str, base: str, permissions: tuple[str, ...], cat
 
 
 __all__ = [
+    "OPTIONAL_TABLES",
     "PURPOSES",
     "STATUS_TABLES",
     "RoleGrants",

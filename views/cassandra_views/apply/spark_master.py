@@ -22,6 +22,26 @@ def spark_command(view: ViewName | str, *, registry: str, rows_per_second: float
     return shlex.join(["bash", SCRIPT, str(view), "--registry", registry, *rate])
 
 
+def find_unreachable_reason(master: str, *, program: str = "ssh", timeout_seconds: float = 20.0) -> str:
+    """Return why the Spark master cannot be reached without a question; empty where it can."""
+    try:
+        done = subprocess.run(
+            [program, *_OPTIONS, "--", master, "true"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_seconds,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it gave no answer within {timeout_seconds:g} s"
+    except OSError as error:
+        return f"'{program}' cannot be run: {error.strerror}"
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
 def find_outcomes(lines: Iterable[str]) -> list[AuditOutcome] | None:
     """Return the audits in the last line of JSON that the script printed; None where there is no such line."""
     for line in reversed(list(lines)):

@@ -17,6 +17,7 @@ from cassandra_views.cli import (
     change_commands,
     cluster_command,
     decision_commands,
+    doctor_command,
     lag_command,
     project_commands,
     read_commands,
@@ -84,6 +85,7 @@ def _globals(
 change_commands.register(app)
 decision_commands.register(app)
 status_commands.register(app)
+doctor_command.register(app)
 audit_command.register(app)
 lag_command.register(app)
 read_commands.register(app)

@@ -104,7 +104,7 @@ def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOpt
         raise ViewNotReady(
             f"nothing serves{f': {absence}' if absence else ''}",
             on=str(record.name),
-            next=f"'views why {record.name.view}' shows the reason",
+            next=f"'views explain {record.name.view}' shows the reason",
         )
     if format is Format.JSON:
         print_json({"view": record.name, "read_from": record.read_from})

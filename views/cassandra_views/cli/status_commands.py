@@ -1,4 +1,4 @@
-"""Commands that look: status, list, show, why, diff, history."""
+"""Commands that look: status, list, show, explain, diff, history."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import (
     Format,
     FormatOption,
@@ -36,7 +37,10 @@ def register(app: typer.Typer) -> None:
         ),
         list_views: ("views list", "views list --base orders --state stale", "views list -q --exclude 'test_*'"),
         show: ("views show orders_by_day",),
-        why: ("views why orders_by_day",),
+        explain: (
+            "views explain orders_by_day",
+            "views explain \"SELECT * FROM shop.orders WHERE day = '2026-11-23' ORDER BY total DESC\"",
+        ),
         diff: ("views diff orders_by_day",),
         history: ("views history orders_by_day --limit 5",),
     }
@@ -217,8 +221,29 @@ def show(
         out.print(f"[dim]{escape(record.generations[-1].cql)}[/dim]")
 
 
-def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:
-    """Explain a view's condition: file, override, generations, last events, and what is next."""
+def explain(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="The view: NAME, or KEYSPACE.NAME; or a SELECT in quotes.",
+            metavar="NAME|SELECT",
+            autocompletion=view_names,
+        ),
+    ],
+    format: Annotated[Format, FormatOption] = Format.TEXT,
+) -> None:
+    """Explain a view's condition, or which view answers a SELECT.
+
+    Of a view: what serves and since when, or why nothing does, its file, override, generations, last events, and what
+    is next. Of a SELECT: which table, view and generation answer it by their keys, why others do not, and where none
+    does, which view or index would. It is not run.
+    """
+    from cassandra_views.cql.select_text import is_select
+
+    if is_select(name):
+        _explain_read(context, name, format)
+        return
     with open_planner(context) as planner:
         (view,) = planner.status([name])
         record = planner.record(name)
@@ -227,7 +252,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
-    from cassandra_views.plan.explain import explain
+    from cassandra_views.plan.explain import explain as explain_step
+    from cassandra_views.plan.read_explanation import unserved_texts
     from cassandra_views.plan.status import failures_text
 
     out.print(f"[bold]{escape(str(view.name))}[/bold] is {coloured(view.condition)}")
@@ -247,6 +273,8 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
             )
     if not record.read_from:
         out.print("  nothing serves: reads answer ViewNotReady")
+    for text in unserved_texts(record):
+        out.print(f"  {escape(text)}")
     if absence := record.absence():
         out.print(f"  nothing of it exists: {escape(absence)}")
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
@@ -264,10 +292,34 @@ def why(context: typer.Context, name: Name, format: Annotated[Format, FormatOpti
     if plan is not None and plan.has_changes:
         out.print("  the next apply would:")
         for step in plan.steps:
-            sign, subject, text = explain(step)
+            sign, subject, text = explain_step(step)
             out.print(f"    {sign} {escape(subject)}  {escape(text)}")
     elif plan is not None:
         out.print("  the next apply would do nothing")
+
+
+def _explain_read(context: typer.Context, select: str, format: Format) -> None:
+    with open_planner(context) as planner:
+        found = planner.explain_read(select)
+    if format is Format.JSON:
+        print_json({"explanation": found})
+        return
+    for each in found.candidates:
+        word = "[green]answers[/green]" if each.answers else "[yellow]cannot[/yellow]"
+        out.print(f"{word} {escape(each.kind)} [bold]{escape(each.name)}[/bold]")
+        for line in each.faults:
+            out.print(f"  {escape(line)}")
+        for line in each.serving if each.answers else ():
+            out.print(f"  serves {escape(line)}")
+        for line in each.notes:
+            out.print(f"  {escape(line)}")
+    for proposal in found.proposals:
+        article = "an" if proposal.kind[0] in "aeiou" else "a"
+        out.print(f"\n{article} {proposal.kind} would answer. {escape(proposal.note)}:")
+        for line in proposal.text.splitlines():
+            out.print(f"  [dim]{escape(line)}[/dim]")
+    if found.unproposed:
+        out.print(f"\nno view would answer: {escape(found.unproposed)}")
 
 
 def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cassandra_client.errors import ViewsError, as_sentence
+from cassandra_views.model.diagnosis import DoctorReport
 from cassandra_views.model.errors import ViewNotFound
 from cassandra_views.model.generation import CONDITIONS, Generation, State
 from cassandra_views.model.steps import Plan
@@ -140,6 +141,7 @@ class ViewPages:
     Args:
         overview: the query for all views.
         recorded_health: the query for the checks of the nodes that are recorded.
+        doctor: the query for what stands in the way.
         plan: the query for what the next ``views apply`` does; None where the view files are not at hand.
         scripts: as ``PageRenderer``.
         assets_cache: who may keep the files that pages load: ``public`` or ``private``.
@@ -150,12 +152,14 @@ class ViewPages:
         *,
         overview: RegistryQuery[Overview],
         recorded_health: RegistryQuery[RecordedHealth | None],
+        doctor: RegistryQuery[DoctorReport],
         plan: RegistryQuery[Plan] | None = None,
         scripts: tuple[str, ...] = (),
         assets_cache: str = "public",
     ) -> None:
         self._overview = overview
         self._recorded_health = recorded_health
+        self._doctor = doctor
         self._plan = plan
         self._renderer = PageRenderer(scripts=scripts)
         self._assets_cache = assets_cache
@@ -261,13 +265,13 @@ class ViewPages:
         return self._response("plan.html", links, here="plan", plan=plan, lines=lines, summary=summary(plan))
 
     def _cluster(self, links: Mapping[str, Any]) -> QuerySteps[PageResponse]:
-        health, kept = yield (HEALTH_QUERY, self._recorded_health)
+        health, kept, doctor = yield (HEALTH_QUERY, self._recorded_health, self._doctor)
         if isinstance(health, ViewsError):
             raise health
         error = kept if isinstance(kept, ViewsError) else None
-        return self._response(
-            "cluster.html", links, here="cluster", health=health, now=health.at, kept=kept, kept_error=error
-        )
+        doctor_error = doctor if isinstance(doctor, ViewsError) else None
+        values = {"kept": kept, "kept_error": error, "doctor": doctor, "doctor_error": doctor_error}
+        return self._response("cluster.html", links, here="cluster", health=health, now=health.at, **values)
 
     def _response(
         self, template: str, links: Mapping[str, Any], *, status: int = 200, here: str | None = None, **values: Any

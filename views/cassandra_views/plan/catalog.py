@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -49,6 +50,29 @@ def read_keyspace(database: Database, name: str) -> Keyspace:
     """Read a keyspace's replication; one that does not exist has none."""
     rows = database.rows("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?", (name,))
     return Keyspace.of(name, rows[0]["replication"] if rows else {})
+
+
+_TARGET = re.compile(r'(?:values\()?"?(?P<column>[^"()]+)"?\)?')
+
+
+def read_indexes(database: Database, keyspace: str, table: str) -> dict[str, str]:
+    """Return the index of each column of a table that has one on its values."""
+    query = "SELECT index_name, options FROM system_schema.indexes WHERE keyspace_name = ? AND table_name = ?"
+    found = {}
+    for row in database.rows(query, (keyspace, table)):
+        if target := _TARGET.fullmatch((row["options"] or {}).get("target", "")):
+            found[target["column"]] = row["index_name"]
+    return found
+
+
+def has_storage_attached_indexes(database: Database) -> bool:
+    """Tell whether the node that is asked has storage-attached indexes, by the table that lists them."""
+    query = "SELECT table_name FROM system_virtual_schema.tables WHERE keyspace_name = 'system_views'"
+    return any(row["table_name"] == SAI_TABLE for row in database.rows(query))
+
+
+SAI_TABLE = "sai_column_indexes"
+"""The virtual table that comes with storage-attached indexes."""
 
 
 def find_view_and_base(database: Database, keyspace: str, physical: str) -> tuple[LiveView, TableShape] | None:
@@ -249,6 +273,17 @@ def is_implausible(time: TimeColumn, value: bytes, now: datetime) -> bool:
 VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
 """The setting that allows views, by its names in newer and older servers."""
 _GUARDRAIL = "materialized_views_per_table_fail_threshold"
+HINTS_ENABLED = "hinted_handoff_enabled"
+TIMESTAMPS_ENABLED = "user_timestamps_enabled"
+FORBIDDEN_CONSISTENCIES = ("read_consistency_levels_disallowed", "write_consistency_levels_disallowed")
+_READ_SETTINGS = (
+    *VIEWS_ENABLED,
+    _GUARDRAIL,
+    "auto_snapshot",
+    HINTS_ENABLED,
+    TIMESTAMPS_ENABLED,
+    *FORBIDDEN_CONSISTENCIES,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +332,7 @@ def read_facts(database: Database) -> ClusterFacts:
             next="See that the nodes are up and reachable, then run the command again",
         )
     data_centers = Counter(host.datacenter or "" for host in database.hosts())
-    names = ", ".join(f"'{name}'" for name in (*VIEWS_ENABLED, _GUARDRAIL, "auto_snapshot"))
+    names = ", ".join(f"'{name}'" for name in _READ_SETTINGS)
     answered = database.ask(f"SELECT name, value FROM system_views.settings WHERE name IN ({names})")
     settings = {
         str(answer.host.endpoint.address): {row["name"]: row["value"] or "" for row in answer.rows}

@@ -11,6 +11,7 @@ from pathlib import Path
 from cassandra.cluster import Session
 
 from cassandra_client.database import Database
+from cassandra_views.cql.select_text import parse_select
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import Project
@@ -18,12 +19,13 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.plan.catalog import ClusterFacts
+from cassandra_views.plan.catalog import ClusterFacts, has_storage_attached_indexes, read_catalog, read_indexes
 from cassandra_views.plan.cost import costs_of
 from cassandra_views.plan.diff import DefinitionDiff, make_diff
 from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, is_made_by
 from cassandra_views.plan.observer import Observer
 from cassandra_views.plan.project_plan import WAITING, ViewWork, make_audits, make_plan, with_schedule, work_by_view
+from cassandra_views.plan.read_explanation import ReadExplanation, explain_read, find_base_of
 from cassandra_views.plan.rollback import make_rollback
 from cassandra_views.plan.selection import refuse_frozen, refuse_without_file
 from cassandra_views.plan.status import ViewStatus, view_statuses
@@ -243,6 +245,27 @@ class Planner:
                 next=f"'views plan {view.view}' shows what would be made",
             )
         return make_diff((record.in_state(State.SERVING) or record.generations)[-1], definition, record)
+
+    def explain_read(self, select: str) -> ReadExplanation:
+        """Return which table, view or generation answers a SELECT, why others do not, and what would. Reads only.
+
+        Raises:
+            StatementError: it is no SELECT that can be read here.
+            ProjectError: there is no such table or view.
+        """
+        statement = parse_select(select)
+        observed = self.observer.observe(self.observer.project_of_registry())
+        catalog = observed.catalog
+        if statement.keyspace is not None and statement.keyspace not in {each for each, _table in catalog.tables}:
+            catalog = read_catalog(self.database, [statement.keyspace])
+        keyspace, base, _asked = find_base_of(statement, catalog, observed.records)
+        return explain_read(
+            statement,
+            catalog,
+            observed.records,
+            indexes=read_indexes(self.database, keyspace, base),
+            has_sai=has_storage_attached_indexes(self.database),
+        )
 
     def record(self, name: str) -> ViewRecord:
         """Return everything the registry holds of a view. Reads only."""

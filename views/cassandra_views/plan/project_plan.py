@@ -242,7 +242,7 @@ def make_audits(
             raise ProjectError(
                 f"nothing of it serves, so there is nothing to audit{f': {absence}' if absence else ''}",
                 on=", ".join(map(str, idle)),
-                next=f"'views why {idle[0].view}' shows the reason",
+                next=f"'views explain {idle[0].view}' shows the reason",
             )
     suspects = {name for name, found in serving.items() if any(each.suspicion for each in found)}
     steps = tuple(

@@ -93,8 +93,22 @@ def gc_grace_of(base: TableShape) -> timedelta:
     return timedelta(seconds=int(option) if isinstance(option, str) and option.isdigit() else 864_000)
 
 
-def repair_warning(base: TableShape, history: RepairHistory | str, replicas: int) -> str:
-    """Return a sentence about a base whose replicas may differ; empty where all of it was repaired in time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairDoubt:
+    """Why the replicas of a base table may differ.
+
+    Args:
+        is_known: the history of repairs could be read, and has gaps.
+        next: what to do; empty where it is not known.
+    """
+
+    what: str
+    is_known: bool
+    next: str = ""
+
+
+def find_repair_doubt(base: TableShape, history: RepairHistory | str, replicas: int) -> RepairDoubt | None:
+    """Return why the replicas of a base may differ; None where all of it was repaired in time.
 
     Args:
         history: since ``gc_grace_seconds`` ago; or why it could not be read.
@@ -102,20 +116,30 @@ def repair_warning(base: TableShape, history: RepairHistory | str, replicas: int
     why = "a build copies what each replica has"
     within = f"within gc_grace_seconds ({duration_text(gc_grace_of(base))})"
     if isinstance(history, str):
-        return (
-            f"table {base}: whether it was repaired {within} is unknown, since the cluster's history of repairs could "
+        what = (
+            f"whether it was repaired {within} is unknown, since the cluster's history of repairs could "
             f"not be read ({history}), and {why}"
         )
+        return RepairDoubt(what=what, is_known=False)
     gaps = find_gaps(repaired_ranges(history, replicas))
     if not gaps:
-        return ""
+        return None
     part = _part_text(gaps)
     partial = sum(each.is_success and each.nodes < replicas for each in history.sessions)
     left_out = f"; {counted(partial, 'repair')} of some of its replicas alone did not count" if partial else ""
-    return (
-        f"table {base}: the cluster's history holds no repair {within} of {part}{left_out}, and {why}: run "
-        f"'nodetool repair -full -pr {base.keyspace} {base.name}' on each node first"
+    return RepairDoubt(
+        what=f"the cluster's history holds no repair {within} of {part}{left_out}, and {why}",
+        is_known=True,
+        next=f"run 'nodetool repair -full -pr {base.keyspace} {base.name}' on each node",
     )
+
+
+def repair_warning(base: TableShape, history: RepairHistory | str, replicas: int) -> str:
+    """Return what ``find_repair_doubt`` finds, as a sentence; empty where it finds nothing."""
+    doubt = find_repair_doubt(base, history, replicas)
+    if doubt is None:
+        return ""
+    return f"table {base}: {doubt.what}" + (f": {doubt.next} first" if doubt.next else "")
 
 
 def _part_text(gaps: Collection[TokenRange]) -> str:

@@ -226,6 +226,6 @@ class PointerCache:
             raise ViewNotReady(
                 "nothing serves this view: it is not built yet, or was retired",
                 on=str(name),
-                next="See 'views why' for this view; read again when it serves",
+                next="See 'views explain' for this view; read again when it serves",
             )
         return tuple(Serving.from_map(dict(each)) for each in read_from)

@@ -234,7 +234,7 @@ def read_error(error: Exception, *, on: str, view: str) -> ReadError:
         return ReadError(
             "the registry says that it serves, and the server has no such view",
             on=on,
-            next="See 'views why' for this view",
+            next="See 'views explain' for this view",
         )
     if any(has_too_many_tombstones(each) or is_undecodable(each) for each in errors_of(error)):
         return UnreadableData(f"the read failed: {driver_text(error)}", on=on, next=advice(error, view=view))

@@ -16,6 +16,7 @@ from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.steps import Plan
 from cassandra_views.overview.cluster_health import RecordedHealthReader
+from cassandra_views.overview.doctor import DoctorReader
 from cassandra_views.overview.queries import overview_query
 from cassandra_views.overview.query_runner import Clock, QueryRunner, RegistryQuery, utc_now
 from cassandra_views.overview.session_provider import SessionProvider, SessionSource
@@ -61,6 +62,7 @@ class AppState:
             clock=clock,
         )
         self.recorded_health = RecordedHealthReader(lambda: self.find_settings().env.healing).query
+        self.doctor = DoctorReader(find_settings=self.find_settings, find_project=self.find_project, clock=clock).query
         self.plan: RegistryQuery[Plan] = RegistryQuery(
             key="plan", read=self._read_plan, keep_seconds=PLAN_SECONDS, patience_seconds=PLAN_SECONDS
         )

@@ -17,7 +17,9 @@ def pages_blueprint(state: AppState) -> Blueprint:
     """Return the pages of an app's views."""
     options = state.options
     blueprint = Blueprint("views_pages", __name__, url_prefix=options.pages_prefix)
-    pages = ViewPages(overview=state.overview, recorded_health=state.recorded_health, plan=state.plan)
+    pages = ViewPages(
+        overview=state.overview, recorded_health=state.recorded_health, doctor=state.doctor, plan=state.plan
+    )
     airflow = options.airflow_url.rstrip("/")
 
     def dag(name: str) -> str | None:
