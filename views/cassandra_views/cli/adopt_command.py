@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views.cli.context import Format, FormatOption, Wide, options_of
+from cassandra_views.cli.context import Format, FormatOption, Options, Wide, open_session, options_of
 from cassandra_views.cli.help import add_commands
 from cassandra_views.cli.output import escape, out, print_json, table_of
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
-    from cassandra_views.project.adopted_files import AdoptedFile
+    from cassandra_views.cql.adoption import Adoption
+    from cassandra_views.project.adopted_files import AdoptedFile, AdoptionTarget
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's command."""
     examples = (
-        "views adopt shop --from schema.cql --dry-run",
+        "views adopt shop --dry-run   # what a running cluster holds",
+        "views adopt shop --from schema.cql",
         "views adopt shop.orders 'shop.\"OrdersByDay\"' --from schema.cql",
         "cqlsh -e 'DESCRIBE SCHEMA' | views adopt --all --from -",
     )
@@ -39,7 +42,10 @@ def adopt(
         ),
     ] = None,
     source: Annotated[
-        str, typer.Option("--from", help="A file of CQL statements; - reads standard input.", metavar="FILE")
+        str,
+        typer.Option(
+            "--from", help="A file of CQL statements instead of the cluster; - reads standard input.", metavar="FILE"
+        ),
     ] = "",
     every: Annotated[bool, typer.Option("--all", help="Every keyspace of the schema.")] = False,
     managed: Annotated[
@@ -56,13 +62,12 @@ def adopt(
     format: Annotated[Format, FormatOption] = Format.TEXT,
     wide: Wide = False,
 ) -> None:
-    """Write table files and view files for what a schema holds; needs no cluster.
+    """Write table files and view files for what a cluster or a file of CQL holds; changes nothing on a cluster.
 
-    Comments are kept. Options that servers no longer know are taken out, and a CLUSTERING ORDER BY that is partial or
-    missing is written out; both are told. What cannot be managed is told one by one with the way out, and the rest is
-    adopted.
+    Comments of a file of CQL are kept. Options that servers no longer know are taken out, and a CLUSTERING ORDER BY
+    that is partial or missing is written out; both are told. What cannot be managed is told one by one with the way
+    out, and the rest is adopted.
     """
-    from cassandra_views.cql.adoption import adopt_schema
     from cassandra_views.project.adopted_files import (
         AdoptionState,
         AdoptionTarget,
@@ -78,15 +83,13 @@ def adopt(
             on="views adopt",
             next="Name a keyspace, or keyspace.view, or everything with --all",
         )
-    if not source:
+    if asked and every:
         raise ConfigurationError(
-            "no schema is named", on="views adopt", next="Name a file: --from schema.cql (cqlsh's DESCRIBE writes one)"
+            "names and --all are given", on="views adopt", next="Leave out --all, or the names: it means every keyspace"
         )
     settings = options_of(context).settings()
-    keyspaces = {each.keyspace for each in asked}
-    session = keyspaces.pop() if len(keyspaces) == 1 and not every else None
-    file, text = _read(source)
-    found = choose(adopt_schema(text, file=file, session=session), () if every else asked)
+    adoption = _read_file(source, asked) if source else _read_cluster(options_of(context), asked)
+    found = choose(adoption, asked)
     files = adopted_files(found, settings, is_managed=managed, overwrites=overwrite)
     written = () if dry_run else write_files(files, settings)
     if format is Format.JSON:
@@ -106,17 +109,36 @@ def adopt(
         raise typer.Exit(2)
 
 
-def _read(source: str) -> tuple[str, str]:
-    """Return the name of a schema's file, and its text."""
+def _read_file(source: str, targets: Sequence[AdoptionTarget]) -> Adoption:
+    """Return what a file of CQL holds; names in it without a keyspace are of the only one that is asked for."""
+    from cassandra_views.cql.adoption import adopt_schema
+
+    keyspaces = {each.keyspace for each in targets}
+    session = keyspaces.pop() if len(keyspaces) == 1 else None
     if source == "-":
-        return "<stdin>", sys.stdin.read()
+        return adopt_schema(sys.stdin.read(), file="<stdin>", session=session)
     try:
-        return source, Path(source).read_text(encoding="utf-8-sig")
+        text = Path(source).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:  # the latter of bytes that are no UTF-8, and of names that no file can have
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ProjectError(
             f"the schema cannot be read: {reason}", on=source, next="Name a file of CQL statements in UTF-8"
         ) from error
+    return adopt_schema(text, file=source, session=session)
+
+
+def _read_cluster(options: Options, targets: Sequence[AdoptionTarget]) -> Adoption:
+    """Return what a cluster holds in the keyspaces that are asked for, else in all but its own and the registry."""
+    with open_session(options) as (session, settings):
+        from cassandra_client.database import Database
+        from cassandra_views.cql.adoption import SYSTEM_KEYSPACES
+        from cassandra_views.cql.live_adoption import adopt_catalog
+        from cassandra_views.plan.catalog import read_catalog
+
+        database = Database(session)
+        keyspaces = {each.keyspace for each in targets} or read_catalog(database, ()).keyspaces
+        wanted = set(keyspaces) - SYSTEM_KEYSPACES - {settings.env.registry}
+        return adopt_catalog(read_catalog(database, wanted), source="system_schema")
 
 
 def _json(one: AdoptedFile) -> dict[str, object]:
@@ -160,7 +182,8 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
             out.print(escape(f"{one.keyspace}.{one.name}: {change}."))
     for one in refused:
         name = f"{one.keyspace}.{one.name}" if one.kind != "statement" else f"'{one.name} ...'"
-        out.print(f"[red]{escape(f'{one.place}: {name}: {one.what}. {one.next}.')}[/red]")
+        place = f"{one.place}: " if one.place else ""
+        out.print(f"[red]{escape(f'{place}{name}: {one.what}. {one.next}.')}[/red]")
     count = {state: [one.kind for one in files if one.state is state] for state in AdoptionState}
     made = count[AdoptionState.WRITTEN]
     verb = "would be written" if is_dry_run else "written"

@@ -6,8 +6,9 @@ that breaks a rule is told of with the way out, and the others are adopted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from cassandra_client.errors import Place
 from cassandra_client.names import quoted
@@ -22,14 +23,16 @@ from cassandra_views.cql.schema_text import read_schema
 from cassandra_views.cql.statement_source import StatementSource, comments_between, escaped
 from cassandra_views.cql.token_reader import split_statements
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.schema import ColumnKind, SchemaComment, TableShape
-from cassandra_views.model.statement import ColumnDeclaration, Option, TableStatement, ViewStatement, order_from
+from cassandra_views.model.schema import Column, ColumnKind, SchemaComment, TableShape
+from cassandra_views.model.statement import Call, ColumnDeclaration, Option, TableStatement, ViewStatement, order_from
 
 _COMMENT_LIMIT = 500
 _LONG_NAME = (
     "Write a view file of the same statement under a shorter name; drop this view when nobody reads it any longer"
 )
-_SYSTEM = ("system", "system_auth", "system_distributed", "system_schema", "system_traces", "system_views")
+SYSTEM_KEYSPACES = frozenset(
+    ("system", "system_auth", "system_cluster_metadata", "system_distributed", "system_schema", "system_traces")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,7 @@ class AdoptedStatement:
     body: str
     description: str
     changes: tuple[str, ...]
-    place: Place
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ class NotAdopted:
     name: str
     what: str
     fix: str
-    place: Place
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,7 @@ def adopt_schema(text: str, *, file: str, session: str | None = None) -> Adoptio
     told = {
         (one.kind, one.keyspace, one.name): one for one in reversed(refused) if (one.keyspace, one.name) not in ours
     }
-    ordered = sorted(told.values(), key=lambda one: (one.place.line, one.place.column))
+    ordered = sorted(told.values(), key=lambda one: (one.place.line, one.place.column) if one.place else (0, 0))
     return Adoption(adopted=tuple(adopted), refused=tuple(ordered), generations=tuple(generations))
 
 
@@ -185,7 +188,7 @@ def _repair(one: _ReadStatement, file: str) -> None:
     if parsed is None:
         return
     options = list(parsed.options)
-    while refused := _refused_options(options, file):
+    while refused := refused_options(options, file):
         options = [option for option in options if option.name not in refused]
         for name, reason in refused.items():
             _cut(one, name, reason)
@@ -198,7 +201,8 @@ def _repair(one: _ReadStatement, file: str) -> None:
         _write_order(one, parsed.clustering, tuple((name, False) for name in parsed.clustering))
 
 
-def _refused_options(options: list[Option], file: str) -> dict[str, str]:
+def refused_options(options: Sequence[Option], file: str) -> dict[str, str]:
+    """Return why no server takes some of the options, by their names; each option has a place of its own."""
     findings = Findings(file)
     lint_options(tuple(options), findings, unknown="CV120", twice="CV121", kind="CV122")
     names = {(option.at.line, option.at.column): option.name for option in options}
@@ -261,10 +265,14 @@ def _refusals(statements: list[_ReadStatement], findings: Iterable[Finding], fil
 
 
 def _refusal(one: _ReadStatement, finding: Finding) -> NotAdopted:
-    kind = one.source.kind or "statement"
+    return not_adopted(one.source.kind or "statement", one.keyspace, one.name, finding, place=finding.place)
+
+
+def not_adopted(kind: str, keyspace: str, name: str, finding: Finding, *, place: Place | None) -> NotAdopted:
+    """Return what cannot be managed, with the way out for what exists already."""
     fix = _LONG_NAME if finding.code == "CV126" else finding.fix
     what = f"{finding.message} [{finding.code}]"
-    return NotAdopted(kind=kind, keyspace=one.keyspace, name=one.name, what=what, fix=fix, place=finding.place)
+    return NotAdopted(kind=kind, keyspace=keyspace, name=name, what=what, fix=fix, place=place)
 
 
 def _last_of_each(statements: list[_ReadStatement], schema: Schema) -> list[_ReadStatement]:
@@ -272,7 +280,7 @@ def _last_of_each(statements: list[_ReadStatement], schema: Schema) -> list[_Rea
     found: dict[tuple[str, str, str], _ReadStatement] = {}
     for one in statements:
         home = schema.keyspaces.get(one.keyspace)
-        if one.parsed is None or home is None or one.keyspace in _SYSTEM:
+        if one.parsed is None or home is None or one.keyspace in SYSTEM_KEYSPACES:
             continue
         there = home.tables if isinstance(one.parsed, TableStatement) else home.views
         key = (one.source.kind, one.keyspace, one.name)
@@ -309,50 +317,74 @@ def _adopt(one: _ReadStatement, schema: Schema, file: str, description: str) -> 
             changes.append("IF NOT EXISTS is taken out")
     else:
         shape = home.tables[one.name]
-        printed = (
-            "" if shape == made.shape(one.keyspace) else table_cql(_statement_of(shape, made), keyspace=one.keyspace)
-        )
+        printed = "" if shape == made.shape(one.keyspace) else _altered_cql(shape, made)
     if printed:
         comments += source.comments()
-        source = StatementSource.of(printed)
         changes.append("written anew, since later statements alter it; its comments stand above")
-    source.rename("{{ view }}", f"{{{{ base('{base}') }}}}") if base else source.rename("{{ table }}")
-    body = "\n".join([*map(escaped, comments), source.edited(is_template=True)])
+        source = StatementSource.of(printed)
+    body = _template(source, base, comments)
     return AdoptedStatement(
         kind=one.source.kind,
         keyspace=one.keyspace,
         name=one.name,
         base=base,
-        body=body + "\n",
+        body=body,
         description=description,
         changes=tuple(changes),
         place=Place(file=file, line=one.line[0], column=one.line[1]),
     )
 
 
-def _statement_of(shape: TableShape, made: TableStatement) -> TableStatement:
+def _altered_cql(shape: TableShape, made: TableStatement) -> str:
     """Return the statement that creates a table as later statements left it."""
-    masks = {column.name: column.mask for column in made.columns}
-    columns = tuple(
-        ColumnDeclaration(
-            name=column.name,
-            type=column.type,
-            is_static=column.kind is ColumnKind.STATIC,
-            mask=masks.get(column.name),
-        )
-        for column in shape.columns
+    statement = statement_of_shape(
+        shape,
+        columns=shape.columns,
+        options=(Option(name=name, value=value) for name, value in shape.options),
+        masks={column.name: column.mask for column in made.columns},
+        if_not_exists=made.if_not_exists,
     )
-    clustering = tuple(column.name for column in shape.clustering)
-    descending = any(column.is_descending for column in shape.clustering)
+    return table_cql(statement, keyspace=shape.keyspace)
+
+
+def template_of(printed: str, *, base: str = "") -> str:
+    """Return the template of a statement that was printed; of a view with its base."""
+    return _template(StatementSource.of(printed), base, ())
+
+
+def _template(source: StatementSource, base: str, comments: Iterable[str]) -> str:
+    source.rename("{{ view }}", f"{{{{ base('{base}') }}}}") if base else source.rename("{{ table }}")
+    return "\n".join([*map(escaped, comments), source.edited(is_template=True)]) + "\n"
+
+
+def statement_of_shape(
+    shape: TableShape,
+    *,
+    columns: Iterable[Column],
+    options: Iterable[Option],
+    masks: Mapping[str, Call | None] = MappingProxyType({}),
+    if_not_exists: bool = False,
+) -> TableStatement:
+    """Return the statement that creates a table, with its columns in this order."""
+    clustering = shape.clustering
+    descending = any(column.is_descending for column in clustering)
     return TableStatement(
         table=shape.name,
-        columns=columns,
+        columns=tuple(
+            ColumnDeclaration(
+                name=column.name,
+                type=column.type,
+                is_static=column.kind is ColumnKind.STATIC,
+                mask=masks.get(column.name),
+            )
+            for column in columns
+        ),
         partition_key=tuple(column.name for column in shape.partition_key),
-        clustering=clustering,
-        clustering_order=tuple((one.name, one.is_descending) for one in shape.clustering) if descending else (),
-        options=tuple(Option(name=name, value=value) for name, value in shape.options),
+        clustering=tuple(column.name for column in clustering),
+        clustering_order=tuple((one.name, one.is_descending) for one in clustering) if descending else (),
+        options=tuple(options),
         keyspace=shape.keyspace,
-        if_not_exists=made.if_not_exists,
+        if_not_exists=if_not_exists,
     )
 
 
