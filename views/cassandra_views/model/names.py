@@ -10,6 +10,9 @@ VIEW_NAME_LIMIT = 38
 
 PHYSICAL_NAME_LIMIT = 48
 
+HAND_MADE = 0
+"""The number of the view that existed under the logical name before this program managed it: it keeps its name."""
+
 _WORD = re.compile(r"\w+\Z", re.ASCII)
 _PHYSICAL = re.compile(r"(?P<view>\w+)__g(?P<number>[1-9][0-9]*)\Z", re.ASCII)
 
@@ -41,8 +44,8 @@ class ViewName:
         return f"{self.keyspace}.{self.view}"
 
     def physical(self, number: int) -> str:
-        """Return the name of the generation's physical view."""
-        return f"{self.view}__g{number}"
+        """Return the name of the generation's physical view; that of a view made by hand is the logical one."""
+        return self.view if number == HAND_MADE else f"{self.view}__g{number}"
 
 
 def parse_physical(name: str) -> tuple[str, int] | None:
