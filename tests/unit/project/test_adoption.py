@@ -89,7 +89,7 @@ def test_each_table_and_view_of_the_schema_is_told_of_once(settings: Settings) -
         "bookings.old_log",
         "bookings.sessions_by_user",
         "bookings.log_by_v",
-        "bookings.payments_of_card_by_booking_for_the_accountants",
+        "bookings.payments_of_card_by_booking_for_the_chief_accountant",
         "bookings.payments_without_method",
         "bookings.payments_a",
         "archive.payments_by_method",
@@ -117,8 +117,8 @@ def test_what_cannot_be_managed_is_told_with_the_way_out(settings: Settings) -> 
     assert "COMPACT STORAGE" in told["old_log"][0]
     assert "old_log cannot be read" in told["log_by_v"][0]
     assert "gc_grace_seconds" in told["sessions_by_user"][0]
-    assert "[CV126]" in told["payments_of_card_by_booking_for_the_accountants"][0]
-    assert "shorter name" in told["payments_of_card_by_booking_for_the_accountants"][1]
+    assert "[CV126]" in told["payments_of_card_by_booking_for_the_chief_accountant"][0]
+    assert "shorter name" in told["payments_of_card_by_booking_for_the_chief_accountant"][1]
     assert "[CV203]" in told["payments_without_method"][0]
     assert "[CV201]" in told["payments_a"][0]
     assert "bookings.payments_by_method" in told["payments_by_method"][0]

@@ -336,7 +336,7 @@ def _lint_options(statement: ViewStatement, findings: Findings) -> None:
 def _lint_policy(statement: ViewStatement, findings: Findings) -> None:
     if len(statement.view) > VIEW_NAME_LIMIT:
         what = f"'{statement.view}' cannot be a view's name: at most {VIEW_NAME_LIMIT} characters are possible"
-        findings.add("CV126", f"{what}, since ours get a suffix", statement.at, "Choose another name")
+        findings.add("CV126", f"{what} on every version", statement.at, "Choose another name")
     if statement.if_not_exists:
         what = "IF NOT EXISTS has no effect here: each generation gets a name of its own"
         findings.add("CV102", what, statement.at, "Take IF NOT EXISTS out")

@@ -73,8 +73,8 @@ def check_name(name: ViewName, file: str) -> None:
         what = f"'{name.view}' cannot be a view's name: servers take only letters, digits and underscores"
     elif len(name.view) > VIEW_NAME_LIMIT:
         what = (
-            f"the view's name has {len(name.view)} characters, and {VIEW_NAME_LIMIT} are possible: servers take 48 "
-            "and break on longer ones, and each generation adds its number"
+            f"the view's name has {len(name.view)} characters, and {VIEW_NAME_LIMIT} are possible: some servers break "
+            "on longer ones"
         )
     else:
         return
