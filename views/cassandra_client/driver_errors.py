@@ -42,7 +42,7 @@ _FINAL = (
 _PLAIN_REFUSALS = (RequestValidationException, wire.RequestValidationException)
 _TOMBSTONES = 1
 """READ_TOO_MANY_TOMBSTONES among the server's RequestFailureReason codes."""
-_MESSAGE = re.compile(r'message="(.*?)"')
+_MESSAGE = re.compile(r'message="(.*?)"(?: info=\{.*\})?\Z', re.DOTALL)
 _UNDECODABLE = re.compile(r'Failed decoding result column "(?P<column>.*?)" of type (?P<type>[^:]+): (?P<why>.*)', re.S)
 
 CORRECT_FILE = "Correct the file, or what the server names, then run the command again"
@@ -134,6 +134,13 @@ def driver_text(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+def server_words(error: BaseException) -> str:
+    """Return what the server said, without what the driver writes around it."""
+    text = driver_text(error)
+    found = _MESSAGE.search(text)
+    return found[1] if found else text
+
+
 def short_driver_text(error: BaseException) -> str:
     """Return what the error of one node says, in a few words."""
     if isinstance(error, NoHostAvailable):
@@ -141,9 +148,7 @@ def short_driver_text(error: BaseException) -> str:
         return short_driver_text(inner[0]) if inner else "no connection"
     if isinstance(error, ConnectionException):
         return "no connection"
-    text = driver_text(error)
-    message = _MESSAGE.search(text)
-    text = " ".join((message[1] if message else text).split())
+    text = " ".join(server_words(error).split())
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from cassandra import InvalidRequest
+from cassandra import InvalidRequest, OperationTimedOut
+from cassandra.cluster import NoHostAvailable
+from cassandra.connection import ConnectionShutdown
 
 from cassandra_client.errors import ClusterError
 from cassandra_views.cli.lint_server import ask_server
@@ -34,14 +36,15 @@ WHERE customer IS NOT NULL AND at IS NOT NULL PRIMARY KEY (at, customer)
 class FakeServer:
     """Keeps the statements that come, and refuses those that hold a text."""
 
-    def __init__(self, refuses: str = "") -> None:
+    def __init__(self, refuses: str = "", error: Exception | None = None) -> None:
         self.refuses = refuses
+        self.error = error or InvalidRequest('Error from server: code=2200 [Invalid query] message="not this one"')
         self.statements: list[str] = []
 
     def execute(self, statement: str) -> None:
         self.statements.append(" ".join(statement.split()))
         if self.refuses and self.refuses in statement:
-            raise InvalidRequest('Error from server: code=2200 [Invalid query] message="not this one"')
+            raise self.error
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -82,6 +85,21 @@ def test_a_base_that_is_refused_leaves_the_view_unasked(asked: Asked) -> None:
     (answer,) = ask_server(asked, server.open)
     assert (answer.refusal, str(answer)) == (None, "not asked: its base table is refused: not this one")
     assert not any("MATERIALIZED" in one for one in server.statements)
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE", "MATERIALIZED"])
+@pytest.mark.parametrize("error", [OperationTimedOut(), NoHostAvailable("none", {}), ConnectionShutdown("closed")])
+def test_a_server_that_does_not_answer_has_refused_nothing(asked: Asked, statement: str, error: Exception) -> None:
+    with pytest.raises(ClusterError, match="the server cannot be asked about a view") as raised:
+        ask_server(asked, FakeServer(statement, error).open)
+    assert "Keyspace lint_0 may be left there" in str(raised.value)
+
+
+def test_a_quote_in_the_servers_words_does_not_end_them(asked: Asked) -> None:
+    words = 'Cannot add already existing table "v" to keyspace "k"'
+    error = InvalidRequest(f'Error from server: code=2200 [Invalid query] message="{words}"')
+    (answer,) = ask_server(asked, FakeServer("MATERIALIZED", error).open)
+    assert answer.refusal == words
 
 
 @pytest.mark.parametrize("refused", ["CREATE KEYSPACE", "DROP KEYSPACE"])

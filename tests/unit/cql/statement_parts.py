@@ -30,6 +30,10 @@ VALUES = {
 }
 KEY_TYPES = sorted(VALUES)
 VALUES['frozen<"Odd">'] = ['{"No": 1}']
+VALUES["frozen<list<timestamp>>"] = ["['2026-01-01T00:00:00Z']", "[1767225600000]"]
+VALUES["frozen<map<timestamp, text>>"] = ["{'2026-01-01T00:00:00Z': 'x'}"]
+VALUES["tuple<timestamp, int>"] = ["('2026-01-01T00:00:00Z', 1)"]
+VALUES["frozen<moment>"] = ["(1, '2026-01-01T00:00:00Z')"]
 OTHER_TYPES = [
     *KEY_TYPES,
     "list<int>",
@@ -191,5 +195,6 @@ TYPES = (
     "CREATE TYPE {}.place (street text, number int)",
     "CREATE TYPE {}.lapse (long duration)",
     'CREATE TYPE {}."Odd" ("No" int)',
+    "CREATE TYPE {}.moment (number int, at timestamp)",
 )
 """What every drawn table may use; ``{}`` is the keyspace."""

@@ -115,7 +115,6 @@ def value_verdict(type_: str, condition: str) -> str | None:
         ("frozen<u>", "= {a: 'x'}", "Invalid user type literal for c: field a is not of type int"),
         ("frozen<u>", "= {x: 1}", "Unknown field 'x' in value of user defined type u"),
         ("frozen<u>", "= (1, 'x')", "accepted"),
-        ("timestamp", "= 'now'", "accepted"),
         ("timestamp", "= '2026-01-01 1:00 UTC'", "accepted"),
         ("timestamp", "= 'yesterday'", "Unable to parse a date/time from 'yesterday'"),
         ("date", "= '2026-13-01'", "Unable to coerce '2026-13-01' to a formatted date (long)"),
@@ -246,6 +245,9 @@ def test_no_broken_statement_makes_it_crash() -> None:
     for case in generate(5, 300, "k"):
         schema = ";\n".join([*(each.format("k") for each in TYPES), *case.schema])
         check(case.view, schema)
+        lost, used = chance.choice(["k", "other", '"K"']), chance.choice(["k", "other"])
+        check(case.view, f"{schema}; DROP KEYSPACE {lost}; USE {used}; {case.view}; {chance.choice(case.schema)}")
+        check(f"{case.view[:25]}other.{case.view[25:]}".replace(" FROM k.", f" FROM {lost}."), f"DROP KEYSPACE {lost}")
         at, until = sorted(chance.randrange(len(case.view)) for _ in range(2))
         check(case.view[:at] + case.view[until:], schema[: chance.randrange(len(schema))])
 
@@ -315,6 +317,34 @@ def test_a_duration_inside_a_user_type_is_no_key(types: str) -> None:
         "CV306",
         "duration type is not supported for PRIMARY KEY column 'a'",
     )
+
+
+@pytest.mark.parametrize(
+    ("type_", "condition", "codes"),
+    [
+        ("text", "> ''", []),
+        ("text", ">= ''", []),
+        ("blob", "> 0x", []),
+        ("text", "= ''", ["CV203"]),
+        ("text", "IN ('x', CAST('' AS text))", ["CV203"]),
+        ("frozen<list<text>>", "= ['']", []),
+        ("frozen<list<text>>", "CONTAINS ''", []),
+        ("frozen<map<text, text>>", "= {'': ''}", []),
+        ("tuple<text, int>", "= ('', 1)", []),
+        ("tuple<text>", "= ('')", []),
+        ("text", "= 'now'", []),
+        ("date", "= '2026-01-01'", []),
+        ("frozen<list<timestamp>>", "= ['2026-01-01T00:00:00Z']", []),
+        ("frozen<list<text>>", "CONTAINS '2026-01-01'", []),
+        ("tuple<int>", "= (1)", []),
+    ],
+)
+def test_a_value_that_only_looks_harmful_is_told_of_no_harm(type_: str, condition: str, codes: list[str]) -> None:
+    schema = f"CREATE TABLE k.t (p {type_}, c int, PRIMARY KEY (p, c))"
+    view = (
+        f"CREATE MATERIALIZED VIEW k.v AS SELECT p, c FROM k.t WHERE p {condition} AND c IS NOT NULL PRIMARY KEY (c, p)"
+    )
+    assert [one.code for one in check(view, schema) if one.kind is Kind.HARMFUL] == codes
 
 
 def test_no_view_that_harms_a_server_is_missed() -> None:

@@ -6,7 +6,6 @@ can be handed in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from cassandra_views.model.definition import ViewDefinition
     from cassandra_views.model.statement import TableStatement
-
-_IN_DRIVERS_WORDS = re.compile(r'Error from server: code=[0-9a-f]+ \[[^]]*\] message="(?P<message>.*)"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,19 +85,10 @@ def ask_server(
         return [_answer(session, f"{prefix}_{number}", *each) for number, each in enumerate(views)]
 
 
-def server_words(error: BaseException) -> str:
-    """Return what the server said, without what the driver writes around it."""
-    from cassandra_client.driver_errors import driver_text
-
-    text = driver_text(error)
-    found = _IN_DRIVERS_WORDS.fullmatch(text)
-    return found["message"] if found else text
-
-
 def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableStatement | None) -> ServerAnswer:
     from dataclasses import replace
 
-    from cassandra_client.driver_errors import DRIVER_ERRORS, translate_driver_errors
+    from cassandra_client.driver_errors import translate_driver_errors
     from cassandra_views.cql.printing import keyspace_cql, table_cql, view_cql
     from cassandra_views.cql.statements import view_statement
     from cassandra_views.model.schema import SIMPLE, Keyspace
@@ -109,24 +97,27 @@ def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableSt
         return _UNKNOWN_BASE
     statement = replace(view_statement(view), keyspace=None, base_keyspace=None)
     cql = view_cql(statement, keyspace=keyspace, physical=statement.view, window_start=None, window_end=None)
-    with translate_driver_errors("the server cannot be asked about a view", on=str(view.name)):
+    remains = f"Keyspace {keyspace} may be left there"
+    with translate_driver_errors("the server cannot be asked about a view", on=str(view.name), remains=remains):
         # Where this fails the keyspace is none of ours, and stays.
         session.execute(keyspace_cql(Keyspace.of(keyspace, {"class": SIMPLE, "replication_factor": 1})))
-        try:
-            session.execute(table_cql(replace(base, keyspace=None), keyspace=keyspace))
-        except DRIVER_ERRORS as error:
-            answer = ServerAnswer(refusal=None, reason=f"its base table is refused: {server_words(error)}")
+        refusal = _refusal(session, table_cql(replace(base, keyspace=None), keyspace=keyspace))
+        if refusal:
+            answer = ServerAnswer(refusal=None, reason=f"its base table is refused: {refusal}")
         else:
-            answer = _answer_on_view(session, cql)
+            answer = ServerAnswer(refusal=_refusal(session, cql))
         session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
     return answer
 
 
-def _answer_on_view(session: Session, cql: str) -> ServerAnswer:
-    from cassandra_client.driver_errors import DRIVER_ERRORS
+def _refusal(session: Session, cql: str) -> str:
+    """Return the server's words where it takes a statement not, or fails on it; "" where it takes it."""
+    from cassandra_client.driver_errors import DRIVER_ERRORS, NO_ANSWER, is_refusal, server_words
 
     try:
         session.execute(cql)
     except DRIVER_ERRORS as error:
-        return ServerAnswer(refusal=server_words(error))
-    return ServerAnswer(refusal="")
+        if isinstance(error, NO_ANSWER) and not is_refusal(error):
+            raise
+        return server_words(error) or type(error).__name__
+    return ""

@@ -74,9 +74,9 @@ CODES = {
     # What servers accept and are then harmed by
     "CV201": "a quote inside a text in WHERE",
     "CV202": "null as a value in WHERE",
-    "CV203": "an empty text or blob in WHERE",
+    "CV203": "an empty value of a sole partition key in WHERE",
     "CV204": "a division in WHERE",
-    "CV205": "a call in WHERE that gives another value each time",
+    "CV205": "a clock in WHERE, or another call that gives another value each time",
     "CV206": "a tuple relation whose sides do not fit",
     "CV207": "a bare name as a value in WHERE",
     "CV208": "a timestamp without its time zone in WHERE",
@@ -115,12 +115,13 @@ CODES = {
     "CV413": "an option given twice",
     "CV414": "an option's value of the wrong kind",
     "CV415": "a table's name that older servers do not take",
+    "CV416": "a table that COMPACT STORAGE cannot hold",
 }
 """What each code is about; docs/lint.md says of each why, and what to do."""
 
 _BY_KIND = {
     Kind.HARMFUL: "CV119 CV201 CV202 CV203 CV204 CV205 CV208 CV209 CV210 CV211 CV212",
-    Kind.POLICY: "CV003 CV118 CV124 CV125 CV126 CV127 CV129 CV415",
+    Kind.POLICY: "CV003 CV118 CV124 CV125 CV126 CV127 CV129 CV411 CV415",
     Kind.ADVICE: "CV102 CV104 CV107 CV312 CV313 CV314 CV410",
 }
 KINDS = dict.fromkeys(CODES, Kind.REFUSED) | {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}

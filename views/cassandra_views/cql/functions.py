@@ -24,6 +24,8 @@ from cassandra_views.model.statement import (
 
 Check = Callable[[Term, CqlType], str]
 _INTEGERS = frozenset(("tinyint", "smallint", "int", "bigint", "counter", "varint"))
+NO_AGGREGATES = "Aggregation function are not supported in the where clause"
+"""The server's words about an aggregate in WHERE."""
 UNORDERED = ("Invalid call to function", "Ambiguous call to function")
 """How refusals begin that end in a list of which nobody knows the order."""
 
@@ -61,7 +63,7 @@ def call_refusal(
     if term.keyspace not in (None, "system"):
         return "" if known is None or term.function in known else f"Unknown function {name} called"
     if term.function in AGGREGATES:
-        return "Aggregation function are not supported in the where clause"
+        return NO_AGGREGATES
     if term.function in BY_ARGUMENT:
         return _made_refusal(term, wanted, column)
     signatures = functions().get(term.function, ())
@@ -116,6 +118,19 @@ def _resolved(
         if reason := check(one, type_):
             return reason
     return _result_refusal(name, signature.result, wanted, column)
+
+
+def argument_types(term: Call, wanted: CqlType) -> tuple[CqlType, ...]:
+    """Return what a function of the server's takes its arguments for; empty where that is not known.
+
+    Args:
+        wanted: what the call must give.
+    """
+    if term.keyspace not in (None, "system"):
+        return ()
+    signatures = functions().get(term.function, ())
+    found = signatures if len(signatures) == 1 else _matching(term.arguments, signatures, wanted)
+    return found[0].arguments if len(found) == 1 else ()
 
 
 def _matching(arguments: tuple[Term, ...], signatures: Iterable[Signature], wanted: CqlType) -> list[Signature]:

@@ -15,6 +15,7 @@ from cassandra_views.cql.java_order import identifier_order
 from cassandra_views.cql.lint_tables import java_type, lint_name
 from cassandra_views.cql.lint_where import lint_empty_keys, lint_where
 from cassandra_views.cql.literals import UserNames
+from cassandra_views.cql.option_values import find_integer
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import server_name, server_table, server_term, term_cql
 from cassandra_views.cql.restrictions import lint_restrictions, lint_restrictions_alone, place_of
@@ -57,7 +58,7 @@ def lint_view(
         statement: as parsed; the window's bounds may still be markers.
         base: the base table, None where it is not known: then its rules are left out.
         file: for the places of the findings.
-        types: the fields of the user-defined user_names, where they are known.
+        user_names: the user-defined types and functions, where they are known.
     """
     findings = Findings(file)
     lint_grammar(statement, findings)
@@ -81,7 +82,7 @@ def lint_rules(statement: ViewStatement, base: TableShape | None, user_names: Us
     _lint_options(statement, findings)
     lint_name(statement.view, statement.keyspace or (base.keyspace if base else None), statement.at, findings, "CV101")
     _lint_policy(statement, findings)
-    lint_where(statement, base, findings)
+    lint_where(statement, base, user_names, findings)
     if base is not None:
         lint_empty_keys(statement, base, findings)
         _lint_advice(statement, base, findings)
@@ -157,7 +158,7 @@ def _lint_base(statement: ViewStatement, base: TableShape, findings: Findings) -
     if base.is_counter:
         what = "Materialized views are not supported on counter tables"
         findings.add("CV301", what, statement.base_at, "Roll the counters up into a plain table", server=what)
-    if base.find_option("gc_grace_seconds") == "0":
+    if find_integer(base.find_option("gc_grace_seconds")) == 0:
         what = (
             f"Cannot create materialized view '{statement.view}' for base table '{base.name}' "
             "with gc_grace_seconds of 0, since this value is used to TTL undelivered updates"
@@ -324,7 +325,7 @@ def _lint_free(statement: ViewStatement, findings: Findings) -> None:
 def _lint_options(statement: ViewStatement, findings: Findings) -> None:
     lint_options(statement.options, findings, unknown="CV120", twice="CV121", kind="CV122")
     lifetime = statement.find_option("default_time_to_live")
-    if lifetime is not None and isinstance(lifetime.value, str) and lifetime.value.strip("0"):
+    if lifetime is not None and find_integer(lifetime.value) not in (None, 0):
         what = (
             "Cannot set default_time_to_live for a materialized view. Data in a materialized view always "
             "expire at the same time than the corresponding data in the parent table"
@@ -352,7 +353,7 @@ def _lint_policy(statement: ViewStatement, findings: Findings) -> None:
         elif option.name in _OURS:
             what = f"option '{option.name}' is written by the manager: it {_OURS[option.name]}"
             findings.add("CV118", what, option.at, f"Take {option.name} out")
-        elif option.name == "gc_grace_seconds" and isinstance(value, str) and value and not value.strip("+-0"):
+        elif option.name == "gc_grace_seconds" and find_integer(value) == 0:
             findings.add(
                 "CV119",
                 "gc_grace_seconds of 0 on a view lets deleted rows come back: view updates may arrive late",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cassandra_views.cql.findings import Finding, Findings, doubled
+from cassandra_views.cql.option_values import find_integer
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.types import CqlType, UserTypes, parse_type
 from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word, nearest
@@ -23,7 +24,7 @@ def lint_table(
         keyspace: of the session, where the statement names none.
     """
     findings = Findings(file)
-    name = statement.table
+    name, keyspace = statement.table, statement.keyspace or keyspace
     written = name if statement.keyspace is None else f"{statement.keyspace}.{name}"
     declared = {column.name: column for column in statement.columns}
     for twice in doubled(column.name for column in statement.columns):
@@ -37,22 +38,22 @@ def lint_table(
     # The server walks over the columns by their names.
     columns = sorted(statement.columns, key=lambda column: column.name.encode())
     for column in columns:
-        lint_type(parse_type(column.type), column.at, statement.keyspace or keyspace, types, findings)
+        lint_type(parse_type(column.type), column.at, keyspace, types, findings)
     for column in columns:
         if holds_multi_cell(parse_type(column.type), types or {}):
             what = "Non-frozen UDTs with nested non-frozen collections are not supported"
             findings.add("CV409", what, column.at, f"Make it frozen<{column.type}>", server=what)
-    _lint_key(statement, declared, types, findings)
+    _lint_key(statement, declared, keyspace, types, findings)
     _lint_counters(statement, findings)
     if statement.is_compact:
-        what = "COMPACT STORAGE tables are not allowed starting with version 4.0"
+        what = "COMPACT STORAGE is deprecated, and no table can be made so on a cluster that forbids it"
         findings.add("CV411", what, statement.key_at, "Take COMPACT STORAGE out")
-    lint_name(name, statement.keyspace, statement.at, findings, "CV401")
+    lint_name(name, keyspace, statement.at, findings, "CV401")
     if is_word(name) and PHYSICAL_NAME_LIMIT < len(name) <= NAME_LIMIT:
         what = f"'{name}' is longer than the {PHYSICAL_NAME_LIMIT} characters that every version takes"
         findings.add("CV415", what, statement.at, "Choose another name")
     for option in statement.options:
-        if option.name == "gc_grace_seconds" and option.value == "0":
+        if option.name == "gc_grace_seconds" and find_integer(option.value) == 0:
             what = "no view can be made on a table with gc_grace_seconds of 0"
             findings.add("CV410", what, option.at, "Give a time longer than view updates may be late")
     return findings.sorted()
@@ -79,7 +80,11 @@ def _unknown_type(type_: CqlType, types: UserTypes) -> str:
 
 
 def _lint_key(
-    statement: TableStatement, declared: dict[str, ColumnDeclaration], types: UserTypes | None, findings: Findings
+    statement: TableStatement,
+    declared: dict[str, ColumnDeclaration],
+    keyspace: str | None,
+    types: UserTypes | None,
+    findings: Findings,
 ) -> None:
     at, seen = statement.key_at, set[str]()
     for name in statement.key:
@@ -92,7 +97,7 @@ def _lint_key(
             what = f"Duplicate column '{name}' in PRIMARY KEY clause for table '{statement.table}'"
             findings.add("CV404", what, at, f"Name '{name}' once", server=what)
         else:
-            _lint_key_column(column, statement, types, findings)
+            _lint_key_column(column, statement, keyspace, types, findings)
         seen.add(name)
     ordered = tuple(dict.fromkeys(name for name, _ in statement.clustering_order))
     others = [name for name in ordered if name not in statement.clustering]
@@ -111,20 +116,44 @@ def _lint_key(
             what += f" ({name} must appear before {given})"
         fix = f"Name there, in this order: {', '.join(statement.clustering)}"
         findings.add("CV405", what, statement.order_at, fix, server=what)
+    if statement.is_compact:
+        _lint_compact(statement, findings)
+        return
     for column in statement.columns:
         if column.is_static and not statement.clustering and column.name not in statement.key:
             what = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
             findings.add("CV406", what, column.at, "Take STATIC out, or add a clustering column", server=what)
 
 
+def _lint_compact(statement: TableStatement, findings: Findings) -> None:
+    others = [column for column in statement.columns if column.name not in statement.key]
+    what = ""
+    if any(parse_type(column.type).is_multi_cell for column in others):
+        what = "Non-frozen collections and UDTs are not supported with COMPACT STORAGE"
+    elif any(column.is_static for column in statement.columns):
+        what = "Static columns are not supported in COMPACT STORAGE tables"
+    elif not statement.clustering and not others:
+        what = "No definition found that is not part of the PRIMARY KEY"
+    elif statement.clustering and len(others) > 1:
+        names = ", ".join(sorted((column.name for column in others), key=str.encode))
+        what = "COMPACT STORAGE with composite PRIMARY KEY allows no more than one column not part of the PRIMARY KEY"
+        what += f" (got: {names})"
+    if what:
+        findings.add("CV416", what, statement.key_at, "Take COMPACT STORAGE out", server=what)
+
+
 def _lint_key_column(
-    column: ColumnDeclaration, statement: TableStatement, types: UserTypes | None, findings: Findings
+    column: ColumnDeclaration,
+    statement: TableStatement,
+    keyspace: str | None,
+    types: UserTypes | None,
+    findings: Findings,
 ) -> None:
     type_, name = parse_type(column.type), column.name
     what = ""
     if type_.is_multi_cell:
         kind = "user-defined" if type_.is_user_defined else "collection"
-        shown = f'"{statement.keyspace}.{type_.name}"' if type_.is_user_defined and statement.keyspace else str(type_)
+        shown = f'"{keyspace}.{type_.name}"' if type_.is_user_defined and keyspace else str(type_)
         what = f"Invalid non-frozen {kind} type {shown} for PRIMARY KEY column '{name}'"
     elif type_.name == "counter":
         what = f"counter type is not supported for PRIMARY KEY column '{name}'"
@@ -144,8 +173,8 @@ def _lint_counters(statement: TableStatement, findings: Findings) -> None:
         what = "Cannot mix counter and non counter columns in the same table"
         findings.add("CV408", what, counters[0].at, "Put the counters into a table of their own", server=what)
     elif counters:
-        life = next((one for one in statement.options if one.name == "default_time_to_live" and one.value != "0"), None)
-        if life is not None:
+        life = next((one for one in statement.options if one.name == "default_time_to_live"), None)
+        if life is not None and (find_integer(life.value) or 0) > 0:
             what = "Cannot set default_time_to_live on a table with counters"
             findings.add("CV408", what, life.at, "Take default_time_to_live out", server=what)
         what = "no view can be made on a counter table"

@@ -11,6 +11,7 @@ from datetime import date
 from uuid import UUID
 
 from cassandra_views.cql.functions import (
+    NO_AGGREGATES,
     arithmetic_refusal,
     call_refusal,
     conversion_refusal,
@@ -42,10 +43,12 @@ class UserNames:
     Args:
         types: the fields of each user-defined type; of one that is missing nothing is said.
         functions: the functions, None where they are not known: then nothing is said of one that is not the server's.
+        aggregates: those of them that no WHERE clause can hold.
     """
 
     types: MappingOf[str, tuple[tuple[str, CqlType], ...]] = field(default_factory=dict)
     functions: frozenset[str] | None = None
+    aggregates: frozenset[str] = frozenset()
 
 
 _K = LiteralKind
@@ -62,7 +65,7 @@ _TYPES = {
 _KIND_WORDS = {kind: kind.name for kind in LiteralKind} | {LiteralKind.BLOB: "HEX"}
 _BITS = {"tinyint": (8, "byte"), "smallint": (16, "short"), "int": (32, "int"), "bigint": (64, "long")}
 _BITS["counter"] = _BITS["bigint"]
-_TIMESTAMP = re.compile(
+TIMESTAMP = re.compile(
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
     r"(?:[T ](?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2})(?:\.[0-9]{1,9})?)?)?"
     r"(?P<zone> ?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?|[A-Za-z]{3,}(?:/[A-Za-z_]+)*))?"
@@ -70,7 +73,6 @@ _TIMESTAMP = re.compile(
 _DATE = re.compile(r"[+-]?(?P<year>[0-9]{4,9})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})")
 _TIME = re.compile(r"(?P<hour>[0-9]+):(?P<minute>[0-9]+):(?P<second>[0-9]+)(?:\.[0-9]{1,9})?")
 _NANOSECONDS_A_DAY = 86_400_000_000_000
-_FLOAT_MAX = 3.4028235677973366e38
 
 
 def value_refusal(term: Term, wanted: CqlType, column: str, names: UserNames, token: tuple[CqlType, ...] = ()) -> str:
@@ -114,6 +116,8 @@ def value_refusal(term: Term, wanted: CqlType, column: str, names: UserNames, to
                 "collections",
             )
         case Call():
+            if term.function in names.aggregates and term.keyspace != "system":
+                return NO_AGGREGATES
             return call_refusal(term, wanted, column, token, names.functions, inner)
         case Conversion():
             return conversion_refusal(term, wanted, column, inner)
@@ -157,24 +161,6 @@ def is_assignable(term: Term, wanted: CqlType, names: UserNames) -> bool:
             return all(is_assignable(k, key, names) and is_assignable(v, value, names) for k, v in entries)
         case _:
             return True
-
-
-def lacks_zone(term: Term, wanted: CqlType) -> bool:
-    """Tell whether this is a timestamp's text without a zone: each server reads it in its own zone."""
-    if wanted.name != "timestamp" or not isinstance(term, Literal) or term.kind is not LiteralKind.STRING:
-        return False
-    match = _TIMESTAMP.fullmatch(term.text)
-    return match is not None and match["zone"] is None
-
-
-def overflows(term: Term, wanted: CqlType) -> bool:
-    """Tell whether a server takes the number and makes an infinite one of it."""
-    if wanted.name not in ("float", "double") or not isinstance(term, Literal):
-        return False
-    if term.text in ("NaN", "Infinity", "-Infinity") or term.kind not in (LiteralKind.FLOAT, LiteralKind.INTEGER):
-        return False
-    number = abs(float(term.text))
-    return number == float("inf") or (wanted.name == "float" and number >= _FLOAT_MAX)
 
 
 def _parsed(text: str) -> CqlType | None:
@@ -320,7 +306,7 @@ def _text_refusal(literal: Literal, wanted: CqlType) -> str:
 def _timestamp_refusal(text: str) -> str:
     if re.fullmatch(r"-?[0-9]+", text):
         return "" if -(2**63) <= whole(text) < 2**63 else f"Unable to make long (for date) from: '{text}'"
-    match = _TIMESTAMP.fullmatch(text)
+    match = TIMESTAMP.fullmatch(text)
     fits = match is not None and _is_in(match, month=(1, 12), day=(1, 31), hour=(0, 23), minute=(0, 59), second=(0, 59))
     return "" if not text or text.lower() == "now" or fits else f"Unable to parse a date/time from '{text}'"
 

@@ -51,6 +51,11 @@ def is_integer(text: str, bits: int = 32) -> bool:
     return INTEGER.fullmatch(text) is not None and -(2 ** (bits - 1)) <= whole(text) < 2 ** (bits - 1)
 
 
+def find_integer(value: OptionValue | None) -> int | None:
+    """Return the Java int that a value spells, None where it spells none or is not given."""
+    return whole(value) if isinstance(value, str) and is_integer(value) else None
+
+
 def read_double(name: str, value: OptionValue) -> float:
     """Return a Java double."""
     text = read_text(name, value)

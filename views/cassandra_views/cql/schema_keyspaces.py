@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cassandra_views.cql.option_values import RefusedValue, find_class, read_boolean, read_map, should_be
-from cassandra_views.cql.schema_state import RefusedStatement, SchemaStatement
+from cassandra_views.cql.option_values import RefusedValue, find_class, is_integer, read_boolean, read_map, should_be
+from cassandra_views.cql.schema_state import RefusedStatement, SchemaStatement, check_keyspace_name
 from cassandra_views.cql.token_reader import UnreadableStatement
+from cassandra_views.cql.types import whole
 from cassandra_views.model.schema import NETWORK, SIMPLE
 from cassandra_views.model.statement import OptionValue
 
@@ -16,9 +17,10 @@ _STRATEGIES = frozenset((SIMPLE, NETWORK, "LocalStrategy", "EverywhereStrategy",
 def create_keyspace(statement: SchemaStatement) -> None:
     """Read what follows CREATE KEYSPACE."""
     words, schema = statement.words, statement.schema
-    is_lenient = statement.takes_existence()
+    is_lenient = statement.takes_if_not_exists()
     name = words.name()
     options = _read_options(statement)
+    check_keyspace_name(name)
     if "replication" not in options:
         raise RefusedStatement("Missing mandatory option 'replication'")
     if name in schema.keyspaces:
@@ -26,16 +28,21 @@ def create_keyspace(statement: SchemaStatement) -> None:
             return
         raise RefusedStatement(f'Cannot add existing keyspace "{name}"')
     is_transient = _is_transient(options, name)
-    schema.dropped.discard(name)
-    schema.keyspace(name).has_transient_replicas = is_transient
+    schema.dropped_keyspaces.discard(name)
+    schema.get_keyspace(name).has_transient_replicas = is_transient
 
 
 def alter_keyspace(statement: SchemaStatement) -> None:
     """Read what follows ALTER KEYSPACE."""
-    statement.takes_existence()
+    is_lenient = statement.takes_if_exists()
     name = statement.words.name()
     options = _read_options(statement)
-    home = statement.schema.keyspace(name)
+    check_keyspace_name(name)
+    home = statement.schema.find_keyspace(name)
+    if home is None:
+        if is_lenient:
+            return
+        raise RefusedStatement(f"Keyspace '{name}' doesn't exist")
     if "replication" not in options:
         return
     is_transient = _is_transient(options, name)
@@ -86,4 +93,20 @@ def _is_transient(options: Mapping[str, OptionValue], keyspace: str) -> bool:
             if key != "replication_factor":
                 what = f"Unrecognized strategy option {{{key}}} passed to {SIMPLE} for keyspace {keyspace}"
                 raise RefusedStatement(what)
+    _check_factors(factors, is_network=strategy == NETWORK)
     return any(text.partition("/")[2].strip("0") for text in factors.values())
+
+
+def _check_factors(factors: Mapping[str, str], *, is_network: bool) -> None:
+    for key, text in factors.items():
+        if is_network and key == "replication_factor":
+            # The server drops one that it cannot read.
+            if not is_integer(text.partition("/")[0]) and len(factors) == 1:
+                raise RefusedStatement("Configuration for at least one datacenter must be present")
+            continue
+        full, slash, transient = text.partition("/")
+        for number in (full, transient) if slash else (full,):
+            if not is_integer(number):
+                raise RefusedStatement(f'For input string: "{number}"')
+        if whole(full) < 0:
+            raise RefusedStatement(f"Replication factor must be non-negative, found {whole(full)}")

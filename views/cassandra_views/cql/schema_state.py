@@ -10,8 +10,9 @@ from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Finding, Findings
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.parse import parse_options
-from cassandra_views.cql.token_reader import TokenReader
+from cassandra_views.cql.token_reader import TokenReader, is_keyword
 from cassandra_views.cql.types import CqlType
+from cassandra_views.model.names import is_word
 from cassandra_views.model.schema import Column, TableShape
 from cassandra_views.model.statement import At, Option, ViewStatement
 
@@ -22,12 +23,26 @@ class SchemaIndex:
 
     Args:
         targets: each a column with how it is indexed, such as ``keys(c)``; empty where an index names none.
+        class_name: as it is written, empty for the server's own kind.
     """
 
     table: str
     columns: tuple[str, ...]
     targets: tuple[str, ...]
-    implementation: str
+    class_name: str
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaFunction:
+    """A function or an aggregate of a user's.
+
+    Args:
+        types: all those that it names.
+    """
+
+    is_aggregate: bool
+    types: tuple[CqlType, ...]
 
 
 @dataclass(slots=True)
@@ -36,26 +51,21 @@ class SchemaKeyspace:
 
     Args:
         has_transient_replicas: whether its replication says ``'3/1'`` or the like.
-        functions: the types of the arguments of each.
-        dropped: columns that a table had, by (table, column): what takes their place must fit them.
+        functions: and aggregates, by their names and the types of their arguments.
+        dropped_columns: those that a table had, by (table, column): what takes their place must fit them.
     """
 
     has_transient_replicas: bool = False
     tables: dict[str, TableShape] = field(default_factory=dict)
     views: dict[str, ViewStatement] = field(default_factory=dict)
     types: dict[str, tuple[tuple[str, CqlType], ...]] = field(default_factory=dict)
-    functions: dict[str, tuple[CqlType, ...]] = field(default_factory=dict)
+    functions: dict[tuple[str, tuple[CqlType, ...]], SchemaFunction] = field(default_factory=dict)
     indexes: dict[str, SchemaIndex] = field(default_factory=dict)
-    dropped: dict[tuple[str, str], Column] = field(default_factory=dict)
+    dropped_columns: dict[tuple[str, str], Column] = field(default_factory=dict)
 
     def views_of(self, table: str) -> list[ViewStatement]:
         """Return the views on a table."""
         return [view for view in self.views.values() if view.base == table]
-
-    def is_counter(self, table: TableShape) -> bool:
-        """Tell whether a table was made for counters; it stays one where they are dropped."""
-        dropped = [column for (name, _column), column in self.dropped.items() if name == table.name]
-        return table.is_counter or any(column.type == "counter" for column in dropped)
 
     def indexes_of(self, table: str, column: str) -> list[str]:
         """Return the names of the indexes that a column of a table has, or may have."""
@@ -75,19 +85,24 @@ class Schema:
     """
 
     keyspaces: dict[str, SchemaKeyspace] = field(default_factory=dict)
-    dropped: set[str] = field(default_factory=set)
+    dropped_keyspaces: set[str] = field(default_factory=set)
     session: str | None = None
     views_per_table: int = -1
 
-    def keyspace(self, name: str) -> SchemaKeyspace:
-        """Return the keyspace, which is taken to exist where a statement names it.
+    def find_keyspace(self, name: str) -> SchemaKeyspace | None:
+        """Return the keyspace, which is taken to exist where a statement names it; None where it was dropped."""
+        return None if name in self.dropped_keyspaces else self.keyspaces.setdefault(name, SchemaKeyspace())
+
+    def get_keyspace(self, name: str) -> SchemaKeyspace:
+        """Return the keyspace as ``find_keyspace``.
 
         Raises:
             RefusedStatement: it was dropped.
         """
-        if name in self.dropped:
+        found = self.find_keyspace(name)
+        if found is None:
             raise RefusedStatement(f"Keyspace '{name}' doesn't exist")
-        return self.keyspaces.setdefault(name, SchemaKeyspace())
+        return found
 
 
 class RefusedStatement(Exception):
@@ -117,20 +132,36 @@ class SchemaStatement:
     file: str
     found: list[Finding]
 
-    def place(self, name: tuple[str | None, str]) -> tuple[SchemaKeyspace, str, str]:
-        """Return the keyspace of a name, that one's own name, and the name in it."""
+    def resolve(self, name: tuple[str | None, str]) -> tuple[SchemaKeyspace, str, str]:
+        """Return the keyspace of a name, that one's own name, and the name in it; for what is to be made there.
+
+        Raises:
+            RefusedStatement: the keyspace was dropped, or there is none in use.
+        """
+        keyspace = self.keyspace_of(name)
+        check_keyspace_name(keyspace)
+        return self.schema.get_keyspace(keyspace), keyspace, name[1]
+
+    def resolve_existing(self, name: tuple[str | None, str]) -> tuple[SchemaKeyspace, str, str]:
+        """Return as ``resolve``; a keyspace that was dropped is an empty one, as for what ALTER and DROP name."""
+        keyspace = self.keyspace_of(name)
+        check_keyspace_name(keyspace)
+        return self.schema.find_keyspace(keyspace) or SchemaKeyspace(), keyspace, name[1]
+
+    def keyspace_of(self, name: tuple[str | None, str]) -> str:
+        """Return the keyspace that a name is read in."""
         keyspace = name[0] or self.schema.session
         if keyspace is None:
             raise RefusedStatement(NO_KEYSPACE)
-        return self.schema.keyspace(keyspace), keyspace, name[1]
+        return keyspace
 
-    def named(self) -> tuple[SchemaKeyspace, str, str]:
-        """Read a qualified name; return as ``place``."""
-        return self.place(self.words.qualified())
+    def takes_if_exists(self) -> bool:
+        """Read IF EXISTS; tell whether it stands there."""
+        return self.words.take("if", "exists")
 
-    def takes_existence(self) -> bool:
-        """Read IF EXISTS or IF NOT EXISTS; tell whether it stands there."""
-        return self.words.take("if", "not", "exists") or self.words.take("if", "exists")
+    def takes_if_not_exists(self) -> bool:
+        """Read IF NOT EXISTS; tell whether it stands there."""
+        return self.words.take("if", "not", "exists")
 
     def options(self) -> tuple[Option, ...]:
         """Read the options that end the statement."""
@@ -138,14 +169,13 @@ class SchemaStatement:
         self.words.skip()
         return parse_options(text, file=self.file)
 
-    def table_options(self) -> tuple[Option, ...]:
-        """Read the options of a table or view that end the statement; none where a server refuses one."""
+    def valid_options(self, options: tuple[Option, ...]) -> tuple[Option, ...]:
+        """Return options of a table or view; report what a server refuses of them, and return none then."""
         findings = Findings(self.file)
-        options = self.options()
         lint_options(options, findings, unknown="CV412", twice="CV413", kind="CV414")
-        told = findings.sorted()
-        self.found += told
-        return () if told else options
+        found = findings.sorted()
+        self.found += found
+        return () if found else options
 
     def check_type_keyspaces(self, keyspace: str, start: int = 0) -> None:
         """Refuse a user-defined type that is named in another keyspace, from a token on.
@@ -156,7 +186,7 @@ class SchemaStatement:
         tokens = self.words.tokens
         for position in range(start, len(tokens) - 2):
             first, dot, _name = tokens[position : position + 3]
-            is_of_mask = position > 0 and tokens[position - 1].lower() == "with"
+            is_of_mask = position > 0 and is_keyword(tokens[position - 1], "with")
             if dot.type == "DOT" and first.type != "INTEGER" and not is_of_mask and str(first) != keyspace:
                 what = f"Statement on keyspace {keyspace} cannot refer to a user type in keyspace {first}"
                 raise RefusedStatement(f"{what}; user types can only be used in the keyspace they are defined in")
@@ -171,6 +201,33 @@ def limits_reported(findings: Findings, at: At) -> Iterator[None]:
         findings.add("CV003", "the statement is nested too deeply for us", at, "Write it in fewer levels")
     except (ArithmeticError, ValueError) as error:
         findings.add("CV003", f"a value is beyond what we read: {error}", at, "Write a smaller one")
+
+
+_KEYSPACE_NAME_LIMIT = 48
+_SYSTEM = frozenset(("system", "system_schema", "system_views", "system_virtual_schema"))
+
+
+def keyspace_refusal(name: str) -> str:
+    """Return why a server changes nothing in a keyspace of this name, "" where it may."""
+    if name.lower() in _SYSTEM:
+        return f"System keyspace '{name}' is not user-modifiable"
+    if not is_word(name):
+        what = "Keyspace name must not be empty and must contain alphanumeric or underscore characters only"
+        return f'{what} (got "{name}")'
+    if len(name) > _KEYSPACE_NAME_LIMIT:
+        what = f"Keyspace name must not be more than {_KEYSPACE_NAME_LIMIT} characters long"
+        return f'{what} (got {len(name)} characters for "{name}")'
+    return ""
+
+
+def check_keyspace_name(name: str) -> None:
+    """Refuse a keyspace in which a server changes nothing, whether it exists or not.
+
+    Raises:
+        RefusedStatement: with the server's words.
+    """
+    if refusal := keyspace_refusal(name):
+        raise RefusedStatement(refusal)
 
 
 def full_name(keyspace: str, name: str) -> str:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from cassandra_views.cql.java_order import identifier_order
 from cassandra_views.cql.lint_tables import holds_multi_cell
-from cassandra_views.cql.native_functions import is_compatible
+from cassandra_views.cql.option_values import find_integer
 from cassandra_views.cql.printing import server_name, server_table
 from cassandra_views.cql.schema_state import RefusedStatement, SchemaKeyspace, SchemaStatement
 from cassandra_views.cql.schema_types import check_type, renames
+from cassandra_views.cql.stored_types import is_readable_as, with_tuples
 from cassandra_views.cql.token_reader import UnreadableStatement
 from cassandra_views.cql.types import CqlType, parse_type
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
+from cassandra_views.model.statement import Option, OptionValue
+
+Change = Callable[[SchemaKeyspace, TableShape], TableShape]
+"""What an ALTER TABLE makes of a table in a keyspace; where a server refuses it RefusedStatement is raised
+and nothing is changed."""
 
 
 def alter_table(statement: SchemaStatement) -> None:
     """Read what follows ALTER TABLE."""
     words = statement.words
-    is_lenient = statement.takes_existence()
-    home, keyspace, name = statement.named()
+    is_lenient = statement.takes_if_exists()
+    home, keyspace, name = statement.resolve_existing(words.qualified())
+    change = _read_change(statement)
+    words.end()
     if name in home.views:
         what = "Cannot use ALTER TABLE on a materialized view; use ALTER MATERIALIZED VIEW instead"
         raise RefusedStatement(what)
@@ -27,28 +37,37 @@ def alter_table(statement: SchemaStatement) -> None:
         if is_lenient:
             return
         raise RefusedStatement(f"Table '{keyspace}.{name}' doesn't exist")
-    if words.take("add"):
-        home.tables[name] = _with_columns(statement, table, home)
-    elif words.take("drop", "compact", "storage"):
-        raise RefusedStatement("DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.")
-    elif words.take("drop"):
-        home.tables[name] = _without_columns(statement, table, home)
-    elif words.take("rename"):
-        statement.takes_existence()  # makes no difference to 5.0
-        for old, new in renames(words):
-            home.tables[name] = _renamed(home.tables[name], old, new, home)
-    elif words.take("with"):
-        home.tables[name] = _with_options(statement, table, home)
-    elif words.take("alter"):
-        _alter_column(statement, table)
-    else:
-        raise UnreadableStatement(f"there is no ALTER TABLE ... '{words.peek()}'")
-    words.end()
+    home.tables[name] = change(home, table)
 
 
-def _with_columns(statement: SchemaStatement, table: TableShape, home: SchemaKeyspace) -> TableShape:
+def _read_change(statement: SchemaStatement) -> Change:
     words = statement.words
-    is_lenient = statement.takes_existence()
+    if words.take("add"):
+        return _read_add(statement)
+    if words.take("drop", "compact", "storage"):
+        return _refuse("DROP COMPACT STORAGE is disabled. Enable in cassandra.yaml to use.")
+    if words.take("drop"):
+        return _read_drop(statement)
+    if words.take("rename"):
+        return _read_rename(statement)
+    if words.take("with"):
+        options = statement.options()
+        return lambda home, table: _with_options(statement, options, table, home)
+    if words.take("alter"):
+        return _read_column_change(statement)
+    raise UnreadableStatement(f"there is no ALTER TABLE ... '{words.peek()}'")
+
+
+def _refuse(what: str) -> Change:
+    def refuse(_home: SchemaKeyspace, _table: TableShape) -> TableShape:
+        raise RefusedStatement(what)
+
+    return refuse
+
+
+def _read_add(statement: SchemaStatement) -> Change:
+    words = statement.words
+    is_lenient = statement.takes_if_not_exists()
     is_list = words.take("(")
     start = words.position
     added: list[tuple[str, CqlType, ColumnKind]] = []
@@ -60,55 +79,54 @@ def _with_columns(statement: SchemaStatement, table: TableShape, home: SchemaKey
         added.append((name, type_, kind))
     if is_list and not words.take(")"):
         raise UnreadableStatement("')' is missing")
-    words.end()
-    columns = list(table.columns)
-    for name, type_, kind in added:
-        statement.check_type_keyspaces(table.keyspace, start)
-        check_type(type_, table.keyspace, home)
-        if any(column.name == name for column in columns):
-            if is_lenient:
-                continue
-            raise RefusedStatement(f"Column with name '{name}' already exists")
-        if kind is ColumnKind.STATIC and not table.clustering:
-            what = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
-            raise RefusedStatement(what)
-        if holds_multi_cell(type_, home.types):
-            what = "Non-frozen UDTs with nested non-frozen collections are not supported for column"
-            raise RefusedStatement(f"{what} {name}")
-        column = Column(name=name, type=str(type_), kind=kind)
-        _check_dropped(home, table, column)
-        columns.append(column)
-    _check_counters(table, columns, is_counter=home.is_counter(table))
-    return replace(table, columns=tuple(columns))
+
+    def add(home: SchemaKeyspace, table: TableShape) -> TableShape:
+        columns = list(table.columns)
+        for name, type_, kind in added:
+            statement.check_type_keyspaces(table.keyspace, start)
+            check_type(type_, table.keyspace, home)
+            if any(column.name == name for column in columns):
+                if is_lenient:
+                    continue
+                raise RefusedStatement(f"Column with name '{name}' already exists")
+            column = Column(name=name, type=str(type_), kind=kind)
+            _check_add(column, type_, table, home)
+            columns.append(column)
+        _check_counters(table, columns)
+        return replace(table, columns=tuple(columns))
+
+    return add
+
+
+def _check_add(column: Column, type_: CqlType, table: TableShape, home: SchemaKeyspace) -> None:
+    if table.is_compact:
+        raise RefusedStatement("Cannot add new column to a COMPACT STORAGE table")
+    if column.kind is ColumnKind.STATIC and not table.clustering:
+        what = "Static columns are only useful (and thus allowed) if the table has at least one clustering column"
+        raise RefusedStatement(what)
+    if holds_multi_cell(type_, home.types):
+        what = "Non-frozen UDTs with nested non-frozen collections are not supported for column"
+        raise RefusedStatement(f"{what} {column.name}")
+    _check_dropped(home, table, column)
 
 
 def _check_dropped(home: SchemaKeyspace, table: TableShape, new: Column) -> None:
     """Refuse a column of the name of a dropped one whose data it could not read."""
-    old = home.dropped.get((table.name, new.name))
+    old = home.dropped_columns.get((table.name, new.name))
     if old is None:
         return
-    types = parse_type(new.type), parse_type(old.type)
-    if not is_readable_as(types[1], types[0]):
+    if not is_readable_as(parse_type(old.type), parse_type(new.type), home.types):
         what = f"Cannot add a column '{new.name}' of type {new.type}, incompatible with previously dropped column"
         raise RefusedStatement(f"{what} '{old.name}' of type {old.type}")
     if new.kind is not old.kind:
         what = f"Cannot re-add previously dropped column '{new.name}' of kind {new.kind.name}"
         raise RefusedStatement(f"{what}, incompatible with previous kind {old.kind.name}")
-    if home.is_counter(table):
+    if table.is_counter:
         raise RefusedStatement(f"Cannot re-add previously dropped counter column {new.name}")
 
 
-_LENGTHS = {"bigint": 8, "boolean": 1, "double": 8, "float": 4, "int": 4, "timestamp": 8, "timeuuid": 16, "uuid": 16}
-
-
-def is_readable_as(old: CqlType, new: CqlType) -> bool:
-    """Tell whether stored values of the one type can be read as those of the other."""
-    if old.is_multi_cell != new.is_multi_cell or _LENGTHS.get(old.name) != _LENGTHS.get(new.name):
-        return False
-    return is_compatible(old, new)
-
-
-def _check_counters(table: TableShape, columns: list[Column], *, is_counter: bool) -> None:
+def _check_counters(table: TableShape, columns: list[Column]) -> None:
+    is_counter = table.is_counter
     others = sorted((column for column in columns if not column.is_key), key=lambda column: column.name)
     for column in others:
         if (column.type == "counter") is not is_counter:
@@ -117,9 +135,9 @@ def _check_counters(table: TableShape, columns: list[Column], *, is_counter: boo
             raise RefusedStatement(f"{table}: {what}")
 
 
-def _without_columns(statement: SchemaStatement, table: TableShape, home: SchemaKeyspace) -> TableShape:
+def _read_drop(statement: SchemaStatement) -> Change:
     words = statement.words
-    is_lenient = statement.takes_existence()
+    is_lenient = statement.takes_if_exists()
     is_list = words.take("(")
     names = [words.name()]
     while is_list and words.take(","):
@@ -128,17 +146,21 @@ def _without_columns(statement: SchemaStatement, table: TableShape, home: Schema
         raise UnreadableStatement("')' is missing")
     if words.take("using", "timestamp"):
         words.next()
-    words.end()
-    for name in dict.fromkeys(names):
-        column = table.find_column(name)
-        if column is None:
-            if not is_lenient:
+
+    def drop(home: SchemaKeyspace, table: TableShape) -> TableShape:
+        dropped: dict[str, Column] = {}
+        for name in dict.fromkeys(names):
+            column = table.find_column(name)
+            if column is not None:
+                _check_drop(column, table, home)
+                dropped[name] = replace(column, type=str(with_tuples(parse_type(column.type), home.types)))
+            elif not is_lenient:
                 raise RefusedStatement(f"Column {name} was not found in table '{server_table(table)}'")
-            continue
-        _check_drop(column, table, home)
-        home.dropped[table.name, name] = column
-        table = replace(table, columns=tuple(one for one in table.columns if one.name != name))
-    return table
+        home.dropped_columns |= {(table.name, name): column for name, column in dropped.items()}
+        kept = tuple(column for column in table.columns if column.name not in dropped)
+        return replace(table, columns=kept, had_counters=table.is_counter)
+
+    return drop
 
 
 def _check_drop(column: Column, table: TableShape, home: SchemaKeyspace) -> None:
@@ -154,7 +176,27 @@ def _check_drop(column: Column, table: TableShape, home: SchemaKeyspace) -> None
         raise RefusedStatement(f"Cannot drop column {name} on base table {table.name} with materialized views")
 
 
-def _renamed(table: TableShape, old: str, new: str, home: SchemaKeyspace) -> TableShape:
+def _read_rename(statement: SchemaStatement) -> Change:
+    statement.takes_if_exists()  # makes no difference to 5.0
+    names = dict(renames(statement.words))
+
+    def rename(home: SchemaKeyspace, table: TableShape) -> TableShape:
+        for old in identifier_order(names):
+            _check_rename(table, old, names[old], home)
+        if len(set(names.values())) < len(names):
+            raise RefusedStatement("two columns get the same name: the server fails on it", has_words=False)
+        for view in home.views_of(table.name):
+            home.views[view.view] = replace(
+                view,
+                partition_key=tuple(names.get(name, name) for name in view.partition_key),
+                clustering=tuple(names.get(name, name) for name in view.clustering),
+            )
+        return replace(table, columns=tuple(replace(one, name=names.get(one.name, one.name)) for one in table.columns))
+
+    return rename
+
+
+def _check_rename(table: TableShape, old: str, new: str, home: SchemaKeyspace) -> None:
     column = table.find_column(old)
     if column is None:
         raise RefusedStatement(f"Undefined column name {server_name(old)} in table {server_table(table)}")
@@ -166,12 +208,6 @@ def _renamed(table: TableShape, old: str, new: str, home: SchemaKeyspace) -> Tab
     if indexes := home.indexes_of(table.name, old):
         what = f"Can't rename column {old} because it has dependent secondary indexes ({', '.join(indexes)})"
         raise RefusedStatement(what)
-    for view in home.views_of(table.name):
-        home.views[view.view] = replace(
-            view, partition_key=tuple(new if name == old else name for name in view.partition_key)
-        )
-    columns = tuple(replace(one, name=new) if one.name == old else one for one in table.columns)
-    return replace(table, columns=columns)
 
 
 _UNDELIVERED = (
@@ -180,17 +216,26 @@ _UNDELIVERED = (
 )
 
 
-def _with_options(statement: SchemaStatement, table: TableShape, home: SchemaKeyspace) -> TableShape:
-    options = statement.table_options()
-    given = {option.name: option.value for option in options}
-    if home.is_counter(table) and str(given.get("default_time_to_live", "0")).strip("+-0"):
+def _with_options(
+    statement: SchemaStatement, options: tuple[Option, ...], table: TableShape, home: SchemaKeyspace
+) -> TableShape:
+    given = _read_options(statement, options)
+    if table.is_counter and (find_integer(given.get("default_time_to_live")) or 0) > 0:
         raise RefusedStatement("Cannot set default_time_to_live on a table with counters")
-    if home.views_of(table.name) and is_zero(given.get("gc_grace_seconds")):
+    if home.views_of(table.name) and find_integer(given.get("gc_grace_seconds")) == 0:
         what = "Cannot alter gc_grace_seconds of the base table of a materialized view"
         raise RefusedStatement(f"{what} {_UNDELIVERED}")
     changed = dict(table.options) | given
     check_read_repair(home, changed.get("read_repair"))
     return replace(table, options=tuple(changed.items()))
+
+
+def _read_options(statement: SchemaStatement, options: tuple[Option, ...]) -> dict[str, OptionValue]:
+    """Return what an ALTER sets; nothing where a server refuses one of the options."""
+    given = {option.name: option.value for option in statement.valid_options(options)}
+    if "id" in given:
+        raise RefusedStatement("Cannot alter table id.")
+    return given
 
 
 def check_read_repair(home: SchemaKeyspace, read_repair: object) -> None:
@@ -199,41 +244,41 @@ def check_read_repair(home: SchemaKeyspace, read_repair: object) -> None:
         raise RefusedStatement("read_repair must be set to 'NONE' for transiently replicated keyspaces")
 
 
-def is_zero(value: object) -> bool:
-    """Tell whether an option's value is 0, however it is spelled."""
-    return isinstance(value, str) and value != "" and not value.strip("+-0")
-
-
-def _alter_column(statement: SchemaStatement, table: TableShape) -> None:
+def _read_column_change(statement: SchemaStatement) -> Change:
     words = statement.words
-    is_lenient = statement.takes_existence()
+    is_lenient = statement.takes_if_exists()
     name = words.name()
     if words.take("type"):
-        words.skip()
-        raise RefusedStatement("Altering column types is no longer supported")
+        words.type()
+        return _refuse("Altering column types is no longer supported")
     if not words.take("masked", "with") and not words.take("drop", "masked"):
         raise UnreadableStatement(f"there is no ALTER TABLE ... ALTER ... '{words.peek()}'")
     words.skip()
-    if table.find_column(name) is None and not is_lenient:
-        raise RefusedStatement(f"Column with name '{name}' doesn't exist on table '{table.name}'")
+
+    def change(_home: SchemaKeyspace, table: TableShape) -> TableShape:
+        if table.find_column(name) is None and not is_lenient:
+            raise RefusedStatement(f"Column with name '{name}' doesn't exist on table '{table.name}'")
+        return table
+
+    return change
 
 
 def alter_view(statement: SchemaStatement) -> None:
     """Read what follows ALTER MATERIALIZED VIEW."""
     words = statement.words
-    is_lenient = statement.takes_existence()
-    home, keyspace, name = statement.named()
+    is_lenient = statement.takes_if_exists()
+    home, keyspace, name = statement.resolve_existing(words.qualified())
     if not words.take("with"):
         raise UnreadableStatement("WITH is missing")
-    options = statement.table_options()
+    options = statement.options()
     if name not in home.views:
         if is_lenient:
             return
         raise RefusedStatement(f"Materialized view '{keyspace}.{name}' doesn't exist")
-    given = {option.name: option.value for option in options}
-    if is_zero(given.get("gc_grace_seconds")):
+    given = _read_options(statement, options)
+    if find_integer(given.get("gc_grace_seconds")) == 0:
         raise RefusedStatement(f"Cannot alter gc_grace_seconds of a materialized view {_UNDELIVERED}")
-    if str(given.get("default_time_to_live", "0")).strip("+-0"):
+    if (find_integer(given.get("default_time_to_live")) or 0) > 0:
         what = "Forbidden default_time_to_live detected for a materialized view. Data in a materialized view always"
         what += " expire at the same time than the corresponding data in the parent table. default_time_to_live must"
         raise RefusedStatement(f"{what} be set to zero, see CASSANDRA-12868 for more information")

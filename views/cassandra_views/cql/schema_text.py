@@ -11,6 +11,7 @@ from lark import Token
 from cassandra_views.cql.findings import Finding, Findings, Kind
 from cassandra_views.cql.lint_tables import lint_table
 from cassandra_views.cql.parse import parse_table
+from cassandra_views.cql.schema_functions import create_aggregate, create_function, drop_function
 from cassandra_views.cql.schema_indexes import create_index
 from cassandra_views.cql.schema_keyspaces import alter_keyspace, create_keyspace
 from cassandra_views.cql.schema_state import (
@@ -18,13 +19,13 @@ from cassandra_views.cql.schema_state import (
     Schema,
     SchemaKeyspace,
     SchemaStatement,
+    check_keyspace_name,
     limits_reported,
 )
 from cassandra_views.cql.schema_tables import alter_table, alter_view, check_read_repair
 from cassandra_views.cql.schema_types import alter_type, create_type, drop_type
 from cassandra_views.cql.schema_views import create_view
-from cassandra_views.cql.token_reader import TokenReader, UnreadableStatement, split_statements
-from cassandra_views.cql.types import CqlType
+from cassandra_views.cql.token_reader import TokenReader, UnreadableStatement, is_keyword, split_statements
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.statement import At
 
@@ -51,8 +52,8 @@ def read_schema(
                     SchemaStatement(schema=schema, words=TokenReader(tokens, text), text=padded, file=file, found=found)
                 )
         except StatementError as error:
-            place = At(error.place.line, error.place.column) if error.place else at
-            findings.add("CV002", error.what, place, error.next, server=_words_on_key(error.what, tokens))
+            at = At(error.place.line, error.place.column) if error.place else at
+            findings.add("CV002", error.what, at, error.next, server=_words_on_key(error.what, tokens))
         except UnreadableStatement as error:
             what = f"the statement breaks the grammar: {error}"
             findings.add("CV002", what, at, "Correct it, or leave it out")
@@ -65,20 +66,23 @@ def read_schema(
 def _words_on_key(what: str, tokens: list[Token]) -> str | None:
     """Return the server's words where a table has not exactly one PRIMARY KEY."""
     begin = {"has no PRIMARY KEY": "No PRIMARY KEY specifed", "has more than": "Multiple PRIMARY KEY specified"}
-    words = next((words for ours, words in begin.items() if ours in what), None)
-    if words is None:
+    found = next((server for ours, server in begin.items() if ours in what), None)
+    if found is None:
         return None
-    body = next(place for place, token in enumerate(tokens) if token == "(")
-    start = body - 3 if tokens[body - 2] == "." else body - 1
-    return f"{words} for table '{''.join(tokens[start:body])}' (exactly one required)"
+    body = _body(tokens)
+    start = body - 3 if is_keyword(tokens[body - 2], ".") else body - 1
+    return f"{found} for table '{''.join(tokens[start:body])}' (exactly one required)"
+
+
+def _body(tokens: list[Token]) -> int:
+    """Return where the columns of a CREATE TABLE begin."""
+    return next((position for position, token in enumerate(tokens) if is_keyword(token, "(")), len(tokens))
 
 
 def _read(statement: SchemaStatement) -> None:
     words = statement.words
     if words.take("use"):
-        statement.schema.session = words.name()
-        statement.schema.keyspace(statement.schema.session)
-        words.end()
+        _use(statement)
     elif words.take("create"):
         _create(statement)
     elif words.take("alter"):
@@ -89,6 +93,14 @@ def _read(statement: SchemaStatement) -> None:
         _truncate(statement)
     elif words.peek().lower() not in _NO_SCHEMA_CHANGES:
         raise UnreadableStatement(f"it begins with '{words.peek()}'")
+
+
+def _use(statement: SchemaStatement) -> None:
+    name = statement.words.name()
+    statement.words.end()
+    if statement.schema.find_keyspace(name) is None:
+        raise RefusedStatement(f"Keyspace '{name}' does not exist")
+    statement.schema.session = name
 
 
 _NO_SCHEMA_CHANGES = frozenset(
@@ -113,27 +125,31 @@ def _create(statement: SchemaStatement) -> None:
         create_index(statement, is_custom=False)
     elif words.take("custom", "index"):
         create_index(statement, is_custom=True)
-    elif words.take("function") or words.take("or", "replace", "function"):
-        _create_function(statement)
+    elif words.take("function"):
+        create_function(statement, is_replaced=False)
+    elif words.take("or", "replace", "function"):
+        create_function(statement, is_replaced=True)
+    elif words.take("aggregate"):
+        create_aggregate(statement, is_replaced=False)
+    elif words.take("or", "replace", "aggregate"):
+        create_aggregate(statement, is_replaced=True)
     elif words.take("trigger"):
         _create_trigger(statement)
-    elif words.peek().lower() not in ("aggregate", "or", "role", "user"):
+    elif words.peek().lower() not in ("role", "user"):
         raise UnreadableStatement(f"there is no CREATE '{words.peek()}'")
 
 
 def _create_table(statement: SchemaStatement) -> None:
     table = parse_table(statement.text, file=statement.file)
     statement.words.skip()
-    home, keyspace, name = statement.place((table.keyspace, table.table))
+    home, keyspace, name = statement.resolve((table.keyspace, table.table))
     if name in home.views:
         raise RefusedStatement(f"'{name}' is the name of a view: the server fails on it", has_words=False)
     if name in home.tables:
         if table.if_not_exists:
             return
         raise RefusedStatement(f'Cannot add already existing table "{name}" to keyspace "{keyspace}"')
-    words = statement.words
-    body = next((place for place, token in enumerate(words.tokens) if token == "("), len(words.tokens))
-    statement.check_type_keyspaces(keyspace, body)
+    statement.check_type_keyspaces(keyspace, _body(statement.words.tokens))
     findings = lint_table(table, file=statement.file, types=home.types, keyspace=keyspace)
     refusals = [one for one in findings if one.kind is Kind.REFUSED]
     statement.found += refusals
@@ -143,30 +159,13 @@ def _create_table(statement: SchemaStatement) -> None:
         home.tables[name] = shape
 
 
-def _create_function(statement: SchemaStatement) -> None:
-    words = statement.words
-    statement.takes_existence()
-    home, _keyspace, name = statement.named()
-    types: list[CqlType] = []
-    if not words.take("("):
-        raise UnreadableStatement("the arguments are missing")
-    while not words.take(")"):
-        if not words.take(","):
-            words.name()
-            types.append(words.type())
-    words.skip("returns")
-    if words.take("returns"):
-        types.append(words.type())
-    home.functions[name] = tuple(types)
-
-
 def _create_trigger(statement: SchemaStatement) -> None:
     words = statement.words
-    statement.takes_existence()
+    statement.takes_if_not_exists()
     words.name()
     if not words.take("on"):
         raise UnreadableStatement("ON is missing")
-    home, _keyspace, name = statement.named()
+    home, _keyspace, name = statement.resolve(words.qualified())
     if name in home.views:
         raise RefusedStatement("Cannot CREATE TRIGGER for a materialized view")
     if name not in home.tables:
@@ -189,55 +188,61 @@ def _alter(statement: SchemaStatement) -> None:
 
 def _truncate(statement: SchemaStatement) -> None:
     words = statement.words
-    if not words.take("table"):
+    if len(words.tokens) > words.position + 1 and not words.take("table"):
         words.take("columnfamily")
-    home, _keyspace, name = statement.named()
+    keyspace, name = words.qualified()
     words.end()
+    keyspace = statement.keyspace_of((keyspace, name))
+    home = statement.schema.find_keyspace(keyspace)
+    if home is None:
+        raise RefusedStatement(f"keyspace {keyspace} does not exist")
     if name in home.views:
         raise RefusedStatement("Cannot TRUNCATE materialized view directly; must truncate base table instead")
+    if name not in home.tables:
+        raise RefusedStatement(f"table {name} does not exist")
 
 
-_DROPPED = ("view", "table", "columnfamily", "type", "index", "function")
+_OBJECTS = {"table": "Table", "columnfamily": "Table", "view": "Materialized view", "type": "Type", "index": "Index"}
+"""What DROP takes out of a keyspace, and how the server names it."""
 
 
 def _drop(statement: SchemaStatement) -> None:
     words = statement.words
     kind = "view" if words.take("materialized", "view") else str(words.next()).lower()
-    is_lenient = statement.takes_existence()
-    if kind == "keyspace":
-        name = words.name()
+    if kind in ("function", "aggregate"):
+        drop_function(statement, is_aggregate=kind == "aggregate")
+    elif kind == "keyspace":
+        _drop_keyspace(statement)
+    elif kind in _OBJECTS:
+        is_lenient = statement.takes_if_exists()
+        home, keyspace, name = statement.resolve_existing(words.qualified())
         words.end()
-        if name in statement.schema.dropped and not is_lenient:
-            raise RefusedStatement(f"Keyspace '{name}' doesn't exist")
-        statement.schema.keyspaces.pop(name, None)
-        statement.schema.dropped.add(name)
-        return
-    if kind not in _DROPPED:
-        if kind not in ("aggregate", "role", "user", "trigger", "identity"):
-            raise UnreadableStatement(f"there is no DROP '{kind}'")
-        return
-    home, keyspace, name = statement.named()
-    if kind == "function":
-        words.skip()
+        if not _take_out(kind, home, keyspace, name) and not is_lenient:
+            # The server's words about an index end in a quote too many.
+            end = "'" if kind == "index" else ""
+            raise RefusedStatement(f"{_OBJECTS[kind]} '{keyspace}.{name}' doesn't exist{end}")
+    elif kind not in ("role", "user", "trigger", "identity"):
+        raise UnreadableStatement(f"there is no DROP '{kind}'")
+
+
+def _drop_keyspace(statement: SchemaStatement) -> None:
+    words, schema = statement.words, statement.schema
+    is_lenient = statement.takes_if_exists()
+    name = words.name()
     words.end()
-    missing = {
-        "view": f"Materialized view '{keyspace}.{name}' doesn't exist",
-        "type": f"Type '{keyspace}.{name}' doesn't exist",
-        "index": f"Index '{keyspace}.{name}' doesn't exist'",
-        "function": f"Function '{keyspace}.{name}' doesn't exist",
-    }
-    if not _dropped(kind, home, keyspace, name) and not is_lenient:
-        raise RefusedStatement(missing.get(kind, f"Table '{keyspace}.{name}' doesn't exist"))
+    check_keyspace_name(name)
+    if name in schema.dropped_keyspaces and not is_lenient:
+        raise RefusedStatement(f"Keyspace '{name}' doesn't exist")
+    schema.keyspaces.pop(name, None)
+    schema.dropped_keyspaces.add(name)
 
 
-def _dropped(kind: str, home: SchemaKeyspace, keyspace: str, name: str) -> bool:
+def _take_out(kind: str, home: SchemaKeyspace, keyspace: str, name: str) -> bool:
     """Take something out; tell whether it was there."""
     if kind == "view":
         return home.views.pop(name, None) is not None
     if kind == "index":
         return home.indexes.pop(name, None) is not None
-    if kind == "function":
-        return home.functions.pop(name, None) is not None
     if kind == "type":
         return drop_type(home, keyspace, name)
     if name in home.views:
@@ -248,5 +253,5 @@ def _dropped(kind: str, home: SchemaKeyspace, keyspace: str, name: str) -> bool:
         # The server means the views and prints the keyspace.
         raise RefusedStatement(f"Cannot drop a table when materialized views still depend on it ({keyspace})")
     home.indexes = {other: index for other, index in home.indexes.items() if index.table != name}
-    home.dropped = {place: column for place, column in home.dropped.items() if place[0] != name}
+    home.dropped_columns = {key: column for key, column in home.dropped_columns.items() if key[0] != name}
     return home.tables.pop(name, None) is not None

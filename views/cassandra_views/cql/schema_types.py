@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from cassandra_views.cql.findings import Findings, Kind
 from cassandra_views.cql.lint_tables import lint_type
 from cassandra_views.cql.schema_state import RefusedStatement, SchemaKeyspace, SchemaStatement, full_name
 from cassandra_views.cql.token_reader import TokenReader, UnreadableStatement
-from cassandra_views.cql.types import CqlType, parse_type
+from cassandra_views.cql.types import NATIVE, CqlType, parse_type
 from cassandra_views.model.statement import At
 
 
 def create_type(statement: SchemaStatement) -> None:
     """Read what follows CREATE TYPE."""
     words = statement.words
-    is_lenient = statement.takes_existence()
-    home, keyspace, name = statement.named()
+    is_lenient = statement.takes_if_not_exists()
+    home, keyspace, name = statement.resolve(_read_type_name(words))
     start = words.position
     fields: list[tuple[str, CqlType]] = []
     if not words.take("("):
         raise UnreadableStatement("the fields are missing")
-    while not fields or words.take(","):
-        fields.append((words.name(), words.type()))
-    if not words.take(")"):
-        raise UnreadableStatement("')' is missing")
+    while not words.take(")"):
+        if fields and not words.take(","):
+            raise UnreadableStatement("')' is missing")
+        # Commas may stand without a field between them, but not before the first.
+        if not fields or words.peek() not in (",", ")"):
+            fields.append((words.name(), words.type()))
     words.end()
+    if not fields:
+        raise UnreadableStatement("the fields are missing")
     if name in home.types:
         if is_lenient:
             return
@@ -39,6 +43,19 @@ def create_type(statement: SchemaStatement) -> None:
     for _name, type_ in fields:
         check_type(type_, keyspace, home)
     home.types[name] = tuple(fields)
+
+
+_NO_TYPE_NAMES = NATIVE | frozenset(
+    """byte complex enum date interval macaddr bitstring varchar cast count distinct json maxwritetime ttl
+    writetime""".split()  # noqa: SIM905
+)
+
+
+def _read_type_name(words: TokenReader) -> tuple[str | None, str]:
+    keyspace, name = words.qualified()
+    if words.tokens[words.position - 1].type != "QUOTED" and name.lower() in _NO_TYPE_NAMES:
+        raise UnreadableStatement(f"no type can be named {name}")
+    return keyspace, name
 
 
 def _check_field(type_: CqlType) -> None:
@@ -61,50 +78,69 @@ def check_type(type_: CqlType, keyspace: str, home: SchemaKeyspace) -> None:
             raise RefusedStatement(finding.server_message or finding.message)
 
 
+Change = Callable[[SchemaKeyspace, str, str], None]
+"""Changes a type, by its keyspace, that one's name and its own; or raises RefusedStatement and changes nothing."""
+
+
 def alter_type(statement: SchemaStatement) -> None:
     """Read what follows ALTER TYPE."""
     words = statement.words
-    is_lenient = statement.takes_existence()
-    home, keyspace, name = statement.named()
-    if name not in home.types:
-        words.skip()
-        if is_lenient:
-            return
-        raise RefusedStatement(f"Type {keyspace}.{name} doesn't exist")
-    if words.take("add"):
-        _add_field(statement, home, keyspace, name)
-    elif words.take("rename"):
-        _rename_fields(statement, home, keyspace, name)
-    elif words.take("alter"):
-        words.skip()
-        raise RefusedStatement("Altering field types is no longer supported")
-    else:
-        raise UnreadableStatement(f"there is no ALTER TYPE ... '{words.peek()}'")
+    is_lenient = statement.takes_if_exists()
+    home, keyspace, name = statement.resolve_existing(_read_type_name(words))
+    change = _read_change(statement)
     words.end()
+    if name in home.types:
+        change(home, keyspace, name)
+    elif not is_lenient:
+        raise RefusedStatement(f"Type {keyspace}.{name} doesn't exist")
 
 
-def _add_field(statement: SchemaStatement, home: SchemaKeyspace, keyspace: str, name: str) -> None:
+def _read_change(statement: SchemaStatement) -> Change:
     words = statement.words
-    is_lenient = statement.takes_existence()
+    if words.take("add"):
+        return _read_add(statement)
+    if words.take("rename"):
+        return _read_rename(statement)
+    if words.take("alter"):
+        words.name()
+        if not words.take("type"):
+            raise UnreadableStatement("TYPE is missing")
+        words.type()
+        return _refuse_other_type
+    raise UnreadableStatement(f"there is no ALTER TYPE ... '{words.peek()}'")
+
+
+def _refuse_other_type(_home: SchemaKeyspace, _keyspace: str, _name: str) -> None:
+    raise RefusedStatement("Altering field types is no longer supported")
+
+
+def _read_add(statement: SchemaStatement) -> Change:
+    words = statement.words
+    is_lenient = statement.takes_if_not_exists()
     start = words.position
     added, type_start = words.name(), words.position
     type_ = words.type()
     written = words.written(type_start)
-    _check_field(type_)
-    if added in dict(home.types[name]):
-        if is_lenient:
-            return
-        what = f"Cannot add field {added} to type {full_name(keyspace, name)}"
-        raise RefusedStatement(f"{what}: a field with name {added} already exists")
-    statement.check_type_keyspaces(keyspace, start)
-    check_type(type_, keyspace, home)
-    what = f"Cannot add new field {added} of type {written} to user type {full_name(keyspace, name)}"
-    if type_.names_type(name, home.types):
-        raise RefusedStatement(f"{what} as it would create a circular reference")
-    if tables := list(_with_type_in_partition_key(home, name)):
-        shown = ", ".join(full_name(keyspace, table) for table in tables)
-        raise RefusedStatement(f"{what} as the type is being used in partition key by the following tables: {shown}")
-    home.types[name] = (*home.types[name], (added, type_))
+
+    def add(home: SchemaKeyspace, keyspace: str, name: str) -> None:
+        _check_field(type_)
+        if added in dict(home.types[name]):
+            if is_lenient:
+                return
+            what = f"Cannot add field {added} to type {full_name(keyspace, name)}"
+            raise RefusedStatement(f"{what}: a field with name {added} already exists")
+        statement.check_type_keyspaces(keyspace, start)
+        check_type(type_, keyspace, home)
+        what = f"Cannot add new field {added} of type {written} to user type {full_name(keyspace, name)}"
+        if type_.names_type(name, home.types):
+            raise RefusedStatement(f"{what} as it would create a circular reference")
+        if tables := list(_with_type_in_partition_key(home, name)):
+            users = ", ".join(full_name(keyspace, table) for table in tables)
+            what += " as the type is being used in partition key by the following tables"
+            raise RefusedStatement(f"{what}: {users}")
+        home.types[name] = (*home.types[name], (added, type_))
+
+    return add
 
 
 def _with_type_in_partition_key(home: SchemaKeyspace, name: str) -> Iterator[str]:
@@ -117,20 +153,22 @@ def _with_type_in_partition_key(home: SchemaKeyspace, name: str) -> Iterator[str
             yield view.view
 
 
-def _rename_fields(statement: SchemaStatement, home: SchemaKeyspace, keyspace: str, name: str) -> None:
-    is_lenient = statement.takes_existence()
-    fields = list(home.types[name])
-    for old, new in renames(statement.words):
-        places = [index for index, (given, _type) in enumerate(home.types[name]) if given == old]
-        if not places and not is_lenient:
-            raise RefusedStatement(f"Unkown field {old} in user type {full_name(keyspace, name)}")
-        for index in places:
-            fields[index] = (new, fields[index][1])
-    names = [given for given, _type in fields]
-    for given in names:
-        if names.count(given) > 1:
-            raise RefusedStatement(f"Duplicate field name {given} in type {keyspace}")
-    home.types[name] = tuple(fields)
+def _read_rename(statement: SchemaStatement) -> Change:
+    is_lenient = statement.takes_if_exists()
+    names = dict(renames(statement.words))
+
+    def rename(home: SchemaKeyspace, keyspace: str, name: str) -> None:
+        fields = home.types[name]
+        for old in names:
+            if old not in dict(fields) and not is_lenient:
+                raise RefusedStatement(f"Unkown field {old} in user type {full_name(keyspace, name)}")
+        renamed = [names.get(old, old) for old, _type in fields]
+        for given in renamed:
+            if renamed.count(given) > 1:
+                raise RefusedStatement(f"Duplicate field name {given} in type {keyspace}")
+        home.types[name] = tuple((new, type_) for new, (_old, type_) in zip(renamed, fields, strict=True))
+
+    return rename
 
 
 def renames(words: TokenReader) -> Iterator[tuple[str, str]]:
@@ -150,8 +188,8 @@ def drop_type(home: SchemaKeyspace, keyspace: str, name: str) -> bool:
         return False
     functions = [
         f"{keyspace}.{function}"
-        for function, types in home.functions.items()
-        if any(type_.names_type(name, home.types) for type_ in types)
+        for (function, _arguments), held in home.functions.items()
+        if any(type_.names_type(name, home.types) for type_ in held.types)
     ]
     types = [
         other

@@ -6,7 +6,7 @@ from cassandra_views.cql.findings import Findings, Kind
 from cassandra_views.cql.lint import lint_grammar, lint_rules
 from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.parse import parse_view
-from cassandra_views.cql.schema_state import NO_KEYSPACE, Schema, SchemaKeyspace, SchemaStatement
+from cassandra_views.cql.schema_state import NO_KEYSPACE, Schema, SchemaKeyspace, SchemaStatement, keyspace_refusal
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import ViewStatement
 
@@ -15,15 +15,15 @@ MARKERS = "Bind variables are not allowed in CREATE MATERIALIZED VIEW statements
 
 
 def create_view(statement: SchemaStatement) -> None:
-    """Read a CREATE MATERIALIZED VIEW; of one that is made, only what harms the server is told."""
+    """Read a CREATE MATERIALIZED VIEW; report why it is refused, or how it harms the server."""
     view = parse_view(statement.text, file=statement.file)
     statement.words.skip()
     findings = Findings(statement.file)
     is_made = lint_view_on(view, statement.schema, findings)
-    told = [one for one in findings.sorted() if one.kind in (Kind.REFUSED, Kind.HARMFUL)]
-    statement.found += told
-    if is_made and not any(one.kind is Kind.REFUSED for one in told):
-        home, _keyspace, name = statement.place((view.keyspace, view.view))
+    found = [one for one in findings.sorted() if one.kind in (Kind.REFUSED, Kind.HARMFUL)]
+    statement.found += found
+    if is_made and not any(one.kind is Kind.REFUSED for one in found):
+        home, _keyspace, name = statement.resolve((view.keyspace, view.view))
         home.views[name] = view
 
 
@@ -45,7 +45,9 @@ def lint_view_on(view: ViewStatement, schema: Schema, findings: Findings) -> boo
 def _names(keyspace: SchemaKeyspace | None) -> UserNames:
     if keyspace is None:
         return UserNames(functions=frozenset())
-    return UserNames(types=keyspace.types, functions=frozenset(keyspace.functions))
+    functions = frozenset(name for name, _arguments in keyspace.functions)
+    scalar = {name for (name, _arguments), function in keyspace.functions.items() if not function.is_aggregate}
+    return UserNames(types=keyspace.types, functions=functions, aggregates=functions - scalar)
 
 
 def _lint_markers(view: ViewStatement, findings: Findings) -> None:
@@ -71,8 +73,10 @@ def _lint_place(
         fix = "Create the view in the keyspace of its base"
         if view.keyspace is None:
             findings.add("CV103", what, view.base_at, fix, server=what)
-        home = schema.keyspace(view.base_keyspace or "")
-        return home, home.tables.get(view.base)
+        home = schema.keyspaces.get(view.base_keyspace or "")
+        return home, home.tables.get(view.base) if home else None
+    if refusal := keyspace_refusal(keyspace):
+        findings.add("CV131", refusal, view.at, "Choose another keyspace", server=refusal)
     found = schema.keyspaces.get(keyspace)
     if found is None:
         what = f"Keyspace '{keyspace}' doesn't exist"

@@ -49,6 +49,11 @@ _NAMES = frozenset(
 _OPENING, _CLOSING = frozenset("([{<"), frozenset(")]}>")
 
 
+def is_keyword(token: Token, word: str) -> bool:
+    """Tell whether a token is this keyword or mark, and no quoted name or text that reads like it."""
+    return token.type not in ("QUOTED", "STRING") and token.lower() == word
+
+
 @dataclass(slots=True)
 class TokenReader:
     """The tokens of one statement, read from the left; for statements that the grammar does not hold.
@@ -74,8 +79,8 @@ class TokenReader:
 
     def take(self, *words: str) -> bool:
         """Read these words, or nothing where others come next; tell whether they were read."""
-        ahead = [str(token).lower() for token in self.tokens[self.position : self.position + len(words)]]
-        if ahead != list(words):
+        ahead = self.tokens[self.position : self.position + len(words)]
+        if len(ahead) < len(words) or not all(map(is_keyword, ahead, words)):
             return False
         self.position += len(words)
         return True
@@ -84,8 +89,8 @@ class TokenReader:
         """Read a name."""
         token = self.next()
         if token.type not in _NAMES:
-            is_word = token.type.strip("_").isalpha() and token[:1].isalpha()
-            raise UnreadableStatement(f"'{token}' is a reserved word" if is_word else f"'{token}' is no name")
+            is_keyword = token.type.strip("_").isalpha() and token[:1].isalpha()
+            raise UnreadableStatement(f"'{token}' is a reserved word" if is_keyword else f"'{token}' is no name")
         return str(token)
 
     def written(self, start: int) -> str:
@@ -95,9 +100,16 @@ class TokenReader:
     def skip(self, *until: str) -> None:
         """Read up to one of these marks, which is left, or to the end; marks inside brackets do not count."""
         depth = 0
-        while self.position < len(self.tokens) and (depth or self.peek() not in until):
-            depth += (self.peek() in _OPENING) - (self.peek() in _CLOSING)
+        while self.position < len(self.tokens):
+            mark = self._mark()
+            if not depth and mark in until:
+                return
+            depth += (mark in _OPENING) - (mark in _CLOSING)
             self.position += 1
+
+    def _mark(self) -> str:
+        token = self.tokens[self.position]
+        return "" if token.type in ("QUOTED", "STRING") else str(token)
 
     def end(self) -> None:
         """Read the end of the statement."""
@@ -123,10 +135,10 @@ class TokenReader:
         while self.take("."):
             parts = [_spelled(self.next())]
         depth = 0
-        while self.position < len(self.tokens) and (depth or self.peek() == "<"):
-            token = self.next()
-            depth += (token == "<") - (token == ">")
-            parts.append(_spelled(token))
+        while self.position < len(self.tokens) and (depth or self._mark() == "<"):
+            mark = self._mark()
+            depth += (mark == "<") - (mark == ">")
+            parts.append(_spelled(self.next()))
         try:
             return parse_type(" ".join(parts))
         except BadType as error:

@@ -54,12 +54,16 @@ class TableShape:
         columns: in any order; keys are put in order by ``partition_key`` and ``clustering``.
         options: pairs of option name and canonical text, as ``OptionValue`` describes: a plain text,
             or pairs of texts for options that are maps.
+        is_compact: whether it was made WITH COMPACT STORAGE.
+        had_counters: whether a counter was dropped from it: it stays a counter table.
     """
 
     keyspace: str
     name: str
     columns: tuple[Column, ...]
     options: tuple[tuple[str, str | tuple[tuple[str, str], ...]], ...] = ()
+    is_compact: bool = False
+    had_counters: bool = False
 
     def __str__(self) -> str:
         return f"{self.keyspace}.{self.name}"
@@ -85,7 +89,7 @@ class TableShape:
     @property
     def is_counter(self) -> bool:
         """Whether this is a counter table."""
-        return any(column.type == "counter" for column in self.columns)
+        return self.had_counters or any(column.type == "counter" for column in self.columns)
 
     def find_column(self, name: str) -> Column | None:
         """Return the column of that name, None where there is none."""

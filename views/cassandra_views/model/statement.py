@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import chain, count
 from typing import Any, TypeAlias
 
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
@@ -396,9 +397,30 @@ class TableStatement:
             is_descending = kind is ColumnKind.CLUSTERING and one.name in descending
             return Column(name=one.name, type=one.type, kind=kind, position=position, is_descending=is_descending)
 
+        columns = tuple(column(one) for one in self.columns)
         return TableShape(
             keyspace=self.keyspace or keyspace,
             name=self.table,
-            columns=tuple(column(one) for one in self.columns),
+            columns=_compact_columns(columns) if self.is_compact else columns,
             options=tuple((option.name, option.value) for option in self.options),
+            is_compact=self.is_compact,
         )
+
+
+def _compact_columns(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return the columns that a server keeps of a table WITH COMPACT STORAGE: it adds some that nobody declared."""
+    names = {column.name for column in columns}
+
+    def free(name: str, first: str) -> str:
+        others = (f"{name}{number}" for number in count(1))
+        return next(one for one in chain([first] if first else [], others) if one not in names)
+
+    value = Column(name=free("value", "value"), type="blob", kind=ColumnKind.REGULAR)
+    if any(column.kind is ColumnKind.CLUSTERING for column in columns):
+        if any(column.kind is ColumnKind.REGULAR for column in columns):
+            return columns
+        return (*columns, replace(value, type="'org.apache.cassandra.db.marshal.EmptyType'"))
+    if any(column.type == "counter" for column in columns):
+        value = replace(value, type="counter")
+    declared = [replace(one, kind=ColumnKind.STATIC) if one.kind is ColumnKind.REGULAR else one for one in columns]
+    return (*declared, Column(name=free("column", ""), type="text", kind=ColumnKind.CLUSTERING, position=0), value)
