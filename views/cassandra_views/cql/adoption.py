@@ -14,12 +14,12 @@ from cassandra_client.errors import Place
 from cassandra_client.names import quoted
 from cassandra_views.cql.findings import Finding, Findings, Kind, Severity, doubled
 from cassandra_views.cql.lint import lint_view
-from cassandra_views.cql.literals import UserNames
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.cql.printing import option_cql, table_cql, view_cql
 from cassandra_views.cql.schema_state import Schema
 from cassandra_views.cql.schema_text import read_schema
+from cassandra_views.cql.schema_views import user_names
 from cassandra_views.cql.statement_source import StatementSource, comments_between, escaped
 from cassandra_views.cql.token_reader import split_statements
 from cassandra_views.model.errors import StatementError
@@ -208,7 +208,7 @@ def refused_options(options: Sequence[Option], file: str) -> dict[str, str]:
     names = {(option.at.line, option.at.column): option.name for option in options}
     twice = doubled(option.name for option in options)
     found = {names[one.place.line, one.place.column]: one.message for one in findings.sorted() if one.code != "CV121"}
-    return {name: reason for name, reason in found.items() if name not in twice}
+    return {name: reason.rstrip(".") for name, reason in found.items() if name not in twice}
 
 
 def _can_be_followed(option: Option) -> bool:
@@ -293,8 +293,7 @@ def _last_of_each(statements: list[_ReadStatement], schema: Schema) -> list[_Rea
 def _lint(one: _ReadStatement, schema: Schema, file: str) -> NotAdopted | None:
     home = schema.keyspaces[one.keyspace]
     view = home.views[one.name]
-    names = UserNames(types=home.types, functions=frozenset(home.functions))
-    findings = lint_view(view, home.tables.get(view.base), file=file, user_names=names)
+    findings = lint_view(view, home.tables.get(view.base), file=file, user_names=user_names(home))
     error = next((finding for finding in findings if finding.severity is Severity.ERROR), None)
     return _refusal(one, error) if error is not None else None
 
@@ -343,6 +342,7 @@ def _altered_cql(shape: TableShape, made: TableStatement) -> str:
         options=(Option(name=name, value=value) for name, value in shape.options),
         masks={column.name: column.mask for column in made.columns},
         if_not_exists=made.if_not_exists,
+        is_compact=made.is_compact,
     )
     return table_cql(statement, keyspace=shape.keyspace)
 
@@ -364,6 +364,7 @@ def statement_of_shape(
     options: Iterable[Option],
     masks: Mapping[str, Call | None] = MappingProxyType({}),
     if_not_exists: bool = False,
+    is_compact: bool = False,
 ) -> TableStatement:
     """Return the statement that creates a table, with its columns in this order."""
     clustering = shape.clustering
@@ -374,7 +375,8 @@ def statement_of_shape(
             ColumnDeclaration(
                 name=column.name,
                 type=column.type,
-                is_static=column.kind is ColumnKind.STATIC,
+                # The columns of a compact table are static to the server, and not in its statement.
+                is_static=column.kind is ColumnKind.STATIC and not is_compact,
                 mask=masks.get(column.name),
             )
             for column in columns
@@ -385,6 +387,7 @@ def statement_of_shape(
         options=tuple(options),
         keyspace=shape.keyspace,
         if_not_exists=if_not_exists,
+        is_compact=is_compact,
     )
 
 
