@@ -155,3 +155,32 @@ def test_it_is_kept_when_its_file_goes_until_somebody_agrees(world: World) -> No
     plan = world.plan(other, NOW)
     assert not any(isinstance(step, DropGeneration) for step in plan.steps)
     assert [drop.number for drop in plan.withheld] == [HAND_MADE]
+
+
+def test_one_that_people_drop_by_hand_is_forgotten_without_a_question(world: World) -> None:
+    changed = project(definition(columns="customer, day, total"))
+    world.apply(adopted(world).plan(changed, NOW), NOW)
+    del world.views["by_day"]
+    later = NOW + timedelta(hours=1)
+    plan = world.plan(changed, later)
+    assert [(type(step), getattr(step, "number", None)) for step in plan.steps] == [(DropGeneration, HAND_MADE)]
+    assert plan.withheld == ()
+    world.apply(plan, later)
+    assert [each.number for each in world.records[NAME].generations] == [1]
+
+
+def test_one_that_goes_while_it_is_taken_over_is_not_created_by_us(world: World) -> None:
+    plan = world.plan(project(definition()), NOW)
+    world.apply(replace(plan, steps=plan.steps[:1]), NOW)
+    del world.views["by_day"]
+    again = world.plan(project(definition()), NOW)
+    assert [step.number for step in again.steps if isinstance(step, CreateGeneration)] == [1]
+
+
+def test_taking_over_that_was_cut_off_is_resumed(world: World) -> None:
+    whole = world.plan(project(definition()), NOW)
+    world.apply(replace(whole, steps=whole.steps[:2]), NOW)
+    again = world.plan(project(definition()), NOW)
+    assert [type(step) for step in again.steps] == [AuditGeneration, ServeGeneration]
+    world.apply(again, NOW)
+    assert world.plan(project(definition()), NOW).steps == ()

@@ -75,6 +75,8 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
     start = definition.window_start(context.now)
     if serving is not None and each.number < serving.number:
         return False
+    if each.number == HAND_MADE and not is_there(record.name, each, context.catalog):
+        return False  # this program never creates it
     if each.version != definition.version or not _has_literal(each, definition):
         return False
     if (start is None) != (each.window_start is None):

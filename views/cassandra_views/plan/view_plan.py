@@ -76,6 +76,7 @@ class ViewSteps:
     is_suspect: bool = False
     waits: ViewsError | None = None
     allows_drop: bool = False
+    has_hand_made: bool = False
 
     @property
     def has_steps(self) -> bool:
@@ -92,7 +93,9 @@ class ViewSteps:
 
     def drop(self, number: int, reason: str) -> None:
         """Add the drop of one generation; a view that people made is dropped with their approval alone."""
-        drop = DropGeneration(view=self.name, number=number, reason=reason, needs_approval=number == HAND_MADE)
+        drop = DropGeneration(
+            view=self.name, number=number, reason=reason, needs_approval=number == HAND_MADE and self.has_hand_made
+        )
         (self.withheld if drop.needs_approval and not self.allows_drop else self.clean).append(drop)
 
     def abandon(self, each: Generation, reason: str) -> None:
@@ -106,7 +109,9 @@ def plan_view(
 ) -> ViewSteps:
     """Return what must be done for one view; nothing, where file, registry and schema agree."""
     record = record or ViewRecord(name=name)
-    steps, now = ViewSteps(name, allows_drop=context.request.is_drop_allowed), context.now
+    has_hand_made = context.catalog.find_view(name, HAND_MADE) is not None
+    steps = ViewSteps(name, allows_drop=context.request.is_drop_allowed, has_hand_made=has_hand_made)
+    now = context.now
     override = record.override if record.override and record.override.holds(now) else None
     is_frozen = override is not None and override.kind is OverrideKind.FROZEN
     if override:
