@@ -27,7 +27,7 @@ views [--templates DIR] [--env ENV] [--now TIME] COMMAND ...
 |---|---|
 | 0 | Done. With `--detailed-exitcode`: done, and nothing needs to change. |
 | 1 | An error; wrong usage and Ctrl-C too. `views lint`: a file has one. `views audit`: a view differs from its base. |
-| 2 | Only with `--detailed-exitcode`. `views plan`: there are changes. `views cluster [heal]`: a node needs care. |
+| 2 | Only with `--detailed-exitcode`. `plan`: changes; `cluster`: a node needs care; `adopt`: not all is adopted. |
 
 `views cqlsh` exits with cqlsh's own code: 2 where a statement of `-e` or `-f` failed.
 

@@ -201,7 +201,8 @@ def test_the_schema_is_what_its_statements_leave() -> None:
 
 
 def test_a_name_is_refused_by_the_server_or_by_us_or_takes_a_node_down() -> None:
-    assert [one.code for one in check(on_two(name="k." + "v" * 39), TWO)] == ["CV126"]
+    assert [one.code for one in check(on_two(name="k." + "v" * 49), TWO)] == ["CV126"]
+    assert [one.code for one in check(on_two(name="k." + "v" * 48), TWO)] == []
     assert refusals(on_two(name="k." + "v" * 222)) == []
     assert refusals(on_two(name="k." + "v" * 223))[0].code == "CV101"
     odd = refusals(on_two(name='k."v w"'))[0].server_message or ""

@@ -10,18 +10,20 @@ from cassandra_client.errors import Place, ViewsError
 from cassandra_client.names import RESERVED, quoted, table_id
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.generation import MOVES, Serving, State
-from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, VIEW_NAME_LIMIT, ViewName, nearest, parse_physical
-from cassandra_views.model.schema import SchemaComment
+from cassandra_views.model.names import HAND_MADE, PHYSICAL_NAME_LIMIT, ViewName, nearest, parse_physical
+from cassandra_views.model.schema import Catalog, LiveView, SchemaComment, TableShape
 from cassandra_views.model.times import TimeColumn, TimeKind
 
-WORDS = st.from_regex(r"[A-Za-z0-9_]{1,38}", fullmatch=True)
+WORDS = st.from_regex(r"[A-Za-z0-9_]{1,48}", fullmatch=True)
 
 
 @given(WORDS, st.integers(1, 9_999_999))
 def test_physical_names_are_short_enough_and_read_back(view: str, number: int) -> None:
     name = ViewName(keyspace="shop", view=view)
     assert len(name.physical(number)) <= PHYSICAL_NAME_LIMIT
-    assert parse_physical(name.physical(number)) == (view, number)
+    assert parse_physical(name.physical(number)) == (name.stem, number)
+    assert (name.stem == view) == (len(view) <= 38)
+    assert name.physical(HAND_MADE) == view
 
 
 @pytest.mark.parametrize(
@@ -31,8 +33,29 @@ def test_other_names_are_no_generations(name: str) -> None:
     assert parse_physical(name) is None
 
 
-def test_the_limit_leaves_room_for_seven_digits() -> None:
-    assert VIEW_NAME_LIMIT + len("__g") + 7 == PHYSICAL_NAME_LIMIT
+def test_a_long_name_is_shortened_by_a_rule_that_stays() -> None:
+    name = ViewName(keyspace="shop", view="payments_of_card_by_booking_for_the_accountants")
+    assert name.physical(1) == "payments_of_card_by_booking_f_f66fc34f__g1"
+    assert len(name.physical(9_999_999)) == PHYSICAL_NAME_LIMIT
+    other = ViewName(keyspace="shop", view="payments_of_card_by_booking_for_the_auditors")
+    assert other.stem != name.stem
+
+
+def test_the_generations_of_a_long_name_are_found_by_it() -> None:
+    name = ViewName(keyspace="shop", view="payments_of_card_by_booking_for_the_accountants")
+    live = LiveView(
+        keyspace="shop",
+        name=name.physical(3),
+        base="payments",
+        table_id=table_id("shop", name.physical(3)),
+        where_clause="",
+        include_all_columns=True,
+        comment="",
+        shape=TableShape(keyspace="shop", name=name.physical(3), columns=()),
+    )
+    catalog = Catalog(views={("shop", live.name): live})
+    assert catalog.generations_of(name) == (live,)
+    assert catalog.find_view(name, 3) == live
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text) | st.sampled_from(sorted(RESERVED)))

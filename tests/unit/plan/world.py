@@ -26,7 +26,7 @@ from cassandra_views.model.generation import (
     State,
     ViewRecord,
 )
-from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.names import HAND_MADE, ViewName, parse_physical
 from cassandra_views.model.schema import Catalog, LiveView, SchemaComment, TableShape
 from cassandra_views.model.steps import (
     AdoptGeneration,
@@ -204,7 +204,7 @@ class World:
         record = self.records.get(step.view, ViewRecord(name=step.view))
         used = self.numbers.setdefault(step.view, set())
         assert step.number not in used, f"number {step.number} is used again"
-        assert step.number >= record.next_number
+        assert step.number >= record.next_number or (step.number == HAND_MADE and not used)
         used.add(step.number)
         made = Generation(
             number=step.number,

@@ -28,7 +28,7 @@ from cassandra_views.model.generation import (
     Serving,
     State,
 )
-from cassandra_views.model.names import counted
+from cassandra_views.model.names import HAND_MADE, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -188,7 +188,11 @@ class StepExecutor:
         baseline: Baseline | None = None,
     ) -> None:
         record = self._registry.hold(step.view)
-        if step.number < record.next_number:
+        if step.number == HAND_MADE:
+            is_stale = bool(record.generations) or record.was_made
+        else:
+            is_stale = step.number < record.next_number
+        if is_stale:
             raise stale_plan(step.view)
         row = {
             "physical_name": physical,

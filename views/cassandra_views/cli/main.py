@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.cli import (
+    adopt_command,
     audit_command,
     change_commands,
     cluster_command,
@@ -91,6 +92,7 @@ lag_command.register(app)
 read_commands.register(app)
 cluster_command.register(app)
 project_commands.register(app)
+adopt_command.register(app)
 server_commands.register(app)
 
 

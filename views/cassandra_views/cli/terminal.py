@@ -50,6 +50,12 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("NEXT SLIDE", 6),
     ),
     "promise": (_column("PROMISE", 5),),
+    "adopt": (
+        _column("NAME"),
+        _column("KIND", 2),
+        _column("RESULT"),
+        _column("FILE", 1),
+    ),
     "list": (
         _column("VIEW"),
         _column("CONDITION"),

@@ -62,7 +62,7 @@ CODES = {
     "CV123": "restrictions of one column that exclude each other",
     "CV124": "IN with no value",
     "CV125": "a window bound used otherwise than in_window() does",
-    "CV126": "a view's name that leaves no room for our suffix",
+    "CV126": "a view's name that is longer than some servers take",
     "CV127": "a function call, CAST or arithmetic in WHERE",
     "CV128": "IN of several values beside restrictions that need filtering",
     "CV129": "a number that becomes infinite",

@@ -20,7 +20,7 @@ from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import server_name, server_table, server_term, term_cql
 from cassandra_views.cql.restrictions import lint_restrictions, lint_restrictions_alone, place_of
 from cassandra_views.cql.types import parse_type
-from cassandra_views.model.names import VIEW_NAME_LIMIT, nearest
+from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, nearest
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
 from cassandra_views.model.statement import (
     Arithmetic,
@@ -335,9 +335,9 @@ def _lint_options(statement: ViewStatement, findings: Findings) -> None:
 
 
 def _lint_policy(statement: ViewStatement, findings: Findings) -> None:
-    if len(statement.view) > VIEW_NAME_LIMIT:
-        what = f"'{statement.view}' cannot be a view's name: at most {VIEW_NAME_LIMIT} characters are possible"
-        findings.add("CV126", f"{what}, since ours get a suffix", statement.at, "Choose another name")
+    if len(statement.view) > PHYSICAL_NAME_LIMIT:
+        what = f"'{statement.view}' cannot be a view's name: at most {PHYSICAL_NAME_LIMIT} characters are possible"
+        findings.add("CV126", f"{what} on every version", statement.at, "Choose another name")
     if statement.if_not_exists:
         what = "IF NOT EXISTS has no effect here: each generation gets a name of its own"
         findings.add("CV102", what, statement.at, "Take IF NOT EXISTS out")

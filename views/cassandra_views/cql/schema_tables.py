@@ -282,3 +282,5 @@ def alter_view(statement: SchemaStatement) -> None:
         what = "Forbidden default_time_to_live detected for a materialized view. Data in a materialized view always"
         what += " expire at the same time than the corresponding data in the parent table. default_time_to_live must"
         raise RefusedStatement(f"{what} be set to zero, see CASSANDRA-12868 for more information")
+    changed = {option.name: option for option in home.views[name].options} | {option.name: option for option in options}
+    home.views[name] = replace(home.views[name], options=tuple(changed.values()))

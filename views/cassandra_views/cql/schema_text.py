@@ -30,15 +30,18 @@ from cassandra_views.model.errors import StatementError
 from cassandra_views.model.statement import At
 
 
-def read_schema(text: str, *, file: str, views_per_table: int = -1) -> tuple[Schema, tuple[Finding, ...]]:
+def read_schema(
+    text: str, *, file: str, views_per_table: int = -1, session: str | None = None
+) -> tuple[Schema, tuple[Finding, ...]]:
     """Return the schema that the statements leave, and what is wrong with them.
 
     Args:
         text: statements, each ended by ``;``.
         file: for the places of the findings.
         views_per_table: how many views a table may have; none where negative.
+        session: the keyspace that unqualified names are read in before any USE.
     """
-    schema = Schema(views_per_table=views_per_table)
+    schema = Schema(views_per_table=views_per_table, session=session)
     found: list[Finding] = []
     for tokens, padded in split_statements(text):
         findings = Findings(file)

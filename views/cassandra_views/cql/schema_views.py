@@ -38,11 +38,12 @@ def lint_view_on(view: ViewStatement, schema: Schema, findings: Findings) -> boo
             findings.add("CV102", what, view.at, "Take IF NOT EXISTS out, or choose another name")
             return False
         _lint_names(view, home, base, schema, findings)
-    lint_rules(view, base, _names(home if base is not None else None), findings)
+    lint_rules(view, base, user_names(home if base is not None else None), findings)
     return True
 
 
-def _names(keyspace: SchemaKeyspace | None) -> UserNames:
+def user_names(keyspace: SchemaKeyspace | None) -> UserNames:
+    """Return what users named in a keyspace; of one that is not known that there is nothing."""
     if keyspace is None:
         return UserNames(functions=frozenset())
     functions = frozenset(name for name, _arguments in keyspace.functions)

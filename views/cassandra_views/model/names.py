@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
-VIEW_NAME_LIMIT = 38
-"""Characters of a logical name: 48 (the longest name every server version takes) less ``__g`` and 7 digits."""
-
 PHYSICAL_NAME_LIMIT = 48
-"""The servers' own limit, of keyspaces, tables and indexes, too."""
+"""Characters of a name, logical or physical: the longest that every server version takes."""
+
+_STEM_LIMIT, _DIGEST_BYTES = 38, 4
+"""Of the name before ``__g`` and 7 digits, and of the hash that stands for the rest of a longer one."""
+
+HAND_MADE = 0
+"""The number of the view that existed under the logical name before this program managed it: it keeps its name."""
 
 _WORD = re.compile(r"\w+\Z", re.ASCII)
-_PHYSICAL = re.compile(r"(?P<view>\w+)__g(?P<number>[1-9][0-9]*)\Z", re.ASCII)
+_PHYSICAL = re.compile(r"(?P<stem>\w+)__g(?P<number>[1-9][0-9]*)\Z", re.ASCII)
 
 
 def is_word(name: str) -> bool:
@@ -42,14 +46,25 @@ class ViewName:
         return f"{self.keyspace}.{self.view}"
 
     def physical(self, number: int) -> str:
-        """Return the name of the generation's physical view."""
-        return f"{self.view}__g{number}"
+        """Return the name of the generation's physical view; that of a view made by hand is the logical one."""
+        return self.view if number == HAND_MADE else f"{self.stem}__g{number}"
+
+    @property
+    def stem(self) -> str:
+        """What the physical names of all generations begin with: the view's name, shortened where it is too long.
+
+        A longer name keeps its first 29 characters; ``_`` and 8 hex digits of the hash of all of it follow.
+        """
+        if len(self.view) <= _STEM_LIMIT:
+            return self.view
+        digest = hashlib.blake2b(self.view.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+        return f"{self.view[: _STEM_LIMIT - 1 - len(digest)]}_{digest}"
 
 
 def parse_physical(name: str) -> tuple[str, int] | None:
-    """Return ``(view, number)`` of a physical name, or None where it is not one."""
+    """Return ``(stem, number)`` of a physical name, or None where it is not one; the stem is that of ``ViewName``."""
     match = _PHYSICAL.match(name)
-    return (match["view"], int(match["number"])) if match else None
+    return (match["stem"], int(match["number"])) if match else None
 
 
 def nearest(name: str, known: list[str]) -> str:

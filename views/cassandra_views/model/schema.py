@@ -289,9 +289,9 @@ class Catalog:
 
     def generations_of(self, name: ViewName) -> tuple[LiveView, ...]:
         """Return the physical views whose names are those of generations of the view, managed or not."""
-        return self._by_view().get((name.keyspace, name.view), ())
+        return self._by_stem().get((name.keyspace, name.stem), ())
 
-    def _by_view(self) -> dict[tuple[str, str], tuple[LiveView, ...]]:
+    def _by_stem(self) -> dict[tuple[str, str], tuple[LiveView, ...]]:
         if not self._index:
             for live in self.views.values():
                 parsed = parse_physical(live.name)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cassandra_client.names import table_id
+from cassandra_views.cql.drift import view_drift
 from cassandra_views.cql.printing import view_cql
 from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.audit_request import AUDIT_BY_SIZE, FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName, parse_physical
+from cassandra_views.model.names import HAND_MADE, ViewName, parse_physical
 from cassandra_views.model.schema import Catalog, LiveView, SchemaComment
 from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
 from cassandra_views.model.times import instant_text, parse_instant
@@ -74,6 +75,8 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
     start = definition.window_start(context.now)
     if serving is not None and each.number < serving.number:
         return False
+    if each.number == HAND_MADE and not is_there(record.name, each, context.catalog):
+        return False  # this program never creates it
     if each.version != definition.version or not _has_literal(each, definition):
         return False
     if (start is None) != (each.window_start is None):
@@ -230,6 +233,53 @@ def find_lost(definition: ViewDefinition, record: ViewRecord, context: PlanConte
             if _is_fit(lost, definition, record, context):
                 return lost
     return None
+
+
+def find_hand_made(definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> AdoptGeneration | None:
+    """Return the step that takes over the view that people made under the logical name, where it is what the file says.
+
+    Only where nothing of the view was ever managed: what was given up once is not taken again.
+    """
+    live = find_unmanaged(record, context)
+    if live is None or record.was_made or record.generations or hand_made_drift(live, definition, context):
+        return None
+    return AdoptGeneration(
+        view=definition.name,
+        number=HAND_MADE,
+        cql=view_cql(
+            view_statement(definition),
+            keyspace=definition.name.keyspace,
+            physical=live.name,
+            window_start=None,
+            window_end=None,
+        ),
+        table_id=live.table_id,
+        version=definition.version,
+        reason="it was made by hand, and it is what the file says",
+    )
+
+
+def find_unmanaged(record: ViewRecord, context: PlanContext) -> LiveView | None:
+    """Return the view that people made under the logical name and that the registry does not know."""
+    live = context.catalog.find_view(record.name, HAND_MADE)
+    return live if live is not None and live.mark() is None and record.find(HAND_MADE) is None else None
+
+
+def hand_made_drift(live: LiveView, definition: ViewDefinition, context: PlanContext) -> tuple[str, ...]:
+    """Return in words what a view that was made by hand has otherwise than the file says; options do not count."""
+    base = context.catalog.find_table(live.keyspace, live.base)
+    if definition.window is not None:
+        return ("it covers its whole base, and the file has a window",)
+    if base is None:
+        return ("its base table is not there",)
+    return view_drift(
+        view_statement(definition),
+        base,
+        live.shape,
+        where_clause=live.where_clause,
+        include_all_columns=live.include_all_columns,
+        base_name=live.base,
+    )
 
 
 def _is_ours(live: LiveView, name: ViewName, context: PlanContext) -> bool:

@@ -11,7 +11,7 @@ from cassandra_views.model.audit_request import AUDIT_BY_SIZE, AuditRequest
 from cassandra_views.model.audit_result import empty_window_text
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import HAND_MADE, ViewName
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -30,10 +30,13 @@ from cassandra_views.plan.generations import (
     audit_request,
     cause_of,
     find_former,
+    find_hand_made,
     find_lost,
     find_orphans,
     find_serving,
+    find_unmanaged,
     generation_cql,
+    hand_made_drift,
     is_audit_due,
     is_resumable,
     is_there,
@@ -72,6 +75,8 @@ class ViewSteps:
     is_repair: bool = False
     is_suspect: bool = False
     waits: ViewsError | None = None
+    allows_drop: bool = False
+    has_hand_made: bool = False
 
     @property
     def has_steps(self) -> bool:
@@ -87,8 +92,11 @@ class ViewSteps:
         self.notes.append(f"{self.name} {text}")
 
     def drop(self, number: int, reason: str) -> None:
-        """Add the drop of one generation."""
-        self.clean.append(DropGeneration(view=self.name, number=number, reason=reason))
+        """Add the drop of one generation; a view that people made is dropped with their approval alone."""
+        drop = DropGeneration(
+            view=self.name, number=number, reason=reason, needs_approval=number == HAND_MADE and self.has_hand_made
+        )
+        (self.withheld if drop.needs_approval and not self.allows_drop else self.clean).append(drop)
 
     def abandon(self, each: Generation, reason: str) -> None:
         """Give up a generation that never served, and drop it."""
@@ -101,7 +109,9 @@ def plan_view(
 ) -> ViewSteps:
     """Return what must be done for one view; nothing, where file, registry and schema agree."""
     record = record or ViewRecord(name=name)
-    steps, now = ViewSteps(name), context.now
+    has_hand_made = context.catalog.find_view(name, HAND_MADE) is not None
+    steps = ViewSteps(name, allows_drop=context.request.is_drop_allowed, has_hand_made=has_hand_made)
+    now = context.now
     override = record.override if record.override and record.override.holds(now) else None
     is_frozen = override is not None and override.kind is OverrideKind.FROZEN
     if override:
@@ -112,7 +122,8 @@ def plan_view(
 
     for each in record.in_state(State.DROPPING):
         begun = each.reason.removeprefix(DROP_REASON) if each.reason.startswith(DROP_REASON) else ""
-        steps.drop(each.number, begun or "a drop that was begun is finished")
+        reason = begun or "a drop that was begun is finished"
+        steps.clean.append(DropGeneration(view=name, number=each.number, reason=reason))
     for each in record.in_state(State.FAILED):
         steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
 
@@ -137,12 +148,26 @@ def plan_view(
             if each.audit is Audit.FAILED and (definition is None or is_frozen):
                 steps.note(f"generation {each.number} serves, and its last audit failed")
         _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
+        if definition is not None:
+            _note_unmanaged(definition, record, context, steps)
         if definition is not None and not is_frozen:
             _Convergence(definition, record, context, steps).plan()
         if not steps.create and not steps.finish:
             _audit_returned(record, context, steps)
     _sweep(record, context, steps)
     return steps
+
+
+def _note_unmanaged(definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
+    """Tell of a view that people made under the logical name, where it is not taken over."""
+    live = find_unmanaged(record, context)
+    if live is None or find_hand_made(definition, record, context) is not None:
+        return
+    drift = "; ".join(hand_made_drift(live, definition, context))
+    steps.note(
+        "also exists as a view that people made and nobody manages, so each write of its base pays for both"
+        f"{f' (it is not what the file says: {drift})' if drift else ''}: send its readers here, then drop it by hand"
+    )
 
 
 def _leave(record: ViewRecord, context: PlanContext, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
@@ -239,7 +264,9 @@ class _Convergence:
                 steps.finish.append(audit)
             self._finish(former.number, self._start, needs_build=False, is_unaudited=False)
             return
-        lost = find_lost(definition, record, context) if serving is None and not is_refresh else None
+        lost = None
+        if serving is None and not is_refresh:
+            lost = find_lost(definition, record, context) or find_hand_made(definition, record, context)
         if lost is not None:
             if lost.window_start != self._start:
                 steps.note(_MOVED_ON)

@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import BadRead, ViewNotFound, ViewNotReady
-from cassandra_views.model.names import parse_physical
+from cassandra_views.model.names import HAND_MADE, parse_physical
 from cassandra_views.read import Result, ViewReader
 from cassandra_views.web.read_limiter import ReadLimiter, Refused, TooMany, Unanswered
 
@@ -112,7 +112,7 @@ class MeasuredReader(ViewReader):
         result = super().select(view, where, limit=limit, page=page, reverse=reverse, **columns)
         seconds = time.perf_counter() - began
         for place, physical in enumerate(result.generations):
-            name, reads, histogram = _known.get(physical) or _meet(physical)
+            name, reads, histogram = _known.get(physical) or _meet(physical, view.rpartition(".")[2])
             reads.inc()
             if not place:
                 histogram.observe(seconds)
@@ -142,8 +142,8 @@ def registry_of_process() -> CollectorRegistry:
     return found
 
 
-def _meet(physical: str) -> tuple[str, Any, Any]:
-    view, number = parse_physical(physical) or (physical, 0)
+def _meet(physical: str, view: str) -> tuple[str, Any, Any]:
+    _stem, number = parse_physical(physical) or (physical, HAND_MADE)
     _views.add(view)
     found = _known[physical] = view, READS.labels(view, str(number)), SECONDS.labels(view)
     return found
