@@ -29,9 +29,9 @@ from cassandra_views.plan.node_diagnosis import ReportPart, checked, diagnose_no
 from cassandra_views.plan.node_facts import (
     FILTERING_ENABLED,
     OPTIONS_REFUSED,
+    TABLE_VIEWS_ALLOWED,
+    TABLE_VIEWS_WARNED,
     TABLES_ALLOWED,
-    VIEWS_PER_TABLE,
-    VIEWS_PER_TABLE_WARNED,
     least_limit,
 )
 from cassandra_views.plan.repairs import find_repair_doubt, gc_grace_of
@@ -80,11 +80,11 @@ def _repairs(facts: DoctorFacts) -> Iterator[ReportPart]:
 
 def _room(facts: DoctorFacts) -> Iterator[ReportPart]:
     topic = DoctorTopic.GUARDRAILS
-    guardrail = least_limit(facts.nodes, VIEWS_PER_TABLE)
-    named = [(f"the guardrail {VIEWS_PER_TABLE}", guardrail)] if guardrail is not None else []
+    guardrail = least_limit(facts.nodes, TABLE_VIEWS_ALLOWED)
+    named = [(f"the guardrail {TABLE_VIEWS_ALLOWED}", guardrail)] if guardrail is not None else []
     if facts.view_budget is not None:
         named.append(("view_budget of views.toml", facts.view_budget))
-    warned = least_limit(facts.nodes, VIEWS_PER_TABLE_WARNED)
+    warned = least_limit(facts.nodes, TABLE_VIEWS_WARNED)
     for base in facts.bases:
         if not base.is_ours:
             continue
@@ -100,7 +100,7 @@ def _room(facts: DoctorFacts) -> Iterator[ReportPart]:
             yield finding(
                 "view-count-warned",
                 f"table {base.shape}",
-                f"{_carried_text(base)}, and the servers warn of more than {warned} ({VIEWS_PER_TABLE_WARNED})",
+                f"{_carried_text(base)}, and the servers warn of more than {warned} ({TABLE_VIEWS_WARNED})",
                 "Nothing now; each write of the table visits every one of its views",
             )
     if any(node.settings is not None for node in facts.nodes):

@@ -12,7 +12,7 @@ from datetime import timedelta
 OLDEST = (4, 1)
 """The oldest version of Cassandra that this program works with."""
 
-VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
+_VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
 """The setting that allows views, by its names in newer and older servers."""
 HINTS_ENABLED = "hinted_handoff_enabled"
 TIMESTAMPS_ENABLED = "user_timestamps_enabled"
@@ -20,20 +20,20 @@ FILTERING_ENABLED = "allow_filtering_enabled"
 READS_FORBIDDEN = "read_consistency_levels_disallowed"
 WRITES_FORBIDDEN = "write_consistency_levels_disallowed"
 OPTIONS_REFUSED = ("table_properties_disallowed", "table_properties_ignored")
-VIEWS_PER_TABLE = "materialized_views_per_table_fail_threshold"
-VIEWS_PER_TABLE_WARNED = "materialized_views_per_table_warn_threshold"
+TABLE_VIEWS_ALLOWED = "materialized_views_per_table_fail_threshold"
+TABLE_VIEWS_WARNED = "materialized_views_per_table_warn_threshold"
 TABLES_ALLOWED = "tables_fail_threshold"
 
 SETTINGS = (
-    *VIEWS_ENABLED,
+    *_VIEWS_ENABLED,
     HINTS_ENABLED,
     TIMESTAMPS_ENABLED,
     FILTERING_ENABLED,
     READS_FORBIDDEN,
     WRITES_FORBIDDEN,
     *OPTIONS_REFUSED,
-    VIEWS_PER_TABLE,
-    VIEWS_PER_TABLE_WARNED,
+    TABLE_VIEWS_ALLOWED,
+    TABLE_VIEWS_WARNED,
     TABLES_ALLOWED,
 )
 """The settings that are read of each node; what a version lacks is not among its settings."""
@@ -110,7 +110,7 @@ class NodeFacts:
     @property
     def views_enabled(self) -> bool | None:
         """Tell whether it creates views; None where its settings could not be read."""
-        values = [self.settings[name] for name in VIEWS_ENABLED if name in self.settings] if self.settings else []
+        values = [self.settings[name] for name in _VIEWS_ENABLED if name in self.settings] if self.settings else []
         return "true" in values if values else None
 
     def is_off(self, setting: str) -> bool:
@@ -170,10 +170,9 @@ __all__ = [
     "READS_FORBIDDEN",
     "SETTINGS",
     "TABLES_ALLOWED",
+    "TABLE_VIEWS_ALLOWED",
+    "TABLE_VIEWS_WARNED",
     "TIMESTAMPS_ENABLED",
-    "VIEWS_ENABLED",
-    "VIEWS_PER_TABLE",
-    "VIEWS_PER_TABLE_WARNED",
     "WRITES_FORBIDDEN",
     "ClockBounds",
     "NodeFacts",

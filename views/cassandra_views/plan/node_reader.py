@@ -18,7 +18,7 @@ from cassandra_client.members import Member, read_members
 from cassandra_views.plan.catalog import SAI_TABLE
 from cassandra_views.plan.node_facts import (
     SETTINGS,
-    VIEWS_PER_TABLE,
+    TABLE_VIEWS_ALLOWED,
     ClockBounds,
     NodeFacts,
     ThreadPoolState,
@@ -75,7 +75,7 @@ class ClusterFacts:
     @property
     def view_guardrail(self) -> int | None:
         """How many views of one table the servers allow; None where they set no limit."""
-        return least_limit(self.nodes, VIEWS_PER_TABLE)
+        return least_limit(self.nodes, TABLE_VIEWS_ALLOWED)
 
     @property
     def warnings(self) -> tuple[str, ...]:
