@@ -12,6 +12,7 @@ import pytest
 
 from cassandra_client.errors import ClusterError
 from cassandra_client.grants import Grant
+from cassandra_views.cli.doctor_command import exit_code_of
 from cassandra_views.model.diagnosis import CODES, DoctorReport, DoctorSeverity, DoctorTopic, DoctorUnknown
 from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import Generation, Serving, State, ViewRecord
@@ -474,3 +475,17 @@ def test_sentences_count_as_people_do() -> None:
 
 def test_nothing_found_is_limited_to_what_could_be_read() -> None:
     assert diagnose(first(pools=None)).summary.startswith("Nothing found in what could be read: ")
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "detailed"),
+    [
+        (WELL, 0, 0),
+        (replace(WELL, contact_points=1), 0, 0),
+        (first(disk_share=0.8), 0, 2),
+        (first(disk_share=0.95), 1, 2),
+    ],
+)
+def test_an_error_that_is_found_ends_the_command_with_1(facts: DoctorFacts, code: int, detailed: int) -> None:
+    report = diagnose(facts)
+    assert (exit_code_of(report, is_detailed=False), exit_code_of(report, is_detailed=True)) == (code, detailed)

@@ -40,7 +40,6 @@ def doctor(
     """
     options = options_of(context)
     with open_session(options) as (session, settings):
-        from cassandra_views.model.diagnosis import DoctorSeverity
         from cassandra_views.overview.doctor import DoctorReader
         from cassandra_views.plan.planner import Planner
 
@@ -58,10 +57,15 @@ def doctor(
         print_json({"report": report, "summary": report.summary, "has_problems": report.has_problems})
     else:
         _show(report)
-    if detailed_exitcode and report.has_problems:
-        raise typer.Exit(2)
-    if not detailed_exitcode and report.count(DoctorSeverity.ERROR):
-        raise typer.Exit(1)
+    if code := exit_code_of(report, is_detailed=detailed_exitcode):
+        raise typer.Exit(code)
+
+
+def exit_code_of(report: DoctorReport, *, is_detailed: bool) -> int:
+    """Return 1 where an error was found; in detail 2 where an error or a warning was, as 1 is what could not be run."""
+    if is_detailed:
+        return 2 if report.has_problems else 0
+    return int(any(each.severity.value == "error" for each in report.findings))
 
 
 def _show(report: DoctorReport) -> None:
