@@ -298,6 +298,28 @@ def test_a_view_that_was_dropped_is_told_alone_where_its_base_is_not_known() -> 
     assert (found.asked, found.verdict, found.proposals) == ("shop.top", ReadVerdict.CANNOT, ())
 
 
+def test_what_a_limit_means_for_another_view_is_told() -> None:
+    top = live_view("top__g1", RANKED)
+    records = (record("top", State.SERVING),)
+    select = "SELECT day FROM {} WHERE day = ? AND total = ? PER PARTITION LIMIT 1 LIMIT ?"
+    assert explain(select.format("orders"), top, records=records).candidates[1].notes == (
+        "PER PARTITION LIMIT counts the rows of its own partitions",
+        "LIMIT without ORDER BY takes the first rows of its own order",
+    )
+    assert explain(select.format("top"), top, records=records).candidates[0].notes == ()
+
+
+def test_a_view_whose_registry_rows_cannot_be_read_is_unknown() -> None:
+    error = ProjectError("a state of no name here", on="shop.top", next="Upgrade")
+    unread = ViewRecord(name=ViewName(keyspace="shop", view="top"), error=error)
+    found = explain("SELECT day FROM top WHERE day = ?", live_view("top__g1", RANKED), records=(unread,))
+    assert [(each.name, each.verdict.value) for each in found.candidates] == [
+        ("shop.top", "unknown"),
+        ("shop.orders", "answers"),
+    ]
+    assert found.candidates[0].faults == ("what serves it is not known: a state of no name here",)
+
+
 def view_file(key: str, where: str = "") -> ViewDefinition:
     text = (
         "CREATE MATERIALIZED VIEW top AS SELECT day, customer, total FROM orders "

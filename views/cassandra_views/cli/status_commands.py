@@ -309,7 +309,7 @@ def _explain_read(context: typer.Context, select: str, format: Format) -> None:
         return
     for each in found.candidates:
         colour = _READ_COLOURS.get(each.verdict.value, "red")
-        out.print(f"[{colour}]{each.verdict.value}[/{colour}]  {escape(each.kind)} [bold]{escape(each.name)}[/bold]")
+        out.print(f"[{colour}]{each.verdict.value}[/{colour}]: {escape(each.kind)} [bold]{escape(each.name)}[/bold]")
         for line in (*each.faults, *(f"serves {one}" for one in each.serving), *each.notes):
             out.print(f"  {escape(line)}")
     for proposal in found.proposals:

@@ -27,6 +27,7 @@ class SelectStatement:
         order: pairs of column and whether it is descending.
         limit: the number after LIMIT, None where there is none.
         has_marked_limit: a marker stands after LIMIT.
+        has_partition_limit: it says PER PARTITION LIMIT.
         unjudged: parts of which nothing is known here.
     """
 
@@ -40,6 +41,7 @@ class SelectStatement:
     order: tuple[tuple[str, bool], ...] = ()
     limit: int | None = None
     has_marked_limit: bool = False
+    has_partition_limit: bool = False
     allows_filtering: bool = False
     unjudged: tuple[str, ...] = ()
 
@@ -90,6 +92,7 @@ def parse_select(text: str) -> SelectStatement:
         order=order,
         limit=int(limit[0].text) if len(limit) == 1 and limit[0].text.isdigit() else None,
         has_marked_limit=_MARKER in limit,
+        has_partition_limit=bool(clauses["per"]),
         allows_filtering=bool(clauses["allow"]),
         unjudged=unjudged,
     )

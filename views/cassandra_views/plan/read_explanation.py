@@ -148,7 +148,7 @@ def find_base_of(
         ((keyspace, (base, asked)),) = found.items()
         return keyspace, base, asked
     for broken in project.broken if not found else ():
-        if broken.view == name and wanted in (None, broken.keyspace):
+        if broken.view == name and (wanted is None or broken.keyspace in ("", wanted)):
             raise broken.error
     known = [each for _keyspace, each in (*catalog.tables, *catalog.views)]
     raise ProjectError(
@@ -164,6 +164,8 @@ def _base_of(record: ViewRecord, catalog: Catalog, file: ViewDefinition | None) 
         live = catalog.views.get((record.name.keyspace, each.physical))
         if live is not None:
             return live.base
+    for live in catalog.generations_of(record.name) if record.error is not None else ():
+        return live.base
     for each in reversed(record.generations):
         if each.cql:
             try:
@@ -233,6 +235,8 @@ class _Question:
             if record.name.keyspace != self.keyspace:
                 continue
             managed |= {each.physical for each in record.generations}
+            if record.error is not None:
+                managed |= {live.name for live in self._catalog.generations_of(record.name)}
             file = self._files.get(record.name)
             if str(record.name) == self.asked or _base_of(record, self._catalog, file) == self._base_name:
                 yield self._of_view(record, file)
@@ -296,6 +300,7 @@ class _Question:
             notes = (*notes, _filtering_note(self._statement, answer))
         if is_asked:
             return verdict, faults, notes
+        notes = (*notes, *_limit_notes(self._statement))
         if found.coverage is Coverage.NONE:
             return ReadVerdict.CANNOT, (*faults, "it holds none of the rows that are asked for"), notes
         if verdict is ReadVerdict.ANSWERS and found.coverage is Coverage.PART:
@@ -306,8 +311,11 @@ class _Question:
 
     def _of_view(self, record: ViewRecord, file: ViewDefinition | None) -> ReadCandidate:
         name = str(record.name)
+        if record.error is not None:
+            unread = f"what serves it is not known: {record.error.what}"
+            return ReadCandidate(name=name, kind="view", verdict=ReadVerdict.UNKNOWN, faults=(unread,))
         verdicts, serving = [ReadVerdict.CANNOT] * (not record.read_from), []
-        faults: list[str] = []
+        found: list[str] = []
         notes: list[str] = []
         for entry in record.read_from:
             window = f" from {instant_text(entry.start)}" if entry.start else ""
@@ -315,23 +323,23 @@ class _Question:
             live = self._catalog.views.get((self.keyspace, entry.name))
             if live is None or self.base is None:
                 missing = f"{entry.name}, which serves," if live is None else "its base table"
-                faults.append(f"{missing} is missing in the schema")
+                found.append(f"{missing} is missing in the schema")
                 verdicts.append(ReadVerdict.CANNOT)
                 continue
-            verdict, found, said = self._assess(name, live.shape, live.where_clause, self.base)
+            verdict, faults, said = self._assess(name, live.shape, live.where_clause, self.base)
             verdicts.append(verdict)
-            faults += found
+            found += faults
             notes += said
         if not record.read_from:
-            faults.append(f"nothing of it serves: {record.absence() or '; '.join(unserved_texts(record))}")
-            faults += self._promise(record, file)
+            found.append(f"nothing of it serves: {record.absence() or '; '.join(unserved_texts(record))}")
+            found += self._promise(record, file)
         if record.override is not None:
             notes.append(f"it is {record.override}")
         return ReadCandidate(
             name=name,
             kind="view",
             verdict=max(verdicts, key=list(ReadVerdict).index),
-            faults=tuple(dict.fromkeys(faults)),
+            faults=tuple(dict.fromkeys(found)),
             serving=tuple(serving),
             notes=tuple(dict.fromkeys(notes)),
         )
@@ -379,6 +387,14 @@ def _verdict(answer: SelectAssessment) -> tuple[ReadVerdict, tuple[str, ...]]:
     if answer.refusals:
         return ReadVerdict.CANNOT, faults
     return (ReadVerdict.FILTERING if answer.filtering else ReadVerdict.ANSWERS), faults
+
+
+def _limit_notes(statement: SelectStatement) -> Iterator[str]:
+    """Yield what a limit means for a view that was not asked for."""
+    if statement.has_partition_limit:
+        yield "PER PARTITION LIMIT counts the rows of its own partitions"
+    if (statement.limit is not None or statement.has_marked_limit) and not statement.order:
+        yield "LIMIT without ORDER BY takes the first rows of its own order"
 
 
 def _filtering_note(statement: SelectStatement, answer: SelectAssessment) -> str:
