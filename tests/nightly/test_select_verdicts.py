@@ -102,6 +102,7 @@ def select_of(draw: Random, shape: TableShape) -> str:
         sorted_by = list(clustering[start : start + draw.randint(1, 2)]) or draw.sample(columns, 1)
         sorting = [f"{cql_name(each)} {draw.choice(('ASC', 'DESC'))}" for each in sorted_by]
         text += f" ORDER BY {', '.join(sorting)}"
+    text += " PER PARTITION LIMIT 2" if draw.random() < 0.1 else ""
     if draw.random() < 0.3:
         text += f" LIMIT {draw.choice((1, 100, 5000, 5001))}"
     shown = draw.choice(("*", "*", "*", "count(*)", cql_name(draw.choice(columns))))

@@ -59,6 +59,8 @@ BY_KEY = {
     # token()
     "WHERE token(shop, day) > ? AND token(shop, day) <= ?": "answers",
     "WHERE token(shop) > ?": "refused",
+    "WHERE token(shop, day) = ? AND token(shop, day) > ?": "refused",
+    "WHERE token(shop, day) > ? AND token(shop, day) >= ?": "refused",
     "WHERE token(day, shop) > ?": "refused",
     "WHERE token(shop, day) > ? AND at = ?": "filters",
     f"WHERE token(shop, day) > ? AND {WHOLE}": "answers",
@@ -125,6 +127,11 @@ SELECTED = {
     ("name", f"WHERE {WHOLE} AND at = ?"): "refused",
     ("count(*)", f"WHERE {WHOLE} AND at = ?"): "answers",
     ("nothing", f"WHERE {WHOLE}"): "refused",
+    ("count(*)", f"WHERE {WHOLE} PER PARTITION LIMIT 5"): "refused",
+    ("max(at)", "GROUP BY shop, day PER PARTITION LIMIT 5"): "answers",
+    ("DISTINCT shop, day", "PER PARTITION LIMIT 5"): "refused",
+    ("count(*)", "WHERE shop = ? AND day IN ? ORDER BY at LIMIT 5"): "refused",
+    ("at", "WHERE shop = ? AND day IN ? GROUP BY shop, day ORDER BY at LIMIT 5"): "refused",
 }
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from cassandra_views.cql.index_rules import index_answers
-from cassandra_views.cql.literals import UserNames
-from cassandra_views.cql.restrictions import RefusedRelation, Restriction, merge_restriction, restriction_of
+from cassandra_views.cql.restrictions import Restriction
+from cassandra_views.cql.select_conditions import SelectConditions, after_text
 from cassandra_views.cql.select_text import SelectStatement
 from cassandra_views.cql.types import parse_type
 from cassandra_views.model.names import nearest
 from cassandra_views.model.schema import Column, ColumnKind, IndexKind, TableIndex, TableShape
-from cassandra_views.model.statement import Operator, Relation, Subject, WindowBound
+from cassandra_views.model.statement import Operator, Relation, Subject
 
 PAGE_ROWS = 5_000
 """How many rows drivers ask for at a time where nobody tells them."""
@@ -67,7 +66,7 @@ def assess_select(
     strict = _Reading(statement, where, shape, known, may_filter=False)
     refusals = tuple(dict.fromkeys(lenient.faults()))
     filtering = tuple(each for each in dict.fromkeys(strict.faults()) if each not in refusals)
-    if statement.order and statement.has_marked_limit and strict.has_several_partitions:
+    if statement.order and statement.has_marked_limit and strict.conditions.has_several_partitions:
         unjudged.append("LIMIT ?, which must be no more than a page: IN on the partition key is sorted")
     asked = {name for each in statement.where for name in each.columns}
     if refusals or filtering:
@@ -80,8 +79,8 @@ def assess_select(
         refusals=refusals,
         filtering=filtering,
         unjudged=tuple(unjudged),
-        indexes=tuple(strict.used_indexes()),
-        is_whole_partition=strict.is_whole_partition,
+        indexes=tuple(strict.conditions.used_indexes()),
+        is_whole_partition=strict.conditions.is_whole_partition,
     )
 
 
@@ -126,28 +125,23 @@ class _Reading:
         may_filter: bool,
     ) -> None:
         self._statement = statement
-        self._where = where
         self._shape = shape
         self._indexes = indexes
         self._may_filter = may_filter
-        self._by_column: dict[str, Restriction] = {}
-        self._operators: dict[str, list[Operator]] = {}
-        self._has_token = False
+        self.conditions = SelectConditions(where, shape, indexes, may_filter=may_filter)
 
     def faults(self) -> Iterator[str]:
         """Yield why the server refuses it."""
-        for relation in self._where:
-            yield from self._take(relation)
-        partition = self._restrictions(self._shape.partition_key)
-        clustering = self._restrictions(self._shape.clustering)
-        others = self._restrictions(column for column in self._shape if not column.is_key)
-        has_clustering_index = any(map(self._is_indexed, clustering))
-        has_index = has_clustering_index or any(map(self._is_indexed, (*partition, *others)))
-        is_filtered_partition = bool(partition) and not self.is_whole_partition
+        conditions = self.conditions
+        yield from conditions.refusals
+        partition, clustering, others = conditions.partition, conditions.clustering, conditions.others
+        has_clustering_index = any(map(conditions.is_indexed, clustering))
+        has_index = has_clustering_index or any(map(conditions.is_indexed, (*partition, *others)))
+        is_filtered_partition = bool(partition) and not conditions.is_whole_partition
         is_range = is_filtered_partition or not partition
-        if self._has_token and len(partition) < len(self._shape.partition_key):
+        if conditions.has_token and len(partition) < len(self._shape.partition_key):
             is_range = True
-        uses_index = has_index and (is_filtered_partition or not (partition or self._has_token))
+        uses_index = has_index and (is_filtered_partition or not (partition or conditions.has_token))
         filters: list[Restriction] = []
         if is_filtered_partition and not (has_index or self._may_filter):
             yield from self._partition_faults()
@@ -155,7 +149,7 @@ class _Reading:
             filters += partition
         if clustering and self._selects_only_static():
             yield "it asks for static columns alone, and for rows by clustering columns"
-        is_filtered_clustering = self._is_filtered(clustering)
+        is_filtered_clustering = conditions.is_filtered(clustering)
         if is_filtered_clustering and has_index:
             uses_index = True
         elif is_filtered_clustering and not self._may_filter:
@@ -170,7 +164,7 @@ class _Reading:
             uses_index = uses_index or has_index
             if not (has_index or self._may_filter):
                 yield from (f"'{each.first.name}' is not part of its key" for each in others)
-        if uses_index and self.has_several_partitions:
+        if uses_index and conditions.has_several_partitions:
             yield "an index and IN on the partition key are refused together"
         yield from self._distinct_faults(clustering, others, is_range=is_range)
         yield from self._group_faults()
@@ -179,113 +173,9 @@ class _Reading:
         if not self._may_filter and (is_range or uses_index):
             yield from self._filter_faults(filters, clustering, has_index=has_index)
 
-    def used_indexes(self) -> list[TableIndex]:
-        """Return the indexes that answer some condition beside the key."""
-        found = [
-            index
-            for index in self._indexes
-            for each in dict.fromkeys(self._by_column.values())
-            if self._answers(index, each)
-        ]
-        is_by_key = self.is_whole_partition and not self._is_filtered(self._restrictions(self._shape.clustering))
-        has_others = any(not each.first.is_key for each in self._by_column.values())
-        return [] if is_by_key and not has_others else list(dict.fromkeys(found))
-
-    @property
-    def is_whole_partition(self) -> bool:
-        """Tell whether the whole partition key is given by = or IN."""
-        partition = self._restrictions(self._shape.partition_key)
-        return len(partition) == len(self._shape.partition_key) and all(each.kind in ("EQ", "IN") for each in partition)
-
-    @property
-    def has_several_partitions(self) -> bool:
-        """Tell whether IN gives several values of the partition key."""
-        partition = self._restrictions(self._shape.partition_key)
-        return any(each.kind == "IN" for each in partition) and not (self._has_token and not self.is_whole_partition)
-
-    def _take(self, relation: Relation) -> Iterator[str]:
-        """Add a relation to the restrictions; yield why the server refuses it."""
-        operator = relation.operator
-        if operator is Operator.IS_NOT_NULL:
-            yield "a SELECT takes no IS NOT NULL"
-            return
-        if operator is Operator.NOT_EQUAL:
-            yield "a SELECT takes no !="
-            return
-        if relation.subject is Subject.TOKEN:
-            yield from self._take_token(relation)
-            return
-        try:
-            if operator is Operator.LIKE:
-                yield from self._take_like(relation)
-                return
-            restriction = restriction_of(relation, self._shape, UserNames())
-            if restriction is None:
-                return
-            for column in restriction.columns:
-                is_single = operator is Operator.IN and restriction.kind == "EQ"
-                self._operators.setdefault(column.name, []).append(Operator.EQUAL if is_single else operator)
-            if not self._may_filter and restriction.first.kind is ColumnKind.CLUSTERING:
-                yield from self._slice_faults(restriction)
-            merge_restriction(self._by_column, restriction)
-        except RefusedRelation as refusal:
-            yield str(refusal).replace(f":{WindowBound.START.value}", "?")
-
-    def _take_like(self, relation: Relation) -> Iterator[str]:
-        column = self._shape.find_column(relation.columns[0])
-        assert column is not None
-        if not any(index_answers(index, column, Operator.LIKE) for index in self._indexes):
-            yield f"'{column.name}' is asked for by LIKE, which no key and no index that it has answers"
-            return
-        self._operators.setdefault(column.name, []).append(Operator.LIKE)
-        merge_restriction(self._by_column, Restriction((column,), "LIKE"))
-
-    def _take_token(self, relation: Relation) -> Iterator[str]:
-        partition = [column.name for column in self._shape.partition_key]
-        if list(relation.columns) != partition:
-            yield f"token() takes its partition key, which is {', '.join(partition)}"
-        elif relation.operator is not Operator.EQUAL and not relation.operator.is_range:
-            yield f"token() takes no {relation.operator.value}"
-        self._has_token = True
-
-    def _slice_faults(self, new: Restriction) -> Iterator[str]:
-        """Yield the fault of a restriction on one side of another that is a slice."""
-        before = self._restrictions(self._shape.clustering)
-        if not before or self._is_indexed(new):
-            return
-        last = before[-1]
-        if last.kind == "SLICE" and new.first.position > last.first.position:
-            yield _after(new.first, last.first)
-        if new.kind == "SLICE" and new.first.position < last.first.position:
-            yield _after(last.first, new.first)
-
-    def _restrictions(self, columns: Iterable[Column]) -> list[Restriction]:
-        found = (self._by_column.get(column.name) for column in columns)
-        return list(dict.fromkeys(each for each in found if each is not None))
-
-    def _answers(self, index: TableIndex, restriction: Restriction) -> bool:
-        return any(
-            index_answers(index, column, operator)
-            for column in restriction.columns
-            for operator in self._operators.get(column.name, ())
-        )
-
-    def _is_indexed(self, restriction: Restriction) -> bool:
-        return any(self._answers(index, restriction) for index in self._indexes)
-
-    def _is_filtered(self, clustering: Sequence[Restriction]) -> bool:
-        """Tell whether restrictions of clustering columns are no slice of the partition."""
-        position = 0
-        for each in clustering:
-            if each.kind in ("CONTAINS", "LIKE") or each.first.position != position:
-                return True
-            if each.kind != "SLICE":
-                position = each.columns[-1].position + 1
-        return False
-
     def _partition_faults(self) -> Iterator[str]:
         for column in self._shape.partition_key:
-            restriction = self._by_column.get(column.name)
+            restriction = self.conditions.by_column.get(column.name)
             if restriction is None:
                 yield f"'{column.name}' of its partition key is not given"
             elif restriction.kind not in ("EQ", "IN"):
@@ -300,14 +190,14 @@ class _Reading:
             if own.name != name:
                 column = self._shape.find_column(name)
                 assert column is not None
-                yield _after(column, own)
+                yield after_text(column, own)
                 return
 
     def _tuple_faults(self, clustering: Sequence[Restriction]) -> Iterator[str]:
         """Yield what no server filters by: several columns together, by a range or IN."""
         position = 0
         for each in clustering:
-            is_filtered = each.first.position != position or self._is_indexed(each)
+            is_filtered = each.first.position != position or self.conditions.is_indexed(each)
             is_refused = each.kind == "SLICE" or (each.kind == "IN" and len(each.columns) > 1)
             if is_filtered and each.is_tuple and is_refused:
                 yield f"no server filters by {', '.join(column.name for column in each.columns)} together"
@@ -340,6 +230,10 @@ class _Reading:
             yield "DISTINCT over several partitions asks for the whole partition key"
 
     def _group_faults(self) -> Iterator[str]:
+        if self._statement.is_aggregate and self._statement.has_partition_limit and not self._statement.group:
+            yield "PER PARTITION LIMIT is refused with aggregates of all rows"
+        if self._statement.is_distinct and self._statement.has_partition_limit:
+            yield "PER PARTITION LIMIT is refused with DISTINCT"
         key = list(self._shape.key_columns)
         position = 0
         for place, (name, is_in_function) in enumerate(self._statement.group):
@@ -358,27 +252,20 @@ class _Reading:
 
     def _next_of(self, columns: Sequence[Column], name: str, position: int) -> int:
         """Return the place of a column after a place, or of the first one before it that is not given by =."""
-        while position < len(columns) and columns[position].name != name and self._is_equal(columns[position]):
+        while (
+            position < len(columns) and columns[position].name != name and self.conditions.is_equal(columns[position])
+        ):
             position += 1
         return position
-
-    def _is_equal(self, column: Column) -> bool:
-        restriction = self._by_column.get(column.name)
-        return restriction is not None and restriction.kind == "EQ"
 
     def _order_faults(self, *, is_range: bool, uses_index: bool) -> Iterator[str]:
         order = dict(self._statement.order)
         position = 0
         clustering = list(self._shape.clustering)
         for name in order:
-            while (
-                position < len(clustering)
-                and clustering[position].name != name
-                and self._is_equal(clustering[position])
-            ):
-                position += 1
+            position = self._next_of(clustering, name, position)
             if position == len(clustering) or clustering[position].name != name:
-                free = [column.name for column in clustering if not self._is_equal(column)]
+                free = [column.name for column in clustering if not self.conditions.is_equal(column)]
                 yield f"its rows are sorted by {', '.join(free) or 'nothing'}, not by {', '.join(order)}"
                 return
             position += 1
@@ -389,13 +276,17 @@ class _Reading:
         directions = {order[column.name] != column.is_descending for column in clustering if column.name in order}
         if len(directions) > 1:
             yield "its rows are sorted in another mix of ASC and DESC"
-        limit = self._statement.limit
-        is_long = (limit is None or limit > PAGE_ROWS) and not self._statement.has_marked_limit
-        if self.has_several_partitions and is_long:
-            yield (
-                "ORDER BY with IN on the partition key is refused where drivers ask for pages: "
-                f"it takes a LIMIT of at most a page, {PAGE_ROWS:,} rows by default"
-            )
+        if self.conditions.has_several_partitions:
+            yield from self._page_faults()
+
+    def _page_faults(self) -> Iterator[str]:
+        """Yield why rows of several partitions are not sorted where drivers ask for pages, as they do by default."""
+        statement = self._statement
+        what = "ORDER BY with IN on the partition key is refused where drivers ask for pages"
+        if statement.is_aggregate or statement.group:
+            yield f"{what}, and it asks for aggregates of rows"
+        elif (statement.limit is None or statement.limit > PAGE_ROWS) and not statement.has_marked_limit:
+            yield f"{what}: it takes a LIMIT of at most a page, {PAGE_ROWS:,} rows by default"
 
     def _filter_faults(
         self, filters: Sequence[Restriction], clustering: Sequence[Restriction], *, has_index: bool
@@ -409,27 +300,13 @@ class _Reading:
             return  # it was told above
         sai = [each for each in self._indexes if each.kind is IndexKind.SAI]
         groups = [sai, *([each] for each in self._indexes if each.kind is not IndexKind.SAI)]
-        left = [[each for each in filters if not self._is_answered_by(group, each)] for group in groups if group]
+        left = [
+            [each for each in filters if not self.conditions.is_answered_by(group, each)] for group in groups if group
+        ]
         fewest = min(left, key=len)
         if fewest:
             named = ", ".join(f"'{column.name}'" for each in fewest for column in each.columns)
             yield f"no index answers {named} together with the rest"
-
-    def _is_answered_by(self, group: Sequence[TableIndex], restriction: Restriction) -> bool:
-        if restriction.kind == "CONTAINS" and len(self._operators.get(restriction.first.name, ())) > 1:
-            group = [each for each in group if each.kind is not IndexKind.LEGACY]
-        return all(
-            any(
-                index_answers(index, column, operator)
-                for index in group
-                for operator in self._operators.get(column.name, ())
-            )
-            for column in restriction.columns
-        )
-
-
-def _after(column: Column, other: Column) -> str:
-    return f"'{column.name}' stands after '{other.name}' in its key, which is not given by ="
 
 
 __all__ = ["PAGE_ROWS", "SelectAssessment", "assess_select"]

@@ -13,6 +13,7 @@ _NEXT = 'Write it as SELECT ... FROM keyspace.table WHERE ... ORDER BY ...; valu
 _CLAUSES = ("from", "where", "group", "order", "per", "limit", "allow")
 _FOLLOWED = {"group": "by", "per": "partition"}
 """What stands after words that may be names, too."""
+_AGGREGATES = ("avg", "count", "max", "min", "sum")
 _FILE = "<SELECT>"
 
 
@@ -23,6 +24,7 @@ class SelectStatement:
     Args:
         columns: those that it names, also inside of functions.
         selects_all: it says ``*``; ``count(*)`` names no column and does not ask for all.
+        is_aggregate: it counts or sums up rows, or the like.
         group: pairs of column and whether it stands in a function.
         order: pairs of column and whether it is descending.
         limit: the number after LIMIT, None where there is none.
@@ -36,6 +38,7 @@ class SelectStatement:
     columns: tuple[str, ...] = ()
     selects_all: bool = False
     is_distinct: bool = False
+    is_aggregate: bool = False
     where: tuple[Relation, ...] = ()
     group: tuple[tuple[str, bool], ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
@@ -87,6 +90,7 @@ def parse_select(text: str) -> SelectStatement:
         columns=tuple(dict.fromkeys(name for each in selection for name in _names(each.term))),
         selects_all=not selection,
         is_distinct=is_distinct,
+        is_aggregate=any(_is_aggregate(one) for each in selection for one in terms_in(each.term)),
         where=parse_where(where, file=_FILE) if where else (),
         group=tuple(_group(clauses["group"])),
         order=order,
@@ -207,6 +211,10 @@ def _names(term: Term) -> Iterator[str]:
     for each in terms_in(term):
         if isinstance(each, Name) and each.name != "*":
             yield each.qualifier or each.name
+
+
+def _is_aggregate(term: Term) -> bool:
+    return isinstance(term, Call) and term.keyspace in (None, "system") and term.function in _AGGREGATES
 
 
 def _group(words: Sequence[_Word]) -> Iterator[tuple[str, bool]]:
