@@ -298,6 +298,15 @@ def test_a_view_that_was_dropped_is_told_alone_where_its_base_is_not_known() -> 
     assert (found.asked, found.verdict, found.proposals) == ("shop.top", ReadVerdict.CANNOT, ())
 
 
+def test_a_view_is_proposed_by_what_is_grouped() -> None:
+    select = "SELECT total, count(*) FROM orders WHERE day = ? GROUP BY day, total"
+    found = explain(select)
+    (view,) = found.proposals
+    assert "PRIMARY KEY ((day), total, customer)" in view.text
+    assert view.note.endswith(". Rows without total are not in it")
+    assert [each.name for each in explain(select, live_view("made", RANKED)).answering] == ["shop.made"]
+
+
 def test_what_a_limit_means_for_another_view_is_told() -> None:
     top = live_view("top__g1", RANKED)
     records = (record("top", State.SERVING),)

@@ -65,8 +65,9 @@ def propose_view(statement: SelectStatement, base: TableShape) -> ReadProposal |
         f"A file such as cql_templates/views/{base.name}_by_{'_'.join(partition)}.cql.j2; 'views plan' says what it "
         "costs. Each write of the table then writes it, too"
     )
+    restricted = {name for each in statement.where for name in each.columns}
     added = [name for name in key if (column := base.find_column(name)) and not column.is_key]
-    note += f". Rows without {added[0]} are not in it" if added else ""
+    note += f". Rows without {added[0]} are not in it" if added and added[0] not in restricted else ""
     return ReadProposal(kind="view", text="\n".join(lines), note=note)
 
 
@@ -94,7 +95,7 @@ def partition_and_order_columns(statement: SelectStatement) -> tuple[list[str], 
     """Return the columns that a key needs first: those of its partition, then those of its order."""
     equality_columns = [each.columns[0] for each in statement.where if each.operator in _EQUALITIES]
     ranges = [each.columns[0] for each in statement.where if _is_range(each)]
-    order = [name for name, _ in statement.order if name not in equality_columns]
+    order = [name for name, _ in statement.order or statement.group if name not in equality_columns]
     sorted_by = order if not ranges or set(ranges) <= set(order[:1]) else [*ranges, *order]
     return (
         list(dict.fromkeys(equality_columns)),

@@ -64,7 +64,7 @@ def find_coverage(statement: SelectStatement, view: TableShape, where_clause: st
         if own is None or own.is_key or any(column.name in each.columns for each in statement.where):
             continue
         notes.append(f"rows without {column.name} are not in it")
-        if column.name not in dict(statement.order):
+        if column.name not in dict((*statement.order, *statement.group)):
             found.append(Coverage.PART)
     if Coverage.NONE in found:
         return ViewCoverage(coverage=Coverage.NONE, notes=tuple(notes))
