@@ -99,10 +99,12 @@ def test_the_doctor_finds_what_needs_somebody_and_says_what_it_could_not_see(two
 def test_a_select_is_explained_by_the_keys_of_table_and_views(two: Workshop, views: Views) -> None:
     table = f"{two.keyspace}.{READINGS.table[0]}"
     told = views("explain", f"SELECT sensor, value FROM {table} WHERE ts = ?")
-    assert f"cannot table {table}\n  'sensor' of its partition key is not given\n" in told
-    assert f"answers view {two.full('late')}\n  serves {two.serving('late')} from " in told
+    assert f"answers by filtering: table {table}\n  'sensor' of its partition key is not given\n" in told
+    assert f"answers in part: view {two.full('late')}\n  serves {two.serving('late')} from " in told
+    assert "\n  it holds only rows where ts >= " in told
     found = parsed(views("explain", f"SELECT sensor FROM {table} WHERE value = 3", "--format", "json"))["explanation"]
     assert {each["name"] for each in found["candidates"]} == {table, two.full("late"), two.full(VIEW)}
+    assert found["verdict"] == found["candidates"][0]["verdict"] == "answers by filtering"
     assert "PRIMARY KEY ((value), sensor, ts)" in found["proposals"][0]["text"]
 
 

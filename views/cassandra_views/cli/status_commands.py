@@ -223,7 +223,7 @@ def show(
 
 def explain(
     context: typer.Context,
-    name: Annotated[
+    view_or_select: Annotated[
         str,
         typer.Argument(
             help="The view: NAME, or KEYSPACE.NAME; or a SELECT in quotes.",
@@ -236,19 +236,19 @@ def explain(
     """Explain a view's condition, or which view answers a SELECT.
 
     Of a view: what serves and since when, or why nothing does, its file, override, generations, last events, and what
-    is next. Of a SELECT: which table, view and generation answer it by their keys, why others do not, and where none
-    does, which view or index would. It is not run.
+    is next. Of a SELECT: which table, view and generation answer it, in part or only by filtering, why others do not,
+    and where none answers in full, which view or index would. It is not run.
     """
     from cassandra_views.cql.select_text import is_select
 
-    if is_select(name):
-        _explain_read(context, name, format)
+    if is_select(view_or_select):
+        _explain_read(context, view_or_select, format)
         return
     with open_planner(context) as planner:
-        (view,) = planner.status([name])
-        record = planner.record(name)
-        events = planner.history(name, limit=8)
-        plan = planner.plan([name]) if view.file else None
+        (view,) = planner.status([view_or_select])
+        record = planner.record(view_or_select)
+        events = planner.history(view_or_select, limit=8)
+        plan = planner.plan([view_or_select]) if view.file else None
     if format is Format.JSON:
         print_json({"status": view, "read_from": record.read_from, "events": events, "plan": plan})
         return
@@ -298,6 +298,9 @@ def explain(
         out.print("  the next apply would do nothing")
 
 
+_READ_COLOURS = {"answers": "green", "answers in part": "yellow", "answers by filtering": "yellow"}
+
+
 def _explain_read(context: typer.Context, select: str, format: Format) -> None:
     with open_planner(context) as planner:
         found = planner.explain_read(select)
@@ -305,13 +308,9 @@ def _explain_read(context: typer.Context, select: str, format: Format) -> None:
         print_json({"explanation": found})
         return
     for each in found.candidates:
-        word = "[green]answers[/green]" if each.answers else "[yellow]cannot[/yellow]"
-        out.print(f"{word} {escape(each.kind)} [bold]{escape(each.name)}[/bold]")
-        for line in each.faults:
-            out.print(f"  {escape(line)}")
-        for line in each.serving if each.answers else ():
-            out.print(f"  serves {escape(line)}")
-        for line in each.notes:
+        colour = _READ_COLOURS.get(each.verdict.value, "red")
+        out.print(f"[{colour}]{each.verdict.value}[/{colour}]: {escape(each.kind)} [bold]{escape(each.name)}[/bold]")
+        for line in (*each.faults, *(f"serves {one}" for one in each.serving), *each.notes):
             out.print(f"  {escape(line)}")
     for proposal in found.proposals:
         article = "an" if proposal.kind[0] in "aeiou" else "a"
@@ -319,7 +318,7 @@ def _explain_read(context: typer.Context, select: str, format: Format) -> None:
         for line in proposal.text.splitlines():
             out.print(f"  [dim]{escape(line)}[/dim]")
     if found.unproposed:
-        out.print(f"\nno view would answer: {escape(found.unproposed)}")
+        out.print(f"\nno view is proposed: {escape(found.unproposed)}")
 
 
 def diff(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:

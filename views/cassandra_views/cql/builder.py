@@ -265,6 +265,9 @@ class Builder(Transformer[Token, Any]):
     def selection(self, *items: Selected) -> tuple[Selected, ...]:
         return items
 
+    def selection_file(self, items: tuple[Selected, ...]) -> tuple[Selected, ...]:
+        return items
+
     def selected(self, term: Term, *alias: Token | None) -> Selected:
         places = (one.at for one in terms_in(term) if isinstance(one, (Name, Literal, Call)))
         name = alias[-1]

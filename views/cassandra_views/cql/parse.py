@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.statement import Literal, Option, Relation, TableStatement, Term, ViewStatement
+from cassandra_views.model.statement import Literal, Option, Relation, Selected, TableStatement, Term, ViewStatement
 
 
 @lru_cache(maxsize=4096)
@@ -46,6 +46,12 @@ def parse_where(text: str, *, file: str = "<text>") -> tuple[Relation, ...]:
         return ()
     relations: tuple[Relation, ...] = _parse("where_file", text, file)
     return relations
+
+
+def parse_selection(text: str, *, file: str = "<text>") -> tuple[Selected, ...]:
+    """Return what stands after SELECT in a text; empty for ``*``; errors as ``parse_view``."""
+    selection: tuple[Selected, ...] = _parse("selection_file", text, file)
+    return selection
 
 
 def parse_term(text: str, *, file: str = "<text>") -> Term:

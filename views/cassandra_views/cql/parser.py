@@ -106,6 +106,7 @@ _STATEMENTS = {
     "term_file": "value",
     "type_file": "type",
     "options_file": "options",
+    "selection_file": "selection",
 }
 _BEGINS = {"view_file": "CREATE MATERIALIZED VIEW", "table_file": "CREATE TABLE"}
 _NOT_IN_A_VIEW = {

@@ -30,8 +30,8 @@ from cassandra_views.model.statement import (
 )
 
 
-class _RefusedRelation(Exception):
-    """A relation that the server refuses."""
+class RefusedRelation(Exception):
+    """A relation that the server refuses; ``hint`` is what the message may be followed by."""
 
     def __init__(self, code: str, message: str, fix: str, hint: str = "", *, has_words: bool = True) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class _RefusedRelation(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Restriction:
+class Restriction:
     """What one or more relations say of a column, or of some columns together."""
 
     columns: tuple[Column, ...]
@@ -52,18 +52,19 @@ class _Restriction:
 
     @property
     def first(self) -> Column:
+        """The first of its columns."""
         return self.columns[0]
 
 
 def lint_restrictions(statement: ViewStatement, base: TableShape, user_names: UserNames, findings: Findings) -> None:
     """Report what a server refuses of the relations and of their meeting, in its order."""
-    found: dict[str, _Restriction] = {}
+    found: dict[str, Restriction] = {}
     for relation in statement.where:
         try:
-            restriction = _restriction(relation, base, user_names)
+            restriction = restriction_of(relation, base, user_names)
             if restriction is not None:
-                _merge(found, restriction)
-        except _RefusedRelation as refusal:
+                merge_restriction(found, restriction)
+        except RefusedRelation as refusal:
             message = str(refusal) + refusal.hint
             findings.add(refusal.code, message, relation.at, refusal.fix, server=refusal.server)
     _lint_filtering(statement, base, found, findings)
@@ -89,21 +90,21 @@ def lint_restrictions_alone(statement: ViewStatement, findings: Findings) -> Non
         Column(name=name, type="'?'", kind=ColumnKind.CLUSTERING, position=index) for index, name in enumerate(names)
     ]
     base = TableShape(keyspace="", name=statement.base, columns=tuple(columns))
-    found: dict[str, _Restriction] = {}
+    found: dict[str, Restriction] = {}
     for relation in statement.where:
         try:
             if relation.operator not in (Operator.CONTAINS, Operator.CONTAINS_KEY):
-                restriction = _restriction(relation, base, UserNames())
+                restriction = restriction_of(relation, base, UserNames())
                 if restriction is not None:
-                    _merge(found, restriction)
-        except _RefusedRelation as refusal:
+                    merge_restriction(found, restriction)
+        except RefusedRelation as refusal:
             if refusal.code in _ALONE:
                 message = str(refusal) + refusal.hint
                 findings.add(refusal.code, message, relation.at, refusal.fix, server=refusal.server)
 
 
 def _lint_filtering(
-    statement: ViewStatement, base: TableShape, found: dict[str, _Restriction], findings: Findings
+    statement: ViewStatement, base: TableShape, found: dict[str, Restriction], findings: Findings
 ) -> None:
     several = [column.name for column in base.partition_key if found.get(column.name, _NOTHING).kind == "IN"]
     if not several or not _needs_filtering(base, found):
@@ -114,7 +115,7 @@ def _lint_filtering(
     findings.add("CV128", f"{what}: {several[0]} has several values", at, fix, server=what)
 
 
-def _lint_free(statement: ViewStatement, base: TableShape, found: dict[str, _Restriction], findings: Findings) -> None:
+def _lint_free(statement: ViewStatement, base: TableShape, found: dict[str, Restriction], findings: Findings) -> None:
     restricted = set(found) | {
         name for one in statement.where if one.operator is Operator.IS_NOT_NULL for name in one.columns
     }
@@ -128,12 +129,12 @@ def _lint_free(statement: ViewStatement, base: TableShape, found: dict[str, _Res
         findings.add("CV112", what, statement.key_at, fix, server=what)
 
 
-_NOTHING = _Restriction(columns=(), kind="")
+_NOTHING = Restriction(columns=(), kind="")
 
 
-def _needs_filtering(base: TableShape, found: dict[str, _Restriction]) -> bool:
+def _needs_filtering(base: TableShape, found: dict[str, Restriction]) -> bool:
     position = 0
-    met: list[_Restriction] = []
+    met: list[Restriction] = []
     for column in base.clustering:
         restriction = found.get(column.name)
         if restriction is None or restriction in met:
@@ -151,18 +152,23 @@ def _column(base: TableShape, name: str) -> Column:
     if column is None:
         guess = nearest(name, [one.name for one in base.columns]).rstrip("?")
         fix = "Name a column of the base: " + ", ".join(one.name for one in base.columns)
-        raise _RefusedRelation(
+        raise RefusedRelation(
             "CV303", f"Undefined column name {server_name(name)} in table {server_table(base)}", fix, guess
         )
     return column
 
 
-def _restriction(relation: Relation, base: TableShape, user_names: UserNames) -> _Restriction | None:
+def restriction_of(relation: Relation, base: TableShape, user_names: UserNames) -> Restriction | None:
+    """Return what a relation restricts; None where that is not by a value.
+
+    Raises:
+        RefusedRelation: the server refuses it.
+    """
     if relation.subject in (Subject.TOKEN, Subject.INDEX):
         return None
     if relation.operator is Operator.NOT_EQUAL:
         fix = "Use =, IN, <, <=, >, >= on key columns of the base, and IS NOT NULL"
-        raise _RefusedRelation("CV115", f'Unsupported "!=" relation: {server_relation(relation)}', fix)
+        raise RefusedRelation("CV115", f'Unsupported "!=" relation: {server_relation(relation)}', fix)
     if relation.operator is Operator.IS_NOT_NULL:
         _column(base, relation.columns[0])
         return None
@@ -175,13 +181,13 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
         kinds = {"tuple": "tuples", "list": "collections", "set": "collections", "map": "collections"}
         kind = "UDTs" if type_.is_user_defined else kinds.get(type_.name, "")
         what = f"on {kind} containing durations" if kind else "on duration columns"
-        raise _RefusedRelation("CV115", f"Slice restrictions are not supported {what}", "Compare another column")
+        raise RefusedRelation("CV115", f"Slice restrictions are not supported {what}", "Compare another column")
     name, wanted = _receiver(relation, column, type_)
     if relation.subject is Subject.ELEMENT:
         key, value = type_.arguments
         _take(relation.element, key, f"key({column.name})", user_names, token)
         _take(relation.values[0], value, f"value({column.name})", user_names, token)
-        return _Restriction((column,), "CONTAINS")
+        return Restriction((column,), "CONTAINS")
     for value_ in relation.values:
         _take(value_, wanted, name, user_names, token)
     for value_ in relation.values:
@@ -189,9 +195,9 @@ def _restriction(relation: Relation, base: TableShape, user_names: UserNames) ->
     if relation.operator is Operator.LIKE:
         what = "LIKE restriction is only supported on properly indexed columns"
         message = f"{what}. {server_relation(relation)} is not valid."
-        raise _RefusedRelation("CV115", message, "Put the condition into the queries")
+        raise RefusedRelation("CV115", message, "Put the condition into the queries")
     if relation.operator in (Operator.CONTAINS, Operator.CONTAINS_KEY):
-        return _Restriction((column,), "CONTAINS")
+        return Restriction((column,), "CONTAINS")
     return _plain(relation, (column,), is_tuple=False)
 
 
@@ -205,30 +211,28 @@ def _receiver(relation: Relation, column: Column, type_: CqlType) -> tuple[str, 
         # The server looks at the type as it is kept, in which a descending one is wrapped.
         is_map = is_collection = False
     if operator is Operator.CONTAINS_KEY and not is_map:
-        raise _RefusedRelation(
-            "CV310", f"Cannot use CONTAINS KEY on non-map column {name}", "Use CONTAINS KEY on a map"
-        )
+        raise RefusedRelation("CV310", f"Cannot use CONTAINS KEY on non-map column {name}", "Use CONTAINS KEY on a map")
     if operator is Operator.CONTAINS and not is_collection:
         message = f"Cannot use CONTAINS on non-collection column {name}"
-        raise _RefusedRelation("CV310", message, "Use CONTAINS on a list, set or map of the base's key")
+        raise RefusedRelation("CV310", message, "Use CONTAINS on a list, set or map of the base's key")
     if relation.subject is Subject.ELEMENT:
         if is_collection and type_.name == "list":
             message = f"Indexes on list entries ({name}[index] = value) are not currently supported."
-            raise _RefusedRelation("CV115", message, fix)
+            raise RefusedRelation("CV115", message, fix)
         if not is_map:
-            raise _RefusedRelation("CV115", f"Column {name} cannot be used as a map", fix)
+            raise RefusedRelation("CV115", f"Column {name} cannot be used as a map", fix)
         if type_.is_frozen:
             message = f"Map-entry equality predicates on frozen map column {name} are not supported"
-            raise _RefusedRelation("CV115", message, fix)
+            raise RefusedRelation("CV115", message, fix)
         if operator is not Operator.EQUAL:
-            raise _RefusedRelation("CV115", "Only EQ relations are supported on map entries", fix)
+            raise RefusedRelation("CV115", "Only EQ relations are supported on map entries", fix)
     if type_.is_user_defined and not type_.is_frozen:
         message = f"Non-frozen UDT column '{name}' ({type_}) cannot be restricted by any relation"
-        raise _RefusedRelation("CV309", message, fix)
+        raise RefusedRelation("CV309", message, fix)
     is_contains = operator in (Operator.CONTAINS, Operator.CONTAINS_KEY)
     if is_collection and not type_.is_frozen and not is_contains and relation.subject is not Subject.ELEMENT:
         message = f"Collection column '{name}' ({type_}) cannot be restricted by a '{operator.value}' relation"
-        raise _RefusedRelation("CV309", message, fix)
+        raise RefusedRelation("CV309", message, fix)
     if operator is Operator.CONTAINS_KEY:
         return f"key({name})", type_.arguments[0]
     if operator is Operator.CONTAINS:
@@ -236,28 +240,28 @@ def _receiver(relation: Relation, column: Column, type_: CqlType) -> tuple[str, 
     return name, type_
 
 
-def _of_tuple(relation: Relation, base: TableShape, user_names: UserNames, token: tuple[CqlType, ...]) -> _Restriction:
+def _of_tuple(relation: Relation, base: TableShape, user_names: UserNames, token: tuple[CqlType, ...]) -> Restriction:
     columns: list[Column] = []
     text = server_relation(relation)
     for name in relation.columns:
         column = _column(base, name)
         if column.kind is not ColumnKind.CLUSTERING:
             what = "Multi-column relations can only be applied to clustering columns but was applied to"
-            raise _RefusedRelation("CV311", f"{what}: {column.name}", "Restrict those columns one by one")
+            raise RefusedRelation("CV311", f"{what}: {column.name}", "Restrict those columns one by one")
         if column in columns:
             message = f'Column "{column.name}" appeared twice in a relation: {text}'
-            raise _RefusedRelation("CV206", message, "Name each column once")
+            raise RefusedRelation("CV206", message, "Name each column once")
         if columns and column.position != columns[-1].position + 1:
             what = "Clustering columns must appear in the PRIMARY KEY order in multi-column relations"
             fix = "Name them in the order of the base's key, leaving none out"
-            raise _RefusedRelation("CV311", f"{what}: {text}", fix)
+            raise RefusedRelation("CV311", f"{what}: {text}", fix)
         columns.append(column)
     for value in relation.values:
         if isinstance(value, Sequence) and value.shape is Shape.TUPLE:
             if len(value.items) != len(columns):
                 what = f"Expected {len(columns)} elements in value tuple, but got {len(value.items)}"
                 fix = "Give both sides the same number, two or more, or compare one column without parentheses"
-                raise _RefusedRelation("CV206", f"{what}: {server_term(value)}", fix)
+                raise RefusedRelation("CV206", f"{what}: {server_term(value)}", fix)
             for item, column in zip(value.items, columns, strict=True):
                 _take(item, parse_type(column.type), column.name, user_names, token)
                 _check_empty(item, column)
@@ -268,29 +272,34 @@ def _check_empty(value: Term, column: Column) -> None:
     """Refuse ``{}`` for a map that is kept in descending order: the server takes it for a set and fails to cast it."""
     if column.is_descending and parse_type(column.type).name == "map" and value == Sequence(Shape.SET, ()):
         what = f"servers fail on {{}} as a value of {server_name(column.name)}, which is kept in descending order"
-        raise _RefusedRelation("CV310", what, "Leave {} out", has_words=False)
+        raise RefusedRelation("CV310", what, "Leave {} out", has_words=False)
 
 
-def _plain(relation: Relation, columns: tuple[Column, ...], *, is_tuple: bool) -> _Restriction:
+def _plain(relation: Relation, columns: tuple[Column, ...], *, is_tuple: bool) -> Restriction:
     match relation.operator:
         case Operator.IN if len(relation.values) != 1:
-            return _Restriction(columns, "IN", is_tuple=is_tuple)
+            return Restriction(columns, "IN", is_tuple=is_tuple)
         case operator if operator.is_range:
             side = "start" if operator.value[0] == ">" else "end"
-            return _Restriction(columns, "SLICE", frozenset((side,)), is_tuple)
+            return Restriction(columns, "SLICE", frozenset((side,)), is_tuple)
         case _:
-            return _Restriction(columns, "EQ", is_tuple=is_tuple)
+            return Restriction(columns, "EQ", is_tuple=is_tuple)
 
 
 def _take(term: Term | None, type_: CqlType, name: str, user_names: UserNames, token: tuple[CqlType, ...]) -> None:
     if term is None or any(isinstance(one, WindowBound) for one in terms_in(term)):
         return
     if reason := value_refusal(term, type_, name, user_names, token):
-        raise _RefusedRelation("CV310", reason, f"Give {example(type_)}")
+        raise RefusedRelation("CV310", reason, f"Give {example(type_)}")
 
 
-def _merge(found: dict[str, _Restriction], new: _Restriction) -> None:
-    existing: list[_Restriction] = []
+def merge_restriction(found: dict[str, Restriction], new: Restriction) -> None:
+    """Add a restriction to those of each column.
+
+    Raises:
+        RefusedRelation: the server refuses them together.
+    """
+    existing: list[Restriction] = []
     for column in new.columns:
         one = found.get(column.name)
         if one is not None and one not in existing:
@@ -300,7 +309,7 @@ def _merge(found: dict[str, _Restriction], new: _Restriction) -> None:
             found[column.name] = merged
 
 
-def _merged(old: _Restriction, new: _Restriction) -> _Restriction:
+def _merged(old: Restriction, new: Restriction) -> Restriction:
     is_tuple = (old.is_tuple and (new.is_tuple or new.kind != "CONTAINS")) or (new.is_tuple and old.kind != "CONTAINS")
     common = [column.name for column in old.columns if column in new.columns]
     names = " ,".join(common) if is_tuple else old.first.name
@@ -309,24 +318,24 @@ def _merged(old: _Restriction, new: _Restriction) -> _Restriction:
         case "EQ" | "IN":
             what = "an Equal" if old.kind == "EQ" else "a IN"
             message = f"{names} cannot be restricted by more than one relation if it includes {what}"
-            raise _RefusedRelation("CV123", message, fix)
+            raise RefusedRelation("CV123", message, fix)
         case "CONTAINS":
             if new.kind != "CONTAINS":
                 kinds = "CONTAINS, CONTAINS KEY, or map-entry equality"
-                raise _RefusedRelation("CV123", f"Collection column {names} can only be restricted by {kinds}", fix)
+                raise RefusedRelation("CV123", f"Collection column {names} can only be restricted by {kinds}", fix)
             return old
     if new.kind != "SLICE":
         message = f'Column "{names}" cannot be restricted by both an equality and an inequality relation'
-        raise _RefusedRelation("CV123", message, fix)
+        raise RefusedRelation("CV123", message, fix)
     if is_tuple and old.first != new.first:
         later = max(old.first, new.first, key=lambda column: column.position)
         message = f'Column "{later.name}" cannot be restricted by two inequalities not starting with the same column'
-        raise _RefusedRelation("CV123", message, fix)
+        raise RefusedRelation("CV123", message, fix)
     for side in ("start", "end"):
         if side in old.sides and side in new.sides:
-            raise _RefusedRelation("CV123", f"More than one restriction was found for the {side} bound on {names}", fix)
+            raise RefusedRelation("CV123", f"More than one restriction was found for the {side} bound on {names}", fix)
     columns = old.columns if len(old.columns) >= len(new.columns) else new.columns
-    return _Restriction(columns, "SLICE", old.sides | new.sides, is_tuple)
+    return Restriction(columns, "SLICE", old.sides | new.sides, is_tuple)
 
 
 _EXAMPLES = {

@@ -104,6 +104,52 @@ class TableShape:
         return tuple(sorted(found, key=lambda column: column.position))
 
 
+class IndexKind(Enum):
+    """What decides which conditions an index answers."""
+
+    LEGACY = "secondary index"
+    SAI = "storage-attached index"
+    SASI = "SASI index"
+    CUSTOM = "custom index"
+    """One of which nothing is known here."""
+
+
+_INDEX_TARGET = re.compile(r"(?:(?P<part>keys|values|entries|full)\()?(?P<column>.*?)\)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableIndex:
+    """An index of a table.
+
+    Args:
+        column: what it is on; empty where it names none.
+        part: ``keys``, ``values``, ``entries`` or ``full`` of a collection; empty of any other column.
+    """
+
+    name: str
+    kind: IndexKind
+    column: str
+    part: str = ""
+
+    @classmethod
+    def of(cls, name: str, options: Mapping[str, str]) -> TableIndex:
+        """Return the index that a row of ``system_schema.indexes`` tells of."""
+        class_name = options.get("class_name", "").rpartition(".")[2].lower()
+        is_analyzed = options.keys() & {"analyzed", "analyzer_class"}
+        kind = {
+            "": IndexKind.LEGACY,
+            "sai": IndexKind.SAI,
+            "storageattachedindex": IndexKind.SAI,
+            "sasiindex": IndexKind.CUSTOM if is_analyzed else IndexKind.SASI,
+        }.get(class_name, IndexKind.CUSTOM)
+        target = options.get("target", "")
+        match = _INDEX_TARGET.fullmatch(target) if target.endswith(")") else None
+        column = match["column"] if match and match["part"] else target
+        if column.startswith('"') and column.endswith('"'):
+            column = column[1:-1].replace('""', '"')
+        return cls(name=name, kind=kind, column=column, part=(match["part"] or "") if match else "")
+
+
 SIMPLE, NETWORK = "SimpleStrategy", "NetworkTopologyStrategy"
 _PACKAGE = "org.apache.cassandra.locator."
 _FACTOR = "replication_factor"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.cql.types import canonical_type
-from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableShape
+from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableIndex, TableShape
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
 from cassandra_views.plan.repairs import RepairHistory, RepairSession, gc_grace_of, read_range
 
@@ -51,17 +50,12 @@ def read_keyspace(database: Database, name: str) -> Keyspace:
     return Keyspace.of(name, rows[0]["replication"] if rows else {})
 
 
-_TARGET = re.compile(r'(?:values\()?"?(?P<column>[^"()]+)"?\)?')
-
-
-def read_indexes(database: Database, keyspace: str, table: str) -> dict[str, str]:
-    """Return the index of each column of a table that has one on its values."""
+def read_indexes(database: Database, keyspace: str, table: str) -> tuple[TableIndex, ...]:
+    """Return the indexes of a table."""
     query = "SELECT index_name, options FROM system_schema.indexes WHERE keyspace_name = ? AND table_name = ?"
-    found = {}
-    for row in database.rows(query, (keyspace, table)):
-        if target := _TARGET.fullmatch((row["options"] or {}).get("target", "")):
-            found[target["column"]] = row["index_name"]
-    return found
+    return tuple(
+        TableIndex.of(row["index_name"], row["options"] or {}) for row in database.rows(query, (keyspace, table))
+    )
 
 
 def has_storage_attached_indexes(database: Database) -> bool:

@@ -12,6 +12,7 @@ from cassandra.cluster import Session
 
 from cassandra_client.database import Database
 from cassandra_views.cql.select_text import parse_select
+from cassandra_views.cql.statements import complete_project
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import Project
@@ -255,15 +256,17 @@ class Planner:
             ProjectError: there is no such table or view.
         """
         statement = parse_select(select)
-        observed = self.observer.observe(self.observer.project_of_registry())
+        project = self.observer.project_of_registry()
+        observed = self.observer.observe(project)
         catalog = observed.catalog
         if statement.keyspace is not None and statement.keyspace not in {each for each, _table in catalog.tables}:
             catalog = read_catalog(self.database, [statement.keyspace])
-        keyspace, base, _asked = find_base_of(statement, catalog, observed.records)
+        keyspace, base, _asked = find_base_of(statement, catalog, observed.records, project)
         return explain_read(
             statement,
             catalog,
             observed.records,
+            complete_project(project, catalog),
             indexes=read_indexes(self.database, keyspace, base),
             has_sai=has_storage_attached_indexes(self.database),
         )

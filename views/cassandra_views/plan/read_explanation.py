@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from cassandra_client.names import quoted
-from cassandra_views.cql.parse import parse_where
+from cassandra_views.cql.parse import parse_view
 from cassandra_views.cql.printing import relation_cql
+from cassandra_views.cql.select_rules import SelectAssessment, assess_select
 from cassandra_views.cql.select_text import SelectStatement
+from cassandra_views.cql.statements import view_statement
+from cassandra_views.model.definition import Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError, StatementError
-from cassandra_views.model.generation import State, ViewRecord
+from cassandra_views.model.generation import Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import nearest
-from cassandra_views.model.schema import Catalog, Column, ColumnKind, LiveView, TableShape
-from cassandra_views.model.statement import Operator, Relation, Subject
+from cassandra_views.model.schema import Catalog, TableIndex, TableShape
 from cassandra_views.model.times import instant_text
+from cassandra_views.plan.read_proposals import ReadProposal, propose_indexes, propose_view, view_shape
+from cassandra_views.plan.view_coverage import Coverage, ViewCoverage, find_coverage
 
-_POINTS = (Operator.EQUAL, Operator.IN)
+
+class ReadVerdict(StrEnum):
+    """Whether a table or view answers a SELECT; the best first."""
+
+    ANSWERS = "answers"
+    PART = "answers in part"
+    """By its key, and it holds only part of the rows that are asked for, or may hold only part of them."""
+    FILTERING = "answers by filtering"
+    """Only with ALLOW FILTERING, whether the SELECT says that or not."""
+    UNKNOWN = "unknown"
+    CANNOT = "cannot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,36 +40,17 @@ class ReadCandidate:
     Args:
         name: ``keyspace.name``; of a managed view its logical name.
         kind: table, view, or unmanaged view.
-        faults: why its key cannot answer; empty where it can.
+        faults: why it does not answer; empty where it does.
         serving: the generations that serve, with their windows; of a managed view that serves nothing, none.
         notes: what to know of its answer.
     """
 
     name: str
     kind: str
+    verdict: ReadVerdict
     faults: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def answers(self) -> bool:
-        """Tell whether it answers now."""
-        return not self.faults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadProposal:
-    """Something that would answer.
-
-    Args:
-        kind: view or index.
-        text: the view's file, or the statement.
-        note: what it costs.
-    """
-
-    kind: str
-    text: str
-    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,88 +59,98 @@ class ReadExplanation:
 
     Args:
         asked: ``keyspace.name`` of what it reads from.
+        verdict: the best of the candidates.
         candidates: what was looked at, first what it reads from.
         proposals: what would answer, where nothing does.
         unproposed: why no view is proposed, where none is.
     """
 
     asked: str
+    verdict: ReadVerdict
     candidates: tuple[ReadCandidate, ...]
     proposals: tuple[ReadProposal, ...] = ()
     unproposed: str = ""
 
     @property
     def answering(self) -> tuple[ReadCandidate, ...]:
-        """Those that answer."""
-        return tuple(each for each in self.candidates if each.answers)
+        """Those that answer in full and without filtering."""
+        return tuple(each for each in self.candidates if each.verdict is ReadVerdict.ANSWERS)
 
 
 def explain_read(
     statement: SelectStatement,
     catalog: Catalog,
     records: Iterable[ViewRecord],
+    project: Project,
     *,
-    indexes: Mapping[str, str],
+    indexes: Iterable[TableIndex],
     has_sai: bool,
 ) -> ReadExplanation:
     """Return what answers a SELECT.
 
     Args:
-        indexes: of the base table, the index of each column that has one.
+        project: its view files, as far as they can be read.
+        indexes: those of the base table.
         has_sai: whether the nodes have storage-attached indexes.
 
     Raises:
-        ProjectError: there is no such table or view, or several keyspaces have one.
+        ProjectError: there is no such table or view, or several keyspaces have one, or its file is wrong.
     """
-    records = tuple(records)
-    keyspace, base, asked = find_base_of(statement, catalog, records)
-    shape = catalog.tables[keyspace, base]
-    candidates = [_of_base(statement, shape, indexes)]
-    managed: set[str] = set()
-    for record in sorted(records, key=lambda each: each.name):
-        lives = [live for each in record.generations if (live := catalog.find_view(record.name, each.number))]
-        managed |= {live.name for live in lives if live.keyspace == keyspace}
-        if lives and (lives[0].keyspace, lives[-1].base) == (keyspace, base):
-            candidates.append(_of_view(statement, record, catalog, shape))
-    for live in catalog.views.values():
-        if (live.keyspace, live.base) == (keyspace, base) and live.name not in managed:
-            faults, notes = _faults(statement, live.shape), _filter_notes(live)
-            candidates.append(
-                ReadCandidate(name=f"{keyspace}.{live.name}", kind="unmanaged view", faults=faults, notes=notes)
-            )
-    candidates.sort(key=lambda each: (each.name != asked, each.kind != "table", each.name))
-    if any(each.answers for each in candidates):
-        return ReadExplanation(asked=asked, candidates=tuple(candidates))
-    fault = _why_no_view(statement, shape)
-    proposals = [] if fault else [_view_proposal(statement, shape)]
-    proposals += _index_proposals(statement, shape, has_sai=has_sai)
-    return ReadExplanation(asked=asked, candidates=tuple(candidates), proposals=tuple(proposals), unproposed=fault)
+    question = _Question(statement, catalog, tuple(records), project, tuple(indexes))
+    candidates = tuple(sorted(question.candidates(), key=question.order_of))
+    best = list(ReadVerdict)
+    verdict = min((each.verdict for each in candidates), key=best.index)
+    if verdict is ReadVerdict.ANSWERS or question.base is None:
+        return ReadExplanation(asked=question.asked, verdict=verdict, candidates=candidates)
+    wanted = question.on_base()
+    view: ReadProposal | str
+    if question.promised:
+        view = f"{question.promised[0]} answers once it serves"
+    else:
+        view = propose_view(wanted, question.base)
+    index = propose_indexes(wanted, question.base, question.indexes, has_sai=has_sai)
+    return ReadExplanation(
+        asked=question.asked,
+        verdict=verdict,
+        candidates=candidates,
+        proposals=tuple(each for each in (view, index) if isinstance(each, ReadProposal)),
+        unproposed=view if isinstance(view, str) else "",
+    )
 
 
-def find_base_of(statement: SelectStatement, catalog: Catalog, records: Iterable[ViewRecord]) -> tuple[str, str, str]:
+def find_base_of(
+    statement: SelectStatement, catalog: Catalog, records: Iterable[ViewRecord], project: Project
+) -> tuple[str, str, str]:
     """Return keyspace and base table of what a SELECT reads from, and the name of that.
+
+    The base is empty where nothing is known of it any more.
 
     Raises:
         ProjectError: as ``explain_read``.
     """
     wanted, name = statement.keyspace, statement.table
-    found: dict[tuple[str, str], str] = {}
+    files = {each.name: each for each in project.views}
+    found: dict[str, tuple[str, str]] = {}
     for record in records:
-        generations = [each.number for each in record.generations]
-        live = next((one for number in generations if (one := catalog.find_view(record.name, number))), None)
-        if live is not None and name in (record.name.view, *(each.physical for each in record.generations)):
-            found[record.name.keyspace, live.base] = str(record.name)
+        if name in (record.name.view, *(each.physical for each in record.generations)):
+            found[record.name.keyspace] = _base_of(record, catalog, files.get(record.name)), str(record.name)
+    for each in project.views:
+        if each.name.view == name:
+            found.setdefault(each.name.keyspace, (each.base, str(each.name)))
     for keyspace, table in catalog.tables:
         if table == name:
-            found[keyspace, table] = f"{keyspace}.{table}"
+            found[keyspace] = table, f"{keyspace}.{table}"
     for live in catalog.views.values():
         if live.name == name:
-            found.setdefault((live.keyspace, live.base), f"{live.keyspace}.{name}")
-    found = {key: asked for key, asked in found.items() if wanted in (None, key[0])}
+            found.setdefault(live.keyspace, (live.base, f"{live.keyspace}.{name}"))
+    found = {keyspace: each for keyspace, each in found.items() if wanted in (None, keyspace)}
     if len(found) == 1:
-        ((keyspace, base), asked) = next(iter(found.items()))
+        ((keyspace, (base, asked)),) = found.items()
         return keyspace, base, asked
-    known = [table for _keyspace, table in catalog.tables]
+    for broken in project.broken if not found else ():
+        if broken.view == name and (wanted is None or broken.keyspace in ("", wanted)):
+            raise broken.error
+    known = [each for _keyspace, each in (*catalog.tables, *catalog.views)]
     raise ProjectError(
         f"{len(found)} keyspaces have it" if found else f"there is no such table or view{nearest(name, known)}",
         on=f"{wanted}.{name}" if wanted else name,
@@ -153,53 +158,21 @@ def find_base_of(statement: SelectStatement, catalog: Catalog, records: Iterable
     )
 
 
-def _of_base(statement: SelectStatement, shape: TableShape, indexes: Mapping[str, str]) -> ReadCandidate:
-    faults = _faults(statement, shape)
-    notes: list[str] = []
-    unkeyed = [name for name in _asked(statement) if (column := shape.find_column(name)) and not column.is_key]
-    points = {name for each in statement.where if each.operator in _POINTS for name in each.columns}
-    if faults and unkeyed and not statement.order and set(unkeyed) <= indexes.keys() and set(unkeyed) <= points:
-        rest = [each for each in statement.where if not set(each.columns) <= set(unkeyed)]
-        if all(each.columns[0] in {key.name for key in shape.partition_key} for each in rest):
-            faults = ()
-            named = ", ".join(indexes[name] for name in unkeyed)
-            is_whole = {each.columns[0] for each in rest} == {key.name for key in shape.partition_key}
-            notes.append(f"by the index {named}" + ("" if is_whole else ", which asks every node"))
-    if not faults and not statement.where:
-        notes.append("it reads the whole table")
-    if faults and statement.allows_filtering:
-        notes.append("ALLOW FILTERING makes it answer by reading every row")
-    return ReadCandidate(name=str(shape), kind="table", faults=faults, notes=tuple(notes))
-
-
-def _of_view(statement: SelectStatement, record: ViewRecord, catalog: Catalog, base: TableShape) -> ReadCandidate:
-    serving: list[str] = []
-    faults: list[str] = []
-    notes: list[str] = []
-    for entry in record.read_from:
-        live = catalog.views.get((record.name.keyspace, entry.name))
-        if live is None:
-            faults.append(f"{entry.name}, which serves, is missing in the schema")
-            continue
-        faults += _faults(statement, live.shape, base)
-        notes += _filter_notes(live, has_window=entry.start is not None)
-        window = f" from {instant_text(entry.start)}" if entry.start else ""
-        serving.append(f"{entry.name}{window}{f' to {instant_text(entry.end)}' if entry.end else ''}")
-    if not record.read_from:
-        faults.append(f"nothing of it serves: {record.absence() or '; '.join(unserved_texts(record))}")
-        newest = (record.in_state(State.BUILDING, State.BUILT) or (None,))[-1]
-        live = catalog.find_view(record.name, newest.number) if newest else None
-        if live is not None and not _faults(statement, live.shape, base):
-            faults.append(f"its key answers, once generation {live.name.rpartition('__g')[2]} serves")
-    if record.override is not None:
-        notes.append(f"it is {record.override}")
-    return ReadCandidate(
-        name=str(record.name),
-        kind="view",
-        faults=tuple(dict.fromkeys(faults)),
-        serving=tuple(serving),
-        notes=tuple(dict.fromkeys(notes)),
-    )
+def _base_of(record: ViewRecord, catalog: Catalog, file: ViewDefinition | None) -> str:
+    """Return the base of a managed view: as the schema has it, else as it was made, else as its file says."""
+    for each in reversed(record.generations):
+        live = catalog.views.get((record.name.keyspace, each.physical))
+        if live is not None:
+            return live.base
+    for live in catalog.generations_of(record.name) if record.error is not None else ():
+        return live.base
+    for each in reversed(record.generations):
+        if each.cql:
+            try:
+                return parse_view(each.cql).base
+            except StatementError:
+                continue
+    return file.base if file is not None else ""
 
 
 _UNSERVED = {
@@ -221,171 +194,217 @@ def unserved_texts(record: ViewRecord) -> tuple[str, ...]:
     )
 
 
-def _filter_notes(live: LiveView, *, has_window: bool = False) -> tuple[str, ...]:
-    try:
-        relations = parse_where(live.where_clause)
-    except StatementError:
-        return ("its WHERE cannot be read here, so which rows it holds is not known",)
-    kept = [each for each in relations if each.operator is not Operator.IS_NOT_NULL]
-    if not kept:
-        return ()
-    text = "its window" if has_window and all(each.operator.is_range for each in kept) else "rows that meet "
-    return (f"it holds {text}{'' if text == 'its window' else ' AND '.join(map(relation_cql, kept))} alone",)
+class _Question:
+    """One SELECT on what there is."""
+
+    def __init__(
+        self,
+        statement: SelectStatement,
+        catalog: Catalog,
+        records: tuple[ViewRecord, ...],
+        project: Project,
+        indexes: tuple[TableIndex, ...],
+    ) -> None:
+        self._statement = statement
+        self._catalog = catalog
+        self._records = records
+        self._files = {each.name: each for each in project.views}
+        self.indexes = indexes
+        self.keyspace, self._base_name, self.asked = find_base_of(statement, catalog, records, project)
+        self.base = catalog.find_table(self.keyspace, self._base_name)
+        self.promised: list[str] = []
+        """The views that answer once they serve."""
+
+    def order_of(self, candidate: ReadCandidate) -> tuple[bool, bool, str]:
+        """Return by what candidates are sorted: what is asked for first, then the table."""
+        return candidate.name != self.asked, candidate.kind != "table", candidate.name
+
+    def on_base(self) -> SelectStatement:
+        """Return the SELECT as it is asked of the base: ``*`` of a view means the columns of that view."""
+        asked = self._asked_shape()
+        if not self._statement.selects_all or asked is None or asked is self.base:
+            return self._statement
+        return replace(self._statement, selects_all=False, columns=tuple(column.name for column in asked))
+
+    def candidates(self) -> Iterator[ReadCandidate]:
+        """Yield everything that might answer."""
+        if self.base is not None:
+            yield self._of_base(self.base)
+        managed: set[str] = set()
+        for record in self._records:
+            if record.name.keyspace != self.keyspace:
+                continue
+            managed |= {each.physical for each in record.generations}
+            if record.error is not None:
+                managed |= {live.name for live in self._catalog.generations_of(record.name)}
+            file = self._files.get(record.name)
+            if str(record.name) == self.asked or _base_of(record, self._catalog, file) == self._base_name:
+                yield self._of_view(record, file)
+        recorded = {record.name for record in self._records}
+        for file in self._files.values():
+            if file.name not in recorded and (file.name.keyspace, file.base) == (self.keyspace, self._base_name):
+                yield self._of_file(file)
+        for live in self._catalog.views.values():
+            is_of_base = (live.keyspace, live.base) == (self.keyspace, self._base_name)
+            if is_of_base and live.name not in managed and self.base is not None:
+                name = f"{live.keyspace}.{live.name}"
+                verdict, faults, notes = self._assess(name, live.shape, live.where_clause, self.base)
+                yield ReadCandidate(name=name, kind="unmanaged view", verdict=verdict, faults=faults, notes=notes)
+
+    def _asked_shape(self) -> TableShape | None:
+        """Return the shape of what the SELECT reads from, None where it is not in the schema."""
+        if self.base is not None and str(self.base) == self.asked:
+            return self.base
+        names = [self._statement.table]
+        names += [each.name for record in self._records if str(record.name) == self.asked for each in record.read_from]
+        found = (self._catalog.views.get((self.keyspace, name)) for name in reversed(names))
+        return next((live.shape for live in found if live is not None), None)
+
+    def _asked_coverage(self, base: TableShape) -> ViewCoverage | None:
+        shape = self._asked_shape()
+        live = self._catalog.views.get((self.keyspace, shape.name)) if shape is not None else None
+        return find_coverage(self._statement, live.shape, live.where_clause, base) if live is not None else None
+
+    def _of_base(self, shape: TableShape) -> ReadCandidate:
+        answer = assess_select(self.on_base(), shape, self.indexes, has_hints=True)
+        verdict, faults = _verdict(answer)
+        notes = []
+        if verdict is ReadVerdict.ANSWERS and answer.indexes:
+            named = ", ".join(each.name for each in answer.indexes)
+            notes.append(f"by the index {named}{'' if answer.is_whole_partition else ', which asks every node'}")
+        if verdict is ReadVerdict.ANSWERS and not self._statement.where:
+            notes.append("it reads the whole table")
+        if verdict is ReadVerdict.FILTERING:
+            notes.append(_filtering_note(self._statement, answer))
+        coverage = self._asked_coverage(shape)
+        if coverage is not None and coverage.coverage is not Coverage.ALL and self.asked != str(shape):
+            notes.append(f"it holds rows, too, that {self.asked} does not")
+        return ReadCandidate(name=str(shape), kind="table", verdict=verdict, faults=faults, notes=tuple(notes))
+
+    def _assess(
+        self, name: str, shape: TableShape, where_clause: str, base: TableShape
+    ) -> tuple[ReadVerdict, tuple[str, ...], tuple[str, ...]]:
+        """Return verdict, faults and notes of a view that may be read."""
+        is_asked = name == self.asked
+        own = {column.name for column in shape}
+        asked = self._asked_shape() or base
+        lacking = sorted(column.name for column in asked if column.name not in own)
+        if self._statement.selects_all and lacking and not is_asked:
+            fault = f"it lacks {', '.join(lacking)}, and SELECT * asks for all columns of {self.asked}"
+            return ReadVerdict.CANNOT, (fault,), ()
+        answer = assess_select(self._statement, shape, has_hints=is_asked)
+        verdict, faults = _verdict(answer)
+        found = find_coverage(self._statement, shape, where_clause, base)
+        notes = found.notes
+        if verdict is ReadVerdict.FILTERING:
+            notes = (*notes, _filtering_note(self._statement, answer))
+        if is_asked:
+            return verdict, faults, notes
+        notes = (*notes, *_limit_notes(self._statement))
+        if found.coverage is Coverage.NONE:
+            return ReadVerdict.CANNOT, (*faults, "it holds none of the rows that are asked for"), notes
+        if verdict is ReadVerdict.ANSWERS and found.coverage is Coverage.PART:
+            verdict = ReadVerdict.PART
+        if verdict is ReadVerdict.ANSWERS and found.coverage is Coverage.UNKNOWN:
+            verdict = ReadVerdict.UNKNOWN
+        return verdict, faults, notes
+
+    def _of_view(self, record: ViewRecord, file: ViewDefinition | None) -> ReadCandidate:
+        name = str(record.name)
+        if record.error is not None:
+            unread = f"what serves it is not known: {record.error.what}"
+            return ReadCandidate(name=name, kind="view", verdict=ReadVerdict.UNKNOWN, faults=(unread,))
+        verdicts, serving = [ReadVerdict.CANNOT] * (not record.read_from), []
+        found: list[str] = []
+        notes: list[str] = []
+        for entry in record.read_from:
+            window = f" from {instant_text(entry.start)}" if entry.start else ""
+            serving.append(f"{entry.name}{window}{f' to {instant_text(entry.end)}' if entry.end else ''}")
+            live = self._catalog.views.get((self.keyspace, entry.name))
+            if live is None or self.base is None:
+                missing = f"{entry.name}, which serves," if live is None else "its base table"
+                found.append(f"{missing} is missing in the schema")
+                verdicts.append(ReadVerdict.CANNOT)
+                continue
+            verdict, faults, said = self._assess(name, live.shape, live.where_clause, self.base)
+            verdicts.append(verdict)
+            found += faults
+            notes += said
+        if not record.read_from:
+            found.append(f"nothing of it serves: {record.absence() or '; '.join(unserved_texts(record))}")
+            found += self._promise(record, file)
+        if record.override is not None:
+            notes.append(f"it is {record.override}")
+        return ReadCandidate(
+            name=name,
+            kind="view",
+            verdict=max(verdicts, key=list(ReadVerdict).index),
+            faults=tuple(dict.fromkeys(found)),
+            serving=tuple(serving),
+            notes=tuple(dict.fromkeys(notes)),
+        )
+
+    def _of_file(self, file: ViewDefinition) -> ReadCandidate:
+        faults = ["nothing of it serves: no generation of its file was made yet", *self._promise_of_file(file)]
+        return ReadCandidate(name=str(file.name), kind="view", verdict=ReadVerdict.CANNOT, faults=tuple(faults))
+
+    def _promise(self, record: ViewRecord, file: ViewDefinition | None) -> Iterator[str]:
+        """Yield that a view answers, once what is being made of it serves."""
+        is_off = record.override is not None and record.override.kind is OverrideKind.OFF
+        newest: Generation | None = (record.in_state(State.BUILDING, State.BUILT) or (None,))[-1]
+        live = self._catalog.views.get((self.keyspace, newest.physical)) if newest else None
+        if newest is not None and live is not None and self.base is not None:
+            verdict, _faults, _notes = self._assess(str(record.name), live.shape, live.where_clause, self.base)
+            if verdict is ReadVerdict.ANSWERS:
+                self.promised.append(str(record.name))
+                yield f"its key answers, once generation {newest.number} serves"
+        elif not record.generations and file is not None and not is_off:
+            yield from self._promise_of_file(file)
+
+    def _promise_of_file(self, file: ViewDefinition) -> Iterator[str]:
+        if self.base is None:
+            return
+        statement = view_statement(file)
+        shape = view_shape(
+            self.base,
+            columns=[column.name for column in self.base] if statement.selects_all else statement.columns,
+            partition=statement.partition_key,
+            clustering=statement.clustering,
+            descending=statement.descending,
+        )
+        where = " AND ".join(map(relation_cql, statement.where))
+        verdict, _faults, _notes = self._assess(str(file.name), shape, where, self.base)
+        if verdict is ReadVerdict.ANSWERS:
+            self.promised.append(str(file.name))
+            yield "its key answers, once 'views apply' has made a generation of its file and serves it"
 
 
-def _asked(statement: SelectStatement) -> list[str]:
-    return [name for each in statement.where for name in each.columns]
+def _verdict(answer: SelectAssessment) -> tuple[ReadVerdict, tuple[str, ...]]:
+    """Return the verdict of what a server says, and why it does not answer."""
+    faults = (*answer.refusals, *answer.filtering, *(f"not judged here: {each}" for each in answer.unjudged))
+    if answer.unjudged:
+        return ReadVerdict.UNKNOWN, faults
+    if answer.refusals:
+        return ReadVerdict.CANNOT, faults
+    return (ReadVerdict.FILTERING if answer.filtering else ReadVerdict.ANSWERS), faults
 
 
-def _faults(statement: SelectStatement, shape: TableShape, base: TableShape | None = None) -> tuple[str, ...]:
-    """Return why a key cannot answer."""
-    own = [column.name for column in shape]
-    found = []
-    for name in dict.fromkeys([*statement.columns, *_asked(statement), *(name for name, _ in statement.order)]):
-        if name not in own:
-            found.append(f"it has no column '{name}'{nearest(name, own) if base is None else ''}")
-    if base is not None and not statement.columns and len(own) < len(base.columns):
-        lacking = ", ".join(sorted(column.name for column in base if column.name not in own))
-        found.append(f"it lacks {lacking}, and SELECT * asks for all columns of {base}")
-    if any(each.subject is not Subject.COLUMN for each in statement.where):
-        found.append("only conditions on plain columns are judged here")
-    if found:
-        return tuple(found)
-    return tuple(_key_faults(statement, shape))
+def _limit_notes(statement: SelectStatement) -> Iterator[str]:
+    """Yield what a limit means for a view that was not asked for."""
+    if statement.has_partition_limit:
+        yield "PER PARTITION LIMIT counts the rows of its own partitions"
+    if (statement.limit is not None or statement.has_marked_limit) and not statement.order:
+        yield "LIMIT without ORDER BY takes the first rows of its own order"
 
 
-def _key_faults(statement: SelectStatement, shape: TableShape) -> Iterator[str]:
-    by_column: dict[str, list[Relation]] = {}
-    for each in statement.where:
-        by_column.setdefault(each.columns[0], []).append(each)
-    points = {name for name, each in by_column.items() if all(one.operator in _POINTS for one in each)}
-    ranges = {name for name, each in by_column.items() if all(_is_range(one) for one in each)}
-    for name in by_column:
-        column = shape.find_column(name)
-        if column is not None and not column.is_key:
-            yield f"'{name}' is not part of its key"
-        elif name not in points | ranges:
-            yield f"'{name}' is asked for by {by_column[name][0].operator.value}, which no key answers"
-    partition = [column.name for column in shape.partition_key]
-    if not by_column and not statement.order:
-        return
-    for name in partition:
-        if name in ranges:
-            yield f"'{name}' is part of its partition key, which is asked for by = or IN alone"
-        elif name not in points:
-            yield f"'{name}' of its partition key is not given"
-    open_at = ""
-    for column in shape.clustering:
-        if column.name in by_column and open_at:
-            yield f"'{column.name}' stands after '{open_at}' in its key, which is not given by ="
-            break
-        if column.name not in points and not open_at:
-            open_at = column.name
-    yield from _order_faults(statement, shape, points)
+def _filtering_note(statement: SelectStatement, answer: SelectAssessment) -> str:
+    if answer.indexes:
+        what = f"every row that {', '.join(each.name for each in answer.indexes)} finds"
+    else:
+        what = f"every row of the {'partition' if answer.is_whole_partition else 'table'}"
+    if statement.allows_filtering:
+        return f"ALLOW FILTERING makes it answer by reading {what}"
+    return f"servers refuse it without ALLOW FILTERING, which makes it answer by reading {what}"
 
 
-def _is_range(relation: Relation) -> bool:
-    return relation.operator.is_range or relation.operator is Operator.BETWEEN
-
-
-def _order_faults(statement: SelectStatement, shape: TableShape, points: set[str]) -> Iterator[str]:
-    if not statement.order:
-        return
-    rows = [column for column in shape.clustering if column.name not in points]
-    wanted = [each for each in statement.order if each[0] not in points]
-    names = [column.name for column in rows]
-    if [name for name, _ in wanted] != names[: len(wanted)]:
-        yield f"its rows are sorted by {', '.join(names) or 'nothing'}, not by {', '.join(n for n, _ in wanted)}"
-        return
-    turns = {is_descending != column.is_descending for (_, is_descending), column in zip(wanted, rows, strict=False)}
-    if len(turns) > 1:
-        yield "its rows are sorted in another mix of ASC and DESC"
-
-
-def _parts(statement: SelectStatement) -> tuple[list[str], list[str]]:
-    """Return the columns that a key needs first: those of its partition, then those of its order."""
-    points = [each.columns[0] for each in statement.where if each.operator in _POINTS]
-    ranges = [each.columns[0] for each in statement.where if _is_range(each)]
-    order = [name for name, _ in statement.order if name not in points]
-    sorted_by = order if not ranges or set(ranges) <= set(order[:1]) else [*ranges, *order]
-    return list(dict.fromkeys(points)), list(dict.fromkeys(each for each in sorted_by if each not in points))
-
-
-def _why_no_view(statement: SelectStatement, base: TableShape) -> str:
-    """Return why no view of this base can answer; empty where one can."""
-    partition, order = _parts(statement)
-    known = {column.name: column for column in base}
-    unknown = [name for name in (*statement.columns, *partition, *order) if name not in known]
-    if unknown:
-        return f"{base} has no column '{unknown[0]}'"
-    if any(each.subject is not Subject.COLUMN for each in statement.where):
-        return "only conditions on plain columns are judged here"
-    hard = [each for each in statement.where if each.operator not in _POINTS and not _is_range(each)]
-    if hard:
-        return f"no key answers {hard[0].operator.value}"
-    if not partition:
-        return "no column is given by = or IN, so there is no partition to read"
-    ranges = {each.columns[0] for each in statement.where if _is_range(each)}
-    if len(ranges) > 1:
-        return f"{', '.join(sorted(ranges))} are each asked for by a range, and a key answers one"
-    if ranges and statement.order and statement.order[0][0] not in {*ranges, *partition}:
-        return "rows are sorted by another column than the one that is asked for by a range"
-    added = [name for name in (*partition, *order) if not known[name].is_key]
-    if len(added) > 1:
-        return f"a view's key may hold one column that is not in its base's key, and this needs {', '.join(added)}"
-    bad = next((known[name] for name in added if _is_unfit(known[name])), None)
-    if bad is not None:
-        return f"'{bad.name}' is {bad.type if bad.kind is not ColumnKind.STATIC else 'static'}, which no key can hold"
-    if base.is_counter:
-        return "its base holds counters, which no view can show"
-    return ""
-
-
-def _is_unfit(column: Column) -> bool:
-    return column.kind is ColumnKind.STATIC or column.type.startswith(("list<", "set<", "map<", "duration"))
-
-
-def _view_proposal(statement: SelectStatement, base: TableShape) -> ReadProposal:
-    partition, order = _parts(statement)
-    rest = [column.name for column in base.key_columns if column.name not in (*partition, *order)]
-    key = [*partition, *order, *rest]
-    shown = statement.columns or tuple(column.name for column in base if column.kind is not ColumnKind.STATIC)
-    columns = list(dict.fromkeys([*key, *shown]))
-    directions = dict(statement.order)
-    sorting = ", ".join(f"{quoted(name)} {'DESC' if directions.get(name) else 'ASC'}" for name in (*order, *rest))
-    first = ", ".join(map(quoted, partition))
-    lines = [
-        "---",
-        f"keyspace: {base.keyspace}",
-        "---",
-        "CREATE MATERIALIZED VIEW {{ view }} AS",
-        f"SELECT {', '.join(map(quoted, columns))}",
-        f"FROM {{{{ base('{base.name}') }}}}",
-        f"WHERE {' AND '.join(f'{quoted(name)} IS NOT NULL' for name in key)}",
-        f"PRIMARY KEY ({', '.join([f'({first})', *map(quoted, [*order, *rest])])})",
-    ]
-    if sorting:
-        lines.append(f"WITH CLUSTERING ORDER BY ({sorting})")
-    note = (
-        f"A file such as cql_templates/views/{base.name}_by_{'_'.join(partition)}.cql.j2; 'views plan' says what it "
-        "costs. Each write of the table then writes it, too"
-    )
-    return ReadProposal(kind="view", text="\n".join(lines), note=note)
-
-
-def _index_proposals(statement: SelectStatement, base: TableShape, *, has_sai: bool) -> list[ReadProposal]:
-    asked = [base.find_column(name) for name in dict.fromkeys(_asked(statement))]
-    unkeyed = [column for column in asked if column is not None and not column.is_key]
-    if not has_sai or statement.order or not unkeyed or None in asked:
-        return []
-    if any(column.type.startswith(("list<", "set<", "map<")) for column in unkeyed):
-        return []
-    table = f"{quoted(base.keyspace)}.{quoted(base.name)}"
-    text = "\n".join(f"CREATE INDEX ON {table} ({quoted(column.name)}) USING 'sai';" for column in unkeyed)
-    given = {each.columns[0] for each in statement.where if each.operator in _POINTS}
-    is_whole = {column.name for column in base.partition_key} <= given
-    note = "It asks the replicas of one partition" if is_whole else "It asks every node at each read: for few reads"
-    return [ReadProposal(kind="index", text=text, note=f"{note}. Writes cost less than with a view")]
-
-
-__all__ = ["ReadCandidate", "ReadExplanation", "ReadProposal", "explain_read", "find_base_of", "unserved_texts"]
+__all__ = ["ReadCandidate", "ReadExplanation", "ReadVerdict", "explain_read", "find_base_of", "unserved_texts"]
