@@ -46,6 +46,11 @@ def test_a_value_of_several_lines_that_is_taken_out_moves_no_other_statement() -
     assert "comment" not in named(found, "a").body
 
 
+def test_a_finding_behind_a_value_of_several_lines_keeps_its_line() -> None:
+    found = adopt(f"{TABLE}{VIEW.format('a', 't')} WITH comment = 'one\ntwo'\nAND gc_grace_seconds = 0;")
+    assert refusals(found) == [("a", 4)]
+
+
 # What cqlsh reads by lines
 
 

@@ -205,7 +205,8 @@ class _TextReader:
         found = find_comments(self._text, former_end, start)
         if not self._statements:
             return found
-        line_end = f"{self._text}\n".index("\n", former_end)
+        line_end = self._text.find("\n", former_end)
+        line_end = len(self._text) if line_end < 0 else line_end
         self._statements[-1].comments += [each for each in found if each[0] < line_end]
         return [each for each in found if each[0] >= line_end]
 
