@@ -183,7 +183,7 @@ def check_applications(session: Session, keyspace: str) -> None:
             replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
             own.execute(f"DROP KEYSPACE IF EXISTS {name}")
             own.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
-        statements = [text for _tokens, text in split_statements(application.schema)]
+        statements = [each.text for each in split_statements(application.schema)]
         refused = next((refusal for text in statements if (refusal := execute(own, text)[0])), "")
         answer = ("schema", refused) if refused else ("view", execute(own, application.view)[0])
         ours = (application.refused, application.server)

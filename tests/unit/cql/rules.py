@@ -86,7 +86,7 @@ MISMATCHES = [
 
 VIEW_RULES = [
     Rule("CV101", view(name='"odd name"'), "letters, digits and underscores"),
-    Rule("CV126", view(name="v" * 49), "at most 48", harmful=True),
+    Rule("CV126", view(name="v" * 49), "48 characters", harmful=True),
     Rule("CV102", view(head="CREATE MATERIALIZED VIEW IF NOT EXISTS"), harmful=True),
     Rule("CV103", view(name="other.v", base="ks.t"), "on a table in a different keyspace"),
     Rule("CV104", view(select="*"), harmful=True),

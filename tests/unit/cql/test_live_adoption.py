@@ -204,3 +204,31 @@ def test_a_view_that_harms_is_told_and_a_generation_left_out() -> None:
     assert [one.name for one in found.adopted] == ["t", "good"]
     assert [(one.name, "[CV201]" in one.what, bool(one.fix)) for one in found.refused] == [("quote", True, True)]
     assert found.generations == (("ks", "good__g1"),)
+
+
+def test_a_comment_that_ours_cannot_follow_is_taken_out_of_a_view() -> None:
+    catalog = catalog_of(
+        """
+        CREATE TABLE ks.t (k int PRIMARY KEY, v int);
+        CREATE MATERIALIZED VIEW ks.by_v AS SELECT * FROM ks.t WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k);
+        """
+    )
+    live = catalog.views["ks", "by_v"]
+    options = tuple((name, "one\ntwo" if name == "comment" else value) for name, value in live.shape.options)
+    catalog.views["ks", "by_v"] = replace(live, comment="one\ntwo", shape=replace(live.shape, options=options))
+    found = adopt_catalog(catalog, source="x")
+    assert found.refused == ()
+    view = found.adopted[1]
+    assert (view.description, "comment" in view.body, len(view.changes)) == ("one two", False, 1)
+
+
+def test_the_original_of_a_view_that_was_built_anew_is_left_out() -> None:
+    catalog = catalog_of(
+        """
+        CREATE TABLE ks.t (k int PRIMARY KEY, v int);
+        CREATE MATERIALIZED VIEW ks.by_v AS SELECT * FROM ks.t WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k);
+        """
+    )
+    found = adopt_catalog(catalog, source="x", rebuilt={("ks", "by_v")})
+    assert [one.name for one in found.adopted] == ["t"]
+    assert found.generations == (("ks", "by_v"),)

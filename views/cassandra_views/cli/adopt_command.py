@@ -54,7 +54,8 @@ def adopt(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write again what has a file; else that file is left as it is.")
+        bool,
+        typer.Option("--overwrite", help="Overwrite files that exist; their front matter and their comments stay."),
     ] = False,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 where something cannot be managed.")
@@ -65,8 +66,8 @@ def adopt(
     """Write table files and view files for what a cluster or a file of CQL holds; changes nothing on a cluster.
 
     Comments of a file of CQL are kept. Options that servers no longer know are taken out, and a CLUSTERING ORDER BY
-    that is partial or missing is written out; both are told. What cannot be managed is told one by one with the way
-    out, and the rest is adopted.
+    that is partial or missing is written out; both are reported. What cannot be managed is listed one by one with the
+    way out, and the rest is adopted.
     """
     from cassandra_views.project.adopted_files import (
         AdoptionState,
@@ -79,9 +80,9 @@ def adopt(
     asked = [AdoptionTarget.parse(each) for each in targets or ()]
     if not asked and not every:
         raise ConfigurationError(
-            "nothing is named that shall be adopted",
+            "no keyspace, table or view is named",
             on="views adopt",
-            next="Name a keyspace, or keyspace.view, or everything with --all",
+            next="Name what to adopt: a keyspace, a keyspace.view, or everything with --all",
         )
     if asked and every:
         raise ConfigurationError(
@@ -89,7 +90,7 @@ def adopt(
         )
     settings = options_of(context).settings()
     adoption = _read_file(source, asked) if source else _read_cluster(options_of(context), asked)
-    found = choose(adoption, asked)
+    found = choose(adoption, asked, registry=settings.env.registry)
     files = adopted_files(found, settings, is_managed=managed, overwrites=overwrite)
     written = () if dry_run else write_files(files, settings)
     if format is Format.JSON:
@@ -98,10 +99,15 @@ def adopt(
                 "dry_run": dry_run,
                 "written": [_shown(path) for path in written],
                 "adoption": [_json(one) for one in files],
+                "unmanaged": [
+                    {"kind": one.kind, "keyspace": one.keyspace, "name": one.name} for one in found.unmanaged
+                ],
+                "comments": [{"line": one.place.line, "text": one.text} for one in found.comments],
             }
         )
     else:
         _print(files, is_dry_run=dry_run, is_wide=wide)
+        _print_rest(found)
         for path in written:
             if path.suffix == ".toml":
                 out.print(f"[green]wrote[/green] {escape(_shown(path))}: name your cluster there.")
@@ -128,17 +134,28 @@ def _read_file(source: str, targets: Sequence[AdoptionTarget]) -> Adoption:
 
 
 def _read_cluster(options: Options, targets: Sequence[AdoptionTarget]) -> Adoption:
-    """Return what a cluster holds in the keyspaces that are asked for, else in all but its own and the registry."""
+    """Return what a cluster holds in the keyspaces that are asked for, else in all but its own.
+
+    A hand-made view of which a generation was ever built is left out: its file may say otherwise since then.
+    """
     with open_session(options) as (session, settings):
         from cassandra_client.database import Database
         from cassandra_views.cql.adoption import SYSTEM_KEYSPACES
         from cassandra_views.cql.live_adoption import adopt_catalog
         from cassandra_views.plan.catalog import read_catalog
+        from cassandra_views.registry.store import Registry
 
         database = Database(session)
         keyspaces = {each.keyspace for each in targets} or read_catalog(database, ()).keyspaces
-        wanted = set(keyspaces) - SYSTEM_KEYSPACES - {settings.env.registry}
-        return adopt_catalog(read_catalog(database, wanted), source="system_schema")
+        registry = Registry(database, settings.env.registry, run="", author="")
+        records = registry.read_all() if registry.exists() else ()
+        rebuilt = {
+            (record.name.keyspace, record.name.view)
+            for record in records
+            if record.error is not None or record.next_number > 1
+        }
+        catalog = read_catalog(database, set(keyspaces) - SYSTEM_KEYSPACES)
+        return adopt_catalog(catalog, source="system_schema", rebuilt=rebuilt)
 
 
 def _json(one: AdoptedFile) -> dict[str, object]:
@@ -180,6 +197,9 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
     for one in files:
         for change in one.changes:
             out.print(escape(f"{one.keyspace}.{one.name}: {change}."))
+    for one in files:
+        if one.state is AdoptionState.KEPT and one.what:
+            out.print(escape(f"{one.keyspace}.{one.name}: left as it is: {one.what}."))
     for one in refused:
         name = f"{one.keyspace}.{one.name}" if one.kind != "statement" else f"'{one.name} ...'"
         place = f"{one.place}: " if one.place else ""
@@ -188,8 +208,27 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
     made = count[AdoptionState.WRITTEN]
     verb = "would be written" if is_dry_run else "written"
     parts = [f"{counted(made.count('table'), 'table')} and {counted(made.count('view'), 'view')} {verb}"]
-    parts += [f"{len(count[AdoptionState.KEPT])} with files left as they are"] if count[AdoptionState.KEPT] else []
+    kept = len(count[AdoptionState.KEPT])
+    parts += [f"{kept} already {'has a file' if kept == 1 else 'have files'}"] if kept else []
     generations = len(count[AdoptionState.GENERATION])
     parts += [f"{counted(generations, 'generation')} of managed views left out"] if generations else []
     parts += [f"{len(refused)} cannot be managed"] if refused else []
     out.print(escape("; ".join(parts) + "."))
+
+
+def _print_rest(adoption: Adoption) -> None:
+    """Print what files cannot hold: other objects, a clause for each kind, and comments that stand at these."""
+    names: dict[str, list[str]] = {}
+    for one in adoption.unmanaged:
+        names.setdefault(one.kind, []).append(f"{one.keyspace}.{one.name}" if one.keyspace else one.name)
+    kinds = [
+        f"{counted(len(each), kind) if kind != 'index' or len(each) == 1 else f'{len(each):,} indexes'}"
+        + (f" ({', '.join(each)})" if all(each) else "")
+        for kind, each in names.items()
+    ]
+    if kinds:
+        out.print(escape(f"Left out, since files hold tables and views only: {', '.join(kinds)}."))
+    if adoption.comments:
+        out.print(escape(f"No file holds {counted(len(adoption.comments), 'comment')} of other statements:"))
+    for comment in adoption.comments:
+        out.print(escape(f"  {comment.place}: {' '.join(comment.text.split())}"))

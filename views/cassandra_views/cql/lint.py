@@ -20,7 +20,7 @@ from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.printing import server_name, server_table, server_term, term_cql
 from cassandra_views.cql.restrictions import lint_restrictions, lint_restrictions_alone, place_of
 from cassandra_views.cql.types import parse_type
-from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, nearest
+from cassandra_views.model.names import NAME_LIMIT, PHYSICAL_NAME_LIMIT, nearest
 from cassandra_views.model.schema import Column, ColumnKind, TableShape
 from cassandra_views.model.statement import (
     Arithmetic,
@@ -33,6 +33,7 @@ from cassandra_views.model.statement import (
     Name,
     Null,
     Operator,
+    OptionValue,
     Relation,
     Selected,
     Sequence,
@@ -45,7 +46,8 @@ from cassandra_views.model.statement import (
 )
 
 _OURS = {"id": "makes doubled CREATEs harmless"}
-_COMMENT_LIMIT = 500
+COMMENT_LIMIT = 500
+"""Characters of a view's own comment, which that of a generation follows."""
 _NOT_IN_5_0 = frozenset((Operator.BETWEEN, Operator.NOT_IN, Operator.NOT_CONTAINS, Operator.NOT_CONTAINS_KEY))
 
 
@@ -334,10 +336,16 @@ def _lint_options(statement: ViewStatement, findings: Findings) -> None:
         findings.add("CV117", what, lifetime.at, fix, server=what + ".")
 
 
+def is_short_comment(value: OptionValue) -> bool:
+    """Tell whether that of a generation can follow a view's own comment."""
+    return isinstance(value, str) and len(value) <= COMMENT_LIMIT and value.isprintable()
+
+
 def _lint_policy(statement: ViewStatement, findings: Findings) -> None:
-    if len(statement.view) > PHYSICAL_NAME_LIMIT:
-        what = f"'{statement.view}' cannot be a view's name: at most {PHYSICAL_NAME_LIMIT} characters are possible"
-        findings.add("CV126", f"{what} on every version", statement.at, "Choose another name")
+    if PHYSICAL_NAME_LIMIT < len(statement.view) <= NAME_LIMIT:
+        what = f"'{statement.view}' is longer than the {PHYSICAL_NAME_LIMIT} characters that every version takes"
+        fix = "Choose a shorter name, unless the view exists already: its generations get shorter ones"
+        findings.add("CV126", what, statement.at, fix)
     if statement.if_not_exists:
         what = "IF NOT EXISTS has no effect here: each generation gets a name of its own"
         findings.add("CV102", what, statement.at, "Take IF NOT EXISTS out")
@@ -347,8 +355,8 @@ def _lint_policy(statement: ViewStatement, findings: Findings) -> None:
     for option in statement.options:
         value = option.value
         if option.name == "comment":
-            if not isinstance(value, str) or len(value) > _COMMENT_LIMIT or not value.isprintable():
-                what = f"the comment is no plain text of at most {_COMMENT_LIMIT} characters on one line"
+            if not is_short_comment(value):
+                what = f"the comment is no plain text of at most {COMMENT_LIMIT} characters on one line"
                 findings.add("CV118", f"{what}; ours follows it", option.at, "Shorten the comment")
         elif option.name in _OURS:
             what = f"option '{option.name}' is written by the manager: it {_OURS[option.name]}"

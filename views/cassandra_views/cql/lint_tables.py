@@ -6,11 +6,8 @@ from cassandra_views.cql.findings import Finding, Findings, doubled
 from cassandra_views.cql.option_values import find_integer
 from cassandra_views.cql.options import lint_options
 from cassandra_views.cql.types import CqlType, UserTypes, parse_type
-from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, is_word, nearest
+from cassandra_views.model.names import NAME_LIMIT, PHYSICAL_NAME_LIMIT, is_word, nearest
 from cassandra_views.model.statement import At, ColumnDeclaration, TableStatement
-
-NAME_LIMIT = 222
-"""How long the names are that servers of 5.0 take; those before 5.0.6 break on longer ones."""
 
 
 def lint_table(

@@ -6,14 +6,14 @@ their value is every server's default; compaction and compression stay, since se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from cassandra_views.cql.adopted_options import repair_options, repaired
 from cassandra_views.cql.adoption import (
     AdoptedStatement,
     Adoption,
     NotAdopted,
     not_adopted,
-    refused_options,
     statement_of_shape,
     template_of,
 )
@@ -21,7 +21,7 @@ from cassandra_views.cql.findings import Severity
 from cassandra_views.cql.lint import lint_view
 from cassandra_views.cql.options import is_same_value
 from cassandra_views.cql.parse import parse_where
-from cassandra_views.cql.printing import option_cql, table_cql, view_cql
+from cassandra_views.cql.printing import table_cql, view_cql
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.schema import Catalog, Column, ColumnKind, LiveView, TableShape
 from cassandra_views.model.statement import At, Name, Option, OptionValue, Selected, ViewStatement
@@ -49,11 +49,13 @@ _NOT_OURS = frozenset(("dclocal_read_repair_chance", "extensions", "id", "read_r
 _KINDS = tuple(ColumnKind)
 
 
-def adopt_catalog(catalog: Catalog, *, source: str) -> Adoption:
+def adopt_catalog(catalog: Catalog, *, source: str, rebuilt: Collection[tuple[str, str]] = frozenset()) -> Adoption:
     """Return what the files of a cluster's tables and views say, by keyspace: tables first, then views.
 
     Args:
         source: for messages about options, which stand in no file.
+        rebuilt: views, by keyspace and name, of which this program ever built a generation: of these the hand-made
+            original is a former generation and says nothing about the file.
     """
     adopted: list[AdoptedStatement] = []
     refused: list[NotAdopted] = []
@@ -66,7 +68,7 @@ def adopt_catalog(catalog: Catalog, *, source: str) -> Adoption:
         for (space, name), live in sorted(catalog.views.items()):
             if space != keyspace:
                 continue
-            if live.mark() is not None:
+            if live.mark() is not None or (space, name) in rebuilt:
                 generations.append((space, name))
                 continue
             found = _adopt_view(live, catalog, source)
@@ -78,7 +80,7 @@ def adopt_catalog(catalog: Catalog, *, source: str) -> Adoption:
 
 
 def _adopt_table(table: TableShape, source: str) -> AdoptedStatement:
-    options, changes = _options(table, source)
+    options, changes = _options(table, source, of_view=False)
     statement = statement_of_shape(table, columns=_in_order(table.columns), options=options)
     return AdoptedStatement(
         kind="table",
@@ -99,10 +101,11 @@ def _adopt_view(live: LiveView, catalog: Catalog, source: str) -> AdoptedStateme
             kind="view",
             keyspace=live.keyspace,
             name=live.name,
+            base=live.base,
             what=f"its WHERE cannot be read: {error.what}",
             fix="Write its file by hand",
         )
-    options, changes = _options(live.shape, source)
+    options, changes = _options(live.shape, source, of_view=True)
     columns = () if live.include_all_columns else _in_order(live.shape.columns)
     view = ViewStatement(
         view=live.name,
@@ -118,7 +121,7 @@ def _adopt_view(live: LiveView, catalog: Catalog, source: str) -> AdoptedStateme
     findings = lint_view(view, base, file=source)
     first = next((finding for finding in findings if finding.severity is Severity.ERROR), None)
     if first is not None:
-        return not_adopted("view", live.keyspace, live.name, first, place=None)
+        return not_adopted("view", live.keyspace, live.name, first, base=live.base, place=None)
     printed = view_cql(view, keyspace=live.keyspace, physical=live.name, window_start=None, window_end=None)
     return AdoptedStatement(
         kind="view",
@@ -141,23 +144,16 @@ def _description(shape: TableShape) -> str:
     return " ".join(comment.split()) if isinstance(comment, str) else ""
 
 
-def _options(shape: TableShape, source: str) -> tuple[tuple[Option, ...], tuple[str, ...]]:
-    """Return the options that a statement needs, and what is told of those that no server takes."""
+def _options(shape: TableShape, source: str, *, of_view: bool) -> tuple[tuple[Option, ...], tuple[str, ...]]:
+    """Return the options that a statement needs, and what is changed of those that no server takes."""
     given = [
         # Each on a line of its own, by which a finding is known.
         Option(name=name, value=value, at=At(line, 1))
         for line, (name, value) in enumerate(sorted(shape.options), 1)
         if name not in _NOT_OURS and not _is_default(name, value, shape)
     ]
-    changes: list[str] = []
-    while refused := refused_options(given, source):
-        changes += [
-            f"{one.name} = {option_cql(one.value)} is taken out: {refused[one.name]}"
-            for one in given
-            if one.name in refused
-        ]
-        given = [one for one in given if one.name not in refused]
-    return tuple(given), tuple(changes)
+    values, changes = repair_options(given, of_view=of_view, file=source)
+    return repaired(given, values), changes
 
 
 def _is_default(name: str, value: OptionValue, shape: TableShape) -> bool:

@@ -6,6 +6,8 @@ A statement that a server refuses is reported and leaves nothing.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from lark import Token
 
 from cassandra_views.cql.findings import Finding, Findings, Kind
@@ -25,7 +27,13 @@ from cassandra_views.cql.schema_state import (
 from cassandra_views.cql.schema_tables import alter_table, alter_view, check_read_repair
 from cassandra_views.cql.schema_types import alter_type, create_type, drop_type
 from cassandra_views.cql.schema_views import create_view
-from cassandra_views.cql.token_reader import TokenReader, UnreadableStatement, is_keyword, split_statements
+from cassandra_views.cql.token_reader import (
+    SplitStatement,
+    TokenReader,
+    UnreadableStatement,
+    is_keyword,
+    split_statements,
+)
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.statement import At
 
@@ -43,24 +51,48 @@ def read_schema(
     """
     schema = Schema(views_per_table=views_per_table, session=session)
     found: list[Finding] = []
-    for tokens, padded in split_statements(text):
-        findings = Findings(file)
-        at = At(tokens[0].line or 0, tokens[0].column or 0)
-        try:
-            with limits_reported(findings, at):
-                _read(
-                    SchemaStatement(schema=schema, words=TokenReader(tokens, text), text=padded, file=file, found=found)
-                )
-        except StatementError as error:
-            at = At(error.place.line, error.place.column) if error.place else at
-            findings.add("CV002", error.what, at, error.next, server=_words_on_key(error.what, tokens))
-        except UnreadableStatement as error:
-            what = f"the statement breaks the grammar: {error}"
-            findings.add("CV002", what, at, "Correct it, or leave it out")
-        except RefusedStatement as refusal:
-            findings.add("CV002", str(refusal), at, "Correct the statement", server=refusal.server)
-        found += findings.sorted()
+    for statement in split_statements(text):
+        found += read_statement(statement, schema, file=file)
     return schema, tuple(found)
+
+
+def read_statement(split: SplitStatement, schema: Schema, *, file: str) -> list[Finding]:
+    """Read one statement into the schema; return what is wrong with it."""
+    found: list[Finding] = []
+    findings = Findings(file)
+    at = split.at
+    words = TokenReader(split.tokens, split.source)
+    try:
+        _check_end(split.tokens)
+        with limits_reported(findings, at):
+            _read(SchemaStatement(schema=schema, words=words, text=split.text, file=file, found=found))
+    except StatementError as error:
+        at = At(error.place.line, error.place.column) if error.place else at
+        findings.add("CV002", error.what, at, error.next, server=_words_on_key(error.what, split.tokens))
+    except UnreadableStatement as error:
+        what = f"the statement breaks the grammar: {error}"
+        findings.add("CV002", what, at, "Correct it, or leave it out")
+    except RefusedStatement as refusal:
+        findings.add("CV002", str(refusal), at, "Correct the statement", server=refusal.server)
+    return [*found, *findings.sorted()]
+
+
+_ALTERED = ("table", "columnfamily", "materialized", "keyspace")
+_BEGINNINGS = {"create": (*_ALTERED, "type", "index", "custom", "function"), "alter": _ALTERED, "drop": _ALTERED}
+"""How a statement begins that no other one can hold: these words are reserved, or follow CREATE in no other place."""
+
+
+def _check_end(tokens: list[Token]) -> None:
+    """Refuse a statement that holds another one, which would be lost with it.
+
+    Raises:
+        UnreadableStatement: it does.
+    """
+    for first, second in pairwise(tokens[1:]):
+        nouns = next((nouns for verb, nouns in _BEGINNINGS.items() if is_keyword(first, verb)), ())
+        if any(is_keyword(second, noun) for noun in nouns):
+            begin = f"{first} {second}".upper()
+            raise UnreadableStatement(f"a ';' is missing before {begin} in line {first.line}")
 
 
 def _words_on_key(what: str, tokens: list[Token]) -> str | None:

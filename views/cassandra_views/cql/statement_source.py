@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from lark import Token
 
@@ -29,6 +30,7 @@ class StatementSource:
     text: str
     tokens: list[Token]
     _cut: set[str] = field(default_factory=set)
+    _values: dict[str, str] = field(default_factory=dict)
     _order: str = ""
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
 
@@ -54,6 +56,17 @@ class StatementSource:
             return words[0], words[2]
         return None, words[0] if words else ""
 
+    @property
+    def written_base(self) -> str:
+        """The name of a view's base, also where the view cannot be parsed; empty where there is none."""
+        words = [token for place, token in enumerate(self.tokens) if place >= self._from_position()][:3]
+        return str(words[2] if len(words) > 2 and words[1].type == "DOT" else words[0]) if words else ""
+
+    def _from_position(self) -> int:
+        """Return the place of the name after FROM; behind the last token where there is none."""
+        found = (place for place, token in enumerate(self.tokens) if token.type == "_FROM")
+        return next(found, len(self.tokens)) + 1
+
     def _name_position(self) -> int:
         position = 2 if self.kind == "table" else 3
         has_existence = len(self.tokens) > position and self.tokens[position].type == "_IF"
@@ -73,6 +86,10 @@ class StatementSource:
         """Take options out."""
         self._cut |= set(names)
 
+    def write_option(self, name: str, value: str) -> None:
+        """Give an option another value, in CQL."""
+        self._values[name] = value
+
     def write_order(self, order: Iterable[tuple[str, bool]]) -> None:
         """Write CLUSTERING ORDER BY: pairs of a column and whether it is descending."""
         parts = (f"{quoted(name)} {'DESC' if is_descending else 'ASC'}" for name, is_descending in order)
@@ -85,8 +102,7 @@ class StatementSource:
             self._edits += [_removal(token) for token in self.tokens[3:position]]
         self._replace_name(position, name)
         if base is not None:
-            position = next(place for place, token in enumerate(self.tokens) if token.type == "_FROM") + 1
-            self._replace_name(position, base)
+            self._replace_name(self._from_position(), base)
 
     def _replace_name(self, position: int, text: str) -> None:
         last = position
@@ -94,11 +110,10 @@ class StatementSource:
             last = position + 2
         self._edits.append((self.tokens[position].start_pos or 0, self.tokens[last].end_pos or 0, text))
 
-    def comments(self) -> list[str]:
-        """Return the comments inside the statement."""
-        pairs = zip(self.tokens, self.tokens[1:], strict=False)
-        gaps = [(before.end_pos or 0, after.start_pos or 0) for before, after in pairs]
-        return [comment for start, end in gaps for part in comments_between(self.text, start, end) for comment in part]
+    def comments(self) -> list[tuple[int, str]]:
+        """Return the comments inside the statement, each with its place in the text."""
+        gaps = [(before.end_pos or 0, after.start_pos or 0) for before, after in pairwise(self.tokens)]
+        return [each for start, end in gaps for each in find_comments(self.text, start, end)]
 
     def edited(self, *, is_template: bool = False) -> str:
         """Return the statement with its edits.
@@ -111,7 +126,8 @@ class StatementSource:
         parts: list[str] = []
         position = self.start
         for start, end, text in edits:
-            parts += [_verbatim(self.text[position:start], is_template), text]
+            lines = 0 if is_template else self.text.count("\n", start, end)
+            parts += [_verbatim(self.text[position:start], is_template), text, "\n" * lines]
             position = end
         parts.append(_verbatim(self.text[position : self.end], is_template))
         return _tidy("".join(parts), drops_lines=is_template)
@@ -135,6 +151,10 @@ class StatementSource:
                 first, *rest = self.tokens[start:end]
                 edits += [(first.start_pos or 0, first.end_pos or 0, order), *map(_removal, rest)]
                 order = ""
+            elif name in self._values:
+                first, *rest = self.tokens[start:end]
+                value = f"{name} = {self._values[name]}"
+                edits += [(first.start_pos or 0, first.end_pos or 0, value), *map(_removal, rest)]
             has_kept = has_kept or is_kept
         token = self.tokens[with_]
         at = token.end_pos or 0
@@ -187,19 +207,21 @@ def _tidy(text: str, *, drops_lines: bool) -> str:
 
 
 _COMMENT = re.compile(r"(?:--|//)[^\n]*|/\*.*?\*/", re.DOTALL)
+_PARTS = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|\{\{.*?\}\}|\{%.*?%\}"
+    r"|(?P<comment>\{#.*?#\}|(?:--|//)[^\n]*|/\*.*?\*/)",
+    re.DOTALL,
+)
 
 
-def comments_between(text: str, start: int, end: int) -> tuple[list[str], list[str]]:
-    """Return the comments between two statements: those that begin on the line where the first ends, and the others.
+def find_comments(text: str, start: int, end: int) -> list[tuple[int, str]]:
+    """Return the comments between two tokens of a text, each with the place where it begins."""
+    return [(start + each.start(), _dedented(each[0])) for each in _COMMENT.finditer(text[start:end])]
 
-    Args:
-        start: where the first one ends, or 0 before the first statement.
-        end: where the second begins.
-    """
-    gap = text[start:end]
-    line_end = (gap + "\n").find("\n") if start else -1
-    found = [(each.start(), _dedented(each[0])) for each in _COMMENT.finditer(gap)]
-    return [each for at, each in found if at < line_end], [each for at, each in found if at >= line_end]
+
+def template_comments(body: str) -> list[str]:
+    """Return the comments of a template, those of CQL and of Jinja, as they stand there."""
+    return [each["comment"] for each in _PARTS.finditer(body) if each["comment"]]
 
 
 def _dedented(comment: str) -> str:

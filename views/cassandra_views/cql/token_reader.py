@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,28 +14,83 @@ from cassandra_views.cql.types import BadType, CqlType, parse_type
 from cassandra_views.model.statement import At
 
 
-def split_statements(text: str) -> Iterator[tuple[list[Token], str]]:
-    """Yield the statements of a text that ``;`` parts: the tokens of each, and its text on its lines.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitStatement:
+    """One statement of a text.
 
-    What cannot be read as tokens ends in a statement that cannot be parsed either.
+    Args:
+        tokens: without the ``;``; at least one.
+        source: the text that the tokens' positions are in.
+        text: the statement alone, on the lines where it stands in the whole text.
+        end: where it ends in the source, its ``;`` included.
     """
-    tokens: list[Token] = []
-    last = 0
-    try:
-        for token in lex(text):
-            if token.type != "SEMICOLON":
-                tokens.append(token)
-                last = token.end_pos or 0
-            elif tokens:
-                yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
-                tokens = []
-    except UnexpectedCharacters as error:
-        start = tokens[0].start_pos or 0 if tokens else error.pos_in_stream or 0
-        broken = Token("IDENT", text[error.pos_in_stream or 0 :][:1], error.pos_in_stream, error.line, error.column)
-        yield tokens or [broken], _on_its_lines(text, start, len(text))
-        return
-    if tokens:
-        yield tokens, _on_its_lines(text, tokens[0].start_pos or 0, last)
+
+    tokens: list[Token]
+    source: str
+    text: str
+    end: int
+
+    @property
+    def at(self) -> At:
+        """Where it begins."""
+        return At(self.tokens[0].line or 0, self.tokens[0].column or 0)
+
+    @classmethod
+    def edited(cls, text: str, original: SplitStatement) -> SplitStatement:
+        """Return another text of a statement, on the lines of the original; it has no ``;``."""
+        at = original.at
+        text = "\n" * (at.line - 1) + " " * (at.column - 1) + text
+        return cls(tokens=list(lex(text)), source=text, text=text, end=len(text))
+
+
+_LINE_COMMANDS = frozenset(
+    """capture clear cls consistency debug desc describe exit expand help history login paging quit serial show source
+    tracing unicode""".split()  # noqa: SIM905
+)
+"""How those commands of cqlsh begin that end with their line, whether a ``;`` stands there or not."""
+
+
+def split_statements(text: str) -> Iterator[SplitStatement]:
+    """Yield the statements of a text that ``;`` parts; a command of cqlsh ends with its line.
+
+    What cannot be read as tokens ends in a statement that cannot be parsed either; reading goes on behind its ``;``.
+    """
+    start = 0
+    while start < len(text):
+        tokens: list[Token] = []
+        try:
+            # Positions stay those of the whole text.
+            for token in lex(re.sub(r"[^\n]", " ", text[:start]) + text[start:]):
+                if tokens and _ends_with_line(tokens[0]) and token.line != tokens[0].line:
+                    yield _split(tokens, text, tokens[-1].end_pos or 0)
+                    tokens = []
+                if token.type != "SEMICOLON":
+                    tokens.append(token)
+                elif tokens:
+                    yield _split(tokens, text, token.end_pos or 0)
+                    tokens = []
+        except UnexpectedCharacters as error:
+            position = error.pos_in_stream or 0
+            is_command = bool(tokens) and _ends_with_line(tokens[0]) and tokens[0].line == error.line
+            start = text.find("\n" if is_command else ";", position) + 1 or len(text)
+            broken = Token("IDENT", text[position : position + 1], position, error.line, error.column)
+            broken.end_pos = position + 1
+            first = tokens[0].start_pos or 0 if tokens else position
+            own = _on_its_lines(text, first, start).rstrip(";")
+            yield SplitStatement(tokens=tokens or [broken], source=text, text=own, end=start)
+        else:
+            if tokens:
+                yield _split(tokens, text, tokens[-1].end_pos or 0)
+            return
+
+
+def _split(tokens: list[Token], text: str, end: int) -> SplitStatement:
+    own = _on_its_lines(text, tokens[0].start_pos or 0, tokens[-1].end_pos or 0)
+    return SplitStatement(tokens=tokens, source=text, text=own, end=end)
+
+
+def _ends_with_line(first: Token) -> bool:
+    return _unquoted(first).lower() in _LINE_COMMANDS
 
 
 class UnreadableStatement(Exception):

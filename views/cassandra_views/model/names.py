@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 
 PHYSICAL_NAME_LIMIT = 48
-"""Characters of a name, logical or physical: the longest that every server version takes."""
+"""Characters of a physical name: the longest that every server version takes."""
+NAME_LIMIT = 222
+"""Characters of a table's or view's name that servers of 5.0 take; those before 5.0.6 break on longer ones."""
 
 _STEM_LIMIT, _DIGEST_BYTES = 38, 4
 """Of the name before ``__g`` and 7 digits, and of the hash that stands for the rest of a longer one."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from cassandra_client.errors import Place
-from cassandra_client.names import quoted
 from cassandra_views.cql.adoption import AdoptedStatement, Adoption, NotAdopted
+from cassandra_views.cql.statement_source import template_comments
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
+from cassandra_views.project.front_matter import SplitFile, split
 from cassandra_views.project.loader import ProjectLoader
-from cassandra_views.project.project_folder import CONFIG_NAME, DEFAULT_TEMPLATES, FILE_SUFFIX
+from cassandra_views.project.project_folder import CONFIG_NAME, FILE_SUFFIX, shown_path
+from cassandra_views.project.scaffold import config_text
 from cassandra_views.project.settings import Settings
 
 
@@ -38,7 +40,7 @@ class AdoptedFile:
 
     Args:
         text: of the file; None where none is written.
-        what: why it cannot be managed, and ``next`` the way out.
+        what: why it cannot be managed, and ``next`` the way out; or why its file is left though all are written again.
     """
 
     kind: str
@@ -83,20 +85,23 @@ class AdoptionTarget:
 _TARGET = re.compile(r'("(?:[^"]|"")+"|[^".]+)(?:\.("(?:[^"]|"")+"|[^".]+))?')
 
 
-def choose(adoption: Adoption, targets: Iterable[AdoptionTarget]) -> Adoption:
-    """Return the part of an adoption that is asked for; without targets it is all.
+def choose(adoption: Adoption, targets: Iterable[AdoptionTarget], *, registry: str = "") -> Adoption:
+    """Return the part of an adoption that is asked for; without targets it is all but the registry's keyspace.
 
     A table brings the views on it, and a view its base table.
 
     Raises:
         ProjectError: the schema holds no such keyspace, table or view.
     """
+    adoption = _part(adoption, lambda keyspace, _name: keyspace != registry)
     wanted = list(targets)
     if not wanted:
         return adoption
+    refused = [one for one in adoption.refused if one.kind != "statement"]
     views = {(one.keyspace, one.name): one.base for one in adoption.adopted if one.kind == "view"}
-    known = {(one.keyspace, one.name) for one in adoption.adopted}
-    known |= {(one.keyspace, one.name) for one in adoption.refused} | set(adoption.generations)
+    views |= {(one.keyspace, one.name): one.base for one in refused if one.kind == "view"}
+    known = {(one.keyspace, one.name) for one in adoption.adopted} | {(one.keyspace, one.name) for one in refused}
+    known |= set(adoption.generations)
     chosen: set[tuple[str, str]] = set()
     for target in wanted:
         here = {one for one in known if one[0] == target.keyspace and target.name in (None, one[1])}
@@ -112,11 +117,21 @@ def choose(adoption: Adoption, targets: Iterable[AdoptionTarget]) -> Adoption:
         chosen |= here
         if target.name is not None:
             chosen |= {one for one, base in views.items() if (one[0], base) in here}
-    chosen |= {(one[0], views[one]) for one in chosen if one in views}
+    chosen |= {(one.keyspace, one.base) for one in adoption.adopted if (one.keyspace, one.name) in chosen and one.base}
+    whole = {target.keyspace for target in wanted if target.name is None}
+    return _part(adoption, lambda keyspace, name: (keyspace, name) in chosen if name else keyspace in {"", *whole})
+
+
+def _part(adoption: Adoption, is_wanted: Callable[[str, str], bool]) -> Adoption:
+    """Return what is wanted, by the keyspace and the name of a table or view; without a name of anything else."""
     return Adoption(
-        adopted=tuple(one for one in adoption.adopted if (one.keyspace, one.name) in chosen),
-        refused=tuple(one for one in adoption.refused if (one.keyspace, one.name) in chosen),
-        generations=tuple(one for one in adoption.generations if one in chosen),
+        adopted=tuple(one for one in adoption.adopted if is_wanted(one.keyspace, one.name)),
+        refused=tuple(
+            one for one in adoption.refused if is_wanted(one.keyspace, "" if one.kind == "statement" else one.name)
+        ),
+        generations=tuple(one for one in adoption.generations if is_wanted(*one)),
+        unmanaged=tuple(one for one in adoption.unmanaged if is_wanted(one.keyspace, "")),
+        comments=tuple(one for one in adoption.comments if is_wanted(one.keyspace, "")),
     )
 
 
@@ -127,10 +142,10 @@ def adopted_files(
 
     Args:
         is_managed: table files say ``managed: true``: this project creates the tables where they are missing.
-        overwrites: files of the same tables and views are written again.
+        overwrites: files of the same tables and views are written again; their front matter and comments stay.
     """
-    places = _Places(settings, {one.keyspace for one in adoption.adopted}, overwrites=overwrites)
-    found = [places.file_of(one, is_managed=is_managed) for one in adoption.adopted]
+    locations = _FileLocations(settings, {one.keyspace for one in adoption.adopted}, overwrites=overwrites)
+    found = [locations.file_of(one, is_managed=is_managed) for one in adoption.adopted]
     found += [_not_managed(one) for one in adoption.refused]
     found += [
         AdoptedFile(kind="view", keyspace=keyspace, name=name, state=AdoptionState.GENERATION)
@@ -149,7 +164,9 @@ def write_files(files: Iterable[AdoptedFile], settings: Settings) -> tuple[Path,
     texts = {one.path: one.text for one in files if one.path is not None and one.text is not None}
     config = settings.templates.parent / CONFIG_NAME
     if files and settings.folder is None and not os.path.lexists(config):
-        texts = {config: _config_text(config, settings, sorted({one.keyspace for one in files})), **texts}
+        keyspaces = sorted({one.keyspace for one in files})
+        project = config.absolute().parent.name
+        texts = {config: config_text(project, templates=settings.templates.name, keyspaces=keyspaces), **texts}
     written: list[Path] = []
     for path, text in texts.items():
         try:
@@ -167,7 +184,7 @@ def write_files(files: Iterable[AdoptedFile], settings: Settings) -> tuple[Path,
     return tuple(written)
 
 
-class _Places:
+class _FileLocations:
     """Where the files of a project are and go."""
 
     def __init__(self, settings: Settings, keyspaces: set[str], *, overwrites: bool) -> None:
@@ -176,6 +193,7 @@ class _Places:
         self._has_several = len(keyspaces) > 1
         self._overwrites = overwrites
         project = _load(settings)
+        self._windowed = {view.name.view for view in project.views if view.window is not None}
         self._views = {view.name.view: (view.name.keyspace, view.place.file) for view in project.views}
         self._views |= {
             each.view: (each.keyspace, each.error.place.file) for each in project.broken if each.error.place
@@ -192,30 +210,29 @@ class _Places:
         if one.kind == "view" and one.name in self._views:
             keyspace, file = self._views[one.name]
             if keyspace not in ("", one.keyspace):
-                return _double(one, f"{keyspace}.{one.name}")
+                return _not_managed(_duplicate_name(one, f"{keyspace}.{one.name}"))
         path = self._root.parent / file if file else self._free_path(one)
+        found = AdoptedFile(
+            kind=one.kind, keyspace=one.keyspace, name=one.name, state=AdoptionState.KEPT, place=one.place, path=path
+        )
         if file and not self._overwrites:
-            return AdoptedFile(
-                kind=one.kind,
-                keyspace=one.keyspace,
-                name=one.name,
-                state=AdoptionState.KEPT,
-                place=one.place,
-                path=path,
-            )
+            return found
+        if file and one.name in self._windowed and one.kind == "view":
+            return replace(found, what="its file has a window, which no statement of a schema holds")
+        front_matter, body = self._front_matter(one, is_managed=is_managed), one.body
+        if file:
+            try:
+                former = split(path.read_text(encoding="utf-8-sig"), file)
+            except (ProjectError, OSError, ValueError) as error:
+                return replace(found, what=f"its file cannot be read: {getattr(error, 'what', error)}")
+            front_matter, body = _with_former(front_matter, body, former)
+        text = f"---\n{front_matter}---\n{body}"
+        if file and path.read_bytes() == text.encode():
+            return found
         self._taken.add(str(path).lower())
         if one.kind == "view":
-            self._views[one.name] = (one.keyspace, f"{self._root.name}/{path.relative_to(self._root).as_posix()}")
-        return AdoptedFile(
-            kind=one.kind,
-            keyspace=one.keyspace,
-            name=one.name,
-            state=AdoptionState.WRITTEN,
-            place=one.place,
-            path=path,
-            text=self._text(one, is_managed=is_managed),
-            changes=one.changes,
-        )
+            self._views[one.name] = (one.keyspace, shown_path(self._root, path))
+        return replace(found, state=AdoptionState.WRITTEN, text=text, changes=one.changes)
 
     def _free_path(self, one: AdoptedStatement) -> Path:
         """Return a path that no file has, also where a file system does not tell Orders from orders."""
@@ -226,12 +243,25 @@ class _Places:
         paths = (each / f"{one.name}{FILE_SUFFIX}" for each in folders)
         return next(path for path in paths if str(path).lower() not in self._taken)
 
-    def _text(self, one: AdoptedStatement, *, is_managed: bool) -> str:
+    def _front_matter(self, one: AdoptedStatement, *, is_managed: bool) -> str:
         lines = [f"description: {_yaml(one.description)}"] if one.description else []
         lines.append(f"keyspace: {_yaml(self._logical.get(one.keyspace, one.keyspace))}")
         if is_managed and one.kind == "table":
-            lines.append("managed: true")
-        return "\n".join(["---", *lines, "---", one.body])
+            lines.append(_MANAGED)
+        return "\n".join([*lines, ""])
+
+
+_MANAGED = "managed: true"
+
+
+def _with_former(front_matter: str, body: str, former: SplitFile) -> tuple[str, str]:
+    """Return front matter and body of a file that is written again: its own front matter and comments stay."""
+    if former.yaml.strip():
+        lines = front_matter.splitlines()
+        is_lacking = _MANAGED in lines and not re.search(r"(?m)^managed[ \t]*:", former.yaml)
+        front_matter = former.yaml + (f"{_MANAGED}\n" if is_lacking else "")
+    own = [comment for comment in template_comments(former.body) if comment.strip() not in body]
+    return front_matter, "".join(f"{comment}\n" for comment in own) + body
 
 
 def _load(settings: Settings) -> Project:
@@ -254,16 +284,16 @@ def _not_managed(one: NotAdopted) -> AdoptedFile:
     )
 
 
-def _double(one: AdoptedStatement, other: str) -> AdoptedFile:
-    refused = NotAdopted(
+def _duplicate_name(one: AdoptedStatement, other: str) -> NotAdopted:
+    return NotAdopted(
         kind="view",
         keyspace=one.keyspace,
         name=one.name,
+        base=one.base,
         what=f"the project has the view {other}, and readers find a view by its name alone",
         fix=f"Adopt {one.keyspace} in a folder of its own, whose views.toml names another registry",
         place=one.place,
     )
-    return _not_managed(refused)
 
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -274,23 +304,3 @@ def _yaml(text: str) -> str:
     if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS:
         return text
     return json.dumps(text, ensure_ascii=not text.isprintable())
-
-
-def _config_text(path: Path, settings: Settings, keyspaces: list[str]) -> str:
-    """Return a views.toml of one environment, in which ``views up`` can make the keyspaces."""
-    name = json.dumps(path.absolute().parent.name or "project", ensure_ascii=False)
-    folder = json.dumps(settings.templates.name, ensure_ascii=False)
-    lines = [
-        "# Which clusters there are, and how views are kept on them: docs/reference/configuration.md",
-        f"project = {name}",
-        f"templates = {folder}" if settings.templates.name != str(DEFAULT_TEMPLATES) else "",
-        'default_env = "dev"',
-        "",
-        "# dev: no contact points; the server that 'views up' starts here is found by itself.",
-    ]
-    lines = [line for place, line in enumerate(lines) if line or place == 4]
-    for keyspace in keyspaces:
-        lines.append(f"[env.dev.keyspaces.{quoted(keyspace) if _PLAIN.fullmatch(keyspace) is None else keyspace}]")
-        lines += ['replication = { class = "SimpleStrategy", replication_factor = 1 }', ""]
-    lines += ["# [env.prod]", '# contact_points = ["10.0.0.1", "10.0.0.2"]', '# local_dc = "dc1"', ""]
-    return "\n".join(lines)

@@ -16,7 +16,7 @@ from cassandra_views.cql.statements import table_shape
 from cassandra_views.model.definition import DEFAULT_MIN_ROWS_PERCENT, TableDefinition, ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.lag import LagPolicy, find_unmet, is_probe_type
-from cassandra_views.model.names import PHYSICAL_NAME_LIMIT, ViewName, is_word, nearest
+from cassandra_views.model.names import NAME_LIMIT, ViewName, is_word, nearest
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.statement import TableStatement, ViewStatement
 from cassandra_views.model.times import TimeColumn, duration_text
@@ -71,11 +71,8 @@ def check_name(name: ViewName, file: str) -> None:
     """
     if not is_word(name.view):
         what = f"'{name.view}' cannot be a view's name: servers take only letters, digits and underscores"
-    elif len(name.view) > PHYSICAL_NAME_LIMIT:
-        what = (
-            f"the view's name has {len(name.view)} characters, and {PHYSICAL_NAME_LIMIT} are possible: some servers "
-            "break on longer ones"
-        )
+    elif len(name.view) > NAME_LIMIT:
+        what = f"the view's name has {len(name.view)} characters, and {NAME_LIMIT} are possible"
     else:
         return
     raise ProjectError(what, on=str(name), place=Place(file=file), next="Rename the file")

@@ -24,7 +24,7 @@ from cassandra_views.model.names import ViewName, keyspace_fault
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
 from cassandra_views.project.definitions import TemplateUse, check_name, read_table, read_view
 from cassandra_views.project.front_matter import SplitFile, read_front_matter, split
-from cassandra_views.project.project_folder import FILE_SUFFIX
+from cassandra_views.project.project_folder import FILE_SUFFIX, shown_path
 from cassandra_views.project.schemas import FrontMatter, TableFrontMatter, ViewFrontMatter
 from cassandra_views.project.settings import Settings
 
@@ -170,7 +170,7 @@ class ProjectLoader:
             ) from error
 
     def _shown(self, path: Path) -> str:
-        return f"{self.root.name}/{path.relative_to(self.root).as_posix()}"
+        return shown_path(self.root, path)
 
     def _split(self, path: Path, content: bytes) -> SplitFile:
         try:

@@ -23,6 +23,11 @@ FILE_SUFFIX = ".cql.j2"
 DEFAULT_TEMPLATES = Path("cql_templates")
 
 
+def shown_path(root: Path, path: Path) -> str:
+    """Return a file of the templates' folder as people are told of it: with that folder's name."""
+    return f"{root.name}/{path.relative_to(root).as_posix()}"
+
+
 def find_config(start: Path) -> Path | None:
     """Return the nearest views.toml, from a folder upwards."""
     for folder in (start, *start.parents):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.project.project_folder import CONFIG_NAME, DEFAULT_TEMPLATES
 
 _FILES = (
     "views.toml",
@@ -31,8 +34,6 @@ def scaffold(folder: Path) -> list[Path]:
         ProjectError: the folder is a file, or cannot be written; or a file of that name exists. What was written
             before that is named.
     """
-    # A TOML string, whatever the folder is called.
-    project = json.dumps(folder.absolute().name or "project", ensure_ascii=False)
     if folder.exists() and not folder.is_dir():
         raise ProjectError(
             "this is a file, and a project is a folder", on=str(folder), next="Name a folder: 'views init FOLDER'"
@@ -51,7 +52,8 @@ def scaffold(folder: Path) -> list[Path]:
             if os.path.lexists(path):
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_template(name).replace("PROJECT_NAME", project), encoding="utf-8")
+            text = config_text(folder.absolute().name) if name == CONFIG_NAME else _template(name)
+            path.write_text(text, encoding="utf-8")
         except (OSError, ValueError) as error:  # the latter of a name that no file can have
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise ProjectError(
@@ -62,6 +64,25 @@ def scaffold(folder: Path) -> list[Path]:
             ) from error
         written.append(path)
     return written
+
+
+def config_text(project: str, *, templates: str = str(DEFAULT_TEMPLATES), keyspaces: Iterable[str] = ("shop",)) -> str:
+    """Return a views.toml of one environment, in which ``views up`` can make the keyspaces."""
+    replication = 'replication = { class = "SimpleStrategy", replication_factor = 1 }'
+    values = {
+        "PROJECT_NAME": _toml_text(project or "project"),
+        "TEMPLATES": _toml_text(templates),
+        "KEYSPACES": "\n".join(f"[env.dev.keyspaces.{_toml_key(each)}]\n{replication}\n" for each in keyspaces),
+    }
+    return re.sub("|".join(values), lambda found: values[found[0]], _template(CONFIG_NAME))
+
+
+def _toml_text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _toml_key(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_]+", text) else _toml_text(text)
 
 
 def _template(name: str) -> str:

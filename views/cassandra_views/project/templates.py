@@ -23,6 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from cassandra_client.errors import Place
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import nearest
+from cassandra_views.project.project_folder import shown_path
 
 _UNDEFINED = re.compile(r"'(?P<name>[^']+)' is undefined")
 _NOT_EXPORTED = re.compile(r"the template (?P<file>'[^']+') .*does not export the requested name (?P<name>'[^']+')")
@@ -125,7 +126,7 @@ class Templates:
 
     def _shown(self, path: str) -> str:
         found = Path(path)
-        return f"{self._root.name}/{found.relative_to(self._root).as_posix()}" if self._root in found.parents else ""
+        return shown_path(self._root, found) if self._root in found.parents else ""
 
     def _place(self, file: str) -> Place:
         """Return where in the file, or in a macro it uses, the error being handled arose."""

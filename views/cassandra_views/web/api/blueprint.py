@@ -14,7 +14,7 @@ from werkzeug.routing import RequestRedirect
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import ViewNotFound
-from cassandra_views.model.names import nearest
+from cassandra_views.model.names import NAME_LIMIT, nearest
 from cassandra_views.model.schema import ColumnKind
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.overview.pages import HTML, PageRenderer, security_headers
@@ -34,7 +34,7 @@ ALL_METHODS = (*METHODS, "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
 _NOTHING = "There is nothing here"
 
-_LONGEST_NAME = 48 + 1 + 48  # keyspace.view, as long as the server takes them
+_LONGEST_NAME = 48 + 1 + NAME_LIMIT  # keyspace.view, as long as the server takes them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
