@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
-from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
 from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import Cost, CreateGeneration, Deferral, DropGeneration, RefusedView, Step, SweepOrphan
 from cassandra_views.model.times import instant_text
@@ -164,7 +164,9 @@ class _BaseBudget:
         self._is_guardrail = guardrail is not None and guardrail < budget
         self._budget = budget if guardrail is None else min(budget, guardrail)
         self._definitions, self._records = definitions, records
-        dropped = {(each.name, getattr(step, "number", 0)) for each in planned for step in each.clean}
+        dropped = {
+            (step.view, step.number) for each in planned for step in each.clean if isinstance(step, DropGeneration)
+        }
         #: Views that keep one generation on this table for good.
         self._keepers: set[ViewName] = set()
         #: When room comes by itself, as far as is known.
@@ -179,6 +181,8 @@ class _BaseBudget:
                 live = catalog.find_view(name, each.number)
                 if live is None or (live.keyspace, live.base) != base or (name, each.number) in dropped:
                     continue
+                if each.number == HAND_MADE_NUMBER and each.state not in _KEPT:
+                    continue  # it stays until somebody approves its drop
                 if each.state in _KEPT:
                     passing += name in self._keepers
                     self._keepers.add(name)

@@ -189,8 +189,8 @@ def _of_view(statement: SelectStatement, record: ViewRecord, catalog: Catalog, b
         faults.append(f"nothing of it serves: {record.absence() or '; '.join(unserved_texts(record))}")
         newest = (record.in_state(State.BUILDING, State.BUILT) or (None,))[-1]
         live = catalog.find_view(record.name, newest.number) if newest else None
-        if live is not None and not _faults(statement, live.shape, base):
-            faults.append(f"its key answers, once generation {live.name.rpartition('__g')[2]} serves")
+        if newest is not None and live is not None and not _faults(statement, live.shape, base):
+            faults.append(f"its key answers, once generation {newest.number} serves")
     if record.override is not None:
         notes.append(f"it is {record.override}")
     return ReadCandidate(
