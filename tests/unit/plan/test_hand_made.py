@@ -23,6 +23,7 @@ from cassandra_views.model.steps import (
 )
 from cassandra_views.plan.explain import explain
 from cassandra_views.plan.inputs import PlanRequest
+from cassandra_views.plan.project_plan import with_schedule, work_by_view
 from tests.unit.plan.world import KEYSPACE, World, as_made, definition, generation, live_view, table_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -350,3 +351,29 @@ def test_a_view_that_waits_beside_it_makes_another_revision() -> None:
     record = ViewRecord(name=NAME, generations=(waiting,))
     asked = replace(record, generations=(replace(waiting, compared_to=HAND_MADE_NUMBER),))
     assert asked.revision() != record.revision()
+
+
+def test_a_person_is_asked_about_it_apart_from_all_else(world: World) -> None:
+    replaced(world)
+    again = project(definition(columns="customer, day, note"))
+    (work,) = work_by_view(world.plan(again, LATER, PlanRequest(is_drop_allowed=True)))
+    rest, question = work.without_original_drop(), work.original_part
+    assert [type(step) for step in question.steps] == [DropGeneration]
+    assert question.needs_approval
+    assert {*rest.steps, *question.steps} == set(work.steps)
+    assert not any(isinstance(step, DropGeneration) for step in rest.steps)
+
+
+def test_far_fewer_rows_are_asked_about_although_it_waits_too(world: World) -> None:
+    replaced(world)
+    again = definition(columns="customer, day, note")
+    plan = world.plan(project(again), NOW)
+    world.apply(replace(plan, steps=plan.steps[:3]), NOW)
+    record = world.records[NAME]
+    *others, built = record.generations
+    withheld = replace(built, compared_to=1, compared_rows=9)
+    world.records[NAME] = replace(record, generations=(*others, withheld))
+    (work,) = work_by_view(world.plan(project(again), LATER, PlanRequest(is_drop_allowed=True)))
+    work = with_schedule(work, again, world.records[NAME], LATER)
+    assert (work.without_original_drop().steps, work.withheld) == ((), withheld)
+    assert work.original_part.error is None

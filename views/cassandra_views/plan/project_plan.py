@@ -15,7 +15,7 @@ from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import BrokenView, Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError, RegistryError, RepeatedFailure, ShrinkUnapproved
 from cassandra_views.model.generation import Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
 from cassandra_views.model.schema import LiveView
 from cassandra_views.model.steps import (
     AuditGeneration,
@@ -289,6 +289,11 @@ def is_suspect_audit(step: Step) -> bool:
     return isinstance(step, AuditGeneration) and step.is_again and not step.is_return and step.request == FULL_AUDIT
 
 
+def is_original_drop(step: Step) -> bool:
+    """Tell whether a step drops the view that people made, for which a person is always asked."""
+    return isinstance(step, DropGeneration) and step.number == HAND_MADE_NUMBER and step.needs_approval
+
+
 WAITING = (RepeatedFailure, ShrinkUnapproved)
 """Errors of views that wait for a person: another run would find the same."""
 
@@ -328,6 +333,16 @@ class ViewWork:
     def needs_approval(self) -> bool:
         """Tell whether nothing but drops of the whole view is left, which a person is asked for."""
         return bool(self.steps) and all(isinstance(each, DropGeneration) and each.needs_approval for each in self.steps)
+
+    @property
+    def original_part(self) -> ViewWork:
+        """The drop of the view that people made, which a person is asked for while everything else goes on."""
+        steps = tuple(step for step in self.steps if is_original_drop(step))
+        return replace(self, steps=steps, error=None, withheld=None, lag=timedelta(), awaits_event=False)
+
+    def without_original_drop(self) -> ViewWork:
+        """Return the work without that drop."""
+        return replace(self, steps=tuple(step for step in self.steps if not is_original_drop(step)))
 
     def without_suspect_audits(self) -> ViewWork:
         """Return the work without full audits of what serves and is suspect."""
