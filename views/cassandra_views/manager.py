@@ -338,13 +338,16 @@ class ViewManager:
                 )
         return self._raised(outcome)
 
-    def drop(self, name: str, *, reason: str = "dropped by a person") -> PlanOutcome:
+    def drop(self, name: str, *, reason: str = "dropped by a person", allow_drop: bool = False) -> PlanOutcome:
         """Send readers away from a view and drop all its generations, at once.
 
         Where the view still has a file it is set ``off`` with the same batch, or the next apply would create it
         again; ``override(name, None, reason=...)`` ends that.
+
+        Args:
+            allow_drop: drop the view that people made under this name, too; else it is kept.
         """
-        return self.apply(self.plan_drop(name, reason=reason))
+        return self.apply(self.plan_drop(name, reason=reason, allow_drop=allow_drop))
 
     def audit(
         self,

@@ -10,7 +10,14 @@ from cassandra_client.errors import Place, ViewsError
 from cassandra_client.names import RESERVED, quoted, table_id
 from cassandra_views.cql.parse import parse_view
 from cassandra_views.model.generation import MOVES, Serving, State
-from cassandra_views.model.names import HAND_MADE, PHYSICAL_NAME_LIMIT, ViewName, nearest, parse_physical
+from cassandra_views.model.names import (
+    HAND_MADE_NUMBER,
+    PHYSICAL_NAME_LIMIT,
+    ViewName,
+    generation_number,
+    nearest,
+    parse_physical,
+)
 from cassandra_views.model.schema import Catalog, LiveView, SchemaComment, TableShape
 from cassandra_views.model.times import TimeColumn, TimeKind
 
@@ -23,7 +30,13 @@ def test_physical_names_are_short_enough_and_read_back(view: str, number: int) -
     assert len(name.physical(number)) <= PHYSICAL_NAME_LIMIT
     assert parse_physical(name.physical(number)) == (name.stem, number)
     assert (name.stem == view) == (len(view) <= 38)
-    assert name.physical(HAND_MADE) == view
+    assert name.physical(HAND_MADE_NUMBER) == view
+    assert generation_number(view, name.physical(number)) == number
+
+
+@given(WORDS | st.just("orders__g3"))
+def test_a_hand_made_view_has_number_0_also_where_it_is_named_like_a_generation(view: str) -> None:
+    assert generation_number(view, view) == HAND_MADE_NUMBER
 
 
 @pytest.mark.parametrize(

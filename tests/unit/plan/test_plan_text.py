@@ -28,6 +28,7 @@ from cassandra_views.model.steps import (
     FailGeneration,
     Plan,
     RefusedView,
+    ReleaseGeneration,
     RetireView,
     ServeGeneration,
     Step,
@@ -78,6 +79,7 @@ STEPS: tuple[Step, ...] = (
         reason="the registry does not know it",
         window_start=NOW,
     ),
+    ReleaseGeneration(view=VIEW, number=0, reason="given up"),
 )
 
 
@@ -139,7 +141,7 @@ def test_lines_group_what_is_done_to_one_generation() -> None:
         ((), "Nothing to do: the cluster is as the files say."),
         (STEPS[7:11], "4 steps. Views: 1 to slide."),
         (STEPS[10:11], "1 step. Views: 1 to finish or switch back."),
-        (STEPS[11:] + STEPS[10:11], "2 steps. Views: 1 to adopt."),
+        (STEPS[11:12] + STEPS[10:11], "2 steps. Views: 1 to take over."),
         (STEPS[1:3] + STEPS[5:6], "3 steps. 2 base tables and keyspaces to create; 1 generation to drop."),
     ],
 )

@@ -15,6 +15,7 @@ from cassandra_client.errors import Place
 from cassandra_client.names import table_id
 from cassandra_views.cql.fingerprint import fingerprint
 from cassandra_views.cql.parse import parse_table, parse_view
+from cassandra_views.cql.printing import where_cql
 from cassandra_views.model.definition import Project, TableDefinition, ViewDefinition, Window
 from cassandra_views.model.generation import (
     MOVES,
@@ -26,8 +27,8 @@ from cassandra_views.model.generation import (
     State,
     ViewRecord,
 )
-from cassandra_views.model.names import HAND_MADE, ViewName, parse_physical
-from cassandra_views.model.schema import Catalog, LiveView, SchemaComment, TableShape
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, parse_physical
+from cassandra_views.model.schema import Catalog, Column, ColumnKind, LiveView, SchemaComment, TableShape
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -39,6 +40,7 @@ from cassandra_views.model.steps import (
     DropGeneration,
     FailGeneration,
     Plan,
+    ReleaseGeneration,
     RetireView,
     ServeGeneration,
     Step,
@@ -115,15 +117,30 @@ def live_view(
     parsed = parse_physical(name)
     view = f"{KEYSPACE}.{parsed[0]}" if parsed else name
     mark = SchemaComment(registry=registry, view=view, version=version, start=start) if registry else "made by hand"
+    live = as_made(definition(name, base=base))
+    own = uuid.UUID(int=7) if other_id else table_id(KEYSPACE, name)
+    return replace(live, table_id=own, comment=str(mark))
+
+
+def as_made(view: ViewDefinition) -> LiveView:
+    """Return the view that somebody made of a file's statement, under its logical name."""
+    statement = parse_view(view.text)
+    positions = {name: (ColumnKind.PARTITION_KEY, at) for at, name in enumerate(statement.partition_key)}
+    positions |= {name: (ColumnKind.CLUSTERING, at) for at, name in enumerate(statement.clustering)}
+    types = {column.name: column.type for column in base_shape(view.base)}
+    columns = []
+    for name in statement.columns:
+        kind, position = positions.get(name, (ColumnKind.REGULAR, -1))
+        columns.append(Column(name=name, type=types[name], kind=kind, position=position))
     return LiveView(
         keyspace=KEYSPACE,
-        name=name,
-        base=base,
-        table_id=uuid.UUID(int=7) if other_id else table_id(KEYSPACE, name),
-        where_clause="",
+        name=view.name.view,
+        base=view.base,
+        table_id=uuid.UUID(int=19),
+        where_clause=where_cql(statement.where),
         include_all_columns=False,
-        comment=str(mark),
-        shape=replace(base_shape(base), name=name),
+        comment="ours since 2019",
+        shape=TableShape(keyspace=KEYSPACE, name=view.name.view, columns=tuple(columns)),
     )
 
 
@@ -187,6 +204,8 @@ class World:
                 self._move(step.view, step.number, State.FAILED)
             case DropGeneration():
                 self._drop(step)
+            case ReleaseGeneration():
+                self._release(step)
             case SweepOrphan():
                 assert self.records.get(step.view) is None or self._find(step.view, step.number) is None
                 self._remove(step.view, step.number)
@@ -204,7 +223,7 @@ class World:
         record = self.records.get(step.view, ViewRecord(name=step.view))
         used = self.numbers.setdefault(step.view, set())
         assert step.number not in used, f"number {step.number} is used again"
-        assert step.number >= record.next_number or (step.number == HAND_MADE and not used)
+        assert step.number >= record.next_number or (step.number == HAND_MADE_NUMBER and not used)
         used.add(step.number)
         made = Generation(
             number=step.number,
@@ -251,6 +270,13 @@ class World:
         self._remove(step.view, step.number)
         left = tuple(one for one in self.records[step.view].generations if one.number != step.number)
         self.records[step.view] = replace(self.records[step.view], generations=left)
+
+    def _release(self, step: ReleaseGeneration) -> None:
+        self._get(step.view, step.number)
+        assert step.number == HAND_MADE_NUMBER, "releases what this program made"
+        left = tuple(one for one in self.records[step.view].generations if one.number != step.number)
+        self.records[step.view] = replace(self.records[step.view], generations=left)
+        self.numbers[step.view].discard(step.number)
 
     def _remove(self, view: ViewName, number: int) -> None:
         record = self.records.get(view)
@@ -391,6 +417,8 @@ def short(step: Step) -> str:
             return f"fail {step.view.view} {step.number}"
         case DropGeneration():
             return f"drop {step.view.view} {step.number}"
+        case ReleaseGeneration():
+            return f"release {step.view.view} {step.number}"
         case SweepOrphan():
             return f"sweep {step.view.view} {step.number}"
         case _:

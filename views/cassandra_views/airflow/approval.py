@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cassandra_views.airflow.deployment import Deployment
+from cassandra_views.airflow.run_request import Action
 from cassandra_views.airflow.tasks import ViewTask, asks_for_shrink
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import DropGeneration, Plan, Step
 from cassandra_views.plan.explain import explain
+from cassandra_views.plan.project_plan import is_original_drop
 from cassandra_views.plan.safeguards import find_withheld, shrink_error
 
 if TYPE_CHECKING:
@@ -24,6 +27,20 @@ PATIENCE = timedelta(days=1)
 
 _GENERATION_KEY = "generation"
 """Under which the task keeps, until it is answered, which generation it asks about."""
+
+
+def drop_question(view: str, drops: Iterable[Step], *, is_whole: bool) -> str:
+    """Return what a person is asked before these drops.
+
+    Args:
+        is_whole: a person wants the whole view dropped.
+    """
+    original = [is_original_drop(step) for step in drops]
+    if not any(original):
+        return f"Drop the view {view}?"
+    if all(original) and not is_whole:
+        return f"Drop the hand-made original of {view}? Applications may read it by its name."
+    return f"Drop the view {view}, with the hand-made view that applications may read by its name?"
 
 
 class ApproveTask(ViewTask, HITLOperator):
@@ -54,25 +71,25 @@ class ApproveTask(ViewTask, HITLOperator):
         return [step for step in plan.steps if isinstance(step, DropGeneration) and step.needs_approval]
 
     def execute(self, context: Context) -> Any:
-        """Ask; where the environment needs no approval, return at once.
+        """Ask; where the environment needs no approval and no view that people made is dropped, return at once.
 
         Raises:
             AirflowSkipException: the plan drops no whole view, and no generation waits for a person.
         """
         with self.managed(context) as (manager, request):
             plan = self.plan(manager, request, allow_drop=True)
-            needs_person = manager.settings.env.approve_drops
+            approve_drops = manager.settings.env.approve_drops
             record = manager.record(request.view) if asks_for_shrink(plan) else None
         if record is not None:
             return self._ask_about_shrink(plan, record, context)
         drops = self.own_steps(plan)
         if not drops:
             raise AirflowSkipException("Nothing to ask")
-        if not needs_person:
+        if not approve_drops and not any(map(is_original_drop, drops)):
             self.log.info("This environment drops without asking")
             return {"approved": True, "by": ""}
         self.options = [DROP, KEEP]
-        self.subject = f"Drop the view {request.view}?"
+        self.subject = drop_question(request.view, drops, is_whole=request.action is Action.DROP)
         lines = [f"- {subject}: {text}" for _sign, subject, text in map(explain, drops)]
         self.body = "\n".join([f"{plan.target}", "", *lines, "", f"Asked for by {request.by}: {request.why}"])
         return HITLOperator.execute(self, context)

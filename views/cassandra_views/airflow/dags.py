@@ -52,6 +52,7 @@ from cassandra_views.model.steps import (
     CreateTable,
     DropGeneration,
     FailGeneration,
+    ReleaseGeneration,
     RetireView,
     ServeGeneration,
     SweepOrphan,
@@ -69,6 +70,7 @@ _CLEAR = (
     CreateTable,
     FailGeneration,
     DropGeneration,
+    ReleaseGeneration,
     RetireView,
     SweepOrphan,
 )
@@ -165,7 +167,9 @@ def rest_dag(deployment: Deployment) -> DAG:
         description="Views whose files are gone, and base tables that no view needs",
         doc_md=(
             "Retires a view whose file is gone, and drops it once its grace is over and a person has allowed that. "
-            "Without a view it creates managed base tables that no view needs. `views_reconcile` triggers it."
+            "Without a view it creates managed base tables that no view needs. Of a view that has a file it asks "
+            "whether the hand-made view that was replaced may be dropped, and does nothing else. `views_reconcile` "
+            "triggers it."
         ),
         schedule=None,
         max_active_runs=16,

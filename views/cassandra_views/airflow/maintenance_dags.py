@@ -96,8 +96,14 @@ def find_works(manager: ViewManager, now: datetime, log: Any) -> list[ViewWork]:
     """Return what is to be done now, one entry a view; told in the log."""
     for broken in manager.project().broken:
         log.error("%s: %s", broken.view, broken.error)
+    files = {each.name for each in manager.project().views}
+    planned_works: list[ViewWork] = []
+    for each in manager.plan_each(allow_drop=True):
+        # While a person is asked about a view that people made, nothing else of the view waits.
+        is_split = each.name in files and bool(each.original_part.steps)
+        planned_works += [each.without_original_drop(), each.original_part] if is_split else [each]
     found = []
-    for planned in manager.plan_each(allow_drop=True):
+    for planned in planned_works:
         # One event of the ring makes all views suspect: their audits are limited in views_audit, and no slide waits.
         work = planned.without_suspect_audits()
         on = work.name or "base tables"
@@ -135,7 +141,7 @@ def asks_person(work: ViewWork) -> bool:
 def run_of(work: ViewWork, deployment: Deployment, files: set[ViewName], now: datetime) -> dict[str, Any]:
     """Return the run that does a view's work."""
     view = work.name.view if work.name else ""
-    has_dag = work.name in files
+    has_dag = work.name in files and not work.original_part.steps
     mark = f"{view or 'tables'}__{work.revision or 'none'}"
     if work.needs_approval:
         # A mark that a generation is suspect changes the revision and not the question.

@@ -164,7 +164,7 @@ def _plan(manager: ViewManager, view: ViewName, action: str, reason: str) -> Pla
             case "rollback":
                 return manager.plan_rollback(str(view), reason=reason)
             case "drop":
-                return manager.plan_drop(str(view), reason=reason)
+                return manager.plan_drop(str(view), reason=reason, allow_drop=True)
             case _:
                 return None
 

@@ -27,7 +27,7 @@ from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
 from cassandra_views.model.times import instant_text
-from cassandra_views.plan.project_plan import is_suspect_audit
+from cassandra_views.plan.project_plan import is_original_drop, is_suspect_audit
 from cassandra_views.plan.safeguards import find_withheld
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ class ViewTask(BaseOperator):
     def plan(self, manager: ViewManager, request: RunRequest, *, allow_drop: bool, allow_shrink: bool = False) -> Plan:
         """Return what is still to be done of what the run is asked for.
 
-        What serves and is suspect is audited by ``views_audit``, which limits audits of all views together.
+        What serves and is suspect is audited by ``views_audit``, which limits audits of all views together. The drop of
+        the view that people made is asked for by a run of ``views_rest``, where no other run waits for the answer; such
+        a run does nothing else for a view that has a file.
         """
         if not request.view:
             return base_plan(manager.plan())
@@ -93,9 +95,15 @@ class ViewTask(BaseOperator):
             case Action.REFRESH:
                 plan = manager.plan_refresh(request.view, unless_run=request.mark, allow_shrink=allow_shrink)
             case Action.DROP:
-                plan = manager.plan_drop(request.view, reason=request.why)
+                plan = manager.plan_drop(request.view, reason=request.why, allow_drop=True)
             case _:
                 plan = manager.plan([request.view], allow_drop=allow_drop, allow_shrink=allow_shrink)
+                files = {each.name for each in manager.project().views}
+                if self.view is None and not files.isdisjoint(plan.views):
+                    return plan.part(step for step in plan.steps if is_original_drop(step))
+                if self.view is not None:
+                    rest = plan.part(step for step in plan.steps if not is_original_drop(step))
+                    plan = replace(rest, refused=plan.refused, deferred=plan.deferred)
         rest = plan.part(step for step in plan.steps if not is_suspect_audit(step))
         return replace(rest, refused=plan.refused, deferred=plan.deferred)
 
@@ -173,7 +181,7 @@ class ClearTask(ViewTask):
         if not is_approved(context):
             raise AirflowSkipException("Nobody allowed the drop: the view is as it was")
         self.await_readiness(manager, request)
-        outcome = manager.drop(request.view, reason=request.why)
+        outcome = manager.drop(request.view, reason=request.why, allow_drop=True)
         return {"steps": outcome.done, "seconds": round(outcome.seconds, 3)}
 
 

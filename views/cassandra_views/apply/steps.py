@@ -28,7 +28,7 @@ from cassandra_views.model.generation import (
     Serving,
     State,
 )
-from cassandra_views.model.names import HAND_MADE, counted
+from cassandra_views.model.names import HAND_MADE_NUMBER, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -39,6 +39,7 @@ from cassandra_views.model.steps import (
     CreateTable,
     DropGeneration,
     FailGeneration,
+    ReleaseGeneration,
     RetireView,
     ServeGeneration,
     Step,
@@ -116,6 +117,8 @@ class StepExecutor:
                 return self._fail(step)
             case DropGeneration():
                 return self._drop(step)
+            case ReleaseGeneration():
+                return self._release(step)
             case SweepOrphan():
                 return self._sweep(step)
             case _:
@@ -177,7 +180,7 @@ class StepExecutor:
         """Write a generation that the schema holds into the registry that lost it; the schema is left as it is."""
         physical = step.view.physical(step.number)
         self._reserve(step, physical, f"adopted: {step.reason}")
-        self._registry.note_event(step.view, "adopt", number=step.number, detail=step.cql)
+        self._registry.note_event(step.view, "take over", number=step.number, detail=step.cql)
         return physical
 
     def _reserve(
@@ -188,7 +191,7 @@ class StepExecutor:
         baseline: Baseline | None = None,
     ) -> None:
         record = self._registry.hold(step.view)
-        if step.number == HAND_MADE:
+        if step.number == HAND_MADE_NUMBER:
             is_stale = bool(record.generations) or record.was_made
         else:
             is_stale = step.number < record.next_number
@@ -348,6 +351,13 @@ class StepExecutor:
         detail = "; ".join(filter(None, [step.reason, f"it was {_description(each)}", left]))
         self._registry.note_event(view, "dropped", number=step.number, detail=detail)
         return "; ".join(filter(None, ["dropped", left]))
+
+    def _release(self, step: ReleaseGeneration) -> str:
+        """Take the view that people made out of the registry; the schema, and what readers are sent to, stay."""
+        self._registry.get_held(step.view, step.number)
+        self._registry.change_held(step.view, remove=(step.number,))
+        self._registry.note_event(step.view, "release", number=step.number, detail=step.reason)
+        return "released"
 
     def _await_readers(self, step: DropGeneration) -> None:
         """See that readers in every data centre know what serves, and wait until their caches do."""

@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AllowDrop = Annotated[
-    bool, typer.Option("--allow-drop", help="Drop views whose files are gone, once their grace is over.")
+    bool,
+    typer.Option(
+        "--allow-drop", help="Drop views whose files are gone, and replaced hand-made views, once their grace is over."
+    ),
 ]
 AllowShrink = Annotated[
     bool, typer.Option("--allow-shrink", help="Serve generations that hold far fewer rows than what serves now.")
@@ -216,17 +219,21 @@ def drop(
     name: Name,
     yes: Yes = False,
     reason: Reason = "dropped by a person",
+    allow_drop: Annotated[
+        bool,
+        typer.Option("--allow-drop", help="Drop the hand-made view, too, which applications may read by its name."),
+    ] = False,
     format: Output = Format.TEXT,
 ) -> None:
     """Retire a view and drop all its generations, at once.
 
     A view that still has a file is set 'off', or the next apply would create it again;
-    'views on NAME' ends that.
+    'views on NAME' ends that. A hand-made view that was taken over is kept without --allow-drop.
     """
     _carry_out(
         context,
-        lambda manager: manager.plan_drop(name, reason=reason),
-        act=lambda manager: manager.drop(name, reason=reason),
+        lambda manager: manager.plan_drop(name, reason=reason, allow_drop=allow_drop),
+        act=lambda manager: manager.drop(name, reason=reason, allow_drop=allow_drop),
         yes=yes,
         format=format,
     )

@@ -43,6 +43,7 @@ def read_plan(file: Path) -> Plan:
 
 def show_plan(found: Plan) -> None:
     """Print a plan for people: target, steps by view, costs, notes, what waits for approval."""
+    from cassandra_views.model.names import HAND_MADE_NUMBER
     from cassandra_views.plan.explain import cost_text, explain_all, summary
 
     out.print(f"[bold]{escape(found.target)}[/bold]")
@@ -53,7 +54,8 @@ def show_plan(found: Plan) -> None:
         if line.made in costs:
             out.print(f"      [dim]{escape(cost_text(costs[line.made]))}[/dim]")
     for drop in found.withheld:
-        text = f"{drop.view} generation {drop.number}  not dropped without --allow-drop: {drop.reason}"
+        kind = "the hand-made view is " if drop.number == HAND_MADE_NUMBER else ""
+        text = f"{drop.view} generation {drop.number}  {kind}not dropped without --allow-drop: {drop.reason}"
         out.print(f"  [dim]- {escape(text)}[/dim]")
     for note in found.notes:
         out.print(f"  [yellow]![/yellow] {escape(note)}")

@@ -287,7 +287,7 @@ def explain(
     if view.last_error:
         out.print(f"  last error [red]{escape(view.last_error)}[/red]")
     for event in events:
-        number = f" g{event.number}" if event.number else ""
+        number = f" g{event.number}" if event.number is not None else ""
         out.print(f"  [dim]{_shown(event.at)}{number}  {escape(event.event)}  by {escape(event.author)}[/dim]")
     if plan is not None and plan.has_changes:
         out.print("  the next apply would:")
@@ -358,7 +358,7 @@ def history(
     for event in events:
         rows.add_row(
             _shown(event.at),
-            str(event.number or "-"),
+            "-" if event.number is None else str(event.number),
             escape(event.event),
             escape(event.author),
             event.run,

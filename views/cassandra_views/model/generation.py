@@ -300,7 +300,7 @@ class ViewRecord:
             [entry.to_map() for entry in self.read_from],
             [
                 [each.number, each.state.value, each.audit.value if each.audit else ""]
-                + ([each.compared_to] if each.compared_to else [])
+                + ([each.compared_to] if each.compared_to is not None else [])
                 + ([str(each.suspicion.since), each.suspicion.reason] if each.suspicion else [])
                 for each in self.generations
             ],

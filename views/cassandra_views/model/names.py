@@ -14,7 +14,7 @@ NAME_LIMIT = 222
 _STEM_LIMIT, _DIGEST_BYTES = 38, 4
 """Of the name before ``__g`` and 7 digits, and of the hash that stands for the rest of a longer one."""
 
-HAND_MADE = 0
+HAND_MADE_NUMBER = 0
 """The number of the view that existed under the logical name before this program managed it: it keeps its name."""
 
 _WORD = re.compile(r"\w+\Z", re.ASCII)
@@ -49,7 +49,7 @@ class ViewName:
 
     def physical(self, number: int) -> str:
         """Return the name of the generation's physical view; that of a view made by hand is the logical one."""
-        return self.view if number == HAND_MADE else f"{self.stem}__g{number}"
+        return self.view if number == HAND_MADE_NUMBER else f"{self.stem}__g{number}"
 
     @property
     def stem(self) -> str:
@@ -67,6 +67,12 @@ def parse_physical(name: str) -> tuple[str, int] | None:
     """Return ``(stem, number)`` of a physical name, or None where it is not one; the stem is that of ``ViewName``."""
     match = _PHYSICAL.match(name)
     return (match["stem"], int(match["number"])) if match else None
+
+
+def generation_number(view: str, physical: str) -> int:
+    """Return the number of the generation of a view that has this physical name."""
+    parsed = parse_physical(physical) if physical != view else None
+    return parsed[1] if parsed else HAND_MADE_NUMBER
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -78,9 +78,10 @@ class CreateGeneration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptGeneration:
-    """Write a physical view that the schema holds and the registry lost into the registry, as ``building``.
+    """Write a physical view that the schema holds and the registry does not know into the registry, as ``building``.
 
-    Its comment says what it is; its build is awaited and its rows are audited as those of any other.
+    It is one that a lost registry knew, by its comment, or number 0: the view that people made under the logical name.
+    Its build is awaited and its rows are audited as those of any other.
     """
 
     view: ViewName
@@ -191,6 +192,16 @@ class DropGeneration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseGeneration:
+    """Take number 0, the view that people made, out of the registry again; the view itself stays as it is."""
+
+    view: ViewName
+    number: int
+    reason: str
+    kind: Literal["release_generation"] = "release_generation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SweepOrphan:
     """Drop a physical view that carries this registry's comment and that the registry does not know."""
 
@@ -212,6 +223,7 @@ Step = (
     | RetireView
     | FailGeneration
     | DropGeneration
+    | ReleaseGeneration
     | SweepOrphan
 )
 

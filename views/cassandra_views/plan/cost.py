@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
-from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
 from cassandra_views.model.schema import Catalog
 from cassandra_views.model.steps import Cost, CreateGeneration, Deferral, DropGeneration, RefusedView, Step, SweepOrphan
 from cassandra_views.model.times import instant_text
@@ -141,6 +141,8 @@ def find_load(
             live = catalog.find_view(name, each.number)
             if live is None or (live.keyspace, live.base) != base or (name, each.number) in dropped:
                 continue
+            if each.number == HAND_MADE_NUMBER and each.state not in _KEPT:
+                continue  # it stays until somebody approves its drop
             if each.state in _KEPT:
                 passing += name in keepers
                 keepers.add(name)
@@ -220,7 +222,9 @@ class _BaseBudget:
         self._is_guardrail = guardrail is not None and guardrail < budget
         self._budget = budget if guardrail is None else min(budget, guardrail)
         self._definitions, self._records = definitions, records
-        dropped = {(each.name, getattr(step, "number", 0)) for each in planned for step in each.clean}
+        dropped = {
+            (step.view, step.number) for each in planned for step in each.clean if isinstance(step, DropGeneration)
+        }
         load = find_load(base, carried, records, catalog, now, definitions=definitions, dropped=dropped)
         self._keepers, self._ends, self._foreign = set(load.keepers), list(load.ends), load.foreign
         self._admitted = 0

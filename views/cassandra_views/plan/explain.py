@@ -11,7 +11,7 @@ from typing import assert_never
 from pydantic import TypeAdapter, ValidationError
 
 from cassandra_views.model.errors import StalePlan
-from cassandra_views.model.names import ViewName, counted
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -25,6 +25,7 @@ from cassandra_views.model.steps import (
     DropGeneration,
     FailGeneration,
     Plan,
+    ReleaseGeneration,
     RetireView,
     ServeGeneration,
     Step,
@@ -45,8 +46,11 @@ def explain(step: Step) -> tuple[str, str, str]:
         case CreateGeneration():
             verb = "finish creating" if step.resumes else _VERBS[step.cause]
             return "+", _subject(step), f"{verb}: {step.reason}"
+        case AdoptGeneration() if step.number == HAND_MADE_NUMBER:
+            what = f"take over the existing view {step.view.view} without building it"
+            return "+", _subject(step), f"{what}: {step.reason}"
         case AdoptGeneration():
-            return "+", _subject(step), f"adopt it: {step.reason}"
+            return "+", _subject(step), f"take it over without building it: {step.reason}"
         case AwaitBuild():
             return ">", _subject(step), "await its build on every node"
         case AuditGeneration():
@@ -68,8 +72,13 @@ def explain(step: Step) -> tuple[str, str, str]:
             return "-", str(step.view), f"{verb}{off}: {step.reason}"
         case FailGeneration():
             return "-", _subject(step), f"give it up: {step.reason}"
+        case DropGeneration() if step.number == HAND_MADE_NUMBER and step.needs_approval:
+            what = f"drop the hand-made view {step.view.view}, which applications may read by its name"
+            return "-", _subject(step), f"{what}: {step.reason}"
         case DropGeneration():
             return "-", _subject(step), f"drop it: {step.reason}"
+        case ReleaseGeneration():
+            return "-", _subject(step), f"manage it no longer, the view itself stays as it is: {step.reason}"
         case SweepOrphan():
             return "-", _subject(step), f"drop it: {step.reason}"
         case _:
@@ -93,6 +102,7 @@ def _subject(
     | ServeGeneration
     | FailGeneration
     | DropGeneration
+    | ReleaseGeneration
     | SweepOrphan,
 ) -> str:
     return f"{step.view} generation {step.number}"
@@ -190,7 +200,7 @@ def summary(plan: Plan) -> str:
             (counts[Cause.SLIDE], "slide"),
             (counts[Cause.REFRESH], "refresh"),
             (counts[Cause.REPAIR], "repair"),
-            (adopted, "adopt"),
+            (adopted, "take over"),
             (switches - sum(counts.values()) - adopted, "finish or switch back"),
         )
         if count > 0

@@ -11,7 +11,7 @@ from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.audit_request import AUDIT_BY_SIZE, FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
-from cassandra_views.model.names import HAND_MADE, ViewName, parse_physical
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, parse_physical
 from cassandra_views.model.schema import Catalog, LiveView, SchemaComment
 from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
 from cassandra_views.model.times import instant_text, parse_instant
@@ -41,7 +41,10 @@ def vanished(record: ViewRecord, context: PlanContext) -> list[str]:
         if not is_there(record.name, each, context.catalog):
             live = context.catalog.find_view(record.name, each.number)
             what = "is not in the schema" if live is None else "was dropped and created again by somebody else"
-            found.append(f"generation {each.number} serves, and {what}: reads of it fail until a new one serves")
+            reads = "fail until a new one serves"
+            if live is not None and each.number == HAND_MADE_NUMBER:
+                reads = "may lack rows until what serves is audited again"  # the name is the same
+            found.append(f"generation {each.number} serves, and {what}: reads of it {reads}")
     return found
 
 
@@ -75,7 +78,7 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
     start = definition.window_start(context.now)
     if serving is not None and each.number < serving.number:
         return False
-    if each.number == HAND_MADE and not is_there(record.name, each, context.catalog):
+    if each.number == HAND_MADE_NUMBER and not is_there(record.name, each, context.catalog):
         return False  # this program never creates it
     if each.version != definition.version or not _has_literal(each, definition):
         return False
@@ -88,9 +91,13 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
 
 
 def find_former(definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> Generation | None:
-    """Return a retired generation that is what the file asks for: it is still fed, so it can serve at once."""
+    """Return a retired generation that is what the file asks for: it is still fed, so it can serve at once.
+
+    A view that people made stays after its grace, until somebody approves its drop.
+    """
     for each in reversed(record.in_state(State.RETIRED)):
         is_in_grace = each.retired_at is not None and each.retired_at + definition.grace > context.now
+        is_in_grace = is_in_grace or each.number == HAND_MADE_NUMBER
         is_fit = agrees(each, definition, context.now) and each.audit is Audit.PASSED
         if is_fit and is_in_grace and is_there(record.name, each, context.catalog):
             return each
@@ -245,7 +252,7 @@ def find_hand_made(definition: ViewDefinition, record: ViewRecord, context: Plan
         return None
     return AdoptGeneration(
         view=definition.name,
-        number=HAND_MADE,
+        number=HAND_MADE_NUMBER,
         cql=view_cql(
             view_statement(definition),
             keyspace=definition.name.keyspace,
@@ -255,14 +262,14 @@ def find_hand_made(definition: ViewDefinition, record: ViewRecord, context: Plan
         ),
         table_id=live.table_id,
         version=definition.version,
-        reason="it was made by hand, and it is what the file says",
+        reason="it is what the file says",
     )
 
 
 def find_unmanaged(record: ViewRecord, context: PlanContext) -> LiveView | None:
     """Return the view that people made under the logical name and that the registry does not know."""
-    live = context.catalog.find_view(record.name, HAND_MADE)
-    return live if live is not None and live.mark() is None and record.find(HAND_MADE) is None else None
+    live = context.catalog.find_view(record.name, HAND_MADE_NUMBER)
+    return live if live is not None and live.mark() is None and record.find(HAND_MADE_NUMBER) is None else None
 
 
 def hand_made_drift(live: LiveView, definition: ViewDefinition, context: PlanContext) -> tuple[str, ...]:

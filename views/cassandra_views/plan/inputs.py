@@ -73,7 +73,7 @@ class PlanRequest:
         unless_run: views of which this run has made a generation are not refreshed again.
         refresh, drop, abort: views for which a person asked this, whatever their files say.
         drop_reason: why the views of ``drop`` are dropped.
-        is_drop_allowed: whole views may be dropped (``--allow-drop``).
+        is_drop_allowed: whole views may be dropped, and those that people made (``--allow-drop``).
         is_shrink_allowed: a generation may be served that holds far fewer rows than what serves (``--allow-shrink``).
     """
 

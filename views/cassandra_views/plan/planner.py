@@ -108,7 +108,8 @@ class Planner:
         Args:
             names, tags: plan these views alone; without any, all.
             only: exactly these views, which may be none; names and tags do not count.
-            allow_drop: views whose files are gone may be dropped when their grace is over.
+            allow_drop: views whose files are gone may be dropped when their grace is over, and views that people made
+                when what replaced them serves that long.
             allow_shrink: a generation may be served that holds far fewer rows than what serves.
 
         Returns:
@@ -180,10 +181,14 @@ class Planner:
         except ProjectError:
             return None
 
-    def plan_drop(self, name: str, *, reason: str = "a person asked for it") -> Plan:
-        """Return what ``drop`` would do. Reads only."""
-        view = self.observer.resolve(name)
-        return self._plan(PlanRequest(only=frozenset([view]), drop=frozenset([view]), drop_reason=reason))
+    def plan_drop(self, name: str, *, reason: str = "a person asked for it", allow_drop: bool = False) -> Plan:
+        """Return what ``drop`` would do. Reads only.
+
+        Args:
+            allow_drop: the view that people made under this name may be dropped, too.
+        """
+        views = frozenset([self.observer.resolve(name)])
+        return self._plan(PlanRequest(only=views, drop=views, drop_reason=reason, is_drop_allowed=allow_drop))
 
     def plan_audit(
         self,

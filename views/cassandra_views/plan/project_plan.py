@@ -15,7 +15,8 @@ from cassandra_views.model.audit_request import FULL_AUDIT, AuditRequest
 from cassandra_views.model.definition import BrokenView, Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError, RegistryError, RepeatedFailure, ShrinkUnapproved
 from cassandra_views.model.generation import Generation, State, ViewRecord
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
+from cassandra_views.model.schema import LiveView
 from cassandra_views.model.steps import (
     AuditGeneration,
     Cause,
@@ -37,7 +38,7 @@ from cassandra_views.plan.base_tables import (
     refused_tables,
 )
 from cassandra_views.plan.cost import limit_to_budgets
-from cassandra_views.plan.generations import find_orphans
+from cassandra_views.plan.generations import find_orphans, hand_made_drift
 from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, PlanTarget, file_marks, find_preconditions
 from cassandra_views.plan.safeguards import find_lag, find_withheld
 from cassandra_views.plan.view_plan import plan_view
@@ -106,7 +107,9 @@ def make_plan(
     refused += [RefusedView.of(str(each.name), each.waits) for each in planned if each.waits]
     batch = limit_to_budgets(planned, definitions, records, observed.catalog, target, now)
 
-    notes = list(_of_nobody(project, observed, context)) if request.only is None else []
+    notes: list[str] = []
+    if request.only is None:
+        notes += [*_of_nobody(project, observed, context), *_unmanaged(project, observed, context)]
     first: list[Step] = []
     if not observed.has_registry:
         if target.registry_keyspace is not None:
@@ -174,6 +177,34 @@ def _of_nobody(project: Project, observed: Observed, context: PlanContext) -> It
         yield (
             f"{view} has physical views that say they are of this registry, and neither it nor a file knows the view: "
             "give it a file again, or drop them by hand"
+        )
+
+
+def _unmanaged(project: Project, observed: Observed, context: PlanContext) -> Iterable[str]:
+    """Tell of views on the project's tables that neither a file nor a registry knows: each write pays for them.
+
+    Views under the name of one of the project are told of with that.
+    """
+    bases = {(each.name.keyspace, each.base) for each in project.views}
+    bases |= {(each.keyspace, each.table) for each in project.tables}
+    known = {(each.name.keyspace, each.name.view) for each in project.views}
+    known |= {(keyspace, each.view) for each in project.broken for keyspace in project.keyspaces}
+    for record in observed.records:
+        known.add((record.name.keyspace, record.name.view))
+        known |= {(record.name.keyspace, each.physical) for each in record.generations}
+    found: dict[tuple[str, str], list[LiveView]] = {}
+    for key, live in observed.catalog.views.items():
+        if (live.keyspace, live.base) in bases and key not in known and live.mark() is None:
+            found.setdefault((live.keyspace, live.base), []).append(live)
+    for (keyspace, base), views in sorted(found.items()):
+        copied = [each for each in project.views if (each.name.keyspace, each.base) == (keyspace, base)]
+        texts = []
+        for live in sorted(views, key=lambda each: each.name):
+            same = next((str(each.name) for each in copied if not hand_made_drift(live, each, context)), "")
+            texts.append(live.name + (f" (same key and columns as {same})" if same else ""))
+        yield (
+            f"{keyspace}.{base} carries {counted(len(texts), 'view')} that nobody manages, for which each of its writes"
+            f" pays: {', '.join(texts)}. 'views adopt {keyspace}.{base}' writes files for them; drop what nobody reads"
         )
 
 
@@ -258,6 +289,11 @@ def is_suspect_audit(step: Step) -> bool:
     return isinstance(step, AuditGeneration) and step.is_again and not step.is_return and step.request == FULL_AUDIT
 
 
+def is_original_drop(step: Step) -> bool:
+    """Tell whether a step drops the view that people made, for which a person is always asked."""
+    return isinstance(step, DropGeneration) and step.number == HAND_MADE_NUMBER and step.needs_approval
+
+
 WAITING = (RepeatedFailure, ShrinkUnapproved)
 """Errors of views that wait for a person: another run would find the same."""
 
@@ -297,6 +333,16 @@ class ViewWork:
     def needs_approval(self) -> bool:
         """Tell whether nothing but drops of the whole view is left, which a person is asked for."""
         return bool(self.steps) and all(isinstance(each, DropGeneration) and each.needs_approval for each in self.steps)
+
+    @property
+    def original_part(self) -> ViewWork:
+        """The drop of the view that people made, which a person is asked for while everything else goes on."""
+        steps = tuple(step for step in self.steps if is_original_drop(step))
+        return replace(self, steps=steps, error=None, withheld=None, lag=timedelta(), awaits_event=False)
+
+    def without_original_drop(self) -> ViewWork:
+        """Return the work without that drop."""
+        return replace(self, steps=tuple(step for step in self.steps if not is_original_drop(step)))
 
     def without_suspect_audits(self) -> ViewWork:
         """Return the work without full audits of what serves and is suspect."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from cassandra_client.errors import ViewsError
-from cassandra_client.names import table_id
+from cassandra_client.names import quoted, table_id
 from cassandra_views.model.audit_request import AUDIT_BY_SIZE, AuditRequest
 from cassandra_views.model.audit_result import empty_window_text
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import DROP_REASON, Audit, Generation, OverrideKind, State, ViewRecord
-from cassandra_views.model.names import HAND_MADE, ViewName
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -20,6 +20,7 @@ from cassandra_views.model.steps import (
     CreateGeneration,
     DropGeneration,
     FailGeneration,
+    ReleaseGeneration,
     RetireView,
     ServeGeneration,
     Step,
@@ -94,14 +95,31 @@ class ViewSteps:
     def drop(self, number: int, reason: str) -> None:
         """Add the drop of one generation; a view that people made is dropped with their approval alone."""
         drop = DropGeneration(
-            view=self.name, number=number, reason=reason, needs_approval=number == HAND_MADE and self.has_hand_made
+            view=self.name,
+            number=number,
+            reason=reason,
+            needs_approval=number == HAND_MADE_NUMBER and self.has_hand_made,
         )
         (self.withheld if drop.needs_approval and not self.allows_drop else self.clean).append(drop)
 
     def abandon(self, each: Generation, reason: str) -> None:
-        """Give up a generation that never served, and drop it."""
+        """Give up a generation that never served, and drop it; a view that people made is left to them."""
+        if each.number == HAND_MADE_NUMBER:
+            self.release(each, reason)
+            return
         self.clean.append(FailGeneration(view=self.name, number=each.number, reason=reason))
         self.drop(each.number, reason)
+
+    def release(self, each: Generation, reason: str) -> None:
+        """Take a view that people made out of the registry; it is theirs again, and may be taken over again."""
+        self.clean.append(ReleaseGeneration(view=self.name, number=each.number, reason=reason))
+
+    def without_released(self, record: ViewRecord) -> ViewRecord:
+        """Return the record as it is once what is released has left it."""
+        released = {step.number for step in self.clean if isinstance(step, ReleaseGeneration)}
+        if not released:
+            return record
+        return replace(record, generations=tuple(each for each in record.generations if each.number not in released))
 
 
 def plan_view(
@@ -109,7 +127,8 @@ def plan_view(
 ) -> ViewSteps:
     """Return what must be done for one view; nothing, where file, registry and schema agree."""
     record = record or ViewRecord(name=name)
-    has_hand_made = context.catalog.find_view(name, HAND_MADE) is not None
+    made = record.find(HAND_MADE_NUMBER)
+    has_hand_made = made is not None and is_there(name, made, context.catalog)
     steps = ViewSteps(name, allows_drop=context.request.is_drop_allowed, has_hand_made=has_hand_made)
     now = context.now
     override = record.override if record.override and record.override.holds(now) else None
@@ -125,7 +144,10 @@ def plan_view(
         reason = begun or "a drop that was begun is finished"
         steps.clean.append(DropGeneration(view=name, number=each.number, reason=reason))
     for each in record.in_state(State.FAILED):
-        steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
+        if each.number == HAND_MADE_NUMBER and not (has_hand_made and each.audit is Audit.FAILED):
+            steps.release(each, each.reason)  # nothing is known against the view that is there now
+        else:
+            steps.drop(each.number, f"it failed: {each.reason or 'reason unknown'}")
 
     if name in context.request.abort:
         for each in record.in_state(State.BUILDING, State.BUILT):
@@ -147,11 +169,11 @@ def plan_view(
                 steps.note(f"generation {each.number} is {each.suspicion}")
             if each.audit is Audit.FAILED and (definition is None or is_frozen):
                 steps.note(f"generation {each.number} serves, and its last audit failed")
-        _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
+        if definition is not None and not is_frozen:
+            _Convergence(definition, steps.without_released(record), context, steps).plan()
         if definition is not None:
             _note_unmanaged(definition, record, context, steps)
-        if definition is not None and not is_frozen:
-            _Convergence(definition, record, context, steps).plan()
+        _drop_replaced(record, definition.grace if definition else record.grace, context, steps)
         if not steps.create and not steps.finish:
             _audit_returned(record, context, steps)
     _sweep(record, context, steps)
@@ -161,17 +183,22 @@ def plan_view(
 def _note_unmanaged(definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
     """Tell of a view that people made under the logical name, where it is not taken over."""
     live = find_unmanaged(record, context)
-    if live is None or find_hand_made(definition, record, context) is not None:
+    is_taken = any(isinstance(step, AdoptGeneration) and step.number == HAND_MADE_NUMBER for step in steps.create)
+    if live is None or is_taken:
         return
     drift = "; ".join(hand_made_drift(live, definition, context))
     steps.note(
         "also exists as a view that people made and nobody manages, so each write of its base pays for both"
-        f"{f' (it is not what the file says: {drift})' if drift else ''}: send its readers here, then drop it by hand"
+        f"{f' (it is not what the file says: {drift})' if drift else ''}: switch its readers to this view, then run "
+        f"DROP MATERIALIZED VIEW {quoted(live.keyspace)}.{quoted(live.name)}"
     )
 
 
 def _leave(record: ViewRecord, context: PlanContext, steps: ViewSteps, why: str, *, is_approved: bool) -> None:
-    """Retire a whole view; drop its generations where that is approved."""
+    """Retire a whole view; drop its generations where that is approved.
+
+    The view that people made is dropped only where drops are allowed, also where a person asked for the drop.
+    """
     serving = record.in_state(State.SERVING)
     kept = record.override
     is_off = kept is not None and kept.kind is OverrideKind.OFF and kept.until is None
@@ -183,11 +210,14 @@ def _leave(record: ViewRecord, context: PlanContext, steps: ViewSteps, why: str,
         steps.abandon(each, why)
     is_asked = record.name in context.request.drop
     for each in record.in_state(State.RETIRED, State.SERVING):
-        drop = DropGeneration(view=record.name, number=each.number, reason=why, needs_approval=True)
+        is_original = each.number == HAND_MADE_NUMBER
+        needs_approval = steps.has_hand_made or not is_original  # what people have dropped already is only forgotten
+        is_allowed = (steps.allows_drop or not needs_approval) if is_original else is_approved
+        drop = DropGeneration(view=record.name, number=each.number, reason=why, needs_approval=needs_approval)
         has_grace = each.retired_at is None or each.retired_at + record.grace > context.now
-        if is_approved and (is_asked or not has_grace):
+        if is_allowed and (is_asked or not has_grace):
             steps.clean.append(drop)
-        elif not is_approved:
+        elif not is_allowed:
             steps.withheld.append(drop)
         else:
             steps.note(f"generation {each.number} is dropped when its grace has ended")
@@ -203,9 +233,12 @@ def _audit_returned(record: ViewRecord, context: PlanContext, steps: ViewSteps) 
 
 
 def _drop_replaced(record: ViewRecord, grace: timedelta, context: PlanContext, steps: ViewSteps) -> None:
-    """Drop what was replaced and whose grace has ended."""
-    for each in record.in_state(State.RETIRED):
+    """Drop what was replaced and whose grace has ended; not what readers return to."""
+    returning = {step.number for step in steps.finish if isinstance(step, ServeGeneration)}
+    for each in steps.without_released(record).in_state(State.RETIRED):
         ends = (each.retired_at or context.now) + grace
+        if each.number in returning:
+            continue
         if ends <= context.now and record.read_from:
             steps.drop(each.number, f"replaced, and its grace ended {instant_text(ends)}")
 
@@ -229,6 +262,16 @@ def _sweep(record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
         steps.note(f"has physical views that the registry does not know ({names}): they are {what}")
 
 
+def _not_taken_over(name: ViewName) -> ViewsError:
+    return ViewsError(
+        "the existing view of its name is not taken over yet, and a refresh would build a second one beside it",
+        on=str(name),
+        remains="Nothing was changed",
+        next=f"'views apply {name.view}' takes it over without a build; after that 'views refresh {name.view}' builds "
+        "generation 1",
+    )
+
+
 class _Convergence:
     """Brings a view to what its file says: nothing, or one new generation, or one that was begun."""
 
@@ -240,13 +283,15 @@ class _Convergence:
 
     def plan(self) -> None:
         """Add the steps that are needed, or why the view waits."""
-        definition, record, context, steps = self._definition, self._record, self._context, self._steps
+        definition, context, steps = self._definition, self._context, self._steps
         serving = self._serving
         # One that differs from its base is replaced by a new one: what a former one holds may differ as well by now.
         steps.is_repair = serving is not None and serving.audit is Audit.FAILED
-        is_refresh = context.request.is_refresh(record)
+        is_refresh = context.request.is_refresh(self._record)
         is_new = is_refresh or steps.is_repair
+        self._release_replaced_original()
         self._plan_begun()
+        record = self._record = steps.without_released(self._record)
         if steps.finish or steps.waits:
             return
         if serving is not None and agrees(serving, definition, context.now) and not is_new:
@@ -265,6 +310,8 @@ class _Convergence:
             self._finish(former.number, self._start, needs_build=False, is_unaudited=False)
             return
         lost = None
+        if is_refresh and find_hand_made(definition, record, context) is not None:
+            raise _not_taken_over(record.name)
         if serving is None and not is_refresh:
             lost = find_lost(definition, record, context) or find_hand_made(definition, record, context)
         if lost is not None:
@@ -278,6 +325,21 @@ class _Convergence:
             steps.waits = repeated_failure(record)
             return
         self._create(base_mark)
+
+    def _release_replaced_original(self) -> None:
+        """Release the view that people made where they made it again, so that the new one can be taken over.
+
+        That is so only where it is what the file says, and the view has no other generation.
+        """
+        made = self._record.find(HAND_MADE_NUMBER)
+        if made is None or made.state is State.DROPPING or is_there(self._name, made, self._context.catalog):
+            return
+        rest = replace(
+            self._record, generations=tuple(each for each in self._record.generations if each.number != made.number)
+        )
+        if find_hand_made(self._definition, rest, self._context) is not None:
+            self._steps.release(made, "it was dropped and created again by somebody else")
+            self._record = rest
 
     def _plan_begun(self) -> None:
         """Resume the newest generation that never served where it is still fit, and give up the others."""

@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import BadRead, ViewNotFound, ViewNotReady
-from cassandra_views.model.names import HAND_MADE, parse_physical
+from cassandra_views.model.names import generation_number
 from cassandra_views.read import Result, ViewReader
 from cassandra_views.web.read_limiter import ReadLimiter, Refused, TooMany, Unanswered
 
@@ -63,7 +63,7 @@ REFUSALS = Counter(
 
 _OF_CLIENTS = (BadRead, ViewNotFound, ViewNotReady)
 _FULL, _CLIENT, _SILENCE = "full", "client", "silence"
-_known: dict[str, tuple[str, Any, Any]] = {}
+_known: dict[tuple[str, str], tuple[str, Any, Any]] = {}
 """View, counter and histogram of each generation that has answered: finding them by their labels costs more."""
 _views: set[str] = set()
 """Views of which a read was answered: only their names become labels of failures."""
@@ -112,14 +112,14 @@ class MeasuredReader(ViewReader):
         result = super().select(view, where, limit=limit, page=page, reverse=reverse, **columns)
         seconds = time.perf_counter() - began
         for place, physical in enumerate(result.generations):
-            name, reads, histogram = _known.get(physical) or _meet(physical, view.rpartition(".")[2])
+            name, reads, histogram = _known.get((view, physical)) or _meet(view, physical)
             reads.inc()
             if not place:
                 histogram.observe(seconds)
                 if result.is_retried:
                     RETRIES.labels(name).inc()
         if log.isEnabledFor(logging.INFO):
-            generations = [(parse_physical(each) or (each, 0))[1] for each in result.generations]
+            generations = [generation_number(view.rpartition(".")[2], each) for each in result.generations]
             log.info(
                 "read",
                 extra={
@@ -142,10 +142,11 @@ def registry_of_process() -> CollectorRegistry:
     return found
 
 
-def _meet(physical: str, view: str) -> tuple[str, Any, Any]:
-    _stem, number = parse_physical(physical) or (physical, HAND_MADE)
-    _views.add(view)
-    found = _known[physical] = view, READS.labels(view, str(number)), SECONDS.labels(view)
+def _meet(view: str, physical: str) -> tuple[str, Any, Any]:
+    name = view.rpartition(".")[2]
+    _views.add(name)
+    number = generation_number(name, physical)
+    found = _known[view, physical] = name, READS.labels(name, str(number)), SECONDS.labels(name)
     return found
 
 

@@ -300,9 +300,58 @@ def works_of_suspects() -> list[str]:
         work("broken", error=ProjectError("its file cannot be read", next="Correct it")),
     ]
     manager: Any = SimpleNamespace(
-        project=lambda: SimpleNamespace(broken=()), plan_each=lambda *, allow_drop: iter(planned)
+        project=lambda: SimpleNamespace(broken=(), views=()), plan_each=lambda *, allow_drop: iter(planned)
     )
     return [str(each.name) for each in find_works(manager, datetime.now(UTC), logging.getLogger("works"))]
+
+
+def runs_beside_a_hand_made_view(folder: str) -> dict[str, Any]:
+    """Return what is triggered for a view whose hand-made original may be dropped and whose file has changed.
+
+    Also what the tasks of both DAGs plan then, and what a person is asked.
+    """
+    from types import SimpleNamespace
+
+    from cassandra_views.airflow.approval import drop_question
+    from cassandra_views.airflow.deployment import Deployment
+    from cassandra_views.airflow.maintenance_dags import asks_person, find_works, run_of
+    from cassandra_views.airflow.run_request import RunRequest
+    from cassandra_views.airflow.tasks import PlanTask
+    from cassandra_views.model.definition import Project
+    from cassandra_views.plan.inputs import PlanRequest
+    from cassandra_views.plan.project_plan import work_by_view
+    from tests.unit.plan.world import World, as_made, definition, short, table_file
+
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    world, files = World(), [definition(columns=columns) for columns in ("customer, day, total", "customer, day, note")]
+    world.views["by_day"] = as_made(definition())
+    for each in (definition(), files[0]):
+        world.apply(world.plan(Project(name="shop", views=(each,), tables=(table_file(),)), now), now)
+    now += timedelta(hours=2)
+    project = Project(name="shop", views=(files[1],), tables=(table_file(),))
+    planned = world.plan(project, now, PlanRequest(is_drop_allowed=True))
+    manager: Any = SimpleNamespace(
+        project=lambda: project,
+        plan_each=lambda *, allow_drop: work_by_view(planned),
+        plan=lambda names, *, allow_drop, allow_shrink: planned,
+    )
+    deployment = Deployment(templates=folder, conn_id="shop_cluster")
+    works = find_works(manager, now, logging.getLogger("works"))
+    runs = [run_of(work, deployment, {files[1].name}, now) for work in works]
+    request = RunRequest(view="shop.by_day")
+    tasks = {view: PlanTask(task_id="plan", deployment=deployment, view=view) for view in ("by_day", None)}
+    plans = {view: task.plan(manager, request, allow_drop=True) for view, task in tasks.items()}
+    questions = [
+        drop_question("by_day", steps, is_whole=is_whole)
+        for steps, is_whole in [(plans[None].steps, False), (plans[None].steps, True), ((), True)]
+    ]
+    return {
+        "runs": [(run["trigger_dag_id"], run["trigger_run_id"], run["conf"]) for run in runs],
+        "asks": [asks_person(work) for work in works],
+        "own": [short(step) for step in plans["by_day"].steps],
+        "rest": [short(step) for step in plans[None].steps],
+        "questions": questions,
+    }
 
 
 def access(connection: Mapping[str, Any]) -> dict[str, Any]:

@@ -113,6 +113,22 @@ def test_no_run_is_triggered_for_the_audit_of_what_is_suspect(airflow: AirflowPr
     assert airflow.call(acts.works_of_suspects) == ["shop.drops", "shop.broken"]
 
 
+def test_while_a_person_is_asked_about_a_hand_made_view_nothing_else_waits(airflow: AirflowProcess) -> None:
+    found = airflow.call(acts.runs_beside_a_hand_made_view, str(DAGS))
+    assert found["runs"] == [
+        ("view_by_day", "reconcile__by_day__2026-11-23T14:00:00", {}),
+        ("views_rest", "drop__by_day__g0", {"view": "shop.by_day"}),
+    ]
+    assert found["asks"] == [False, True]
+    assert found["own"] == ["change by_day 2", "await by_day 2", "audit by_day 2", "serve by_day 2 retire 1"]
+    assert found["rest"] == ["drop by_day 0"]
+    assert found["questions"] == [
+        "Drop the hand-made original of by_day? Applications may read it by its name.",
+        "Drop the view by_day, with the hand-made view that applications may read by its name?",
+        "Drop the view by_day?",
+    ]
+
+
 @pytest.mark.parametrize(
     ("window", "first", "step"),
     [

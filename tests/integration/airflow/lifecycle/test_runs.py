@@ -60,7 +60,7 @@ def test_what_served_is_taken_over_where_the_registry_was_lost(served: Shop, run
     ran = run("view_orders_by_day")
     assert ran.state == "success", ran.log
     assert {task: ran.tasks[task] for task in BUILD} == dict.fromkeys(BUILD, "success")
-    assert "adopt it" in ran.log
+    assert "take it over without building it" in ran.log
     assert served.serving("orders_by_day") == [1]
     assert served.physical_views() == {"orders_by_day__g1"}
 
