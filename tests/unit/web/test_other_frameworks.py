@@ -18,8 +18,7 @@ import httpx
 import pytest
 
 from cassandra_client.errors import ConfigurationError
-from cassandra_views import AsyncViewReader, ViewReader
-from cassandra_views.web import log
+from cassandra_views import AsyncViewReader, ViewReader, json_log
 from cassandra_views.web.wsgi import create_app
 from tests.unit.docs.test_docs import blocks
 from tests.unit.read.session_double import SessionDouble
@@ -120,20 +119,20 @@ def test_the_app_of_the_api_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def kept_logging() -> Iterator[None]:
-    root, fields = logging.getLogger(), set(log._request_fields)
+    root, fields = logging.getLogger(), set(json_log._request_fields)
     kept, level = root.handlers[:], root.level
     yield
     root.handlers[:] = kept
     root.setLevel(level)
-    log._request_fields.clear()
-    log._request_fields.update(fields)
+    json_log._request_fields.clear()
+    json_log._request_fields.update(fields)
 
 
 @pytest.mark.usefixtures("kept_logging")
 def test_lines_of_a_request_of_fastapi_carry_its_id() -> None:
     app = example("fastapi.md", "describe_requests")["app"]
     stream = io.StringIO()
-    log.log_as_json(stream)
+    json_log.log_as_json(stream)
 
     async def act() -> str:
         logging.getLogger("shop").info("acted")
@@ -155,6 +154,7 @@ def test_what_other_frameworks_use_loads_no_flask() -> None:
     program = (
         "import sys; sys.modules.update(flask=None, prometheus_client=None, orjson=None)\n"
         "from cassandra_views import AsyncViewReader, ViewReader\n"
-        "from cassandra_views.web import log, problems, read_limiter\n"
+        "from cassandra_views import json_log\n"
+        "from cassandra_views.web import problems, read_limiter\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)

@@ -1,7 +1,7 @@
 """Views in a web app: the Flask extension, a JSON API, and pages that show what stands.
 
-Needs the extra ``web``. It reads only, and needs no more than the right to read (docs/guides/flask.md). ``problems``,
-``read_limiter`` and ``log`` are for apps of other frameworks too: they load no Flask.
+Needs the extra ``web``. It reads only, and needs no more than the right to read (docs/guides/flask.md). ``problems``
+and ``read_limiter`` are for apps of other frameworks too: they load no Flask.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from cassandra.cluster import Session
 from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
 
 from cassandra_client.errors import ConfigurationError
+from cassandra_views.json_log import describe_requests
 from cassandra_views.overview.queries import Absence, absence_query
 from cassandra_views.overview.query_runner import Clock, utc_now
 from cassandra_views.read import Result
 from cassandra_views.web.api.blueprint import api_blueprint
 from cassandra_views.web.app_state import AppState
-from cassandra_views.web.log import describe_requests
 from cassandra_views.web.metrics import probes_blueprint
 from cassandra_views.web.options import WebOptions
 from cassandra_views.web.pages import pages_blueprint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,7 +12,12 @@ from typing import Any, TextIO
 
 from cassandra_views.model.times import instant_text
 
-_KEPT = ("request_id", "method", "path", "view", "generations", "rows", "seconds", "is_retried", "error")
+FORMAT_VARIABLE = "VIEWS_LOG_FORMAT"
+
+_OF_REQUESTS = ("request_id", "method", "path")
+_OF_READS = ("view", "generations", "rows", "seconds", "is_retried", "error")
+_OF_ERRORS = ("what", "on", "remains", "next")
+_KEPT = (*_OF_REQUESTS, *_OF_READS, *_OF_ERRORS)
 """What lines of ours carry beside their text; what others add is left to them."""
 
 _request_fields: set[Callable[[], Mapping[str, Any]]] = set()
@@ -51,6 +57,20 @@ def log_as_json(stream: TextIO | None = None, *, level: int = logging.INFO) -> l
     root.handlers[:] = [handler]
     root.setLevel(level)
     return handler
+
+
+def log_command_as_json() -> logging.Logger:
+    """Let warnings go to standard error as JSON, and return the logger for all that a command notes there."""
+    log_as_json(level=logging.WARNING)
+    found = logging.getLogger("cassandra_views.cli")
+    found.setLevel(logging.INFO)
+    return found
+
+
+def log_as_asked(*, level: int = logging.INFO) -> None:
+    """Let log lines be JSON where the variable ``VIEWS_LOG_FORMAT`` is ``json``, as ``log_as_json`` does."""
+    if os.environ.get(FORMAT_VARIABLE) == "json":
+        log_as_json(level=level)
 
 
 def describe_requests(find_fields: Callable[[], Mapping[str, Any]]) -> None:
