@@ -67,10 +67,6 @@ class Answer:
         self._event.clear()
         self._begin(self._complete)
 
-    def clear_callbacks(self) -> None:
-        with self._lock:
-            self._callbacks.clear()
-
     def add_callbacks(self, callback: Callable[[Any], None], errback: Callable[[Any], None]) -> None:
         with self._lock:
             self._callbacks.append(callback)

@@ -50,29 +50,37 @@ class AsyncViewReader(ReaderLogic):
         return await self._run(self._describe(view))
 
     async def _run(self, waits: Waits[T]) -> T:
+        events: dict[ResponseFuture | Load[Any], asyncio.Event] = {}
         try:
             while True:
-                await self._end_of(next(waits))
+                wait = next(waits)
+                known = events.get(wait)
+                if known is None:
+                    known = events[wait] = asyncio.Event()
+                    self._tell_end(wait, known)
+                else:
+                    known.clear()  # for the next page: its end is told by a call that this loop has still to make
+                await known.wait()
         except StopIteration as end:
             found: T = end.value
             return found
 
-    async def _end_of(self, wait: ResponseFuture | Load[Any]) -> None:
-        """Wait until the result of a wait can be had without blocking. Whether it failed, the read itself finds out."""
+    def _tell_end(self, wait: ResponseFuture | Load[Any], event: asyncio.Event) -> None:
+        """Let an event be set each time that the result of a wait can be had without blocking.
+
+        Whether it failed, the read itself finds out. The driver's callbacks of others are left alone.
+        """
         loop = asyncio.get_running_loop()
-        is_over = loop.create_future()
 
         def tell(_answer: object) -> None:
             """Wake the read, from a thread of the driver or of this reader."""
             with suppress(RuntimeError):  # the loop was closed, and nobody waits any more
-                loop.call_soon_threadsafe(_set_over, is_over)
+                loop.call_soon_threadsafe(event.set)
 
         if isinstance(wait, Load):
             self._loader.start(wait).add_done_callback(tell)
         else:
-            wait.clear_callbacks()  # those for the page before
             wait.add_callbacks(tell, tell)
-        await is_over
 
     @cached_property
     def _loader(self) -> _Loader:
@@ -96,8 +104,3 @@ class _Loader:
                 outcome.add_done_callback(lambda _: self._outcomes.pop(key, None))
         load.outcome = outcome
         return outcome
-
-
-def _set_over(is_over: asyncio.Future[None]) -> None:
-    if not is_over.done():  # the read was cancelled meanwhile
-        is_over.set_result(None)
