@@ -42,8 +42,14 @@ class Rows(list[Any]):
 class Answer:
     """What ``ResponseFuture`` is to a reader: pages that come from another thread, one after another."""
 
-    def __init__(self, pages: list[list[Any]] | Exception, begin: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self,
+        pages: list[list[Any]] | Exception,
+        begin: Callable[[Callable[[], None]], object],
+        threads: set[threading.Thread],
+    ) -> None:
         self._pages = pages
+        self._threads = threads
         self._begin = begin
         self._place = -1
         self._event = threading.Event()
@@ -75,6 +81,8 @@ class Answer:
             callback(None)
 
     def result(self) -> Rows:
+        if not self._event.is_set():
+            self._threads.add(threading.current_thread())
         assert self._event.wait(20)
         if isinstance(self._pages, Exception):
             raise self._pages
@@ -154,9 +162,9 @@ class SessionDouble:
         values = [each.type.deserialize(value, 4) for each, value in zip(columns, bound.values, strict=True)]
         self.sent.append((name, values))
         if name not in self.existing:
-            return Answer(InvalidRequest(f"table {name} does not exist"), self.begin)
+            return Answer(InvalidRequest(f"table {name} does not exist"), self.begin, self.threads)
         day = values[0] if columns else "2026-11-01"
         limit = values[-1] if query.endswith("LIMIT ?") else self.rows
         rows = [Row(day, total) for total in range(min(self.rows, limit))]
         pages = [rows[begin : begin + self.page_size] for begin in range(0, len(rows), self.page_size)]
-        return Answer(pages or [[]], self.begin)
+        return Answer(pages or [[]], self.begin, self.threads)

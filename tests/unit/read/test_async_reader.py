@@ -51,7 +51,8 @@ def test_it_answers_as_the_reader_for_threads_does(asked: dict[str, Any]) -> Non
 
 
 def test_nothing_blocks_the_event_loop() -> None:
-    session = SessionDouble()
+    session = SessionDouble(rows=5, page_size=2)
+    session.begin = lambda complete: threading.Timer(0.005, complete).start()
 
     async def read(reader: AsyncViewReader) -> None:
         for _ in range(2):
