@@ -36,11 +36,13 @@ class RingState:
 
     Args:
         members: by host id, a mark of the tokens that the node owns.
+        first_started: by host id, when a node that answered started without any data, in microseconds.
         truncations: by table id, when the table was last truncated, in milliseconds.
         is_whole: every node that is known answered.
     """
 
     members: dict[str, str] = field(default_factory=dict)
+    first_started: dict[str, int] = field(default_factory=dict)
     truncations: dict[str, int] = field(default_factory=dict)
     is_whole: bool
 
@@ -51,21 +53,24 @@ def read_ring_state(database: Database) -> RingState:
     Raises:
         ClusterError: no node answers.
     """
-    own = database.ask("SELECT host_id, tokens, truncated_at FROM system.local")
+    # A node writes its host id once: when it starts without any data (seen on 4.1, 5.0 and 6.0).
+    own = database.ask("SELECT host_id, tokens, truncated_at, WRITETIME(host_id) AS first_started FROM system.local")
     peers = database.ask("SELECT host_id, tokens FROM system.peers")
     if all(answer.error for answer in own):
         raise ClusterError("no node says what it owns", next="See that the nodes are up and reachable")
     rows = [row for answer in (*peers, *own) for row in answer.rows]  # a node knows best of itself
     members = {str(row["host_id"]): _mark_of_tokens(row["tokens"]) for row in rows if row["host_id"] and row["tokens"]}
+    first_started = {}
     truncations: dict[str, int] = {}
     for answer in own:
         for row in answer.rows:
+            first_started[str(row["host_id"])] = int(row["first_started"])
             for table, value in (row["truncated_at"] or {}).items():
                 # A position in the commit log, then the moment.
                 moment = int.from_bytes(value[-8:], "big", signed=True)
                 truncations[str(table)] = max(moment, truncations.get(str(table), 0))
     is_whole = not any(answer.error for answer in (*peers, *own))
-    return RingState(members=members, truncations=truncations, is_whole=is_whole)
+    return RingState(members=members, first_started=first_started, truncations=truncations, is_whole=is_whole)
 
 
 def _mark_of_tokens(tokens: Iterable[str]) -> str:
@@ -103,6 +108,7 @@ def _baseline(base_id: str, base: TableShape | None, keyspace: Keyspace, ring: R
         replication=map_cql(keyspace.replication),
         truncated=ring.truncations.get(base_id, 0),
         members=ring.members,
+        first_started=ring.first_started,
     )
 
 
