@@ -42,6 +42,10 @@ named below it; `--wide` shows all. Where the most important columns do not fit 
 lines. Names are never broken. Colours and moving lines appear only on a terminal, and colours not where `NO_COLOR` is
 set. Piped output has no colours, every column, and one line for each row.
 
+With `--log-format json` before the command, or `VIEWS_LOG_FORMAT=json`, each note, step and error on standard error is
+a line of JSON with `at`, `level`, `logger` and `text`; an error has `what`, `on`, `remains` and `next` beside them. The
+log of the driver goes there in the same form. That is for services, such as `views cluster heal --watch`.
+
 Commands with `--format json` print one document with `format_version` (now 1): keys may be added, and the number rises
 where one changes or goes. `views status` and `views list` print these keys for each view:
 

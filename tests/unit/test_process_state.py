@@ -13,7 +13,7 @@ DEMO = ROOT / "followers" / "demo"
 PROGRAMS = {
     "views/cassandra_views/cli/main.py": "the command",
     "views/cassandra_views/cli/server_commands.py": "commands, and the process that one becomes",
-    "views/cassandra_views/web/log.py": "what an app calls to have its logs so",
+    "views/cassandra_views/json_log.py": "what an app calls to have its logs so",
     "views/cassandra_embedded/guard.py": "a process of its own",
     "spark_jobs/__main__.py": "the command",
     "spark_jobs/connect_server.py": "a process of its own",

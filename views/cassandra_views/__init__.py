@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from cassandra_views.cql.findings import Finding
     from cassandra_views.manager import ViewManager
     from cassandra_views.read import Result, ViewReader
+    from cassandra_views.read.async_reader import AsyncViewReader
 
 # An application that only reads must not pay for the parser and the planner.
 _HOMES = {
+    "AsyncViewReader": "cassandra_views.read.async_reader",
     "Finding": "cassandra_views.cql.findings",
     "ViewManager": "cassandra_views.manager",
     "ViewReader": "cassandra_views.read",
@@ -29,7 +31,7 @@ _HOMES = {
     "check": "cassandra_views.cql.check",
 }
 
-__all__ = ["Finding", "Result", "ViewManager", "ViewReader", "ViewsError", "check"]
+__all__ = ["AsyncViewReader", "Finding", "Result", "ViewManager", "ViewReader", "ViewsError", "check"]
 __version__ = "0.1.0"
 
 

@@ -22,7 +22,7 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from cassandra_views.web.log import log_as_json
+from cassandra_views.json_log import log_as_json
 from tests.integration.web.clock import today
 from tests.integration.web.conftest import MakeApp, by_wire
 from tests.integration.web.place import PARKS, REGISTRY, Place

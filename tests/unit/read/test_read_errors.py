@@ -9,7 +9,7 @@ from cassandra import DriverException, OperationTimedOut, ReadFailure
 from cassandra.cluster import NoHostAvailable
 
 from cassandra_views.model.errors import ReadError, UnreadableData
-from cassandra_views.read.reader import read_error
+from cassandra_views.read.reader_logic import read_error
 from cassandra_views.web.api.problem import problem_of
 from cassandra_views.web.read_limiter import is_silence
 

@@ -26,9 +26,9 @@ from cassandra_views.cli import (
     status_commands,
 )
 from cassandra_views.cli.completion import VARIABLE, prepare_completion
-from cassandra_views.cli.context import Options, parse_now
+from cassandra_views.cli.context import Format, Options, parse_now
 from cassandra_views.cli.help import PanelGroup
-from cassandra_views.cli.output import print_error
+from cassandra_views.cli.output import log_to_stderr, print_error
 
 app = typer.Typer(
     name="views",
@@ -76,10 +76,21 @@ def _globals(
         str | None,
         typer.Option(help="The clock, for tests and drills: ISO 8601, such as 2026-11-23T05:00:00Z.", metavar="TIME"),
     ] = None,
+    log_format: Annotated[
+        Format,
+        typer.Option(
+            help="Of what goes to standard error: text, or a line of JSON each. Else VIEWS_LOG_FORMAT.",
+            envvar="VIEWS_LOG_FORMAT",
+            show_envvar=False,
+            show_default=False,
+        ),
+    ] = Format.TEXT,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
+    if log_format is Format.JSON:
+        log_to_stderr()
     context.obj = Options(templates=templates, environment=env, now=parse_now(now))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -20,10 +21,15 @@ FORMAT_VERSION = 1
 
 
 class LazyConsole:
-    """A console that is made, and rich imported, when something is first printed: many commands print nothing."""
+    """A console that is made, and rich imported, when something is first printed: many commands print nothing.
+
+    Attributes:
+        log: takes each text instead, where standard error is a log.
+    """
 
     def __init__(self, stream: Literal["stdout", "stderr"]) -> None:
         self._stream = stream
+        self.log: logging.Logger | None = None
 
     @cached_property
     def console(self) -> Output:
@@ -34,7 +40,19 @@ class LazyConsole:
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print as ``Output.print``."""
-        self.console.print(*objects, **options)
+        if self.log is None:
+            self.console.print(*objects, **options)
+        else:
+            from rich.text import Text
+
+            self.log.info("%s", " ".join(Text.from_markup(str(each), emoji=False).plain.strip() for each in objects))
+
+    def write(self, line: str) -> None:
+        """Write a line as it is, for which rich need not be imported."""
+        if self.log is None:
+            getattr(sys, self._stream).write(f"{line}\n")
+        else:
+            self.log.info("%s", line)
 
 
 out = LazyConsole("stdout")
@@ -143,8 +161,19 @@ def coloured(word: str) -> str:
     return f"[{colour}]{word}[/{colour}]" if colour else word
 
 
+def log_to_stderr() -> None:
+    """Let all that goes to standard error be lines of JSON: notes, progress, errors, and the log of the driver."""
+    from cassandra_views.json_log import log_command_as_json
+
+    err.log = log_command_as_json()
+
+
 def print_error(error: ViewsError, command: str = "") -> None:
     """Print an error's four parts on standard error; one that is about nothing else is about the command."""
+    if err.log is not None:
+        parts = {"what": error.what, "on": error.on or command, "remains": error.remains, "next": error.next}
+        err.log.error("%s", error, extra=parts)
+        return
     place = f"{error.place}: " if error.place else ""
     err.print(f"[bold red]Error:[/bold red] {escape(as_sentence(f'{place}{error.what}'))}")
     on = error.on or ("" if error.place else command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ from cassandra_client.errors import ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.cli.context import Format, FormatOption, Name, open_planner, open_session, options_of
 from cassandra_views.cli.help import add_commands
-from cassandra_views.cli.output import cell, escape, out, print_json, table
+from cassandra_views.cli.output import cell, err, escape, out, print_json, table
 from cassandra_views.model.errors import ViewNotReady
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def query(
             shown.add_row(*("-" if value is None else escape(cell(value)) for value in row.values()))
         out.print(shown)
     more = f"; the next page: --page {found.next_page}" if found.next_page else ""
-    sys.stderr.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}\n")
+    err.write(f"{len(rows)} row{'s' if len(rows) != 1 else ''} from {', '.join(found.generations)}{more}")
 
 
 def name(context: typer.Context, name: Name, format: Annotated[Format, FormatOption] = Format.TEXT) -> None:

@@ -124,14 +124,14 @@ def checked_arguments(*methods: str) -> Callable[[type[T]], type[T]]:
     """Check the arguments of a class's public methods by their names before they run.
 
     Args:
-        methods: which; without any, the constructor and all public methods that the class itself has.
+        methods: which, inherited ones too; without any, the constructor and the class's own public methods.
     """
 
     def decorate(cls: type[T]) -> type[T]:
         own = [name for name, each in vars(cls).items() if isfunction(each)]
         for name in methods or [name for name in own if name == "__init__" or not name.startswith("_")]:
             on = cls.__name__ if name == "__init__" else f"{cls.__name__}.{name}"
-            setattr(cls, name, _checked(vars(cls)[name], on))
+            setattr(cls, name, _checked(getattr(cls, name), on))
         return cls
 
     return decorate

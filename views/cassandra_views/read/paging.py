@@ -13,6 +13,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -117,11 +118,19 @@ class Statement:
     values: list[Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Statements on one generation, which are made by what its physical view looks like."""
+
+    span: Span
+    statements: Callable[[PhysicalView], Iterator[Statement]]
+
+
 class StatementSequence:
     """The statements of one read through generations, partitions and rows.
 
     Args:
-        find_view: the physical view of a serving generation.
+        view: a physical view whose key is that of the page token.
         after: the last row of the page before, or None for the first page.
         reverse: the rows of each partition come against the view's order.
     """
@@ -131,7 +140,7 @@ class StatementSequence:
         query: Query,
         given: list[Any],
         route: Route,
-        find_view: Callable[[Span], PhysicalView],
+        view: PhysicalView,
         after: Position | None,
         *,
         reverse: bool,
@@ -140,38 +149,37 @@ class StatementSequence:
         self._query = query
         self._given = given
         self._route = route
-        self._find_view = find_view
+        self._view = view
         self._after = after
+        #: The position until its partition was met.
+        self._waiting = after
         self._reverse = reverse
         self._on = on
 
-    def statements(self) -> Iterator[Statement]:
-        """Return the statements, made one by one as they are asked for.
+    def sections(self) -> Iterator[Section]:
+        """Return the statements by generation; each section is asked for when the one before has made all of its own.
 
         Raises:
             BadRead: the page token points outside the query.
         """
         return self._whole() if self._query.is_whole else self._partitions()
 
-    def _whole(self) -> Iterator[Statement]:
+    def _whole(self) -> Iterator[Section]:
         spans = self._route.spans
-        if self._after is None:
-            for span in spans:
-                yield Statement(view=self._find_view(span), rest="", values=[])
-            return
-        view = self._find_view(spans[0])
-        key = _decoded(view, self._after, self._query, self._on)
-        partition = key[: len(view.partition)]
-        first = self._span_of_page(spans, partition)
-        for place, span in enumerate(spans[first:]):
-            view = self._find_view(span)
-            if place:
-                yield Statement(view=view, rest="", values=[])
-                continue
-            yield from self._rest_of_partition(view, key)
-            columns = ", ".join(column.cql for column in view.partition)
-            marks = ", ".join("?" for _ in view.partition)
-            yield Statement(view=view, rest=f"WHERE token({columns}) > token({marks})", values=list(partition))
+        if self._after is not None:
+            key = _decoded(self._view, self._after, self._query, self._on)
+            spans = spans[self._span_of_page(spans, key[: len(self._view.partition)]) :]
+            yield Section(span=spans[0], statements=partial(self._rest_of_view, key))
+            spans = spans[1:]
+        for span in spans:
+            yield Section(span=span, statements=_whole_view)
+
+    def _rest_of_view(self, key: tuple[Any, ...], view: PhysicalView) -> Iterator[Statement]:
+        yield from self._rest_of_partition(view, key)
+        columns = ", ".join(column.cql for column in view.partition)
+        marks = ", ".join("?" for _ in view.partition)
+        values = list(key[: len(view.partition)])
+        yield Statement(view=view, rest=f"WHERE token({columns}) > token({marks})", values=values)
 
     def _span_of_page(self, spans: tuple[Span, ...], partition: tuple[Any, ...]) -> int:
         """Return where the generation stands in which the last page ended: by time, its partition key."""
@@ -186,20 +194,22 @@ class StatementSequence:
             next="Begin again at the first page",
         )
 
-    def _partitions(self) -> Iterator[Statement]:
+    def _partitions(self) -> Iterator[Section]:
         query, given = self._query, self._given
         lists = [given[term.index] if term.op == "IN" else (given[term.index],) for term in query.partition]
-        inner = [list(given[t.index]) if t.op == "IN" else given[t.index] for t in query.flat]
-        waiting = self._after
         for partition in product(*lists):
-            view = self._find_view(self._span(partition))
-            if waiting is None:
-                yield Statement(view=view, rest=query.rest + self._order(view), values=[*partition, *inner])
-            elif self._bytes(view, partition) == waiting.key[: len(partition)]:
-                yield from self._rest_of_partition(view, _decoded(view, waiting, query, self._on))
-                waiting = None
-        if waiting is not None and all(lists):
+            yield Section(span=self._span(partition), statements=partial(self._partition, partition))
+        if self._waiting is not None and all(lists):
             raise BadRead("the page token points outside the query", on=self._on, next="Begin again at the first page")
+
+    def _partition(self, partition: tuple[Any, ...], view: PhysicalView) -> Iterator[Statement]:
+        query, given, waiting = self._query, self._given, self._waiting
+        if waiting is None:
+            inner = [list(given[t.index]) if t.op == "IN" else given[t.index] for t in query.flat]
+            yield Statement(view=view, rest=query.rest + self._order(view), values=[*partition, *inner])
+        elif self._bytes(view, partition) == waiting.key[: len(partition)]:
+            self._waiting = None
+            yield from self._rest_of_partition(view, _decoded(view, waiting, query, self._on))
 
     def _span(self, partition: tuple[Any, ...]) -> Span:
         by_time = self._route.by_time
@@ -250,6 +260,10 @@ class StatementSequence:
 
     def _order(self, view: PhysicalView) -> str:
         return view.reverse_order if self._reverse else ""
+
+
+def _whole_view(view: PhysicalView) -> Iterator[Statement]:
+    yield Statement(view=view, rest="", values=[])
 
 
 def position_after(

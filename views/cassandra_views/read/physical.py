@@ -25,6 +25,7 @@ from cassandra_views.read.driver_values import (
     lossless_type,
     plain_types,
 )
+from cassandra_views.read.waits import Load
 
 if TYPE_CHECKING:
     from cassandra_views.read.query import Query, Shape
@@ -77,8 +78,10 @@ class PhysicalView:
         self.queries: dict[Shape, Query] = {}
         self._session = session
         self._consistency = consistency
-        self._statements: dict[str, PreparedStatement] = {}
-        self._partition_statements: dict[tuple[str, bool, bool], PreparedStatement] = {}
+        #: What ``statement`` has prepared.
+        self.statements: dict[str, PreparedStatement] = {}
+        #: What ``partition_statement`` has prepared, by its arguments.
+        self.partition_statements: dict[tuple[str, bool, bool], PreparedStatement] = {}
         #: What serves, as the last answer of the registry says it and as ``resolved_spans`` returns it.
         self.checked: tuple[tuple[Span, ...], tuple[Span, ...]] | None = None
         self._lock = threading.Lock()
@@ -140,18 +143,18 @@ class PhysicalView:
 
     def statement(self, rest: str) -> PreparedStatement:
         """Return ``SELECT <all columns> FROM <this view> <rest>``, prepared once."""
-        found = self._statements.get(rest)
+        found = self.statements.get(rest)
         if found is None:
             with self._lock:  # many threads meet a new generation at once
-                found = self._statements.get(rest)
+                found = self.statements.get(rest)
                 if found is None:
                     found = self._session.prepare(f"{self._select} {rest}".rstrip())
                     found.consistency_level = self._consistency
                     found.is_idempotent = True
-                    self._statements[rest] = found
+                    self.statements[rest] = found
         return found
 
-    def partition_statement(self, rest: str, *, is_reversed: bool, is_limited: bool) -> PreparedStatement:
+    def partition_statement(self, rest: str, is_reversed: bool, is_limited: bool) -> PreparedStatement:
         """Return the statement for the rows of one partition, or of several by IN, prepared once.
 
         Args:
@@ -159,11 +162,8 @@ class PhysicalView:
             is_reversed: the rows come against the view's order.
             is_limited: the last value that is bound is the limit.
         """
-        key = rest, is_reversed, is_limited
-        found = self._partition_statements.get(key)
-        if found is None:
-            text = f"{rest}{self.reverse_order if is_reversed else ''}{' LIMIT ?' if is_limited else ''}"
-            found = self._partition_statements[key] = self.statement(text)
+        found = self.statement(f"{rest}{self.reverse_order if is_reversed else ''}{' LIMIT ?' if is_limited else ''}")
+        self.partition_statements[rest, is_reversed, is_limited] = found
         return found
 
     def key_bytes(self, row: Any) -> tuple[bytes, ...]:
@@ -206,15 +206,18 @@ class PhysicalViewCache:
         self._profile = execution_profile
         self._found: dict[str, dict[str, PhysicalView]] = {}
 
-    def get(self, keyspace: str, view: str, name: str, serving: Container[str]) -> PhysicalView:
-        """Return a physical view of a logical one; of those that are not serving nothing is kept.
-
-        Raises:
-            MissingView: the server's schema does not hold it.
-        """
+    def find(self, view: str, name: str) -> PhysicalView | None:
+        """Return a physical view of a logical one; None where it has to be loaded."""
         known = self._found.get(view)
-        found = known.get(name) if known else None
-        if found is None:
+        return known.get(name) if known else None
+
+    def load(self, keyspace: str, view: str, name: str, serving: Container[str]) -> Load[PhysicalView]:
+        """Return the load of a physical view of a logical one; of those that are not serving nothing is kept.
+
+        It raises ``MissingView`` where the server's schema does not hold it.
+        """
+
+        def run() -> PhysicalView:
             found = PhysicalView(
                 self._session,
                 keyspace,
@@ -222,9 +225,11 @@ class PhysicalViewCache:
                 consistency=self._consistency,
                 timeout_seconds=self._timeout_seconds,
             )
-            kept = {each: one for each, one in (known or {}).items() if each in serving}
-            self._found[view] = kept | {name: found}
-        return found
+            known = self._found.get(view, {})
+            self._found[view] = {each: one for each, one in known.items() if each in serving} | {name: found}
+            return found
+
+        return Load(run, (view, name))
 
     def forget(self, view: str, name: str) -> None:
         """Forget a physical view that could not be read: what is known of it may be wrong."""

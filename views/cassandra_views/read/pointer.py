@@ -78,6 +78,13 @@ class PointerCache:
         self._clock = clock
         self._cache: dict[str, _CacheEntry] = {}
 
+    def find(self, view: str) -> Pointer | None:
+        """Return what serves the view as far as it is known without a look into the registry that is due now."""
+        cached = self._cache.get(view)
+        if cached is None or not (self._clock() < cached.due or cached.lock.locked()):
+            return None
+        return cached.pointer
+
     def get(self, view: str) -> Pointer:
         """Return what serves the view, not older than the cache time where the registry can be read.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from cassandra.cluster import ResponseFuture, ResultSet
+from cassandra.cluster import ResponseFuture
 from cassandra.query import PreparedStatement
 
 from cassandra_views.model.errors import BadRead
@@ -33,6 +34,7 @@ from cassandra_views.read.query import (
 )
 from cassandra_views.read.result import Result
 from cassandra_views.read.routing import Span, find_route, find_span, resolved_spans
+from cassandra_views.read.waits import Load, Waits, loaded
 
 _MAX_PENDING = 8
 """How many statements a read of all rows sends at once; a read with a limit sends one after another."""
@@ -80,8 +82,8 @@ class ViewRead:
         """Return the same read by another pointer."""
         return ViewRead(self._views, pointer, self._conditions, self._limit, self._page, self._reverse, self._clock)
 
-    def run(self) -> Result:
-        """Read.
+    def run(self) -> Waits[Result]:
+        """Read, and yield what is waited for.
 
         Errors of the driver come through as they are.
 
@@ -90,7 +92,7 @@ class ViewRead:
             MissingView: a physical view is not in the server's schema.
         """
         pointer, limit, on = self.pointer, self._limit, self.pointer.on
-        view = self._physical_view(pointer.spans[-1])
+        view = self._find_view(pointer.spans[-1]) or (yield from self._load_view(pointer.spans[-1]))
         spans = resolved_spans(pointer.spans, view, on=on)
         shape: Shape = tuple([(key, isinstance(value, SEVERAL)) for key, value in self._conditions.items()])
         query = view.queries.get(shape)
@@ -108,15 +110,25 @@ class ViewRead:
         last: PhysicalView | None
         if self._page is None and query.binding is not None:
             span = find_span(spans, query, given, on=on)
-            last = chosen = view if span is spans[-1] else self._physical_view(span)
-            rows, names = self._read_partition(chosen, query, query.binding, given), (chosen.name,)
+            if span is not spans[-1]:
+                view = self._find_view(span) or (yield from self._load_view(span))
+            last, names = view, (view.name,)
+            key = query.rest, self._reverse, limit is not None
+            prepared = view.partition_statements.get(key) or (
+                yield from loaded(Load(partial(view.partition_statement, *key), (view, key)))
+            )
+            future = self._execute(prepared, self._partition_values(query, query.binding, given), view, query, given)
+            yield future
+            rows = list(future.result().current_rows)
+            if future.has_more_pages:
+                rows += yield from _more_rows(future)
         else:
             route = find_route(spans, query, given, on=on)
             if self._page is not None:
                 digest = self._digest(query, given, view)
                 after = from_token(self._page, query=digest, layout=view.layout, on=on)
-            sequence = StatementSequence(query, given, route, self._physical_view, after, reverse=self._reverse, on=on)
-            rows, names, last = self._read_all(sequence.statements(), query, given)
+            sequence = StatementSequence(query, given, route, view, after, reverse=self._reverse, on=on)
+            rows, names, last = yield from self._read_all(sequence, query, given)
         token = None
         if limit is not None and last is not None and len(rows) > limit:
             del rows[limit:]
@@ -129,9 +141,13 @@ class ViewRead:
             token=token,
         )
 
-    def _physical_view(self, span: Span) -> PhysicalView:
+    def _find_view(self, span: Span) -> PhysicalView | None:
         self.physical_name = span.entry.name
-        return self._views.get(self.pointer.name.keyspace, self.pointer.on, self.physical_name, self.pointer.serving)
+        return self._views.find(self.pointer.on, self.physical_name)
+
+    def _load_view(self, span: Span) -> Waits[PhysicalView]:
+        pointer = self.pointer
+        return loaded(self._views.load(pointer.name.keyspace, pointer.on, span.entry.name, pointer.serving))
 
     def _token(
         self, rows: list[Any], last: PhysicalView, query: Query, given: list[Any], after: Position | None
@@ -152,24 +168,20 @@ class ViewRead:
         # Without a column's name no condition looks like this one.
         return query_digest(on, [*conditions, b"reverse"] if self._reverse else conditions)
 
-    def _read_partition(
-        self, view: PhysicalView, query: Query, binding: tuple[int, ...], given: list[Any]
-    ) -> list[Any]:
-        """Return the rows of one partition from its first one on: the usual read, which is one statement."""
-        limit = self._limit
+    def _partition_values(self, query: Query, binding: tuple[int, ...], given: list[Any]) -> list[Any]:
+        """Return what is bound for the rows of one partition from its first one on: the usual read, one statement."""
         values = [given[index] for index in binding]
         if query.has_inner_in:
             for place, term in enumerate(query.flat, start=len(query.partition)):
                 if term.op == "IN":
                     values[place] = list(values[place])
-        if limit is not None:
-            values.append(limit + 1)
-        prepared = view.partition_statement(query.rest, is_reversed=self._reverse, is_limited=limit is not None)
-        return _all_rows(self._execute(prepared, values, view, query, given))
+        if self._limit is not None:
+            values.append(self._limit + 1)
+        return values
 
     def _read_all(
-        self, statements: Iterator[Statement], query: Query, given: list[Any]
-    ) -> tuple[list[Any], tuple[str, ...], PhysicalView | None]:
+        self, sequence: StatementSequence, query: Query, given: list[Any]
+    ) -> Waits[tuple[list[Any], tuple[str, ...], PhysicalView | None]]:
         """Return the rows, one more than the limit where there are more, the names of the views they are from, and the
         view of the last row to keep.
         """
@@ -178,31 +190,42 @@ class ViewRead:
         rows: list[Any] = []
         last: PhysicalView | None = None
         pending: deque[tuple[Statement, ResponseFuture]] = deque()
+        sections = sequence.sections()
+        statements: Iterator[Statement] = iter(())
         while True:
             while len(pending) < (1 if limit is not None else _MAX_PENDING):
                 statement = next(statements, None)
                 if statement is None:
-                    break
+                    section = next(sections, None)
+                    if section is None:
+                        break
+                    span = section.span
+                    statements = section.statements(self._find_view(span) or (yield from self._load_view(span)))
+                    continue
                 wanted = None if limit is None else limit + 1 - len(rows)
-                pending.append((statement, self._send(statement, wanted, query, given)))
+                pending.append((statement, (yield from self._send(statement, wanted, query, given))))
             if not pending:
                 return rows, tuple(names), last
             statement, future = pending.popleft()
             self.physical_name = statement.view.name
             names[self.physical_name] = None
             before = len(rows)
-            rows += _all_rows(future)
+            yield future
+            rows += future.result().current_rows
+            if future.has_more_pages:
+                rows += yield from _more_rows(future)
             if limit is not None:
                 if before < limit <= len(rows):
                     last = statement.view
                 if len(rows) > limit:
                     return rows, tuple(names), last
 
-    def _send(self, statement: Statement, limit: int | None, query: Query, given: list[Any]) -> ResponseFuture:
-        rest, values = statement.rest, statement.values
+    def _send(self, statement: Statement, limit: int | None, query: Query, given: list[Any]) -> Waits[ResponseFuture]:
+        view, rest, values = statement.view, statement.rest, statement.values
         if limit is not None:
             rest, values = f"{rest} LIMIT ?", [*values, limit]
-        return self._execute(statement.view.statement(rest), values, statement.view, query, given)
+        prepared = view.statements.get(rest) or (yield from loaded(Load(partial(view.statement, rest), (view, rest))))
+        return self._execute(prepared, values, view, query, given)
 
     def _execute(
         self, prepared: PreparedStatement, values: list[Any], view: PhysicalView, query: Query, given: list[Any]
@@ -214,11 +237,11 @@ class ViewRead:
         return self._views.send(bound, view)
 
 
-def _all_rows(future: ResponseFuture) -> list[Any]:
-    """Wait for a statement's rows, all pages."""
-    answer: ResultSet = future.result()
-    rows = list(answer.current_rows)
-    while answer.has_more_pages:
-        answer.fetch_next_page()
-        rows += answer.current_rows
+def _more_rows(future: ResponseFuture) -> Waits[list[Any]]:
+    """Return the rows of all further pages of the driver."""
+    rows: list[Any] = []
+    while future.has_more_pages:
+        future.start_fetching_next_page()
+        yield future
+        rows += future.result().current_rows
     return rows

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from cassandra.cluster import Session
-from flask import Flask, current_app, has_app_context, has_request_context, request
+from flask import Flask, Response, current_app, g, has_app_context, has_request_context, request
 
 from cassandra_client.errors import ConfigurationError
+from cassandra_views.json_log import describe_requests
 from cassandra_views.overview.queries import Absence, absence_query
 from cassandra_views.overview.query_runner import Clock, utc_now
 from cassandra_views.read import Result
 from cassandra_views.web.api.blueprint import api_blueprint
 from cassandra_views.web.app_state import AppState
-from cassandra_views.web.log import mark_requests
 from cassandra_views.web.metrics import probes_blueprint
 from cassandra_views.web.options import WebOptions
 from cassandra_views.web.pages import pages_blueprint
 
 KEY = "cassandra_views"
+REQUEST_ID = "X-Request-ID"
+_SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class CassandraViews:
@@ -122,3 +126,31 @@ class CassandraViews:
 
 def _client() -> str:
     return request.remote_addr or "" if has_request_context() else ""
+
+
+def mark_requests(app: Flask) -> None:
+    """Give every request of an app an id: the one that its caller sent, else a new one.
+
+    The answer carries it, and each line of the log as JSON.
+    """
+    describe_requests(_request_fields)
+
+    @app.after_request
+    def with_id(answer: Response) -> Response:
+        answer.headers[REQUEST_ID] = _request_id()
+        return answer
+
+
+def _request_fields() -> dict[str, Any]:
+    if not has_request_context():
+        return {}
+    return {"request_id": _request_id(), "method": request.method, "path": request.path}
+
+
+def _request_id() -> str:
+    """Return the id of the current request. What a caller sent is taken where it is short and plain."""
+    known: str | None = g.get("views_request_id")
+    if known is None:
+        given = request.headers.get(REQUEST_ID, "")
+        known = g.views_request_id = given if _SAFE.fullmatch(given) else uuid.uuid4().hex[:16]
+    return known

@@ -9,8 +9,8 @@ from cassandra_views.model.schema import Column, ColumnKind
 from cassandra_views.model.times import TimeColumn
 from cassandra_views.read.json_values import nullable, schema_of_text
 from cassandra_views.web.api.listing import ViewEntry
-from cassandra_views.web.api.problem import MEDIA_TYPE
 from cassandra_views.web.api.rows import ORDERS, TIMES
+from cassandra_views.web.problems import MEDIA_TYPE
 
 _RANGES = {"gt": "above", "gte": "at or above", "lt": "below", "lte": "at or below"}
 

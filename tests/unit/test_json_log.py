@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from cassandra_views.web.log import REQUEST_ID, JsonLines, log_as_json, mark_requests
+from cassandra_views.json_log import JsonLines, log_as_json
+from cassandra_views.web.extension import REQUEST_ID, mark_requests
 
 
 @pytest.fixture

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-import re
+import os
 import sys
-import uuid
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from flask import Flask, Response, g, has_request_context, request
-
 from cassandra_views.model.times import instant_text
 
-REQUEST_ID = "X-Request-ID"
-_SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_KEPT = ("request_id", "method", "path", "view", "generations", "rows", "seconds", "is_retried", "error")
+FORMAT_VARIABLE = "VIEWS_LOG_FORMAT"
+
+_OF_REQUESTS = ("request_id", "method", "path")
+_OF_READS = ("view", "generations", "rows", "seconds", "is_retried", "error")
+_OF_ERRORS = ("what", "on", "remains", "next")
+_KEPT = (*_OF_REQUESTS, *_OF_READS, *_OF_ERRORS)
 """What lines of ours carry beside their text; what others add is left to them."""
+
+_request_fields: set[Callable[[], Mapping[str, Any]]] = set()
 
 
 class JsonLines(logging.Formatter):
@@ -31,8 +34,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "text": record.getMessage(),
         }
-        if has_request_context():
-            found |= {"request_id": request_id(), "method": request.method, "path": request.path}
+        for find_fields in tuple(_request_fields):
+            found |= find_fields()
         found |= {key: record.__dict__[key] for key in _KEPT if key in record.__dict__}
         if record.exc_info:
             found["exception"] = self.formatException(record.exc_info)
@@ -56,19 +59,24 @@ def log_as_json(stream: TextIO | None = None, *, level: int = logging.INFO) -> l
     return handler
 
 
-def mark_requests(app: Flask) -> None:
-    """Give every request of an app an id: the one that its caller sent, else a new one; the answer carries it."""
+def log_command_as_json() -> logging.Logger:
+    """Let warnings go to standard error as JSON, and return the logger for all that a command notes there."""
+    log_as_json(level=logging.WARNING)
+    found = logging.getLogger("cassandra_views.cli")
+    found.setLevel(logging.INFO)
+    return found
 
-    @app.after_request
-    def with_id(answer: Response) -> Response:
-        answer.headers[REQUEST_ID] = request_id()
-        return answer
+
+def log_as_asked(*, level: int = logging.INFO) -> None:
+    """Let log lines be JSON where the variable ``VIEWS_LOG_FORMAT`` is ``json``, as ``log_as_json`` does."""
+    if os.environ.get(FORMAT_VARIABLE) == "json":
+        log_as_json(level=level)
 
 
-def request_id() -> str:
-    """Return the id of the current request. What a caller sent is taken where it is short and plain."""
-    known: str | None = g.get("views_request_id")
-    if known is None:
-        given = request.headers.get(REQUEST_ID, "")
-        known = g.views_request_id = given if _SAFE.fullmatch(given) else uuid.uuid4().hex[:16]
-    return known
+def describe_requests(find_fields: Callable[[], Mapping[str, Any]]) -> None:
+    """Let each line of JSON carry what is known of the request that it belongs to.
+
+    Args:
+        find_fields: returns it, such as its ``request_id``, and nothing outside of a request.
+    """
+    _request_fields.add(find_fields)
