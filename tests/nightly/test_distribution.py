@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -99,7 +100,7 @@ def test_the_wheel_with_an_extra_works_where_nothing_else_is(extra: str, uv: str
         listed = run(
             python.parent / "airflow", "providers", "list", "-o", "json", folder=tmp_path, AIRFLOW_HOME=str(home)
         )
-        assert "cassandra-views" in {each["package_name"] for each in json.loads(listed[listed.index("[") :])}
+        assert re.search(r'"package_name": "cassandra-views"', listed)
 
 
 def test_the_hook_lints_before_a_commit(checkout: Path, tmp_path: Path) -> None:
