@@ -80,7 +80,7 @@ class Reader:
     errors: Path
 
     def reads(self) -> list[Read]:
-        """Return what it printed so far; it must still run."""
+        """Return what it printed so far; it must still run, since it ends at the first read that fails."""
         assert self.process.poll() is None, self.errors.read_text(encoding="utf-8")
         lines = self.output.read_text(encoding="utf-8").split("\n")[:-1]
         found = [line.split() for line in lines]
@@ -172,9 +172,7 @@ def test_no_read_fails_or_is_stale_while_a_generation_is_switched_and_dropped(
         wait_until(lambda: late.has_read(latter, since=dropped), seconds=60)
         wait_until(lambda: time.time() > dropped + 2, seconds=60)
         reads = {reader.output.name: reader.reads() for reader in readers}
-        errors = {reader.errors.name: reader.errors.read_text(encoding="utf-8") for reader in readers}
     assert {name: {each.rows for each in own} for name, own in reads.items()} == {name: {ORDERS} for name in reads}
     last = {name: max(each.began for each in own if each.name == former) for name, own in reads.items()}
     assert last[prompt.output.name] < switched + GRACE_SECONDS
     assert last[late.output.name] < dropped
-    assert set(errors.values()) == {""}
