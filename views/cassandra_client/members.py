@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cassandra.connection import DefaultEndPoint
@@ -39,17 +40,22 @@ class Member:
         return self.status in _MOVING
 
 
-def read_members(database: Database) -> list[Member]:
+def read_members(
+    database: Database, *, observers: Iterable[Host] | None = None, timeout_seconds: float = 5.0
+) -> list[Member]:
     """Return the members, by the driver's list of hosts and the nodes' own gossip.
 
     A node that joins, or replaces another under its own address, is in no node's ``system.peers`` until it is done, so
     the driver does not know it: gossip alone does.
+
+    Args:
+        observers: the hosts whose gossip is asked; None asks all.
     """
     hosts = database.hosts()
     statuses: dict[str, str] = {}
     joining: dict[str, str] = {}
     query = "SELECT host_id, address, status, status_with_port FROM system_views.gossip_info"
-    for answer in database.ask(query, hosts):
+    for answer in database.ask(query, hosts if observers is None else observers, timeout_seconds=timeout_seconds):
         for row in answer.rows:
             word = (row["status_with_port"] or row["status"] or "").partition(",")[0]
             known = statuses.get(row["host_id"])

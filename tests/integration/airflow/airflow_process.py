@@ -79,13 +79,13 @@ def settings(home: Path, dags: Path = DAGS) -> dict[str, str]:
     }
 
 
-def make_home(home: Path) -> None:
-    """Make the folder of an Airflow with an empty database in it."""
+def make_home(home: Path, variables: Mapping[str, str] | None = None) -> None:
+    """Make the folder of an Airflow, with an empty database: in it, or where the variables name another."""
     (home / "config").mkdir(parents=True)
     (home / "config" / "airflow_local_settings.py").write_text(LOCAL_SETTINGS)
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=settings(home),
+        env={**settings(home), **(variables or {})},
         check=True,
         capture_output=True,
         timeout=CALL_SECONDS,

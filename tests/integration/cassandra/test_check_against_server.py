@@ -7,6 +7,7 @@ is printed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.unit.cql.generated import TYPES, Case, generate, generate_harmful
 from tests.unit.cql.harms import HARMS
 
 SEED, CASES, HARMFUL_CASES = 13, 90, len(HARMS)
+CASES_AT_A_TIME = 30
 LEAST_EQUAL_TEXTS = 0.9
 _OBJECT_NUMBER = re.compile(r"@[0-9a-f]{4,}")
 """Java prints the address of an object that has no text of its own."""
@@ -125,6 +127,19 @@ def harm_of(session: Session, keyspace: str, case: Case) -> str:
     return f"and fails each write to the base: {refusal}" if refusal and not is_of_another_base else ""
 
 
+def in_keyspace(session: Session, keyspace: str, cases: list[Case]) -> Iterator[Case]:
+    """Yield cases one by one, and make the keyspace anew at times: no heap holds all their views."""
+    for number, case in enumerate(cases):
+        if number % CASES_AT_A_TIME == 0:
+            session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=120)  # many views, on a busy machine
+            replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+            session.execute(f"CREATE KEYSPACE {keyspace} WITH replication = {replication}")
+            for each in TYPES:
+                session.execute(each.format(keyspace))
+        yield case
+    session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=120)
+
+
 def check_statements(session: Session, keyspace: str, cases: int, harmful: int, *, looks_for_harm: bool) -> None:
     """Compare the verdicts on so many statements, at least a third of them on either side.
 
@@ -133,21 +148,15 @@ def check_statements(session: Session, keyspace: str, cases: int, harmful: int, 
         looks_for_harm: whether the others are looked at for harm, too.
     """
     home, other = f"{keyspace}_{SEED}", f"{keyspace}_harm"
-    for name in (home, other):
-        replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
-        session.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
-        for each in TYPES:
-            session.execute(each.format(name))
     compared = [
         each
-        for case in generate(SEED, cases, home)
+        for case in in_keyspace(session, home, generate(SEED, cases, home))
         for each in compare(session, home, case, looks_for_harm=looks_for_harm)
     ]
     harming = [
-        compare(session, other, case, looks_for_harm=True)[-1] for case in generate_harmful(SEED, harmful, other)
+        compare(session, other, case, looks_for_harm=True)[-1]
+        for case in in_keyspace(session, other, generate_harmful(SEED, harmful, other))
     ]
-    for name in (home, other):
-        session.execute(f"DROP KEYSPACE {name}", timeout=120)  # a hundred views, on a busy machine
     wrong = [each for each in compared + harming if not each.agrees]
     missed = [each for each in compared + harming if each.is_missed]
     invalid = [each for each in compared if each.agrees and each.is_invalid_request]

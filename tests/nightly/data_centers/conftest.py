@@ -18,7 +18,7 @@ EAST = (1, 2, 3)
 WEST = (4, 5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def two_data_centers() -> Iterator[EmbeddedCassandra]:
     with EmbeddedCassandra({"east": 3, "west": 2}, address="127.0.91.1", port=0, heap_mb=400) as running:
         yield running

@@ -25,9 +25,10 @@ def ended(ground: Ground, count: int) -> Callable[[], bool]:
     return lambda: [each[2] for each in ground.operations()][count - 1 : count] not in ([], [""])
 
 
-def check_suspicion(ground: Ground, former: str, now: str) -> None:
+def check_suspicion(ground: Ground, name: str, former: str) -> None:
     """See that what serves became suspect since a node was replaced, and that a full audit ended it."""
-    why = f"node {former} was replaced by {now}"
+    assert ground.host_id(name) == former  # under its address it takes its host id, too
+    why = f"node {former} was replaced by another of the same address"
     events = ground.events()
     marked = next(place for place, (event, detail) in enumerate(events) if event == "suspect" and why in detail)
     later = events[marked + 1 :]
@@ -67,7 +68,7 @@ def test_a_killed_node_whose_restart_fails_is_replaced(ground: Ground) -> None:
     assert {name: ground.status(name).pid for name in others} == others
     audit = [line for line in ground.lines() if line.rule == "audit" and line.outcome]
     assert [(line.outcome, line.detail) for line in audit] == [("done", "what the cluster serves is as it should be")]
-    check_suspicion(ground, former, ground.host_id("n3"))
+    check_suspicion(ground, "n3", former)
 
 
 def test_a_machine_that_is_gone_is_replaced_by_healers_that_are_killed_at_each_step(ground: Ground) -> None:
@@ -106,7 +107,7 @@ def test_a_machine_that_is_gone_is_replaced_by_healers_that_are_killed_at_each_s
     approved = next(line for line in ground.lines() if line.event == "approved")
     assert (approved.author, approved.detail) == ("healer", "its machine is gone")
     assert "differs" not in ground.views("audit")
-    check_suspicion(ground, former, ground.host_id("n1"))
+    check_suspicion(ground, "n1", former)
 
 
 def steps(ground: Ground) -> list[tuple[str, str]]:

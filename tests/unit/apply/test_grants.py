@@ -14,11 +14,16 @@ import cassandra_healing
 import cassandra_views
 from cassandra_client.names import quoted
 from cassandra_healing.storage.tables import healer_grants
-from cassandra_views.apply.grants import STATUS_TABLES, RoleKind, common_grants
+from cassandra_views.apply.grants import STATUS_TABLES, RoleKind, base_grants, common_grants, standing_grants
 from cassandra_views.cli.main import main
 from cassandra_views.cql.parse import parse_table
+from cassandra_views.model.definition import Project
+from cassandra_views.model.generation import Generation, State, ViewRecord
+from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
+from cassandra_views.model.steps import DropGeneration
 from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
+from tests.unit.plan.world import KEYSPACE, base_shape, definition, live_view, table_file
 
 TABLE = "---\nkeyspace: shop\n{}---\nCREATE TABLE {{{{ table }}}} (id text, day date, n int, PRIMARY KEY (id, day))\n"
 VIEW = (
@@ -194,3 +199,37 @@ def test_a_run_demands_no_right_that_only_a_warning_needs() -> None:
 
 def test_every_kind_of_role_has_a_name_that_stands_bare() -> None:
     assert [quoted(f"views_{each.value}") for each in RoleKind] == [f"views_{each.value}" for each in RoleKind]
+
+
+def test_what_stands_needs_what_its_steps_will_need() -> None:
+    """The doctor's list is that of the preflight: no more than a run asks for, and no less."""
+    name = ViewName(keyspace=KEYSPACE, view="by_day")
+    live = live_view("by_day__g1")
+    there = Catalog(
+        keyspaces=frozenset({KEYSPACE, "r"}),
+        tables={(KEYSPACE, "orders"): base_shape()},
+        views={(KEYSPACE, live.name): live},
+    )
+    one = Generation(number=1, physical=live.name, table_id=live.table_id, version="v", state=State.SERVING)
+    record = ViewRecord(name=name, generations=(one,))
+    nothing, lacking = Project(name=""), Catalog(keyspaces=frozenset({KEYSPACE}))
+
+    def texts(*needed: Any) -> set[str]:
+        return {str(each) for each in needed}
+
+    common = texts(*common_grants((), "r", SCHEMA_NUMBER, there))
+    bases = {f"ALTER ON TABLE {KEYSPACE}.orders", f"SELECT ON TABLE {KEYSPACE}.orders"}
+    # A view whose file is gone, and that still exists.
+    assert texts(*standing_grants(nothing, (record,), "r", SCHEMA_NUMBER, there)) == common | bases
+    assert texts(*base_grants(DropGeneration(view=name, number=1, reason=""), there)) <= bases
+    # An older registry is upgraded by the next run.
+    older = texts(*standing_grants(nothing, (), "r", SCHEMA_NUMBER - 1, there))
+    assert "ALTER ON TABLE r.views" in older | texts(*standing_grants(nothing, (), "r", 1, there))
+    assert "MODIFY ON TABLE r.about" in older
+    # What is not there is made.
+    managed = Project(name="", tables=(table_file(),), views=(definition(),))
+    assert f"CREATE ON KEYSPACE {KEYSPACE}" in texts(*standing_grants(managed, (), "r", SCHEMA_NUMBER, lacking))
+    assert "CREATE ON ALL KEYSPACES" in texts(*standing_grants(nothing, (), "r", None, lacking))
+    assert not bases & texts(*standing_grants(managed, (), "r", SCHEMA_NUMBER, lacking)), (
+        "who makes a table has all of it"
+    )

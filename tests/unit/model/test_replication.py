@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from cassandra_views.cql.parse import parse_table
 from cassandra_views.cql.printing import keyspace_cql, map_cql
-from cassandra_views.model.schema import Keyspace, replication_refusals, too_many_replicas, without_quorum
+from cassandra_views.model.schema import (
+    Keyspace,
+    centers_without_replicas,
+    replication_refusals,
+    too_many_replicas,
+    without_quorum,
+)
 
 TWO = {"east": 3, "west": 1}
 
@@ -61,12 +67,20 @@ def test_more_replicas_than_nodes_are_told_and_refused_only_where_no_quorum_is_l
     assert without_quorum(keyspace(east=3), {}) == ()
 
 
+def test_a_data_centre_that_is_not_named_has_no_replica() -> None:
+    assert centers_without_replicas(keyspace(east=3), TWO) == ("west",)
+    assert centers_without_replicas(keyspace(east=3, west=0), TWO) == ("west",)
+    assert centers_without_replicas(keyspace(replication_factor=1), TWO) == ()
+    simple = Keyspace.of("k", {"class": "SimpleStrategy", "replication_factor": 1})
+    assert centers_without_replicas(simple, TWO) == ()
+
+
 @given(st.dictionaries(st.text(min_size=1, max_size=5), st.integers(0, 5), max_size=4), st.sampled_from((TWO, {})))
 def test_any_map_gets_a_verdict(factors: dict[str, int], nodes: dict[str, int]) -> None:
     found = Keyspace.of("k", {"class": "NetworkTopologyStrategy", **factors})
     if set(factors) - {"replication_factor", "class"} - set(nodes):
         assert replication_refusals(found, nodes)
-    for ask in (too_many_replicas, without_quorum):
+    for ask in (too_many_replicas, without_quorum, centers_without_replicas):
         ask(found, nodes)
 
 

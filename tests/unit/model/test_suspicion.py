@@ -17,6 +17,7 @@ BASELINE = Baseline(
     replication="{'class': 'SimpleStrategy'}",
     truncated=MILLIS,
     members={"a": "tokens of a", "b": "tokens of b"},
+    first_started={"a": 1, "b": 2},
 )
 
 
@@ -48,6 +49,8 @@ def test_a_baseline_is_kept_as_a_map_of_texts() -> None:
             ("1 node moved to other tokens: a",),
         ),
         (replace(BASELINE, members={}), ()),  # nobody could be asked
+        (replace(BASELINE, first_started={"a": 1, "b": 3}), ("node b was replaced by another of the same address",)),
+        (replace(BASELINE, first_started={"a": 1}), ()),  # node b does not answer
     ],
 )
 def test_what_changed_is_told_in_words(now: Baseline, told: tuple[str, ...]) -> None:
@@ -94,6 +97,19 @@ def test_a_node_that_left_is_told_once_every_node_answers() -> None:
     meanwhile = now.after(BASELINE, is_whole=False)
     assert meanwhile.members == BASELINE.members
     assert meanwhile.changes(now.after(meanwhile, is_whole=True)) == ("node b was removed from the ring",)
+
+
+def test_a_node_replaced_under_its_address_is_told_once_it_answers() -> None:
+    silent = replace(BASELINE, first_started={"a": 1}).after(BASELINE, is_whole=False)
+    assert silent.first_started == BASELINE.first_started
+    back = replace(BASELINE, first_started={"a": 1, "b": 3}).after(silent, is_whole=True)
+    assert silent.changes(back) == ("node b was replaced by another of the same address",)
+    assert back.changes(back) == ()
+
+
+def test_of_a_node_that_left_nothing_is_kept() -> None:
+    left = replace(BASELINE, members={"a": "tokens of a"}, first_started={"a": 1}).after(BASELINE, is_whole=True)
+    assert left.first_started == {"a": 1}
 
 
 def test_before_anything_is_kept_the_members_of_a_ring_with_a_silent_node_count() -> None:

@@ -106,7 +106,7 @@ FINDING = DoctorFinding(
     topic=DoctorTopic.CLOCKS,
     on="node 10.0.0.1",
     what="its clock is <3 s> behind",
-    next="Correct the time service",
+    next="Fix NTP",
 )
 
 
@@ -121,7 +121,7 @@ def test_the_cluster_page_shows_what_the_doctor_finds_and_could_not_look_at() ->
     )
     text = str(show(make(has_files=False), "cluster", {"health": HEALTH, "doctor": report}).body)
     assert "its clock is &lt;3 s&gt; behind. <code>clock-off</code>" in text
-    assert "Correct the time service." in text
+    assert "Fix NTP." in text
     assert "1 error: 1 topic looked at; 1 thing could not be looked at." in text
     assert "disk, node 10.0.0.1: no table shows it" in text
 

@@ -25,6 +25,7 @@ def plan(
     live: dict[str, str] | None = ONE,
     described: dict[str, str] | None = None,
     nodes: dict[str, int] | None = None,
+    local_dc: str | None = None,
     table: str = BASE_CQL,
 ) -> Plan:
     catalog = Catalog(
@@ -40,6 +41,7 @@ def plan(
         line="c",
         keyspaces=(Keyspace.of(KEYSPACE, described),) if described else (),
         data_centers={"dc1": 1} if nodes is None else nodes,
+        local_dc=local_dc,
     )
     return make_plan(project, Observed(catalog=catalog), target, PlanRequest(), NOW)
 
@@ -130,3 +132,11 @@ def test_a_keyspace_of_which_no_quorum_can_answer_is_refused_before_any_work() -
     assert f"ALTER KEYSPACE {KEYSPACE} WITH replication = {{'class': 'SimpleStrategy', 'replication_factor': '1'}}" in (
         refusal.next
     )
+
+
+def test_a_keyspace_without_replicas_where_it_is_read_is_refused() -> None:
+    live = {"class": "NetworkTopologyStrategy", "dc1": "1"}
+    nodes = {"dc1": 1, "dc2": 1}
+    assert plan(PROJECT, live=live, nodes=nodes, local_dc="dc1").refused == ()
+    (refused,) = plan(PROJECT, live=live, nodes=nodes, local_dc="dc2").refused
+    assert "keyspace shop has no replica in dc2, which local_dc names" in refused.what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 import pytest
@@ -15,7 +16,9 @@ from cassandra_views.plan.repairs import (
     RepairSession,
     TokenRange,
     find_gaps,
+    find_repair_doubt,
     gc_grace_of,
+    made_at,
     read_range,
     repair_warning,
     repaired_ranges,
@@ -105,3 +108,19 @@ def test_gaps_are_what_no_range_holds(ranges: list[TokenRange]) -> None:
     for token in (LEAST + 1, *range(-10, 11), MOST):
         assert any(holds(gap, token) for gap in gaps) is not any(holds(each, token) for each in ranges)
     assert all(begin < end for begin, end in gaps)
+
+
+def test_what_the_servers_have_forgotten_is_unknown() -> None:
+    for seconds, is_known in ((30 * 86_400, True), (30 * 86_400 + 1, False)):
+        base = replace(BASE, options=(("gc_grace_seconds", str(seconds)),))
+        doubt = find_repair_doubt(base, history(), 3)
+        assert doubt is not None
+        assert doubt.is_known is is_known
+        assert find_repair_doubt(base, history(session(1, range=RING)), 3) is None
+    assert "remembers repairs for 30 days alone" in repair_warning(base, history(), 3)
+
+
+def test_an_id_of_the_servers_tells_when_its_table_was_made() -> None:
+    assert made_at(UUID("50554d6e-29bb-11e5-b345-feff819cdc9f")) == datetime(2015, 7, 14, 0, 0, 18, 805899, tzinfo=UTC)
+    assert made_at(uuid5(UUID(int=0), "shop.orders")) is None
+    assert made_at(None) is None

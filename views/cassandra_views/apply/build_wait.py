@@ -8,11 +8,12 @@ from datetime import datetime
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_client.members import read_members
 from cassandra_views.apply.builds import BuildProgress, read_build, running_builds
 from cassandra_views.apply.reports import Listener, Notice, Progress
 from cassandra_views.model.errors import BuildStalled
 from cassandra_views.model.names import ViewName
+from cassandra_views.plan.node_facts import schema_groups
+from cassandra_views.plan.node_reader import read_facts
 
 STALL_SECONDS = 330.0
 """A failed build sleeps five minutes before it tries again (ViewBuilder); longer silence is a stall."""
@@ -172,18 +173,15 @@ def find_waits(database: Database, keyspace: str, *, own: Collection[str] = ()) 
         ClusterError: no node answers.
     """
     found = []
-    members = read_members(database)
-    answers = database.ask("SELECT schema_version FROM system.local", [member.host for member in members])
-    versions: set[str] = set()
-    for member, answer in zip(members, answers, strict=True):
-        if member.is_moving:
-            found.append(f"node {member.address} is changing its place in the ring ({member.status})")
-        elif not answer.rows:
-            found.append(f"node {member.address} is down")
-        versions |= {str(row["schema_version"]) for row in answer.rows}
-    if len(versions) > 1:
+    known = read_facts(database)
+    for node in known.nodes:
+        if node.is_moving:
+            found.append(f"node {node.address} is changing its place in the ring ({node.state})")
+        elif node.error:
+            found.append(f"node {node.address} is down")
+    if len(schema_groups(known.nodes)) > 1:
         found.append("the nodes disagree on the schema")
-    running = [each for each in running_builds(database, keyspace) if each not in own]
+    running = [each for each in running_builds(database, keyspace, hosts=known.reached) if each not in own]
     if running:
         found.append(f"keyspace {keyspace}: {', '.join(running)} is being built")
     return tuple(found)

@@ -12,12 +12,13 @@ A node that has gone through its rows says SUCCESS while writes to other replica
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cassandra import ConsistencyLevel, Unauthorized
+from cassandra.pool import Host
 from cassandra.util import datetime_from_uuid1
 
 from cassandra_client.database import Answer, Database, Row
@@ -108,22 +109,27 @@ def read_build(
     *,
     cutoff: datetime | None = None,
     without: Collection[str] = (),
+    members: Sequence[Member] | None = None,
+    timeout_seconds: float = 5.0,
 ) -> BuildProgress:
     """Ask every member how far it is with one view.
 
     Args:
         cutoff: that of an earlier look of the same wait.
         without: addresses of members that are not waited for where they cannot be reached.
+        members: the ring, where it was read a moment ago.
+        timeout_seconds: how long each node may take for each question.
 
     Raises:
         ClusterError: no member answers, or the role may not read the status tables.
     """
-    members = read_members(database)
+    members = read_members(database) if members is None else members
     owning = [member for member in members if member.owns_tokens]
     built = database.ask(
         "SELECT view_name FROM system.built_views WHERE keyspace_name = %s AND view_name = %s",
         [member.host for member in owning],
         values=(keyspace, physical),
+        timeout_seconds=timeout_seconds,
     )
     refuse_unauthorized(built)
     if all(answer.error for answer in built):
@@ -172,20 +178,29 @@ def read_build(
     )
 
 
-def running_builds(database: Database, keyspace: str) -> tuple[str, ...]:
+def running_builds(
+    database: Database, keyspace: str, *, hosts: Iterable[Host] | None = None, timeout_seconds: float = 5.0
+) -> tuple[str, ...]:
     """Return the physical views of a keyspace that some reachable node is building now.
 
     Only those the node still has in its schema: one that was down when a view was dropped may keep its rows.
+
+    Args:
+        hosts: those to ask; None asks all.
     """
     names: set[str] = set()
     building = database.ask(
-        "SELECT view_name FROM system.view_builds_in_progress WHERE keyspace_name = %s", values=(keyspace,)
+        "SELECT view_name FROM system.view_builds_in_progress WHERE keyspace_name = %s",
+        hosts,
+        values=(keyspace,),
+        timeout_seconds=timeout_seconds,
     )
     busy = [answer for answer in building if answer.rows]
     existing = database.ask(
         "SELECT view_name FROM system_schema.views WHERE keyspace_name = %s",
         [answer.host for answer in busy],
         values=(keyspace,),
+        timeout_seconds=timeout_seconds,
     )
     for answer, known in zip(busy, existing, strict=True):
         names |= {row["view_name"] for row in answer.rows} & {row["view_name"] for row in known.rows}

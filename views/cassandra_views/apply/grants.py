@@ -15,6 +15,7 @@ from cassandra_client.names import quoted
 from cassandra_healing.storage import tables as health_tables
 from cassandra_views.cql.printing import keyspace_cql, string_cql
 from cassandra_views.model.definition import Project
+from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.schema import NETWORK, Catalog, Keyspace
 from cassandra_views.model.steps import (
     AdoptGeneration,
@@ -41,7 +42,7 @@ STATUS_TABLES = {
     ("system_views", "settings"): "what each node is set to",
     ("system_views", "gossip_info"): "who is up, joins or leaves",
     ("system", "size_estimates"): "what a plan will cost",
-    ("system_views", "thread_pools"): "compactions and view writes that wait, for 'views doctor'",
+    ("system_views", "thread_pools"): "view writes that wait, for 'views doctor'",
     ("system_views", "coordinator_read_latency"): "whether a view is read, for 'views doctor'",
 }
 """The tables of the servers that the manager reads, and what for."""
@@ -249,6 +250,32 @@ def base_grants(step: Step, catalog: Catalog) -> tuple[Grant, ...]:
             return ()
 
 
+def standing_grants(
+    project: Project, records: Iterable[ViewRecord], registry: str, number: int | None, catalog: Catalog
+) -> tuple[Grant, ...]:
+    """Return what the next runs need as things stand: the same as is asked of each step before a run.
+
+    Args:
+        number: the schema number of the registry; None where there is none.
+    """
+    missing = [
+        each for each in project.tables if each.managed and catalog.find_table(each.keyspace, each.table) is None
+    ]
+    steps: list[Step] = [CreateTable(keyspace=each.keyspace, table=each.table, cql="") for each in missing]
+    if number is None:
+        steps.append(CreateRegistry(keyspace=registry, replication=""))
+    bases = {(view.name.keyspace, view.base) for view in project.views}
+    for record in records:
+        found = (catalog.find_view(record.name, each.number) for each in record.generations)
+        bases |= {(live.keyspace, live.base) for live in found if live is not None}
+    probed = {(view.name.keyspace, view.base) for view in project.views if view.lag.probe}
+    return (
+        *common_grants(steps, registry, number, catalog),
+        *(grant for base in sorted(bases) for grant in _existing_grants(*base, ("ALTER", "SELECT"), catalog)),
+        *(grant for base in sorted(probed) for grant in _existing_grants(*base, ("MODIFY",), catalog)),
+    )
+
+
 def _existing_grants(keyspace: str, base: str, permissions: tuple[str, ...], catalog: Catalog) -> tuple[Grant, ...]:
     if catalog.find_table(keyspace, base) is None:
         return ()
@@ -265,5 +292,6 @@ __all__ = [
     "common_grants",
     "needed_status_grants",
     "role_grants",
+    "standing_grants",
     "status_grants",
 ]

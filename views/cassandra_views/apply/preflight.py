@@ -14,14 +14,14 @@ from cassandra import Unauthorized
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import advice, driver_text
 from cassandra_client.grants import Grant, grants_text, missing_text, read_permissions
-from cassandra_client.members import read_members
 from cassandra_views.apply.grants import base_grants, common_grants, needed_status_grants
 from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Step, find_step_view
-from cassandra_views.plan.catalog import VIEWS_ENABLED, ClusterFacts, read_catalog, read_facts
+from cassandra_views.plan.catalog import read_catalog
+from cassandra_views.plan.node_facts import OLDEST, NodeFacts, schema_groups
+from cassandra_views.plan.node_reader import ClusterFacts, read_facts
 
-OLDEST = (4, 1)
 AGREEMENT_SECONDS = 20.0
 
 
@@ -40,10 +40,9 @@ def check_cluster(database: Database, *, agreement_seconds: float = AGREEMENT_SE
         if permissions is not None and (missing := permissions.missing(needed_status_grants())):
             raise _missing(permissions.role, missing, on="system_views.settings")
         raise _refused(facts.settings_refusal)
-    _refuse_old(facts.versions)
-    _refuse_disabled(facts.settings)
-    _await_agreement(database, agreement_seconds)
-    _refuse_moving(database)
+    _refuse_unfit(facts.nodes)
+    facts = _await_agreement(database, facts, agreement_seconds)
+    _refuse_moving(facts.nodes)
     return facts
 
 
@@ -97,51 +96,42 @@ def _refused(error: Exception) -> PreflightError:
     return PreflightError(driver_text(error), next=advice(error))
 
 
-def _refuse_old(versions: dict[str, tuple[int, ...]]) -> None:
-    for address, version in versions.items():
-        if version < OLDEST:
+def _refuse_unfit(nodes: Sequence[NodeFacts]) -> None:
+    for node in nodes:
+        if node.is_too_old:
             raise PreflightError(
-                f"it runs Cassandra {'.'.join(map(str, version))}, and 4.1 is the oldest that this program works with",
-                on=f"node {address}",
+                f"it runs Cassandra {node.version_text}, and {'.'.join(map(str, OLDEST))} is the oldest that this "
+                "program works with",
+                on=f"node {node.address}",
                 next="Upgrade the cluster",
             )
-
-
-def _refuse_disabled(settings: dict[str, dict[str, str]]) -> None:
-    for address, each in settings.items():
-        values = [each[name] for name in VIEWS_ENABLED if name in each]
-        if values and "true" not in values:
+    for node in nodes:
+        if node.views_enabled is False:
             raise PreflightError(
                 "materialized views are disabled on it",
-                on=f"node {address}",
+                on=f"node {node.address}",
                 next="Set materialized_views_enabled: true in cassandra.yaml on every node and restart it",
             )
 
 
-def _await_agreement(database: Database, seconds: float) -> None:
+def _await_agreement(database: Database, facts: ClusterFacts, seconds: float) -> ClusterFacts:
     deadline = time.monotonic() + seconds
-    while True:
-        versions: dict[str, list[str]] = {}
-        for answer in database.ask("SELECT schema_version FROM system.local"):
-            for row in answer.rows:
-                versions.setdefault(str(row["schema_version"]), []).append(str(answer.host.endpoint.address))
-        if len(versions) <= 1:
-            return
+    while len(groups := schema_groups(facts.nodes)) > 1:
         if time.monotonic() > deadline:
-            break
-        time.sleep(0.2)
-    groups = "; ".join(", ".join(each) for each in versions.values())
-    raise PreflightError(
-        f"the nodes disagree on the schema ({groups})",
-        next="Wait for them to agree ('nodetool describecluster'), then run the command again",
-    )
-
-
-def _refuse_moving(database: Database) -> None:
-    for member in read_members(database):
-        if member.is_moving:
             raise PreflightError(
-                f"it is changing its place in the ring ({member.status})",
-                on=f"node {member.address}",
+                f"the nodes disagree on the schema ({'; '.join(', '.join(group) for group in groups)})",
+                next="Wait for them to agree ('nodetool describecluster'), then run the command again",
+            )
+        time.sleep(0.2)
+        facts = read_facts(database)
+    return facts
+
+
+def _refuse_moving(nodes: Sequence[NodeFacts]) -> None:
+    for node in nodes:
+        if node.is_moving:
+            raise PreflightError(
+                f"it is changing its place in the ring ({node.state})",
+                on=f"node {node.address}",
                 next="Wait until it is done, then run the command again",
             )

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def doctor(
     context: typer.Context,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there is an error or a warning.")
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where an error or a warning is found.")
     ] = False,
     format: Annotated[Format, FormatOption] = Format.TEXT,
 ) -> None:
@@ -35,7 +35,8 @@ def doctor(
 
     Changes nothing. It looks at the nodes, what they are set to and what their versions allow, schema agreement,
     disks, compactions, repairs, guardrails, this role's permissions, clocks, batches and hints, the registry, graces,
-    every view, and the services that views.toml names. What could not be looked at is listed, with the reason.
+    every view, and the services that views.toml names. What could not be looked at is listed, with the reason. Exits
+    with 1 where an error is found.
     """
     options = options_of(context)
     with open_session(options) as (session, settings):
@@ -53,18 +54,25 @@ def doctor(
         report = reader.read(planner.database, planner.registry)
         note_wrong_files(planner.wrong_files)
     if format is Format.JSON:
-        print_json({"report": report, "summary": report.summary, "needs_care": report.needs_care})
+        print_json({"report": report, "summary": report.summary, "has_problems": report.has_problems})
     else:
         _show(report)
-    if detailed_exitcode and report.needs_care:
-        raise typer.Exit(2)
+    if code := exit_code_of(report, is_detailed=detailed_exitcode):
+        raise typer.Exit(code)
+
+
+def exit_code_of(report: DoctorReport, *, is_detailed: bool) -> int:
+    """Return 1 where an error was found; in detail 2 where an error or a warning was, as 1 is what could not be run."""
+    if is_detailed:
+        return 2 if report.has_problems else 0
+    return int(any(each.severity.value == "error" for each in report.findings))
 
 
 def _show(report: DoctorReport) -> None:
     out.print(f"cluster {escape(report.cluster)}, registry {escape(report.registry)}")
     for topic in report.topics:
         out.print(f"\n[bold]{topic.value}[/bold]")
-        for each in report.of(topic):
+        for each in report.findings_of(topic):
             colour = _COLOURS[each.severity.value]
             word = f"[{colour}]{each.severity.value}[/{colour}]"
             out.print(f"  {word} {escape(each.on)}: {escape(each.what)} [dim]{escape(f'[{each.code}]')}[/dim]")

@@ -102,7 +102,7 @@ class DoctorReport:
         return sum(each.severity is severity for each in self.findings)
 
     @property
-    def needs_care(self) -> bool:
+    def has_problems(self) -> bool:
         """Tell whether anything was found that is more than a note."""
         return any(each.severity is not DoctorSeverity.NOTE for each in self.findings)
 
@@ -112,7 +112,7 @@ class DoctorReport:
         found = {each.topic for each in self.findings}
         return tuple(each for each in DoctorTopic if each in found)
 
-    def of(self, topic: DoctorTopic) -> tuple[DoctorFinding, ...]:
+    def findings_of(self, topic: DoctorTopic) -> tuple[DoctorFinding, ...]:
         """Return the findings of a topic."""
         return tuple(each for each in self.findings if each.topic is topic)
 
@@ -120,12 +120,14 @@ class DoctorReport:
     def summary(self) -> str:
         """The report in one line."""
         parts = [counted(count, each.value) for each in DoctorSeverity if (count := self.count(each))]
-        found = ", ".join(parts) if parts else "Nothing found"
+        found = (
+            ", ".join(parts) if parts else "Nothing found in what could be read" if self.unknown else "Nothing found"
+        )
         unknown = f"; {counted(len(self.unknown), 'thing')} could not be looked at" if self.unknown else ""
         return f"{found}: {counted(len(self.checks), 'topic')} looked at{unknown}."
 
     @classmethod
-    def of_parts(
+    def from_parts(
         cls,
         *,
         at: datetime,
@@ -156,6 +158,9 @@ class DoctorReport:
 
 CODES = {
     "node-down": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.NODES, "a node does not answer"),
+    "node-unreachable": DoctorCode(
+        DoctorSeverity.ERROR, DoctorTopic.NODES, "a node does not answer this machine, and its peers hear it"
+    ),
     "node-moving": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.NODES, "a node joins, leaves or moves"),
     "views-disabled": DoctorCode(
         DoctorSeverity.ERROR, DoctorTopic.SWITCHES, "materialized views are switched off on a node"
@@ -167,7 +172,9 @@ CODES = {
         DoctorSeverity.ERROR, DoctorTopic.VERSIONS, "a node runs a Cassandra that is too old"
     ),
     "versions-differ": DoctorCode(
-        DoctorSeverity.WARNING, DoctorTopic.VERSIONS, "the nodes run different versions, or allow different things"
+        DoctorSeverity.WARNING,
+        DoctorTopic.VERSIONS,
+        "the nodes run different major versions, or allow different things",
     ),
     "schema-disagrees": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.SCHEMA, "the nodes hold different schemas"),
     "disk-full": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.DISK, "a node's disk is full"),
@@ -186,9 +193,21 @@ CODES = {
     "timestamps-forbidden": DoctorCode(
         DoctorSeverity.ERROR, DoctorTopic.GUARDRAILS, "a guardrail forbids USING TIMESTAMP, which a canary row needs"
     ),
+    "options-forbidden": DoctorCode(
+        DoctorSeverity.ERROR, DoctorTopic.GUARDRAILS, "a guardrail forbids or drops an option that views are made with"
+    ),
+    "filtering-forbidden": DoctorCode(
+        DoctorSeverity.NOTE, DoctorTopic.GUARDRAILS, "a guardrail forbids ALLOW FILTERING, so audits read more"
+    ),
+    "no-room-for-tables": DoctorCode(
+        DoctorSeverity.ERROR, DoctorTopic.GUARDRAILS, "a guardrail leaves no room for tables that the next apply makes"
+    ),
+    "view-count-warned": DoctorCode(
+        DoctorSeverity.NOTE, DoctorTopic.GUARDRAILS, "a next generation makes the servers warn of too many views"
+    ),
     "grants-missing": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.ROLES, "the role lacks permissions"),
     "logins-fragile": DoctorCode(
-        DoctorSeverity.WARNING, DoctorTopic.ROLES, "the roles of the cluster have one replica"
+        DoctorSeverity.WARNING, DoctorTopic.ROLES, "roles have one replica in a data centre, or none"
     ),
     "clock-off": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.CLOCKS, "a node's clock is behind another one's"),
     "own-clock-off": DoctorCode(
@@ -201,6 +220,7 @@ CODES = {
         DoctorSeverity.NOTE, DoctorTopic.REGISTRY, "the registry was made by an older program"
     ),
     "registry-unusable": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.REGISTRY, "this program cannot use the registry"),
+    "registry-unanswered": DoctorCode(DoctorSeverity.ERROR, DoctorTopic.REGISTRY, "the registry cannot be read"),
     "registry-no-quorum": DoctorCode(
         DoctorSeverity.ERROR, DoctorTopic.REGISTRY, "a quorum of the registry's replicas can never answer"
     ),
@@ -213,14 +233,21 @@ CODES = {
     "view-wrong": DoctorCode(
         DoctorSeverity.ERROR, DoctorTopic.VIEWS, "a view is missing, fails, or is not what its base holds"
     ),
-    "view-needs-somebody": DoctorCode(
+    "view-needs-attention": DoctorCode(
         DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a view is suspect, stale, frozen, or waits for a person"
+    ),
+    "build-stalled": DoctorCode(
+        DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a build makes no progress, or nobody goes on with it"
     ),
     "view-late": DoctorCode(DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a view does not keep what its file promises"),
     "view-fails": DoctorCode(DoctorSeverity.WARNING, DoctorTopic.VIEWS, "the last runs of a view failed"),
+    "view-pending": DoctorCode(DoctorSeverity.NOTE, DoctorTopic.VIEWS, "a view has a file, and nothing of it exists"),
+    "view-changed": DoctorCode(
+        DoctorSeverity.NOTE, DoctorTopic.VIEWS, "a view's file says something else than what serves"
+    ),
     "view-unaudited": DoctorCode(DoctorSeverity.NOTE, DoctorTopic.VIEWS, "a view serves that was never audited"),
     "view-unread": DoctorCode(
-        DoctorSeverity.NOTE, DoctorTopic.VIEWS, "no partition of a view was read since the nodes started"
+        DoctorSeverity.NOTE, DoctorTopic.VIEWS, "no partition of a view was read since it serves"
     ),
     "one-contact-point": DoctorCode(DoctorSeverity.NOTE, DoctorTopic.CONNECTIONS, "there is only one contact point"),
     "no-local-dc": DoctorCode(

@@ -59,17 +59,27 @@ class PendingWrites:
 
     Args:
         old_batches: batches of view writes older than the promise, or than 5 seconds.
+        are_more_batches: some node holds more than were read, so that there may be more old ones.
         old_hints: nodes' hints for another one that are as old.
         attempted, pending: view writes to other nodes since the nodes started, and those that were not acknowledged;
             one that a hint brings later stays among them.
-        unasked: nodes that did not answer.
+        unasked, unasked_hints: nodes that did not tell of their batches, and of their hints.
     """
 
     old_batches: int | None = None
+    are_more_batches: bool = False
     old_hints: int | None = None
     attempted: int | None = None
     pending: int | None = None
     unasked: tuple[str, ...] = ()
+    unasked_hints: tuple[str, ...] = ()
+
+    @property
+    def batches_text(self) -> str:
+        """How many old batches there are: ``at least`` where not all were read."""
+        if self.old_batches is None:
+            return "unknown"
+        return f"{'at least ' if self.are_more_batches else ''}{self.old_batches:,}"
 
     def __str__(self) -> str:
         def text(count: int | None) -> str:
@@ -77,9 +87,10 @@ class PendingWrites:
 
         found = (
             f"view writes attempted {text(self.attempted)}, pending {text(self.pending)}; "
-            f"old batches {text(self.old_batches)}, old hints {text(self.old_hints)}"
+            f"old batches {self.batches_text}, old hints {text(self.old_hints)}"
         )
-        return found + (f"; not asked: {', '.join(self.unasked)}" if self.unasked else "")
+        silent = sorted({*self.unasked, *(self.unasked_hints if self.old_hints is not None else ())})
+        return found + (f"; not asked: {', '.join(silent)}" if silent else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

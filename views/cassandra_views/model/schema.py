@@ -200,6 +200,14 @@ def without_quorum(keyspace: Keyspace, data_centers: Mapping[str, int], local: s
     )
 
 
+def centers_without_replicas(keyspace: Keyspace, data_centers: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the data centres in which a keyspace has no replica, so that a quorum of theirs never answers."""
+    if dict(keyspace.replication)["class"] != NETWORK:
+        return ()
+    factors = keyspace.factors(data_centers)
+    return tuple(sorted(name for name in data_centers if not factors.get(name)))
+
+
 def _beside(keyspace: Keyspace, data_centers: Mapping[str, int]) -> list[tuple[str, int, int]]:
     """Return (data centre, replicas, nodes); nothing where no node is known."""
     total = sum(data_centers.values())

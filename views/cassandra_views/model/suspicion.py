@@ -13,6 +13,7 @@ from cassandra_views.model.names import counted
 from cassandra_views.model.times import EPOCH, instant_text
 
 _MEMBER = "member "
+_FIRST_STARTED = "first started "
 _BETWEEN = "; "
 """Between two reasons of one mark."""
 _LONGEST = 1000
@@ -53,6 +54,8 @@ class Baseline:
         replication: of the keyspace.
         truncated: when the base was last truncated, as the newest of its nodes says, in milliseconds; 0 is never.
         members: by host id, a mark of the tokens that the node owns.
+        first_started: by host id, when the node started without any data, in microseconds; one that replaces another
+            under its address takes its host id, too. Only nodes that answered are in it.
     """
 
     base_id: str = ""
@@ -60,6 +63,7 @@ class Baseline:
     replication: str = ""
     truncated: int = 0
     members: Mapping[str, str] = field(default_factory=dict)
+    first_started: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_map(cls, found: Mapping[str, str]) -> Baseline | None:
@@ -71,7 +75,8 @@ class Baseline:
             base_columns=found.get("base_columns", ""),
             replication=found.get("replication", ""),
             truncated=int(found.get("truncated", "0")),
-            members={key.removeprefix(_MEMBER): mark for key, mark in found.items() if key.startswith(_MEMBER)},
+            members=_with_prefix(found, _MEMBER),
+            first_started={host: int(moment) for host, moment in _with_prefix(found, _FIRST_STARTED).items()},
         )
 
     def to_map(self) -> dict[str, str]:
@@ -82,7 +87,8 @@ class Baseline:
             "replication": self.replication,
             "truncated": str(self.truncated),
         }
-        return found | {f"{_MEMBER}{host}": mark for host, mark in sorted(self.members.items())}
+        found |= {f"{_MEMBER}{host}": mark for host, mark in sorted(self.members.items())}
+        return found | {f"{_FIRST_STARTED}{host}": str(moment) for host, moment in sorted(self.first_started.items())}
 
     def after(self, former: Baseline, *, is_whole: bool) -> Baseline:
         """Return it with what a node that was silent now said before.
@@ -94,7 +100,13 @@ class Baseline:
             is_whole: every node answered; else the members are those of before, where any are known.
         """
         members = self.members if is_whole or not former.members else former.members
-        return replace(self, truncated=max(self.truncated, former.truncated), members=members)
+        started = {**former.first_started, **self.first_started}
+        return replace(
+            self,
+            truncated=max(self.truncated, former.truncated),
+            members=members,
+            first_started={host: moment for host, moment in started.items() if host in members},
+        )
 
     def changes(self, now: Baseline) -> tuple[str, ...]:
         """Return what has changed since so that rows may differ, in words; a node that joins changes nothing."""
@@ -108,7 +120,16 @@ class Baseline:
         if now.truncated > self.truncated:
             moment = EPOCH + timedelta(milliseconds=now.truncated)
             found.append(f"the base table was truncated at {instant_text(moment.astimezone(UTC))}")
+        found += [
+            f"node {host} was replaced by another of the same address"
+            for host, moment in sorted(self.first_started.items())
+            if now.first_started.get(host, moment) != moment
+        ]
         return (*found, *_member_changes(self.members, now.members))
+
+
+def _with_prefix(found: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
 
 
 def first_baseline(*, base_columns: str, created_at: datetime | None, now: Baseline) -> Baseline:

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cassandra import ConsistencyLevel, Unauthorized
+from cassandra import ConsistencyLevel
 
 from cassandra_client.database import Database
-from cassandra_client.driver_errors import driver_text
 from cassandra_client.errors import ClusterError
-from cassandra_client.members import read_members
 from cassandra_client.names import quoted
 from cassandra_healing.assessment import assess
 from cassandra_healing.model import Assessment, HealthCheck, JournalState, MemberAssessment
@@ -21,44 +19,17 @@ from cassandra_healing.session import ClusterSession
 from cassandra_healing.storage.check_history import CheckHistory
 from cassandra_healing.storage.journal import Journal, JournalEntry
 from cassandra_views.apply.builds import running_builds
-from cassandra_views.overview.query_runner import STATEMENT_SECONDS, RegistryQuery
+from cassandra_views.overview.query_runner import NODE_SECONDS, STATEMENT_SECONDS, RegistryQuery
+from cassandra_views.plan.node_facts import NodeFacts, schema_groups
+from cassandra_views.plan.node_reader import read_facts
 from cassandra_views.registry.lease import RESOURCE
 from cassandra_views.registry.store import Registry
-
-_SETTINGS = ("materialized_views_enabled", "enable_materialized_views", "materialized_views_per_table_fail_threshold")
 
 JOURNAL_ENTRIES = 10
 """How many of the journal's last entries are shown."""
 
 _AGAIN = timedelta(minutes=1)
 """Checks of so long ago are read once more: of two who watch, one may write later than the other."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeHealth:
-    """One node, as it answered now.
-
-    Args:
-        state: its word in gossip; empty where no node's gossip may be read.
-        version: empty where it did not answer.
-        schema: the first letters of its schema version.
-        views_enabled: None where its settings may not be read.
-        error: why it did not answer.
-    """
-
-    address: str
-    data_center: str
-    state: str
-    is_moving: bool
-    version: str = ""
-    schema: str = ""
-    views_enabled: bool | None = None
-    error: str = ""
-
-    @property
-    def word(self) -> str:
-        """One word for the node: ``up``, ``moving`` or ``down``."""
-        return "down" if self.error else "moving" if self.is_moving else "up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +46,7 @@ class ClusterHealth:
     cluster: str
     registry: str
     registry_schema: int | None
-    nodes: tuple[NodeHealth, ...]
+    nodes: tuple[NodeFacts, ...]
     lease_owner: str = ""
     running: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -83,7 +54,7 @@ class ClusterHealth:
     @property
     def agrees(self) -> bool:
         """Tell whether all nodes that answered have one schema."""
-        return len({node.schema for node in self.nodes if node.schema}) <= 1
+        return len(schema_groups(self.nodes)) <= 1
 
     @property
     def down(self) -> tuple[str, ...]:
@@ -97,37 +68,12 @@ def read_health(database: Database, registry: Registry) -> ClusterHealth:
     Raises:
         ClusterError: no node answers.
     """
-    local = database.rows("SELECT cluster_name FROM system.local", consistency=ConsistencyLevel.ONE)
-    members = read_members(database)
-    hosts = [member.host for member in members]
-    unreadable: dict[str, None] = {}
-    if any(not member.status for member in members):
-        unreadable["system_views.gossip_info"] = None
-    names = ", ".join(f"'{name}'" for name in _SETTINGS)
-    told = database.ask("SELECT release_version, schema_version FROM system.local", hosts, timeout_seconds=2.0)
-    settings = database.ask(
-        f"SELECT name, value FROM system_views.settings WHERE name IN ({names})", hosts, timeout_seconds=2.0
-    )
-    nodes = []
-    for member, answer, own in zip(members, told, settings, strict=True):
-        if isinstance(own.error, Unauthorized):
-            unreadable["system_views.settings"] = None
-        row = answer.rows[0] if answer.rows else {}
-        enabled = [each["value"] for each in own.rows if each["name"].endswith("materialized_views_enabled")]
-        enabled += [each["value"] for each in own.rows if each["name"].startswith("enable_")]
-        nodes.append(
-            NodeHealth(
-                address=member.address,
-                data_center=member.data_center,
-                state=member.status,
-                is_moving=member.is_moving,
-                version=str(row.get("release_version", "")),
-                schema=str(row.get("schema_version", ""))[:8],
-                views_enabled=enabled[0].lower() == "true" if enabled else None,
-                # A node that joins takes no clients until it is done.
-                error=driver_text(answer.error) if answer.error and member.owns_tokens else "",
-            )
-        )
+    known = read_facts(database, timeout_seconds=NODE_SECONDS)
+    unreadable = []
+    if any(not node.state for node in known.nodes):
+        unreadable.append("system_views.gossip_info")
+    if known.settings_refusal is not None:
+        unreadable.append("system_views.settings")
     number = registry.schema_number()
     owner, running = "", []
     if number is not None:
@@ -135,13 +81,14 @@ def read_health(database: Database, registry: Registry) -> ClusterHealth:
         rows = database.rows(lease, (RESOURCE,), consistency=ConsistencyLevel.LOCAL_QUORUM)
         owner = (rows[0]["owner"] or "") if rows else ""
         for keyspace in sorted({record.name.keyspace for record in registry.read_all() if record.is_live}):
-            running += [f"{keyspace}.{each}" for each in running_builds(database, keyspace)]
+            builds = running_builds(database, keyspace, hosts=known.reached, timeout_seconds=NODE_SECONDS)
+            running += [f"{keyspace}.{each}" for each in builds]
     return ClusterHealth(
         at=datetime.now(UTC),
-        cluster=str(local[0]["cluster_name"]),
+        cluster=known.name,
         registry=registry.keyspace,
         registry_schema=number,
-        nodes=tuple(nodes),
+        nodes=known.nodes,
         lease_owner=owner,
         running=tuple(running),
         unreadable=tuple(unreadable),
@@ -149,7 +96,7 @@ def read_health(database: Database, registry: Registry) -> ClusterHealth:
 
 
 HEALTH_QUERY: RegistryQuery[ClusterHealth] = RegistryQuery(key="health", read=read_health, patience_seconds=8.0)
-"""All nodes are asked, those that are down for the whole of their time-out."""
+"""All nodes are asked, one that hangs once, for the whole of its time-out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

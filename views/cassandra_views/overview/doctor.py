@@ -5,46 +5,41 @@ What cannot be read is no error: it is part of the report, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from cassandra.util import datetime_from_uuid1
-
-from cassandra_client.database import Answer, Database
+from cassandra_client.database import Database
 from cassandra_client.driver_errors import short_driver_text
 from cassandra_client.errors import ClusterError, ViewsError
-from cassandra_client.grants import read_permissions
-from cassandra_client.members import Member, read_members
+from cassandra_client.grants import Grant, read_permissions
+from cassandra_client.members import Member
 from cassandra_healing.model import WORK_OBSERVERS, MemberId, ProbeResult
 from cassandra_healing.policy import ServicePolicy
 from cassandra_healing.probes.machine import ask_provider
 from cassandra_healing.probes.service import ServiceProber
 from cassandra_healing.session import ClusterSession
-from cassandra_views.apply.grants import OPTIONAL_TABLES, RoleKind, role_grants
+from cassandra_views.apply.builds import read_build
+from cassandra_views.apply.grants import standing_grants
 from cassandra_views.apply.node_writes import read_node_writes
-from cassandra_views.apply.preflight import OLDEST
 from cassandra_views.apply.spark_master import find_unreachable_reason
 from cassandra_views.apply.suspects import Suspects
+from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.definition import Project
 from cassandra_views.model.diagnosis import DoctorReport, DoctorTopic, DoctorUnknown
-from cassandra_views.model.generation import ViewRecord
+from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.schema import Catalog, Keyspace
-from cassandra_views.overview.query_runner import Clock, RegistryQuery, utc_now
-from cassandra_views.plan.catalog import SAI_TABLE, ClusterFacts, read_catalog, read_facts, read_keyspace, read_repairs
+from cassandra_views.model.schema import Catalog
+from cassandra_views.overview.query_runner import NODE_SECONDS, Clock, RegistryQuery, utc_now
+from cassandra_views.plan.catalog import find_repairs, read_catalog
+from cassandra_views.plan.cost import find_load, views_carried
 from cassandra_views.plan.diagnosis import diagnose
-from cassandra_views.plan.doctor_facts import (
-    BaseFacts,
-    ClockBounds,
-    DoctorFacts,
-    NodeFacts,
-    ThreadPoolState,
-    WatchedService,
-)
-from cassandra_views.plan.repairs import RepairHistory, gc_grace_of
+from cassandra_views.plan.doctor_facts import BaseFacts, BuildFacts, DoctorFacts, WatchedService
+from cassandra_views.plan.node_facts import OPTIONS_REFUSED, TABLES_ALLOWED, least_limit
+from cassandra_views.plan.node_reader import ClusterFacts, read_facts, read_node_details
+from cassandra_views.plan.repairs import RepairHistory, made_at
 from cassandra_views.plan.status import view_statuses
 from cassandra_views.project.settings import Settings
 from cassandra_views.registry.schema import SCHEMA_NUMBER
@@ -52,37 +47,26 @@ from cassandra_views.registry.store import Registry
 
 T = TypeVar("T")
 
-_AT_ONCE = 8
+_AT_ONCE = 12
 _PATIENCE_SECONDS = 8.0
 _KEEP_SECONDS = 15.0
 """A page that is loaded again and again asks every node no more often than so."""
 
-_LOCAL = "SELECT release_version, schema_version, now() AS now FROM system.local"
-_TABLES = "SELECT keyspace_name, table_name FROM system_virtual_schema.tables"
-_SNAPSHOT_OPTION = (
-    "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'views'"
-)
-_DISKS = "SELECT host_id, disk_usage FROM system_views.gossip_info"
-_POOLS = "SELECT name, active_tasks, pending_tasks, blocked_tasks FROM system_views.thread_pools"
 _READS = 'SELECT keyspace_name, table_name, "count" FROM system_views.coordinator_read_latency'
-_VIRTUAL = {
-    ("system_views", "pending_hints"): "pending hints",
-    ("system_metrics", "client_request_group"): "view write metrics",
-    ("system_views", SAI_TABLE): "storage-attached indexes",
-}
-"""Abilities by the virtual table that comes with them."""
-_WORST_DISK = ("FULL", "STUFFED", "SPACIOUS")
+_REGISTRY_TABLES = 4
+_OWN_OPTIONS = frozenset({"comment", "id"})
+_SNAPSHOT_OPTIONS = frozenset({"allow_auto_snapshot", "incremental_backups"})
+"""Of every generation, where the servers have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _RegistryPart:
-    """What the registry and the schema of its views hold."""
+    """What the registry and the schema of its views hold, as far as they could be read."""
 
-    number: int | None
-    error: str = ""
-    keyspace: Keyspace | None = None
+    number: int | None = None
+    error: ViewsError | None = None
     records: tuple[ViewRecord, ...] = ()
-    catalog: Catalog
+    catalog: Catalog = field(default_factory=Catalog)
 
 
 class DoctorReader:
@@ -121,47 +105,55 @@ class DoctorReader:
         Raises:
             ClusterError: no node answers.
         """
-        unknown: list[DoctorUnknown] = []
-        settings, project = self._find_files(unknown)
-        members = read_members(database)
-        known = read_facts(database)
-        centers = known.data_centers
+        unread: list[DoctorUnknown] = []
+        settings, project = self._find_files(unread)
+        known = read_facts(database, timeout_seconds=NODE_SECONDS)
+        commands = settings if self._is_manager else None
         with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor") as pool:
-            writes = pool.submit(lambda: read_node_writes(database).pending(None))
-            reads = pool.submit(_read_counts, database)
-            role = pool.submit(_read_role, database, project, settings) if self._is_manager else None
-            auth = pool.submit(read_keyspace, database, "system_auth") if _logs_in(database) else None
-            suspects: Future[Mapping[ViewName, str]] = pool.submit(self._suspects(database, registry).look)
-            services = pool.submit(_read_services, database, settings) if settings and self._is_manager else None
-            spark = pool.submit(_spark_fault, settings) if settings and self._is_manager else None
-            disks = pool.submit(_disk_shares, settings, members) if settings and self._is_manager else None
-            nodes = pool.submit(_read_nodes, database, members, known)
-            kept = _read_registry(database, registry, project)
-            repairs = {
-                key: pool.submit(_read_repairs, database, kept.catalog, key, centers, self._clock())
-                for key in {(live.keyspace, live.base) for live in kept.catalog.views.values()}
-                if key in kept.catalog.tables
-            }
+            nodes = pool.submit(read_node_details, database, known, timeout_seconds=NODE_SECONDS)
+            writes = pool.submit(read_node_writes, database, known.reached, timeout_seconds=NODE_SECONDS)
+            reads = pool.submit(_read_counts, database, known)
+            suspects = pool.submit(self._look_for_suspects, database, registry, known)
+            services = pool.submit(_read_services, database, commands) if commands else None
+            spark = pool.submit(_spark_fault, commands) if commands else None
+            disks = pool.submit(_disk_shares, commands, known.members) if commands else None
+            tables = pool.submit(_count_tables, database) if least_limit(known.nodes, TABLES_ALLOWED) else None
+            registry_part = _read_registry(database, registry, project)
+            role = pool.submit(_read_role, database, project, registry.keyspace, registry_part) if commands else None
+            builds = self._begin_builds(pool, database, known, registry_part)
             shares = disks.result() if disks is not None else {}
+            missing = result_or_unknown(role, unread, DoctorTopic.ROLES, "this role")
+            pending = result_or_unknown(writes, unread, DoctorTopic.WRITES, "the cluster")
             facts = DoctorFacts(
                 at=self._clock(),
                 cluster=known.name,
                 registry=registry.keyspace,
                 nodes=tuple(replace(each, disk_share=shares.get(each.address)) for each in nodes.result()),
                 known_number=SCHEMA_NUMBER,
-                oldest_version=OLDEST,
-                registry_number=kept.number,
-                registry_error=kept.error,
-                registry_keyspace=kept.keyspace,
-                auth_keyspace=_kept(auth, unknown, DoctorTopic.ROLES, "system_auth"),
-                found_suspect=_kept(suspects, unknown, DoctorTopic.VIEWS, "suspects") or {},
-                statuses=view_statuses(project or Project(name=""), kept.records, kept.catalog, self._clock()),
-                records=kept.records,
-                bases=tuple(_bases(kept.catalog, repairs, centers)),
-                writes=_kept(writes, unknown, DoctorTopic.WRITES, "the cluster"),
-                reads=_kept(reads, unknown, DoctorTopic.VIEWS, "reads of views"),
+                registry_number=registry_part.number,
+                registry_error=registry_part.error,
+                registry_keyspace=registry_part.catalog.replications.get(registry.keyspace),
+                auth_keyspace=registry_part.catalog.replications.get("system_auth") if _logs_in(database) else None,
+                found_suspect=result_or_unknown(suspects, unread, DoctorTopic.VIEWS, "suspects") or {},
+                statuses=view_statuses(
+                    project or Project(name=""), registry_part.records, registry_part.catalog, self._clock()
+                )
+                if registry_part.error is None
+                else (),
+                records=registry_part.records,
+                bases=self._read_bases(pool, database, known, registry_part, project),
+                builds=tuple(
+                    found
+                    for name, future in builds
+                    if (found := result_or_unknown(future, unread, DoctorTopic.VIEWS, f"the build of {name}"))
+                ),
+                writes=pending.pending(None) if pending is not None else None,
+                reads=result_or_unknown(reads, unread, DoctorTopic.VIEWS, "reads of views"),
                 probed=tuple(str(view.name) for view in project.views if view.lag.probe) if project else (),
-                services=_kept(services, unknown, DoctorTopic.CONNECTIONS, "services") or (),
+                used_options=_used_options(project, known),
+                tables=result_or_unknown(tables, unread, DoctorTopic.GUARDRAILS, "the number of tables"),
+                lacking_tables=_count_lacking(project, registry_part),
+                services=result_or_unknown(services, unread, DoctorTopic.CONNECTIONS, "services") or (),
                 spark_fault=spark.result() if spark else None,
                 spark_master=(settings.env.audit.spark_master or "") if settings else "",
                 contact_points=len(settings.env.contact_points) if settings else None,
@@ -169,171 +161,177 @@ class DoctorReader:
                 view_budget=settings.env.view_budget if settings else None,
                 reader_cache_seconds=settings.env.reader_cache_seconds if settings else None,
             )
-            found = _kept(role, unknown, DoctorTopic.ROLES, "this role")
-        if found is not None:
-            facts = replace(facts, role=found[0], missing=found[1])
-        elif not self._is_manager:
-            why = "this page has a role of its own; 'views doctor' looks at what the manager may do"
-            unknown.append(DoctorUnknown(topic=DoctorTopic.ROLES, on="the manager's role", why=why))
-            why = "this page runs no commands; 'views doctor' asks machines, services and the Spark master"
-            unknown.append(DoctorUnknown(topic=DoctorTopic.CONNECTIONS, on="services", why=why))
-        return diagnose(replace(facts, unknown=tuple(unknown)))
+        if missing is not None:
+            facts = replace(facts, role=missing[0], missing=missing[1])
+        if not self._is_manager:
+            unread += _LEFT_TO_THE_COMMAND
+        return diagnose(replace(facts, unread=tuple(unread)))
 
-    def _suspects(self, database: Database, registry: Registry) -> Suspects:
-        return Suspects(database, registry, upgrade_registry=lambda: None, clock=self._clock)
+    def _look_for_suspects(self, database: Database, registry: Registry, known: ClusterFacts) -> Mapping[ViewName, str]:
+        suspects = Suspects(database, registry, upgrade_registry=lambda: None, clock=self._clock)
+        return suspects.look(known.reached, timeout_seconds=NODE_SECONDS)
 
-    def _find_files(self, unknown: list[DoctorUnknown]) -> tuple[Settings | None, Project | None]:
+    def _read_bases(
+        self,
+        pool: ThreadPoolExecutor,
+        database: Database,
+        known: ClusterFacts,
+        registry_part: _RegistryPart,
+        project: Project | None,
+    ) -> tuple[BaseFacts, ...]:
+        """Return the base tables; the history of their repairs, which is long, is left out of a page."""
+        catalog, centers = registry_part.catalog, known.data_centers
+        keys = sorted(key for key in views_carried(catalog) if key in catalog.tables)
+        repairs: dict[tuple[str, str], Future[RepairHistory | str | None]] = {}
+        if self._is_manager:
+            repairs = {key: pool.submit(find_repairs, database, catalog, key, centers, self._clock()) for key in keys}
+        return tuple(
+            find_base_facts(
+                key,
+                registry_part.records,
+                catalog,
+                project,
+                centers,
+                repairs=repairs[key].result() if key in repairs else None,
+                now=self._clock(),
+            )
+            for key in keys
+        )
+
+    def _begin_builds(
+        self, pool: ThreadPoolExecutor, database: Database, known: ClusterFacts, registry_part: _RegistryPart
+    ) -> list[tuple[ViewName, Future[BuildFacts]]]:
+        return [
+            (record.name, pool.submit(_read_build, database, known, record.name, each))
+            for record in registry_part.records
+            for each in record.in_state(State.BUILDING, State.BUILT)
+        ]
+
+    def _find_files(self, unread: list[DoctorUnknown]) -> tuple[Settings | None, Project | None]:
         settings, project = None, None
         try:
             settings = self._find_settings()
             project = self._find_project()
         except ViewsError as error:
             topic = DoctorTopic.READERS if settings is None else DoctorTopic.VIEWS
-            unknown.append(DoctorUnknown(topic=topic, on="the project's files", why=str(error)))
+            unread.append(DoctorUnknown(topic=topic, on="the project's files", why=str(error)))
             return settings, project
         if settings is None:
             why = "no views.toml is at hand, so what it sets is unknown: the readers' cache time, budgets, services"
-            unknown.append(DoctorUnknown(topic=DoctorTopic.READERS, on="views.toml", why=why))
+            unread.append(DoctorUnknown(topic=DoctorTopic.READERS, on="views.toml", why=why))
         if project is None:
             why = "no view files are at hand: what they promise, and whether they have changed, is unknown"
-            unknown.append(DoctorUnknown(topic=DoctorTopic.VIEWS, on="view files", why=why))
+            unread.append(DoctorUnknown(topic=DoctorTopic.VIEWS, on="view files", why=why))
         return settings, project
 
 
-def _kept(asked: Future[T] | None, unknown: list[DoctorUnknown], topic: DoctorTopic, on: str) -> T | None:
-    """Return what was asked for; None where it could not be read, and why goes among the unknown."""
+_LEFT_TO_THE_COMMAND = [
+    DoctorUnknown(
+        topic=DoctorTopic.ROLES,
+        on="the manager's role",
+        why="this page has a role of its own; 'views doctor' looks at what the manager may do",
+    ),
+    DoctorUnknown(
+        topic=DoctorTopic.CONNECTIONS,
+        on="services",
+        why="this page runs no commands; 'views doctor' asks machines, services and the Spark master",
+    ),
+    DoctorUnknown(
+        topic=DoctorTopic.REPAIR,
+        on="base tables",
+        why="this page does not read the long history of repairs; 'views doctor' does",
+    ),
+]
+
+
+def result_or_unknown(asked: Future[T] | None, unread: list[DoctorUnknown], topic: DoctorTopic, on: str) -> T | None:
+    """Return what was asked for; None where it could not be read, and why goes among the unread."""
     if asked is None:
         return None
     try:
         return asked.result()
     except ViewsError as error:
-        unknown.append(DoctorUnknown(topic=topic, on=on, why=error.what))
+        unread.append(DoctorUnknown(topic=topic, on=on, why=error.what))
         return None
-
-
-def _address(answer: Answer) -> str:
-    return str(answer.host.endpoint.address)
-
-
-def _read_nodes(database: Database, members: list[Member], known: ClusterFacts) -> tuple[NodeFacts, ...]:
-    hosts = [member.host for member in members if member.owns_tokens]
-    asked_at = datetime.now(UTC)
-    local = {_address(each): each for each in database.ask(_LOCAL, hosts)}
-    hosts = [each.host for each in local.values() if each.error is None]  # one that hangs is waited for once
-    tables, columns, pools = (
-        {_address(each): each for each in database.ask(query, hosts)} for query in (_TABLES, _SNAPSHOT_OPTION, _POOLS)
-    )
-    disks: dict[str, str] = {}
-    for answer in database.ask(_DISKS, hosts):
-        for row in answer.rows:
-            word = str(row["disk_usage"] or "").partition(",")[0]
-            worst = [each for each in _WORST_DISK if each in (word, disks.get(str(row["host_id"])))]
-            disks[str(row["host_id"])] = worst[0] if worst else ""
-    found = []
-    for member in members:
-        own = local.get(member.address)
-        node = NodeFacts(
-            address=member.address,
-            data_center=member.data_center,
-            state=member.status,
-            is_moving=member.is_moving,
-            disk_word=disks.get(str(member.host_id), ""),
-        )
-        if own is not None and own.error is not None:
-            node = replace(node, error=short_driver_text(own.error))
-        elif own is not None and own.rows:
-            now = datetime_from_uuid1(own.rows[0]["now"]).replace(tzinfo=UTC)
-            node = replace(
-                node,
-                version=known.versions.get(member.address, ()),
-                schema=str(own.rows[0]["schema_version"]),
-                settings=known.settings.get(member.address),
-                abilities=_abilities(tables[member.address], columns[member.address]),
-                pools=_pool_states(pools[member.address]),
-                unread=_unread(tables[member.address], pools[member.address], known),
-                clock=ClockBounds(least=now - asked_at - timedelta(seconds=own.seconds), most=now - asked_at),
-            )
-        found.append(node)
-    return tuple(found)
-
-
-def _abilities(tables: Answer, columns: Answer) -> frozenset[str] | None:
-    if tables.error is not None or columns.error is not None:
-        return None
-    found = {_VIRTUAL.get((row["keyspace_name"], row["table_name"]), "") for row in tables.rows} - {""}
-    if any(row["column_name"] == "allow_auto_snapshot" for row in columns.rows):
-        found.add("snapshot option")
-    return frozenset(found)
-
-
-def _unread(tables: Answer, pools: Answer, known: ClusterFacts) -> dict[str, str]:
-    errors = {"abilities": tables.error, "pools": pools.error, "settings": known.settings_refusal}
-    return {what: short_driver_text(error) for what, error in errors.items() if error is not None}
-
-
-def _pool_states(answer: Answer) -> dict[str, ThreadPoolState] | None:
-    if answer.error is not None:
-        return None
-    return {
-        row["name"]: ThreadPoolState(
-            active=row["active_tasks"] or 0, pending=row["pending_tasks"] or 0, blocked=row["blocked_tasks"] or 0
-        )
-        for row in answer.rows
-    }
 
 
 def _read_registry(database: Database, registry: Registry, project: Project | None) -> _RegistryPart:
-    records: tuple[ViewRecord, ...] = ()
-    number, error, keyspace = None, "", None
+    """Read what the registry holds, and the schema of its keyspaces."""
+    part = _RegistryPart()
     try:
-        number = registry.schema_number()
-        if number is not None:
-            keyspace = read_keyspace(database, registry.keyspace)
-            records = registry.read_all()
-    except ViewsError as refused:
-        error = refused.what
-    keyspaces = {record.name.keyspace for record in records} | set(project.keyspaces if project else ())
-    catalog = read_catalog(database, keyspaces)
-    return _RegistryPart(number=number, error=error, keyspace=keyspace, records=records, catalog=catalog)
+        part = replace(part, number=registry.schema_number())
+        if part.number is not None:
+            part = replace(part, records=registry.read_all())
+    except ViewsError as error:
+        part = replace(part, error=error)
+    keyspaces = {record.name.keyspace for record in part.records} | set(project.keyspaces if project else ())
+    return replace(part, catalog=read_catalog(database, keyspaces))
 
 
-def _read_repairs(
-    database: Database, catalog: Catalog, key: tuple[str, str], centers: Mapping[str, int], now: datetime
-) -> RepairHistory | str | None:
-    """Return the repairs of a base table; None where it has one replica, so that there is nothing to repair."""
-    if catalog.replications[key[0]].replicas(centers) < 2:
-        return None
-    try:
-        return read_repairs(database, *key, now - gc_grace_of(catalog.tables[key]))
-    except ClusterError as error:
-        return error.what
-
-
-def _bases(
+def find_base_facts(
+    key: tuple[str, str],
+    records: Iterable[ViewRecord],
     catalog: Catalog,
-    repairs: Mapping[tuple[str, str], Future[RepairHistory | str | None]],
-    centers: Mapping[str, int],
-) -> Iterator[BaseFacts]:
-    for keyspace, table in sorted(repairs):
-        yield BaseFacts(
-            shape=catalog.tables[keyspace, table],
-            views=sum((live.keyspace, live.base) == (keyspace, table) for live in catalog.views.values()),
-            replicas=catalog.replications[keyspace].replicas(centers),
-            repairs=repairs[keyspace, table].result(),
-        )
+    project: Project | None,
+    data_centers: Mapping[str, int],
+    *,
+    repairs: RepairHistory | str | None,
+    now: datetime,
+) -> BaseFacts:
+    """Return what is known of one base table. Pure."""
+    by_name = {record.name: record for record in records}
+    definitions = {view.name: view for view in project.views} if project else {}
+    carried = views_carried(catalog)[key]
+    load = find_load(key, carried, by_name, catalog, now, definitions=definitions)
+    on_it = [live for live in catalog.views.values() if (live.keyspace, live.base) == key]
+    has_file = any((view.name.keyspace, view.base) == key for view in definitions.values())
+    firsts = [
+        first.created_at
+        for name, record in by_name.items()
+        if (first := record.find(1)) is not None and catalog.find_view(name, 1) in on_it and first.created_at
+    ]
+    return BaseFacts(
+        shape=catalog.tables[key],
+        views=carried,
+        lasting=load.lasting,
+        is_ours=has_file or bool(load.keepers or load.ends),
+        replicas=catalog.replications[key[0]].replicas(data_centers),
+        repairs=repairs,
+        made_at=made_at(on_it[0].base_id) if on_it else None,
+        first_view_at=min(firsts, default=None),
+    )
 
 
-def _read_counts(database: Database) -> dict[str, int]:
+def _read_build(database: Database, known: ClusterFacts, name: ViewName, each: Generation) -> BuildFacts:
+    if each.state is State.BUILT:
+        return BuildFacts(view=name, number=each.number, at=each.built_at or each.created_at, is_built=True)
+    found = read_build(database, name.keyspace, each.physical, members=known.members, timeout_seconds=NODE_SECONDS)
+    silent = [f"{node.address} (does not answer)" for node in found.nodes if not (node.is_built or node.is_reachable)]
+    return BuildFacts(
+        view=name,
+        number=each.number,
+        at=each.created_at,
+        is_built=found.is_built,
+        share=found.share,
+        keys=found.keys,
+        blocked_by=(*silent, *(f"{address} (moves in the ring)" for address in found.moving)),
+    )
+
+
+def _read_counts(database: Database, known: ClusterFacts) -> dict[str, int]:
     """Return how often partitions of each table and view were read since the nodes started.
 
     Raises:
         ClusterError: one node does not say: a sum without it would prove nothing.
     """
+    silent = [node.address for node in known.nodes if node.error]
+    if silent:
+        raise ClusterError(f"{', '.join(silent)} does not say what was read", next="See that the nodes are up")
     found: dict[str, int] = {}
-    for answer in database.ask(_READS):
+    for answer in database.ask(_READS, known.reached, timeout_seconds=NODE_SECONDS):
         if answer.error is not None:
             raise ClusterError(
-                f"{_address(answer)} does not say what was read: {short_driver_text(answer.error)}",
+                f"{answer.host.endpoint.address} does not say what was read: {short_driver_text(answer.error)}",
                 next="Grant the role SELECT on system_views.coordinator_read_latency",
             )
         for row in answer.rows:
@@ -342,22 +340,45 @@ def _read_counts(database: Database) -> dict[str, int]:
     return found
 
 
+def _count_tables(database: Database) -> int:
+    """Return how many tables and views there are beside those of the servers."""
+    rows = database.rows("SELECT keyspace_name FROM system_schema.tables")
+    rows += database.rows("SELECT keyspace_name FROM system_schema.views")
+    return sum(not (row["keyspace_name"] == "system" or row["keyspace_name"].startswith("system_")) for row in rows)
+
+
+def _count_lacking(project: Project | None, registry_part: _RegistryPart) -> int:
+    tables = [each for each in project.tables if each.managed] if project else []
+    lacking = sum(registry_part.catalog.find_table(each.keyspace, each.table) is None for each in tables)
+    has_registry = registry_part.number is not None or registry_part.error is not None
+    return lacking + (0 if has_registry else _REGISTRY_TABLES)
+
+
+def _used_options(project: Project | None, known: ClusterFacts) -> frozenset[str]:
+    """Return the options that generations are made with; none where no guardrail asks."""
+    if not any(node.words(name) for node in known.nodes for name in OPTIONS_REFUSED):
+        return frozenset()
+    own = _OWN_OPTIONS | (_SNAPSHOT_OPTIONS if known.has_snapshot_option else frozenset())
+    views = project.views if project else ()
+    return own | {option.name for view in views for option in view_statement(view).options}
+
+
 def _logs_in(database: Database) -> bool:
     provider: Any = database.session.cluster.auth_provider
     return provider is not None
 
 
 def _read_role(
-    database: Database, project: Project | None, settings: Settings | None
-) -> tuple[str, tuple[Any, ...]] | None:
+    database: Database, project: Project | None, registry: str, registry_part: _RegistryPart
+) -> tuple[str, tuple[Grant, ...]] | None:
     """Return the role and what it lacks; None where the servers ask for no permissions."""
     permissions = read_permissions(database.session, database.rows)
-    if permissions is None or settings is None:
+    if permissions is None:
         return None
-    if permissions.is_superuser:
-        return permissions.role, ()
-    needed = role_grants(RoleKind.MANAGER, permissions.role, project or Project(name=""), settings, replicas=1).grants
-    needed = tuple(each for each in needed if (each.keyspace, each.table) not in OPTIONAL_TABLES)
+    number = registry_part.number if registry_part.error is None else SCHEMA_NUMBER
+    needed = standing_grants(
+        project or Project(name=""), registry_part.records, registry, number, registry_part.catalog
+    )
     return permissions.role, permissions.missing(needed)
 
 

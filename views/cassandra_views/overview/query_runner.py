@@ -34,6 +34,9 @@ PATIENCE_SECONDS = 4.0
 
 STATEMENT_SECONDS = 3.0
 
+NODE_SECONDS = 2.0
+"""How long a page, or a look at the whole cluster, waits for one node that it asks by itself."""
+
 KEEP_SECONDS = 1.5
 """How long an answer, or a failure, is given to those who ask the same."""
 

@@ -19,6 +19,7 @@ from cassandra_views.model.schema import (
     Catalog,
     Keyspace,
     TableShape,
+    centers_without_replicas,
     replication_refusals,
     too_many_replicas,
     without_quorum,
@@ -125,12 +126,19 @@ def refuse_new_keyspace(keyspace: Keyspace, target: PlanTarget) -> None:
 
 
 def refuse_unreadable_keyspace(view: ViewName, catalog: Catalog, target: PlanTarget) -> None:
-    """Refuse work in a keyspace of which a quorum can never answer: it asks for too many replicas.
+    """Refuse work in a keyspace of which a quorum can never answer: it asks for too many replicas, or has none here.
 
     Raises:
         PreflightError: says how many replicas and nodes there are.
     """
     live = catalog.replications.get(view.keyspace)
+    if live is not None and target.local_dc in centers_without_replicas(live, target.data_centers):
+        raise PreflightError(
+            f"keyspace {view.keyspace} has no replica in {target.local_dc}, which local_dc names, so that its views "
+            "could be neither checked nor read",
+            on=str(view),
+            next=f"Give it replicas there, or set local_dc to another of {', '.join(sorted(target.data_centers))}",
+        )
     found = without_quorum(live, target.data_centers, target.local_dc) if live is not None else ()
     if live is not None and found:
         few = tuple(

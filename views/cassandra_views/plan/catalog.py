@@ -1,26 +1,25 @@
-"""Reading what exists: the schema, sizes, first rows, and what each node says of itself."""
+"""Reading what exists: the schema, sizes, first rows, repairs."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cassandra import ConsistencyLevel, Unauthorized
+from cassandra import ConsistencyLevel
 
 from cassandra_client.database import Database, Row
 from cassandra_client.decoding import RawRows
-from cassandra_client.driver_errors import driver_text, translate_driver_errors
+from cassandra_client.driver_errors import translate_driver_errors
 from cassandra_client.errors import ClusterError
 from cassandra_client.names import quoted
 from cassandra_views.cql.types import canonical_type
 from cassandra_views.model.schema import Catalog, Column, ColumnKind, Keyspace, LiveView, TableShape
 from cassandra_views.model.times import EPOCH, TimeColumn, TimeKind, instant_text
-from cassandra_views.plan.repairs import RepairHistory, RepairSession, read_range
+from cassandra_views.plan.repairs import RepairHistory, RepairSession, gc_grace_of, read_range
 
 _SKIPPED = frozenset({"keyspace_name", "table_name", "view_name", "id", "flags", "base_table_id", "base_table_name"})
 
@@ -205,6 +204,22 @@ def read_repairs(database: Database, keyspace: str, table: str, since: datetime)
     return RepairHistory(sessions=sessions, parents=parents)
 
 
+def find_repairs(
+    database: Database, catalog: Catalog, base: tuple[str, str], data_centers: Mapping[str, int], now: datetime
+) -> RepairHistory | str | None:
+    """Return the repairs of a base table since its ``gc_grace_seconds`` ago, or why they cannot be read.
+
+    None where it has one replica in all, or is on one node: there is nothing to repair.
+    """
+    shape, replication = catalog.find_table(*base), catalog.replications.get(base[0])
+    if shape is None or replication is None or replication.replicas(data_centers) < 2:
+        return None
+    try:
+        return read_repairs(database, *base, now - gc_grace_of(shape))
+    except ClusterError as error:
+        return error.what
+
+
 def _distributed_rows(database: Database, query: str, values: tuple[Any, ...]) -> list[Row]:
     """Read a table that has three replicas by default, and that the servers write at consistency ONE."""
     try:
@@ -268,90 +283,3 @@ def is_implausible(time: TimeColumn, value: bytes, now: datetime) -> bool:
     """Tell whether a table's file can hardly mean what its rows hold: another form, or another unit."""
     moment = read_time(time, value)
     return moment is None or moment < _NEVER_BEFORE or moment > now + _NEVER_AFTER
-
-
-VIEWS_ENABLED = ("materialized_views_enabled", "enable_materialized_views")
-"""The setting that allows views, by its names in newer and older servers."""
-_GUARDRAIL = "materialized_views_per_table_fail_threshold"
-HINTS_ENABLED = "hinted_handoff_enabled"
-TIMESTAMPS_ENABLED = "user_timestamps_enabled"
-FORBIDDEN_CONSISTENCIES = ("read_consistency_levels_disallowed", "write_consistency_levels_disallowed")
-_READ_SETTINGS = (
-    *VIEWS_ENABLED,
-    _GUARDRAIL,
-    "auto_snapshot",
-    HINTS_ENABLED,
-    TIMESTAMPS_ENABLED,
-    *FORBIDDEN_CONSISTENCIES,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterFacts:
-    """What every node said of itself.
-
-    Args:
-        versions: by address.
-        warnings: what does not stop the work and should be known.
-        settings_refusal: why a node does not let the role read them; None where each does.
-        view_guardrail: how many views of one table the servers allow; None where they set no limit.
-    """
-
-    name: str
-    versions: dict[str, tuple[int, ...]]
-    data_centers: dict[str, int]
-    view_guardrail: int | None = None
-    keeps_snapshots: bool = False
-    warnings: tuple[str, ...] = ()
-    settings: dict[str, dict[str, str]] = field(default_factory=dict)
-    settings_refusal: Exception | None = None
-
-    @property
-    def has_snapshot_option(self) -> bool:
-        """Tell whether every node knows ``allow_auto_snapshot`` (5.0 and newer)."""
-        return all(version >= (5, 0) for version in self.versions.values())
-
-    @property
-    def version_text(self) -> str:
-        """The versions, each once."""
-        return ", ".join(sorted({".".join(map(str, version)) for version in self.versions.values()}))
-
-
-def read_facts(database: Database) -> ClusterFacts:
-    """Ask every node what it is.
-
-    Raises:
-        ClusterError: no node answers.
-    """
-    answers = database.ask("SELECT cluster_name, release_version FROM system.local")
-    reached = [answer for answer in answers if answer.rows]
-    if not reached:
-        error = answers[0].error if answers else None
-        raise ClusterError(
-            f"no node answers{f': {driver_text(error)}' if error else ''}",
-            next="See that the nodes are up and reachable, then run the command again",
-        )
-    data_centers = Counter(host.datacenter or "" for host in database.hosts())
-    names = ", ".join(f"'{name}'" for name in _READ_SETTINGS)
-    answered = database.ask(f"SELECT name, value FROM system_views.settings WHERE name IN ({names})")
-    settings = {
-        str(answer.host.endpoint.address): {row["name"]: row["value"] or "" for row in answer.rows}
-        for answer in answered
-        if answer.error is None
-    }
-    limits = [int(value) for each in settings.values() if (value := each.get(_GUARDRAIL, "")).isdigit()]
-    return ClusterFacts(
-        name=reached[0].rows[0]["cluster_name"],
-        versions={str(answer.host.endpoint.address): _version(answer.rows[0]) for answer in reached},
-        data_centers=dict(data_centers),
-        view_guardrail=min(limits, default=None),
-        keeps_snapshots=any(each.get("auto_snapshot") == "true" for each in settings.values()),
-        warnings=tuple(f"{each.host.endpoint.address} cannot be reached" for each in answers if not each.rows),
-        settings=settings,
-        settings_refusal=next((each.error for each in answered if isinstance(each.error, Unauthorized)), None),
-    )
-
-
-def _version(row: Row) -> tuple[int, ...]:
-    text = str(row["release_version"]).partition("-")[0]
-    return tuple(int(part) for part in text.split(".") if part.isdigit())

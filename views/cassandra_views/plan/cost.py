@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -94,6 +94,62 @@ _Base = tuple[str, str]
 _KEPT = (State.BUILDING, State.BUILT, State.SERVING)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseLoad:
+    """The views that one base table carries, by what becomes of them.
+
+    Args:
+        keepers: our views that keep one generation on it for good.
+        ends: of generations that go by themselves, when they do, as far as that is known.
+        foreign: views that are not generations of ours, which stay as long as their owners want.
+    """
+
+    keepers: frozenset[ViewName] = frozenset()
+    ends: tuple[datetime, ...] = ()
+    foreign: int = 0
+
+    @property
+    def lasting(self) -> int:
+        """How many stay once what goes by itself is gone."""
+        return self.foreign + len(self.keepers)
+
+
+def find_load(
+    base: _Base,
+    carried: int,
+    records: Mapping[ViewName, ViewRecord],
+    catalog: Catalog,
+    now: datetime,
+    *,
+    definitions: Mapping[ViewName, ViewDefinition] | None = None,
+    dropped: Collection[tuple[ViewName, int]] = (),
+) -> BaseLoad:
+    """Return what a base table carries.
+
+    Args:
+        carried: how many views in all, without those that are dropped.
+        definitions: what files say of graces; without one the record says it.
+        dropped: generations that are dropped before anything is made.
+    """
+    keepers: set[ViewName] = set()
+    ends: list[datetime] = []
+    passing = 0
+    for name, record in records.items():
+        definition = (definitions or {}).get(name)
+        grace = definition.grace if definition else record.grace
+        for each in record.generations:
+            live = catalog.find_view(name, each.number)
+            if live is None or (live.keyspace, live.base) != base or (name, each.number) in dropped:
+                continue
+            if each.state in _KEPT:
+                passing += name in keepers
+                keepers.add(name)
+            else:
+                passing += 1
+                ends.append((each.retired_at or now) + grace if each.state is State.RETIRED else now)
+    return BaseLoad(keepers=frozenset(keepers), ends=tuple(sorted(ends)), foreign=carried - len(keepers) - passing)
+
+
 @dataclass(slots=True, kw_only=True)
 class Overflow:
     """What of a plan does not fit into budgets: some of it waits, and some of it never fits."""
@@ -165,29 +221,10 @@ class _BaseBudget:
         self._budget = budget if guardrail is None else min(budget, guardrail)
         self._definitions, self._records = definitions, records
         dropped = {(each.name, getattr(step, "number", 0)) for each in planned for step in each.clean}
-        #: Views that keep one generation on this table for good.
-        self._keepers: set[ViewName] = set()
-        #: When room comes by itself, as far as is known.
-        self._ends: list[datetime] = []
+        load = find_load(base, carried, records, catalog, now, definitions=definitions, dropped=dropped)
+        self._keepers, self._ends, self._foreign = set(load.keepers), list(load.ends), load.foreign
         self._admitted = 0
         self.waiting: list[Deferral] = []
-        passing = 0
-        for name, record in records.items():
-            definition = definitions.get(name)
-            grace = definition.grace if definition else record.grace
-            for each in record.generations:
-                live = catalog.find_view(name, each.number)
-                if live is None or (live.keyspace, live.base) != base or (name, each.number) in dropped:
-                    continue
-                if each.state in _KEPT:
-                    passing += name in self._keepers
-                    self._keepers.add(name)
-                else:
-                    passing += 1
-                    self._ends.append((each.retired_at or now) + grace if each.state is State.RETIRED else now)
-        self._ends.sort()
-        #: Views that are not generations of ours stay as long as their owners want.
-        self._foreign = carried - len(self._keepers) - passing
 
     def take(self, name: ViewName) -> bool:
         """Take room for one more generation of a view; return False where there is none now."""

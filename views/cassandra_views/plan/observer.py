@@ -16,17 +16,16 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import NETWORK, Catalog, Keyspace
 from cassandra_views.model.steps import CreateGeneration, Step
 from cassandra_views.plan.catalog import (
-    ClusterFacts,
     find_first_time,
+    find_repairs,
     is_implausible,
     read_catalog,
-    read_facts,
-    read_repairs,
     read_sizes,
     time_text,
 )
 from cassandra_views.plan.inputs import Observed, PlanTarget
-from cassandra_views.plan.repairs import RepairHistory, gc_grace_of, repair_warning
+from cassandra_views.plan.node_reader import ClusterFacts, read_facts
+from cassandra_views.plan.repairs import repair_warning
 from cassandra_views.plan.selection import choose, resolve
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.cache import FileCache
@@ -121,18 +120,10 @@ class Observer:
         creates = [step for step in steps if isinstance(step, CreateGeneration)]
         found = []
         for keyspace, table in sorted({(each.view.keyspace, each.base) for each in creates}):
-            shape, replication = catalog.find_table(keyspace, table), catalog.replications.get(keyspace)
-            if shape is None or replication is None or sum(centers.values()) < 2:
-                continue
-            replicas = replication.replicas(centers)
-            if replicas < 2:
-                continue
-            history: RepairHistory | str
-            try:
-                history = read_repairs(self._database, keyspace, table, now - gc_grace_of(shape))
-            except ClusterError as error:
-                history = error.what
-            found.append(repair_warning(shape, history, replicas))
+            history = find_repairs(self._database, catalog, (keyspace, table), centers, now)
+            if history is not None:
+                replicas = catalog.replications[keyspace].replicas(centers)
+                found.append(repair_warning(catalog.tables[keyspace, table], history, replicas))
         return tuple(filter(None, found))
 
     def target(self, project: str) -> PlanTarget:

@@ -19,10 +19,11 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.plan.catalog import ClusterFacts, has_storage_attached_indexes, read_catalog, read_indexes
+from cassandra_views.plan.catalog import has_storage_attached_indexes, read_catalog, read_indexes
 from cassandra_views.plan.cost import costs_of
 from cassandra_views.plan.diff import DefinitionDiff, make_diff
 from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, is_made_by
+from cassandra_views.plan.node_reader import ClusterFacts
 from cassandra_views.plan.observer import Observer
 from cassandra_views.plan.project_plan import WAITING, ViewWork, make_audits, make_plan, with_schedule, work_by_view
 from cassandra_views.plan.read_explanation import ReadExplanation, explain_read, find_base_of

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from cassandra_views.model.names import counted
 from cassandra_views.model.schema import TableShape
 from cassandra_views.model.times import duration_text
 
+REMEMBERED = timedelta(days=30)
+"""The servers' own time to live for the history of repairs (``SystemDistributedKeyspace``, 4.1 to 6.0)."""
 _RING = 2**64
 _LEAST = -(2**63)
 _RANGE = re.compile(r"\((-?\d+),\s*(-?\d+)\]")
@@ -93,6 +95,16 @@ def gc_grace_of(base: TableShape) -> timedelta:
     return timedelta(seconds=int(option) if isinstance(option, str) and option.isdigit() else 864_000)
 
 
+_UUID_EPOCH = datetime(1582, 10, 15, tzinfo=UTC)
+
+
+def made_at(table_id: UUID | None) -> datetime | None:
+    """Return when a table was made, by its id; None where that holds no time, as one that the CREATE named."""
+    if table_id is None or table_id.version != 1:
+        return None
+    return _UUID_EPOCH + timedelta(microseconds=table_id.time // 10)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairDoubt:
     """Why the replicas of a base table may differ.
@@ -124,6 +136,12 @@ def find_repair_doubt(base: TableShape, history: RepairHistory | str, replicas: 
     gaps = find_gaps(repaired_ranges(history, replicas))
     if not gaps:
         return None
+    if gc_grace_of(base) > REMEMBERED:
+        what = (
+            f"whether it was repaired {within} is unknown, since the cluster remembers repairs for "
+            f"{duration_text(REMEMBERED)} alone, and {why}"
+        )
+        return RepairDoubt(what=what, is_known=False)
     part = _part_text(gaps)
     partial = sum(each.is_success and each.nodes < replicas for each in history.sessions)
     left_out = f"; {counted(partial, 'repair')} of some of its replicas alone did not count" if partial else ""

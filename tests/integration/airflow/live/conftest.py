@@ -6,7 +6,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from cassandra.cluster import Session
@@ -14,10 +13,11 @@ from playwright.sync_api import Browser
 
 from cassandra_views.model.steps import CreateGeneration
 from tests.browser import chromium
-from tests.integration.airflow.airflow_process import DAGS, connection, copy_home, spark_master_variable
+from tests.integration.airflow.airflow_process import DAGS, connection, make_home, spark_master_variable
 from tests.integration.airflow.components import START_SECONDS, Components, await_that, components
 from tests.integration.airflow.lifecycle.shop import BY_DAY, BY_TOTAL, Shop
 from tests.integration.airflow.master import Master
+from tests.integration.airflow.services import on_postgres, postgres
 from tests.servers import Server
 from tests.wire import Wire
 
@@ -59,10 +59,12 @@ def example_of_the_guide() -> str:
 
 
 @pytest.fixture(scope="package")
-def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[Components]:
-    """All of Airflow; people who are not logged in are sent to its login."""
-    home = migrated_home.with_name("live")
-    copy_home(migrated_home, home)
+def airflow(shop: Shop, spark_master: Master, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Components]:
+    """All of Airflow; people who are not logged in are sent to its login.
+
+    On PostgreSQL: on SQLite the API server may wait for a write of its own until the time of the database is up.
+    """
+    home = tmp_path_factory.mktemp("airflow") / "live"
     shutil.copytree(DAGS / "rollup_dags", shop.dags / "rollup_dags", ignore=shutil.ignore_patterns("__pycache__"))
     # A worker here reports the end of a task within a second, so a job can be polled sooner.
     rollups = shop.dags / "rollup_dags" / "rollups.py"
@@ -80,11 +82,14 @@ def airflow(shop: Shop, spark_master: Master, migrated_home: Path) -> Iterator[C
         # No file changes here: a scan of all each half a minute would take the time of the tests.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
     }
-    with components(home, shop.dags, {**USERS, **shop.variables, **spark, **page}, user="adam") as running:
-        for dag in ("view_orders_by_day", "spark_live_to_minute", "minute", "report"):
-            await_that(lambda dag=dag: running.request("GET", f"dags/{dag}")[0] == 200, START_SECONDS)
-        running.start_logs.update({file.name: file.read_text() for file in home.rglob("*.log")})
-        yield running
+    with postgres() as database:
+        variables = {**USERS, **shop.variables, **spark, **page, **on_postgres(database)}
+        make_home(home, variables)
+        with components(home, shop.dags, variables, user="adam") as running:
+            for dag in ("view_orders_by_day", "spark_live_to_minute", "minute", "report"):
+                await_that(lambda dag=dag: running.request("GET", f"dags/{dag}")[0] == 200, START_SECONDS)
+            running.start_logs.update({file.name: file.read_text() for file in home.rglob("*.log")})
+            yield running
 
 
 @pytest.fixture(scope="package")

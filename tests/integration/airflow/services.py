@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 ADDRESS = "127.0.0.1"
 START_SECONDS = 60
 
 
-def find_postgres() -> Path | None:
+def _find_postgres() -> Path | None:
     """Return the folder of PostgreSQL's programs; Debian keeps them off the PATH."""
     found = shutil.which("initdb")
     if found:
@@ -30,8 +31,9 @@ def find_postgres() -> Path | None:
 @contextmanager
 def postgres() -> Iterator[str]:
     """Run a server with an empty database ``airflow``; yield ``user@host:port/database``."""
-    programs = find_postgres()
-    assert programs is not None, "no PostgreSQL on this machine"
+    programs = _find_postgres()
+    if programs is None:
+        pytest.skip("PostgreSQL is missing: make install-system installs it")
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="views-postgres-"))
     as_other = _other_user(folder)
@@ -46,9 +48,16 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def on_postgres(database: str) -> dict[str, str]:
+    """Return the setting of an Airflow that keeps what it knows there."""
+    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}"}
+
+
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """Run a server that keeps nothing; yield its address."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("Redis is missing: make install-system installs it")
     port = free_port()
     words = ["redis-server", "--bind", ADDRESS, "--port", str(port), "--save", "", "--dir", str(folder)]
     with _process(words, port):
