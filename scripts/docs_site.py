@@ -17,7 +17,13 @@ PAGES = ROOT / "build" / "docs" / "pages"
 SITE = ROOT / "build" / "docs" / "site"
 
 # docs/ goes whole. What its pages link to outside of it stands here.
-OUTSIDE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "terraform/local/variables.tf")
+OUTSIDE = (
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "terraform/local/variables.tf"),
+    "examples/airflow/orders_report.py",
+    "examples/readers/java/src/main/java/ViewReader.java",
+    "examples/readers/go/viewreader.go",
+    "examples/readers/node/view-reader.js",
+)
 
 
 def copy_pages() -> None:

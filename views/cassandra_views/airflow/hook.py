@@ -1,7 +1,8 @@
-"""Sessions from Airflow connections of the type ``cassandra``: the provider's fields, and what its hook lacks.
+"""Sessions from Airflow connections of the types ``cassandra`` and ``cassandra_views``.
 
-The provider's own hook knows no consistency level, no time-outs and no execution profiles, and takes TLS as options
-that the driver has deprecated; those come from the connection's extras here.
+The hook of the Cassandra provider, whose type is the first, knows no consistency level, no time-outs and no execution
+profiles, and takes TLS as options that the driver has deprecated; those come from the connection's extras here. The
+second type has the same fields and extras, a form for them, and a test of the connection.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _LEVELS = ConsistencyLevel.name_to_value
 _TLS = {"ca_certs": "ca", "certfile": "cert", "keyfile": "key"}
+_TLS_FIELDS = {"tls_ca": "ca", "tls_cert": "cert", "tls_key": "key", "tls_check_hostname": "check_hostname"}
+"""Fields of the form, and the keys of ``tls`` that they stand for."""
+
 _KNOWN = (
     "local_dc",
     "consistency",
@@ -35,6 +39,7 @@ _KNOWN = (
     "request_timeout_seconds",
     "connect_timeout_seconds",
     "tls",
+    *_TLS_FIELDS,
     "ssl_options",
     "execution_profiles",
     "load_balancing_policy",
@@ -73,9 +78,10 @@ def access_of(connection: Connection) -> Access:
     hosts = tuple(each.strip() for each in (connection.host or "").split(",") if each.strip())
     if not hosts:
         raise ConfigurationError(
-            "it names no host", on=name, next="Give one or more addresses of nodes, parted by commas"
+            "it names no host", on=name, next="Give one or more addresses of nodes, separated by commas"
         )
-    extras = connection.extra_dejson
+    # The form writes what is left empty, too.
+    extras = {key: value for key, value in connection.extra_dejson.items() if value is not None and value != ""}
     for key in extras:
         if key not in _KNOWN:
             raise ConfigurationError(
@@ -117,8 +123,14 @@ def _options(extras: dict[str, Any]) -> dict[str, Any]:
 
         arguments = extras.get("load_balancing_policy_args", {})
         found["load_balancing"] = CassandraHook.get_lb_policy(str(extras["load_balancing_policy"]), arguments)
-    if "tls" in extras or "ssl_options" in extras:
-        found["tls"] = _tls(extras.get("tls", extras.get("ssl_options")))
+    given = extras.get("tls", extras.get("ssl_options"))
+    fields = {word: extras[key] for key, word in _TLS_FIELDS.items() if key in extras}
+    if given is True:
+        given = fields or True
+    elif named := [key for key in ("tls_ca", "tls_cert", "tls_key") if key in extras]:
+        raise ValueError(f"{named[0]} is given, and tls is not true")
+    if given is not None:
+        found["tls"] = _tls(given)
     return found
 
 
@@ -171,12 +183,13 @@ class ViewsHook(BaseHook):
     """Opens sessions on the cluster of a connection.
 
     Args:
-        cassandra_conn_id: a connection of the type ``cassandra``.
+        cassandra_conn_id: a connection of the type ``cassandra`` or ``cassandra_views``.
     """
 
     conn_name_attr = "cassandra_conn_id"
     default_conn_name = "cassandra_default"
-    hook_name = "Cassandra"
+    conn_type = "cassandra_views"
+    hook_name = "Cassandra with views"
 
     def __init__(self, cassandra_conn_id: str = default_conn_name) -> None:
         super().__init__()

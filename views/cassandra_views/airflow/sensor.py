@@ -25,7 +25,7 @@ class ViewServingSensor(BaseSensorOperator):
     Args:
         view: ``view`` or ``keyspace.view``.
         covers: a moment, or its ISO 8601 text, that must lie in the window that serves; templated.
-        cassandra_conn_id: a connection of the type ``cassandra``.
+        cassandra_conn_id: a connection of the type ``cassandra`` or ``cassandra_views``.
         registry: the keyspace of the registry.
     """
 

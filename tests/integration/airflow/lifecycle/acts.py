@@ -377,13 +377,30 @@ def access(connection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def provider() -> dict[str, Any]:
-    """Return what Airflow knows of this package as a provider and of its plugin."""
+    """Return what Airflow knows of this package as a provider and of its plugin, and what its schema says of both."""
+    from importlib import import_module
+    from importlib.resources import files
+
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     from airflow.plugins_manager import get_timetables_plugins
     from airflow.providers_manager import ProvidersManager
+    from jsonschema import Draft7Validator
 
-    known = ProvidersManager().providers
+    from cassandra_views.airflow.provider import get_provider_info
+
+    manager, info = ProvidersManager(), get_provider_info()
+    schema = json.loads((files("airflow") / "provider_info.schema.json").read_text(encoding="utf-8"))
+    modules = [name for kind in ("operators", "sensors", "hooks", "triggers") for each in info[kind]
+               for name in each["python-modules"]]  # fmt: skip
+    own = manager.hooks["cassandra_views"]
+    form = next(each for each in HookMetaService.hook_meta_data() if each.connection_type == "cassandra_views")
     return {
-        "provider": known["cassandra-views"].data["name"],
+        "provider": manager.providers["cassandra-views"].data["name"],
+        "faults": [each.message for each in Draft7Validator(schema).iter_errors(info)],
+        "modules": [import_module(name).__name__ for name in modules],
         "timetables": sorted(get_timetables_plugins()),
-        "is_cassandra_connection_theirs": ProvidersManager().hooks["cassandra"].hook_class_name,  # type: ignore[union-attr]
+        "cassandra": manager.hooks["cassandra"].hook_class_name,  # type: ignore[union-attr]
+        "cassandra_views": (own.hook_class_name, own.hook_name, own.connection_testable),  # type: ignore[union-attr]
+        "form": sorted(form.extra_fields or ()),
+        "host": form.standard_fields.host.title,  # type: ignore[union-attr]
     }

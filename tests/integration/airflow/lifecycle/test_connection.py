@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from tests.integration.airflow.airflow_process import AirflowProcess
 from tests.integration.airflow.lifecycle import acts
 from tests.integration.airflow.lifecycle.acts import Ran
 from tests.integration.airflow.lifecycle.shop import Shop
+from tests.paths import ROOT
 
+EXAMPLE = ROOT / "examples" / "airflow" / "orders_report.py"
 CONNECTION: dict[str, Any] = {"conn_type": "cassandra", "host": "10.0.0.1, 10.0.0.2", "port": 9142}
 SENSOR = """\
 from airflow.sdk import DAG
@@ -83,6 +86,7 @@ def test_the_providers_own_extras_are_understood(airflow: AirflowProcess) -> Non
         ({"extra": {"local_cd": "dc1"}}, "unknown extra 'local_cd'"),
         ({"extra": {"consistency": "LOCAL_QUROUM"}}, "LOCAL_QUORUM"),
         ({"extra": {"tls": {"cafile": "x"}}}, "unknown key 'cafile'"),
+        ({"extra": {"tls": False, "tls_ca": "/etc/ca.pem"}}, "tls_ca is given, and tls is not true"),
         ({"extra": {"request_timeout_seconds": "soon"}}, "its extras are wrong"),
         ({"extra": {"execution_profiles": {"reports": {"timeout": 1}}}}, "'reports': unknown key 'timeout'"),
         ({"extra": {"execution_profiles": ["reports"]}}, "its extras are wrong"),
@@ -97,8 +101,28 @@ def test_what_is_wrong_is_said(airflow: AirflowProcess, change: dict[str, Any], 
 def test_airflow_knows_this_package_as_a_provider(airflow: AirflowProcess) -> None:
     found = airflow.call(acts.provider)
     assert found["provider"] == "Cassandra materialized views"
+    assert found["faults"] == []
+    assert "cassandra_views.airflow.tasks" in found["modules"]
     assert "cassandra_views.airflow.timetable.SlideTimetable" in found["timetables"]
-    assert found["is_cassandra_connection_theirs"].endswith("CassandraHook"), "its connection type is left alone"
+    assert found["cassandra"].endswith("CassandraHook"), "its connection type is left alone"
+
+
+def test_a_connection_type_has_a_form_and_can_be_tested(airflow: AirflowProcess) -> None:
+    found = airflow.call(acts.provider)
+    assert found["cassandra_views"] == ("cassandra_views.airflow.hook.ViewsHook", "Cassandra with views", True)
+    assert found["host"] == "Contact points"
+    # Each field is an extra that is understood, also where it was left empty.
+    numbers = {"request_timeout_seconds": 3, "connect_timeout_seconds": 1.5}
+    filled = {**dict.fromkeys(found["form"], "/a/path"), **numbers, "tls": True, "tls_check_hostname": False}
+    filled |= {"local_dc": "dc1", "consistency": "ONE"}
+    given = airflow.call(acts.access, {**CONNECTION, "conn_type": "cassandra_views", "extra": filled})
+    path = Path("/a/path")
+    assert given["tls"] == str(Tls(ca=path, cert=path, key=path, check_hostname=False))
+    assert (given["local_dc"], given["request_timeout_seconds"]) == ("dc1", 3.0)
+    empty = {**dict.fromkeys(found["form"]), "local_dc": "", "tls": False, "tls_check_hostname": True}
+    plain = airflow.call(acts.access, {**CONNECTION, "conn_type": "cassandra_views", "extra": empty})
+    assert plain.pop("tls") == "None"
+    assert plain == airflow.call(acts.access, CONNECTION)
 
 
 def wait(shop: Shop, run: Callable[..., Ran], *, view: str, covers: str | None) -> Ran:
@@ -107,13 +131,30 @@ def wait(shop: Shop, run: Callable[..., Ran], *, view: str, covers: str | None) 
     return run("waits")
 
 
+def run_example(shop: Shop, run: Callable[..., Ran], view: str) -> Ran:
+    """Run the example's daily report, on this shop's cluster and names."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for old, new in (
+        ("cassandra_shop", "shop_cluster"),
+        ("views_registry", shop.registry),
+        ("shop.orders_by_day", view),
+    ):
+        assert text.count(f'"{old}"') == 1
+        text = text.replace(f'"{old}"', f'"{new}"')
+    (shop.dags / "orders_report.py").write_text(text, encoding="utf-8")
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return run("orders_report", at=today)
+
+
 def test_the_sensor_waits_until_a_view_serves(shop: Shop, run: Callable[..., Ran]) -> None:
     manager = shop.manager()
     manager.apply(manager.plan(["orders_by_total"]))
     view = f"{shop.keyspace}.orders_by_day"
     assert wait(shop, run, view=view, covers=None).state == "failed"
+    shop.fill(3)
     manager.apply(manager.plan(["orders_by_day"]))
-    assert wait(shop, run, view=view, covers=None).state == "success"
+    ran = run_example(shop, run, view)
+    assert (ran.state, ran.returned["report"]) == ("success", 3)
 
 
 def test_the_sensor_waits_until_a_time_is_covered(shop: Shop, run: Callable[..., Ran]) -> None:
