@@ -26,7 +26,7 @@ views [--templates DIR] [--env ENV] [--now TIME] COMMAND ...
 | code | meaning |
 |---|---|
 | 0 | Done. With `--detailed-exitcode`: done, and nothing needs to change. |
-| 1 | An error; wrong usage and Ctrl-C too. `views lint`: a file has one. `views audit`: a view differs from its base. |
+| 1 | An error; wrong usage and Ctrl-C too; a wrong file (`lint`), a view that differs (`audit`), a test that fails. |
 | 2 | Only with `--detailed-exitcode`. `plan`: changes; `cluster`: a node needs care; `adopt`: not all is adopted. |
 
 `views cqlsh` exits with cqlsh's own code: 2 where a statement of `-e` or `-f` failed.

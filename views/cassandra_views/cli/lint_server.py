@@ -51,11 +51,14 @@ def embedded_session() -> Iterator[Session]:
     """
     require_embedded()
     from cassandra_client.connect import connected
-    from cassandra_embedded import EmbeddedCassandra
+    from cassandra_embedded import QUICK_SCHEMA, EmbeddedCassandra
+
+    def tell(text: str) -> None:
+        err.print(f"{escape(text)} ...", style="dim")
 
     with (
         translate_embedded_errors(),
-        EmbeddedCassandra(port=0, on_progress=lambda text: err.print(f"{escape(text)} ...", style="dim")) as server,
+        EmbeddedCassandra(port=0, jvm_options=QUICK_SCHEMA, on_progress=tell) as server,
         connected(tuple(server.contact_points), port=server.port) as session,
     ):
         yield session
