@@ -29,6 +29,7 @@ from cassandra_views.model.generation import State
 from cassandra_views.plan.status import ViewStatus
 from cassandra_views.project.front_matter import read_front_matter, split
 from cassandra_views.project.schemas import (
+    CheckFields,
     TableFrontMatter,
     TimeFields,
     ViewFrontMatter,
@@ -176,6 +177,7 @@ def test_commands_and_options_in_examples_exist(page: Path) -> None:
         ("reference/files.md", WindowFields),
         ("reference/files.md", TableFrontMatter),
         ("reference/files.md", TimeFields),
+        ("reference/files.md", CheckFields),
         ("reference/files.md", ViewTestsFields),
         ("reference/files.md", ViewTestFields),
         ("reference/configuration.md", ProjectConfig),

@@ -71,13 +71,13 @@ def run_tests(
     errors: list[ViewsError] = [*(() if names else project.errors), *chosen.errors]
     seconds = time.monotonic() - begun
     if junit is not None:
-        _write_junit(junit, results)
+        write_junit(junit, results)
     if format is Format.JSON:
         counts = Counter(each.word for each in results)
         numbers = {word: counts[word] for word in ("passed", "failed", "error")}
-        print_json({"tests": [_as_json(each) for each in results], **numbers, "seconds": round(seconds, 3)})
+        print_json({"tests": [result_json(each) for each in results], **numbers, "seconds": round(seconds, 3)})
     else:
-        _print_results(results, seconds, is_wide=wide)
+        print_results(results, seconds, is_wide=wide)
     errors += [each.error for each in results if each.error is not None]
     wrong = sum(each.word != "passed" for each in results)
     if wrong:
@@ -171,7 +171,8 @@ def _start(folder: Path) -> Running:
     return running
 
 
-def _print_results(results: Sequence[ViewTestResult], seconds: float, *, is_wide: bool) -> None:
+def print_results(results: Sequence[ViewTestResult], seconds: float, *, is_wide: bool = False) -> None:
+    """Print what differs as a table, and how many tests passed."""
     rows = table_of("view_tests", is_wide=is_wide)
     has_mismatch = False
     for each in results:
@@ -196,7 +197,8 @@ def _print_results(results: Sequence[ViewTestResult], seconds: float, *, is_wide
 _VERDICTS = {"passed": "passed", "failed": "failed", "error": "could not be run"}
 
 
-def _as_json(result: ViewTestResult) -> dict[str, object]:
+def result_json(result: ViewTestResult) -> dict[str, object]:
+    """Return a result for machines."""
     error = result.error
     return {
         "view": result.test.view.name,
@@ -210,7 +212,12 @@ def _as_json(result: ViewTestResult) -> dict[str, object]:
     }
 
 
-def _write_junit(path: Path, results: Sequence[ViewTestResult]) -> None:
+def write_junit(path: Path, results: Sequence[ViewTestResult]) -> None:
+    """Write results as JUnit XML.
+
+    Raises:
+        ProjectError: the file cannot be written.
+    """
     from xml.etree.ElementTree import Element, ElementTree, SubElement
 
     suite = Element("testsuite", name="views test", tests=str(len(results)))

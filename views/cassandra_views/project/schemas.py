@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 
+from cassandra_views.model.data_check import DEFAULT_TIMEOUT
 from cassandra_views.model.definition import DEFAULT_GRACE, Window
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
@@ -112,6 +113,17 @@ class LagFields(Strict):
         return LagPolicy(promise=self.promise, probe=tuple(self.probe.key.items()) if self.probe else ())
 
 
+class CheckFields(Strict):
+    """A SELECT that must return nothing, or a generation does not serve."""
+
+    name: str = Field(min_length=1)
+    """What is checked, in a few words; each check of a view has its own."""
+    query: str
+    """The SELECT; `{{ view }}` stands for the generation that is checked."""
+    timeout: Duration = DEFAULT_TIMEOUT
+    """How long the query may take; where it takes longer, nothing new serves."""
+
+
 class FrontMatter(Strict):
     """What the front matter of views and tables has in common."""
 
@@ -139,6 +151,8 @@ class ViewFrontMatter(FrontMatter):
     min_rows_percent: int | None = Field(default=None, ge=0, le=100, strict=True)
     """How many percent of the rows that serve the next generation must hold to be served without a person; 0 asks
     never. Else that of views.toml."""
+    checks: tuple[CheckFields, ...] = ()
+    """What each generation is asked before it serves."""
     owner: str = ""
     """Who answers for the view."""
     tags: tuple[str, ...] = ()
