@@ -317,7 +317,7 @@ def schema(
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write the project; made where it is missing.")] = Path(),
 ) -> None:
-    """Write a new project: views.toml, one table file, one view file, a pre-commit hook, a CI workflow.
+    """Write a new project: views.toml, one table file, one view file with a test, a pre-commit hook, a CI workflow.
 
     Nothing that exists is overwritten.
     """
