@@ -30,11 +30,12 @@ from cassandra_embedded.versions import DEFAULT_VERSION, KNOWN_VERSIONS, ServerV
 
 if TYPE_CHECKING:
     from cassandra_embedded.data_folder import Ended, Running, drop_data, find_ended, find_running, stop_running
-    from cassandra_embedded.server import EmbeddedCassandra
+    from cassandra_embedded.server import QUICK_SCHEMA, EmbeddedCassandra
 
 __all__ = [
     "DEFAULT_VERSION",
     "KNOWN_VERSIONS",
+    "QUICK_SCHEMA",
     "AlreadyRunning",
     "BadOption",
     "DataMismatch",
@@ -60,6 +61,6 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # The pytest plugin is loaded by every pytest run, so what needs other packages is imported when it is asked for.
     if name in __all__:
-        module = "server" if name == "EmbeddedCassandra" else "data_folder"
+        module = "server" if name in ("EmbeddedCassandra", "QUICK_SCHEMA") else "data_folder"
         return getattr(importlib.import_module(f"cassandra_embedded.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from cassandra_client.errors import ClusterError
 from cassandra_views.cli.lint_server import ask_server
 from cassandra_views.cli.main import main
 from cassandra_views.cql.statements import table_statement
+from cassandra_views.model.data_check import DataCheck
 from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.statement import TableStatement
 from cassandra_views.project.loader import ProjectLoader
@@ -78,6 +80,17 @@ def test_a_refusal_is_told_in_the_servers_words(asked: Asked) -> None:
     (answer,) = ask_server(asked, server.open)
     assert (answer.refusal, str(answer)) == ("not this one", "refused: not this one")
     assert server.statements[-1] == "DROP KEYSPACE IF EXISTS lint_0"
+
+
+def test_a_check_that_is_refused_is_told_with_its_name(asked: Asked) -> None:
+    check = DataCheck(name="no early order", query="SELECT at FROM {{ view }} WHERE at < '2000-01-01' ALLOW FILTERING")
+    asked = [(replace(view, checks=(check,)), base) for view, base in asked]
+    server = FakeServer("ALLOW FILTERING")
+    (answer,) = ask_server(asked, server.open)
+    assert str(answer) == "refused: the check 'no early order': not this one"
+    assert server.statements[-2] == "SELECT at FROM lint_0.by_time WHERE at < '2000-01-01' ALLOW FILTERING"
+    (answer,) = ask_server(asked, FakeServer().open)
+    assert str(answer) == "accepted"
 
 
 def test_a_base_that_is_refused_leaves_the_view_unasked(asked: Asked) -> None:

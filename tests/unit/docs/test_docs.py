@@ -28,7 +28,15 @@ from cassandra_views.model import errors
 from cassandra_views.model.generation import State
 from cassandra_views.plan.status import ViewStatus
 from cassandra_views.project.front_matter import read_front_matter, split
-from cassandra_views.project.schemas import TableFrontMatter, TimeFields, ViewFrontMatter, WindowFields
+from cassandra_views.project.schemas import (
+    CheckFields,
+    TableFrontMatter,
+    TimeFields,
+    ViewFrontMatter,
+    ViewTestFields,
+    ViewTestsFields,
+    WindowFields,
+)
 from cassandra_views.project.settings import EnvConfig, KeyspaceConfig, ProjectConfig
 from cassandra_views.registry.schema import table_statements
 
@@ -169,6 +177,9 @@ def test_commands_and_options_in_examples_exist(page: Path) -> None:
         ("reference/files.md", WindowFields),
         ("reference/files.md", TableFrontMatter),
         ("reference/files.md", TimeFields),
+        ("reference/files.md", CheckFields),
+        ("reference/files.md", ViewTestsFields),
+        ("reference/files.md", ViewTestFields),
         ("reference/configuration.md", ProjectConfig),
         ("reference/configuration.md", EnvConfig),
         ("reference/configuration.md", KeyspaceConfig),

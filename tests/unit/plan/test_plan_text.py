@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+from cassandra_views.model.data_check import DataCheck
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.generation import State, Strategy, ViewRecord
@@ -60,7 +61,7 @@ STEPS: tuple[Step, ...] = (
         window_start=NOW,
     ),
     AwaitBuild(view=VIEW, number=4),
-    AuditGeneration(view=VIEW, number=4),
+    AuditGeneration(view=VIEW, number=4, checks=(DataCheck(name="none is", query="SELECT * FROM {{ view }}"),)),
     ServeGeneration(
         view=VIEW,
         number=4,
@@ -131,7 +132,11 @@ def test_lines_group_what_is_done_to_one_generation() -> None:
     assert [(line.sign, line.text) for line in explain_all(STEPS[3:5] + STEPS[7:11])] == [
         ("-", "give it up and drop it: given up"),
         ("+", "create the next one: the window moved"),
-        (">", "await its build on every node, audit it against its base, send readers to it and retire generation 3"),
+        (
+            ">",
+            "await its build on every node, audit it against its base and by 1 check of its file, "
+            "send readers to it and retire generation 3",
+        ),
     ]
 
 

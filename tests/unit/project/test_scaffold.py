@@ -14,7 +14,9 @@ import yaml
 
 from cassandra_views.cli.main import main
 from cassandra_views.model.errors import ProjectError
+from cassandra_views.project.loader import ProjectLoader
 from cassandra_views.project.scaffold import scaffold
+from cassandra_views.project.view_tests import load_tests
 
 
 @pytest.fixture
@@ -32,6 +34,13 @@ def test_the_workflow_installs_from_a_repository_alone(workflow: dict[str, Any])
     for job in workflow["jobs"]:
         installs = [line for run in commands(workflow, job) for line in run.splitlines() if "pip install" in line]
         assert installs == ['pip install "cassandra-views @ $CASSANDRA_VIEWS_GIT"']
+
+
+def test_the_test_of_the_view_is_one_that_can_be_run(tmp_path: Path) -> None:
+    scaffold(tmp_path)
+    folder = tmp_path / "cql_templates"
+    found = load_tests(folder, ProjectLoader(folder).load())
+    assert ([each.name for each in found.tests], found.errors) == (["orders of the window are shown by their day"], ())
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,23 @@
-"""Carries out the audits of a plan, and writes each verdict into the registry."""
+"""Carries out the audits of a plan, with the checks of view files, and writes each verdict into the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cassandra_client.errors import ClusterError
 from cassandra_views.apply.audit import Auditor, SchemaMatch
+from cassandra_views.apply.data_checks import DataChecker
 from cassandra_views.model.audit_result import AuditResult
+from cassandra_views.model.data_check import CheckFailure
 from cassandra_views.model.errors import AuditFailed
 from cassandra_views.model.generation import AUDIT_REASON, Audit, Generation, State
-from cassandra_views.model.names import ViewName
+from cassandra_views.model.lag import MeasuredLag
+from cassandra_views.model.names import ViewName, counted
 from cassandra_views.model.steps import AuditGeneration
+from cassandra_views.model.times import TimeColumn
 from cassandra_views.registry.facts import FactWriter
 from cassandra_views.registry.store import Registry
 
@@ -23,6 +28,29 @@ _AFTER_AUDIT = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    """What the audit of a generation found, and then the checks of its view's file.
+
+    Args:
+        checks: how many there are; they are asked only where the audit finds nothing.
+    """
+
+    verdict: AuditResult
+    failures: tuple[CheckFailure, ...]
+    checks: int
+
+    @property
+    def is_passed(self) -> bool:
+        return self.verdict.is_passed and not self.failures
+
+    def __str__(self) -> str:
+        if self.failures:
+            return "; ".join(map(str, self.failures))
+        asked = f"; {counted(self.checks, 'check')} passed" if self.checks and self.is_passed else ""
+        return f"{self.verdict}{asked}"
+
+
 class AuditSteps:
     """Carries out the audits of one run; several threads may use it, each for another view.
 
@@ -30,49 +58,53 @@ class AuditSteps:
         clock: aware UTC; written into the registry.
     """
 
-    def __init__(self, registry: Registry, auditor: Auditor, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, registry: Registry, auditor: Auditor, checker: DataChecker, *, clock: Callable[[], datetime]
+    ) -> None:
         self._registry = registry
         self._facts = FactWriter(registry)
         self._auditor = auditor
+        self._checker = checker
         self._clock = clock
 
     def execute(self, step: AuditGeneration) -> str:
-        """Compare a generation with its base, and return the verdict in words.
+        """Compare a generation with its base, ask it the checks of its file, and return the verdict in words.
 
         Raises:
-            AuditFailed: it differs; the error says what remains.
+            AuditFailed: it differs, or a check returned rows; the error says what remains.
         """
         return self._run_served(step) if step.is_again else self._run_new(step)
 
     def _run_new(self, step: AuditGeneration) -> str:
-        """Compare a generation that does not serve yet with its base, and write the verdict down."""
+        """Compare a generation that does not serve yet with its base, check it, and write the verdict down."""
         view, number = step.view, step.number
         record, each = self._registry.get_held(view, number, State.BUILT)
         found = self.get_in_schema(view, each)
-        verdict = self._auditor.compare(
-            view, each, found, step.request, remains="It was not served", time=step.time, lag=record.lag
-        )
+        judgement = self._judge(step, each, found, remains="It was not served", time=step.time, lag=record.lag)
+        verdict, text = judgement.verdict, str(judgement)
         rows: dict[str, object] = {
-            "audit": Audit.PASSED if verdict.is_passed else Audit.FAILED,
+            "audit": Audit.PASSED if judgement.is_passed else Audit.FAILED,
             "audited_at": self._clock(),
             "rows_built": verdict.rows_or(each.rows_built),
             **verdict.facts,
         }
-        if verdict.is_passed:
+        if judgement.is_passed:
             self._registry.change_held(view, generations={number: rows})
             self._end_suspicion(view, each, verdict)
         else:
-            self._registry.fail_generation(view, number, f"{AUDIT_REASON}{verdict}", **rows)
-        self._note_audit(view, number, is_passed=verdict.is_passed, text=str(verdict))
-        if not verdict.is_passed:
+            self._registry.fail_generation(view, number, f"{AUDIT_REASON}{text}", **rows)
+        self._note_audit(view, number, is_passed=judgement.is_passed, text=text)
+        if judgement.failures:
+            raise _check_error(view, number, text, _GIVEN_UP)
+        if not judgement.is_passed:
             raise AuditFailed(
-                f"it differs from its base: {verdict}",
+                f"it differs from its base: {text}",
                 on=f"{view} generation {number}",
                 remains=_GIVEN_UP,
                 next="Run the command again: it drops this generation and builds the next. If that differs, too, "
                 "repair the base table first ('nodetool repair')",
             )
-        return str(verdict)
+        return text
 
     def _run_served(self, step: AuditGeneration) -> str:
         """Compare a generation that serves, or is to serve again, with its base, and write the verdict down.
@@ -88,13 +120,13 @@ class AuditSteps:
         found = self._auditor.find_in_schema(view, each)
         rows = each.rows_built
         facts: dict[str, Any] = {}
-        verdict: AuditResult | None = None
+        judgement: _Judgement | None = None
         if isinstance(found, SchemaMatch):
             time = next((entry.time for entry in record.read_from if entry.name == each.physical), None)
             remains = "Its state is as before, unaudited this time"
-            verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time, lag=record.lag)
-            text, is_passed, facts = str(verdict), verdict.is_passed, verdict.facts
-            rows = verdict.rows_or(each.rows_built)
+            judgement = self._judge(step, each, found, remains=remains, time=time, lag=record.lag)
+            text, is_passed, facts = str(judgement), judgement.is_passed, judgement.verdict.facts
+            rows = judgement.verdict.rows_or(each.rows_built)
         else:
             text, is_passed = found, False
         audit = Audit.PASSED if is_passed else Audit.FAILED
@@ -103,8 +135,10 @@ class AuditSteps:
         ):
             return f"it is {each.state.value} no longer"
         self._note_audit(view, number, is_passed=is_passed, text=text)
-        if verdict is not None:
-            self._end_suspicion(view, each, verdict)
+        if judgement is not None:
+            self._end_suspicion(view, each, judgement.verdict)
+            if judgement.failures:
+                raise _check_error(view, number, text, _AFTER_AUDIT[each.state])
         if not is_passed:
             raise AuditFailed(
                 f"it differs from its base: {text}",
@@ -114,6 +148,22 @@ class AuditSteps:
                 "first ('nodetool repair')",
             )
         return text
+
+    def _judge(
+        self,
+        step: AuditGeneration,
+        each: Generation,
+        found: SchemaMatch,
+        *,
+        remains: str,
+        time: TimeColumn | None,
+        lag: MeasuredLag | None,
+    ) -> _Judgement:
+        """Compare a generation with its base, and where nothing differs ask it the checks of its view's file."""
+        view = step.view
+        verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time, lag=lag)
+        failures = self._checker.find_failures(view, each, step.checks) if verdict.is_passed else ()
+        return _Judgement(verdict=verdict, failures=failures, checks=len(step.checks))
 
     def _end_suspicion(self, view: ViewName, each: Generation, verdict: AuditResult) -> None:
         """End the mark that a generation had when its audit began, where every row was compared and none differs."""
@@ -142,6 +192,16 @@ class AuditSteps:
             remains=_GIVEN_UP,
             next="Run the command again: it drops this generation and builds the next",
         )
+
+
+def _check_error(view: ViewName, number: int, found: str, remains: str) -> AuditFailed:
+    return AuditFailed(
+        f"it holds what its base does, and {found}",
+        on=f"{view} generation {number}",
+        remains=remains,
+        next="Correct these rows in the base table, or the check in the view's file; then run "
+        f"'views refresh {view.view}'",
+    )
 
 
 __all__ = ["AuditSteps"]

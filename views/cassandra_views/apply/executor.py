@@ -19,6 +19,7 @@ from cassandra_client.members import read_members
 from cassandra_views.apply.audit import Auditor
 from cassandra_views.apply.audit_steps import AuditSteps
 from cassandra_views.apply.build_wait import BuildWait
+from cassandra_views.apply.data_checks import DataChecker
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.preflight import check_cluster, missing_grants
 from cassandra_views.apply.range_rows import RangeReader, read_in_threads
@@ -249,7 +250,7 @@ class Executor:
             ddl,
             gate,
             BuildWait(self._database, listener, timeout_seconds=self._build_timeout, without=frozenset(without)),
-            AuditSteps(self._registry, auditor, clock=self._clock),
+            AuditSteps(self._registry, auditor, DataChecker(self._database), clock=self._clock),
             clock=self._clock,
             reader_cache_seconds=self._reader_cache_seconds,
         )

@@ -51,11 +51,14 @@ def embedded_session() -> Iterator[Session]:
     """
     require_embedded()
     from cassandra_client.connect import connected
-    from cassandra_embedded import EmbeddedCassandra
+    from cassandra_embedded import QUICK_SCHEMA, EmbeddedCassandra
+
+    def tell(text: str) -> None:
+        err.print(f"{escape(text)} ...", style="dim")
 
     with (
         translate_embedded_errors(),
-        EmbeddedCassandra(port=0, on_progress=lambda text: err.print(f"{escape(text)} ...", style="dim")) as server,
+        EmbeddedCassandra(port=0, jvm_options=QUICK_SCHEMA, on_progress=tell) as server,
         connected(tuple(server.contact_points), port=server.port) as session,
     ):
         yield session
@@ -105,9 +108,18 @@ def _answer(session: Session, keyspace: str, view: ViewDefinition, base: TableSt
         if refusal:
             answer = ServerAnswer(refusal=None, reason=f"its base table is refused: {refusal}")
         else:
-            answer = ServerAnswer(refusal=_refusal(session, cql))
+            answer = ServerAnswer(refusal=_refusal(session, cql) or _refused_check(session, keyspace, view))
         session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
     return answer
+
+
+def _refused_check(session: Session, keyspace: str, view: ViewDefinition) -> str:
+    """Return the server's words on the first check of a view that it does not take; "" where it takes all."""
+    for check in view.checks:
+        words = _refusal(session, check.cql(keyspace, view.name.view))
+        if words:
+            return f"the check '{check.name}': {words}"
+    return ""
 
 
 def _refusal(session: Session, cql: str) -> str:

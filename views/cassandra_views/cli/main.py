@@ -24,6 +24,7 @@ from cassandra_views.cli import (
     read_commands,
     server_commands,
     status_commands,
+    view_tests_command,
 )
 from cassandra_views.cli.completion import VARIABLE, prepare_completion
 from cassandra_views.cli.context import Format, Options, parse_now
@@ -103,6 +104,7 @@ lag_command.register(app)
 read_commands.register(app)
 cluster_command.register(app)
 project_commands.register(app)
+view_tests_command.register(app)
 adopt_command.register(app)
 server_commands.register(app)
 

@@ -52,14 +52,16 @@ def lint(
     format: Annotated[Format, FormatOption] = Format.TEXT,
     server: Annotated[bool, typer.Option("--server", help="Ask an embedded server about each view, too.")] = False,
 ) -> None:
-    """Check every file without a cluster: front matter, templates, CQL, the server's own rules."""
+    """Check every file without a cluster: front matter, templates, CQL, the server's own rules, files of tests."""
     from cassandra_views.cql.findings import Severity
     from cassandra_views.cql.lint import lint_view
     from cassandra_views.cql.statements import table_shape, view_statement
     from cassandra_views.plan.base_tables import find_table, table_findings
+    from cassandra_views.project.view_tests import load_tests
 
     try:
         project = _load(context)
+        tests = load_tests(options_of(context).settings().templates, project)
     except ViewsError as error:  # views.toml or the folder: nothing else can be looked at
         if format is Format.JSON:
             print_json({"views": 0, "tables": 0, "findings": [], "errors": [_error_json(error)]})
@@ -76,7 +78,7 @@ def lint(
     answers = _server_answers(project) if server else {}
     errors = sum(finding.severity is Severity.ERROR for _on, finding in findings)
     errors += sum(bool(answer.refusal) for name, answer in answers.items() if {"view": name} not in _refused(findings))
-    wrong_files = project.errors
+    wrong_files = (*project.errors, *tests.errors)
     if format is Format.JSON:
         print_json(
             {
@@ -304,9 +306,9 @@ def _refuse_bad_roles(kinds: Iterable[str], known: list[str], names: Iterable[st
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="view, table or toml.", metavar="KIND")] = "view",
+    kind: Annotated[str, typer.Argument(help="view, table, test or toml.", metavar="KIND")] = "view",
 ) -> None:
-    """Print the JSON Schema of a view file's or table file's front matter, or of views.toml."""
+    """Print the JSON Schema of a view file's or table file's front matter, of a file of tests, or of views.toml."""
     from cassandra_views.project.schemas import schema_text
 
     typer.echo(schema_text(kind))
@@ -315,7 +317,7 @@ def schema(
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write the project; made where it is missing.")] = Path(),
 ) -> None:
-    """Write a new project: views.toml, one table file, one view file, a pre-commit hook, a CI workflow.
+    """Write a new project: views.toml, one table file, one view file with a test, a pre-commit hook, a CI workflow.
 
     Nothing that exists is overwritten.
     """

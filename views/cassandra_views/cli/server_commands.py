@@ -22,7 +22,7 @@ from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.cli.context import options_of, target_settings
 from cassandra_views.cli.help import with_examples
 from cassandra_views.cli.output import err, escape, out
-from cassandra_views.project.project_folder import default_data, register_data, registered_data
+from cassandra_views.project.project_folder import default_data, register_data, registered_data, test_server_data
 
 if TYPE_CHECKING:
     from cassandra_client.tls import Tls
@@ -46,6 +46,7 @@ is kept in .views/cassandra beside views.toml, for the next start.""",
 _DOWN_HELP = with_examples(
     """Stop the Cassandra that `views up` started; its data is kept.
 
+Also stops the server that `views test --keep` left, whose data is not.
 Succeeds also where none is running.""",
     "views down",
     "views down --data /tmp/old",
@@ -122,7 +123,7 @@ def down(
 ) -> None:
     """Stop the embedded server."""
     require_embedded()
-    from cassandra_embedded import find_running, stop_running
+    from cassandra_embedded import drop_data, find_running, stop_running
 
     folder = data.absolute() if data else registered_data(Path.cwd())
     with translate_embedded_errors():
@@ -132,6 +133,10 @@ def down(
             out.print(escape(f"{told}; its data is kept in {folder}"))
         else:
             out.print(escape(f"No server of `views up` is running on {folder}"))
+        tests = test_server_data(Path.cwd())
+        if data is None and stop_running(tests):
+            drop_data(tests)
+            out.print("Stopped the server of `views test`")
 
 
 def _stay(server: EmbeddedCassandra, folder: Path) -> None:

@@ -101,6 +101,15 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("VIEW HAS"),
         _column("WRITTEN", 3),
     ),
+    "view_tests": (
+        _column("VIEW", 1),
+        _column("TEST", is_prose=True),
+        _column("DIFFERS"),
+        _column("KEY", is_prose=True),
+        _column("COLUMN"),
+        _column("EXPECTED"),
+        _column("VIEW HAS"),
+    ),
     "overrides": (
         _column("VIEW"),
         _column("NOW"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cassandra_client.errors import Place
+from cassandra_views.model.data_check import DataCheck
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Serving, Strategy
 from cassandra_views.model.lag import LagPolicy
@@ -99,6 +100,7 @@ class ViewDefinition:
         lag: how late it may show a write, and how that is measured.
         min_rows_percent: how many percent of the rows that serve the next generation needs to be served without a
             person; 0 needs none.
+        checks: what a generation is asked before it serves.
     """
 
     name: ViewName
@@ -114,6 +116,7 @@ class ViewDefinition:
     max_lag: timedelta | None = None
     lag: LagPolicy = field(default_factory=LagPolicy)
     min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT
+    checks: tuple[DataCheck, ...] = ()
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ ConfigurationError and ClusterError are in ``cassandra_client.errors``, where th
       StalePlan              what the plan was made from is no longer so
       ApprovalNeeded         the plan drops something and nobody allowed it
       BuildStalled           a build makes no progress, or its time is over
-      AuditFailed            a generation differs from its base
+      AuditFailed            a generation differs from its base, or fails a check of its view's file
       RepeatedFailure        two generations in a row failed for one reason: no third one is built
       ShrinkUnapproved       the next generation holds far fewer rows than what serves
       ReadError              a read by the library failed
@@ -83,7 +83,7 @@ class BuildStalled(ViewsError):
 
 
 class AuditFailed(ViewsError):
-    """A generation differs from its base; it was not served."""
+    """A generation differs from its base, or a check of its view's file returned rows; it was not served."""
 
 
 class PromiseBroken(ViewsError):

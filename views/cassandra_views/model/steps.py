@@ -13,6 +13,7 @@ from cassandra_client import errors as client_errors
 from cassandra_client.errors import Place, ViewsError
 from cassandra_views.model import errors
 from cassandra_views.model.audit_request import AUDIT_BY_SIZE, AuditRequest
+from cassandra_views.model.data_check import DataCheck
 from cassandra_views.model.generation import OverrideKind, Serving, Strategy
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.times import TimeColumn
@@ -107,13 +108,14 @@ class AwaitBuild:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditGeneration:
-    """Compare the generation with its base; a failed audit makes it ``failed``.
+    """Compare the generation with its base, and ask it the checks of its file; where one fails it is ``failed``.
 
     Args:
         is_again: it serves, or has served. The verdict is written down, its state and readers stay; the next plan
             builds another one where it differs.
         is_return: it is retired, and readers are to be sent to it again.
         time: of a generation with a window that does not serve yet: the base's time column.
+        checks: of the view's file; none of what serves already, which is compared with its base alone.
     """
 
     view: ViewName
@@ -122,6 +124,7 @@ class AuditGeneration:
     is_return: bool = False
     request: AuditRequest = AUDIT_BY_SIZE
     time: TimeColumn | None = None
+    checks: tuple[DataCheck, ...] = ()
     kind: Literal["audit_generation"] = "audit_generation"
 
 

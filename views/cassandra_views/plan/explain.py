@@ -56,7 +56,8 @@ def explain(step: Step) -> tuple[str, str, str]:
         case AuditGeneration():
             again = " again, while it serves" if step.is_again else ""
             again = " before readers return to it" if step.is_return else again
-            return ">", _subject(step), f"audit it against its base{again}"
+            asked = f" and by {counted(len(step.checks), 'check')} of its file" if step.checks else ""
+            return ">", _subject(step), f"audit it against its base{asked}{again}"
         case ServeGeneration():
             retires = ", ".join(f"generation {number}" for number in step.retires if number != step.number)
             text = f"send readers to it{f' and retire {retires}' if retires else ''}"

@@ -190,6 +190,7 @@ def _mark_of_view(view: ViewDefinition) -> str:
         view.max_lag,
         view.lag,
         view.min_rows_percent,
+        *view.checks,
     )
 
 

@@ -305,6 +305,7 @@ class _Convergence:
                     is_again=True,
                     is_return=True,
                     request=audit_request(former),
+                    checks=definition.checks,
                 )
                 steps.finish.append(audit)
             self._finish(former.number, self._start, needs_build=False, is_unaudited=False)
@@ -418,7 +419,8 @@ class _Convergence:
             self._steps.finish.append(AwaitBuild(view=name, number=number))
         if is_unaudited:
             time = definition.time if start else None
-            self._steps.finish.append(AuditGeneration(view=name, number=number, request=request, time=time))
+            audit = AuditGeneration(view=name, number=number, request=request, time=time, checks=definition.checks)
+            self._steps.finish.append(audit)
         self._steps.finish.append(
             ServeGeneration(
                 view=name,

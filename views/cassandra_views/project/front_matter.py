@@ -1,10 +1,16 @@
-"""The front matter of a file: split from its body, checked strictly, with the places of what is wrong."""
+"""The YAML of a file: its front matter, split from its body, or all of it; checked strictly, with places.
+
+Of a file of tests all is YAML. Its values are texts as they are written: what ``010`` or ``2026-12-01`` means is for
+the server to say, by the column's type.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from cassandra_client.errors import Place
 from cassandra_views.model.errors import ProjectError
@@ -14,25 +20,39 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
-    from cassandra_views.project.schemas import FrontMatter
+    from cassandra_views.project.settings import Strict
 
 _FENCE = re.compile(r"---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
-Fields = TypeVar("Fields", bound="FrontMatter")
+Fields = TypeVar("Fields", bound="Strict")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitFile:
-    """A file's front matter and its body; the body keeps its line numbers by leading empty lines."""
+    """A file's front matter and its body; the body keeps its line numbers by leading empty lines.
+
+    Args:
+        is_whole: there is no front matter: all of the file is YAML, and its values are texts.
+    """
 
     file: str
     yaml: str
-    body: str
+    body: str = ""
+    is_whole: bool = False
 
-    def line_of(self, *path: str) -> int:
+    @property
+    def noun(self) -> str:
+        """What the YAML is called in messages."""
+        return "file" if self.is_whole else "front matter"
+
+    def line_of(self, *path: str | int) -> int:
         """Return the file's line of a key, or of the nearest key above it that is there; 1 where none is."""
-        return _line_of(self.yaml, list(path)) if self.yaml.strip() else 1
+        return _line_of(self, path) if self.yaml.strip() else 1
+
+    def file_line(self, yaml_line: int) -> int:
+        """Return the file's line of a line of the YAML, which counts from 0."""
+        return yaml_line + (1 if self.is_whole else 2)
 
 
 def split(text: str, file: str) -> SplitFile:
@@ -66,8 +86,8 @@ def read_front_matter(split_file: SplitFile, kind: type[Fields]) -> Fields:
     found = {} if found is None else found
     if not isinstance(found, dict):
         raise ProjectError(
-            "the front matter is not a mapping",
-            place=Place(file=split_file.file, line=2),
+            f"the {split_file.noun} is not a mapping",
+            place=Place(file=split_file.file, line=split_file.file_line(0)),
             next="Write it as 'key: value' lines",
         )
     try:
@@ -85,22 +105,23 @@ def load_yaml(split_file: SplitFile) -> object:
     import yaml
 
     try:
-        node = yaml.compose(split_file.yaml, Loader=_loader())
-        _refuse_double_keys(node, split_file.file)
-        found: object = yaml.load(split_file.yaml, Loader=_loader())
+        loader = _text_loader() if split_file.is_whole else _loader()
+        node = yaml.compose(split_file.yaml, Loader=loader)
+        _refuse_double_keys(node, split_file)
+        found: object = yaml.load(split_file.yaml, Loader=loader)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1
+        line = split_file.file_line(mark.line) if mark else 1
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise ProjectError(
-            f"the front matter is not YAML: {problem}",
+            f"the {split_file.noun} is not YAML: {problem}",
             place=Place(file=split_file.file, line=line, column=mark.column + 1 if mark else 0),
             next="Write it as 'key: value' lines",
         ) from error
     except RecursionError as error:
         raise ProjectError(
-            "the front matter is nested too deeply",
-            place=Place(file=split_file.file, line=2),
+            f"the {split_file.noun} is nested too deeply",
+            place=Place(file=split_file.file, line=split_file.file_line(0)),
             next="Write it as 'key: value' lines",
         ) from error
     return found
@@ -113,7 +134,24 @@ def _loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def _refuse_double_keys(node: Any, file: str, above: tuple[Any, ...] = ()) -> None:
+def _text_loader() -> Any:
+    """Return a class that reads YAML as texts, lists and mappings; of plain words only null has a meaning."""
+    null = "tag:yaml.org,2002:null"
+    resolvers = {
+        first: [each for each in found if each[0] == null] for first, found in _loader().yaml_implicit_resolvers.items()
+    }
+    return type("TextLoader", (_loader(),), {"yaml_implicit_resolvers": resolvers})
+
+
+@lru_cache(maxsize=4)
+def _composed(text: str) -> Any:
+    """Return the nodes of a YAML text; they are asked for each row of a file of tests."""
+    import yaml
+
+    return yaml.compose(text, Loader=_loader())
+
+
+def _refuse_double_keys(node: Any, split_file: SplitFile, above: tuple[Any, ...] = ()) -> None:
     """Refuse a key given twice, of which YAML would take the last silently; keys that are no texts; and endless values.
 
     Args:
@@ -121,31 +159,35 @@ def _refuse_double_keys(node: Any, file: str, above: tuple[Any, ...] = ()) -> No
     """
     import yaml
 
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, yaml.MappingNode | yaml.SequenceNode):
         return
     if any(node is each for each in above):
         raise ProjectError(
-            "a value of the front matter holds itself",
-            place=Place(file=file, line=node.start_mark.line + 2),
+            f"a value of the {split_file.noun} holds itself",
+            place=Place(file=split_file.file, line=split_file.file_line(node.start_mark.line)),
             next="Write the value out, without '&' and '*'",
         )
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_double_keys(value, split_file, (*above, node))
+        return
     seen: dict[str, int] = {}
     for key, value in node.value:
-        line = key.start_mark.line + 2
+        line = split_file.file_line(key.start_mark.line)
         if not isinstance(key, yaml.ScalarNode):
             raise ProjectError(
-                "a key of the front matter is a list or a mapping",
-                place=Place(file=file, line=line),
+                f"a key of the {split_file.noun} is a list or a mapping",
+                place=Place(file=split_file.file, line=line),
                 next="Write it as 'key: value' lines",
             )
         if key.value in seen:
             raise ProjectError(
-                f"'{key.value}' is given twice in the front matter, first in line {seen[key.value]}",
-                place=Place(file=file, line=line),
+                f"'{key.value}' is given twice in the {split_file.noun}, first in line {seen[key.value]}",
+                place=Place(file=split_file.file, line=line),
                 next="Keep one of them",
             )
         seen[key.value] = line
-        _refuse_double_keys(value, file, (*above, node))
+        _refuse_double_keys(value, split_file, (*above, node))
 
 
 def _front_matter_error(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
@@ -160,46 +202,54 @@ def _front_matter_error(error: ValidationError, split_file: SplitFile, kind: typ
 
 def _error_of(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
     path = [str(part) for part in first["loc"]]
-    where = ".".join(path) or "front matter"
-    line = _line_of(split_file.yaml, path)
-    place = Place(file=split_file.file, line=line)
+    where = ".".join(path) or split_file.noun
+    place = Place(file=split_file.file, line=_line_of(split_file, first["loc"]))
     if first["type"] == "extra_forbidden":
         known = _keys_at(kind, path[:-1])
         return ProjectError(
-            f"unknown key '{where}' in the front matter{nearest(path[-1], known)}",
+            f"unknown key '{where}' in the {split_file.noun}{nearest(path[-1], known)}",
             place=place,
             next=f"Known keys here: {', '.join(known)}",
         )
     if first["type"] == "missing":
-        return ProjectError(f"the front matter lacks '{where}'", place=place, next=f"Add '{path[-1]}'")
+        return ProjectError(f"the {split_file.noun} lacks '{where}'", place=place, next=f"Add '{path[-1]}'")
     reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
-    return ProjectError(f"'{where}' in the front matter: {reason}", place=place, next="Correct the value")
+    return ProjectError(f"'{where}' in the {split_file.noun}: {reason}", place=place, next="Correct the value")
 
 
 def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
-    from cassandra_views.project.schemas import LagFields, ProbeFields, TimeFields, WindowFields
-
-    nested: dict[str, type[BaseModel]] = {
-        "window": WindowFields,
-        "time": TimeFields,
-        "lag": LagFields,
-        "lag.probe": ProbeFields,
-    }
-    return list(nested.get(".".join(path), kind).model_fields)
+    """Return the keys that the model below a path knows; numbers in it stand for any place in a list."""
+    for part in path:
+        field = kind.model_fields.get(part)
+        inner = next(_models_in(field.annotation), None) if field is not None else None
+        kind = inner or kind
+    return list(kind.model_fields)
 
 
-def _line_of(text: str, path: list[str]) -> int:
-    """Return the file's line of a key, or of the nearest key above it that is there."""
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    from pydantic import BaseModel
+
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models_in(each)
+
+
+def _line_of(split_file: SplitFile, path: Sequence[str | int]) -> int:
+    """Return the file's line of a key or of an entry in a list, or of the nearest above it that is there."""
     import yaml
 
-    node, line = yaml.compose(text, Loader=_loader()), 2
+    node, line = _composed(split_file.yaml), split_file.file_line(0)
     for part in path:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key, value in node.value:
-            if key.value == part:
-                node, line = value, key.start_mark.line + 2
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == part), None)
+            if found is None:
                 break
+            key, node = found
+            line = split_file.file_line(key.start_mark.line)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = split_file.file_line(node.start_mark.line)
         else:
             break
     return line

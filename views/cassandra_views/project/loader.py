@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cassandra_client.errors import Place
 from cassandra_client.names import quoted
+from cassandra_views.model.data_check import VIEW_MARK, DataCheck, find_query_fault
 from cassandra_views.model.definition import (
     DEFAULT_MIN_ROWS_PERCENT,
     BrokenTable,
@@ -353,7 +355,28 @@ class ProjectLoader:
             )
         if front_matter.min_rows_percent is None:
             front_matter = front_matter.model_copy(update={"min_rows_percent": self._min_rows_percent})
-        return read_view(parts, front_matter, text, name, used, tables, self._reader_cache)
+        view = read_view(parts, front_matter, text, name, used, tables, self._reader_cache)
+        return replace(view, checks=self._checks(parts, front_matter, name))
+
+    def _checks(self, parts: SplitFile, front_matter: ViewFrontMatter, name: ViewName) -> tuple[DataCheck, ...]:
+        """Return the checks of a view file; their queries are templates, too, in which the view stays open."""
+        names = self._names(name.keyspace) | {"view": VIEW_MARK}
+        found: list[DataCheck] = []
+        for index, each in enumerate(front_matter.checks):
+            line = parts.line_of("checks", index, "query")
+            query = self._templates.render("\n" * (line - 1) + each.query, parts.file, names).strip()
+            fault = find_query_fault(query)
+            if each.name in [other.name for other in found]:
+                fault = f"two checks have the name '{each.name}'"
+            if fault:
+                raise ProjectError(
+                    f"the check '{each.name}' cannot be asked: {fault}",
+                    on=str(name),
+                    place=Place(file=parts.file, line=line),
+                    next=f"Write it as SELECT ... FROM {VIEW_MARK} WHERE ..., such that no row is right",
+                )
+            found.append(DataCheck(name=each.name, query=query, timeout=each.timeout))
+        return tuple(found)
 
 
 def _double(name: str, file: str, other: str) -> ProjectError:

@@ -155,3 +155,8 @@ def registered_data(start: Path) -> Path:
 def default_data(start: Path) -> Path:
     """Return where the server of the project around ``start`` keeps its data unless told otherwise."""
     return project_folder(start) / _OWN_FOLDER / "cassandra"
+
+
+def test_server_data(start: Path) -> Path:
+    """Return where the server keeps its data that ``views test --keep`` leaves for the project around ``start``."""
+    return project_folder(start) / _OWN_FOLDER / "test-server"

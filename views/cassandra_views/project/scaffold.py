@@ -16,6 +16,7 @@ _FILES = (
     "views.toml",
     "cql_templates/tables/orders.cql.j2",
     "cql_templates/views/orders_by_day.cql.j2",
+    "cql_templates/views/orders_by_day.test.yaml",
     "dags/views.py",
     ".pre-commit-config.yaml",
     ".github/workflows/views.yml",

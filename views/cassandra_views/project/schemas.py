@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 from pydantic.json_schema import GenerateJsonSchema
 
+from cassandra_views.model.data_check import DEFAULT_TIMEOUT
 from cassandra_views.model.definition import DEFAULT_GRACE, Window
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Strategy
@@ -25,6 +26,7 @@ from cassandra_views.model.times import (
     duration_text,
     format_grain,
     parse_duration,
+    parse_instant,
     parse_time_of_day,
 )
 from cassandra_views.project.settings import ProjectConfig, Strict
@@ -111,6 +113,17 @@ class LagFields(Strict):
         return LagPolicy(promise=self.promise, probe=tuple(self.probe.key.items()) if self.probe else ())
 
 
+class CheckFields(Strict):
+    """A SELECT that must return nothing, or a generation does not serve."""
+
+    name: str = Field(min_length=1)
+    """What is checked, in a few words; each check of a view has its own."""
+    query: str
+    """The SELECT; `{{ view }}` stands for the generation that is checked."""
+    timeout: Duration = DEFAULT_TIMEOUT
+    """How long the query may take; where it takes longer, nothing new serves."""
+
+
 class FrontMatter(Strict):
     """What the front matter of views and tables has in common."""
 
@@ -138,6 +151,8 @@ class ViewFrontMatter(FrontMatter):
     min_rows_percent: int | None = Field(default=None, ge=0, le=100, strict=True)
     """How many percent of the rows that serve the next generation must hold to be served without a person; 0 asks
     never. Else that of views.toml."""
+    checks: tuple[CheckFields, ...] = ()
+    """What each generation is asked before it serves."""
     owner: str = ""
     """Who answers for the view."""
     tags: tuple[str, ...] = ()
@@ -203,7 +218,49 @@ class TableFrontMatter(FrontMatter):
     """The column that holds the table's time, for windows."""
 
 
-KINDS: dict[str, type[BaseModel]] = {"view": ViewFrontMatter, "table": TableFrontMatter, "toml": ProjectConfig}
+def _moment(value: object) -> object:
+    if value is None or isinstance(value, datetime):
+        return value
+    try:
+        return parse_instant(str(value))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"'{value}' is no time: write it as 2026-12-01T06:00:00Z") from error
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "examples": ["2026-12-01T06:00:00Z"]})
+]
+RowFields = dict[str, Any]
+
+
+class ViewTestFields(Strict):
+    """One test: rows that are written to the base, and the rows that the view must show then."""
+
+    name: str = Field(min_length=1)
+    """What the test shows, in a few words; each test of a file has its own."""
+    now: Moment | None = None
+    """At which time the window is that of the test; a view with a window needs it."""
+    rows: tuple[RowFields, ...] = ()
+    """The rows that are written to the base, one after another, by column; a key that comes again is an update."""
+    expect: tuple[RowFields, ...] = ()
+    """The rows that the view must show, and no others; columns that are left out are not compared."""
+
+
+class ViewTestsFields(Strict):
+    """The tests of one view, in a file beside the view's."""
+
+    model_config = ConfigDict(title="cassandra-views: tests of a view")
+
+    tests: tuple[ViewTestFields, ...]
+    """The tests, each by itself: it begins with an empty base."""
+
+
+KINDS: dict[str, type[BaseModel]] = {
+    "view": ViewFrontMatter,
+    "table": TableFrontMatter,
+    "test": ViewTestsFields,
+    "toml": ProjectConfig,
+}
 
 
 class _Schema(GenerateJsonSchema):

@@ -1,0 +1,73 @@
+"""Data checks of a view file: a SELECT that must return nothing, asked of a generation before it serves. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cassandra_client.names import quoted
+from cassandra_views.model.names import counted
+
+VIEW_MARK = "{{ view }}"
+"""What stands in a query for the generation that is checked."""
+DEFAULT_TIMEOUT = timedelta(seconds=10)
+EXAMPLES = 3
+"""So many rows are shown; of more than these it is only said that there are more."""
+
+_ALWAYS = re.compile(r"SELECT\s+(?:JSON\s+)?(?:count|min|max|sum|avg)\s*\(", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataCheck:
+    """One check.
+
+    Args:
+        query: a SELECT in which ``VIEW_MARK`` stands for the generation.
+        timeout: how long it may take.
+    """
+
+    name: str
+    query: str
+    timeout: timedelta = DEFAULT_TIMEOUT
+
+    def cql(self, keyspace: str, physical: str) -> str:
+        """Return the query that asks one generation."""
+        return self.query.replace(VIEW_MARK, f"{quoted(keyspace)}.{quoted(physical)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFailure:
+    """A check that returned rows.
+
+    Args:
+        rows: the first of them, each by column, for people.
+        has_more: there are more than these.
+    """
+
+    check: str
+    rows: tuple[Mapping[str, Any], ...]
+    has_more: bool = False
+
+    def __str__(self) -> str:
+        count = f"more than {counted(len(self.rows), 'row')}" if self.has_more else counted(len(self.rows), "row")
+        example = ", ".join(f"{column}={value}" for column, value in self.rows[0].items())
+        return f"the check '{self.check}' found {count}, such as {example}"
+
+
+def find_query_fault(query: str) -> str:
+    """Return why a query cannot be that of a check; an empty text where it can."""
+    if not re.match(r"SELECT\s", query, re.IGNORECASE):
+        return "a check is a SELECT"
+    if VIEW_MARK not in query:
+        return f"a check reads the view: write FROM {VIEW_MARK}"
+    if ";" in query:
+        return "a check is one statement, without a semicolon"
+    if _ALWAYS.match(query) and "GROUP BY" not in query.upper():
+        return "a count or another aggregate always returns a row: select the rows that must not be there"
+    return ""
+
+
+__all__ = ["CheckFailure", "DataCheck", "find_query_fault"]
