@@ -26,7 +26,7 @@ views [--templates DIR] [--env ENV] [--now TIME] COMMAND ...
 | code | meaning |
 |---|---|
 | 0 | Done. With `--detailed-exitcode`: done, and nothing needs to change. |
-| 1 | An error; wrong usage, Ctrl-C; a wrong file (`lint`), a view that differs (`audit`), a failing test, a finding of `doctor`. |
+| 1 | An error, wrong usage, Ctrl-C; a wrong file (`lint`), a view that differs (`audit`), a failing `test`, `doctor`. |
 | 2 | Only with `--detailed-exitcode`. `plan`: changes; `cluster`, `doctor`: trouble; `adopt`: not all is adopted. |
 
 `views cqlsh` exits with cqlsh's own code: 2 where a statement of `-e` or `-f` failed.
