@@ -70,7 +70,7 @@ def test_no_input_of_the_action_reaches_a_shell_as_code() -> None:
 def test_the_action_fails_on_a_wrong_file_alone(project: Path) -> None:
     done = run_step("Lint", project)
     assert (done.returncode, done.stdout) == (0, "1 view and 1 table: 0 errors, 0 warnings.\n")
-    (view,) = (project / "cql_templates" / "views").iterdir()
+    (view,) = (project / "cql_templates" / "views").glob("*.cql.j2")
     view.write_text(view.read_text(encoding="utf-8").replace("customer IS NOT NULL", "TRUE"), encoding="utf-8")
     assert run_step("Lint", project).returncode == 1
 
@@ -101,6 +101,7 @@ def test_the_hook_is_one_and_runs_for_the_files_of_a_project(project: Path) -> N
         "views.toml",
         f"{templates}/tables/orders.cql.j2",
         f"{templates}/views/orders_by_day.cql.j2",
+        f"{templates}/views/orders_by_day.test.yaml",
     }
     assert re.search(hook["files"], f"{templates}/macros/windows.j2")
     program, *arguments = shlex.split(hook["entry"])

@@ -102,7 +102,7 @@ LAYOUTS: dict[str, tuple[TableColumn, ...]] = {
         _column("WRITTEN", 3),
     ),
     "view_tests": (
-        _column("VIEW", 1),
+        _column("VIEW"),
         _column("TEST", is_prose=True),
         _column("DIFFERS"),
         _column("KEY", is_prose=True),
