@@ -129,8 +129,9 @@ def _options(extras: dict[str, Any]) -> dict[str, Any]:
         given = fields or True
     elif named := [key for key in ("tls_ca", "tls_cert", "tls_key") if key in extras]:
         raise ValueError(f"{named[0]} is given, and tls is not true")
-    if given is not None:
-        found["tls"] = _tls(given)
+    tls = None if given is None else _tls(given)
+    if tls is not None:
+        found["tls"] = tls
     return found
 
 
