@@ -44,5 +44,7 @@ with (run / f"{name}.lock").open("w") as lock:
     if verb == "start":
         quiet = subprocess.DEVNULL
         started = subprocess.Popen(["sleep", "600"], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-        pid_file.write_text(str(started.pid))
+        part = run / f"{name}.part"  # whole or not at all, as a kill may come at any time
+        part.write_text(str(started.pid))
+        part.replace(pid_file)
     tell(f"{verb} {name} done")
