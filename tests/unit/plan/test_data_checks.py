@@ -65,6 +65,26 @@ def test_one_that_returns_is_asked_and_one_that_serves_is_not() -> None:
     assert (world.records[view.name].generations[0].state, Audit.PASSED) == (State.RETIRED, Audit.PASSED)
 
 
+def test_a_fresh_audit_leaves_out_no_check_of_one_that_returns() -> None:
+    view = replace(definition(), checks=(CHECK,))
+    generations = {1: {"state": "retired", "retired": "1 minute"}, 2: {"state": "serving", "version": "f1:other"}}
+    world = world_of({"records": {"by_day": {"generations": generations}}}, {"by_day": view}, NOW)
+    assert audits(world, Project(name="shop", views=(replace(view, checks=()),))) == []
+    assert audits(world, Project(name="shop", views=(view,))) == [(1, True, (CHECK,))]
+
+
+def test_a_fresh_audit_leaves_out_no_check_of_one_that_waited_for_a_person() -> None:
+    view = replace(definition(), checks=(CHECK,))
+    generations = {1: {"state": "serving", "version": "f1:other"}, 2: {"state": "built", "audit": "passed"}}
+    world = world_of({"records": {"by_day": {"generations": generations}}}, {"by_day": view}, NOW)
+    record = world.records[view.name]
+    withheld = replace(record.generations[1], compared_to=1, compared_rows=9)
+    world.records[view.name] = replace(record, generations=(record.generations[0], withheld))
+    approved = {"is_shrink_allowed": True}
+    assert audits(world, Project(name="shop", views=(replace(view, checks=()),)), **approved) == []
+    assert audits(world, Project(name="shop", views=(view,)), **approved) == [(2, False, (CHECK,))]
+
+
 def test_a_change_of_checks_alone_plans_nothing() -> None:
     view = definition()
     world, project = World(), Project(name="shop", views=(view,))

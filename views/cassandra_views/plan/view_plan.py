@@ -298,7 +298,7 @@ class _Convergence:
             return
         former = None if is_new else find_former(definition, record, context)
         if former is not None:
-            if needs_audit(former, context):
+            if self._needs_audit(former):
                 audit = AuditGeneration(
                     view=self._name,
                     number=former.number,
@@ -371,7 +371,7 @@ class _Convergence:
                 resumes=True,
             )
             self._steps.create.append(create)
-        is_building, is_unaudited = each.state is State.BUILDING, needs_audit(each, self._context)
+        is_building, is_unaudited = each.state is State.BUILDING, self._needs_audit(each)
         self._finish(
             each.number,
             each.window_start,
@@ -379,6 +379,10 @@ class _Convergence:
             is_unaudited=is_unaudited,
             request=audit_request(each),
         )
+
+    def _needs_audit(self, each: Generation) -> bool:
+        """Tell whether a generation must be audited before it serves; checks are asked by that step alone."""
+        return bool(self._definition.checks) or needs_audit(each, self._context)
 
     def _create(self, base_mark: str) -> None:
         definition, record, context = self._definition, self._record, self._context
