@@ -30,10 +30,11 @@ _AFTER_AUDIT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judgement:
-    """What the audit of a generation found, and then the checks of its view's file.
+    """What the audit of a generation found, and the checks of its view's file.
 
     Args:
-        checks: how many there are; they are asked only where the audit finds nothing.
+        failures: of checks; none where the audit found differences, which are told first.
+        checks: how many there are.
     """
 
     verdict: AuditResult
@@ -68,7 +69,7 @@ class AuditSteps:
         self._clock = clock
 
     def execute(self, step: AuditGeneration) -> str:
-        """Compare a generation with its base, ask it the checks of its file, and return the verdict in words.
+        """Ask a generation the checks of its file, compare it with its base, and return the verdict in words.
 
         Raises:
             AuditFailed: it differs, or a check returned rows; the error says what remains.
@@ -129,7 +130,9 @@ class AuditSteps:
             rows = judgement.verdict.rows_or(each.rows_built)
         else:
             text, is_passed = found, False
-        audit = Audit.PASSED if is_passed else Audit.FAILED
+        # A check is no word on the comparison: 'views rollback' still finds what agrees with its base.
+        is_same = judgement is not None and judgement.verdict.is_passed
+        audit = Audit.PASSED if is_same else Audit.FAILED
         if not self._facts.write_verdict(
             view, number, audit, at=self._clock(), rows=rows, facts=facts, state=each.state
         ):
@@ -138,7 +141,7 @@ class AuditSteps:
         if judgement is not None:
             self._end_suspicion(view, each, judgement.verdict)
             if judgement.failures:
-                raise _check_error(view, number, text, _AFTER_AUDIT[each.state])
+                raise _check_error(view, number, text, _AFTER_AUDIT[each.state], then="apply")
         if not is_passed:
             raise AuditFailed(
                 f"it differs from its base: {text}",
@@ -159,11 +162,14 @@ class AuditSteps:
         time: TimeColumn | None,
         lag: MeasuredLag | None,
     ) -> _Judgement:
-        """Compare a generation with its base, and where nothing differs ask it the checks of its view's file."""
+        """Ask a generation the checks of its view's file, and compare it with its base.
+
+        The checks come first: one that is not answered must not cost a long comparison that was done.
+        """
         view = step.view
+        failures = self._checker.find_failures(view, each, step.checks)
         verdict = self._auditor.compare(view, each, found, step.request, remains=remains, time=time, lag=lag)
-        failures = self._checker.find_failures(view, each, step.checks) if verdict.is_passed else ()
-        return _Judgement(verdict=verdict, failures=failures, checks=len(step.checks))
+        return _Judgement(verdict=verdict, failures=failures if verdict.is_passed else (), checks=len(step.checks))
 
     def _end_suspicion(self, view: ViewName, each: Generation, verdict: AuditResult) -> None:
         """End the mark that a generation had when its audit began, where every row was compared and none differs."""
@@ -194,13 +200,13 @@ class AuditSteps:
         )
 
 
-def _check_error(view: ViewName, number: int, found: str, remains: str) -> AuditFailed:
+def _check_error(view: ViewName, number: int, found: str, remains: str, *, then: str = "refresh") -> AuditFailed:
     return AuditFailed(
         f"it holds what its base does, and {found}",
         on=f"{view} generation {number}",
         remains=remains,
         next="Correct these rows in the base table, or the check in the view's file; then run "
-        f"'views refresh {view.view}'",
+        f"'views {then} {view.view}'",
     )
 
 
