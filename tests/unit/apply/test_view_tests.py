@@ -81,6 +81,13 @@ def test_numbers_with_a_fraction_are_exact() -> None:
     assert parse_row('{"total": 0.10, "\\"Note\\"": "x"}') == {"total": Decimal("0.10"), "Note": "x"}
 
 
+def test_a_number_of_more_digits_than_python_reads_is_exact() -> None:
+    digits = "7" * 4301
+    found = parse_row(f'{{"total": {digits}, "few": -12}}')
+    assert (str(found["total"]), found["few"]) == (digits, -12)
+    assert isinstance(found["few"], int)
+
+
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_characters='"', codec="utf-8"), min_size=1, max_size=5),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,8 +115,13 @@ def row_json(values: Mapping[str, Any]) -> str:
 
 def parse_row(text: str) -> dict[str, Any]:
     """Return a row that SELECT JSON gave, by the names of its columns."""
-    found: dict[str, Any] = json.loads(text, parse_float=Decimal)
+    found: dict[str, Any] = json.loads(text, parse_float=Decimal, parse_int=_whole_number)
     return {name[1:-1] if name.startswith('"') else name: value for name, value in found.items()}
+
+
+def _whole_number(digits: str) -> int | Decimal:
+    """Return a number of a varint column; Python reads no int of more digits than these."""
+    return int(digits) if len(digits) <= sys.int_info.default_max_str_digits else Decimal(digits)
 
 
 class ViewTestRunner:

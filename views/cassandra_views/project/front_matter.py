@@ -108,6 +108,8 @@ def load_yaml(split_file: SplitFile) -> object:
         loader = _text_loader() if split_file.is_whole else _loader()
         node = yaml.compose(split_file.yaml, Loader=loader)
         _refuse_double_keys(node, split_file)
+        if split_file.is_whole:
+            _refuse_tags(node, split_file)
         found: object = yaml.load(split_file.yaml, Loader=loader)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         mark = getattr(error, "problem_mark", None)
@@ -188,6 +190,27 @@ def _refuse_double_keys(node: Any, split_file: SplitFile, above: tuple[Any, ...]
             )
         seen[key.value] = line
         _refuse_double_keys(value, split_file, (*above, node))
+
+
+def _refuse_tags(node: Any, split_file: SplitFile) -> None:
+    """Refuse a tag such as !!set: its value would be none of the texts, lists and mappings that tests are made of."""
+    import yaml
+
+    if node is None:
+        return
+    if node.tag.rpartition(":")[2] not in ("str", "null", "seq", "map"):
+        raise ProjectError(
+            f"the {split_file.noun} has the tag {node.tag.replace('tag:yaml.org,2002:', '!!')}",
+            place=Place(file=split_file.file, line=split_file.file_line(node.start_mark.line)),
+            next="Take the tag out: the server reads each value by its column's type",
+        )
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            for part in pair:
+                _refuse_tags(part, split_file)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_tags(value, split_file)
 
 
 def _front_matter_error(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:

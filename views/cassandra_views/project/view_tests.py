@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,9 @@ class _FileChecker:
         if self._view.window is not None and test.now is None:
             what = f"the test '{test.name}' lacks 'now', and the view has a window, which moves with the time"
             yield self._error(what, "Add 'now: 2026-12-01T06:00:00Z', or another time", "tests", index)
+        elif test.now is not None and not self._has_window_at(test.now):
+            what = f"the test '{test.name}' has a 'now' whose window begins before the first time there is"
+            yield self._error(what, "Give a later time", "tests", index, "now")
         sides = (
             ("rows", test.rows, self._base_columns, self._base.key, f"the base table {self._view.base}"),
             ("expect", test.expect, self._view_columns, self._key, f"the view {self._view.name.view}"),
@@ -159,6 +163,15 @@ class _FileChecker:
                 if missing and not unknown:  # a misspelt name is also a missing one
                     what = f"the row lacks {', '.join(missing)}, and the key of {of} is {', '.join(key)}"
                     yield self._error(what, "Give the row a value for each column of the key", *at)
+
+    def _has_window_at(self, now: datetime) -> bool:
+        try:
+            start = self._view.window_start(now)
+            if start is not None and self._view.time is not None:
+                self._view.time.literal(start)
+        except (ValueError, OverflowError):
+            return False
+        return True
 
     def _rows(self, rows: Sequence[Mapping[str, Any]], *path: str | int) -> tuple[WrittenRow, ...]:
         return tuple(WrittenRow(values=row, place=self._place(*path, number)) for number, row in enumerate(rows))
