@@ -40,6 +40,7 @@ TESTS = """tests:
     now: 2027-02-01
     rows:
       - {customer: ada, at: 2026-11-30 06:00:00+0100, State: new}
+    expect: []
   - name: all that differs is told
     now: 2026-12-01T06:00:00Z
     rows:
@@ -52,6 +53,7 @@ TESTS = """tests:
     now: 2026-12-01T06:00:00Z
     rows:
       - {customer: ada, at: soon, State: new}
+    expect: []
 """
 
 

@@ -58,7 +58,7 @@ class FakeAuditor:
         self.comparisons = 0
 
     def find_in_schema(self, view: object, each: Generation) -> SchemaMatch:
-        return cast("SchemaMatch", object.__new__(SchemaMatch))
+        return object.__new__(SchemaMatch)
 
     def compare(self, *args: Any, **kinds: Any) -> AuditResult:
         self.comparisons += 1

@@ -78,6 +78,14 @@ def test_values_are_the_texts_that_are_written_and_null_is_null(root: Path) -> N
         (("number: 2, ", ""), 6, "the row lacks number, and the key of the base table orders is customer, day, number"),
         (("number: 2", "number: null"), 6, "the row lacks number"),
         (("number: 2,", "number: 2, number: 3,"), 6, "'number' is given twice in the file"),
+        (
+            ("    expect:\n      - {day: 2026-11-30, number: 1, customer: 010, Note: yes}\n", ""),
+            2,
+            "lacks 'tests.0.expect'",
+        ),
+        ((GOOD, "tests: []"), 1, "'tests' in the file: it must have at least one entry"),
+        ((GOOD.partition("    rows:")[2].partition("    expect:")[0], " []\n"), 4, "it must have at least one entry"),
+        (("expect:\n      - {", "expect: {"), 7, "'tests.0.expect' in the file: it must be a list"),
         (("tests:", "tests: [}"), 1, "the file is not YAML"),
         ((GOOD, "- 1"), 1, "the file is not a mapping"),
     ],
@@ -89,6 +97,13 @@ def test_what_is_wrong_is_told_with_its_line(root: Path, change: tuple[str, str]
     assert found.errors[0].place is not None
     assert (found.errors[0].place.file, found.errors[0].place.line) == ("templates/views/by_day.test.yaml", line)
     assert what in found.errors[0].what
+
+
+def test_what_is_wrong_names_its_test_and_an_empty_view_may_be_expected(root: Path) -> None:
+    (error,) = load(root, GOOD.replace("expect:\n      - {", "expect: {")).errors
+    assert error.on == "test 'orders of the window are shown'"
+    (test,) = load(root, GOOD.partition("    expect:")[0] + "    expect: []\n").tests
+    assert test.expected == ()
 
 
 def test_two_tests_of_one_name_are_refused(root: Path) -> None:

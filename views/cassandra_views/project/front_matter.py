@@ -93,7 +93,7 @@ def read_front_matter(split_file: SplitFile, kind: type[Fields]) -> Fields:
     try:
         return kind.model_validate(found)
     except ValidationError as error:
-        raise _front_matter_error(error, split_file, kind) from error
+        raise _front_matter_error(error, split_file, kind, found) from error
 
 
 def load_yaml(split_file: SplitFile) -> object:
@@ -213,14 +213,29 @@ def _refuse_tags(node: Any, split_file: SplitFile) -> None:
             _refuse_tags(value, split_file)
 
 
-def _front_matter_error(error: ValidationError, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
+def _front_matter_error(
+    error: ValidationError, split_file: SplitFile, kind: type[BaseModel], read: dict[str, Any]
+) -> ProjectError:
     # A misspelt key is also a missing one: the misspelling is what to tell first.
     found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     wrong = {each["loc"][:-1] for each in found if each["type"] == "extra_forbidden"}
     found = [each for each in found if each["type"] != "missing" or each["loc"][:-1] not in wrong]
+    # A list whose entries are wrong has none that is right, and counts as empty.
+    found = [each for each in found if each["type"] != "too_short" or not each["input"]]
     errors = [_error_of(each, split_file, kind) for each in found]
+    for one, each in zip(errors, found, strict=True):
+        one.on = _entry_name(read, each["loc"])
     errors[0].details = tuple(errors) if len(errors) > 1 else ()
     return errors[0]
+
+
+def _entry_name(read: dict[str, Any], path: Sequence[str | int]) -> str:
+    """Return the name of the test or check that a path leads into; empty where it has none."""
+    match path:
+        case (str(key), int(index), *_) if isinstance(entries := read.get(key), list) and index < len(entries):
+            name = entries[index].get("name") if isinstance(entries[index], dict) else None
+            return f"{key.removesuffix('s')} '{name}'" if isinstance(name, str) and name else ""
+    return ""
 
 
 def _error_of(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel]) -> ProjectError:
@@ -237,6 +252,9 @@ def _error_of(first: ErrorDetails, split_file: SplitFile, kind: type[BaseModel])
     if first["type"] == "missing":
         return ProjectError(f"the {split_file.noun} lacks '{where}'", place=place, next=f"Add '{path[-1]}'")
     reason = str(first["msg"]).removeprefix("Value error, ").replace("Input should be", "it must be")
+    reason = reason.replace("a valid tuple", "a list")
+    if first["type"] == "too_short":
+        reason = "it must have at least one entry"
     return ProjectError(f"'{where}' in the {split_file.noun}: {reason}", place=place, next="Correct the value")
 
 

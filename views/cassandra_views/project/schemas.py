@@ -240,10 +240,10 @@ class ViewTestFields(Strict):
     """What the test shows, in a few words; each test of a file has its own."""
     now: Moment | None = None
     """At which time the window is that of the test; a view with a window needs it."""
-    rows: tuple[RowFields, ...] = ()
+    rows: tuple[RowFields, ...] = Field(min_length=1)
     """The rows that are written to the base, one after another, by column; a key that comes again is an update."""
-    expect: tuple[RowFields, ...] = ()
-    """The rows that the view must show, and no others; columns that are left out are not compared."""
+    expect: tuple[RowFields, ...]
+    """The rows that the view must show, and no others; columns that are left out are not compared. ``[]`` is none."""
 
 
 class ViewTestsFields(Strict):
@@ -251,7 +251,7 @@ class ViewTestsFields(Strict):
 
     model_config = ConfigDict(title="cassandra-views: tests of a view")
 
-    tests: tuple[ViewTestFields, ...]
+    tests: tuple[ViewTestFields, ...] = Field(min_length=1)
     """The tests, each by itself: it begins with an empty base."""
 
 
