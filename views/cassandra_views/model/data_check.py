@@ -17,7 +17,15 @@ DEFAULT_TIMEOUT = timedelta(seconds=10)
 EXAMPLES = 3
 """So many rows are shown; of more than these it is only said that there are more."""
 
-_ALWAYS = re.compile(r"SELECT\s+(?:JSON\s+)?(?:count|min|max|sum|avg)\s*\(", re.IGNORECASE)
+_LITERAL = r"'(?:[^']|'')*'|\$\$.*?\$\$"
+_QUOTED_NAME = r'"(?:[^"]|"")*"'
+_COMMENT = r"(?:--|//)[^\n]*|/\*.*?\*/"
+_SKIPPED = re.compile(f"(?P<literal>{_LITERAL})|(?P<name>{_QUOTED_NAME})|{_COMMENT}", re.DOTALL)
+_FROM_VIEW = re.compile(
+    rf"(?P<columns>(?:(?!\bFROM\b).)*)\bFROM\s+{re.escape(VIEW_MARK)}(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
+_AGGREGATE = re.compile(r"\b(?:count|min|max|sum|avg)\s*\(", re.IGNORECASE)
+_GROUP_BY = re.compile(r"\bGROUP\s+BY\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +67,22 @@ class CheckFailure:
 
 def find_query_fault(query: str) -> str:
     """Return why a query cannot be that of a check; an empty text where it can."""
-    if not re.match(r"SELECT\s", query, re.IGNORECASE):
+    bare = _SKIPPED.sub(_stand_in, query).strip()
+    if not re.match(r"SELECT\s", bare, re.IGNORECASE):
         return "a check is a SELECT"
-    if VIEW_MARK not in query:
+    read = _FROM_VIEW.match(bare)
+    if read is None:
         return f"a check reads the view: write FROM {VIEW_MARK}"
-    if ";" in query:
+    if ";" in bare:
         return "a check is one statement, without a semicolon"
-    if _ALWAYS.match(query) and "GROUP BY" not in query.upper():
+    if _AGGREGATE.search(read["columns"]) and not _GROUP_BY.search(read["rest"]):
         return "a count or another aggregate always returns a row: select the rows that must not be there"
     return ""
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    """Return what stands for a literal, a name in quotes or a comment while a query is looked at."""
+    return "''" if found["literal"] else "quoted" if found["name"] else " "
 
 
 __all__ = ["CheckFailure", "DataCheck", "find_query_fault"]
