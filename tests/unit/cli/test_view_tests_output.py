@@ -79,8 +79,21 @@ def test_junit_counts_failures_and_errors(tmp_path: Path) -> None:
     }
     passed, failed, error = suite
     assert (passed.get("classname"), passed.get("time"), len(passed)) == ("shop.by_day", "0.250", 0)
-    assert "expected 13.50, found None" in (failed[0].text or "")
+    assert failed[0].text == (
+        "wrong value: day=2026-11-30, customer=<ada>; total: expected 13.50, found null\n"
+        "extra: day=2026-11-30, customer=<ada>"
+    )
     assert (failed[0].tag, error[0].tag) == ("failure", "error")
+
+
+def test_junit_has_a_case_for_each_wrong_file(tmp_path: Path) -> None:
+    write_junit(
+        tmp_path / "views.xml", RESULTS[:1], (ProjectError("unknown key", place=TEST.place, next="Correct it"),)
+    )
+    suite = ElementTree.parse(tmp_path / "views.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors"), len(suite)) == ("2", "1", 2)
+    assert suite[0].get("classname") == "cql_templates/views/by_day.test.yaml"
+    assert (suite[0][0].tag, suite[0][0].get("message")) == ("error", "unknown key")
 
 
 def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -143,6 +143,20 @@ def test_lint_checks_files_of_tests(
     assert (ended.value.code, [each["line"] for each in told["errors"]]) == (1, [7])
 
 
+def test_the_command_tells_wrong_files_to_machines_too(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(root.parent)
+    load(root, GOOD.replace("expect:", "expects:"))
+    with pytest.raises(SystemExit) as ended:
+        main(["--templates", "templates", "test", "--format", "json"])
+    told = json.loads(capsys.readouterr().out)
+    assert (ended.value.code, told["tests"], [each["line"] for each in told["errors"]]) == (1, [], [7])
+    with pytest.raises(SystemExit):
+        main(["--templates", "templates", "test"])
+    assert "There is no test" not in capsys.readouterr().out
+
+
 def test_the_command_starts_no_server_where_there_is_nothing_to_run(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from cassandra_client.errors import ViewsError, as_sentence
+from cassandra_client.errors import Place, ViewsError, as_sentence
 
 if TYPE_CHECKING:
     from cassandra_views.cli.terminal import Output, TableColumn, TextTable
@@ -123,6 +123,19 @@ def print_json(content: Mapping[str, Any]) -> None:
 def cell(value: Any) -> str:
     """Return a value of JSON as the text of a table's cell: texts without quotes, all else as JSON writes it."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def error_json(error: ViewsError) -> dict[str, object]:
+    """Return what is wrong with a file, for machines."""
+    place = error.place or Place(file="")
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "on": error.on,
+        "message": error.what,
+        "next": error.next,
+    }
 
 
 def table(*columns: str | TableColumn, is_wide: bool = False) -> TextTable:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cassandra_client.errors import ConfigurationError, Place, ViewsError
+from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_client.names import quoted
 from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import Format, FormatOption, note_wrong_files, options_of
 from cassandra_views.cli.help import add_commands
-from cassandra_views.cli.output import escape, out, print_error, print_json, raise_last
+from cassandra_views.cli.output import error_json, escape, out, print_error, print_json, raise_last
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import counted, nearest
 
@@ -64,7 +64,7 @@ def lint(
         tests = load_tests(options_of(context).settings().templates, project)
     except ViewsError as error:  # views.toml or the folder: nothing else can be looked at
         if format is Format.JSON:
-            print_json({"views": 0, "tables": 0, "findings": [], "errors": [_error_json(error)]})
+            print_json({"views": 0, "tables": 0, "findings": [], "errors": [error_json(error)]})
         raise
     findings: list[tuple[dict[str, object], Finding]] = []
     for each in project.tables:
@@ -85,7 +85,7 @@ def lint(
                 "views": len(project.views),
                 "tables": len(project.tables),
                 "findings": [{**on, "finding": finding} for on, finding in findings],
-                "errors": [_error_json(error) for error in wrong_files],
+                "errors": [error_json(error) for error in wrong_files],
                 **({"server": [_answer_json(*each) for each in answers.items()]} if server else {}),
             }
         )
@@ -132,18 +132,6 @@ def _refused(findings: list[tuple[dict[str, object], Finding]]) -> list[dict[str
 
 def _answer_json(name: ViewName, answer: ServerAnswer) -> dict[str, object]:
     return {"view": name, "accepted": None if answer.refusal is None else not answer.refusal, "message": str(answer)}
-
-
-def _error_json(error: ViewsError) -> dict[str, object]:
-    place = error.place or Place(file="")
-    return {
-        "file": place.file,
-        "line": place.line,
-        "column": place.column,
-        "on": error.on,
-        "message": error.what,
-        "next": error.next,
-    }
 
 
 def render(

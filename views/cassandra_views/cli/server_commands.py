@@ -22,7 +22,7 @@ from cassandra_client.errors import ConfigurationError, ViewsError
 from cassandra_views.cli.context import options_of, target_settings
 from cassandra_views.cli.help import with_examples
 from cassandra_views.cli.output import err, escape, out
-from cassandra_views.project.project_folder import default_data, register_data, registered_data, test_server_data
+from cassandra_views.project.project_folder import default_data, register_data, registered_data, view_test_data
 
 if TYPE_CHECKING:
     from cassandra_client.tls import Tls
@@ -133,7 +133,7 @@ def down(
             out.print(escape(f"{told}; its data is kept in {folder}"))
         else:
             out.print(escape(f"No server of `views up` is running on {folder}"))
-        tests = test_server_data(Path.cwd())
+        tests = view_test_data(Path.cwd())
         if data is None and stop_running(tests):
             drop_data(tests)
             out.print("Stopped the server of `views test`")

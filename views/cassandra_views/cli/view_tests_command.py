@@ -15,18 +15,29 @@ from cassandra_client.errors import ViewsError
 from cassandra_views.cli.context import Chosen, Format, FormatOption, Wide, import_driver_without_numpy, options_of
 from cassandra_views.cli.help import help_of
 from cassandra_views.cli.lint_server import embedded_session
-from cassandra_views.cli.output import cell, err, escape, out, plain, print_error, print_json, raise_last, table_of
+from cassandra_views.cli.output import (
+    cell,
+    err,
+    error_json,
+    escape,
+    out,
+    plain,
+    print_error,
+    print_json,
+    raise_last,
+    table_of,
+)
 from cassandra_views.cli.server_commands import require_embedded, translate_embedded_errors
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import counted
-from cassandra_views.project.project_folder import FILE_SUFFIX, test_server_data
+from cassandra_views.project.project_folder import FILE_SUFFIX, view_test_data
 
 if TYPE_CHECKING:
     from cassandra.cluster import Session
 
     from cassandra_embedded import Running
     from cassandra_views.model.definition import Project
-    from cassandra_views.model.view_test import ViewTest, ViewTestResult
+    from cassandra_views.model.view_test import RowMismatch, ViewTest, ViewTestResult
     from cassandra_views.project.view_tests import ProjectTests
 
 
@@ -71,13 +82,15 @@ def run_tests(
     errors: list[ViewsError] = [*(() if names else project.errors), *chosen.errors]
     seconds = time.monotonic() - begun
     if junit is not None:
-        write_junit(junit, results)
+        write_junit(junit, results, errors)
     if format is Format.JSON:
         counts = Counter(each.word for each in results)
         numbers = {word: counts[word] for word in ("passed", "failed", "error")}
-        print_json({"tests": [result_json(each) for each in results], **numbers, "seconds": round(seconds, 3)})
+        found_wrong = [error_json(each) for each in errors]
+        tests = [result_json(each) for each in results]
+        print_json({"tests": tests, **numbers, "errors": found_wrong, "seconds": round(seconds, 3)})
     else:
-        print_results(results, seconds, is_wide=wide)
+        print_results(results, seconds, is_wide=wide, has_errors=bool(errors))
     errors += [each.error for each in results if each.error is not None]
     wrong = sum(each.word != "passed" for each in results)
     if wrong:
@@ -134,28 +147,45 @@ def _server_session(*, keep: bool) -> Iterator[Session]:
         ViewsError: the server cannot be started.
     """
     require_embedded()
-    from filelock import FileLock
-
     from cassandra_client.connect import connected
     from cassandra_embedded import find_running
 
-    folder = test_server_data(Path.cwd())
-    if not keep and find_running(folder) is None:
-        with embedded_session() as session:
-            yield session
-        return
-    folder.parent.mkdir(exist_ok=True)
-    # Two calls at once would read each other's rows.
-    with FileLock(folder.with_suffix(".lock")), translate_embedded_errors():
-        running = find_running(folder) or _start(folder)
-        with connected(tuple(running.contact_points), port=running.port) as session:
-            yield session
+    folder = view_test_data(Path.cwd())
+    if keep or find_running(folder) is not None:
+        folder.parent.mkdir(exist_ok=True)
+        # Two calls at once would read each other's rows.
+        with _locked(folder.with_suffix(".lock")), translate_embedded_errors():
+            running = find_running(folder) or (_start(folder) if keep else None)
+            if running is not None:
+                with connected(tuple(running.contact_points), port=running.port) as session:
+                    yield session
+                return
+    with embedded_session() as session:
+        yield session
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the server that stays; say so where another call holds it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        err.print("Waiting for another 'views test' ...", style="dim")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _start(folder: Path) -> Running:
     """Start a server that stays; what a former one left is of no use to it."""
-    from cassandra_embedded import QUICK_SCHEMA, EmbeddedCassandra, drop_data, find_running
+    from cassandra_embedded import QUICK_SCHEMA, EmbeddedCassandra, drop_data, find_running, stop_running
 
+    stop_running(folder)  # a start that was killed leaves its process, which is of no use
     drop_data(folder)
     EmbeddedCassandra(
         data=folder,
@@ -171,22 +201,28 @@ def _start(folder: Path) -> Running:
     return running
 
 
-def print_results(results: Sequence[ViewTestResult], seconds: float, *, is_wide: bool = False) -> None:
-    """Print what differs as a table, and how many tests passed."""
+def print_results(
+    results: Sequence[ViewTestResult], seconds: float, *, is_wide: bool = False, has_errors: bool = False
+) -> None:
+    """Print what differs as a table, and how many tests passed.
+
+    Args:
+        has_errors: files are wrong, which is told after this; there may be tests in them.
+    """
     rows = table_of("view_tests", is_wide=is_wide)
     has_mismatch = False
     for each in results:
         for mismatch in each.mismatches:
             has_mismatch = True
             values = tuple(escape(cell(plain(one))) for one in (mismatch.expected, mismatch.found))
-            key = ", ".join(f"{column}={cell(plain(value))}" for column, value in mismatch.key.items())
-            head = (str(each.test.view.name), each.test.name, mismatch.kind.value, key, mismatch.column)
+            head = (str(each.test.view.name), each.test.name, mismatch.kind.value, _key_text(mismatch), mismatch.column)
             rows.add_row(*map(escape, head), *(values if mismatch.column else ("", "")))
     if has_mismatch:
         out.print(rows)
         out.print()
     if not results:
-        out.print("There is no test: write views/NAME.test.yaml beside the file of a view.")
+        if not has_errors:
+            out.print("There is no test: write views/NAME.test.yaml beside the file of a view.")
         return
     counts = Counter(each.word for each in results)
     views = counted(len({each.test.view.name for each in results}), "view")
@@ -195,6 +231,10 @@ def print_results(results: Sequence[ViewTestResult], seconds: float, *, is_wide:
 
 
 _VERDICTS = {"passed": "passed", "failed": "failed", "error": "could not be run"}
+
+
+def _key_text(mismatch: RowMismatch) -> str:
+    return ", ".join(f"{column}={cell(plain(value))}" for column, value in mismatch.key.items())
 
 
 def result_json(result: ViewTestResult) -> dict[str, object]:
@@ -212,17 +252,24 @@ def result_json(result: ViewTestResult) -> dict[str, object]:
     }
 
 
-def write_junit(path: Path, results: Sequence[ViewTestResult]) -> None:
+def write_junit(path: Path, results: Sequence[ViewTestResult], errors: Sequence[ViewsError] = ()) -> None:
     """Write results as JUnit XML.
+
+    Args:
+        errors: what is wrong with files; each is a case of its own.
 
     Raises:
         ProjectError: the file cannot be written.
     """
     from xml.etree.ElementTree import Element, ElementTree, SubElement
 
-    suite = Element("testsuite", name="views test", tests=str(len(results)))
+    suite = Element("testsuite", name="views test", tests=str(len(results) + len(errors)))
     suite.set("failures", str(sum(each.word == "failed" for each in results)))
-    suite.set("errors", str(sum(each.word == "error" for each in results)))
+    suite.set("errors", str(sum(each.word == "error" for each in results) + len(errors)))
+    for wrong in errors:
+        file = wrong.place.file if wrong.place is not None else ""
+        case = SubElement(suite, "testcase", classname=file or "views", name="the file is right", file=file)
+        SubElement(case, "error", message=wrong.what).text = str(wrong)
     for each in results:
         case = SubElement(suite, "testcase", classname=str(each.test.view.name), name=each.test.name)
         case.set("file", each.test.place.file)
@@ -231,8 +278,12 @@ def write_junit(path: Path, results: Sequence[ViewTestResult]) -> None:
             SubElement(case, "error", message=each.error.what).text = str(each.error)
         elif each.mismatches:
             lines = [
-                f"{one.kind.value}: {dict(one.key)}"
-                + (f" {one.column}: expected {one.expected}, found {one.found}" if one.column else "")
+                f"{one.kind.value}: {_key_text(one)}"
+                + (
+                    f"; {one.column}: expected {cell(plain(one.expected))}, found {cell(plain(one.found))}"
+                    if one.column
+                    else ""
+                )
                 for one in each.mismatches
             ]
             SubElement(case, "failure", message=lines[0]).text = "\n".join(lines)

@@ -157,6 +157,6 @@ def default_data(start: Path) -> Path:
     return project_folder(start) / _OWN_FOLDER / "cassandra"
 
 
-def test_server_data(start: Path) -> Path:
+def view_test_data(start: Path) -> Path:
     """Return where the server keeps its data that ``views test --keep`` leaves for the project around ``start``."""
     return project_folder(start) / _OWN_FOLDER / "test-server"
