@@ -257,11 +257,22 @@ class Database:
         return answers
 
     def send(
-        self, statement: Any, values: Sequence[Any] = (), *, timeout_seconds: float, host: Host | None = None
+        self,
+        statement: Any,
+        values: Sequence[Any] = (),
+        *,
+        timeout_seconds: float,
+        host: Host | None = None,
+        paging_state: bytes | None = None,
     ) -> ResponseFuture:
-        """Send a statement as it is, to one host or to whichever is next; its rows are those of ``rows_of``."""
+        """Send a statement as it is, to one host or to whichever is next; its rows are those of ``rows_of``.
+
+        Args:
+            paging_state: where a former answer ended. The driver limits the time of the first page of an answer alone.
+        """
+        following = {"paging_state": paging_state} if paging_state is not None else {}
         return self.session.execute_async(
-            statement, list(values) or None, timeout=timeout_seconds, host=host, **self.profile_options
+            statement, list(values) or None, timeout=timeout_seconds, host=host, **following, **self.profile_options
         )
 
     def prepared(self, query: str) -> Any:

@@ -54,10 +54,10 @@ class DelayingDatabase(Database):
         self.delay = 0.0
 
     def send(
-        self, statement: Any, values: Any = (), *, timeout_seconds: float, host: Host | None = None
+        self, statement: Any, values: Any = (), *, timeout_seconds: float, host: Host | None = None, **more: Any
     ) -> ResponseFuture:
         if not getattr(statement, "query_string", "").startswith("INSERT"):
-            return super().send(statement, values, timeout_seconds=timeout_seconds, host=host)
+            return super().send(statement, values, timeout_seconds=timeout_seconds, host=host, **more)
         self._server.pause_node(2)
         future = super().send(statement, values, timeout_seconds=timeout_seconds, host=self.hosts()[0])
         future.result()

@@ -134,6 +134,12 @@ def test_what_a_check_found_is_told_with_a_row() -> None:
     assert str(many) == "the check 'b' found more than 3 rows, such as day=1"
 
 
+def test_a_long_value_is_cut() -> None:
+    (told,) = [str(CheckFailure(check="a", rows=({"note": "x" * size, "n": 2},))) for size in (101,)]
+    assert told == f"the check 'a' found 1 row, such as note={'x' * 100}..., n=2"
+    assert "..." not in str(CheckFailure(check="a", rows=({"note": "x" * 100},)))
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "views").mkdir()

@@ -40,17 +40,19 @@ class DataChecker:
         )
         what = f"the check '{check.name}' was not answered"
         with translate_driver_errors(what, on=on, remains=remains, next=following):
-            rows = self._first_rows(check.cql(view.keyspace, each.physical), check.timeout)
-        if rows is None:
+            found = self._first_rows(check.cql(view.keyspace, each.physical), check.timeout)
+        if found is None:
             raise ClusterError(f"{what} in time", on=on, remains=remains, next=following)
+        rows, has_more = found
         if not rows:
             return None
-        return CheckFailure(check=check.name, rows=tuple(rows[:EXAMPLES]), has_more=len(rows) > EXAMPLES)
+        return CheckFailure(check=check.name, rows=tuple(rows[:EXAMPLES]), has_more=has_more or len(rows) > EXAMPLES)
 
-    def _first_rows(self, cql: str, timeout: timedelta) -> list[Row] | None:
-        """Return the first rows, one more than are shown; None where the time is over before there is one.
+    def _first_rows(self, cql: str, timeout: timedelta) -> tuple[list[Row], bool] | None:
+        """Return the first rows, and whether there may be more; None where the time is over before there is one.
 
-        A filter may end a page before it has found a row.
+        A filter may end a page before it has found a row. The time is that of all pages together: each is asked for by
+        itself, with what is left of it.
         """
         ends = time.monotonic() + timeout.total_seconds()
         statement = SimpleStatement(
@@ -62,11 +64,14 @@ class DataChecker:
         )
         found = self._database.send(statement, timeout_seconds=timeout.total_seconds()).result()
         while not found.current_rows and found.has_more_pages:
-            if time.monotonic() > ends:
+            left = ends - time.monotonic()
+            if left <= 0:
                 return None
-            found.fetch_next_page()
+            following = self._database.send(statement, timeout_seconds=left, paging_state=found.paging_state)
+            found = following.result()
         names, rows = found.column_names or [], found.current_rows or ()
-        return [dict(row) if isinstance(row, dict) else dict(zip(names, row, strict=True)) for row in rows]
+        shown = [dict(row) if isinstance(row, dict) else dict(zip(names, row, strict=True)) for row in rows]
+        return shown, found.has_more_pages
 
 
 __all__ = ["DataChecker"]

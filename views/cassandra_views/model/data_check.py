@@ -17,6 +17,7 @@ DEFAULT_TIMEOUT = timedelta(seconds=10)
 EXAMPLES = 3
 """So many rows are shown; of more than these it is only said that there are more."""
 
+_SHOWN_CHARACTERS = 100
 _LITERAL = r"'(?:[^']|'')*'|\$\$.*?\$\$"
 _QUOTED_NAME = r'"(?:[^"]|"")*"'
 _COMMENT = r"(?:--|//)[^\n]*|/\*.*?\*/"
@@ -61,8 +62,14 @@ class CheckFailure:
 
     def __str__(self) -> str:
         count = f"more than {counted(len(self.rows), 'row')}" if self.has_more else counted(len(self.rows), "row")
-        example = ", ".join(f"{column}={value}" for column, value in self.rows[0].items())
+        example = ", ".join(f"{column}={_short(value)}" for column, value in self.rows[0].items())
         return f"the check '{self.check}' found {count}, such as {example}"
+
+
+def _short(value: object) -> str:
+    """Return a value for people; the registry keeps it, and a message shows it, so it is cut where it is long."""
+    text = str(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def find_query_fault(query: str) -> str:

@@ -98,8 +98,8 @@ def repeated_failure(record: ViewRecord) -> RepeatedFailure:
         f"{record.failed_reason}",
         on=str(record.name),
         remains="What served before still serves" if record.read_from else "Nothing serves",
-        next=f"Correct the reason. A changed view file or base table is tried by itself; else 'views refresh {view}' "
-        "tries again",
+        next="Correct the reason. A changed statement or base table is tried by itself; after a corrected check or row "
+        f"run 'views refresh {view}'",
     )
 
 
