@@ -199,6 +199,12 @@ def test_indexes_answer_by_their_kind_their_part_and_their_type(
     assert verdict(rest, *indexes) == expected
 
 
+@pytest.mark.parametrize(("order", "expected"), [("ASC", "filters"), ("DESC", "answers")])
+def test_an_index_answers_ranges_of_a_uuid_that_is_kept_in_descending_order(order: str, expected: str) -> None:
+    table = f"CREATE TABLE sales (a int, b uuid, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b {order})"
+    assert verdict("WHERE b > ?", index("b", SAI), shape=parse_table(table).shape("k")) == expected
+
+
 def test_an_index_is_read_from_its_target_whatever_its_column_is_called() -> None:
     found = [index(target) for target in ("a", '"Big"', 'values("Big")', '"values(x)"', '"a""b"', "full(c)")]
     assert [(each.column, each.part) for each in found] == [
