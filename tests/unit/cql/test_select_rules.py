@@ -94,9 +94,9 @@ SORTED = {
     f"WHERE {WHOLE} ORDER BY total": "refused",
     "ORDER BY at": "refused",
     "WHERE shop = ? AND day IN ? ORDER BY at": "refused",
-    "WHERE shop = ? AND day IN ? ORDER BY at LIMIT 100": "answers",
-    "WHERE shop = ? AND day IN ? ORDER BY at LIMIT 6000": "refused",
-    "WHERE shop = ? AND day IN ? ORDER BY at LIMIT ?": "unknown",
+    "WHERE shop = ? AND day IN ? ORDER BY at LIMIT 100": "refused",
+    "WHERE shop = ? AND day IN ? AND token(shop, day) > ? ORDER BY at": "unknown",
+    "WHERE shop = ? AND day IN (?) ORDER BY at": "answers",
     f"WHERE {WHOLE} ORDER BY spot ANN OF [1, 2, 3] LIMIT 5": "unknown",
     "GROUP BY shop, day": "answers",
     "GROUP BY shop": "refused",
@@ -138,6 +138,25 @@ SELECTED = {
 @pytest.mark.parametrize(("columns", "rest"), SELECTED)
 def test_what_is_selected_decides_too(columns: str, rest: str) -> None:
     assert verdict(rest, columns=columns) == SELECTED[columns, rest]
+
+
+def test_a_type_that_a_view_has_from_a_descending_column_is_judged_by_no_schema() -> None:
+    table = "CREATE TABLE t (a int, b frozen<list<int>>, c int, PRIMARY KEY (a, b, c))"
+    view = parse_table("CREATE TABLE v (a int, b frozen<list<int>>, c int, PRIMARY KEY ((b), a, c))").shape("k")
+    found = {}
+    for order in ("ASC", "DESC"):
+        base = parse_table(f"{table} WITH CLUSTERING ORDER BY (b {order}, c ASC)").shape("k")
+        for rest in ("b CONTAINS 5", "b = [5]", "b CONTAINS 5 AND a LIKE ?"):
+            answer = assess_select(parse_select(f"SELECT * FROM v WHERE {rest}"), view, base=base)
+            found[order, rest] = (bool(answer.unjudged), bool(answer.refusals), bool(answer.filtering))
+    assert found == {
+        ("ASC", "b CONTAINS 5"): (False, False, True),
+        ("ASC", "b = [5]"): (False, False, False),
+        ("ASC", "b CONTAINS 5 AND a LIKE ?"): (False, True, True),
+        ("DESC", "b CONTAINS 5"): (True, False, True),
+        ("DESC", "b = [5]"): (False, False, False),
+        ("DESC", "b CONTAINS 5 AND a LIKE ?"): (False, True, True),
+    }
 
 
 SAI = "StorageAttachedIndex"
@@ -197,6 +216,12 @@ def test_indexes_answer_by_their_kind_their_part_and_their_type(
     rest: str, indexes: tuple[TableIndex, ...], expected: str
 ) -> None:
     assert verdict(rest, *indexes) == expected
+
+
+@pytest.mark.parametrize(("order", "expected"), [("ASC", "filters"), ("DESC", "answers")])
+def test_an_index_answers_ranges_of_a_uuid_that_is_kept_in_descending_order(order: str, expected: str) -> None:
+    table = f"CREATE TABLE sales (a int, b uuid, PRIMARY KEY (a, b)) WITH CLUSTERING ORDER BY (b {order})"
+    assert verdict("WHERE b > ?", index("b", SAI), shape=parse_table(table).shape("k")) == expected
 
 
 def test_an_index_is_read_from_its_target_whatever_its_column_is_called() -> None:

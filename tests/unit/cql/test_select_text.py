@@ -89,6 +89,7 @@ COLUMNS_OF = {
     "max(total) + 5, -b": ("total", "b"),
     "JSON a": ("a",),
     "DISTINCT a": ("a",),
+    'DISTINCT "Big"': ("Big",),
     "distinct, json": ("distinct", "json"),
 }
 

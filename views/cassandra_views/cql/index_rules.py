@@ -31,7 +31,8 @@ def index_answers(index: TableIndex, column: Column, operator: Operator) -> bool
             return operator is _operator_of_part(index, type_)
         case IndexKind.SAI:
             is_literal = type_.name in ("text", "ascii", "boolean") or bool(type_.arguments) or type_.is_user_defined
-            has_ranges = not is_literal and type_.name != "uuid" and index.part != "full"
+            has_order = type_.name != "uuid" or column.is_descending  # servers look at the type as it is kept
+            has_ranges = not is_literal and has_order and index.part != "full"
             return operator is Operator.EQUAL or (is_range and has_ranges)
         case _:
             return False

@@ -16,9 +16,7 @@ from cassandra_views.model.names import nearest
 from cassandra_views.model.schema import Column, ColumnKind, IndexKind, TableIndex, TableShape
 from cassandra_views.model.statement import Operator, Relation, Subject
 
-PAGE_ROWS = 5_000
-"""How many rows drivers ask for at a time where nobody tells them."""
-
+_CONTAINS = (Operator.CONTAINS, Operator.CONTAINS_KEY)
 _NEWER = (Operator.NOT_IN, Operator.NOT_CONTAINS, Operator.NOT_CONTAINS_KEY)
 
 
@@ -45,14 +43,27 @@ class SelectAssessment:
         """Tell whether the table answers without filtering."""
         return not (self.refusals or self.filtering or self.unjudged)
 
+    @property
+    def filtered_rows(self) -> str:
+        """Which rows ALLOW FILTERING makes a server read."""
+        if self.indexes:
+            return f"every row that {', '.join(each.name for each in self.indexes)} finds"
+        return f"every row of the {'partition' if self.is_whole_partition else 'table'}"
+
 
 def assess_select(
-    statement: SelectStatement, shape: TableShape, indexes: Iterable[TableIndex] = (), *, has_hints: bool = False
+    statement: SelectStatement,
+    shape: TableShape,
+    indexes: Iterable[TableIndex] = (),
+    *,
+    base: TableShape | None = None,
+    has_hints: bool = False,
 ) -> SelectAssessment:
     """Return what a server says of a SELECT, were this table or view what it reads from.
 
     Args:
         indexes: of the table; a view has none.
+        base: of a view.
         has_hints: tell the nearest name beside a column that there is not.
     """
     indexes = tuple(indexes)
@@ -66,8 +77,8 @@ def assess_select(
     strict = _Reading(statement, where, shape, known, may_filter=False)
     refusals = tuple(dict.fromkeys(lenient.faults()))
     filtering = tuple(each for each in dict.fromkeys(strict.faults()) if each not in refusals)
-    if statement.order and statement.has_marked_limit and strict.conditions.has_several_partitions:
-        unjudged.append("LIMIT ?, which must be no more than a page: IN on the partition key is sorted")
+    if not refusals:
+        unjudged += _doubts(statement, shape, base, strict.conditions)
     asked = {name for each in statement.where for name in each.columns}
     if refusals or filtering:
         unjudged += [
@@ -99,6 +110,23 @@ def _unjudged(relation: Relation) -> str:
     if relation.operator in _NEWER:
         return f"{relation.operator.value}, which servers newer than 5.0 know"
     return ""
+
+
+def _doubts(
+    statement: SelectStatement, shape: TableShape, base: TableShape | None, conditions: SelectConditions
+) -> Iterator[str]:
+    """Yield what decides whether the server refuses it, and is known to the server alone."""
+    if statement.order and conditions.has_several_partitions and conditions.has_token:
+        yield "token() beside IN on the partition key, which may leave nothing to sort"
+    # A view keeps the type that its base has in memory, in which a descending one is wrapped; the schema does not.
+    kept = {column.name for column in base.clustering if column.is_descending} if base is not None else set()
+    wrapped = kept & {column.name for column in shape.partition_key}
+    for each in statement.where:
+        if each.operator in _CONTAINS and each.columns[0] in wrapped:
+            yield (
+                f"{each.operator.value} on '{each.columns[0]}', which its base sorts descending: "
+                "the server that made the view refuses it until it starts again"
+            )
 
 
 def _halves(relation: Relation) -> tuple[Relation, ...]:
@@ -276,17 +304,8 @@ class _Reading:
         directions = {order[column.name] != column.is_descending for column in clustering if column.name in order}
         if len(directions) > 1:
             yield "its rows are sorted in another mix of ASC and DESC"
-        if self.conditions.has_several_partitions:
-            yield from self._page_faults()
-
-    def _page_faults(self) -> Iterator[str]:
-        """Yield why rows of several partitions are not sorted where drivers ask for pages, as they do by default."""
-        statement = self._statement
-        what = "ORDER BY with IN on the partition key is refused where drivers ask for pages"
-        if statement.is_aggregate or statement.group:
-            yield f"{what}, and it asks for aggregates of rows"
-        elif (statement.limit is None or statement.limit > PAGE_ROWS) and not statement.has_marked_limit:
-            yield f"{what}: it takes a LIMIT of at most a page, {PAGE_ROWS:,} rows by default"
+        if self.conditions.has_several_partitions and not self.conditions.has_token:
+            yield "ORDER BY with IN on the partition key is refused where drivers ask for pages, as they do by default"
 
     def _filter_faults(
         self, filters: Sequence[Restriction], clustering: Sequence[Restriction], *, has_index: bool
@@ -309,4 +328,4 @@ class _Reading:
             yield f"no index answers {named} together with the rest"
 
 
-__all__ = ["PAGE_ROWS", "SelectAssessment", "assess_select"]
+__all__ = ["SelectAssessment", "assess_select"]

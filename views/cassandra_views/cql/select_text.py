@@ -199,7 +199,7 @@ def _selection(words: Sequence[_Word]) -> tuple[bool, tuple[Selected, ...]]:
     """Return whether a SELECT is DISTINCT, and what it selects."""
     rest, is_distinct = list(words), False
     for modifier in ("json", "distinct"):
-        after = rest[1].keyword if len(rest) > 1 else ""
+        after = rest[1].text.lower() if len(rest) > 1 else ""
         if rest and rest[0].keyword == modifier and after not in _NO_SELECTION:
             rest = rest[1:]
             is_distinct = modifier == "distinct"

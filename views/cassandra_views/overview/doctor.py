@@ -48,6 +48,9 @@ from cassandra_views.registry.store import Registry
 T = TypeVar("T")
 
 _AT_ONCE = 12
+_COMMAND_NODE_SECONDS = 10.0
+"""How long the command waits for a node: a busy one is not one that is down. A page waits less."""
+
 _PATIENCE_SECONDS = 8.0
 _KEEP_SECONDS = 15.0
 """A page that is loaded again and again asks every node no more often than so."""
@@ -90,6 +93,7 @@ class DoctorReader:
         self._find_settings = find_settings
         self._find_project = find_project
         self._is_manager = is_manager
+        self._node_seconds = _COMMAND_NODE_SECONDS if is_manager else NODE_SECONDS
         self._clock = clock
 
     @property
@@ -107,12 +111,12 @@ class DoctorReader:
         """
         unread: list[DoctorUnknown] = []
         settings, project = self._find_files(unread)
-        known = read_facts(database, timeout_seconds=NODE_SECONDS)
+        known = read_facts(database, timeout_seconds=self._node_seconds)
         commands = settings if self._is_manager else None
         with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor") as pool:
-            nodes = pool.submit(read_node_details, database, known, timeout_seconds=NODE_SECONDS)
-            writes = pool.submit(read_node_writes, database, known.reached, timeout_seconds=NODE_SECONDS)
-            reads = pool.submit(_read_counts, database, known)
+            nodes = pool.submit(read_node_details, database, known, timeout_seconds=self._node_seconds)
+            writes = pool.submit(read_node_writes, database, known.reached, timeout_seconds=self._node_seconds)
+            reads = pool.submit(_read_counts, database, known, self._node_seconds)
             suspects = pool.submit(self._look_for_suspects, database, registry, known)
             services = pool.submit(_read_services, database, commands) if commands else None
             spark = pool.submit(_spark_fault, commands) if commands else None
@@ -169,7 +173,7 @@ class DoctorReader:
 
     def _look_for_suspects(self, database: Database, registry: Registry, known: ClusterFacts) -> Mapping[ViewName, str]:
         suspects = Suspects(database, registry, upgrade_registry=lambda: None, clock=self._clock)
-        return suspects.look(known.reached, timeout_seconds=NODE_SECONDS)
+        return suspects.look(known.reached, timeout_seconds=self._node_seconds)
 
     def _read_bases(
         self,
@@ -202,7 +206,7 @@ class DoctorReader:
         self, pool: ThreadPoolExecutor, database: Database, known: ClusterFacts, registry_part: _RegistryPart
     ) -> list[tuple[ViewName, Future[BuildFacts]]]:
         return [
-            (record.name, pool.submit(_read_build, database, known, record.name, each))
+            (record.name, pool.submit(_read_build, database, known, record.name, each, self._node_seconds))
             for record in registry_part.records
             for each in record.in_state(State.BUILDING, State.BUILT)
         ]
@@ -302,10 +306,12 @@ def find_base_facts(
     )
 
 
-def _read_build(database: Database, known: ClusterFacts, name: ViewName, each: Generation) -> BuildFacts:
+def _read_build(
+    database: Database, known: ClusterFacts, name: ViewName, each: Generation, timeout_seconds: float
+) -> BuildFacts:
     if each.state is State.BUILT:
         return BuildFacts(view=name, number=each.number, at=each.built_at or each.created_at, is_built=True)
-    found = read_build(database, name.keyspace, each.physical, members=known.members, timeout_seconds=NODE_SECONDS)
+    found = read_build(database, name.keyspace, each.physical, members=known.members, timeout_seconds=timeout_seconds)
     silent = [f"{node.address} (does not answer)" for node in found.nodes if not (node.is_built or node.is_reachable)]
     return BuildFacts(
         view=name,
@@ -318,7 +324,7 @@ def _read_build(database: Database, known: ClusterFacts, name: ViewName, each: G
     )
 
 
-def _read_counts(database: Database, known: ClusterFacts) -> dict[str, int]:
+def _read_counts(database: Database, known: ClusterFacts, timeout_seconds: float) -> dict[str, int]:
     """Return how often partitions of each table and view were read since the nodes started.
 
     Raises:
@@ -328,7 +334,7 @@ def _read_counts(database: Database, known: ClusterFacts) -> dict[str, int]:
     if silent:
         raise ClusterError(f"{', '.join(silent)} does not say what was read", next="See that the nodes are up")
     found: dict[str, int] = {}
-    for answer in database.ask(_READS, known.reached, timeout_seconds=NODE_SECONDS):
+    for answer in database.ask(_READS, known.reached, timeout_seconds=timeout_seconds):
         if answer.error is not None:
             raise ClusterError(
                 f"{answer.host.endpoint.address} does not say what was read: {short_driver_text(answer.error)}",

@@ -18,7 +18,7 @@ from cassandra_views.model.names import nearest
 from cassandra_views.model.schema import Catalog, TableIndex, TableShape
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.read_proposals import ReadProposal, propose_indexes, propose_view, view_shape
-from cassandra_views.plan.view_coverage import Coverage, ViewCoverage, find_coverage
+from cassandra_views.plan.view_coverage import Coverage, ViewCoverage, find_coverage, limit_notes
 
 
 class ReadVerdict(StrEnum):
@@ -292,7 +292,7 @@ class _Question:
         if self._statement.selects_all and lacking and not is_asked:
             fault = f"it lacks {', '.join(lacking)}, and SELECT * asks for all columns of {self.asked}"
             return ReadVerdict.CANNOT, (fault,), ()
-        answer = assess_select(self._statement, shape, has_hints=is_asked)
+        answer = assess_select(self._statement, shape, base=base, has_hints=is_asked)
         verdict, faults = _verdict(answer)
         found = find_coverage(self._statement, shape, where_clause, base)
         notes = found.notes
@@ -300,7 +300,7 @@ class _Question:
             notes = (*notes, _filtering_note(self._statement, answer))
         if is_asked:
             return verdict, faults, notes
-        notes = (*notes, *_limit_notes(self._statement))
+        notes = (*notes, *limit_notes(self._statement))
         if found.coverage is Coverage.NONE:
             return ReadVerdict.CANNOT, (*faults, "it holds none of the rows that are asked for"), notes
         if verdict is ReadVerdict.ANSWERS and found.coverage is Coverage.PART:
@@ -389,22 +389,10 @@ def _verdict(answer: SelectAssessment) -> tuple[ReadVerdict, tuple[str, ...]]:
     return (ReadVerdict.FILTERING if answer.filtering else ReadVerdict.ANSWERS), faults
 
 
-def _limit_notes(statement: SelectStatement) -> Iterator[str]:
-    """Yield what a limit means for a view that was not asked for."""
-    if statement.has_partition_limit:
-        yield "PER PARTITION LIMIT counts the rows of its own partitions"
-    if (statement.limit is not None or statement.has_marked_limit) and not statement.order:
-        yield "LIMIT without ORDER BY takes the first rows of its own order"
-
-
 def _filtering_note(statement: SelectStatement, answer: SelectAssessment) -> str:
-    if answer.indexes:
-        what = f"every row that {', '.join(each.name for each in answer.indexes)} finds"
-    else:
-        what = f"every row of the {'partition' if answer.is_whole_partition else 'table'}"
     if statement.allows_filtering:
-        return f"ALLOW FILTERING makes it answer by reading {what}"
-    return f"servers refuse it without ALLOW FILTERING, which makes it answer by reading {what}"
+        return f"ALLOW FILTERING makes it answer by reading {answer.filtered_rows}"
+    return f"servers refuse it without ALLOW FILTERING, which makes it answer by reading {answer.filtered_rows}"
 
 
 __all__ = ["ReadCandidate", "ReadExplanation", "ReadVerdict", "explain_read", "find_base_of", "unserved_texts"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -172,4 +172,12 @@ def _has_marker(relation: Relation) -> bool:
     return any(isinstance(one, WindowBound) for value in relation.values for one in terms_in(value))
 
 
-__all__ = ["Coverage", "ViewCoverage", "find_coverage"]
+def limit_notes(statement: SelectStatement) -> Iterator[str]:
+    """Yield what a limit means for a view that was not asked for."""
+    if statement.has_partition_limit:
+        yield "PER PARTITION LIMIT counts the rows of its own partitions"
+    if (statement.limit is not None or statement.has_marked_limit) and not statement.order:
+        yield "LIMIT without ORDER BY takes the first rows of its own order"
+
+
+__all__ = ["Coverage", "ViewCoverage", "find_coverage", "limit_notes"]
