@@ -6,20 +6,22 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cassandra import InvalidRequest
-from cassandra.cqltypes import Int32Type, UTF8Type
+from cassandra.cqltypes import DecimalType, Int32Type, SimpleDateType
 from cassandra.protocol import ProtocolHandler
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement
+from cassandra.util import Date
 
-COLUMNS = (("day", "partition_key", 0, UTF8Type), ("total", "clustering", 0, Int32Type))
+COLUMNS = (("day", "partition_key", 0, SimpleDateType), ("total", "clustering", 0, DecimalType))
 NAMES = frozenset({"orders_by_day__g1", "orders_by_day__g2"})
 
 
 class Row(NamedTuple):
-    day: str
-    total: int
+    day: Date
+    total: Decimal
 
 
 class Metadata(NamedTuple):
@@ -163,8 +165,8 @@ class SessionDouble:
         self.sent.append((name, values))
         if name not in self.existing:
             return Answer(InvalidRequest(f"table {name} does not exist"), self.begin, self.threads)
-        day = values[0] if columns else "2026-11-01"
+        day = values[0] if columns else Date("2026-11-01")
         limit = values[-1] if query.endswith("LIMIT ?") else self.rows
-        rows = [Row(day, total) for total in range(min(self.rows, limit))]
+        rows = [Row(day, Decimal(total)) for total in range(min(self.rows, limit))]
         pages = [rows[begin : begin + self.page_size] for begin in range(0, len(rows), self.page_size)]
         return Answer(pages or [[]], self.begin, self.threads)

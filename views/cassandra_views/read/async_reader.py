@@ -14,7 +14,7 @@ from cassandra.cluster import ResponseFuture
 from cassandra_views.model.arguments import checked_arguments
 from cassandra_views.read.reader_logic import ReaderLogic
 from cassandra_views.read.result import Result, ViewDescription
-from cassandra_views.read.waits import Load, Waits
+from cassandra_views.read.waits import Load, ReadSteps
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class AsyncViewReader(ReaderLogic):
         """Return what a view is; as ``ViewReader.describe``."""
         return await self._run(self._describe(view))
 
-    async def _run(self, waits: Waits[T]) -> T:
+    async def _run(self, waits: ReadSteps[T]) -> T:
         events: dict[ResponseFuture | Load[Any], asyncio.Event] = {}
         try:
             while True:
@@ -57,7 +57,7 @@ class AsyncViewReader(ReaderLogic):
                 known = events.get(wait)
                 if known is None:
                     known = events[wait] = asyncio.Event()
-                    self._tell_end(wait, known)
+                    self._notify_when_done(wait, known)
                 else:
                     known.clear()  # for the next page: its end is told by a call that this loop has still to make
                 await known.wait()
@@ -65,7 +65,7 @@ class AsyncViewReader(ReaderLogic):
             found: T = end.value
             return found
 
-    def _tell_end(self, wait: ResponseFuture | Load[Any], event: asyncio.Event) -> None:
+    def _notify_when_done(self, wait: ResponseFuture | Load[Any], event: asyncio.Event) -> None:
         """Let an event be set each time that the result of a wait can be had without blocking.
 
         Whether it failed, the read itself finds out. The driver's callbacks of others are left alone.
