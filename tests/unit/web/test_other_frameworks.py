@@ -19,6 +19,7 @@ import pytest
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views import AsyncViewReader, ViewReader, json_log
+from cassandra_views.model.errors import ReadError
 from cassandra_views.web.wsgi import create_app
 from tests.unit.docs.test_docs import blocks
 from tests.unit.read.session_double import SessionDouble
@@ -71,6 +72,28 @@ def test_fastapi_reads_page_after_page_and_tells_what_is_wrong() -> None:
     assert (wrong.status_code, wrong.headers["content-type"]) == (400, "application/problem+json")
     assert (gone.status_code, gone.headers["retry-after"]) == (503, "1")
     assert set(gone.json()) >= {"what", "on", "remains", "next"}
+
+
+def test_fastapi_closes_its_reader_and_its_session() -> None:
+    names = example("fastapi.md", "lifespan")
+    closed: list[object] = []
+
+    class ClusterDouble:
+        def __init__(self, _contact_points: list[str]) -> None:
+            self.connect, self.shutdown = SessionDouble, lambda: closed.append(self)
+
+    names["Cluster"], app = ClusterDouble, names["app"]
+
+    async def fail() -> None:
+        async with names["lifespan"](app):
+            assert len(await app.state.views.select("orders_by_day", day=DAY)) == 3
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        asyncio.run(fail())
+    assert len(closed) == 1
+    with pytest.raises(ReadError, match="the reader is closed"):
+        asyncio.run(app.state.views.describe("orders_by_day"))
 
 
 def test_fastapi_gives_up_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from cassandra_client.driver_errors import (
 )
 from cassandra_views.model.errors import BadRead, ReadError, UnreadableData
 from cassandra_views.read.physical import MissingView, PhysicalViewCache
-from cassandra_views.read.pointer import Pointer, PointerCache
+from cassandra_views.read.pointer import Pointer, PointerCache, Refresh
 from cassandra_views.read.result import Result, ViewDescription
 from cassandra_views.read.view_read import ViewRead
 from cassandra_views.read.waits import Load, ReadSteps, loaded
@@ -126,7 +126,7 @@ class ReaderLogic:
         return loaded(Load(partial(self._pointers.get, view), view))
 
     def _refreshed_pointer(self, view: str) -> ReadSteps[Pointer]:
-        return loaded(Load(partial(self._pointers.refresh, view, since=self._clock())))
+        return loaded(Refresh(self._pointers, view, self._clock()))
 
     def _description(self, pointer: Pointer, name: str) -> ReadSteps[ViewDescription]:
         known = self._described.get(pointer.on)
