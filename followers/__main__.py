@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from cassandra_client.connect import connected
 from cassandra_client.errors import ClusterError, ConfigurationError
-from cassandra_views.json_log import log_as_asked
+from cassandra_views.json_log import configure_logging_from_environment
 from followers.feed import Feed, utc_now
 from followers.history import HistorySpan
 from followers.load import LoadError, load_history
@@ -194,7 +194,7 @@ def fail(text: str) -> NoReturn:
 def main() -> None:
     """Run the program."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    log_as_asked(level=logging.WARNING)
+    configure_logging_from_environment(level=logging.WARNING)
     # The driver logs each error with its traceback; what matters of it is told here.
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     app()

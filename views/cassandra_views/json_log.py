@@ -17,7 +17,7 @@ FORMAT_VARIABLE = "VIEWS_LOG_FORMAT"
 _OF_REQUESTS = ("request_id", "method", "path")
 _OF_READS = ("view", "generations", "rows", "seconds", "is_retried", "error")
 _OF_ERRORS = ("what", "on", "remains", "next")
-_KEPT = (*_OF_REQUESTS, *_OF_READS, *_OF_ERRORS)
+_EXTRA_FIELDS = (*_OF_REQUESTS, *_OF_READS, *_OF_ERRORS)
 """What lines of ours carry beside their text; what others add is left to them."""
 
 _request_fields: set[Callable[[], Mapping[str, Any]]] = set()
@@ -36,7 +36,7 @@ class JsonLines(logging.Formatter):
         }
         for find_fields in tuple(_request_fields):
             found |= find_fields()
-        found |= {key: record.__dict__[key] for key in _KEPT if key in record.__dict__}
+        found |= {key: record.__dict__[key] for key in _EXTRA_FIELDS if key in record.__dict__}
         if record.exc_info:
             found["exception"] = self.formatException(record.exc_info)
         return json.dumps(found, ensure_ascii=False, default=str)
@@ -67,7 +67,7 @@ def log_command_as_json() -> logging.Logger:
     return found
 
 
-def log_as_asked(*, level: int = logging.INFO) -> None:
+def configure_logging_from_environment(*, level: int = logging.INFO) -> None:
     """Let log lines be JSON where the variable ``VIEWS_LOG_FORMAT`` is ``json``, as ``log_as_json`` does."""
     if os.environ.get(FORMAT_VARIABLE) == "json":
         log_as_json(level=level)

@@ -6,20 +6,22 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cassandra import InvalidRequest
-from cassandra.cqltypes import Int32Type, UTF8Type
+from cassandra.cqltypes import DecimalType, Int32Type, SimpleDateType
 from cassandra.protocol import ProtocolHandler
 from cassandra.query import BoundStatement, PreparedStatement, SimpleStatement
+from cassandra.util import Date
 
-COLUMNS = (("day", "partition_key", 0, UTF8Type), ("total", "clustering", 0, Int32Type))
+COLUMNS = (("day", "partition_key", 0, SimpleDateType), ("total", "clustering", 0, DecimalType))
 NAMES = frozenset({"orders_by_day__g1", "orders_by_day__g2"})
 
 
 class Row(NamedTuple):
-    day: str
-    total: int
+    day: Date
+    total: Decimal
 
 
 class Metadata(NamedTuple):
@@ -61,6 +63,11 @@ class Answer:
         with self._lock:
             self._place += 1
             self._event.set()
+        self.notify()
+
+    def notify(self) -> None:
+        """Call what waits for an answer."""
+        with self._lock:
             callbacks = list(self._callbacks)
         for each in callbacks:
             each(None)
@@ -100,6 +107,7 @@ class SessionDouble:
         serving: the physical view that the registry names.
         existing: the physical views of the schema.
         sent: the statements that were sent, each with its physical view and values.
+        answers: what was returned for each of them.
         asked: the texts of what was asked of the registry and the schema.
         failure: what each of these raises, if anything.
         threads: the threads in which something was waited for.
@@ -116,6 +124,7 @@ class SessionDouble:
         self.serving = "orders_by_day__g1"
         self.existing = set(NAMES)
         self.sent: list[tuple[str, list[Any]]] = []
+        self.answers: list[Answer] = []
         self.asked: list[str] = []
         self.threads: set[threading.Thread] = set()
         self.failure: Exception | None = None
@@ -162,9 +171,14 @@ class SessionDouble:
         values = [each.type.deserialize(value, 4) for each, value in zip(columns, bound.values, strict=True)]
         self.sent.append((name, values))
         if name not in self.existing:
-            return Answer(InvalidRequest(f"table {name} does not exist"), self.begin, self.threads)
-        day = values[0] if columns else "2026-11-01"
+            return self._answer(InvalidRequest(f"table {name} does not exist"))
+        day = values[0] if columns else Date("2026-11-01")
         limit = values[-1] if query.endswith("LIMIT ?") else self.rows
-        rows = [Row(day, total) for total in range(min(self.rows, limit))]
+        rows = [Row(day, Decimal(total)) for total in range(min(self.rows, limit))]
         pages = [rows[begin : begin + self.page_size] for begin in range(0, len(rows), self.page_size)]
-        return Answer(pages or [[]], self.begin, self.threads)
+        return self._answer(pages or [[]])
+
+    def _answer(self, pages: list[list[Any]] | Exception) -> Answer:
+        answer = Answer(pages, self.begin, self.threads)
+        self.answers.append(answer)
+        return answer

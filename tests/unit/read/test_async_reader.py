@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -213,6 +214,191 @@ def test_a_read_of_many_partitions_sends_several_statements_at_once() -> None:
         while not reading.done():
             held.release()
             await asyncio.sleep(0.001)
-        assert [row.day for row in await reading] == [day for day in DAYS for _ in range(3)]
+        assert [str(row.day) for row in await reading] == [day for day in DAYS for _ in range(3)]
 
     run(read, session)
+
+
+class HeldRegistry:
+    """Keeps back what is asked of the registry on some views, until it is opened."""
+
+    def __init__(self, session: SessionDouble, *views: str) -> None:
+        self.open = threading.Event()
+        self.held: list[str] = []
+        self._execute, self._views = session.execute, views
+        session.execute = self._hold  # type: ignore[method-assign]
+
+    def _hold(self, statement: Any, values: tuple[Any, ...] = (), **named: Any) -> Any:
+        if "read_from" in statement.query_string and values and values[1] in self._views:
+            self.held.append(values[1])
+            assert self.open.wait(20)
+        return self._execute(statement, values, **named)
+
+    async def holds(self, count: int) -> None:
+        while len(self.held) < count:
+            await asyncio.sleep(0.001)
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_known_view_waits_behind_no_slow_first_loads() -> None:
+    session, clock = SessionDouble(), Clock()
+    unknown = [f"unknown_{number}" for number in range(8)]
+
+    async def read(reader: AsyncViewReader) -> None:
+        await reader.select("orders_by_day", day=DAY)
+        registry = HeldRegistry(session, *unknown)
+        slow = [asyncio.create_task(reader.select(each)) for each in unknown]
+        await registry.holds(4)
+        clock.seconds = 60
+        try:
+            async with asyncio.timeout(10):
+                result = await reader.select("orders_by_day", day=DAY)
+        finally:
+            registry.open.set()
+        assert result.pointer_age_seconds == 0
+        assert {type(each) for each in await asyncio.gather(*slow, return_exceptions=True)} == {ViewNotFound}
+
+    run(read, session, clock=clock)
+
+
+def test_one_read_waits_for_a_renewal_while_the_others_use_the_old_answer() -> None:
+    session, clock = SessionDouble(), Clock()
+
+    async def read(reader: AsyncViewReader) -> None:
+        await reader.select("orders_by_day", day=DAY)
+        registry, clock.seconds = HeldRegistry(session, "orders_by_day"), 60
+        reads = [asyncio.create_task(reader.select("orders_by_day", day=each)) for each in DAYS]
+        try:
+            async with asyncio.timeout(1.5):
+                for each in reads[1:]:
+                    assert (await each).pointer_age_seconds == 60
+            assert not reads[0].done()
+        finally:
+            registry.open.set()
+        assert (await reads[0]).pointer_age_seconds == 0
+        assert registry.held == ["orders_by_day"]
+
+    run(read, session, clock=clock)
+
+
+def test_a_renewal_that_takes_long_is_waited_for_no_longer_than_the_registry_is_given() -> None:
+    session, clock = SessionDouble(), Clock()
+
+    async def read(reader: AsyncViewReader) -> None:
+        await reader.select("orders_by_day", day=DAY)
+        registry, clock.seconds = HeldRegistry(session, "orders_by_day"), 60
+        try:
+            async with asyncio.timeout(10):
+                assert (await reader.select("orders_by_day", day=DAY)).pointer_age_seconds == 60
+        finally:
+            registry.open.set()
+
+    run(read, session, clock=clock)
+
+
+def test_refreshes_of_a_view_are_shared_until_they_begin() -> None:
+    session = SessionDouble()
+
+    async def read(reader: AsyncViewReader) -> None:
+        await reader.select("orders_by_day", day=DAY)
+        session.existing.discard("orders_by_day__g1")
+        registry = HeldRegistry(session, "orders_by_day")
+        first = asyncio.create_task(reader.select("orders_by_day", day=DAY))
+        await registry.holds(1)
+        later = [asyncio.create_task(reader.select("orders_by_day", day=each)) for each in DAYS]
+        await asyncio.sleep(0.2)
+        assert sum(each.name.startswith("views-") for each in threading.enumerate()) <= threads + 4
+        session.serving = "orders_by_day__g2"
+        registry.open.set()
+        results = await asyncio.gather(first, *later)
+        assert {each.is_retried for each in results} == {True}
+        assert len(registry.held) == 2, "those that failed during the first look are answered by one more"
+
+    threads = sum(each.name.startswith("views-") for each in threading.enumerate())
+    run(read, session, cache_seconds=3600)
+
+
+def test_what_no_read_waits_for_any_more_is_not_begun() -> None:
+    session = SessionDouble()
+    unknown = [f"unknown_{number}" for number in range(6)]
+
+    async def read(reader: AsyncViewReader) -> None:
+        registry = HeldRegistry(session, *unknown)
+        slow = [asyncio.create_task(reader.select(each)) for each in unknown]
+        shared = asyncio.create_task(reader.select(unknown[5]))
+        await registry.holds(4)
+        for each in slow[4:]:
+            each.cancel()
+        await asyncio.wait(slow[4:])
+        registry.open.set()
+        await asyncio.gather(*slow[:4], shared, return_exceptions=True)
+        assert registry.held == [*unknown[:4], unknown[5]]
+
+    run(read, session)
+
+
+def test_a_closed_reader_begins_nothing_and_says_so() -> None:
+    session = SessionDouble()
+    unknown = [f"unknown_{number}" for number in range(6)]
+
+    async def read(reader: AsyncViewReader) -> None:
+        async with reader:
+            await reader.select("orders_by_day", day=DAY)
+            registry = HeldRegistry(session, *unknown)
+            slow = [asyncio.create_task(reader.select(each)) for each in unknown]
+            await registry.holds(4)
+        queued = await asyncio.gather(*slow[4:], return_exceptions=True)
+        registry.open.set()
+        assert {type(each) for each in queued} == {ReadError}
+        assert {type(each) for each in await asyncio.gather(*slow[:4], return_exceptions=True)} == {ViewNotFound}
+        with pytest.raises(ReadError, match="the reader is closed"):
+            await reader.select("orders_by_day", day=DAY)
+        assert len(registry.held) == 4
+
+    run(read, session)
+
+
+def test_a_second_answer_of_a_page_is_not_taken_for_the_next() -> None:
+    session = SessionDouble(rows=4, page_size=2)
+    held = Held(session)
+
+    async def read(reader: AsyncViewReader) -> None:
+        reading = asyncio.create_task(reader.select("orders_by_day", day=DAY))
+        await begun(held)
+        answer = session.answers[-1]
+        held.release()
+        await begun(held)
+        answer.notify()  # as the driver does where a speculative execution is answered too
+        await asyncio.sleep(0.01)
+        assert not reading.done()
+        held.release()
+        assert [int(row.total) for row in await reading] == [0, 1, 2, 3]
+
+    run(read, session)
+    assert threading.current_thread() not in session.threads
+
+
+def test_loads_see_the_context_of_the_read() -> None:
+    session, request = SessionDouble(), ContextVar("request", default="none")
+    execute, seen = session.execute, set()
+
+    def look(*arguments: Any, **named: Any) -> Any:
+        seen.add(request.get())
+        return execute(*arguments, **named)
+
+    session.execute = look  # type: ignore[method-assign]
+
+    async def read(reader: AsyncViewReader) -> None:
+        request.set("of-the-caller.1")
+        await reader.select("orders_by_day", day=DAY)
+
+    run(read, session)
+    assert seen == {"of-the-caller.1"}

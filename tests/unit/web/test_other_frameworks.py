@@ -19,13 +19,15 @@ import pytest
 
 from cassandra_client.errors import ConfigurationError
 from cassandra_views import AsyncViewReader, ViewReader, json_log
+from cassandra_views.model.errors import ReadError
 from cassandra_views.web.wsgi import create_app
 from tests.unit.docs.test_docs import blocks
 from tests.unit.read.session_double import SessionDouble
 
 GUIDES = Path(__file__).parents[3] / "docs" / "guides"
 DAY = "2026-11-01"
-EXPECTED = [{"day": DAY, "total": 0}, {"day": DAY, "total": 1}]
+SERVER_LOGGERS = ("uvicorn", "uvicorn.access", "gunicorn.error", "gunicorn.access")
+EXPECTED = [{"day": DAY, "total": "0"}, {"day": DAY, "total": "1"}]
 
 
 def example(guide: str, word: str) -> dict[str, Any]:
@@ -72,6 +74,28 @@ def test_fastapi_reads_page_after_page_and_tells_what_is_wrong() -> None:
     assert set(gone.json()) >= {"what", "on", "remains", "next"}
 
 
+def test_fastapi_closes_its_reader_and_its_session() -> None:
+    names = example("fastapi.md", "lifespan")
+    closed: list[object] = []
+
+    class ClusterDouble:
+        def __init__(self, _contact_points: list[str]) -> None:
+            self.connect, self.shutdown = SessionDouble, lambda: closed.append(self)
+
+    names["Cluster"], app = ClusterDouble, names["app"]
+
+    async def fail() -> None:
+        async with names["lifespan"](app):
+            assert len(await app.state.views.select("orders_by_day", day=DAY)) == 3
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        asyncio.run(fail())
+    assert len(closed) == 1
+    with pytest.raises(ReadError, match="the reader is closed"):
+        asyncio.run(app.state.views.describe("orders_by_day"))
+
+
 def test_fastapi_gives_up_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     app, session = example("fastapi.md", "lifespan")["app"], SessionDouble()
     session.begin = lambda _complete: None  # it never answers
@@ -101,6 +125,9 @@ def test_the_api_and_the_pages_stand_beside_an_app() -> None:
     assert call(both, "/orders")[2] == "the app"
     status, headers, body = call(both, "/api/nothing/here")
     assert (status, headers["Content-Type"], body["on"]) == (404, "application/problem+json", "/api/nothing/here")
+    environ: dict[str, Any] = {"PATH_INFO": "/views", "REQUEST_METHOD": "OPTIONS"}
+    setup_testing_defaults(environ)
+    assert b"the app" not in b"".join(both(environ, lambda *_: None)), "the list of views has no slash at its end"
 
 
 def test_fastapi_holds_the_api_below_its_own_routes() -> None:
@@ -114,15 +141,19 @@ def test_the_app_of_the_api_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConfigurationError, match="no key to sign page tokens"):
         create_app()
     monkeypatch.setenv("SECRET_KEY", "the tests' own")
-    assert {"/api/views", "/healthz"} <= {rule.rule for rule in create_app().url_map.iter_rules()}
+    app = create_app()
+    assert {"/api/views", "/healthz"} <= {rule.rule for rule in app.url_map.iter_rules()}
+    assert app.import_name == "cassandra_views.web.wsgi", "'views' would be looked for in the working directory"
 
 
 @pytest.fixture
 def kept_logging() -> Iterator[None]:
     root, fields = logging.getLogger(), set(json_log._request_fields)
-    kept, level = root.handlers[:], root.level
+    loggers = [root, *map(logging.getLogger, SERVER_LOGGERS)]
+    kept, level = [(each, each.handlers[:]) for each in loggers], root.level
     yield
-    root.handlers[:] = kept
+    for each, handlers in kept:
+        each.handlers[:] = handlers
     root.setLevel(level)
     json_log._request_fields.clear()
     json_log._request_fields.update(fields)
@@ -148,6 +179,18 @@ def test_lines_of_a_request_of_fastapi_carry_its_id() -> None:
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     (acted,) = [line for line in lines if line["logger"] == "shop"]
     assert (acted["request_id"], acted["path"]) == ("of-the-caller.1", "/act")
+
+
+@pytest.mark.usefixtures("kept_logging")
+@pytest.mark.parametrize(
+    ("guide", "word", "names"),
+    [("fastapi.md", "describe_requests", SERVER_LOGGERS[:2]), ("wsgi.md", "log_as_json", SERVER_LOGGERS[2:])],
+)
+def test_lines_of_the_server_are_json_too(guide: str, word: str, names: tuple[str, ...]) -> None:
+    for name in names:
+        logging.getLogger(name).handlers[:] = [logging.StreamHandler(io.StringIO())]
+    handler = example(guide, word)["handler"]
+    assert [logging.getLogger(name).handlers for name in names] == [[handler]] * len(names)
 
 
 def test_what_other_frameworks_use_loads_no_flask() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from cassandra import ConsistencyLevel, Unauthorized
 from cassandra.cluster import Session
@@ -18,10 +19,11 @@ from cassandra_views.model.generation import Serving
 from cassandra_views.model.names import ViewName, nearest
 from cassandra_views.read.physical import read_rows
 from cassandra_views.read.routing import Span, covered_window, sorted_spans
+from cassandra_views.read.waits import Load
 
 log = logging.getLogger("cassandra_views.read")
 
-_REGISTRY_SECONDS = 2.0
+RENEWAL_SECONDS = 2.0
 """How long a reader that has an answer of the registry waits for the next: the old one is good for its grace."""
 
 
@@ -54,6 +56,49 @@ class _CacheEntry:
     name: ViewName | None = None
     due: float = 0.0
     is_unreachable: bool = False
+
+
+class Renewal(Load[Pointer]):
+    """The renewal of an answer that is due, claimed by one read while the others use the old answer.
+
+    ``release`` must be called after it has run, or when it is not run. Until then ``result`` is the old answer.
+    """
+
+    __slots__ = ("_old", "release")
+
+    def __init__(self, run: Callable[[], Pointer], old: Pointer, release: Callable[[], None]) -> None:
+        super().__init__(run)
+        self._old = old
+        self.release = release
+
+    def result(self) -> Pointer:
+        """Return the new answer where there is one."""
+        outcome = self.outcome
+        return outcome.result() if outcome is not None and outcome.done() and not outcome.cancelled() else self._old
+
+
+class Refresh(Load[Pointer]):
+    """A look into the registry that begins after ``since``; others of the same view can join it until it has begun."""
+
+    __slots__ = ("_has_begun", "_lock", "_since")
+
+    def __init__(self, pointers: PointerCache, view: str, since: float) -> None:
+        super().__init__(partial(pointers.refresh, view, since=self._begin), ("refresh", view))
+        self._since = since
+        self._has_begun = False
+        self._lock = threading.Lock()
+
+    def join(self, other: Refresh) -> bool:
+        """Let this one answer another too, and tell whether it can."""
+        with self._lock:
+            if not self._has_begun:
+                self._since = max(self._since, other._since)
+            return not self._has_begun
+
+    def _begin(self) -> float:
+        with self._lock:
+            self._has_begun = True
+            return self._since
 
 
 class PointerCache:
@@ -107,15 +152,36 @@ class PointerCache:
         finally:
             cached.lock.release()
 
-    def refresh(self, view: str, *, since: float) -> Pointer:
+    def claim(self, view: str) -> Pointer | Renewal | None:
+        """Return what serves the view without blocking; where that is due and nobody renews it, its renewal.
+
+        None where the registry has not told of the view yet.
+        """
+        cached = self._cache.get(view)
+        pointer = cached.pointer if cached is not None else None
+        if cached is None or pointer is None:
+            return None
+        if self._clock() < cached.due or not cached.lock.acquire(blocking=False):
+            return pointer
+        if cached.pointer is None or self._clock() < cached.due:  # another thread has asked meanwhile
+            pointer = cached.pointer
+            cached.lock.release()
+            return pointer
+        return Renewal(partial(self._read, view, cached), cached.pointer, cached.lock.release)
+
+    def refresh(self, view: str, *, since: Callable[[], float]) -> Pointer:
         """Return what serves the view by a look into the registry that began after ``since``.
+
+        Args:
+            since: called when no other look at this view is under way any more.
 
         Raises:
             ReadError: the registry cannot be read; or as ``get``.
         """
         cached = self._cache_entry(view)  # a new one, where another thread has met an unknown view meanwhile
         with cached.lock:
-            if cached.pointer is not None and cached.pointer.read_at > since:
+            begun_after = since()
+            if cached.pointer is not None and cached.pointer.read_at > begun_after:
                 return cached.pointer  # another thread has asked meanwhile
             pointer = self._read(view, cached)
             if cached.is_unreachable:
@@ -177,7 +243,7 @@ class PointerCache:
         return ReadError(f"the registry '{self._registry}' cannot be read: {text}", on=view, next=next)
 
     def _query_registry(self, view: str, cached: _CacheEntry) -> tuple[ViewName, tuple[Serving, ...]]:
-        seconds = self._timeout_seconds if cached.pointer is None else min(self._timeout_seconds, _REGISTRY_SECONDS)
+        seconds = self._timeout_seconds if cached.pointer is None else min(self._timeout_seconds, RENEWAL_SECONDS)
         for name in self._possible_names(view, cached):
             found = read_rows(
                 self._session,

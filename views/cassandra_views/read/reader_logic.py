@@ -31,10 +31,10 @@ from cassandra_client.driver_errors import (
 )
 from cassandra_views.model.errors import BadRead, ReadError, UnreadableData
 from cassandra_views.read.physical import MissingView, PhysicalViewCache
-from cassandra_views.read.pointer import Pointer, PointerCache
+from cassandra_views.read.pointer import Pointer, PointerCache, Refresh
 from cassandra_views.read.result import Result, ViewDescription
 from cassandra_views.read.view_read import ViewRead
-from cassandra_views.read.waits import Load, Waits, loaded
+from cassandra_views.read.waits import Load, ReadSteps, loaded
 
 _LARGEST_LIMIT = 2**31 - 2
 
@@ -93,7 +93,7 @@ class ReaderLogic:
         page: str | None,
         reverse: bool,
         columns: dict[str, Any],
-    ) -> Waits[Result]:
+    ) -> ReadSteps[Result]:
         """Read rows of a view; as ``ViewReader.select``."""
         conditions = _merge_conditions(view, where, columns)
         if limit is not None:
@@ -105,7 +105,7 @@ class ReaderLogic:
         except _FAILURES as error:
             return (yield from self._retry(view, read, error))
 
-    def _describe(self, view: str) -> Waits[ViewDescription]:
+    def _describe(self, view: str) -> ReadSteps[ViewDescription]:
         """Return what a view is; as ``ViewReader.describe``."""
         if not isinstance(view, str):
             raise _invalid_name(view)
@@ -122,13 +122,13 @@ class ReaderLogic:
             except _FAILURES as second:
                 raise read_error(second, on=f"{pointer.on} ({name})", view=pointer.on) from error
 
-    def _pointer(self, view: str) -> Waits[Pointer]:
+    def _pointer(self, view: str) -> ReadSteps[Pointer]:
         return loaded(Load(partial(self._pointers.get, view), view))
 
-    def _refreshed_pointer(self, view: str) -> Waits[Pointer]:
-        return loaded(Load(partial(self._pointers.refresh, view, since=self._clock())))
+    def _refreshed_pointer(self, view: str) -> ReadSteps[Pointer]:
+        return loaded(Refresh(self._pointers, view, self._clock()))
 
-    def _description(self, pointer: Pointer, name: str) -> Waits[ViewDescription]:
+    def _description(self, pointer: Pointer, name: str) -> ReadSteps[ViewDescription]:
         known = self._described.get(pointer.on)
         if known is not None and known[0] is pointer:
             return known[1]
@@ -139,7 +139,7 @@ class ReaderLogic:
         self._described[pointer.on] = pointer, description
         return description
 
-    def _retry(self, view: str, failed: ViewRead, error: Exception) -> Waits[Result]:
+    def _retry(self, view: str, failed: ViewRead, error: Exception) -> ReadSteps[Result]:
         """Read once more if what failed serves no longer, or has other columns; else raise the error."""
         self._views.forget(failed.pointer.on, failed.physical_name)
         if is_column_unknown(error):
@@ -157,7 +157,7 @@ class ReaderLogic:
         return (yield from self._read_again(failed.with_pointer(pointer)))
 
     @staticmethod
-    def _read_again(read: ViewRead) -> Waits[Result]:
+    def _read_again(read: ViewRead) -> ReadSteps[Result]:
         try:
             return replace((yield from read.run()), is_retried=True)
         except _FAILURES as error:

@@ -34,7 +34,7 @@ from cassandra_views.read.query import (
 )
 from cassandra_views.read.result import Result
 from cassandra_views.read.routing import Span, find_route, find_span, resolved_spans
-from cassandra_views.read.waits import Load, Waits, loaded
+from cassandra_views.read.waits import Load, ReadSteps, loaded
 
 _MAX_PENDING = 8
 """How many statements a read of all rows sends at once; a read with a limit sends one after another."""
@@ -82,7 +82,7 @@ class ViewRead:
         """Return the same read by another pointer."""
         return ViewRead(self._views, pointer, self._conditions, self._limit, self._page, self._reverse, self._clock)
 
-    def run(self) -> Waits[Result]:
+    def run(self) -> ReadSteps[Result]:
         """Read, and yield what is waited for.
 
         Errors of the driver come through as they are.
@@ -145,7 +145,7 @@ class ViewRead:
         self.physical_name = span.entry.name
         return self._views.find(self.pointer.on, self.physical_name)
 
-    def _load_view(self, span: Span) -> Waits[PhysicalView]:
+    def _load_view(self, span: Span) -> ReadSteps[PhysicalView]:
         pointer = self.pointer
         return loaded(self._views.load(pointer.name.keyspace, pointer.on, span.entry.name, pointer.serving))
 
@@ -181,7 +181,7 @@ class ViewRead:
 
     def _read_all(
         self, sequence: StatementSequence, query: Query, given: list[Any]
-    ) -> Waits[tuple[list[Any], tuple[str, ...], PhysicalView | None]]:
+    ) -> ReadSteps[tuple[list[Any], tuple[str, ...], PhysicalView | None]]:
         """Return the rows, one more than the limit where there are more, the names of the views they are from, and the
         view of the last row to keep.
         """
@@ -220,7 +220,9 @@ class ViewRead:
                 if len(rows) > limit:
                     return rows, tuple(names), last
 
-    def _send(self, statement: Statement, limit: int | None, query: Query, given: list[Any]) -> Waits[ResponseFuture]:
+    def _send(
+        self, statement: Statement, limit: int | None, query: Query, given: list[Any]
+    ) -> ReadSteps[ResponseFuture]:
         view, rest, values = statement.view, statement.rest, statement.values
         if limit is not None:
             rest, values = f"{rest} LIMIT ?", [*values, limit]
@@ -237,7 +239,7 @@ class ViewRead:
         return self._views.send(bound, view)
 
 
-def _more_rows(future: ResponseFuture) -> Waits[list[Any]]:
+def _more_rows(future: ResponseFuture) -> ReadSteps[list[Any]]:
     """Return the rows of all further pages of the driver."""
     rows: list[Any] = []
     while future.has_more_pages:

@@ -39,21 +39,21 @@ class Load(Generic[T]):
         return self.run() if self.outcome is None else self.outcome.result()
 
 
-Waits: TypeAlias = Generator[ResponseFuture | Load[Any], None, T]
+ReadSteps: TypeAlias = Generator[ResponseFuture | Load[Any], None, T]
 """A read under way. It asks for the ``result`` of a wait only after it was resumed."""
 
 
-def loaded(load: Load[T]) -> Waits[T]:
+def loaded(load: Load[T]) -> ReadSteps[T]:
     """Wait for a load, and return what it found."""
     yield load
     return load.result()
 
 
-def run_blocking(waits: Waits[T]) -> T:
+def run_blocking(steps: ReadSteps[T]) -> T:
     """Carry a read out in this thread."""
     try:
         while True:
-            next(waits)  # the read blocks by itself, where it asks for the result
+            next(steps)  # the read blocks by itself, where it asks for the result
     except StopIteration as end:
         found: T = end.value
         return found

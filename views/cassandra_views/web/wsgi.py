@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask
 
-from cassandra_views.json_log import log_as_asked
+from cassandra_views.json_log import configure_logging_from_environment
 from cassandra_views.web.extension import CassandraViews
 
 
@@ -24,8 +24,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     Raises:
         ConfigurationError: a setting is unknown or wrong, or there is no key to sign page tokens with.
     """
-    log_as_asked()
-    app = Flask("views", static_folder=None)
+    configure_logging_from_environment()
+    app = Flask(__name__, static_folder=None)
     app.config["SECRET_KEY"] = os.environ.get("SECRET_KEY")
     app.config.update(config or {})
     CassandraViews(app)
