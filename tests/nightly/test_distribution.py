@@ -210,7 +210,6 @@ def status(address: str) -> int:
 def test_the_pages_of_the_manifest_are_alive_and_not_ready_without_a_cluster(image: Path, tmp_path: Path) -> None:
     project = tmp_path / "shop"
     run(image / "bin" / "views", "init", str(project), folder=tmp_path)
-    shutil.copy(ROOT / "kubernetes" / "app.py", project)
     with served(image, project) as address:
         wait_until(lambda: status(f"{address}/healthz") == 200, seconds=60)
         assert status(f"{address}/readyz") == 503

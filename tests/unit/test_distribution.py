@@ -75,18 +75,34 @@ def test_the_action_fails_on_a_wrong_file_alone(project: Path) -> None:
     assert run_step("Lint", project).returncode == 1
 
 
+def test_the_action_puts_no_other_program_on_the_path(tmp_path: Path) -> None:
+    python, added = tmp_path / "bin" / "python", tmp_path / "added"
+    python.parent.mkdir()
+    made = 'mkdir -p "$3/bin" && cd "$3/bin" && touch python && printf "#!/bin/sh\\n" | tee pip > views && chmod +x *'
+    python.write_text(f"#!/bin/sh\n{made}\n", encoding="utf-8")
+    python.chmod(0o755)
+    variables = {"RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(added), "SOURCE": str(ROOT)}
+    done = run_step("Install", tmp_path, PATH=f"{python.parent}:{os.environ['PATH']}", **variables)
+    assert done.returncode == 0, done.stderr
+    (program,) = Path(added.read_text(encoding="utf-8").strip()).iterdir()
+    assert (program.name, program.resolve()) == ("views", tmp_path / "cassandra-views" / "bin" / "views")
+
+
 @pytest.mark.parametrize(("code", "ended", "changes"), [(0, 0, "false"), (2, 0, "true"), (1, 1, None)])
 def test_the_action_tells_whether_a_plan_changes_anything(
     tmp_path: Path, code: int, ended: int, changes: str | None
 ) -> None:
     program, output = tmp_path / "bin" / "views", tmp_path / "output"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\necho "in $VIEWS_ENV: $*"\nexit {code}\n', encoding="utf-8")
+    script = f'#!/bin/sh\necho "in $VIEWS_ENV: $*"\necho a note >&2\nexit {code}\n'
+    program.write_text(script, encoding="utf-8")
     program.chmod(0o755)
     path = f"{program.parent}:{os.environ['PATH']}"
     variables = {"PATH": path, "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(output), "VIEWS_ENV": "prod"}
     done = run_step("Plan", tmp_path, **variables)
-    assert (done.returncode, done.stdout) == (ended, "in prod: plan --detailed-exitcode\n")
+    plan = "in prod: plan --detailed-exitcode\n"
+    assert (done.returncode, done.stdout, done.stderr) == (ended, plan, "a note\n")
+    assert (tmp_path / "views-plan.txt").read_text(encoding="utf-8") == plan
     told = dict(line.split("=") for line in output.read_text().splitlines()) if output.exists() else {}
     assert told == ({"plan": str(tmp_path / "views-plan.txt"), "changes": changes} if changes else {})
 
@@ -146,6 +162,8 @@ def containers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 @pytest.mark.parametrize(("pod", "container"), list(containers()), ids=lambda each: each.get("name", "pod"))
 def test_containers_use_what_there_is(pod: dict[str, Any], container: dict[str, Any]) -> None:
     assert pod["securityContext"]["runAsUser"] == int(dict(instructions("Containerfile"))["USER"])
+    # A Service named cassandra would set CASSANDRA_PORT to a URL.
+    assert pod["enableServiceLinks"] is False
     assert [each["name"] for each in container["env"] if f"`{each['name']}`" not in WORDS] == []
     volumes = {each["name"] for each in pod["volumes"]}
     assert {each["name"] for each in container["volumeMounts"]} == volumes
@@ -159,3 +177,11 @@ def test_containers_use_what_there_is(pod: dict[str, Any], container: dict[str, 
         parameters = command.commands[name].params
         known = {option for each in parameters for option in (*each.opts, *each.secondary_opts)}
         assert set(options) <= known
+
+
+def test_the_pages_answer_probes_while_all_reads_are_taken() -> None:
+    ((_pod, pages),) = [each for each in containers() if each[1]["name"] == "pages"]
+    values = {each["name"]: each.get("value") for each in pages["env"]}
+    (threads,) = re.findall(r"--threads=(\d+)", " ".join(pages["args"]))
+    assert int(values["VIEWS_MOST_AT_ONCE"]) < int(threads)
+    assert pages["livenessProbe"]["timeoutSeconds"] > 1
