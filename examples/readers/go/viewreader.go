@@ -23,12 +23,13 @@ func (e entry) covers(at time.Time) bool {
 	return (e.start.IsZero() || !at.Before(e.start)) && (e.end.IsZero() || at.Before(e.end))
 }
 
+// pointer is what the registry answered, when it was asked, and when it is asked again.
 type pointer struct {
-	entries []entry
-	due     time.Time
+	entries    []entry
+	began, due time.Time
 }
 
-func (p pointer) serves(name string) bool {
+func (p *pointer) serves(name string) bool {
 	for _, each := range p.entries {
 		if each.name == name {
 			return true
@@ -45,12 +46,12 @@ type ViewReader struct {
 	cache    time.Duration // how long an answer of the registry is used: at most half of the shortest grace
 
 	mutex    sync.Mutex
-	pointers map[string]pointer
+	pointers map[string]*pointer
 }
 
 // NewViewReader returns a reader of the views that the registry, a keyspace, knows.
 func NewViewReader(session *gocql.Session, registry string, cache time.Duration) *ViewReader {
-	return &ViewReader{session: session, registry: registry, cache: cache, pointers: map[string]pointer{}}
+	return &ViewReader{session: session, registry: registry, cache: cache, pointers: map[string]*pointer{}}
 }
 
 // Read runs one SELECT on what serves, with {view} in place of the table, and returns the rows and the name of the
@@ -59,12 +60,10 @@ func (r *ViewReader) Read(
 	ctx context.Context, keyspace, view string, at time.Time, cql string, values ...any,
 ) ([]map[string]any, string, error) {
 	on := keyspace + "." + view
-	r.mutex.Lock()
-	last, isKnown := r.pointers[on]
-	r.mutex.Unlock()
-	if !isKnown || !time.Now().Before(last.due) {
+	last, isDue := r.last(on)
+	if isDue {
 		var err error
-		if last, err = r.ask(ctx, keyspace, view, last.entries); err != nil {
+		if last, err = r.ask(ctx, keyspace, view, last); err != nil {
 			return nil, "", err
 		}
 	}
@@ -73,13 +72,10 @@ func (r *ViewReader) Read(
 		return nil, "", err
 	}
 	rows, err := r.run(ctx, keyspace, name, cql, values)
-	if err == nil {
-		return rows, name, nil
+	if err == nil || ctx.Err() != nil {
+		return rows, name, err
 	}
 	now, unknown := r.ask(ctx, keyspace, view, nil)
-	if errors.Is(unknown, ErrNotServed) {
-		return nil, "", unknown
-	}
 	if unknown != nil || now.serves(name) {
 		return nil, "", err // it was not dropped: the error is about something else
 	}
@@ -96,14 +92,31 @@ func (r *ViewReader) run(ctx context.Context, keyspace, name, cql string, values
 	return query.IterContext(ctx).SliceMap()
 }
 
-// ask asks the registry; while it cannot be read, the last answer is used on.
-func (r *ViewReader) ask(ctx context.Context, keyspace, view string, last []entry) (pointer, error) {
+// last returns the last answer, and whether this caller is the one to ask again; others keep using it meanwhile.
+func (r *ViewReader) last(on string) (*pointer, bool) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	last, now := r.pointers[on], time.Now()
+	if last == nil {
+		return nil, true
+	}
+	isDue := !now.Before(last.due)
+	if isDue {
+		last.due = now.Add(r.cache)
+	}
+	return last, isDue
+}
+
+// ask asks the registry; it keeps using the last answer while the registry cannot be read. It does not end with the
+// caller's context, whose deadline tells nothing about the registry.
+func (r *ViewReader) ask(ctx context.Context, keyspace, view string, last *pointer) (*pointer, error) {
 	on := keyspace + "." + view
+	began := time.Now()
 	limit := 10 * time.Second
 	if last != nil {
 		limit = 2 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	var found []map[string]string
 	err := r.session.Query(
@@ -111,14 +124,14 @@ func (r *ViewReader) ask(ctx context.Context, keyspace, view string, last []entr
 			".views WHERE keyspace_name = ? AND view_name = ?", keyspace, view,
 	).Consistency(gocql.LocalQuorum).Idempotent(true).ScanContext(ctx, &keyspace, &view, &found)
 	switch {
-	case errors.Is(err, gocql.ErrNotFound):
-		return r.forget(on, "the registry knows no such view")
+	case errors.Is(err, gocql.ErrNotFound): // no entries
 	case err != nil && last != nil:
-		return r.keep(on, last), nil
+		r.mutex.Lock()
+		defer r.mutex.Unlock()
+		last.due = time.Now().Add(r.cache)
+		return last, nil
 	case err != nil:
-		return pointer{}, err
-	case len(found) == 0:
-		return r.forget(on, "nothing serves it")
+		return nil, err
 	}
 	entries := make([]entry, len(found))
 	for place, each := range found {
@@ -126,29 +139,38 @@ func (r *ViewReader) ask(ctx context.Context, keyspace, view string, last []entr
 		for key, bound := range map[string]*time.Time{"start": &entries[place].start, "end": &entries[place].end} {
 			if text, isGiven := each[key]; isGiven {
 				if *bound, err = time.Parse(time.RFC3339, text); err != nil {
-					return pointer{}, err
+					return nil, err
 				}
 			}
 		}
 	}
-	return r.keep(on, entries), nil
+	return r.keep(on, &pointer{entries, began, began.Add(r.cache)}), nil
 }
 
-func (r *ViewReader) keep(on string, entries []entry) pointer {
+// keep stores an answer unless one that was asked for later is there, and returns the newer of the two.
+func (r *ViewReader) keep(on string, found *pointer) *pointer {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.pointers[on] = pointer{entries, time.Now().Add(r.cache)}
-	return r.pointers[on]
+	stored := r.pointers[on]
+	switch {
+	case stored != nil && !found.began.After(stored.began):
+		return stored
+	case len(found.entries) == 0:
+		delete(r.pointers, on)
+	default:
+		r.pointers[on] = found
+	}
+	return found
 }
 
-func (r *ViewReader) forget(on, reason string) (pointer, error) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	delete(r.pointers, on)
-	return pointer{}, fmt.Errorf("%s: %s: %w", on, reason, ErrNotServed)
-}
-
-func find(known pointer, on string, at time.Time) (string, error) {
+func find(known *pointer, on string, at time.Time) (string, error) {
+	if len(known.entries) == 0 {
+		return "", fmt.Errorf("%s: nothing serves it, or the registry knows no such view: %w", on, ErrNotServed)
+	}
+	first := known.entries[0]
+	if at.IsZero() && (len(known.entries) > 1 || !first.start.IsZero() || !first.end.IsZero()) {
+		return "", fmt.Errorf("%s has a window: give a time", on)
+	}
 	for _, each := range known.entries {
 		if at.IsZero() || each.covers(at) {
 			return each.name, nil

@@ -26,7 +26,7 @@ export class ViewReader {
   /**
    * Runs one SELECT on what serves.
    *
-   * @param {Date|null} time what is asked for; null for a view without a window
+   * @param {Date|null|undefined} time what is asked for; none for a view without a window
    * @param {string} cql the statement, with {view} in place of the table
    * @returns {Promise<{physicalName: string, rows: object[]}>}
    */
@@ -34,6 +34,7 @@ export class ViewReader {
     const on = `${keyspace}.${view}`;
     let pointer = this.#pointers.get(on);
     if (!pointer || performance.now() >= pointer.due) {
+      this.#postpone(pointer); // other reads keep using the last answer meanwhile
       pointer = await this.#ask(keyspace, view, pointer);
     }
     const name = find(pointer, on, time);
@@ -63,9 +64,10 @@ export class ViewReader {
     return { physicalName: name, rows };
   }
 
-  /** Asks the registry; while it cannot be read, the last answer is used on. */
+  /** Asks the registry; keeps using the last answer while it cannot be read. */
   async #ask(keyspace, view, last) {
     const on = `${keyspace}.${view}`;
+    const began = performance.now();
     let row;
     try {
       const found = await this.#client.execute(
@@ -79,31 +81,43 @@ export class ViewReader {
       if (!last) {
         throw error;
       }
-      return this.#keep(on, last.entries);
+      this.#postpone(last);
+      return last;
+    }
+    const stored = this.#pointers.get(on);
+    if (stored && stored.began >= began) {
+      return stored; // the answer of a read that asked later
     }
     if (!row?.read_from?.length) {
       this.#pointers.delete(on);
       throw new NotServed(`${on}: ${row ? "nothing serves it" : "the registry knows no such view"}`);
     }
-    return this.#keep(
-      on,
-      row.read_from.map(({ name, start, end }) => ({
-        name,
-        start: start === undefined ? -Infinity : Date.parse(start),
-        end: end === undefined ? Infinity : Date.parse(end),
-      })),
-    );
-  }
-
-  #keep(on, entries) {
-    const pointer = { entries, due: performance.now() + this.#cacheSeconds * 1000 };
+    const entries = row.read_from.map(({ name, start, end }) => ({
+      name,
+      start: start === undefined ? -Infinity : Date.parse(start),
+      end: end === undefined ? Infinity : Date.parse(end),
+    }));
+    const pointer = { entries, began, due: began + this.#cacheSeconds * 1000 };
     this.#pointers.set(on, pointer);
     return pointer;
+  }
+
+  #postpone(pointer) {
+    if (pointer) {
+      pointer.due = performance.now() + this.#cacheSeconds * 1000;
+    }
   }
 }
 
 function find(pointer, on, time) {
-  const found = pointer.entries.find((each) => time === null || (time >= each.start && time < each.end));
+  const [first, ...others] = pointer.entries;
+  if (time === null || time === undefined) {
+    if (others.length || first.start !== -Infinity || first.end !== Infinity) {
+      throw new TypeError(`${on} has a window: give a time`);
+    }
+    return first.name;
+  }
+  const found = pointer.entries.find((each) => time >= each.start && time < each.end);
   if (!found) {
     throw new NotServed(`${on}: nothing that serves covers ${time.toISOString()}`);
   }

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Reads views by their logical names, by the rules of docs/guides/other-languages.md.
@@ -33,7 +34,8 @@ public final class ViewReader {
     }
   }
 
-  private record Pointer(List<Entry> entries, long due) {
+  /** What the registry answered, when it was asked, and when it is asked again. */
+  private record Pointer(List<Entry> entries, long began, AtomicLong due) {
     boolean serves(String name) {
       return entries.stream().anyMatch(each -> each.name.equals(name));
     }
@@ -63,7 +65,7 @@ public final class ViewReader {
    */
   public Answer read(String keyspace, String view, Instant time, String cql, Object... values) {
     Pointer pointer = pointers.get(keyspace + "." + view);
-    if (pointer == null || System.nanoTime() - pointer.due >= 0) {
+    if (pointer == null || isDue(pointer)) {
       pointer = ask(keyspace, view, pointer);
     }
     String name = find(pointer, keyspace, view, time);
@@ -97,9 +99,17 @@ public final class ViewReader {
             .all());
   }
 
-  /** Asks the registry; while it cannot be read, the last answer is used on. */
+  /** Tells whether this thread is the one to ask again; others keep using the answer meanwhile. */
+  private boolean isDue(Pointer pointer) {
+    long now = System.nanoTime();
+    long due = pointer.due.get();
+    return now - due >= 0 && pointer.due.compareAndSet(due, now + cache.toNanos());
+  }
+
+  /** Asks the registry; keeps using the last answer while it cannot be read. */
   private Pointer ask(String keyspace, String view, Pointer last) {
     String on = keyspace + "." + view;
+    long began = System.nanoTime();
     Row row;
     try {
       row =
@@ -119,11 +129,15 @@ public final class ViewReader {
       if (last == null) {
         throw error;
       }
-      return keep(on, last.entries);
+      last.due.set(System.nanoTime() + cache.toNanos());
+      return last;
     }
     List<Map<String, String>> found = row == null ? null : row.get("read_from", MAPS);
     if (found == null || found.isEmpty()) {
-      pointers.remove(on);
+      Pointer newer = pointers.computeIfPresent(on, (key, old) -> began - old.began > 0 ? null : old);
+      if (newer != null) {
+        return newer;
+      }
       throw new NotServed(on + (row == null ? ": the registry knows no such view" : ": nothing serves it"));
     }
     List<Entry> entries =
@@ -134,16 +148,15 @@ public final class ViewReader {
     if (before != null && !before.entries.equals(entries)) {
       prepared.clear(); // statements on generations that serve no longer
     }
-    return keep(on, entries);
-  }
-
-  private Pointer keep(String on, List<Entry> entries) {
-    Pointer pointer = new Pointer(entries, System.nanoTime() + cache.toNanos());
-    pointers.put(on, pointer);
-    return pointer;
+    Pointer answer = new Pointer(entries, began, new AtomicLong(began + cache.toNanos()));
+    return pointers.merge(on, answer, (old, next) -> next.began - old.began > 0 ? next : old);
   }
 
   private static String find(Pointer pointer, String keyspace, String view, Instant time) {
+    Entry first = pointer.entries.get(0);
+    if (time == null && (pointer.entries.size() > 1 || first.start != null || first.end != null)) {
+      throw new IllegalArgumentException(keyspace + "." + view + " has a window: give a time");
+    }
     return pointer.entries.stream()
         .filter(each -> time == null || each.covers(time))
         .findFirst()
