@@ -81,7 +81,7 @@ def test_tests_of_a_view_run_on_a_real_server(session: Session, keyspace: str, t
     error = results[3].error
     assert error is not None
     assert "the server refuses the row" in error.what
-    assert str(error.place) == f"{tmp_path.name}/views/by_state.test.yaml:27"
+    assert str(error.place) == f"{tmp_path.name}/views/by_state.test.yaml:28"
 
     # The same again makes nothing anew; what no test needs any more is dropped.
     before = fixtures()

@@ -76,6 +76,7 @@ def test_what_is_marked_suspect_is_told_with_what_audits_it(two: Workshop, views
     assert "What does not serve is compared in full before readers are sent to it." in told
 
 
+@pytest.mark.usefixtures("own_registry")  # it looks at all views of a registry
 def test_the_doctor_finds_what_needs_somebody_and_says_what_it_could_not_see(two: Workshop, views: Views) -> None:
     def found(on: str) -> set[str]:
         report = parsed(views("doctor", "--format", "json"))["report"]
