@@ -146,7 +146,7 @@ def test_what_a_dead_process_left_does_not_hold_the_port_of_the_next(processes: 
     await_that(member.find_end)
     processes.check()
 
-    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    await_that(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     assert running(member)
     for child in psutil.Process(member.process.pid).children():
         child.kill()  # it would wait for its parent
