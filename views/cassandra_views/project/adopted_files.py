@@ -19,7 +19,7 @@ from cassandra_views.model.names import nearest
 from cassandra_views.project.front_matter import SplitFile, split
 from cassandra_views.project.loader import ProjectLoader
 from cassandra_views.project.project_folder import CONFIG_NAME, FILE_SUFFIX, shown_path
-from cassandra_views.project.scaffold import config_text
+from cassandra_views.project.scaffold import config_text, write_texts
 from cassandra_views.project.settings import Settings
 
 
@@ -154,34 +154,22 @@ def adopted_files(
     return tuple(found)
 
 
-def write_files(files: Iterable[AdoptedFile], settings: Settings) -> tuple[Path, ...]:
+def write_files(files: Iterable[AdoptedFile], settings: Settings) -> list[Path]:
     """Write the files, and a views.toml where the project has none; return their paths.
 
     Raises:
         ProjectError: one cannot be written. What was written before is named.
     """
-    files = [one for one in files if one.path is not None and one.text is not None]
+    files = list(files)
     texts = {one.path: one.text for one in files if one.path is not None and one.text is not None}
     config = settings.templates.parent / CONFIG_NAME
-    if files and settings.folder is None and not os.path.lexists(config):
-        keyspaces = sorted({one.keyspace for one in files})
+    if texts and settings.folder is None and not os.path.lexists(config):
+        keyspaces = sorted({one.keyspace for one in files if one.path in texts})
         project = config.absolute().parent.name
         texts = {config: config_text(project, templates=settings.templates.name, keyspaces=keyspaces), **texts}
-    written: list[Path] = []
-    for path, text in texts.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise ProjectError(
-                f"the file cannot be written: {reason}",
-                on=str(path),
-                remains=f"Written before: {', '.join(map(str, written))}" if written else "Nothing was written",
-                next="Make it writable, then run the command again: files that exist are left as they are",
-            ) from error
-        written.append(path)
-    return tuple(written)
+    return write_texts(
+        texts, next="Make it writable, then run the command again: files that exist are left as they are"
+    )
 
 
 class _FileLocations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -46,14 +46,27 @@ def scaffold(folder: Path) -> list[Path]:
                 on=str(folder / name),
                 next="Choose an empty folder: 'views init FOLDER'",
             )
+    paths = {folder / name: name for name in _FILES if not os.path.lexists(folder / name)}
+    texts = {
+        path: config_text(folder.absolute().name) if name == CONFIG_NAME else _template(name)
+        for path, name in paths.items()
+    }
+    return write_texts(texts, next="Choose a folder that can be written: 'views init FOLDER'")
+
+
+def write_texts(texts: Mapping[Path, str], *, next: str) -> list[Path]:
+    """Write files, in the folders of their paths, and return the paths.
+
+    Args:
+        next: what to do where one cannot be written.
+
+    Raises:
+        ProjectError: one cannot be written. What was written before is named.
+    """
     written: list[Path] = []
-    for name in _FILES:
-        path = folder / name
+    for path, text in texts.items():
         try:
-            if os.path.lexists(path):
-                continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            text = config_text(folder.absolute().name) if name == CONFIG_NAME else _template(name)
             path.write_text(text, encoding="utf-8")
         except (OSError, ValueError) as error:  # the latter of a name that no file can have
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -61,7 +74,7 @@ def scaffold(folder: Path) -> list[Path]:
                 f"the file cannot be written: {reason}",
                 on=str(path),
                 remains=f"Written before: {', '.join(map(str, written))}" if written else "Nothing was written",
-                next="Choose a folder that can be written: 'views init FOLDER'",
+                next=next,
             ) from error
         written.append(path)
     return written
