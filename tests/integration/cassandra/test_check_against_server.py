@@ -128,7 +128,7 @@ def harm_of(session: Session, keyspace: str, case: Case) -> str:
 
 
 def in_keyspace(session: Session, keyspace: str, cases: list[Case]) -> Iterator[Case]:
-    """Yield cases one by one, and make the keyspace anew at times: no heap holds all their views."""
+    """Yield cases one by one, and create the keyspace again at times: no heap holds all their views."""
     for number, case in enumerate(cases):
         if number % CASES_AT_A_TIME == 0:
             session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}", timeout=120)  # many views, on a busy machine

@@ -83,7 +83,7 @@ def test_tests_of_a_view_run_on_a_real_server(session: Session, keyspace: str, t
     assert "the server refuses the row" in error.what
     assert str(error.place) == f"{tmp_path.name}/views/by_state.test.yaml:28"
 
-    # The same again makes nothing anew; what no test needs any more is dropped.
+    # A second run creates nothing; what no test needs any more is dropped.
     before = fixtures()
     assert [each.word for each in runner.run(tests[:1], kept=tests)] == ["passed"]
     assert fixtures() == before

@@ -237,7 +237,7 @@ CODES = {
         DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a view is suspect, stale, frozen, or waits for a person"
     ),
     "build-stalled": DoctorCode(
-        DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a build makes no progress, or nobody goes on with it"
+        DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a build makes no progress, or no run continues it"
     ),
     "view-late": DoctorCode(DoctorSeverity.WARNING, DoctorTopic.VIEWS, "a view does not keep what its file promises"),
     "view-fails": DoctorCode(DoctorSeverity.WARNING, DoctorTopic.VIEWS, "the last runs of a view failed"),

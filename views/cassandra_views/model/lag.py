@@ -63,7 +63,7 @@ class PendingWrites:
         old_hints: nodes' hints for another one that are as old.
         attempted, pending: view writes to other nodes since the nodes started, and those that were not acknowledged;
             one that a hint brings later stays among them.
-        unasked, unasked_hints: nodes that did not tell of their batches, and of their hints.
+        unasked, unasked_hints: nodes that did not report their batches, and their hints.
     """
 
     old_batches: int | None = None

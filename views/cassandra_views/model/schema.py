@@ -133,7 +133,7 @@ class TableIndex:
 
     @classmethod
     def of(cls, name: str, options: Mapping[str, str]) -> TableIndex:
-        """Return the index that a row of ``system_schema.indexes`` tells of."""
+        """Return the index that a row of ``system_schema.indexes`` describes."""
         class_name = options.get("class_name", "").rpartition(".")[2].lower()
         is_analyzed = options.keys() & {"analyzed", "analyzer_class"}
         kind = {

@@ -324,7 +324,7 @@ def _builds(facts: DoctorFacts) -> Iterator[ReportPart]:
                 "build-stalled",
                 f"{build.view} generation {build.number}",
                 what,
-                f"'views apply {name}' goes on with it, and says what it waits for; 'views abort {name}' gives it up",
+                f"'views apply {name}' continues it, and says what it waits for; 'views abort {name}' gives it up",
             )
 
 

@@ -53,7 +53,7 @@ def checked(topic: DoctorTopic, text: str) -> DoctorCheck:
 
 
 def _unread(topic: DoctorTopic, nodes: Iterable[NodeFacts], what: str) -> Iterator[DoctorUnknown]:
-    """Yield that nodes did not tell of their settings, abilities or pools."""
+    """Yield that nodes did not report their settings, abilities or pools."""
     for node in nodes:
         why = node.error or node.unread.get(what, "it did not say")
         yield DoctorUnknown(topic=topic, on=_on(node), why=f"{what} cannot be read: {why}")
@@ -321,7 +321,7 @@ def _writes(facts: DoctorFacts) -> Iterator[ReportPart]:
         ("hints", writes.old_hints, writes.unasked_hints),
     ):
         if count is None:
-            yield DoctorUnknown(topic=topic, on="the cluster", why=f"no node tells of {name}")
+            yield DoctorUnknown(topic=topic, on="the cluster", why=f"no node reports {name}")
         else:
             told.append(name)
             for address in silent:

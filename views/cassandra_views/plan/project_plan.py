@@ -181,9 +181,9 @@ def _of_nobody(project: Project, observed: Observed, context: PlanContext) -> It
 
 
 def _unmanaged(project: Project, observed: Observed, context: PlanContext) -> Iterable[str]:
-    """Tell of views on the project's tables that neither a file nor a registry knows: each write pays for them.
+    """Note the views on the project's tables that neither a file nor a registry knows: each write pays for them.
 
-    Views under the name of one of the project are told of with that.
+    Views under the name of one of the project are noted with that one.
     """
     bases = {(each.name.keyspace, each.base) for each in project.views}
     bases |= {(each.keyspace, each.table) for each in project.tables}

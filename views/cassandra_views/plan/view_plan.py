@@ -181,7 +181,7 @@ def plan_view(
 
 
 def _note_unmanaged(definition: ViewDefinition, record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
-    """Tell of a view that people made under the logical name, where it is not taken over."""
+    """Note a view that people made under the logical name, where it is not taken over."""
     live = find_unmanaged(record, context)
     is_taken = any(isinstance(step, AdoptGeneration) and step.number == HAND_MADE_NUMBER for step in steps.create)
     if live is None or is_taken:

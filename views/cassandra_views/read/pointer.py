@@ -155,7 +155,7 @@ class PointerCache:
     def claim(self, view: str) -> Pointer | Renewal | None:
         """Return what serves the view without blocking; where that is due and nobody renews it, its renewal.
 
-        None where the registry has not told of the view yet.
+        None where the registry was not asked for the view yet.
         """
         cached = self._cache.get(view)
         pointer = cached.pointer if cached is not None else None
