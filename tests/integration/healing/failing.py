@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from enum import StrEnum
 from typing import Any
 
@@ -26,7 +27,9 @@ class Failure(StrEnum):
 
 
 class FailingSession:
-    """Everything goes to the session; writes are counted, and one of them fails.
+    """Everything goes to the session; writes of the thread that made this are counted, and one of them fails.
+
+    Other threads renew a lease, at times of their own: to count those would end another write in each run.
 
     Args:
         at: which write, from 1.
@@ -36,6 +39,7 @@ class FailingSession:
         self._session = session
         self._failure = failure
         self._at = at
+        self._caller = threading.current_thread()
         self.writes = 0
 
     @property
@@ -47,7 +51,8 @@ class FailingSession:
         return getattr(self._session, name)
 
     def execute_async(self, statement: Any, *args: Any, **names: Any) -> Any:
-        if getattr(statement, "query_string", "").startswith("SELECT"):
+        is_ours = threading.current_thread() is self._caller
+        if not is_ours or getattr(statement, "query_string", "").startswith("SELECT"):
             return self._session.execute_async(statement, *args, **names)
         self.writes += 1
         number = self.writes - self._at
