@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cassandra_views.cql.adoption import Adoption
     from cassandra_views.project.adopted_files import AdoptedFile, AdoptionTarget
 
+_NAMED_AT_MOST = 3
+"""Names in a line about a change that many statements have in common; JSON holds all of them."""
+
 
 def register(app: typer.Typer) -> None:
     """Add this module's command."""
@@ -194,9 +197,7 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
         )
     if named:
         out.print(table)
-    for one in files:
-        for change in one.changes:
-            out.print(escape(f"{one.keyspace}.{one.name}: {change}."))
+    _print_changes(files)
     for one in files:
         if one.state is AdoptionState.KEPT and one.what:
             out.print(escape(f"{one.keyspace}.{one.name}: left as it is: {one.what}."))
@@ -214,6 +215,20 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
     parts += [f"{counted(generations, 'generation')} of managed views left out"] if generations else []
     parts += [f"{len(refused)} cannot be managed"] if refused else []
     out.print(escape("; ".join(parts) + "."))
+
+
+def _print_changes(files: tuple[AdoptedFile, ...]) -> None:
+    """Print what differs from the statements: what many have in common by one line."""
+    names: dict[str, list[str]] = {}
+    for one in files:
+        for change in one.changes:
+            names.setdefault(change, []).append(f"{one.keyspace}.{one.name}")
+    for change, changed in names.items():
+        if len(changed) <= _NAMED_AT_MOST:
+            out.print(escape(f"{', '.join(changed)}: {change}."))
+        else:
+            named = ", ".join(changed[:_NAMED_AT_MOST])
+            out.print(escape(f"{named} and {len(changed) - _NAMED_AT_MOST:,} more: {change}."))
 
 
 def _print_rest(adoption: Adoption) -> None:
