@@ -6,25 +6,24 @@ that breaks a rule is reported with the way out, and the others are adopted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from cassandra_client.errors import Place
 from cassandra_client.names import quoted
 from cassandra_views.cql.adopted_options import repair_options, repaired
+from cassandra_views.cql.adopted_text import altered_cql, template_of
 from cassandra_views.cql.findings import Finding, Kind, Severity, doubled
 from cassandra_views.cql.lint import lint_view
 from cassandra_views.cql.parse import parse_table, parse_view
-from cassandra_views.cql.printing import option_cql, table_cql, view_cql
+from cassandra_views.cql.printing import option_cql, view_cql
 from cassandra_views.cql.schema_state import Schema
 from cassandra_views.cql.schema_text import read_statement
 from cassandra_views.cql.schema_views import user_names
-from cassandra_views.cql.statement_source import StatementSource, escaped, find_comments
+from cassandra_views.cql.statement_source import StatementSource, find_comments
 from cassandra_views.cql.token_reader import SplitStatement, split_statements
 from cassandra_views.model.errors import StatementError
-from cassandra_views.model.schema import Column, ColumnKind, SchemaComment, TableShape
-from cassandra_views.model.statement import Call, ColumnDeclaration, Option, TableStatement, ViewStatement, order_from
+from cassandra_views.model.schema import SchemaComment, TableShape
+from cassandra_views.model.statement import TableStatement, ViewStatement, order_from
 
 SYSTEM_KEYSPACES = frozenset(
     ("system", "system_auth", "system_cluster_metadata", "system_distributed", "system_schema", "system_traces")
@@ -347,7 +346,7 @@ class _TextReader:
         else:
             table = parse_table(source.edited(), file=self._file)
             shape = home.tables[one.name]
-            printed = "" if shape == table.shape(one.keyspace) else _altered_cql(shape, table)
+            printed = "" if shape == table.shape(one.keyspace) else altered_cql(shape, table)
         comments = list(one.comments)
         if printed:
             comments += source.comments()
@@ -359,8 +358,10 @@ class _TextReader:
             keyspace=one.keyspace,
             name=one.name,
             base=base,
-            body=_template(
-                StatementSource.of(printed) if printed else source, base, (text for _at, text in sorted(comments))
+            body=template_of(
+                StatementSource.of(printed) if printed else source,
+                base=base,
+                comments=(text for _at, text in sorted(comments)),
             ),
             description=" ".join(self._comment(one).split()),
             changes=tuple(changes),
@@ -435,60 +436,3 @@ def not_adopted(
     """Return what cannot be managed, with the way out."""
     what = f"{finding.message} [{finding.code}]"
     return NotAdopted(kind=kind, keyspace=keyspace, name=name, base=base, what=what, fix=finding.fix, place=place)
-
-
-def _altered_cql(shape: TableShape, made: TableStatement) -> str:
-    """Return the statement that creates a table as later statements left it."""
-    statement = statement_of_shape(
-        shape,
-        columns=shape.columns,
-        options=(Option(name=name, value=value) for name, value in shape.options),
-        masks={column.name: column.mask for column in made.columns},
-        if_not_exists=made.if_not_exists,
-        is_compact=made.is_compact,
-    )
-    return table_cql(statement, keyspace=shape.keyspace)
-
-
-def template_of(printed: str, *, base: str = "") -> str:
-    """Return the template of a statement that was printed; of a view with its base."""
-    return _template(StatementSource.of(printed), base, ())
-
-
-def _template(source: StatementSource, base: str, comments: Iterable[str]) -> str:
-    source.rename("{{ view }}", f"{{{{ base('{base}') }}}}") if base else source.rename("{{ table }}")
-    return "\n".join([*map(escaped, comments), source.edited(is_template=True)]) + "\n"
-
-
-def statement_of_shape(
-    shape: TableShape,
-    *,
-    columns: Iterable[Column],
-    options: Iterable[Option],
-    masks: Mapping[str, Call | None] = MappingProxyType({}),
-    if_not_exists: bool = False,
-    is_compact: bool = False,
-) -> TableStatement:
-    """Return the statement that creates a table, with its columns in this order."""
-    clustering = shape.clustering
-    descending = any(column.is_descending for column in clustering)
-    return TableStatement(
-        table=shape.name,
-        columns=tuple(
-            ColumnDeclaration(
-                name=column.name,
-                type=column.type,
-                # The columns of a compact table are static to the server, and not in its statement.
-                is_static=column.kind is ColumnKind.STATIC and not is_compact,
-                mask=masks.get(column.name),
-            )
-            for column in columns
-        ),
-        partition_key=tuple(column.name for column in shape.partition_key),
-        clustering=tuple(column.name for column in clustering),
-        clustering_order=tuple((one.name, one.is_descending) for one in clustering) if descending else (),
-        options=tuple(options),
-        keyspace=shape.keyspace,
-        if_not_exists=if_not_exists,
-        is_compact=is_compact,
-    )

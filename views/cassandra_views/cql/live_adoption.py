@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from cassandra_views.cql.adopted_options import repair_options, repaired
-from cassandra_views.cql.adoption import (
-    AdoptedStatement,
-    Adoption,
-    NotAdopted,
-    not_adopted,
-    statement_of_shape,
-    template_of,
-)
+from cassandra_views.cql.adopted_text import statement_of_shape, template_of
+from cassandra_views.cql.adoption import AdoptedStatement, Adoption, NotAdopted, not_adopted
 from cassandra_views.cql.findings import Severity
 from cassandra_views.cql.lint import lint_view
 from cassandra_views.cql.options import is_same_value
 from cassandra_views.cql.parse import parse_where
 from cassandra_views.cql.printing import table_cql, view_cql
+from cassandra_views.cql.statement_source import StatementSource
 from cassandra_views.model.errors import StatementError
 from cassandra_views.model.schema import Catalog, Column, ColumnKind, LiveView, TableShape
 from cassandra_views.model.statement import At, Name, Option, OptionValue, Selected, ViewStatement
@@ -86,7 +81,7 @@ def _adopt_table(table: TableShape, source: str) -> AdoptedStatement:
         kind="table",
         keyspace=table.keyspace,
         name=table.name,
-        body=template_of(table_cql(statement, keyspace=table.keyspace)),
+        body=template_of(StatementSource.of(table_cql(statement, keyspace=table.keyspace))),
         description=_description(table),
         changes=changes,
     )
@@ -128,7 +123,7 @@ def _adopt_view(live: LiveView, catalog: Catalog, source: str) -> AdoptedStateme
         keyspace=live.keyspace,
         name=live.name,
         base=live.base,
-        body=template_of(printed, base=live.base),
+        body=template_of(StatementSource.of(printed), base=live.base),
         description=_description(live.shape),
         changes=changes,
     )

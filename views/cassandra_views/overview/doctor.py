@@ -8,23 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 from cassandra_client.database import Database
 from cassandra_client.driver_errors import short_driver_text
 from cassandra_client.errors import ClusterError, ViewsError
 from cassandra_client.grants import Grant, read_permissions
-from cassandra_client.members import Member
-from cassandra_healing.model import WORK_OBSERVERS, MemberId, ProbeResult
-from cassandra_healing.policy import ServicePolicy
-from cassandra_healing.probes.machine import ask_provider
-from cassandra_healing.probes.service import ServiceProber
-from cassandra_healing.session import ClusterSession
 from cassandra_views.apply.builds import read_build
 from cassandra_views.apply.grants import standing_grants
 from cassandra_views.apply.node_writes import read_node_writes
-from cassandra_views.apply.spark_master import find_unreachable_reason
 from cassandra_views.apply.suspects import Suspects
 from cassandra_views.cql.statements import view_statement
 from cassandra_views.model.definition import Project
@@ -32,11 +25,12 @@ from cassandra_views.model.diagnosis import DoctorReport, DoctorTopic, DoctorUnk
 from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
+from cassandra_views.overview.doctor_connections import find_spark_fault, read_disk_shares, read_services
 from cassandra_views.overview.query_runner import NODE_SECONDS, Clock, RegistryQuery, utc_now
 from cassandra_views.plan.catalog import find_repairs, read_catalog
 from cassandra_views.plan.cost import find_load, views_carried
 from cassandra_views.plan.diagnosis import diagnose
-from cassandra_views.plan.doctor_facts import BaseFacts, BuildFacts, DoctorFacts, WatchedService
+from cassandra_views.plan.doctor_facts import BaseFacts, BuildFacts, DoctorFacts
 from cassandra_views.plan.node_facts import OPTIONS_REFUSED, TABLES_ALLOWED, least_limit
 from cassandra_views.plan.node_reader import ClusterFacts, read_facts, read_node_details
 from cassandra_views.plan.repairs import RepairHistory, made_at
@@ -118,9 +112,9 @@ class DoctorReader:
             writes = pool.submit(read_node_writes, database, known.reached, timeout_seconds=self._node_seconds)
             reads = pool.submit(_read_counts, database, known, self._node_seconds)
             suspects = pool.submit(self._look_for_suspects, database, registry, known)
-            services = pool.submit(_read_services, database, commands) if commands else None
-            spark = pool.submit(_spark_fault, commands) if commands else None
-            disks = pool.submit(_disk_shares, commands, known.members) if commands else None
+            services = pool.submit(read_services, database, commands) if commands else None
+            spark = pool.submit(find_spark_fault, commands) if commands else None
+            disks = pool.submit(read_disk_shares, commands, known.members) if commands else None
             tables = pool.submit(_count_tables, database) if least_limit(known.nodes, TABLES_ALLOWED) else None
             registry_part = _read_registry(database, registry, project)
             role = pool.submit(_read_role, database, project, registry.keyspace, registry_part) if commands else None
@@ -386,38 +380,6 @@ def _read_role(
         project or Project(name=""), registry_part.records, registry, number, registry_part.catalog
     )
     return permissions.role, permissions.missing(needed)
-
-
-def _read_services(database: Database, settings: Settings) -> tuple[WatchedService, ...]:
-    services: Mapping[str, ServicePolicy] = settings.env.healing.services
-    if not services:
-        return ()
-    session = ClusterSession(database.session, timeout_seconds=settings.env.healing.timeout_seconds)
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor_services") as pool:
-        asked = ServiceProber(session, services, pool).begin(datetime.now(UTC))
-        found = []
-        for each in asked:
-            work = next(one for one in each.result() if one.observer in WORK_OBSERVERS)
-            works = None if work.result is ProbeResult.NEUTRAL else work.result in (ProbeResult.GOOD, ProbeResult.SLOW)
-            found.append(WatchedService(name=work.node.address, works=works, detail=work.detail or work.result.value))
-    return tuple(found)
-
-
-def _spark_fault(settings: Settings) -> str | None:
-    master = settings.env.audit.spark_master
-    return find_unreachable_reason(master) if master else None
-
-
-def _disk_shares(settings: Settings, members: Iterable[Member]) -> dict[str, float]:
-    """Return how full the data disk of each node is, where the machine's provider says so."""
-    command = settings.env.healing.machine_command
-    if not command:
-        return {}
-    ids = [MemberId(host_id=member.host_id, address=member.address) for member in members]
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor_machines") as pool:
-        asked = pool.map(lambda node: ask_provider(node, command), ids)
-        shares = {node.address: each.disk_used_share for node, each in zip(ids, asked, strict=True)}
-    return {address: share for address, share in shares.items() if share is not None}
 
 
 __all__ = ["DoctorReader"]
