@@ -93,6 +93,24 @@ def test_the_statement_of_a_table_that_was_dropped_is_forgotten() -> None:
     assert table.changes == ()
 
 
+def test_a_renamed_column_of_the_base_is_renamed_in_all_of_its_views() -> None:
+    found = adopt(
+        'CREATE TABLE s.t (k int, "C" int, v int, PRIMARY KEY (k, "C"));\n'
+        'CREATE MATERIALIZED VIEW s.a AS SELECT k, "C", v FROM s.t WHERE v IS NOT NULL AND k > 2 AND "C" IN (1, 2)\n'
+        'PRIMARY KEY ((v), k, "C") WITH CLUSTERING ORDER BY (k ASC, "C" DESC);\n'
+        'ALTER TABLE s.t RENAME "C" TO d AND k TO "K";\n'
+    )
+    assert not found.refused
+    assert named(found, "a").body == (
+        "CREATE MATERIALIZED VIEW {{ view }} AS\n"
+        'SELECT "K", d, v\n'
+        "FROM {{ base('t') }}\n"
+        'WHERE v IS NOT NULL AND "K" > 2 AND d IN (1, 2)\n'
+        'PRIMARY KEY ((v), "K", d)\n'
+        'WITH CLUSTERING ORDER BY ("K" ASC, d DESC)\n'
+    )
+
+
 def test_a_second_create_if_not_exists_does_nothing() -> None:
     found = adopt(f"{TABLE}CREATE TABLE IF NOT EXISTS s.t (k int PRIMARY KEY);")
     assert named(found, "t").body == "CREATE TABLE {{ table }} (k int PRIMARY KEY, v int)\n"

@@ -190,7 +190,7 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
         colour = {AdoptionState.REFUSED: "red", AdoptionState.WRITTEN: "green"}.get(one.state, "dim")
         state = "would be written" if is_dry_run and one.state is AdoptionState.WRITTEN else one.state.value
         table.add_row(
-            escape(f"{one.keyspace}.{one.name}"),
+            escape(one.full_name),
             one.kind,
             f"[{colour}]{state}[/{colour}]",
             escape(_shown(one.path)) if one.path is not None else "",
@@ -200,11 +200,13 @@ def _print(files: tuple[AdoptedFile, ...], *, is_dry_run: bool, is_wide: bool) -
     _print_changes(files)
     for one in files:
         if one.state is AdoptionState.KEPT and one.what:
-            out.print(escape(f"{one.keyspace}.{one.name}: left as it is: {one.what}."))
+            out.print(escape(f"{one.full_name}: left as it is: {one.what}."))
     for one in refused:
-        name = f"{one.keyspace}.{one.name}" if one.kind != "statement" else f"'{one.name} ...'"
+        name = one.full_name if one.kind != "statement" else f"'{one.name} ...'"
         place = f"{one.place}: " if one.place else ""
         out.print(f"[red]{escape(f'{place}{name}: {one.what}. {one.next}.')}[/red]")
+    if any(not one.keyspace and one.kind != "statement" for one in refused):
+        out.print("Name the keyspace of names that stand without one: views adopt KEYSPACE --from FILE.")
     count = {state: [one.kind for one in files if one.state is state] for state in AdoptionState}
     made = count[AdoptionState.WRITTEN]
     verb = "would be written" if is_dry_run else "written"
@@ -222,7 +224,7 @@ def _print_changes(files: tuple[AdoptedFile, ...]) -> None:
     names: dict[str, list[str]] = {}
     for one in files:
         for change in one.changes:
-            names.setdefault(change, []).append(f"{one.keyspace}.{one.name}")
+            names.setdefault(change, []).append(one.full_name)
     for change, changed in names.items():
         if len(changed) <= _NAMED_AT_MOST:
             out.print(escape(f"{', '.join(changed)}: {change}."))

@@ -186,11 +186,7 @@ def _read_rename(statement: SchemaStatement) -> Change:
         if len(set(names.values())) < len(names):
             raise RefusedStatement("two columns get the same name: the server fails on it", has_words=False)
         for view in home.views_of(table.name):
-            home.views[view.view] = replace(
-                view,
-                partition_key=tuple(names.get(name, name) for name in view.partition_key),
-                clustering=tuple(names.get(name, name) for name in view.clustering),
-            )
+            home.views[view.view] = view.with_renamed_columns(names)
         return replace(table, columns=tuple(replace(one, name=names.get(one.name, one.name)) for one in table.columns))
 
     return rename

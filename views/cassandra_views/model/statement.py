@@ -8,6 +8,7 @@ Places in files are carried along and take no part in comparisons. Prints nothin
 from __future__ import annotations
 
 import operator
+from collections import abc
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -338,6 +339,28 @@ class ViewStatement:
         if not self.inherits_order or len(set(self.clustering)) < len(self.clustering):
             return self
         return replace(self, clustering_order=order_from(base, self.clustering))
+
+    def with_renamed_columns(self, names: abc.Mapping[str, str]) -> ViewStatement:
+        """Return the statement of the same view after columns of its base have got new names.
+
+        Args:
+            names: the new name by the old one.
+        """
+
+        def renamed(columns: Iterable[str]) -> tuple[str, ...]:
+            return tuple(names.get(column, column) for column in columns)
+
+        return replace(
+            self,
+            selected=tuple(
+                replace(item, term=Name(name=names.get(item.column, item.column))) if item.column else item
+                for item in self.selected
+            ),
+            where=tuple(replace(one, columns=renamed(one.columns)) for one in self.where),
+            partition_key=renamed(self.partition_key),
+            clustering=renamed(self.clustering),
+            clustering_order=tuple((names.get(name, name), descending) for name, descending in self.clustering_order),
+        )
 
     def find_option(self, name: str) -> Option | None:
         """Return the option of that name, None where it is not given."""

@@ -54,6 +54,11 @@ class AdoptedFile:
     what: str = ""
     next: str = ""
 
+    @property
+    def full_name(self) -> str:
+        """The name with its keyspace; without one where the statement names none."""
+        return f"{self.keyspace}.{self.name}" if self.keyspace else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptionTarget:
