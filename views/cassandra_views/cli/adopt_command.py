@@ -17,7 +17,7 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import counted
 
 if TYPE_CHECKING:
-    from cassandra_views.cql.adoption import Adoption
+    from cassandra_views.cql.adoption import Adoption, UnplacedComment
     from cassandra_views.project.adopted_files import AdoptedFile, AdoptionTarget
 
 _NAMED_AT_MOST = 3
@@ -247,5 +247,18 @@ def _print_rest(adoption: Adoption) -> None:
         out.print(escape(f"Left out, since files hold tables and views only: {', '.join(kinds)}."))
     if adoption.comments:
         out.print(escape(f"No file holds {counted(len(adoption.comments), 'comment')} of other statements:"))
-    for comment in adoption.comments:
-        out.print(escape(f"  {comment.place}: {' '.join(comment.text.split())}"))
+    for block in _blocks(adoption.comments):
+        words = next((text for one in block if (text := " ".join(one.text.split())).strip("-/* ")), block[0].text)
+        more = f" ... ({len(block)} lines)" if len(block) > 1 else ""
+        out.print(escape(f"  {block[0].place}: {words}{more}"))
+
+
+def _blocks(comments: Sequence[UnplacedComment]) -> list[list[UnplacedComment]]:
+    """Return the comments in groups that stand on lines one after the other, such as the head of a file."""
+    blocks: list[list[UnplacedComment]] = []
+    for comment in comments:
+        if blocks and comment.place.line == blocks[-1][-1].place.line + 1:
+            blocks[-1].append(comment)
+        else:
+            blocks.append([comment])
+    return blocks
