@@ -27,9 +27,8 @@ pytestmark = pytest.mark.slow
 
 FINE = "1 view and 1 table: 0 errors, 0 warnings.\n"
 EXTRAS = {
-    "": "import cassandra_views, cassandra_client",
+    "": "import cassandra_views.healing, cassandra_client",
     "embedded": "import cassandra_embedded.pytest_plugin",
-    "healing": "import cassandra_views.healing, cassandra_healing",
     "web": "import cassandra_views.web, gunicorn",
     "airflow": "import cassandra_views.airflow.provider as found; print(found.get_provider_info()['name'])",
     "airflow-celery": "import cassandra_views.airflow, airflow.providers.celery",
