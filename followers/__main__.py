@@ -132,7 +132,7 @@ def serve(
     except ImportError as error:
         fail(
             f"The pages need a package that is not there: {error.name}. Nothing was started. "
-            "Install it with: pip install 'cassandra-views[web]'."
+            "Run make install in the clone."
         )
     config = {"VIEWS_CONTACT_POINTS": contact_points, "VIEWS_PORT": port} if contact_points else {}
     server = make_server(address, web_port, create_app(config), threaded=True)

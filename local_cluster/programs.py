@@ -185,5 +185,5 @@ def get_program(kind: str) -> NodeProgram:
 def _installed(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise NodeError(f"{package} is not installed", next="Install cassandra-views[spark], then try again")
+        raise NodeError(f"{package} is not installed", next="Run make install in the clone")
     return Path(next(iter(spec.submodule_search_locations)))

@@ -135,8 +135,8 @@ def _go(command: list[str], folder: Path, log: Path) -> None:
             f"`go {command[1]}` ended with code {ended} ({last or 'no output'})",
             on=f"OpenTofu {BUILT_VERSION}",
             remains="Nothing was installed",
-            next="See that the Go module proxy can be reached and that 2 GB of memory and 3 GB of disk are free, then "
-            "try again; or install OpenTofu by your package manager",
+            next="Check that the Go module proxy can be reached and that 2 GB of memory and 3 GB of disk are free, "
+            "then try again; or install OpenTofu by your package manager",
         )
 
 

@@ -135,7 +135,7 @@ class TableLoader:
             what,
             on=f"{self._keyspace}.{name}",
             remains="Rows may be written in part; the ledger says that they are not finished",
-            next="See that Cassandra is up, then run it again: it starts over",
+            next="Check that Cassandra is up, then run it again: it starts over",
         )
 
 

@@ -237,5 +237,5 @@ def _check_master(master: str) -> None:
         raise JobError(
             "the Spark master does not answer",
             on=master,
-            next="See that the master is up and that SPARK_MASTER names it, then run it again",
+            next="Check that the master is up and that SPARK_MASTER names it, then run it again",
         )

@@ -163,7 +163,7 @@ def check_command(*arguments: str) -> str:
 
 
 def check_files(files: dict[str, str], folder: Path) -> None:
-    """See that a project of these files is refused in words, or printed as one statement of CQL for each view."""
+    """Check that a project of these files is refused in words, or printed as one statement of CQL for each view."""
     root = make_project(folder, files)
     templates = ("--templates", str(root / "cql_templates"))
     check_command(*templates, "lint")
@@ -174,21 +174,21 @@ def check_files(files: dict[str, str], folder: Path) -> None:
 
 
 def check_role_names(names: list[str], folder: Path) -> None:
-    """See that `views grants` takes or refuses any names of roles."""
+    """Check that `views grants` takes or refuses any names of roles."""
     root = make_project(folder, {"tables/orders": TABLE})
     options = [f"--{kind}={name}" for kind, name in zip(("manager", "reader", "healer"), names, strict=True)]
     check_grants("--templates", str(root / "cql_templates"), "grants", *options)
 
 
 def check_grants(*arguments: str) -> None:
-    """See that what `views grants` prints is GRANTs and nothing else, whatever the names are."""
+    """Check that what `views grants` prints is GRANTs and nothing else, whatever the names are."""
     if granted := check_command(*arguments, "--format", "json"):
         for role in json.loads(granted)["roles"]:
             assert all(_GRANT.fullmatch(each["cql"]) for each in role["grants"])
 
 
 def check_config(text: str, folder: Path, monkeypatch: Any, variables: dict[str, str]) -> None:
-    """See that views.toml and variables are refused in words, or understood; nothing listens where they lead."""
+    """Check that views.toml and variables are refused in words, or understood; nothing listens where they lead."""
     root = make_project(folder, {"tables/orders": TABLE, "views/by_day": VIEW, "macros/keys": MACRO}, text)
     with monkeypatch.context() as patched:
         patched.chdir(root)
@@ -284,7 +284,7 @@ METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "P
 
 
 def check_request(client: Any, method: str, path: str, query: list[tuple[str, str]]) -> None:
-    """See that an answer is an error that says so, holds no markup of the client's and no traceback."""
+    """Check that an answer is an error that says so, holds no markup of the client's and no traceback."""
     asked = "&".join(f"{quote(name, errors='replace')}={quote(value, errors='replace')}" for name, value in query)
     answer = client.open(f"http://localhost{quote(path, errors='replace')}?{asked}", method=method)
     text = answer.get_data(as_text=True)

@@ -138,7 +138,7 @@ def without_newest_day(reads: PageReads, values: dict[str, list[str]]) -> dict[s
 
 
 def check_kept(level: Level, at: datetime, begin: datetime | None, newest: datetime | None) -> None:
-    """See that an interval is one that the ranking has.
+    """Check that an interval is one that the ranking has.
 
     Raises:
         NoSuchPage: it is older or newer.

@@ -181,11 +181,11 @@ def advice(error: BaseException, *, view: str = "NAME", again: str = "run the co
         )
     if isinstance(error, Unavailable):
         return (
-            "See that the nodes are up and reachable. If all are, the keyspace asks for more replicas than its "
+            "Check that the nodes are up and reachable. If all are, the keyspace asks for more replicas than its "
             "data centre has nodes: lower its replication"
         )
     if isinstance(error, OperationTimedOut | NoHostAvailable | ConnectionException) and not is_refusal(error):
-        return f"See that the nodes are up and reachable, then {again}"
+        return f"Check that the nodes are up and reachable, then {again}"
     if is_refusal(error) and not is_unknown_table(error):
         return f"Correct what the server names, then {again}"
     return f"{again.capitalize()}; 'views status' shows what stands"

@@ -92,7 +92,7 @@ def test_the_last_pointer_is_kept_while_the_registry_cannot_be_read(
         with pytest.raises(ReadError, match="cannot be read") as caught:
             own.reader().select("top", day=DAYS[0])
         assert type(caught.value) is ReadError
-        assert caught.value.next.startswith("See that its nodes are up")
+        assert caught.value.next.startswith("Check that its nodes are up")
         make_registry(session, keyspace)
         own.serve("top", top(2))
         clock.now += 6

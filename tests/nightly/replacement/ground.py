@@ -254,7 +254,7 @@ class Ground:
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """See that in a block no request fails, and that nothing that was acknowledged is lost."""
+        """Check that in a block no request fails, and that nothing that was acknowledged is lost."""
         failed, lost = len(self.ledger.failed), len(self.ledger.lost)
         yield
         print("\n" + self.told())

@@ -26,7 +26,7 @@ def ended(ground: Ground, count: int) -> Callable[[], bool]:
 
 
 def check_suspicion(ground: Ground, name: str, former: str) -> None:
-    """See that what serves became suspect since a node was replaced, and that a full audit ended it."""
+    """Check that what serves became suspect since a node was replaced, and that a full audit ended it."""
     assert ground.host_id(name) == former  # under its address it takes its host id, too
     why = f"node {former} was replaced by another of the same address"
     events = ground.events()

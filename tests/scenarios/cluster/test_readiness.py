@@ -32,6 +32,6 @@ def test_a_node_that_joins_is_named(tmp_path: Path) -> None:
             assert find_waits(database, workshop.keyspace) == (
                 f"node {address} is changing its place in the ring (BOOT)",
             )
-            with pytest.raises(PreflightError, match=f"node {address}: it is changing its place"):
+            with pytest.raises(PreflightError, match=f"node {address}: it joins, leaves or moves"):
                 workshop.apply()
         wait_until(lambda: not find_waits(database, workshop.keyspace), 240)

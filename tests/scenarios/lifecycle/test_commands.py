@@ -205,7 +205,7 @@ def test_audits_are_told_as_a_table_and_as_json_and_by_the_exit_code(two: Worksh
         (two.full(VIEW), 1, "passed"),
         (two.full("late"), 1, "failed"),
     ]
-    assert found[1]["found"] == "it differs from its base: it is gone from the schema"
+    assert found[1]["found"] == "it differs from its base: it is no longer in the schema"
     told = views("status", two.full("late"))
     assert cells(told)[0][1] == "broken"
     assert "its last audit, 0 s ago, found that it differs from its base" in told

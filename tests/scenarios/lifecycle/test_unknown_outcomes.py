@@ -49,7 +49,7 @@ def test_a_create_that_was_lost_is_given_up_and_its_number_with_it(workshop: Wor
     workshop.manager().apply()
     unsure = UnsureSession(workshop.session, {1}, Side.BEFORE, kinds=("ddl",))
     manager = workshop.manager(unsure, ddl_timeout_seconds=0.5)
-    with pytest.raises(ClusterError, match=r"no answer in time\. No node has it; its name is given up"):
+    with pytest.raises(ClusterError, match=r"no answer in time\. No node has it; the next apply uses a new number"):
         manager.refresh(workshop.full(VIEW))
     assert unsure.effects == ["ddl"], "it is sent once"
     assert [each.state for each in workshop.record(VIEW).generations] == [State.SERVING, State.FAILED]

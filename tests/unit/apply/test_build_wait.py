@@ -119,5 +119,5 @@ def test_a_time_limit_ends_the_wait_also_while_it_moves() -> None:
     watcher = watch(timeout_seconds=100.0)
     for second in range(0, 100, 10):
         watcher.observe(BuildProgress(nodes=(node(1, share=second / 200),)), float(second))
-    with pytest.raises(BuildStalled, match="its time is over; it waits for"):
+    with pytest.raises(BuildStalled, match="it did not finish in time; it waits for"):
         watcher.observe(BuildProgress(nodes=(node(1, share=0.5),)), 101.0)

@@ -74,7 +74,7 @@ def test_what_may_have_arrived_is_no_refusal(error: Exception) -> None:
     assert not is_refusal(error)
     sent = isinstance(error, ConnectionBusy)
     busy = "Run the command again; 'views status' shows what stands"
-    assert advice(error) == (busy if sent else "See that the nodes are up and reachable, then run the command again")
+    assert advice(error) == (busy if sent else "Check that the nodes are up and reachable, then run the command again")
 
 
 def test_a_refusal_by_every_node_is_a_refusal() -> None:

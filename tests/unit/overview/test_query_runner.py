@@ -72,7 +72,7 @@ def test_an_answer_is_kept_for_a_moment(reading: Reading) -> None:
 
 @pytest.mark.parametrize(
     ("options", "next_step"),
-    [({}, "See that the nodes are up and reachable, then look again"), ({"connection_advice": "Ask Ann"}, "Ask Ann")],
+    [({}, "Check that the nodes are up and reachable, then look again"), ({"connection_advice": "Ask Ann"}, "Ask Ann")],
 )
 def test_a_failure_is_kept_and_told_for_where_the_page_is(options: dict[str, str], next_step: str) -> None:
     cause = OperationTimedOut()

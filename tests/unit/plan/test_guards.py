@@ -58,8 +58,8 @@ def failed_record(reasons: list[str], wish: ViewDefinition = WISH) -> ViewRecord
         (["audit: 3 missing of 10", "audit: 4 missing of 11, first k=7"], True),
         (["by_day__g1 was made otherwise", "by_day__g2 was made otherwise"], True),
         (["node 10.0.0.1 was down at 05:00:01", "node 10.0.0.2 was down at 06:10:02"], True),
-        (["it is gone from the schema", "audit: 1 extra of 5"], False),
-        (["audit: 1", "it is gone from the schema", "audit: 1"], False),
+        (["it is no longer in the schema", "audit: 1 extra of 5"], False),
+        (["audit: 1", "it is no longer in the schema", "audit: 1"], False),
         (["it is gone", "audit: 1", "audit: 2"], True),
     ],
 )

@@ -36,7 +36,7 @@ def test_what_stays_so_is_not_to_be_tried_again(error: Any, what: str, next_step
     assert type(found) is UnreadableData
     assert what in found.what
     assert next_step in found.next
-    assert "see that the nodes are up" not in str(found).lower()
+    assert "check that the nodes are up" not in str(found).lower()
     assert not is_silence(found)
     answer = problem_of(found)
     assert (answer.status_code, answer.headers.get("Retry-After")) == (500, None)

@@ -101,7 +101,7 @@ def test_another_error_is_told_at_once(hang: Callable[[], Any]) -> None:
 def test_where_no_session_answers_the_job_ends_and_says_so(hang: Callable[[], Any]) -> None:
     with pytest.raises(JobError, match=r"shop\.orders: none of 5 sessions .* answered") as caught:
         loader(Spark(hang)).load("orders")
-    assert caught.value.next.startswith("See that Cassandra is up")
+    assert caught.value.next.startswith("Check that Cassandra is up")
 
 
 def test_work_is_waited_for_as_long_as_its_session_answers(hang: Callable[[], Any]) -> None:

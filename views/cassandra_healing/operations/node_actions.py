@@ -45,7 +45,7 @@ class NodeActions:
         self._terraform: Terraform | None = None
 
     def check(self, node: MemberId, act: HealingAction) -> None:
-        """See that all is set that an operation takes.
+        """Check that all is set that an operation takes.
 
         Raises: MissingSetting: names what is missing.
         """

@@ -57,7 +57,7 @@ def cut_off(context: RuleContext) -> Decision | None:
         what,
         about=away,
         remains="Nothing is done: the fault may be in the network of this host",
-        next="See that this host reaches the nodes; the next check decides again",
+        next="Check that this host reaches the nodes; the next check decides again",
     )
 
 

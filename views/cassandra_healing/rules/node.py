@@ -148,7 +148,7 @@ def unread(context: RuleContext) -> Decision | None:
         context,
         Rule.UNREAD,
         f"some of the facts that a decision needs could not be read: {'; '.join(missing)}",
-        "See that the role may read system, system_schema and system_views; the next check reads them again",
+        "Check that the role may read system, system_schema and system_views; the next check reads them again",
     )
 
 
@@ -175,7 +175,7 @@ def journal(context: RuleContext) -> Decision | None:
         context,
         Rule.JOURNAL,
         "the journal cannot be read, so nobody knows what was done or forbidden",
-        f"See that a quorum of the replicas of {context.policy.keyspace} is up",
+        f"Check that a quorum of the replicas of {context.policy.keyspace} is up",
     )
 
 

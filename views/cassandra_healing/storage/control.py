@@ -23,7 +23,7 @@ from cassandra_healing.session import ClusterSession
 
 _SCOPE = "cluster"
 _SWITCH = ("switch", "stopped")
-_QUORUM_ADVICE = "See that a quorum of the nodes is up, then run it again"
+_QUORUM_ADVICE = "Check that a quorum of the nodes is up, then run it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def get_app() -> FastAPI:
     runner = QueryRunner(
         sessions.get_database,
         lambda: registry,
-        connection_advice="See that its nodes are up and reachable, and that host, login and password of the Airflow "
+        connection_advice="Check that its nodes are up and reachable, and that host, login and password of the Airflow "
         "connection are right; then look again",
     )
     return make_app(runner, Deployment(templates="", conn_id=conn_id, dag_id_prefix=prefix))
@@ -164,7 +164,7 @@ def make_app(runner: QueryRunner, deployment: Deployment) -> FastAPI:
             "you may not see views",
             on=f"user {error}",
             remains="Views are assets of Airflow, and your role may not read those",
-            next="Ask for a role that may",
+            next="Ask the administrator of your Airflow for a role that can read assets",
         )
         return _answer(pages.error(refusal, _links(request), status=403))
 

@@ -71,7 +71,7 @@ class Auditor:
         """
         found = find_view_and_base(self._database, view.keyspace, each.physical)
         if found is None:
-            return "it is gone from the schema"
+            return "it is no longer in the schema"
         live, base = found
         if live.table_id != each.table_id:
             return "it was dropped and created again by somebody else"

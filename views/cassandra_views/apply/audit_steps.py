@@ -202,7 +202,7 @@ class AuditSteps:
 
 def _check_error(view: ViewName, number: int, found: str, remains: str, *, then: str = "refresh") -> AuditFailed:
     return AuditFailed(
-        f"it holds what its base does, and {found}",
+        f"it matches its base, but {found}",
         on=f"{view} generation {number}",
         remains=remains,
         next="Correct these rows in the base table, or the check in the view's file; then run "

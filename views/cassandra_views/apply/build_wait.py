@@ -79,7 +79,7 @@ class BuildWatch:
             self._is_noticed = True
             reports.append(Notice(text=f"{on}: no progress for {self._notice:.0f} s; it waits for {waits}"))
         if self.is_stalled(now) or (self._timeout is not None and now - self._begun > self._timeout):
-            why = f"it makes no progress ({self._stall:.0f} s)" if self.is_stalled(now) else "its time is over"
+            why = f"it makes no progress ({self._stall:.0f} s)" if self.is_stalled(now) else "it did not finish in time"
             raise BuildStalled(
                 f"{why}; it waits for {waits}",
                 on=on,

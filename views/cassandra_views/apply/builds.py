@@ -137,7 +137,7 @@ def read_build(
             "no member answers",
             on=f"{keyspace}.{physical}",
             remains="The build continues by itself",
-            next="See that the nodes are up and reachable, then run the command again",
+            next="Check that the nodes are up and reachable, then run the command again",
         )
     waiting = [each for each, answer in zip(owning, built, strict=True) if not answer.error and not answer.rows]
     progress = _progress(database, keyspace, physical, waiting, len(owning))

@@ -93,7 +93,7 @@ class Ddl:
         raise ClusterError(
             f"the view could not be created: {_reason(error, existence)}",
             on=on,
-            remains="No node has it; its name is given up" if existence.is_nowhere else str(existence),
+            remains="No node has it; the next apply uses a new number" if existence.is_nowhere else str(existence),
             next=_next_step(error),
         ) from error
 
@@ -212,7 +212,7 @@ class Ddl:
                     break
         if self._coordinator is None:
             raise ClusterError(
-                "no node answers", next="See that the nodes are up and reachable, then run the command again"
+                "no node answers", next="Check that the nodes are up and reachable, then run the command again"
             )
         return self._coordinator
 

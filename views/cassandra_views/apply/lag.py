@@ -209,7 +209,7 @@ class LagMeter:
                     f"the values of 'lag.probe.key' cannot be read: {error.what}",
                     on=on,
                     remains="Nothing was written",
-                    next="Correct 'lag.probe.key' of the file, or see that the nodes answer",
+                    next="Correct 'lag.probe.key' of the file, or check that the nodes answer",
                 ) from error
             for relation in relations:
                 if relation.operator is Operator.IS_NOT_NULL:

@@ -104,7 +104,7 @@ class LagMeasurement:
         found = find_view_and_base(self._database, view.keyspace, view.physical(number))
         each = self._registry.read(view).find(number)
         if found is None or each is None:
-            raise ClusterError("it is gone from the schema", on=f"{view} generation {number}", next="Run apply")
+            raise ClusterError("it is no longer in the schema", on=f"{view} generation {number}", next="Run apply")
         promised = policy.promise.total_seconds() if policy.promise else 0.0
         patience = max(self._patience_seconds, 1.2 * promised)
         meter = LagMeter(self._database, *found, clock=self._clock, patience_seconds=patience)

@@ -71,7 +71,7 @@ class Overrides:
             raise ConfigurationError("no reason is given", on=on, next="Say why: every plan and status shows it")
         if until is not None and until <= self._clock():
             raise ConfigurationError(
-                f"{instant_text(until)} is over already", on=on, next="Name a time to come, in UTC, or none"
+                f"{instant_text(until)} is in the past", on=on, next="Give a future time in UTC, or leave --until out"
             )
         self._prepare(on)
         for view in views:
@@ -127,9 +127,9 @@ class Overrides:
     def _prepare(self, on: str) -> None:
         if not self._registry.exists():
             raise RegistryError(
-                "there is no registry yet that could keep this",
+                "there is no registry yet",
                 on=on,
-                next="Run 'views apply' first, which makes it; a view without a file is left alone anyway",
+                next="Run 'views apply' first, which creates it",
             )
         self._executor.upgrade_registry()
         self._registry.begin_run("", (), on_warning=self._on_warning)

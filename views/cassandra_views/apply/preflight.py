@@ -131,7 +131,7 @@ def _refuse_moving(nodes: Sequence[NodeFacts]) -> None:
     for node in nodes:
         if node.is_moving:
             raise PreflightError(
-                f"it is changing its place in the ring ({node.state})",
+                f"it joins, leaves or moves ({node.state})",
                 on=f"node {node.address}",
                 next="Wait until it is done, then run the command again",
             )

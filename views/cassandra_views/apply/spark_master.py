@@ -87,7 +87,7 @@ def audit_on_spark(
     if done.returncode == _LOST:
         what = "the Spark master cannot be reached, or the connection was lost"
         step = (
-            f"See that 'ssh {master} true' works without a question. An audit that had begun goes on there, and "
+            f"Check that 'ssh {master} true' works without a question. An audit that had begun goes on there, and "
             f"'views status {view.view}' will show its verdict; else run it again"
         )
     elif done.returncode == _MISSING:

@@ -360,7 +360,7 @@ class StepExecutor:
         return "released"
 
     def _await_readers(self, step: DropGeneration) -> None:
-        """See that readers in every data centre know what serves, and wait until their caches do."""
+        """Check that readers in every data centre know what serves, and wait until their caches do."""
         if not self._database.has_several_centers():
             return
         each = self._registry.read(step.view).find(step.number)
@@ -374,7 +374,7 @@ class StepExecutor:
                 f"centre must know what serves ({error.what})",
                 on=f"{step.view} generation {step.number}",
                 remains="It is not dropped, and readers read on in every data centre",
-                next="See that the nodes of every data centre are up, then run apply again",
+                next="Check that the nodes of every data centre are up, then run apply again",
             ) from error
         time.sleep(2 * self._reader_cache_seconds)
 

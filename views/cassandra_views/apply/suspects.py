@@ -65,7 +65,7 @@ def read_ring_state(
     own = database.ask(query, hosts, timeout_seconds=timeout_seconds)
     peers = database.ask("SELECT host_id, tokens FROM system.peers", hosts, timeout_seconds=timeout_seconds)
     if all(answer.error for answer in own):
-        raise ClusterError("no node says what it owns", next="See that the nodes are up and reachable")
+        raise ClusterError("no node answered which tokens it owns", next="Check that the nodes are up and reachable")
     rows = [row for answer in (*peers, *own) for row in answer.rows]  # a node knows best of itself
     members = {str(row["host_id"]): _mark_of_tokens(row["tokens"]) for row in rows if row["host_id"] and row["tokens"]}
     first_started = {}

@@ -158,8 +158,8 @@ def _error_of(audit: AuditOutcome) -> ViewsError:
     if audit.word != FAILED:
         remains, step = "No verdict was written", "See the lines above, then run it again"
         return ClusterError(f"it could not be compared: {audit.text}", on=on, remains=remains, next=step)
-    step = "Run apply: it builds the next generation beside it"
-    return AuditFailed(f"it differs from its base: {audit.text}", on=on, next=step)
+    remains, step = "The verdict is recorded, and it still serves", "Run apply: it builds the next generation beside it"
+    return AuditFailed(f"it differs from its base: {audit.text}", on=on, remains=remains, next=step)
 
 
 def _audit_request(

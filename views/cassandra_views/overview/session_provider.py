@@ -90,7 +90,7 @@ class SessionProvider:
             raise ClusterError(
                 f"no connection to the cluster within {self._timeout_seconds:g} s",
                 on="the cluster of these pages",
-                next="See that its nodes are up and reachable; it is tried again by itself",
+                next="Check that its nodes are up and reachable; it is tried again by itself",
             ) from error
 
     def get_database(self) -> Database:

@@ -265,7 +265,7 @@ class DefinitionChecker:
                 f"its base {keyspace}.{definition.base} is a materialized view, and Cassandra makes none on another",
                 on=str(definition.name),
                 place=definition.place,
-                next=f"Name the table below it: {{{{ base('{under or 'table'}') }}}}",
+                next=f"Use its base table instead: {{{{ base('{under or 'table'}') }}}}",
             )
         known = [name for space, name in self._catalog.tables if space == keyspace]
         known += [name for space, name in self._tables if space == keyspace and name not in known]

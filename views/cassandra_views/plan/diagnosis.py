@@ -381,7 +381,7 @@ def _connections(facts: DoctorFacts) -> Iterator[ReportPart]:
         elif service.works is None:
             yield DoctorUnknown(topic=topic, on=on, why=service.detail)
     if facts.spark_fault:
-        next_ = f"See that 'ssh {facts.spark_master} true' works without a question"
+        next_ = f"Check that 'ssh {facts.spark_master} true' works without a question"
         on = f"Spark master {facts.spark_master}"
         yield finding("spark-master-unreachable", on, facts.spark_fault, next_)
     looked = [f"service {each.name}" for each in facts.services if each.works is not None]

@@ -107,7 +107,7 @@ def read_facts(database: Database, *, timeout_seconds: float = 5.0) -> ClusterFa
         error = answers[0].error if answers else None
         raise ClusterError(
             f"no node answers{f': {driver_text(error)}' if error else ''}",
-            next="See that the nodes are up and reachable, then try again",
+            next="Check that the nodes are up and reachable, then try again",
         )
     members = read_members(database, observers=reached, timeout_seconds=timeout_seconds)
     names = ", ".join(f"'{name}'" for name in SETTINGS)

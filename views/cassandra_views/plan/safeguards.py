@@ -64,8 +64,8 @@ def shrink_error(view: ViewName, each: Generation, serving: Generation | None) -
         "readers would lose them",
         on=f"{view} generation {each.number}",
         remains="It is built and audited, and waits; readers are where they were",
-        next=f"See that its base holds what readers need. To serve it: 'views apply {view.view} --allow-shrink'. To "
-        f"build it again: 'views abort {view.view}', then apply",
+        next="Check that the base table holds all rows that readers need. To serve it: "
+        f"'views apply {view.view} --allow-shrink'. To build it again: 'views abort {view.view}', then apply",
     )
 
 

@@ -237,7 +237,7 @@ class PointerCache:
         return cached.pointer
 
     def _unreachable_error(self, view: str, text: str, error: Exception | None = None) -> ReadError:
-        next = "See that its nodes are up and that the reader is given the right 'registry', then read again"
+        next = "Check that its nodes are up and that the reader is given the right 'registry', then read again"
         if isinstance(error, Unauthorized):
             next = advice(error, again="read again")
         return ReadError(f"the registry '{self._registry}' cannot be read: {text}", on=view, next=next)

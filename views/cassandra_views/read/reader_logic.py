@@ -224,7 +224,7 @@ def read_error(error: Exception, *, on: str, view: str) -> ReadError:
     if isinstance(error, Unauthorized):
         next_step = advice(error, again="read again")
     elif isinstance(error, Unavailable | Timeout | OperationTimedOut):
-        next_step = "Read again, with a longer timeout_seconds or a smaller limit; see that the nodes are up"
+        next_step = "Read again, with a longer timeout_seconds or a smaller limit; check that the nodes are up"
     else:
-        next_step = "Read again; see that the nodes are up"
+        next_step = "Read again; check that the nodes are up"
     return ReadError(f"the read failed: {driver_text(error)}", on=on, next=next_step)

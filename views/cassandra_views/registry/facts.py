@@ -63,7 +63,7 @@ class FactWriter:
         raise ClusterError(
             "its failed run could not be counted: conditional writes fail or rivals keep counting",
             on=str(name),
-            next="See that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
+            next="Check that a quorum of the registry's replicas is up; the failure itself stands in the run's log",
         )
 
     def write_verdict(
@@ -165,7 +165,7 @@ class FactWriter:
         raise ClusterError(
             f"{what} could not be written down: conditional writes fail",
             on=on,
-            next="See that a quorum of the registry's replicas is up, then run the command again",
+            next="Check that a quorum of the registry's replicas is up, then run the command again",
         )
 
 

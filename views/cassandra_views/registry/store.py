@@ -196,7 +196,7 @@ class Registry:
         raise ClusterError(
             "its registry row could not be taken: conditional writes fail or rivals keep taking it",
             on=str(name),
-            next="See that a quorum of the registry's replicas is up, then run the command again",
+            next="Check that a quorum of the registry's replicas is up, then run the command again",
         )
 
     def read_settled(self, name: ViewName, *, is_serial: bool = True) -> ViewRecord:
@@ -281,7 +281,7 @@ class Registry:
                 f"its registry row could not be written: {driver_text(error) if error else 'no answer'}",
                 on=str(record.name),
                 remains="Its state is as 'views show' tells",
-                next="See that a quorum of the registry's replicas is up, then run the command again",
+                next="Check that a quorum of the registry's replicas is up, then run the command again",
             ) from error
         raise StalePlan(
             "another run has taken this view over",

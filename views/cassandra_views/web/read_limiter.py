@@ -82,9 +82,7 @@ class ReadLimiter:
     def _enter(self, client: str, on: str) -> None:
         with self._lock:
             if self._failures >= _FAILURES and (self._is_probed or self._clock() < self._probe_at):
-                raise Unanswered(
-                    "the cluster does not answer", on=on, next=f"Read again in {RETRY_SECONDS} s; it is probed"
-                )
+                raise Unanswered("the cluster does not answer", on=on, next=f"Try again in {RETRY_SECONDS} s")
             if self._count >= self._most:
                 raise Refused(
                     f"{self._count} reads are under way here, and no more are taken",

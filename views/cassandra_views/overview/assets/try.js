@@ -26,7 +26,7 @@ async function read(address, place) {
   try {
     answer = await fetch(address, { headers: { Accept: "application/json" } });
   } catch (error) {
-    show(place, [paragraph("The app does not answer. See that it runs, then read again.", "bad")]);
+    show(place, [paragraph("The app does not answer. Check that it runs, then read again.", "bad")]);
     return;
   }
   const text = await answer.text();
