@@ -286,7 +286,9 @@ METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "P
 def check_request(client: Any, method: str, path: str, query: list[tuple[str, str]]) -> None:
     """Check that an answer is an error that says so, holds no markup of the client's and no traceback."""
     asked = "&".join(f"{quote(name, errors='replace')}={quote(value, errors='replace')}" for name, value in query)
-    answer = client.open(f"http://localhost{quote(path, errors='replace')}?{asked}", method=method)
+    # As a server hands it over: the client takes what follows // for a host, which may then be too long for one.
+    given = {"PATH_INFO": path.encode("utf-8", "replace").decode("latin-1")}
+    answer = client.open(f"http://localhost/?{asked}", method=method, environ_overrides=given)
     text = answer.get_data(as_text=True)
     assert MARKUP not in text or answer.mimetype.endswith("json"), "JSON is no page"
     assert SECRET not in text

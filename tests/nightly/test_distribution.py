@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 FINE = "1 view and 1 table: 0 errors, 0 warnings.\n"
 EXTRAS = {
     "": "import cassandra_views.healing, cassandra_client",
-    "embedded": "import cassandra_embedded.pytest_plugin",
+    "embedded": "import cassandra_embedded.server, cqlshlib",
     "web": "import cassandra_views.web, gunicorn",
     "airflow": "import cassandra_views.airflow.provider as found; print(found.get_provider_info()['name'])",
     "airflow-celery": "import cassandra_views.airflow, airflow.providers.celery",
@@ -113,7 +113,7 @@ def test_the_hook_lints_before_a_commit(checkout: Path, tmp_path: Path) -> None:
     run("git", "init", "--quiet", folder=project)
     run("git", "add", "--all", folder=project)
     assert "Passed" in run("pre-commit", "run", "--all-files", folder=project, **variables)
-    (view,) = (project / "cql_templates" / "views").iterdir()
+    (view,) = (project / "cql_templates" / "views").glob("*.j2")
     view.write_text(view.read_text(encoding="utf-8").replace("customer IS NOT NULL", "TRUE"), encoding="utf-8")
     run("git", "add", "--all", folder=project)
     with pytest.raises(AssertionError, match="Failed"):
