@@ -12,11 +12,26 @@ if TYPE_CHECKING:
     from cassandra_views.airflow.dags import view_dags
     from cassandra_views.airflow.health import health_dags
     from cassandra_views.airflow.hook import ViewsHook
+    from cassandra_views.airflow.operators import ApplyViewsOperator, AuditViewsOperator
     from cassandra_views.airflow.sensor import ViewServingSensor
 
-__all__ = ["ViewServingSensor", "ViewsHook", "health_dags", "view_dags"]
+__all__ = [
+    "ApplyViewsOperator",
+    "AuditViewsOperator",
+    "ViewServingSensor",
+    "ViewsHook",
+    "health_dags",
+    "view_dags",
+]
 
-_HOMES = {"ViewServingSensor": "sensor", "ViewsHook": "hook", "health_dags": "health", "view_dags": "dags"}
+_HOMES = {
+    "ApplyViewsOperator": "operators",
+    "AuditViewsOperator": "operators",
+    "ViewServingSensor": "sensor",
+    "ViewsHook": "hook",
+    "health_dags": "health",
+    "view_dags": "dags",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -18,8 +18,8 @@ from cassandra_views.model.errors import ApprovalNeeded, AuditFailed, LeaseHeld,
 log = logging.getLogger(__name__)
 
 
-class TaskRefused(SystemExit):
-    """A task ends as failed, and trying again would change nothing. Its text is in the log already.
+class TaskFailed(SystemExit):
+    """A task ends as failed, and may be tried again. Its text is in the log already.
 
     Airflow logs this exception without a traceback, which would tell the reader of a page nothing.
     """
@@ -32,10 +32,26 @@ class TaskRefused(SystemExit):
         return self.text
 
 
+class TaskRefused(TaskFailed):
+    """A task ends as failed, and trying again would change nothing."""
+
+
 def refused(text: str) -> TaskRefused:
     """Write an error to the log of the task, and return what ends the task."""
     log.error("%s", text)
     return TaskRefused(text)
+
+
+def failed(texts: Iterable[str], *, is_refused: bool) -> TaskFailed:
+    """Write errors to the log of the task, and return what ends the task.
+
+    Args:
+        is_refused: trying again would change nothing.
+    """
+    found = list(texts)
+    for text in found:
+        log.error("%s", text)
+    return (TaskRefused if is_refused else TaskFailed)("\n".join(found))
 
 
 NOT_AGAIN = ExceptionRetryPolicy(rules=[RetryRule(exception=f"{__name__}.TaskRefused", action=RetryAction.FAIL)])
@@ -110,3 +126,17 @@ def as_airflow_errors(ti: Any) -> Iterator[None]:
         if is_refused(error):
             raise refused(text) from error
         raise AirflowException(text) from error
+
+
+@contextmanager
+def as_task_failures() -> Iterator[None]:
+    """Raise errors of ours as what ends a task, without a traceback.
+
+    Raises:
+        TaskRefused: trying again would change nothing.
+        TaskFailed: the task may be tried again.
+    """
+    try:
+        yield
+    except ViewsError as error:
+        raise failed([str(error)], is_refused=is_refused(error)) from None

@@ -40,7 +40,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["apache"],
             }
         ],
-        "operators": [{"integration-name": integration, "python-modules": [f"{home}.tasks"]}],
+        "operators": [{"integration-name": integration, "python-modules": [f"{home}.operators"]}],
         "sensors": [{"integration-name": integration, "python-modules": [f"{home}.sensor"]}],
         "hooks": [{"integration-name": integration, "python-modules": [f"{home}.hook"]}],
         "connection-types": [

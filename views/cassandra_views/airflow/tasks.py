@@ -22,7 +22,7 @@ from cassandra_views.airflow.failures import ERROR_KEY, as_airflow_errors, refus
 from cassandra_views.airflow.links import ViewLink
 from cassandra_views.airflow.run_request import Action, RunRequest, read_run_request
 from cassandra_views.airflow.task_log import LogListener, log_plan
-from cassandra_views.airflow.triggers import BuildTrigger, ReadyTrigger
+from cassandra_views.airflow.triggers import build_trigger, find_ready_trigger
 from cassandra_views.model.errors import ShrinkUnapproved, StalePlan
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.steps import AwaitBuild, Plan, ServeGeneration, Step
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from cassandra_views.manager import ViewManager
 
-_ATTEMPTS = 3
+ATTEMPTS = 3
 """How often a plan is made anew where others were quicker."""
 
 
@@ -124,7 +124,7 @@ class ViewTask(BaseOperator):
 
     def do(self, manager: ViewManager, request: RunRequest, context: Context) -> Any:
         """Do this task's steps of the plan as it is now."""
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, ATTEMPTS + 1):
             is_shrink = is_shrink_approved(manager, request, context)
             plan = self.plan(manager, request, allow_drop=is_approved(context), allow_shrink=is_shrink)
             part = plan.part(self.own_steps(plan))
@@ -137,7 +137,7 @@ class ViewTask(BaseOperator):
                 for error in outcome.errors:
                     raise error
             except StalePlan as error:
-                if attempt == _ATTEMPTS:
+                if attempt == ATTEMPTS:
                     raise
                 self.log.info("%s Planning anew.", error)
                 continue
@@ -156,14 +156,9 @@ class ViewTask(BaseOperator):
         """Defer until every node is up and nothing else is built in the keyspace; return where that is so now."""
         if not request.view:
             return
-        record = manager.record(request.view)
-        own = [each.physical for each in record.generations]
-        waits = manager.find_waits(record.name, own=own)
-        if waits:
-            self.log.info("%s waits: %s", record.name, "; ".join(waits))
-            trigger = ReadyTrigger(
-                conn_id=self.deployment.conn_id, keyspace=record.name.keyspace, view=record.name.view, own=own
-            )
+        view = manager.record(request.view).name
+        trigger = find_ready_trigger(manager, self.deployment.conn_id, [view], self.log)
+        if trigger is not None:
             self.defer(trigger=trigger, method_name="resume")
 
 
@@ -231,15 +226,7 @@ class AwaitBuildTask(ViewTask):
         if step is None:
             raise AirflowSkipException("Nothing is being built")
         if not manager.read_build(step.view, step.number).is_built:
-            self.defer(
-                trigger=BuildTrigger(
-                    conn_id=self.deployment.conn_id,
-                    keyspace=step.view.keyspace,
-                    view=step.view.view,
-                    number=step.number,
-                ),
-                method_name="resume",
-            )
+            self.defer(trigger=build_trigger(self.deployment.conn_id, step), method_name="resume")
         return super().do(manager, request, context)
 
 

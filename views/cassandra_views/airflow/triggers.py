@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from cassandra.cluster import Session
+
+    from cassandra_views.manager import ViewManager
+    from cassandra_views.model.steps import AwaitBuild
 
 POLL_SECONDS = 2.0
 
@@ -150,3 +153,24 @@ class ReadyTrigger(_ClusterTrigger):
                 before = waits
                 self.log.info("%s.%s waits: %s", self.keyspace, self.view, "; ".join(waits))
             await asyncio.sleep(POLL_SECONDS)
+
+
+def build_trigger(conn_id: str, step: AwaitBuild) -> BuildTrigger:
+    """Return what fires when the build that a step awaits has ended."""
+    return BuildTrigger(conn_id=conn_id, keyspace=step.view.keyspace, view=step.view.view, number=step.number)
+
+
+def find_ready_trigger(manager: ViewManager, conn_id: str, views: Sequence[ViewName], log: Any) -> ReadyTrigger | None:
+    """Return what fires when DDL for these views may begin; None where it may begin now.
+
+    Args:
+        views: of one keyspace, at least one; their own builds do not count.
+        log: is told what has to be waited for.
+    """
+    first = views[0]
+    own = [each.physical for view in views for each in manager.record(str(view)).generations]
+    waits = manager.find_waits(first, own=own)
+    if not waits:
+        return None
+    log.info("%s waits: %s", ", ".join(map(str, views)), "; ".join(waits))
+    return ReadyTrigger(conn_id=conn_id, keyspace=first.keyspace, view=first.view, own=own)

@@ -1,5 +1,7 @@
 """What the reads of this process were like. Labels come from what was read, never from what somebody asked for.
 
+It needs prometheus_client and no Flask, so applications of other frameworks use it too.
+
 Where gunicorn runs several processes, ``PROMETHEUS_MULTIPROC_DIR`` names a folder that they share; the numbers of all
 of them are added up then. Only counters and histograms are kept here, so that a process that ends needs no care.
 """
@@ -20,6 +22,7 @@ from cassandra_client.errors import ViewsError
 from cassandra_views.model.errors import BadRead, ViewNotFound, ViewNotReady
 from cassandra_views.model.names import generation_number
 from cassandra_views.read import Result, ViewReader
+from cassandra_views.read.async_reader import AsyncViewReader
 from cassandra_views.web.read_limiter import ReadLimiter, Refused, TooMany, Unanswered
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -84,12 +87,7 @@ class MeasuredLimiter(ReadLimiter):
             REFUSALS.labels(_reason(error)).inc()
             raise
         except ViewsError as error:
-            view = on.rpartition(".")[2]
-            kind = type(error).__name__
-            FAILURES.labels(view if view in _views else "", kind).inc()
-            # What a client asked wrongly is its own matter.
-            level = logging.INFO if isinstance(error, _OF_CLIENTS) else logging.WARNING
-            log.log(level, "a read of %r failed: %s", on, error, extra={"view": on, "error": kind})
+            _note_failure(on, error)
             raise
 
 
@@ -110,26 +108,35 @@ class MeasuredReader(ViewReader):
         """Read rows of a view; as ``ViewReader.select``."""
         began = time.perf_counter()
         result = super().select(view, where, limit=limit, page=page, reverse=reverse, **columns)
-        seconds = time.perf_counter() - began
-        for place, physical in enumerate(result.generations):
-            name, reads, histogram = _known.get((view, physical)) or _meet(view, physical)
-            reads.inc()
-            if not place:
-                histogram.observe(seconds)
-                if result.is_retried:
-                    RETRIES.labels(name).inc()
-        if log.isEnabledFor(logging.INFO):
-            generations = [generation_number(view.rpartition(".")[2], each) for each in result.generations]
-            log.info(
-                "read",
-                extra={
-                    "view": view,
-                    "generations": generations,
-                    "rows": len(result.rows),
-                    "seconds": round(seconds, 6),
-                    "is_retried": result.is_retried,
-                },
-            )
+        _note_answer(view, result, time.perf_counter() - began)
+        return result
+
+
+class MeasuredAsyncReader(AsyncViewReader):
+    """A reader for coroutines that counts and times what it answers, and counts the reads that fail.
+
+    A read that is cancelled, or ended by ``asyncio.timeout``, is not counted.
+    """
+
+    async def select(
+        self,
+        view: str,
+        /,
+        where: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        page: str | None = None,
+        reverse: bool = False,
+        **columns: Any,
+    ) -> Result:
+        """Read rows of a view; as ``AsyncViewReader.select``."""
+        began = time.perf_counter()
+        try:
+            result = await super().select(view, where, limit=limit, page=page, reverse=reverse, **columns)
+        except ViewsError as error:
+            _note_failure(str(view), error)
+            raise
+        _note_answer(view, result, time.perf_counter() - began)
         return result
 
 
@@ -140,6 +147,37 @@ def registry_of_process() -> CollectorRegistry:
     found = CollectorRegistry()
     MultiProcessCollector(found)  # type: ignore[no-untyped-call]
     return found
+
+
+def _note_answer(view: str, result: Result, seconds: float) -> None:
+    for place, physical in enumerate(result.generations):
+        name, reads, histogram = _known.get((view, physical)) or _meet(view, physical)
+        reads.inc()
+        if not place:
+            histogram.observe(seconds)
+            if result.is_retried:
+                RETRIES.labels(name).inc()
+    if log.isEnabledFor(logging.INFO):
+        generations = [generation_number(view.rpartition(".")[2], each) for each in result.generations]
+        log.info(
+            "read",
+            extra={
+                "view": view,
+                "generations": generations,
+                "rows": len(result.rows),
+                "seconds": round(seconds, 6),
+                "is_retried": result.is_retried,
+            },
+        )
+
+
+def _note_failure(on: str, error: ViewsError) -> None:
+    view = on.rpartition(".")[2]
+    kind = type(error).__name__
+    FAILURES.labels(view if view in _views else "", kind).inc()
+    # What a client asked wrongly is its own matter.
+    level = logging.INFO if isinstance(error, _OF_CLIENTS) else logging.WARNING
+    log.log(level, "a read of %r failed: %s", on, error, extra={"view": on, "error": kind})
 
 
 def _meet(view: str, physical: str) -> tuple[str, Any, Any]:

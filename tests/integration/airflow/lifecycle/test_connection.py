@@ -102,7 +102,7 @@ def test_airflow_knows_this_package_as_a_provider(airflow: AirflowProcess) -> No
     found = airflow.call(acts.provider)
     assert found["provider"] == "Cassandra materialized views"
     assert found["faults"] == []
-    assert "cassandra_views.airflow.tasks" in found["modules"]
+    assert "cassandra_views.airflow.operators" in found["modules"]
     assert "cassandra_views.airflow.timetable.SlideTimetable" in found["timetables"]
     assert found["cassandra"].endswith("CassandraHook"), "its connection type is left alone"
 
