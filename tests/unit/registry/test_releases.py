@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cassandra_views.cql.parse import parse_table
+from cassandra_views.cql.fingerprint import fingerprint
+from cassandra_views.cql.parse import parse_table, parse_view
 from cassandra_views.model.schema import ColumnKind
 from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements, upgrade_statements
 from tests.paths import ROOT
@@ -35,6 +36,19 @@ def statements(path: Path) -> dict[str, str]:
     texts = (text.strip() for text in path.read_text(encoding="utf-8").split(";\n"))
     created = ((re.match(r"CREATE TABLE release_\d+_registry\.(\w+) ", text), text) for text in texts)
     return {found[1]: text for found, text in created if found}
+
+
+@pytest.mark.parametrize("number", sorted(FILES))
+def test_a_version_that_a_former_program_gave_is_the_same_today(number: int) -> None:
+    text = FILES[number].read_text(encoding="utf-8")
+    created = re.findall(
+        r"(CREATE MATERIALIZED VIEW \S+ AS SELECT .*?)\n +AND comment = '[^']* version=(\S+)'", text, re.DOTALL
+    )
+    assert len(created) == 3
+    for statement, version in created:
+        wanted = [statement, statement.replace("\nWITH CLUSTERING ORDER BY (customer ASC)", "")]
+        assert [fingerprint(f"release_{number}", parse_view(each)) for each in wanted] == [version] * 2
+        assert text.count(f'"version": "{version}"') == 1
 
 
 def test_each_former_schema_is_stored() -> None:
