@@ -29,7 +29,7 @@ from cassandra_views.plan.inputs import file_marks, refuse_changed_files
 from cassandra_views.plan.planner import Planner
 from cassandra_views.project.cache import FOLDER as CACHE_FOLDER
 from cassandra_views.project.settings import Settings
-from cassandra_views.registry.lease import DEFAULT_TIMES, LeaseTimes
+from cassandra_views.registry.lease import DEFAULT_TIMES, LeaseTimes, refuse_held
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -132,6 +132,7 @@ class ViewManager:
     plan_refresh = _of_planner(Planner.plan_refresh)
     plan_rollback = _of_planner(Planner.plan_rollback)
     plan_drop = _of_planner(Planner.plan_drop)
+    plan_drop_all = _of_planner(Planner.plan_drop_all)
     plan_audit = _of_planner(Planner.plan_audit)
     plan_abort = _of_planner(Planner.plan_abort)
     status = _of_planner(Planner.status)
@@ -348,6 +349,33 @@ class ViewManager:
             allow_drop: drop the view that people made under this name, too; else it is kept.
         """
         return self.apply(self.plan_drop(name, reason=reason, allow_drop=allow_drop))
+
+    def drop_all(
+        self,
+        *,
+        reason: str = "dropped by a person",
+        hand_made: str | Iterable[str] = (),
+        with_registry: bool = False,
+    ) -> PlanOutcome:
+        """Drop all views of this project, one after another, for a team that leaves. Run again, it does what is left.
+
+        Views that people made are released: they stay as they are, and nobody manages them. No base table is dropped.
+        A view that could not be dropped is in ``failures``, and does not stop the others.
+
+        Args:
+            hand_made: of the views with these names, the ones that people made are dropped, too.
+            with_registry: drop the registry's tables then, and its keyspace where this program made it and nothing
+                else is in it.
+
+        Raises:
+            ProjectError: a name of ``hand_made`` is unknown.
+            LeaseHeld: another run is under way; nothing was changed.
+            RegistryError: ``with_registry``, and views would be left that the registry manages; nothing was changed.
+        """
+        plan = self.plan_drop_all(reason=reason, hand_made=hand_made, with_registry=with_registry)
+        if self.planner.registry.exists():
+            refuse_held(self.planner.database, self.planner.registry.keyspace)
+        return self.carry_out(plan)
 
     def audit(
         self,

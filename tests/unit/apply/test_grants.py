@@ -21,7 +21,7 @@ from cassandra_views.model.definition import Project
 from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
-from cassandra_views.model.steps import DropGeneration
+from cassandra_views.model.steps import DropGeneration, DropRegistry
 from cassandra_views.registry.schema import SCHEMA_NUMBER, upgrade_statements
 from tests.unit.plan.world import KEYSPACE, base_shape, definition, live_view, table_file
 
@@ -233,3 +233,14 @@ def test_what_stands_needs_what_its_steps_will_need() -> None:
     assert not bases & texts(*standing_grants(managed, (), "r", SCHEMA_NUMBER, lacking)), (
         "who makes a table has all of it"
     )
+
+
+def test_dropping_the_registry_needs_drop_on_what_is_dropped_alone() -> None:
+    for drops_keyspace, more in ((False, set()), (True, {"DROP ON KEYSPACE r"})):
+        step = DropRegistry(keyspace="r", tables=("views", "lease"), drops_keyspace=drops_keyspace)
+        needed = {str(each) for each in common_grants((step,), "r", SCHEMA_NUMBER, Catalog())}
+        assert needed - {str(each) for each in common_grants((), "r", SCHEMA_NUMBER, Catalog())} == {
+            "DROP ON TABLE r.views",
+            "DROP ON TABLE r.lease",
+            *more,
+        }

@@ -26,6 +26,7 @@ from cassandra_views.model.steps import (
     CreateRegistry,
     CreateTable,
     DropGeneration,
+    DropRegistry,
     FailGeneration,
     Plan,
     RefusedView,
@@ -81,6 +82,7 @@ STEPS: tuple[Step, ...] = (
         window_start=NOW,
     ),
     ReleaseGeneration(view=VIEW, number=0, reason="given up"),
+    DropRegistry(keyspace="views_registry", tables=("views", "lease"), drops_keyspace=True),
 )
 
 

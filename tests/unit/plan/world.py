@@ -38,6 +38,7 @@ from cassandra_views.model.steps import (
     CreateRegistry,
     CreateTable,
     DropGeneration,
+    DropRegistry,
     FailGeneration,
     Plan,
     ReleaseGeneration,
@@ -209,6 +210,10 @@ class World:
             case SweepOrphan():
                 assert self.records.get(step.view) is None or self._find(step.view, step.number) is None
                 self._remove(step.view, step.number)
+            case DropRegistry():
+                assert not any(each.is_live for each in self.records.values()), "forgets what it manages"
+                self.records.clear()
+                self.has_registry = False
             case _:
                 assert_never(step)
 
@@ -421,5 +426,7 @@ def short(step: Step) -> str:
             return f"release {step.view.view} {step.number}"
         case SweepOrphan():
             return f"sweep {step.view.view} {step.number}"
+        case DropRegistry():
+            return f"drop registry {step.keyspace}"
         case _:
             assert_never(step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from cassandra_client.errors import ConfigurationError
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.project.cache import FileCache
+from cassandra_views.project.checked_file import read_checked, write_checked
 from cassandra_views.project.loader import ProjectLoader
 from cassandra_views.project.settings import Settings
 
@@ -153,6 +155,38 @@ def _load(root: Path, folder: Path, **given: str) -> Project:
     cache.save()
     assert found == ProjectLoader(root, **given).load()  # type: ignore[arg-type]
     return found
+
+
+def _former(folder: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Rewrite the cache as another program would have left it."""
+    path = folder / "files.json"
+    content = read_checked(path)
+    assert content is not None
+    assert write_checked(path, json.dumps(change(json.loads(content))).encode())
+
+
+def _marked_otherwise(entries: dict[str, Any]) -> dict[str, Any]:
+    return {mark[::-1]: {**each, "text": "what an older program read"} for mark, each in entries.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda kinds: kinds[:2],
+        lambda kinds: {"views": kinds[0], "tables": kinds[1]},
+        lambda kinds: [{mark: {"name": "by_day"} for mark in kinds[0]}, *kinds[1:]],
+        lambda kinds: [*map(_marked_otherwise, kinds[:2]), kinds[2]],
+    ],
+    ids=["without the planner's marks", "another form", "without what came later", "of an older program"],
+)
+def test_a_cache_of_an_older_program_is_done_without(
+    root: Path, tmp_path: Path, change: Callable[[list[dict[str, Any]]], object]
+) -> None:
+    folder = tmp_path / "cache"
+    first = _load(root, folder)
+    _former(folder, change)
+    assert _load(root, folder) == first
+    assert _load(root, folder) == first, "it is written again"
 
 
 def test_no_edit_is_hidden_by_the_cache(root: Path, tmp_path: Path) -> None:

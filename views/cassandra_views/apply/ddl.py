@@ -150,6 +150,28 @@ class Ddl:
                 next=_next_step(error),
             ) from error
 
+    def drop_other(self, held: HeldLease, cql: str, on: str, exists: Callable[[], bool]) -> None:
+        """Drop a table or a keyspace.
+
+        Args:
+            cql: with IF EXISTS, so that it can be sent again.
+            exists: tells whether it is there now.
+
+        Raises:
+            ClusterError: the server refused it, or it is still there.
+        """
+        error = self._send(held, cql)
+        self.await_agreement()
+        held.is_in_doubt = error is not None and not is_refusal(error)
+        if exists():
+            why = driver_text(error) if error is not None else "the nodes do not agree on the schema"
+            raise ClusterError(
+                f"it could not be dropped: {why}",
+                on=on,
+                remains="Nothing was changed" if is_refusal(error) else "It exists now, and may go late",
+                next=_next_step(error),
+            ) from error
+
     def await_agreement(self) -> bool:
         """Wait until all nodes that answer have one schema; tell whether they do."""
         deadline = time.monotonic() + self._agreement

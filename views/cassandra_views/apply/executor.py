@@ -36,6 +36,7 @@ from cassandra_views.model.steps import (
     CreateRegistry,
     CreateTable,
     DropGeneration,
+    DropRegistry,
     Plan,
     ServeGeneration,
     Step,
@@ -62,7 +63,8 @@ class PlanOutcome:
         done: how many steps were carried out, of all ``steps``.
         failures: the error of each view that failed; its later steps were left out.
         base_failures: the error of each keyspace or base table that could not be made, by ``keyspace NAME`` or
-            ``table KEYSPACE.NAME``; the views that stand on it are in ``failures``.
+            ``table KEYSPACE.NAME``; the views that stand on it are in ``failures``. Also that of a registry that could
+            not be dropped, by ``registry KEYSPACE``.
     """
 
     done: int
@@ -322,12 +324,14 @@ class Executor:
 
 
 def _base(step: Step) -> str:
-    """Return the keyspace or base table that a step makes; empty where it makes none."""
+    """Return the keyspace or base table that a step makes, or the registry that it drops; empty for others."""
     match step:
         case CreateKeyspace():
             return f"keyspace {step.keyspace}"
         case CreateTable():
             return f"table {step.keyspace}.{step.table}"
+        case DropRegistry():
+            return f"registry {step.keyspace}"
         case _:
             return ""
 

@@ -25,6 +25,7 @@ from cassandra_views.model.steps import (
     CreateRegistry,
     CreateTable,
     DropGeneration,
+    DropRegistry,
     Step,
     SweepOrphan,
 )
@@ -226,6 +227,10 @@ def common_grants(steps: Iterable[Step], registry: str, number: int | None, cata
                 needed.append(Grant(permission="CREATE", keyspace=keyspace))
             case CreateRegistry() | CreateTable() | CreateKeyspace():
                 needed.append(Grant(permission="CREATE"))
+            case DropRegistry():
+                needed += [Grant(permission="DROP", keyspace=registry, table=table) for table in step.tables]
+                if step.drops_keyspace:
+                    needed.append(Grant(permission="DROP", keyspace=registry))
             case _:
                 pass
     if number is None:  # who creates a table holds every permission on it

@@ -13,11 +13,11 @@ from typing import Any, assert_never
 
 from cassandra_client.database import Database
 from cassandra_client.errors import ClusterError
-from cassandra_client.names import quoted
 from cassandra_views.apply.audit_steps import AuditSteps
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.quick_audits import find_row_count
+from cassandra_views.apply.registry_steps import RegistrySteps, has_keyspace
 from cassandra_views.apply.suspects import RingState, read_new_baseline, read_ring_state
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
@@ -38,6 +38,7 @@ from cassandra_views.model.steps import (
     CreateRegistry,
     CreateTable,
     DropGeneration,
+    DropRegistry,
     FailGeneration,
     ReleaseGeneration,
     RetireView,
@@ -49,7 +50,6 @@ from cassandra_views.model.suspicion import Baseline
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.safeguards import min_rows_of, shrink_error
 from cassandra_views.registry.rows import override_columns, stale_plan
-from cassandra_views.registry.schema import table_statements
 from cassandra_views.registry.store import Registry
 
 
@@ -81,6 +81,7 @@ class StepExecutor:
         self._build_wait = build_wait
         self._audits = audits
         self._clock = clock
+        self._registry_steps = RegistrySteps(database, registry, ddl)
 
     @cached_property
     def _ring(self) -> RingState:
@@ -96,7 +97,7 @@ class StepExecutor:
         """
         match step:
             case CreateRegistry():
-                return self._create_registry(step)
+                return self._registry_steps.create(step)
             case CreateKeyspace():
                 return self._create_keyspace(step)
             case CreateTable():
@@ -121,29 +122,16 @@ class StepExecutor:
                 return self._release(step)
             case SweepOrphan():
                 return self._sweep(step)
+            case DropRegistry():
+                return self._registry_steps.drop(step)
             case _:
                 assert_never(step)
-
-    def _create_registry(self, step: CreateRegistry) -> str:
-        """Make the registry: its tables carry ids, so that two rivals make one."""
-        # Not even IF NOT EXISTS where it exists: the role may lack CREATE ON ALL KEYSPACES.
-        if not self._has_keyspace(step.keyspace):
-            keyspace = f"CREATE KEYSPACE IF NOT EXISTS {quoted(step.keyspace)} WITH replication = {step.replication}"
-            self._ddl.send_idempotent(keyspace, on=f"keyspace {step.keyspace}")
-        for table, cql in table_statements(step.keyspace):
-            self._ddl.send_idempotent(cql, on=f"table {step.keyspace}.{table}")
-        self._registry.write_schema_number()
-        return "made"
 
     def _create_keyspace(self, step: CreateKeyspace) -> str:
         with self._ddl.lease.held() as held:
             on = f"keyspace {step.keyspace}"
-            self._ddl.create_other(held, step.cql, on, lambda: self._has_keyspace(step.keyspace))
+            self._ddl.create_other(held, step.cql, on, lambda: has_keyspace(self._database, step.keyspace))
         return "made"
-
-    def _has_keyspace(self, keyspace: str) -> bool:
-        query = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?"
-        return bool(self._database.rows(query, (keyspace,)))
 
     def _create_table(self, step: CreateTable) -> str:
         query = "SELECT id FROM system_schema.tables WHERE keyspace_name = ? AND table_name = ?"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cassandra_client.errors import ConfigurationError, ViewsError
+from cassandra_views.cli.completion import view_names
 from cassandra_views.cli.context import (
     Format,
     FormatOption,
@@ -78,7 +79,11 @@ def register(app: typer.Typer) -> None:
         ),
         refresh: ("views refresh orders_by_day --yes", "views refresh --tag flask"),
         rollback: ("views rollback orders_by_day --reason 'totals look wrong since noon'",),
-        drop: ("views drop orders_by_day --reason 'nobody reads it'",),
+        drop: (
+            "views drop orders_by_day --reason 'nobody reads it'",
+            "views drop --all                          # what would be dropped; changes nothing",
+            "views drop --all --allow-drop --registry  # leave: the views, then the registry",
+        ),
         abort: ("views abort orders_by_day",),
     }
     add_commands(app, "Change", change)
@@ -216,24 +221,71 @@ def rollback(
 
 def drop(
     context: typer.Context,
-    name: Name,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="The view: NAME, or KEYSPACE.NAME.", metavar="NAME", autocompletion=view_names),
+    ] = None,
+    drops_all: Annotated[bool, typer.Option("--all", help="All views of the project, for a team that leaves.")] = False,
     yes: Yes = False,
     reason: Reason = "dropped by a person",
     allow_drop: Annotated[
         bool,
-        typer.Option("--allow-drop", help="Drop the hand-made view, too, which applications may read by its name."),
+        typer.Option(
+            "--allow-drop",
+            help="With NAME: drop the hand-made view, too, which applications may read by its name. With --all: drop "
+            "the views that the plan shows.",
+        ),
+    ] = False,
+    hand_made: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hand-made",
+            help="With --all: drop the hand-made view of this name, too; else it stays, and nobody manages it. May be "
+            "repeated.",
+            metavar="NAME",
+            autocompletion=view_names,
+        ),
+    ] = None,
+    with_registry: Annotated[
+        bool,
+        typer.Option(
+            "--registry",
+            help="With --all: then drop the registry's tables, and its keyspace where this program made it and nothing "
+            "else is in it.",
+        ),
     ] = False,
     format: Output = Format.TEXT,
 ) -> None:
-    """Retire a view and drop all its generations, at once.
+    """Retire a view and drop all its generations, at once; or all views.
 
     A view that still has a file is set 'off', or the next apply would create it again;
     'views on NAME' ends that. A hand-made view that was taken over is kept without --allow-drop.
+    With --all hand-made views are given back to whoever made them. Base tables are never dropped.
     """
+    if drops_all and name is None:
+        from cassandra_views.cli.plan_output import refuse_drop
+
+        chosen: dict[str, Any] = {"reason": reason, "hand_made": hand_made or (), "with_registry": with_registry}
+
+        def make(manager: ViewManager) -> Plan:
+            found = manager.plan_drop_all(**chosen)
+            if not allow_drop:
+                refuse_drop(found, is_json=format is Format.JSON)
+            return found
+
+        _carry_out(context, make, act=lambda manager: manager.drop_all(**chosen), yes=yes, format=format)
+        return
+    if name is None or drops_all or hand_made or with_registry:
+        raise ConfigurationError(
+            "NAME and --all exclude each other, one of them is needed, and --hand-made and --registry go with --all",
+            on="views drop",
+            next="'views drop NAME', or 'views drop --all --allow-drop'",
+        )
+    view = name
     _carry_out(
         context,
-        lambda manager: manager.plan_drop(name, reason=reason, allow_drop=allow_drop),
-        act=lambda manager: manager.drop(name, reason=reason, allow_drop=allow_drop),
+        lambda manager: manager.plan_drop(view, reason=reason, allow_drop=allow_drop),
+        act=lambda manager: manager.drop(view, reason=reason, allow_drop=allow_drop),
         yes=yes,
         format=format,
     )

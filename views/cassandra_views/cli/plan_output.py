@@ -9,11 +9,11 @@ from types import TracebackType
 from rich.status import Status
 
 from cassandra_views.apply.reports import Notice, Progress, Report, StepBegun, StepDone
-from cassandra_views.cli.output import err, escape, out, shortened
-from cassandra_views.model.errors import ProjectError, StalePlan
+from cassandra_views.cli.output import err, escape, out, raise_last, shortened
+from cassandra_views.model.errors import ApprovalNeeded, ProjectError, StalePlan
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Plan
-from cassandra_views.plan.explain import explain
+from cassandra_views.plan.explain import explain, plan_json
 from cassandra_views.plan.status import span_text
 
 
@@ -62,6 +62,22 @@ def show_plan(found: Plan) -> None:
     for note in found.notes:
         out.print(f"  [yellow]![/yellow] {escape(note)}")
     out.print(escape(summary(found)))
+
+
+def refuse_drop(found: Plan, *, is_json: bool) -> None:
+    """Print a plan that drops all views, and refuse it; nothing happens where nothing is to be done.
+
+    Raises:
+        ApprovalNeeded: nobody allowed it.
+    """
+    if not found.has_changes:
+        return
+    if is_json:
+        print(plan_json(found))
+    else:
+        show_plan(found)
+    error = ApprovalNeeded("the plan drops all views of the project", on="views drop --all", next="Add --allow-drop")
+    raise_last([*(each.as_error() for each in found.refused), error])
 
 
 class ProgressLine:

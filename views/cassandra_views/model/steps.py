@@ -214,6 +214,21 @@ class SweepOrphan:
     kind: Literal["sweep_orphan"] = "sweep_orphan"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRegistry:
+    """Drop the registry's tables, and its keyspace where this program made it and nothing else is in it.
+
+    Args:
+        tables: those that exist.
+        drops_keyspace: the keyspace goes, too, unless something else is in it by then.
+    """
+
+    keyspace: str
+    tables: tuple[str, ...]
+    drops_keyspace: bool = False
+    kind: Literal["drop_registry"] = "drop_registry"
+
+
 Step = (
     CreateRegistry
     | CreateKeyspace
@@ -228,13 +243,14 @@ Step = (
     | DropGeneration
     | ReleaseGeneration
     | SweepOrphan
+    | DropRegistry
 )
 
 
 def find_step_view(step: Step) -> ViewName | None:
     """Return the view that a step is for; None for the registry, keyspaces and base tables."""
     match step:
-        case CreateRegistry() | CreateKeyspace() | CreateTable():
+        case CreateRegistry() | CreateKeyspace() | CreateTable() | DropRegistry():
             return None
         case _:
             return step.view

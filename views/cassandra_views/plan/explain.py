@@ -23,6 +23,7 @@ from cassandra_views.model.steps import (
     CreateRegistry,
     CreateTable,
     DropGeneration,
+    DropRegistry,
     FailGeneration,
     Plan,
     ReleaseGeneration,
@@ -82,6 +83,10 @@ def explain(step: Step) -> tuple[str, str, str]:
             return "-", _subject(step), f"manage it no longer, the view itself stays as it is: {step.reason}"
         case SweepOrphan():
             return "-", _subject(step), f"drop it: {step.reason}"
+        case DropRegistry():
+            end = "then the keyspace" if step.drops_keyspace else "the keyspace stays"
+            tables = f"drop the registry's tables {', '.join(step.tables)}" if step.tables else "no table is left"
+            return "-", f"keyspace {step.keyspace}", f"{tables}; {end}"
         case _:
             assert_never(step)
 

@@ -16,6 +16,7 @@ from cassandra_views.model.steps import (
     CreateKeyspace,
     CreateRegistry,
     CreateTable,
+    DropRegistry,
     FilePrecondition,
     Plan,
     Step,
@@ -150,7 +151,7 @@ def find_preconditions(
     subjects: dict[str, None] = {}
     for step in steps:
         match step:
-            case CreateRegistry():
+            case CreateRegistry() | DropRegistry():
                 pass
             case CreateKeyspace():
                 subjects.setdefault(f"keyspace {step.keyspace}")

@@ -19,11 +19,12 @@ from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.steps import Plan
+from cassandra_views.model.steps import DropRegistry, Plan
 from cassandra_views.plan.catalog import has_storage_attached_indexes, read_catalog, read_indexes
 from cassandra_views.plan.cost import costs_of
 from cassandra_views.plan.diff import DefinitionDiff, make_diff
 from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, is_made_by
+from cassandra_views.plan.leaving import choose_leaving, complete_leaving, with_registry_drop
 from cassandra_views.plan.node_reader import ClusterFacts
 from cassandra_views.plan.observer import Observer
 from cassandra_views.plan.project_plan import WAITING, ViewWork, make_audits, make_plan, with_schedule, work_by_view
@@ -34,6 +35,7 @@ from cassandra_views.plan.status import ViewStatus, view_statuses
 from cassandra_views.project.settings import Settings
 from cassandra_views.registry.history import Event
 from cassandra_views.registry.history import author as default_author
+from cassandra_views.registry.removal import find_marked, read_contents
 from cassandra_views.registry.store import Registry
 
 
@@ -189,6 +191,39 @@ class Planner:
         """
         views = frozenset([self.observer.resolve(name)])
         return self._plan(PlanRequest(only=views, drop=views, drop_reason=reason, is_drop_allowed=allow_drop))
+
+    def plan_drop_all(
+        self,
+        *,
+        reason: str = "a person asked for it",
+        hand_made: str | Iterable[str] = (),
+        with_registry: bool = False,
+    ) -> Plan:
+        """Return what ``drop_all`` would do. Reads only.
+
+        Args: those of ``drop_all``.
+
+        Raises:
+            ProjectError: a name of ``hand_made`` is unknown.
+            RegistryError: ``with_registry``, and views would be left that the registry manages.
+        """
+        project = self.observer.project_of_registry()
+        observed = self.observer.observe(project)
+        names = [hand_made] if isinstance(hand_made, str) else list(hand_made)
+        # Once the registry is gone nobody knows these names, and nothing is left to do with them.
+        originals = frozenset(map(self.observer.resolve, names)) if observed.has_registry else frozenset()
+        views = choose_leaving(project, observed)
+        plan = self._make(project, observed, PlanRequest(only=views, drop=views, drop_reason=reason))
+        plan = complete_leaving(plan, project, observed, originals, self.registry.keyspace)
+        if not with_registry:
+            return plan
+        contents = read_contents(self.database, self.registry.keyspace)
+        drop = None
+        if contents.tables or contents.drops_keyspace:
+            drop = DropRegistry(
+                keyspace=self.registry.keyspace, tables=contents.tables, drops_keyspace=contents.drops_keyspace
+            )
+        return with_registry_drop(plan, observed, drop, find_marked(self.database, self.registry.keyspace))
 
     def plan_audit(
         self,

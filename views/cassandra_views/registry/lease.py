@@ -56,6 +56,27 @@ class LeaseTimes:
 DEFAULT_TIMES = LeaseTimes()
 
 
+def refuse_held(database: Database, keyspace: str) -> None:
+    """Refuse to begin while somebody holds the lease; nothing is waited for.
+
+    Raises:
+        LeaseHeld: names who, and in how many seconds it ends by itself.
+        ClusterError: it cannot be read.
+    """
+    rows = database.rows(
+        f"SELECT owner, TTL(owner) AS seconds FROM {quoted(keyspace)}.lease WHERE resource = ?",
+        (RESOURCE,),
+        consistency=ConsistencyLevel.SERIAL,
+    )
+    if rows and rows[0]["owner"]:
+        raise LeaseHeld(
+            f"the lease is held by {rows[0]['owner']}: another run is under way",
+            on=f"{keyspace}.lease",
+            remains="Nothing was changed",
+            next=f"Wait for that run to end; a dead one's lease ends by itself in {rows[0]['seconds'] or 0} s",
+        )
+
+
 class Lease:
     """Takes and gives back the cluster's lease.
 
