@@ -27,9 +27,11 @@ from cassandra_views.model.steps import (
     CreateTable,
     DropGeneration,
     FailGeneration,
+    GiveUpName,
     Plan,
     RefusedView,
     ReleaseGeneration,
+    RenameView,
     RetireView,
     ServeGeneration,
     Step,
@@ -81,6 +83,8 @@ STEPS: tuple[Step, ...] = (
         window_start=NOW,
     ),
     ReleaseGeneration(view=VIEW, number=0, reason="given up"),
+    RenameView(view=VIEW, former="per_day"),
+    GiveUpName(view=VIEW, former="per_day"),
 )
 
 

@@ -237,6 +237,7 @@ class AwaitBuildTask(ViewTask):
                     keyspace=step.view.keyspace,
                     view=step.view.view,
                     number=step.number,
+                    physical=step.physical,
                 ),
                 method_name="resume",
             )
