@@ -54,7 +54,7 @@ _TABLES = (
         lag_found text static,
         renamed_to text static,
         kept_names frozen<list<text>> static,
-        former_names frozen<map<text, timestamp>> static,
+        former_names frozen<map<text,timestamp>> static,
         physical_name text,
         table_id uuid,
         version text,
@@ -143,7 +143,7 @@ _ADDED = {
     },
     6: {
         "views": "renamed_to text static, kept_names frozen<list<text>> static, "
-        "former_names frozen<map<text, timestamp>> static"
+        "former_names frozen<map<text,timestamp>> static"
     },
 }
 """Columns that came with a schema number, by table."""
