@@ -60,7 +60,7 @@ def holds(
         return False
     if "renamed_to" in view and now.renamed_to != (view["renamed_to"] or ""):
         return False
-    if "kept_names" in view and now.kept_names != tuple(view["kept_names"]):
+    if "kept_names" in view and now.kept_names != tuple(view["kept_names"] or ()):
         return False
     if "override" in view and (now.override.kind if now.override else None) != view["override"]:
         return False
