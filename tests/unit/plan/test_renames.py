@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cassandra_views.apply.grants import base_grants
 from cassandra_views.model.definition import BrokenView, Project, ViewDefinition
 from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.generation import Serving, State, ViewRecord
@@ -16,8 +17,9 @@ from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName
 from cassandra_views.model.steps import CreateGeneration, DropGeneration, GiveUpName, Plan, RenameView
 from cassandra_views.model.suspicion import Suspicion
 from cassandra_views.plan.explain import explain, explain_all, plan_json, read_plan_json
-from cassandra_views.plan.inputs import PlanRequest
-from tests.unit.plan.world import KEYSPACE, World, as_made, definition, short, table_file
+from cassandra_views.plan.inputs import PlanRequest, PlanTarget
+from cassandra_views.plan.project_plan import make_audits
+from tests.unit.plan.world import KEYSPACE, REGISTRY, World, as_made, definition, short, table_file
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -176,6 +178,15 @@ def test_a_rollback_goes_back_to_a_generation_of_the_former_name(world: World) -
     assert steps(plan) == ["serve b 1 retire 2"], "the file asks for the former one again"
     world.apply(plan, NOW)
     assert served(world, "a") == served(world, "b") == ["a__g1"]
+
+
+def test_an_audit_of_a_generation_of_the_former_name_is_granted_what_it_needs(world: World) -> None:
+    converged(world, definition("b", renamed_from=["a"]))
+    target = PlanTarget(cluster="c", registry=REGISTRY, environment="dev", project="shop", line="c")
+    plan = make_audits(project(), world.records.values(), target, frozenset([named("b")]), NOW)
+    (step,) = plan.steps
+    assert explain(step)[1] == "shop.b generation 1 (a__g1)"
+    assert [str(each.permission) for each in base_grants(step, world.observed().catalog)] == ["SELECT"]
 
 
 def test_a_drop_of_a_former_name_is_refused(world: World) -> None:

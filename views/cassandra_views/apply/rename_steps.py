@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from datetime import datetime
 
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import GiveUpName, RenameView
@@ -17,16 +15,13 @@ class RenameSteps:
     """Carries out the renames of one run; several threads may use it, each for another view.
 
     Args:
-        clock: aware UTC; written into the registry.
         reader_cache_seconds: how long readers keep what the registry says.
     """
 
-    def __init__(
-        self, registry: Registry, lease: Lease, *, clock: Callable[[], datetime], reader_cache_seconds: float
-    ) -> None:
+    def __init__(self, registry: Registry, lease: Lease, *, reader_cache_seconds: float) -> None:
         self._registry = registry
         self._lease = lease
-        self._writer = RenameWriter(registry, clock=clock)
+        self._writer = RenameWriter(registry)
         self._reader_cache_seconds = reader_cache_seconds
 
     def rename(self, step: RenameView) -> str:

@@ -85,7 +85,7 @@ class StepExecutor:
         self._build_wait = build_wait
         self._audits = audits
         self._clock = clock
-        self._renames = RenameSteps(registry, ddl.lease, clock=clock, reader_cache_seconds=reader_cache_seconds)
+        self._renames = RenameSteps(registry, ddl.lease, reader_cache_seconds=reader_cache_seconds)
 
     @cached_property
     def _ring(self) -> RingState:

@@ -39,7 +39,7 @@ from cassandra_views.plan.base_tables import (
     refused_tables,
 )
 from cassandra_views.plan.cost import limit_to_budgets
-from cassandra_views.plan.generations import find_orphans, hand_made_drift
+from cassandra_views.plan.generations import find_orphans, hand_made_drift, other_name
 from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, PlanTarget, file_marks, find_preconditions
 from cassandra_views.plan.renames import find_renames, unnamed_renames
 from cassandra_views.plan.safeguards import find_lag, find_withheld
@@ -307,7 +307,13 @@ def make_audits(
             )
     suspects = {name for name, found in serving.items() if any(each.suspicion for each in found)}
     steps = tuple(
-        AuditGeneration(view=name, number=each.number, is_again=True, request=request)
+        AuditGeneration(
+            view=name,
+            number=each.number,
+            is_again=True,
+            request=request,
+            physical=other_name(name, each.number, each.physical),
+        )
         for name in sorted(serving, key=lambda name: (name not in suspects, name))
         for each in serving[name]
     )

@@ -6,8 +6,8 @@ between two of them is resumed: the row that holds the generations under the for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -27,15 +27,10 @@ _FACTS = ("suspect_since", "audited_at")
 
 
 class RenameWriter:
-    """Writes renames into the rows of a registry; whoever calls it holds the lease.
+    """Writes renames into the rows of a registry; whoever calls it holds the lease."""
 
-    Args:
-        clock: aware UTC.
-    """
-
-    def __init__(self, registry: Registry, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._clock = clock
 
     def move(self, former: ViewName, name: ViewName) -> None:
         """Move all that the registry holds of a view under another name; the former one stays as a name of it.
@@ -67,7 +62,9 @@ class RenameWriter:
             registry.change_held(former, statics={"renamed_to": name.view})
         rows = self._rows(former)
         source = registry.hold(former)
-        self._copy(rows, source.renamed(name, target, as_stored(self._clock())), has_copy=has_copy)
+        # By the clock of the history, whose lines up to now are read under the former name; stored in milliseconds.
+        until = as_stored(datetime.now(UTC)) + timedelta(milliseconds=1)
+        self._copy(rows, source.renamed(name, target, until), has_copy=has_copy)
         self._empty(rows, source)
         registry.note_event(name, "renamed", detail=f"from {former.view}")
 
