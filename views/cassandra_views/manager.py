@@ -160,7 +160,7 @@ class ViewManager:
 
     def read_build(self, view: ViewName, number: int) -> BuildProgress:
         """Return how far the build of a generation is, node by node. Reads only."""
-        return read_build(self.planner.database, view.keyspace, view.physical(number))
+        return read_build(self.planner.database, view.keyspace, self.planner.registry.read(view).physical(number))
 
     def note(self, name: str, event: str, detail: str) -> None:
         """Add one line to the view's history, beside those of what is done to it."""

@@ -34,6 +34,7 @@ def order(case: dict[str, Any]) -> int:
 
 
 CASES = cases(order)
+FILE_KEYS = ("window", "grace", "max_lag", "renamed_from")
 
 
 @dataclass(kw_only=True)
@@ -109,6 +110,9 @@ class Cluster:
             "override_why": override.reason if override else None,
             "override_until": override.until if override else None,
             "project": record.project,
+            "renamed_to": record.renamed_to or None,
+            "kept_names": record.kept_names or None,
+            "former_names": dict(record.former_names) or None,
             **generation,
         }
         marks = ", ".join("?" for _ in columns)
@@ -170,7 +174,7 @@ def write_project(case: dict[str, Any], folder: Path) -> None:
     for name, given in views.items():
         base, columns = given.get("base", "orders"), given.get("columns", "customer, day, total, note")
         bound = "{{ in_window() }}" if "window" in given else "day IS NOT NULL"
-        matter = {"keyspace": KEYSPACE, **{key: given[key] for key in ("window", "grace", "max_lag") if key in given}}
+        matter = {"keyspace": KEYSPACE, **{key: given[key] for key in FILE_KEYS if key in given}}
         body = (
             f"CREATE MATERIALIZED VIEW {{{{ view }}}} AS SELECT {columns} FROM {{{{ base('{base}') }}}} "
             f"WHERE {bound} AND customer IS NOT NULL PRIMARY KEY (day, customer)"

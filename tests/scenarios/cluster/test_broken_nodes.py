@@ -159,7 +159,7 @@ def test_a_node_that_is_away_is_waited_for_and_named_and_so_is_one_without_views
             assert tuple(workshop3.session.execute(query, host=first, timeout=30).one()) == ("building", None)
             wait = BuildWait(database, told.append, stall_seconds=2.0, notice_seconds=0.5)
             with pytest.raises(BuildStalled, match=rf"waits for .*{address} \(.*cannot be.*'views abort seen'"):
-                wait.wait(view, 1)
+                wait.wait(view, 1, view.physical(1))
             assert any(isinstance(each, Notice) and address in each.text for each in told)
             threading.Thread(target=come_back).start()
 
@@ -208,7 +208,7 @@ def test_serving_without_a_member_is_a_choice_that_the_history_keeps(
     wait_until(lambda: not find_waits(database, workshop3.keyspace), 60)  # the driver looks again once a second
     # It builds its own part when it is back; nothing has to be done for that.
     view = ViewName(keyspace=workshop3.keyspace, view="seen")
-    BuildWait(database, lambda _: None).wait(view, 1)
+    BuildWait(database, lambda _: None).wait(view, 1, view.physical(1))
     workshop3.apply()
 
 

@@ -318,3 +318,24 @@ def test_a_plan_is_refused_whose_files_have_changed(views: Views, two: Workshop)
     views("apply", "--plan", "plan.json", "--yes", code=1)
     assert two.record(VIEW) == before, "nothing was begun"
     views("plan", good)
+
+
+def test_a_rename_moves_the_file_and_keeps_both_names_served(views: Views, two: Workshop) -> None:
+    refused = views("rename", "late", VIEW, "--yes", code=1)
+    assert f"there is a file of a view {VIEW} already" in refused
+    assert "yes" in views("rename", "late", "later", code=1), "nobody can be asked here"
+    assert (two.folder / "views" / "late.cql.j2").exists(), "the file is put back where it was not approved"
+
+    told = views("rename", "late", "later", "--yes")
+    assert "rename it from late, which is served as well" in told
+    assert not (two.folder / "views" / "late.cql.j2").exists()
+    assert [entry.name for entry in two.record("late").read_from] == ["late__g1"] == [two.serving("later")]
+    assert "also served under its former names late" in views("explain", "later")
+    assert "it is a former name of later, and served as well" in views("explain", "late")
+    assert "create" in views("history", "later"), "what was before the rename, too"
+
+    told = views("rename", "late", "later", "--finish", "--files-only")
+    assert "names no former name any longer" in told
+    assert "serve its former name late no longer" in views("rename", "late", "later", "--finish", "--yes")
+    assert two.record("late").read_from == ()
+    assert "it is a former name of later, and no longer served" in views("explain", "late")

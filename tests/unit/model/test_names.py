@@ -68,7 +68,7 @@ def test_the_generations_of_a_long_name_are_found_by_it() -> None:
     )
     catalog = Catalog(views={("shop", live.name): live})
     assert catalog.generations_of(name) == (live,)
-    assert catalog.find_view(name, 3) == live
+    assert catalog.find_view(name.keyspace, name.physical(3)) == live
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text) | st.sampled_from(sorted(RESERVED)))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from cassandra_views.model.definition import Project, ViewDefinition
+from cassandra_views.model.definition import BrokenView, Project, ViewDefinition
 from cassandra_views.model.schema import Keyspace
+from cassandra_views.project.renames import find_rename_faults
 from tests.unit.plan.planning_cases import cases, check_plan, moment, request_of
 from tests.unit.plan.world import definition, short, table_file, world_of
 
@@ -17,7 +18,13 @@ def _project(desired: dict[str, Any], views: dict[str, ViewDefinition]) -> Proje
     tables = [table_file(name, managed=desired.get("managed", True)) for name in desired.get("tables", [])]
     if "table_cql" in desired:
         tables = [replace(table, text=desired["table_cql"]) for table in tables]
-    return Project(name="shop", views=tuple(views.values()), tables=tuple(tables))
+    faults = find_rename_faults(views.values(), ())
+    right = tuple(view for name, view in views.items() if name not in faults)
+    broken = tuple(
+        BrokenView(view=name, error=error, keyspace="shop", renamed_from=views[name].renamed_from)
+        for name, error in faults.items()
+    )
+    return Project(name="shop", views=right, tables=tuple(tables), broken=broken)
 
 
 @pytest.mark.parametrize("case", cases())

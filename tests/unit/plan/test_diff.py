@@ -39,7 +39,7 @@ def made_of(wish: ViewDefinition, **facts: Any) -> tuple[Generation, ViewRecord]
     context = PlanContext(now=NOW, catalog=World().observed().catalog, target=target)
     known: dict[str, Any] = {
         "state": State.SERVING,
-        "cql": generation_cql(wish, 1, wish.window_start(NOW), context),
+        "cql": generation_cql(wish, "by_day__g1", wish.window_start(NOW), context),
         "window_declared": wish.window.declared if wish.window else "",
     }
     each = generation("by_day", 1, wish, NOW, **(known | facts))

@@ -28,9 +28,11 @@ from cassandra_views.model.steps import (
     DropGeneration,
     DropRegistry,
     FailGeneration,
+    GiveUpName,
     Plan,
     RefusedView,
     ReleaseGeneration,
+    RenameView,
     RetireView,
     ServeGeneration,
     Step,
@@ -83,6 +85,8 @@ STEPS: tuple[Step, ...] = (
     ),
     ReleaseGeneration(view=VIEW, number=0, reason="given up"),
     DropRegistry(keyspace="views_registry", tables=("views", "lease"), drops_keyspace=True),
+    RenameView(view=VIEW, former="per_day"),
+    GiveUpName(view=VIEW, former="per_day"),
 )
 
 

@@ -40,12 +40,15 @@ from cassandra_views.model.steps import (
     DropGeneration,
     DropRegistry,
     FailGeneration,
+    GiveUpName,
     Plan,
     ReleaseGeneration,
+    RenameView,
     RetireView,
     ServeGeneration,
     Step,
     SweepOrphan,
+    physical_of,
 )
 from cassandra_views.model.times import TimeColumn, TimeKind, parse_duration, parse_instant, parse_time_of_day
 from cassandra_views.plan.inputs import Observed, PlanRequest, PlanTarget
@@ -80,6 +83,7 @@ def definition(
     grace: str = "15 minutes",
     time: TimeColumn = TIME,
     max_lag: str | None = None,
+    renamed_from: list[str] | tuple[str, ...] = (),
 ) -> ViewDefinition:
     bound = "day >= :window_start" if window else "day IS NOT NULL"
     text = (
@@ -103,6 +107,7 @@ def definition(
         time=time if window else None,
         grace=parse_duration(grace),
         max_lag=parse_duration(max_lag) if max_lag else None,
+        renamed_from=tuple(renamed_from),
     )
 
 
@@ -183,10 +188,10 @@ class World:
             case CreateGeneration():
                 self._create(step, plan, now)
             case AdoptGeneration():
-                assert step.view.physical(step.number) in self.views, "takes over what is not there"
+                assert physical_of(step) in self.views, "takes over what is not there"
                 self._reserve(step, plan)
             case AwaitBuild():
-                assert step.view.physical(step.number) in self.views, "awaits what is not there"
+                assert physical_of(step) in self.views, "awaits what is not there"
                 self._move(step.view, step.number, State.BUILT, built_at=now)
             case AuditGeneration():
                 state = State.SERVING if step.is_again else State.BUILT
@@ -201,6 +206,7 @@ class World:
                 self.records[step.view] = replace(
                     record, read_from=(), rolled_back_from=None, override=_decided(step) or record.override
                 )
+                self._follow(step.view)
             case FailGeneration():
                 self._move(step.view, step.number, State.FAILED)
             case DropGeneration():
@@ -208,8 +214,13 @@ class World:
             case ReleaseGeneration():
                 self._release(step)
             case SweepOrphan():
-                assert self.records.get(step.view) is None or self._find(step.view, step.number) is None
-                self._remove(step.view, step.number)
+                known = self.records.get(step.view, ViewRecord(name=step.view)).generations
+                assert physical_of(step) not in [each.physical for each in known]
+                self._remove(physical_of(step))
+            case RenameView():
+                self._rename(step, now)
+            case GiveUpName():
+                self._give_up(step)
             case DropRegistry():
                 assert not any(each.is_live for each in self.records.values()), "forgets what it manages"
                 self.records.clear()
@@ -218,7 +229,7 @@ class World:
                 assert_never(step)
 
     def _create(self, step: CreateGeneration, plan: Plan, now: datetime) -> None:
-        physical = step.view.physical(step.number)
+        physical = physical_of(step)
         if not step.resumes:
             self._reserve(step, plan, created_at=now)
         assert physical not in self.views, f"{physical} is there already"
@@ -232,7 +243,7 @@ class World:
         used.add(step.number)
         made = Generation(
             number=step.number,
-            physical=step.view.physical(step.number),
+            physical=physical_of(step),
             table_id=step.table_id,
             version=step.version,
             state=State.BUILDING,
@@ -246,6 +257,7 @@ class World:
             generations=(*record.generations, made),
             next_number=step.number + 1,
             project=plan.project,
+            renamed_to="",
         )
 
     def _serve(self, step: ServeGeneration, now: datetime) -> None:
@@ -264,6 +276,7 @@ class World:
             rolled_back_from=step.rolled_back_from,
             override=_decided(step) or self.records[step.view].override,
         )
+        self._follow(step.view)
 
     def _drop(self, step: DropGeneration) -> None:
         record = self.records[step.view]
@@ -272,7 +285,8 @@ class World:
         assert each.state is not State.SERVING, "drops what serves"
         if each.state is not State.DROPPING:
             self._move(step.view, step.number, State.DROPPING)
-        self._remove(step.view, step.number)
+        assert each.physical == physical_of(step), "drops another view"
+        self._remove(each.physical)
         left = tuple(one for one in self.records[step.view].generations if one.number != step.number)
         self.records[step.view] = replace(self.records[step.view], generations=left)
 
@@ -283,11 +297,40 @@ class World:
         self.records[step.view] = replace(self.records[step.view], generations=left)
         self.numbers[step.view].discard(step.number)
 
-    def _remove(self, view: ViewName, number: int) -> None:
-        record = self.records.get(view)
-        name = view.physical(number)
-        assert record is None or name not in {entry.name for entry in record.read_from}, "drops what serves"
-        self.views.pop(name, None)
+    def _remove(self, physical: str) -> None:
+        serving = {entry.name for record in self.records.values() for entry in record.read_from}
+        assert physical not in serving, "drops what serves, under one name or another"
+        self.views.pop(physical, None)
+
+    def _rename(self, step: RenameView, now: datetime) -> None:
+        former = ViewName(keyspace=KEYSPACE, view=step.former)
+        target = self.records.get(step.view)
+        source = self.records.get(former, ViewRecord(name=former, project="shop"))
+        if target is not None and step.former in dict(target.former_names) and not source.generations:
+            kept = tuple(dict.fromkeys((*target.kept_names, step.former)))
+            self.records[step.view] = replace(target, kept_names=kept)
+        else:
+            assert target is None or not target.generations, "renames to a name that is taken"
+            self.records[step.view] = replace(source.renamed(step.view, target, now), fence=1)
+            self.records[former] = ViewRecord(
+                name=former, fence=1, next_number=source.next_number, project="shop", renamed_to=step.view.view
+            )
+            self.numbers.setdefault(step.view, set()).update(self.numbers.get(former, ()))
+        self._follow(step.view)
+
+    def _follow(self, name: ViewName) -> None:
+        record = self.records[name]
+        for kept in record.kept_names:
+            found = self.records.get(ViewName(keyspace=KEYSPACE, view=kept))
+            if found is not None and found.is_name_of(record):
+                self.records[found.name] = replace(found, read_from=record.read_from, renamed_to=name.view)
+
+    def _give_up(self, step: GiveUpName) -> None:
+        record, former = self.records[step.view], ViewName(keyspace=KEYSPACE, view=step.former)
+        if self.records[former].is_name_of(record):
+            self.records[former] = replace(self.records[former], read_from=())
+        left = tuple(each for each in record.kept_names if each != step.former)
+        self.records[step.view] = replace(record, kept_names=left)
 
     def _find(self, view: ViewName, number: int) -> Generation | None:
         return self.records[view].find(number)
@@ -346,8 +389,13 @@ def world_of(observed: dict[str, Any], wanted: dict[str, ViewDefinition], now: d
             ),
             project=record.get("project", "shop"),
             override=_override(override) if override else None,
+            renamed_to=record.get("renamed_to", ""),
+            kept_names=tuple(record.get("kept_names", ())),
+            former_names=tuple((former, now) for former in record.get("kept_names", ())),
             generations=made,
         )
+        if "read_from" in record:
+            found = replace(found, read_from=tuple(Serving(name=each) for each in record["read_from"]))
         world.records[found.name] = found
         world.numbers[found.name] = {each.number for each in made}
     for name, facts in (observed.get("extra_views") or {}).items():
@@ -390,6 +438,8 @@ def _generation(
     if "served" in facts:
         known["served_at"] = parse_instant(facts["served"])
     known |= {key: facts[key] for key in ("reason", "run") if key in facts}
+    if "made_as" in facts:
+        known |= {"physical": facts["made_as"], "table_id": table_id(KEYSPACE, facts["made_as"])}
     made = generation(name, number, model, now, **known)
     if facts.get("physical", True):
         world.views[made.physical] = live_view(made.physical, other_id=facts.get("other_id", False))
@@ -428,5 +478,9 @@ def short(step: Step) -> str:
             return f"sweep {step.view.view} {step.number}"
         case DropRegistry():
             return f"drop registry {step.keyspace}"
+        case RenameView():
+            return f"rename {step.former} {step.view.view}"
+        case GiveUpName():
+            return f"give up {step.former} {step.view.view}"
         case _:
             assert_never(step)

@@ -52,7 +52,9 @@ from cassandra_views.model.steps import (
     CreateTable,
     DropGeneration,
     FailGeneration,
+    GiveUpName,
     ReleaseGeneration,
+    RenameView,
     RetireView,
     ServeGeneration,
     SweepOrphan,
@@ -68,6 +70,8 @@ _CLEAR = (
     CreateRegistry,
     CreateKeyspace,
     CreateTable,
+    RenameView,
+    GiveUpName,
     FailGeneration,
     DropGeneration,
     ReleaseGeneration,
@@ -153,7 +157,9 @@ def view_dag(definition: ViewDefinition, deployment: Deployment) -> DAG:
         retries=RETRIES,
         deadline=deadline_of(definition, deployment),
     ) as dag:
-        add_tasks(deployment, name.view, deployment.asset(name.keyspace, name.view))
+        # Who waits for the asset of a former name is told as long as that is served.
+        names = (name.view, *definition.renamed_from)
+        add_tasks(deployment, name.view, [deployment.asset(name.keyspace, each) for each in names])
     # After the tasks: Airflow copies a DAG's parameters into each task that is made in it, which was half the time of
     # parsing many views. A run's context takes them from the DAG in any case.
     dag.params.update(action_params())
@@ -181,11 +187,11 @@ def rest_dag(deployment: Deployment) -> DAG:
             **action_params(),
         },
     ) as dag:
-        add_tasks(deployment, None, None)
+        add_tasks(deployment, None, [])
     return dag
 
 
-def add_tasks(deployment: Deployment, view: str | None, asset: Asset | None) -> None:
+def add_tasks(deployment: Deployment, view: str | None, assets: list[Asset]) -> None:
     """Add the tasks of one view's run to the DAG that is being made."""
     common: dict[str, Any] = {"deployment": deployment, "view": view}
     after: dict[str, Any] = {**common, "trigger_rule": TriggerRule.NONE_FAILED}
@@ -196,7 +202,7 @@ def add_tasks(deployment: Deployment, view: str | None, asset: Asset | None) -> 
         ViewTask(task_id="create", kinds=(CreateGeneration, AdoptGeneration), is_ddl=True, **after),
         AwaitBuildTask(task_id="await_build", kinds=(AwaitBuild,), **after),
         ViewTask(task_id="audit", kinds=(AuditGeneration,), **after),
-        ServeTask(task_id="serve", kinds=(ServeGeneration,), outlets=[asset] if asset else [], **after),
+        ServeTask(task_id="serve", kinds=(ServeGeneration,), outlets=assets, **after),
     ]
     chain(*tasks)
     tasks >> SettleTask(task_id="settle", trigger_rule=TriggerRule.ONE_FAILED, **common)

@@ -85,26 +85,27 @@ class BuildTrigger(_ClusterTrigger):
 
     Args:
         number: the generation's.
+        physical: the name of its physical view, where that is not the one of view and number.
     """
 
-    def __init__(self, *, conn_id: str, keyspace: str, view: str, number: int) -> None:
+    def __init__(self, *, conn_id: str, keyspace: str, view: str, number: int, physical: str = "") -> None:
         super().__init__(conn_id=conn_id, keyspace=keyspace, view=view)
         self.number = number
+        self.physical = physical
 
     def _arguments(self) -> dict[str, Any]:
-        return {**super()._arguments(), "number": self.number}
+        return {**super()._arguments(), "number": self.number, "physical": self.physical}
 
     async def _wait(self, database: Database) -> dict[str, Any]:
         name = ViewName(keyspace=self.keyspace, view=self.view)
+        physical = self.physical or name.physical(self.number)
         watch = BuildWatch(name, self.number, time.monotonic())
         cutoff: datetime | None = None
         reported_at, reported = 0.0, ""
         while True:
             now = time.monotonic()
             try:
-                found = await asyncio.to_thread(
-                    read_build, database, name.keyspace, name.physical(self.number), cutoff=cutoff
-                )
+                found = await asyncio.to_thread(read_build, database, name.keyspace, physical, cutoff=cutoff)
             except ClusterError as error:
                 if watch.is_stalled(now):
                     raise
@@ -157,7 +158,13 @@ class ReadyTrigger(_ClusterTrigger):
 
 def build_trigger(conn_id: str, step: AwaitBuild) -> BuildTrigger:
     """Return what fires when the build that a step awaits has ended."""
-    return BuildTrigger(conn_id=conn_id, keyspace=step.view.keyspace, view=step.view.view, number=step.number)
+    return BuildTrigger(
+        conn_id=conn_id,
+        keyspace=step.view.keyspace,
+        view=step.view.view,
+        number=step.number,
+        physical=step.physical,
+    )
 
 
 def find_ready_trigger(manager: ViewManager, conn_id: str, views: Sequence[ViewName], log: Any) -> ReadyTrigger | None:

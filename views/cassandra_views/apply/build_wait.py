@@ -115,10 +115,13 @@ class BuildWait:
         self._notice = notice_seconds
         self._without = without
 
-    def wait(self, name: ViewName, number: int) -> BuildProgress:
+    def wait(self, name: ViewName, number: int, physical: str) -> BuildProgress:
         """Wait until every token-owning member has built the generation and its batches are drained.
 
         Reads only; issues no DDL and changes no registry row.
+
+        Args:
+            physical: the name of the generation's physical view.
 
         Raises:
             BuildStalled: names the nodes and what they wait for; the generation stays ``building``.
@@ -136,9 +139,7 @@ class BuildWait:
         cutoff: datetime | None = None
         while True:
             try:
-                found = read_build(
-                    self._database, name.keyspace, name.physical(number), cutoff=cutoff, without=self._without
-                )
+                found = read_build(self._database, name.keyspace, physical, cutoff=cutoff, without=self._without)
                 cutoff = found.cutoff
             except ClusterError as error:
                 if watch.is_stalled(time.monotonic()):

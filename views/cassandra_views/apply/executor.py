@@ -41,6 +41,7 @@ from cassandra_views.model.steps import (
     ServeGeneration,
     Step,
     find_step_view,
+    physical_of,
 )
 from cassandra_views.model.times import instant_text
 from cassandra_views.registry.lease import Lease, LeaseTimes
@@ -262,7 +263,7 @@ class Executor:
         for step in plan.steps:
             if isinstance(step, DropGeneration):
                 # A build that is dropped anyway is nothing to wait for.
-                gate.ignore(step.view.keyspace, step.view.physical(step.number))
+                gate.ignore(step.view.keyspace, physical_of(step))
         run = _Run(count=len(plan.steps), steps=steps, listener=listener, failures=dict(failures))
         done = 0
         numbered = enumerate(plan.steps, start=1)

@@ -28,6 +28,7 @@ from cassandra_views.model.steps import (
     DropRegistry,
     Step,
     SweepOrphan,
+    physical_of,
 )
 from cassandra_views.project.settings import Settings
 from cassandra_views.registry.schema import SCHEMA_NUMBER, table_statements, upgrade_statements
@@ -248,7 +249,7 @@ def base_grants(step: Step, catalog: Catalog) -> tuple[Grant, ...]:
         case CreateGeneration():
             return _existing_grants(step.view.keyspace, step.base, ("ALTER", "SELECT"), catalog)
         case AuditGeneration() | AdoptGeneration() | DropGeneration() | SweepOrphan():
-            live = catalog.find_view(step.view, step.number)
+            live = catalog.find_view(step.view.keyspace, physical_of(step))
             permissions = ("ALTER",) if isinstance(step, DropGeneration | SweepOrphan) else ("SELECT",)
             return _existing_grants(step.view.keyspace, live.base, permissions, catalog) if live else ()
         case _:
@@ -271,7 +272,7 @@ def standing_grants(
         steps.append(CreateRegistry(keyspace=registry, replication=""))
     bases = {(view.name.keyspace, view.base) for view in project.views}
     for record in records:
-        found = (catalog.find_view(record.name, each.number) for each in record.generations)
+        found = (catalog.find_view(record.name.keyspace, each.physical) for each in record.generations)
         bases |= {(live.keyspace, live.base) for live in found if live is not None}
     probed = {(view.name.keyspace, view.base) for view in project.views if view.lag.probe}
     return (

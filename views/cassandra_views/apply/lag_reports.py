@@ -101,8 +101,8 @@ class LagMeasurement:
 
     def _measure(self, view: ViewName, number: int) -> LagReport:
         policy = self._policy(view)
-        found = find_view_and_base(self._database, view.keyspace, view.physical(number))
         each = self._registry.read(view).find(number)
+        found = find_view_and_base(self._database, view.keyspace, each.physical) if each is not None else None
         if found is None or each is None:
             raise ClusterError("it is no longer in the schema", on=f"{view} generation {number}", next="Run apply")
         promised = policy.promise.total_seconds() if policy.promise else 0.0

@@ -18,6 +18,7 @@ from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.quick_audits import find_row_count
 from cassandra_views.apply.registry_steps import RegistrySteps, has_keyspace
+from cassandra_views.apply.rename_steps import RenameSteps
 from cassandra_views.apply.suspects import RingState, read_new_baseline, read_ring_state
 from cassandra_views.model.errors import AuditFailed, StalePlan
 from cassandra_views.model.generation import (
@@ -28,7 +29,7 @@ from cassandra_views.model.generation import (
     Serving,
     State,
 )
-from cassandra_views.model.names import HAND_MADE_NUMBER, counted
+from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
 from cassandra_views.model.steps import (
     AdoptGeneration,
     AuditGeneration,
@@ -40,11 +41,14 @@ from cassandra_views.model.steps import (
     DropGeneration,
     DropRegistry,
     FailGeneration,
+    GiveUpName,
     ReleaseGeneration,
+    RenameView,
     RetireView,
     ServeGeneration,
     Step,
     SweepOrphan,
+    physical_of,
 )
 from cassandra_views.model.suspicion import Baseline
 from cassandra_views.model.times import instant_text
@@ -82,6 +86,7 @@ class StepExecutor:
         self._audits = audits
         self._clock = clock
         self._registry_steps = RegistrySteps(database, registry, ddl)
+        self._renames = RenameSteps(registry, ddl.lease, reader_cache_seconds=reader_cache_seconds)
 
     @cached_property
     def _ring(self) -> RingState:
@@ -124,6 +129,10 @@ class StepExecutor:
                 return self._sweep(step)
             case DropRegistry():
                 return self._registry_steps.drop(step)
+            case RenameView():
+                return self._renames.rename(step)
+            case GiveUpName():
+                return self._renames.give_up(step)
             case _:
                 assert_never(step)
 
@@ -147,7 +156,7 @@ class StepExecutor:
     def _create(self, step: CreateGeneration) -> str:
         """Reserve the number, write what is intended, then create the physical view."""
         view, number = step.view, step.number
-        physical, on = view.physical(number), f"{view} generation {number}"
+        physical, on = physical_of(step), f"{view} generation {number}"
         # Before the build: what changes from then on is seen by the next comparison.
         baseline = None if step.resumes else read_new_baseline(self._database, self._ring, view.keyspace, step.base)
         with self._gate.held(view.keyspace) as held:
@@ -166,7 +175,7 @@ class StepExecutor:
 
     def _adopt(self, step: AdoptGeneration) -> str:
         """Write a generation that the schema holds into the registry that lost it; the schema is left as it is."""
-        physical = step.view.physical(step.number)
+        physical = physical_of(step)
         self._reserve(step, physical, f"adopted: {step.reason}")
         self._registry.note_event(step.view, "take over", number=step.number, detail=step.cql)
         return physical
@@ -203,6 +212,8 @@ class StepExecutor:
         statics: dict[str, Any] = {"next_number": step.number + 1, "project": self._registry.project}
         if record.dropped is not None:
             statics |= {"dropped_at": None, "dropped_by": None, "dropped_why": None}
+        if record.renamed_to:
+            statics |= {"renamed_to": None}
         self._registry.change_held(step.view, statics=statics, generations={step.number: row})
 
     def _await_build(self, step: AwaitBuild) -> str:
@@ -211,7 +222,7 @@ class StepExecutor:
         # Before the wait, since what is not as asked for need not be waited for; a run may have been
         # killed between the CREATE and this look.
         found = self._audits.get_in_schema(step.view, each)
-        build = self._build_wait.wait(step.view, step.number)
+        build = self._build_wait.wait(step.view, step.number, each.physical)
         rows = {"state": State.BUILT, "built_at": self._clock(), "rows_built": build.keys or None}
         self._registry.change_held(step.view, generations={step.number: rows})
         details = [f"last SUCCESS {instant_text(build.succeeded_at)}"] if build.succeeded_at else []
@@ -259,6 +270,7 @@ class StepExecutor:
             if step.rolled_back_from is not None:
                 self._registry.record_event(view, "roll back", number=step.number, detail=step.reason)
             self._registry.change_held(view, statics=statics, generations=rows)
+            self._renames.follow(view)
         names = ", ".join(entry.name for entry in step.read_from)
         self._registry.note_event(view, "serve", number=step.number, detail=f"readers are sent to {names}")
         if step.override is None:
@@ -303,6 +315,7 @@ class StepExecutor:
                 statics["project"] = record.project or self._registry.project
                 self._registry.record_event(step.view, f"override {step.override.value}", detail=step.reason)
             self._registry.change_held(step.view, statics=statics, generations=rows)
+            self._renames.follow(step.view)
         if step.retires or step.override is None:
             self._registry.note_event(step.view, "retire", detail=step.reason)
         return "readers are sent nowhere" + (f", and the view is {step.override.value}" if step.override else "")
@@ -317,6 +330,7 @@ class StepExecutor:
     def _drop(self, step: DropGeneration) -> str:
         """Drop a physical view that serves nobody, after the one-way state ``dropping`` is written."""
         view, on = step.view, f"{step.view} generation {step.number}"
+        self._renames.follow_before_drop(view)
         self._await_readers(step)
         with self._gate.held(view.keyspace) as held:
             record, each = self._registry.get_held(view, step.number)
@@ -355,7 +369,8 @@ class StepExecutor:
         if each is None or each.served_at is None:
             return
         try:
-            self._registry.spread(step.view)
+            for name in (step.view.view, *self._registry.hold(step.view).kept_names):
+                self._registry.spread(ViewName(keyspace=step.view.keyspace, view=name))
         except ClusterError as error:
             raise ClusterError(
                 "readers in some data centre may still read it: a quorum of the registry's replicas in each data "
@@ -371,12 +386,13 @@ class StepExecutor:
         view, on = step.view, f"{step.view} generation {step.number}"
         with self._gate.held(view.keyspace) as held:
             record = self._registry.hold(view)
-            if record.find(step.number) is not None:
+            physical = physical_of(step)
+            if any(each.physical == physical for each in record.generations):
                 raise stale_plan(view)
             if record.next_number <= step.number:
                 self._registry.change_held(view, statics={"next_number": step.number + 1})
             self._registry.record_event(view, "sweep", number=step.number, detail=step.reason)
-            self._ddl.drop_view(held, view.keyspace, view.physical(step.number), on)
+            self._ddl.drop_view(held, view.keyspace, physical, on)
         return "dropped"
 
 

@@ -88,7 +88,7 @@ def _mark_of_tokens(tokens: Iterable[str]) -> str:
 
 def find_baseline(view: ViewName, each: Generation, catalog: Catalog, ring: RingState) -> Baseline | None:
     """Return what a generation's rows depend on now; None where it is not in the schema, which is another trouble."""
-    live = catalog.find_view(view, each.number)
+    live = catalog.find_view(view.keyspace, each.physical)
     if live is None or live.table_id != each.table_id:
         return None
     base = catalog.find_table(view.keyspace, live.base)

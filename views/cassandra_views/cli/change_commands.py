@@ -1,8 +1,9 @@
-"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort."""
+"""Commands that plan and change: plan, apply, refresh, rollback, drop, abort, rename."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from cassandra_views.model.names import ViewName
     from cassandra_views.model.steps import Plan
     from cassandra_views.plan.selection import Selection
+    from cassandra_views.project.renames import RenamedFile
 
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -85,6 +87,11 @@ def register(app: typer.Typer) -> None:
             "views drop --all --allow-drop --registry  # leave: the views, then the registry",
         ),
         abort: ("views abort orders_by_day",),
+        rename: (
+            "views rename orders_by_day orders_daily            # both names are served from then on",
+            "views rename orders_by_day orders_daily --finish   # when nobody reads the old one any longer",
+            "views rename orders_by_day orders_daily --files-only   # CI or Airflow applies it later",
+        ),
     }
     add_commands(app, "Change", change)
 
@@ -294,6 +301,58 @@ def drop(
 def abort(context: typer.Context, name: Name, yes: Yes = False, format: Output = Format.TEXT) -> None:
     """Stop building a generation and drop it; what serves is left alone."""
     _carry_out(context, lambda manager: manager.plan_abort(name), yes=yes, format=format)
+
+
+def rename(
+    context: typer.Context,
+    old: Name,
+    new: Annotated[str, typer.Argument(help="The new name, without a keyspace.", metavar="NEW")],
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Give the old name up: its readers get an error that names the new one.")
+    ] = False,
+    files_only: Annotated[
+        bool, typer.Option("--files-only", help="Change the files alone; the next apply carries the rename out.")
+    ] = False,
+    yes: Yes = False,
+    format: Output = Format.TEXT,
+) -> None:
+    """Give a view another name: its file is moved, nothing is built, and readers of both names are served.
+
+    The file says 'renamed_from: OLD' until --finish takes that out.
+    """
+    from cassandra_views.model.steps import GiveUpName, RenameView
+    from cassandra_views.project.renames import finish_file, rename_file
+
+    former, root = old.rpartition(".")[2], options_of(context).settings().templates
+    edit, kinds = (finish_file, GiveUpName) if finish else (rename_file, RenameView)
+    if files_only:
+        done = edit(root, former, new)
+        if format is Format.JSON:
+            print_json({"file": str(done.path), "former_file": str(done.former_path or "")})
+        else:
+            out.print(f"{done.text}. The next 'views apply' carries it out.")
+        return
+    edited: list[RenamedFile] = []
+
+    def make(manager: ViewManager) -> Plan:
+        edited.append(edit(root, former, new))
+        view = next((each.name for each in manager.project().views if each.name.view == new), None)
+        found = manager.plan([new]) if view is None else manager.plan(only=[view])
+        return found.part([step for step in found.steps if isinstance(step, kinds) and step.former == former])
+
+    with _undone_unless_begun(edited):
+        _carry_out(context, make, yes=yes, format=format)
+
+
+@contextmanager
+def _undone_unless_begun(edited: list[RenamedFile]) -> Iterator[None]:
+    """Put files back as they were where a rename is refused before anything was done on the cluster."""
+    try:
+        yield
+    except (ApprovalNeeded, ProjectError):
+        for each in edited:
+            each.undo()
+        raise
 
 
 def _planned(manager: ViewManager, selection: Selection, *, allow_drop: bool, allow_shrink: bool) -> Plan:

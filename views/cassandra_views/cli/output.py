@@ -70,6 +70,7 @@ COLOURS = {
     "frozen": "blue",
     "off": "dim",
     "dropped": "dim",
+    "renamed": "dim",
     "never made": "dim",
     "failed": "red",
     "differs": "red",

@@ -275,8 +275,13 @@ def explain(
         out.print("  nothing serves: reads answer ViewNotReady")
     for text in unserved_texts(record):
         out.print(f"  {escape(text)}")
-    if absence := record.absence():
+    if record.renamed_to:
+        is_kept = "and served as well" if record.read_from else "and no longer served"
+        out.print(f"  it is a former name of {escape(record.renamed_to)}, {is_kept}")
+    elif absence := record.absence():
         out.print(f"  nothing of it exists: {escape(absence)}")
+    if record.kept_names:
+        out.print(f"  also served under its former names {escape(', '.join(record.kept_names))}")
     out.print(f"  file {escape(view.file) or 'none: it is gone, or belongs to another project'}")
     if view.override:
         out.print(f"  override {escape(view.override)}")

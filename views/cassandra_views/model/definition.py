@@ -101,6 +101,7 @@ class ViewDefinition:
         min_rows_percent: how many percent of the rows that serve the next generation needs to be served without a
             person; 0 needs none.
         checks: what a generation is asked before it serves.
+        renamed_from: names that the view had before and that are served as well.
     """
 
     name: ViewName
@@ -117,6 +118,7 @@ class ViewDefinition:
     lag: LagPolicy = field(default_factory=LagPolicy)
     min_rows_percent: int = DEFAULT_MIN_ROWS_PERCENT
     checks: tuple[DataCheck, ...] = ()
+    renamed_from: tuple[str, ...] = ()
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()
@@ -156,12 +158,14 @@ class BrokenView:
     Args:
         keyspace: as far as the file tells; empty where it does not.
         is_of_table: the file of its base table is wrong, and not its own.
+        renamed_from: as far as the file tells.
     """
 
     view: str
     error: ProjectError
     keyspace: str = ""
     is_of_table: bool = False
+    renamed_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

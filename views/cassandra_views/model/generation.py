@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -225,6 +225,10 @@ class ViewRecord:
             0 after a generation was served. The reason of the last one, its version and the mark of its base are in
             ``failed_reason``, ``failed_version`` and ``failed_base``.
         lag: how late it showed writes when that was measured last; None where it was not.
+        renamed_to: the name that the view has now, where this one is a former name: the generations are that one's,
+            and only ``read_from`` is kept here. With generations, the rename was begun and not finished.
+        kept_names: former names that are served like this one, each by a row of its own.
+        former_names: every name that the view had, and when it was renamed from it; given up ones, too.
         error: why its rows cannot be read; all but its name and project is unknown then.
     """
 
@@ -247,6 +251,9 @@ class ViewRecord:
     failed_reason: str = ""
     project: str = ""
     lag: MeasuredLag | None = None
+    renamed_to: str = ""
+    kept_names: tuple[str, ...] = ()
+    former_names: tuple[tuple[str, datetime], ...] = ()
     generations: tuple[Generation, ...] = ()
     error: ViewsError | None = None
 
@@ -268,6 +275,38 @@ class ViewRecord:
         """Return the generation of this number, or None."""
         return next((each for each in self.generations if each.number == number), None)
 
+    def physical(self, number: int) -> str:
+        """Return the name of a generation's physical view: one made before a rename keeps that of the former name."""
+        each = self.find(number)
+        return each.physical if each is not None else self.name.physical(number)
+
+    def renamed(self, name: ViewName, former: ViewRecord | None, at: datetime) -> ViewRecord:
+        """Return the record as it is under another name of the view.
+
+        Args:
+            former: what the registry held under that name before: its numbers are not given again.
+        """
+        names = dict(self.former_names) | {self.name.view: at}
+        kept = dict.fromkeys((*self.kept_names, self.name.view))
+        return replace(
+            self,
+            name=name,
+            fence=former.fence if former is not None else 0,
+            next_number=max(self.next_number, former.next_number if former is not None else 1),
+            renamed_to="",
+            kept_names=tuple(each for each in kept if each != name.view),
+            former_names=tuple((each, when) for each, when in names.items() if each != name.view),
+        )
+
+    def is_name_of(self, owner: ViewRecord) -> bool:
+        """Tell whether this row is that of a former name of a view, and not of one that has taken the name since."""
+        names = {owner.name.view, *(former for former, _at in owner.former_names)}
+        return self.renamed_to in names and not self.generations
+
+    def is_in_step(self, owner: ViewRecord) -> bool:
+        """Tell whether the row of a former name says what the view's own row says."""
+        return (self.read_from, self.renamed_to) == (owner.read_from, owner.name.view)
+
     def in_state(self, *states: State) -> tuple[Generation, ...]:
         """Return the generations in one of these states, oldest first."""
         return tuple(each for each in self.generations if each.state in states)
@@ -286,6 +325,8 @@ class ViewRecord:
         """Return what became of a view of which nothing exists, as a clause; empty where something does."""
         if self.is_live:
             return ""
+        if self.renamed_to:
+            return f"it was renamed to {self.renamed_to}"
         if self.dropped is not None:
             return f"it was {self.dropped}"
         return "it was dropped" if self.was_made else "no generation of it was ever made"
@@ -306,6 +347,8 @@ class ViewRecord:
             ],
             str(self.override) if self.override else "",
         ]
+        if self.renamed_to or self.kept_names:
+            content.append([self.renamed_to, *self.kept_names])
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
@@ -322,6 +365,7 @@ CONDITIONS = {
     "off": "A person decided that it is not served, whatever its file says.",
     "pending": "Nothing of it exists yet.",
     "dropped": "It was dropped, and it has no file.",
+    "renamed": "The view has another name now.",
     "never made": "Nothing of it was ever made, and it has no file.",
     "building": "A new generation is built; what served goes on serving.",
     "retired": "Readers were sent away; it is dropped when its grace is over.",

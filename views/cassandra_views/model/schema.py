@@ -337,9 +337,9 @@ class Catalog:
         """Return the table's shape, or None."""
         return self.tables.get((keyspace, table))
 
-    def find_view(self, name: ViewName, number: int) -> LiveView | None:
-        """Return the physical view of a generation, or None."""
-        return self.views.get((name.keyspace, name.physical(number)))
+    def find_view(self, keyspace: str, physical: str) -> LiveView | None:
+        """Return a physical view, or None."""
+        return self.views.get((keyspace, physical))
 
     def generations_of(self, name: ViewName) -> tuple[LiveView, ...]:
         """Return the physical views whose names are those of generations of the view, managed or not."""

@@ -1,4 +1,8 @@
-"""The steps a plan is made of: a closed union, carried out and explained from the same list."""
+"""The steps a plan is made of: a closed union, carried out and explained from the same list.
+
+``physical`` of a step names the physical view where that is not the one of its view and number: a generation keeps the
+name under which it was made when its view is renamed.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +78,7 @@ class CreateGeneration:
     window_declared: str = ""
     resumes: bool = False
     base_mark: str = ""
+    physical: str = ""
     kind: Literal["create_generation"] = "create_generation"
 
 
@@ -94,6 +99,7 @@ class AdoptGeneration:
     window_start: datetime | None = None
     window_end: datetime | None = None
     window_declared: str = ""
+    physical: str = ""
     kind: Literal["adopt_generation"] = "adopt_generation"
 
 
@@ -103,6 +109,7 @@ class AwaitBuild:
 
     view: ViewName
     number: int
+    physical: str = ""
     kind: Literal["await_build"] = "await_build"
 
 
@@ -125,6 +132,7 @@ class AuditGeneration:
     request: AuditRequest = AUDIT_BY_SIZE
     time: TimeColumn | None = None
     checks: tuple[DataCheck, ...] = ()
+    physical: str = ""
     kind: Literal["audit_generation"] = "audit_generation"
 
 
@@ -155,6 +163,7 @@ class ServeGeneration:
     min_rows_percent: int = 0
     time: TimeColumn | None = None
     window_start: datetime | None = None
+    physical: str = ""
     kind: Literal["serve_generation"] = "serve_generation"
 
 
@@ -180,6 +189,7 @@ class FailGeneration:
     view: ViewName
     number: int
     reason: str
+    physical: str = ""
     kind: Literal["fail_generation"] = "fail_generation"
 
 
@@ -191,6 +201,7 @@ class DropGeneration:
     number: int
     reason: str
     needs_approval: bool = False
+    physical: str = ""
     kind: Literal["drop_generation"] = "drop_generation"
 
 
@@ -201,6 +212,7 @@ class ReleaseGeneration:
     view: ViewName
     number: int
     reason: str
+    physical: str = ""
     kind: Literal["release_generation"] = "release_generation"
 
 
@@ -211,6 +223,7 @@ class SweepOrphan:
     view: ViewName
     number: int
     reason: str
+    physical: str = ""
     kind: Literal["sweep_orphan"] = "sweep_orphan"
 
 
@@ -229,6 +242,37 @@ class DropRegistry:
     kind: Literal["drop_registry"] = "drop_registry"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenameView:
+    """Give a view another name; the former one is served as well, by the same generations."""
+
+    view: ViewName
+    former: str
+    kind: Literal["rename_view"] = "rename_view"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUpName:
+    """Serve a former name of a view no longer; its readers get an error that says the name that the view has."""
+
+    view: ViewName
+    former: str
+    kind: Literal["give_up_name"] = "give_up_name"
+
+
+GenerationStep = (
+    CreateGeneration
+    | AdoptGeneration
+    | AwaitBuild
+    | AuditGeneration
+    | ServeGeneration
+    | FailGeneration
+    | DropGeneration
+    | ReleaseGeneration
+    | SweepOrphan
+)
+"""Steps of one generation."""
+
 Step = (
     CreateRegistry
     | CreateKeyspace
@@ -244,7 +288,20 @@ Step = (
     | ReleaseGeneration
     | SweepOrphan
     | DropRegistry
+    | RenameView
+    | GiveUpName
 )
+
+
+def physical_of(step: GenerationStep) -> str:
+    """Return the name of the physical view that a step is about."""
+    return step.physical or step.view.physical(step.number)
+
+
+def former_names(steps: Iterable[Step]) -> tuple[ViewName, ...]:
+    """Return the names that steps rename or give up."""
+    found = (step for step in steps if isinstance(step, RenameView | GiveUpName))
+    return tuple(ViewName(keyspace=step.view.keyspace, view=step.former) for step in found)
 
 
 def find_step_view(step: Step) -> ViewName | None:
@@ -396,6 +453,11 @@ class Plan:
         """The views that steps speak of, each once, in the order of the steps."""
         return tuple(dict.fromkeys(view for step in self.steps if (view := find_step_view(step)) is not None))
 
+    @property
+    def former_names(self) -> tuple[ViewName, ...]:
+        """The names that steps rename or give up."""
+        return former_names(self.steps)
+
     def part(self, steps: Iterable[Step]) -> Plan:
         """Return the same plan with only these of its steps, in its own order.
 
@@ -410,11 +472,11 @@ class Plan:
         if foreign is not None:
             raise ValueError(f"the plan has no such step: {foreign}")
         part = replace(self, steps=tuple(step for step in self.steps if step in chosen))
-        views = {f"view {view}" for view in part.views}
+        views = {f"view {view}" for view in (*part.views, *part.former_names)}
         made = {(step.view, step.number) for step in part.steps if isinstance(step, CreateGeneration)}
         return replace(
             part,
-            preconditions=tuple(each for each in self.preconditions if each.view in part.views),
+            preconditions=tuple(each for each in self.preconditions if each.view in (*part.views, *part.former_names)),
             costs=tuple(cost for cost in self.costs if (cost.view, cost.number) in made),
             files=tuple(each for each in self.files if each.subject in views or not each.subject.startswith("view ")),
             refused=(),

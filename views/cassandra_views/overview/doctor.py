@@ -286,7 +286,9 @@ def find_base_facts(
     firsts = [
         first.created_at
         for name, record in by_name.items()
-        if (first := record.find(1)) is not None and catalog.find_view(name, 1) in on_it and first.created_at
+        if (first := record.find(1)) is not None
+        and catalog.find_view(name.keyspace, first.physical) in on_it
+        and first.created_at
     ]
     return BaseFacts(
         shape=catalog.tables[key],

@@ -222,7 +222,7 @@ class ViewPages:
         row = find_row(overview, name)
         name_, building = row.record.name, _building(row)
         queries: list[RegistryQuery[Any]] = [events_query(name_)]
-        queries += [build_query(name_, each.number) for each in building]
+        queries += [build_query(name_, each) for each in building]
         if table := overview.bases.get(name_):
             queries.append(base_query(name_.keyspace, table, overview.carried[name_.keyspace, table]))
         events, *others = yield tuple(queries)
@@ -247,7 +247,7 @@ class ViewPages:
         building = _building(row)
         if not building:
             return PageResponse(status=204)
-        builds = yield tuple(build_query(row.record.name, each.number) for each in building)
+        builds = yield tuple(build_query(row.record.name, each) for each in building)
         return PageResponse(body=self._renderer.render("build.html", builds=list(zip(building, builds, strict=True))))
 
     def _timeline(self, links: Mapping[str, Any]) -> QuerySteps[PageResponse]:

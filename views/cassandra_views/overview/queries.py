@@ -14,7 +14,7 @@ from cassandra_client.errors import ViewsError
 from cassandra_views.apply.builds import BuildProgress, read_build
 from cassandra_views.model.definition import Project
 from cassandra_views.model.errors import RegistryError
-from cassandra_views.model.generation import OverrideKind, State, ViewRecord
+from cassandra_views.model.generation import Generation, OverrideKind, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.overview.query_runner import Clock, RegistryQuery, utc_now
 from cassandra_views.plan.catalog import read_catalog, read_sizes
@@ -123,7 +123,7 @@ def overview_query(
                 record.name: found.base
                 for record in records
                 for each in record.generations
-                if (found := catalog.find_view(record.name, each.number)) is not None
+                if (found := catalog.find_view(record.name.keyspace, each.physical)) is not None
             },
         )
 
@@ -137,11 +137,11 @@ def events_query(name: ViewName, *, limit: int = EVENTS) -> RegistryQuery[tuple[
     )
 
 
-def build_query(name: ViewName, number: int) -> RegistryQuery[BuildProgress]:
+def build_query(name: ViewName, each: Generation) -> RegistryQuery[BuildProgress]:
     """Return the query how far the build of a generation is, node by node."""
     return RegistryQuery(
-        key=("build", name, number),
-        read=lambda database, _registry: read_build(database, name.keyspace, name.physical(number)),
+        key=("build", name, each.number),
+        read=lambda database, _registry: read_build(database, name.keyspace, each.physical),
     )
 
 

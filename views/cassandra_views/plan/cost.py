@@ -12,7 +12,16 @@ from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.generation import State, ViewRecord
 from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, counted
 from cassandra_views.model.schema import Catalog
-from cassandra_views.model.steps import Cost, CreateGeneration, Deferral, DropGeneration, RefusedView, Step, SweepOrphan
+from cassandra_views.model.steps import (
+    Cost,
+    CreateGeneration,
+    Deferral,
+    DropGeneration,
+    RefusedView,
+    Step,
+    SweepOrphan,
+    physical_of,
+)
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.inputs import PlanTarget
 from cassandra_views.plan.view_plan import ViewSteps
@@ -81,11 +90,11 @@ def count_views(carried: Counter[tuple[str, str]], step: Step, catalog: Catalog)
     """Count what a step adds to, or takes from, the views that base tables carry."""
     match step:
         case DropGeneration() | SweepOrphan():
-            live = catalog.find_view(step.view, step.number)
+            live = catalog.find_view(step.view.keyspace, physical_of(step))
             if live is not None:
                 carried[live.keyspace, live.base] -= 1
         case CreateGeneration():
-            carried[step.view.keyspace, step.base] += catalog.find_view(step.view, step.number) is None
+            carried[step.view.keyspace, step.base] += catalog.find_view(step.view.keyspace, physical_of(step)) is None
         case _:
             pass
 
@@ -138,7 +147,7 @@ def find_load(
         definition = (definitions or {}).get(name)
         grace = definition.grace if definition else record.grace
         for each in record.generations:
-            live = catalog.find_view(name, each.number)
+            live = catalog.find_view(name.keyspace, each.physical)
             if live is None or (live.keyspace, live.base) != base or (name, each.number) in dropped:
                 continue
             if each.number == HAND_MADE_NUMBER and each.state not in _KEPT:

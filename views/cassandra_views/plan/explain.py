@@ -25,12 +25,16 @@ from cassandra_views.model.steps import (
     DropGeneration,
     DropRegistry,
     FailGeneration,
+    GenerationStep,
+    GiveUpName,
     Plan,
     ReleaseGeneration,
+    RenameView,
     RetireView,
     ServeGeneration,
     Step,
     SweepOrphan,
+    physical_of,
 )
 from cassandra_views.plan.status import span_text
 
@@ -75,7 +79,7 @@ def explain(step: Step) -> tuple[str, str, str]:
         case FailGeneration():
             return "-", _subject(step), f"give it up: {step.reason}"
         case DropGeneration() if step.number == HAND_MADE_NUMBER and step.needs_approval:
-            what = f"drop the hand-made view {step.view.view}, which applications may read by its name"
+            what = f"drop the hand-made view {physical_of(step)}, which applications may read by its name"
             return "-", _subject(step), f"{what}: {step.reason}"
         case DropGeneration():
             return "-", _subject(step), f"drop it: {step.reason}"
@@ -87,6 +91,10 @@ def explain(step: Step) -> tuple[str, str, str]:
             end = "then the keyspace" if step.drops_keyspace else "the keyspace stays"
             tables = f"drop the registry's tables {', '.join(step.tables)}" if step.tables else "no table is left"
             return "-", f"keyspace {step.keyspace}", f"{tables}; {end}"
+        case RenameView():
+            return ">", str(step.view), f"rename it from {step.former}, which is served as well"
+        case GiveUpName():
+            return "-", str(step.view), f"serve its former name {step.former} no longer: its file does not name it"
         case _:
             assert_never(step)
 
@@ -100,18 +108,9 @@ _VERBS = {
 }
 
 
-def _subject(
-    step: CreateGeneration
-    | AdoptGeneration
-    | AwaitBuild
-    | AuditGeneration
-    | ServeGeneration
-    | FailGeneration
-    | DropGeneration
-    | ReleaseGeneration
-    | SweepOrphan,
-) -> str:
-    return f"{step.view} generation {step.number}"
+def _subject(step: GenerationStep) -> str:
+    made_as = f" ({step.physical})" if step.physical else ""
+    return f"{step.view} generation {step.number}{made_as}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +182,7 @@ def summary(plan: Plan) -> str:
         is_held = bool(plan.notes or plan.withheld)
         return "Nothing to do beside what is noted." if is_held else "Nothing to do: the cluster is as the files say."
     counts = dict.fromkeys(Cause, 0)
-    drops = tables = switches = adopted = 0
+    drops = tables = switches = adopted = renames = 0
     for step in plan.steps:
         match step:
             case CreateGeneration():
@@ -196,6 +195,8 @@ def summary(plan: Plan) -> str:
                 tables += 1
             case ServeGeneration():
                 switches += 1
+            case RenameView():
+                renames += 1
             case _:
                 pass
     parts = [
@@ -207,6 +208,7 @@ def summary(plan: Plan) -> str:
             (counts[Cause.REFRESH], "refresh"),
             (counts[Cause.REPAIR], "repair"),
             (adopted, "take over"),
+            (renames, "rename"),
             (switches - sum(counts.values()) - adopted, "finish or switch back"),
         )
         if count > 0

@@ -13,7 +13,7 @@ from cassandra_views.model.definition import ViewDefinition
 from cassandra_views.model.generation import Audit, Generation, State, ViewRecord
 from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, parse_physical
 from cassandra_views.model.schema import Catalog, LiveView, SchemaComment
-from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan
+from cassandra_views.model.steps import AdoptGeneration, Cause, SweepOrphan, physical_of
 from cassandra_views.model.times import instant_text, parse_instant
 from cassandra_views.plan.diff import reason_of_change, window_changes
 from cassandra_views.plan.inputs import PlanContext
@@ -24,7 +24,7 @@ _SKEW = timedelta(minutes=5)
 
 def is_there(name: ViewName, each: Generation, catalog: Catalog) -> bool:
     """Tell whether the schema holds the very view that the registry speaks of, and not a namesake."""
-    live = catalog.find_view(name, each.number)
+    live = catalog.find_view(name.keyspace, each.physical)
     return live is not None and live.table_id == each.table_id
 
 
@@ -39,7 +39,7 @@ def vanished(record: ViewRecord, context: PlanContext) -> list[str]:
     found = []
     for each in record.in_state(State.SERVING):
         if not is_there(record.name, each, context.catalog):
-            live = context.catalog.find_view(record.name, each.number)
+            live = context.catalog.find_view(record.name.keyspace, each.physical)
             what = "is not in the schema" if live is None else "was dropped and created again by somebody else"
             reads = "fail until a new one serves"
             if live is not None and each.number == HAND_MADE_NUMBER:
@@ -86,7 +86,7 @@ def is_resumable(each: Generation, definition: ViewDefinition, record: ViewRecor
         return False
     if start is not None and each.window_start is not None and each.window_start > start:
         return False
-    is_missing = context.catalog.find_view(record.name, each.number) is None
+    is_missing = context.catalog.find_view(record.name.keyspace, each.physical) is None
     return is_there(record.name, each, context.catalog) or (is_missing and each.state is State.BUILDING)
 
 
@@ -175,11 +175,10 @@ def cause_of(
     return Cause.REFRESH, "a person or a schedule asked for it"
 
 
-def generation_cql(definition: ViewDefinition, number: int, start: datetime | None, context: PlanContext) -> str:
+def generation_cql(definition: ViewDefinition, physical: str, start: datetime | None, context: PlanContext) -> str:
     """Return the whole CREATE of a generation: literals only, our id and comment, no snapshot on drop."""
     name = definition.name
     statement = view_statement(definition)
-    physical = name.physical(number)
     mark = SchemaComment(
         registry=context.target.registry,
         view=str(name),
@@ -203,12 +202,18 @@ def generation_cql(definition: ViewDefinition, number: int, start: datetime | No
 
 
 def find_orphans(record: ViewRecord, context: PlanContext) -> list[LiveView]:
-    """Return the physical views that carry this view's and registry's comment and stand in no registry row."""
+    """Return the physical views that carry this view's and registry's comment and stand in no registry row.
+
+    Those of former names that the view still has are among them.
+    """
     known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
+    keyspace = record.name.keyspace
+    names = [record.name, *(ViewName(keyspace=keyspace, view=former) for former in record.kept_names)]
     return [
         live
-        for live in context.catalog.generations_of(record.name)
-        if live.name not in known and _is_ours(live, record.name, context)
+        for name in names
+        for live in context.catalog.generations_of(name)
+        if live.name not in known and not context.is_of_another(live, record.name) and is_ours(live, name, context)
     ]
 
 
@@ -222,8 +227,16 @@ def number_of(live: LiveView) -> int:
 def sweep(live: LiveView, name: ViewName) -> SweepOrphan:
     """Return the step that drops it."""
     return SweepOrphan(
-        view=name, number=number_of(live), reason="it carries our comment and the registry does not know it"
+        view=name,
+        number=number_of(live),
+        reason="it carries our comment and the registry does not know it",
+        physical=other_name(name, number_of(live), live.name),
     )
+
+
+def other_name(name: ViewName, number: int, physical: str) -> str:
+    """Return the name of a physical view where it is not the one of the view and its number; else an empty text."""
+    return physical if physical != name.physical(number) else ""
 
 
 def find_lost(definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> AdoptGeneration | None:
@@ -268,8 +281,10 @@ def find_hand_made(definition: ViewDefinition, record: ViewRecord, context: Plan
 
 def find_unmanaged(record: ViewRecord, context: PlanContext) -> LiveView | None:
     """Return the view that people made under the logical name and that the registry does not know."""
-    live = context.catalog.find_view(record.name, HAND_MADE_NUMBER)
-    return live if live is not None and live.mark() is None and record.find(HAND_MADE_NUMBER) is None else None
+    live = context.catalog.find_view(record.name.keyspace, record.name.view)
+    if live is None or live.mark() is not None or context.is_of_another(live, record.name):
+        return None
+    return live if record.find(HAND_MADE_NUMBER) is None else None
 
 
 def hand_made_drift(live: LiveView, definition: ViewDefinition, context: PlanContext) -> tuple[str, ...]:
@@ -289,7 +304,8 @@ def hand_made_drift(live: LiveView, definition: ViewDefinition, context: PlanCon
     )
 
 
-def _is_ours(live: LiveView, name: ViewName, context: PlanContext) -> bool:
+def is_ours(live: LiveView, name: ViewName, context: PlanContext) -> bool:
+    """Tell whether the comment of a physical view says that it is of this view and of the registry of the plan."""
     mark = live.mark()
     return mark is not None and (mark.registry, mark.view) == (context.target.registry, str(name))
 
@@ -299,8 +315,9 @@ def _adoption(live: LiveView, mark: SchemaComment, definition: ViewDefinition, c
     return AdoptGeneration(
         view=definition.name,
         number=number,
-        cql=generation_cql(definition, number, start, context),
+        cql=generation_cql(definition, live.name, start, context),
         table_id=table_id(live.keyspace, live.name),
+        physical=other_name(definition.name, number, live.name),
         version=mark.version,
         reason="the schema holds it and the registry does not know it",
         window_start=start,
@@ -311,7 +328,7 @@ def _adoption(live: LiveView, mark: SchemaComment, definition: ViewDefinition, c
 def _is_fit(lost: AdoptGeneration, definition: ViewDefinition, record: ViewRecord, context: PlanContext) -> bool:
     as_row = Generation(
         number=lost.number,
-        physical=lost.view.physical(lost.number),
+        physical=physical_of(lost),
         table_id=lost.table_id,
         version=lost.version,
         state=State.BUILT,  # so that it must be in the schema

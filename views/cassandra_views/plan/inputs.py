@@ -11,7 +11,7 @@ from cassandra_views.model.definition import Project, TableDefinition, ViewDefin
 from cassandra_views.model.errors import StalePlan
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import ViewName
-from cassandra_views.model.schema import Catalog, Keyspace
+from cassandra_views.model.schema import Catalog, Keyspace, LiveView
 from cassandra_views.model.steps import (
     CreateKeyspace,
     CreateRegistry,
@@ -19,6 +19,7 @@ from cassandra_views.model.steps import (
     DropRegistry,
     FilePrecondition,
     Plan,
+    RenameView,
     Step,
 )
 
@@ -120,6 +121,7 @@ class PlanContext:
 
     Args:
         off: views that are dropped and have a file, or the next plan would create them again.
+        owners: the view whose generation each physical view is, by its keyspace and name, as the registry knows it.
     """
 
     now: datetime
@@ -127,6 +129,11 @@ class PlanContext:
     target: PlanTarget
     request: PlanRequest = field(default_factory=PlanRequest)
     off: frozenset[ViewName] = frozenset()
+    owners: Mapping[tuple[str, str], ViewName] = field(default_factory=dict)
+
+    def is_of_another(self, live: LiveView, name: ViewName) -> bool:
+        """Tell whether a physical view is a generation of another view than this one, whatever its name says."""
+        return self.owners.get((live.keyspace, live.name), name) != name
 
 
 NO_FILE = ""
@@ -158,6 +165,8 @@ def find_preconditions(
             case CreateTable():
                 subjects.setdefault(f"table {step.keyspace}.{step.table}")
             case _:
+                if isinstance(step, RenameView):
+                    subjects.setdefault(f"view {step.view.keyspace}.{step.former}")
                 subjects.setdefault(f"view {step.view}")
                 if step.view in bases:
                     subjects.setdefault(bases[step.view])
@@ -192,6 +201,7 @@ def _mark_of_view(view: ViewDefinition) -> str:
         view.lag,
         view.min_rows_percent,
         *view.checks,
+        *view.renamed_from,
     )
 
 

@@ -28,6 +28,7 @@ from cassandra_views.model.steps import (
     RefusedView,
     Step,
     find_step_view,
+    former_names,
 )
 from cassandra_views.plan.base_tables import (
     DefinitionChecker,
@@ -38,8 +39,9 @@ from cassandra_views.plan.base_tables import (
     refused_tables,
 )
 from cassandra_views.plan.cost import limit_to_budgets
-from cassandra_views.plan.generations import find_orphans, hand_made_drift
+from cassandra_views.plan.generations import find_orphans, hand_made_drift, other_name
 from cassandra_views.plan.inputs import Observed, PlanContext, PlanRequest, PlanTarget, file_marks, find_preconditions
+from cassandra_views.plan.renames import find_renames, unnamed_renames
 from cassandra_views.plan.safeguards import find_lag, find_withheld
 from cassandra_views.plan.view_plan import plan_view
 
@@ -65,12 +67,16 @@ def make_plan(
     """
     marks = file_marks(project, target.keyspaces)
     project = complete_project(project, observed.catalog)
-    records = {record.name: record for record in observed.records}
+    before = {record.name: record for record in observed.records}
     broken = {each.view for each in project.broken}
     with_file = {view.name for view in project.views} | {name for name in request.drop if name.view in broken}
     context = PlanContext(
         now=now, catalog=observed.catalog, target=target, request=request, off=request.drop & with_file
     )
+    renames = find_renames(project, observed, context)
+    records, observed = renames.records, replace(observed, records=renames.observed)
+    owners = {(name.keyspace, each.physical): name for name, one in records.items() for each in one.generations}
+    context = replace(context, owners=owners)
     definitions = {view.name: view for view in project.views}
     checker = DefinitionChecker(project, observed.catalog, passed)
     wanted = [name for name in _names(project, observed, context) if request.only is None or name in request.only]
@@ -88,6 +94,8 @@ def make_plan(
         definition, record = definitions.get(name), records.get(name)
         is_left = name in request.drop or name in request.abort or _is_overridden(record, now)
         try:
+            if name in renames.refused:
+                raise renames.refused[name]
             if record is not None and record.error is not None:
                 raise record.error
             if name.keyspace in unusable:
@@ -99,8 +107,14 @@ def make_plan(
                 refuse_unreadable_keyspace(name, observed.catalog, target)
                 checker.check(definition)
             planned.append(plan_view(name, definition, record, context))
+            planned[-1].rename += renames.steps.get(name, ())
+            for text in renames.notes.get(name, ()):
+                planned[-1].note(text)
         except ViewsError as error:
             refused.append(RefusedView.of(str(name), error))
+    for name in sorted(request.drop | request.abort):
+        if owner := renames.former_of(name):
+            refused.append(RefusedView.of(str(name), _former_name(name, owner)))
     # What differs from its base is repaired before all else, and first what lost all of its rows; then what may differ.
     empty = {name for name, each in records.items() if any(one.lost_all_rows for one in each.in_state(State.SERVING))}
     planned.sort(key=lambda each: (not each.is_repair, each.name not in empty, not each.is_suspect))
@@ -110,6 +124,8 @@ def make_plan(
     notes: list[str] = []
     if request.only is None:
         notes += [*_of_nobody(project, observed, context), *_unmanaged(project, observed, context)]
+        gone = [records[name] for name in wanted if name not in definitions]
+        notes += unnamed_renames(project, gone, renames, observed.catalog)
     first: list[Step] = []
     if not observed.has_registry:
         if target.registry_keyspace is not None:
@@ -123,19 +139,20 @@ def make_plan(
     notes += batch.notes
 
     active = [each for each in planned if each.has_steps]
+    done = [step for each in active for step in each.rename]
     steps = [step for each in active for step in each.clean]
     steps += [step for each in active for step in each.create]
     steps += [step for each in active for step in each.finish]
     steps += [step for each in active for step in each.after]
-    steps = [*first, *steps]
+    steps = [*first, *done, *steps]
     if len(steps) == 1 and isinstance(steps[0], CreateRegistry):
         steps = []  # a registry is only worth creating for something to do
     return replace(
         target.empty_plan(now),
         steps=tuple(steps),
         preconditions=tuple(
-            Precondition(view=each.name, revision=(records.get(each.name) or ViewRecord(name=each.name)).revision())
-            for each in active
+            Precondition(view=name, revision=before.get(name, ViewRecord(name=name)).revision())
+            for name in dict.fromkeys([*(each.name for each in active), *former_names(done)])
         ),
         notes=(*notes, *(note for each in planned for note in each.notes)),
         withheld=tuple(drop for each in planned for drop in each.withheld),
@@ -146,16 +163,29 @@ def make_plan(
     )
 
 
+def _former_name(name: ViewName, owner: str) -> ViewsError:
+    return ProjectError(
+        f"it is a former name of {owner}, and has nothing of its own",
+        on=str(name),
+        remains="Nothing was changed",
+        next=f"Name {owner}; 'views rename {name.view} {owner} --finish' gives this name up",
+    )
+
+
 def _names(project: Project, observed: Observed, context: PlanContext) -> list[ViewName]:
     """Return the views of the files, then those that the registry holds for this project alone."""
     names = sorted(view.name for view in project.views)
     known = set(names)
+    # What is to be renamed is not gone, also where that is refused or the file is wrong.
+    known |= {ViewName(keyspace=each.name.keyspace, view=one) for each in project.views for one in each.renamed_from}
+    known |= {ViewName(keyspace=each.keyspace, view=one) for each in project.broken for one in each.renamed_from}
     broken = {each.view for each in project.broken}
     # An unnamed project speaks only for the keyspaces of its files: another folder's views are not "gone".
     gone = [
         record.name
         for record in observed.records
         if record.project == project.name
+        and not record.renamed_to
         and (project.is_named or record.name.keyspace in project.keyspaces)
         and record.name not in known
         and (record.name.view not in broken or record.name in context.request.drop | context.request.abort)
@@ -277,7 +307,13 @@ def make_audits(
             )
     suspects = {name for name, found in serving.items() if any(each.suspicion for each in found)}
     steps = tuple(
-        AuditGeneration(view=name, number=each.number, is_again=True, request=request)
+        AuditGeneration(
+            view=name,
+            number=each.number,
+            is_again=True,
+            request=request,
+            physical=other_name(name, each.number, each.physical),
+        )
         for name in sorted(serving, key=lambda name: (name not in suspects, name))
         for each in serving[name]
     )

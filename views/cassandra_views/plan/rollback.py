@@ -19,10 +19,10 @@ from cassandra_views.model.steps import (
     ServeGeneration,
     Step,
 )
-from cassandra_views.plan.generations import audit_request, is_audit_due, needs_audit
+from cassandra_views.plan.generations import audit_request, is_audit_due, needs_audit, other_name
 from cassandra_views.plan.inputs import PlanContext
 from cassandra_views.plan.selection import refuse_frozen
-from cassandra_views.plan.view_plan import plan_view
+from cassandra_views.plan.view_plan import plan_view, with_physicals
 
 
 def get_former(record: ViewRecord) -> Generation:
@@ -89,6 +89,8 @@ def make_rollback(
     precondition = Precondition(view=record.name, revision=record.revision())
     notes = _told(record.name, former, record.rolled_back_from) if is_done else ()
     empty = context.target.empty_plan(context.now)
+    others = {each.number: other_name(record.name, each.number, each.physical) for each in record.generations}
+    steps = with_physicals(steps, others)
     return replace(empty, steps=tuple(steps), preconditions=(precondition,) if steps else (), notes=notes)
 
 

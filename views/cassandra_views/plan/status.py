@@ -38,7 +38,7 @@ class ViewStatus:
             ``suspect`` (it serves, and something happened that can make it differ),
             ``retired``, ``failed``, ``off``, ``frozen``, ``unreadable`` (its registry rows hold what this program
             does not know); where there is neither a file nor a generation
-            ``dropped``, or ``never made``.
+            ``dropped``, ``renamed`` or ``never made``.
         found: what the last audit of what serves counted, in words; the fields that follow are the same as data, as
             ``model.audit_result.AuditResult`` describes them; None or empty before an audit compared rows.
         rows: of the newest serving generation, at its last audit; not of now.
@@ -107,7 +107,7 @@ class ViewStatus:
         return self.condition in GONE
 
 
-GONE = ("dropped", "never made")
+GONE = ("dropped", "renamed", "never made")
 """The conditions of views of which nothing is left."""
 
 
@@ -206,7 +206,7 @@ def _measured_lag(lag: MeasuredLag | None, promise: timedelta | None) -> dict[st
 
 def _live_base(record: ViewRecord, catalog: Catalog) -> str:
     """Return the base table of a view that has no file; empty where nothing of it is in the schema."""
-    found = (catalog.find_view(record.name, each.number) for each in reversed(record.generations))
+    found = (catalog.find_view(record.name.keyspace, each.physical) for each in reversed(record.generations))
     return next((live.base for live in found if live is not None), "")
 
 
@@ -225,14 +225,14 @@ def _gone(record: ViewRecord) -> ViewStatus:
 
 
 def _absent_condition(record: ViewRecord) -> str:
-    if record.was_made:
-        return "dropped"
-    return "never made"
+    if record.renamed_to:
+        return "renamed"
+    return "dropped" if record.was_made else "never made"
 
 
 def _stands(each: Generation, record: ViewRecord, catalog: Catalog) -> bool:
     """Tell whether a generation is in the schema, and is the one the registry means."""
-    live = catalog.find_view(record.name, each.number)
+    live = catalog.find_view(record.name.keyspace, each.physical)
     return live is not None and live.table_id == each.table_id
 
 

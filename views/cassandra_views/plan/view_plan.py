@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,10 +21,12 @@ from cassandra_views.model.steps import (
     CreateGeneration,
     DropGeneration,
     FailGeneration,
+    GenerationStep,
     ReleaseGeneration,
     RetireView,
     ServeGeneration,
     Step,
+    physical_of,
 )
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.generations import (
@@ -44,7 +47,7 @@ from cassandra_views.plan.generations import (
     made_later,
     needs_audit,
     next_number,
-    number_of,
+    other_name,
     sweep,
     vanished,
 )
@@ -67,6 +70,7 @@ class ViewSteps:
     """The steps of one view, by the phase of the plan they belong to."""
 
     name: ViewName
+    rename: list[Step] = field(default_factory=list)
     clean: list[Step] = field(default_factory=list)
     create: list[Step] = field(default_factory=list)
     finish: list[Step] = field(default_factory=list)
@@ -82,7 +86,7 @@ class ViewSteps:
     @property
     def has_steps(self) -> bool:
         """Tell whether anything is to be done."""
-        return bool(self.clean or self.create or self.finish or self.after)
+        return bool(self.rename or self.clean or self.create or self.finish or self.after)
 
     def hold_back(self) -> None:
         """Take out what makes a new generation; what takes old ones away stays."""
@@ -114,6 +118,14 @@ class ViewSteps:
         """Take a view that people made out of the registry; it is theirs again, and may be taken over again."""
         self.clean.append(ReleaseGeneration(view=self.name, number=each.number, reason=reason))
 
+    def name_physicals(self, record: ViewRecord) -> None:
+        """Name the physical views of the steps whose generations were made under a former name of the view."""
+        others = {each.number: other_name(self.name, each.number, each.physical) for each in record.generations}
+        if any(others.values()):
+            self.clean, self.create = with_physicals(self.clean, others), with_physicals(self.create, others)
+            self.finish, self.after = with_physicals(self.finish, others), with_physicals(self.after, others)
+            self.withheld = [replace(each, physical=others.get(each.number, "")) for each in self.withheld]
+
     def without_released(self, record: ViewRecord) -> ViewRecord:
         """Return the record as it is once what is released has left it."""
         released = {step.number for step in self.clean if isinstance(step, ReleaseGeneration)}
@@ -122,11 +134,29 @@ class ViewSteps:
         return replace(record, generations=tuple(each for each in record.generations if each.number not in released))
 
 
+def with_physicals(steps: Iterable[Step], others: Mapping[int, str]) -> list[Step]:
+    """Return steps of one view with the physical views that are not named by view and number."""
+    return [
+        replace(step, physical=others.get(step.number, ""))
+        if isinstance(step, GenerationStep) and not step.physical
+        else step
+        for step in steps
+    ]
+
+
 def plan_view(
     name: ViewName, definition: ViewDefinition | None, record: ViewRecord | None, context: PlanContext
 ) -> ViewSteps:
     """Return what must be done for one view; nothing, where file, registry and schema agree."""
     record = record or ViewRecord(name=name)
+    steps = _plan_view(name, definition, record, context)
+    steps.name_physicals(record)
+    return steps
+
+
+def _plan_view(
+    name: ViewName, definition: ViewDefinition | None, record: ViewRecord, context: PlanContext
+) -> ViewSteps:
     made = record.find(HAND_MADE_NUMBER)
     has_hand_made = made is not None and is_there(name, made, context.catalog)
     steps = ViewSteps(name, allows_drop=context.request.is_drop_allowed, has_hand_made=has_hand_made)
@@ -248,8 +278,8 @@ def _sweep(record: ViewRecord, context: PlanContext, steps: ViewSteps) -> None:
 
     Where the registry was lost they may be all that applications still read.
     """
-    adopted = {step.number for step in steps.create if isinstance(step, AdoptGeneration)}
-    found = [live for live in find_orphans(record, context) if number_of(live) not in adopted]
+    adopted = {physical_of(step) for step in steps.create if isinstance(step, AdoptGeneration)}
+    found = [live for live in find_orphans(record, context) if live.name not in adopted]
     sweeps = [sweep(live, steps.name) for live in found]
     is_left = not steps.create and not steps.finish
     if record.read_from or (is_left and record.next_number > 1):
@@ -319,7 +349,7 @@ class _Convergence:
             if lost.window_start != self._start:
                 steps.note(_MOVED_ON)
             steps.create.append(lost)
-            self._finish(lost.number, lost.window_start)
+            self._finish(lost.number, lost.window_start, physical=lost.physical)
             return
         base_mark = mark_of_base(context.catalog.find_table(self._name.keyspace, definition.base))
         if not is_refresh and is_given_up(record, definition, base_mark):
@@ -356,7 +386,7 @@ class _Convergence:
     def _resume(self, each: Generation) -> None:
         if each.window_start != self._start:
             self._steps.note(_MOVED_ON)
-        if self._context.catalog.find_view(self._name, each.number) is None:
+        if self._context.catalog.find_view(self._name.keyspace, each.physical) is None:
             create = CreateGeneration(
                 view=self._name,
                 number=each.number,
@@ -392,7 +422,7 @@ class _Convergence:
             view=self._name,
             number=number,
             base=definition.base,
-            cql=generation_cql(definition, number, self._start, context),
+            cql=generation_cql(definition, self._name.physical(number), self._start, context),
             table_id=table_id(self._name.keyspace, self._name.physical(number)),
             version=definition.version,
             cause=cause,
@@ -412,6 +442,7 @@ class _Convergence:
         needs_build: bool = True,
         is_unaudited: bool = True,
         request: AuditRequest = AUDIT_BY_SIZE,
+        physical: str = "",
     ) -> None:
         """Add what leads from a generation that is created to one that serves."""
         definition, name, serving, now = self._definition, self._name, self._serving, self._context.now
@@ -420,16 +451,18 @@ class _Convergence:
         is_limited = is_next and not self._context.request.is_shrink_allowed
         min_rows = find_min_rows(serving, definition, now) if is_limited else None
         if needs_build:
-            self._steps.finish.append(AwaitBuild(view=name, number=number))
+            self._steps.finish.append(AwaitBuild(view=name, number=number, physical=physical))
         if is_unaudited:
             time = definition.time if start else None
-            audit = AuditGeneration(view=name, number=number, request=request, time=time, checks=definition.checks)
+            audit = AuditGeneration(
+                view=name, number=number, request=request, time=time, checks=definition.checks, physical=physical
+            )
             self._steps.finish.append(audit)
         self._steps.finish.append(
             ServeGeneration(
                 view=name,
                 number=number,
-                read_from=(definition.serving(name.physical(number), start),),
+                read_from=(definition.serving(physical or self._record.physical(number), start),),
                 strategy=definition.strategy,
                 grace_seconds=int(definition.grace.total_seconds()),
                 next_due=definition.window.next_slide(now) if definition.window else None,
@@ -438,5 +471,6 @@ class _Convergence:
                 min_rows_percent=definition.min_rows_percent if min_rows is not None else 0,
                 time=definition.time if min_rows is not None else None,
                 window_start=start if min_rows is not None else None,
+                physical=physical,
             )
         )

@@ -120,6 +120,7 @@ def read_view(
         min_rows_percent=DEFAULT_MIN_ROWS_PERCENT
         if front_matter.min_rows_percent is None
         else front_matter.min_rows_percent,
+        renamed_from=front_matter.renamed_from,
         description=front_matter.description,
         owner=front_matter.owner,
         tags=front_matter.tags,

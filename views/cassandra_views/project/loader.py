@@ -25,8 +25,9 @@ from cassandra_views.model.errors import ProjectError
 from cassandra_views.model.names import ViewName, keyspace_fault
 from cassandra_views.project.cache import FileCache, folder_mark, mark_of, program_mark
 from cassandra_views.project.definitions import TemplateUse, check_name, read_table, read_view
-from cassandra_views.project.front_matter import SplitFile, read_front_matter, split
+from cassandra_views.project.front_matter import SplitFile, load_yaml, read_front_matter, split
 from cassandra_views.project.project_folder import FILE_SUFFIX, shown_path
+from cassandra_views.project.renames import find_rename_faults
 from cassandra_views.project.schemas import FrontMatter, TableFrontMatter, ViewFrontMatter
 from cassandra_views.project.settings import Settings
 
@@ -290,6 +291,11 @@ class ProjectLoader:
             place = other.error.place
             double = _double(name, found[name].place.file, place.file if place else "wrong itself")
             broken.append(BrokenView(view=name, error=double, keyspace=found[name].name.keyspace))
+        faults = find_rename_faults(found.values(), wrong)
+        for name in faults.keys() - wrong:
+            keyspace, former_names = found[name].name.keyspace, found[name].renamed_from
+            broken.append(BrokenView(view=name, error=faults[name], keyspace=keyspace, renamed_from=former_names))
+        wrong |= faults.keys()
         return tuple(view for name, view in found.items() if name not in wrong)
 
     def _broken_view(self, path: Path, content: bytes, error: ProjectError, table: BrokenTable | None) -> BrokenView:
@@ -298,7 +304,17 @@ class ProjectLoader:
             error=error if table is None else _of_table(table, path, self._shown(path)),
             keyspace=self._find_keyspace(path, content, ViewFrontMatter),
             is_of_table=table is not None,
+            renamed_from=self._find_former_names(path, content),
         )
+
+    def _find_former_names(self, path: Path, content: bytes) -> tuple[str, ...]:
+        """Return the former names that a wrong file gives, as far as it tells: these views are not gone."""
+        try:
+            found = load_yaml(self._split(path, content))
+        except ProjectError:
+            return ()
+        named = found.get("renamed_from") if isinstance(found, dict) else None
+        return tuple(map(str, named)) if isinstance(named, list) else (str(named),) if named else ()
 
     def _find_keyspace(self, path: Path, content: bytes, kind: type[FrontMatter]) -> str:
         """Return the keyspace that a wrong file names, or its environment's default; empty where neither tells."""

@@ -133,6 +133,13 @@ class FrontMatter(Strict):
     """The keyspace of the table or view, which is also that of a view's base; else the environment's default."""
 
 
+FormerNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
 class ViewFrontMatter(FrontMatter):
     """The front matter of a file under views/."""
 
@@ -153,6 +160,8 @@ class ViewFrontMatter(FrontMatter):
     never. Else that of views.toml."""
     checks: tuple[CheckFields, ...] = ()
     """What each generation is asked before it serves."""
+    renamed_from: FormerNames = ()
+    """Names that the view had before; readers of these are served as well, until they are taken out here."""
     owner: str = ""
     """Who answers for the view."""
     tags: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -254,8 +255,28 @@ class PointerCache:
                 timeout_seconds=seconds,
             )
             if found:
+                if not found[0]["read_from"]:
+                    self._refuse_renamed(name, seconds)
                 return name, self._entries(name, found[0]["read_from"])
         return self._find_by_view_name(view)
+
+    def _refuse_renamed(self, name: ViewName, seconds: float) -> None:
+        """Refuse a name that a view had before and that was given up; a registry of before renames knows of none.
+
+        Raises:
+            ViewNotFound: names the view.
+        """
+        query = f"SELECT DISTINCT renamed_to FROM {self._table} WHERE keyspace_name = %s AND view_name = %s"
+        values, level = (name.keyspace, name.view), ConsistencyLevel.LOCAL_QUORUM
+        with suppress(*DRIVER_ERRORS):
+            found = read_rows(self._session, query, values, consistency=level, timeout_seconds=seconds)
+            renamed_to = found[0]["renamed_to"] if found else None
+            if renamed_to:
+                raise ViewNotFound(
+                    f"it was renamed to {name.keyspace}.{renamed_to}, and nothing is served under this name any longer",
+                    on=str(name),
+                    next=f"Read {name.keyspace}.{renamed_to}",
+                )
 
     def _possible_names(self, view: str, cached: _CacheEntry) -> list[ViewName]:
         if cached.name is not None:

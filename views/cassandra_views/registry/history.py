@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cassandra.util import datetime_from_uuid1
+from cassandra.util import datetime_from_uuid1, max_uuid_from_time
 
 from cassandra_client.database import Database
 from cassandra_client.names import quoted
@@ -59,16 +59,21 @@ class History:
             (name.keyspace, name.view, month, at, event, number, self._author, self._run, detail),
         )
 
-    def read(self, name: ViewName, *, limit: int = 50, now: datetime | None = None) -> list[Event]:
-        """Return the view's last events, newest first."""
-        moment = (now or datetime.now(UTC)).replace(day=1)
-        oldest = moment - timedelta(seconds=self._seconds + 31 * 86400)
+    def read(
+        self, name: ViewName, *, limit: int = 50, now: datetime | None = None, until: datetime | None = None
+    ) -> list[Event]:
+        """Return the view's last events, newest first; where it is given, those up to and with ``until``."""
+        end = now or datetime.now(UTC)
+        oldest = end.replace(day=1) - timedelta(seconds=self._seconds + 31 * 86400)
+        end = end if until is None else min(until, end)
+        moment, last = end.replace(day=1), None if until is None else max_uuid_from_time(end.timestamp())
+        condition = "" if last is None else "AND at <= ? "
         found: list[Event] = []
         while moment > oldest and len(found) < limit:
             rows = self._database.rows(
                 f"SELECT at, event, number, author, run, detail FROM {self._table} "
-                "WHERE keyspace_name = ? AND view_name = ? AND month = ? LIMIT ?",
-                (name.keyspace, name.view, f"{moment:%Y-%m}", limit - len(found)),
+                f"WHERE keyspace_name = ? AND view_name = ? AND month = ? {condition}LIMIT ?",
+                (name.keyspace, name.view, f"{moment:%Y-%m}", *([last] if last else []), limit - len(found)),
             )
             for row in rows:
                 found.append(

@@ -26,6 +26,7 @@ from cassandra_views.model.names import ViewName
 from cassandra_views.model.suspicion import Baseline, Suspicion
 
 _CHECKED = ("state", "audit", "physical_name")
+_COMPARED = {"read_from", "next_number", "override", "renamed_to", "kept_names"}
 _FIELDS = {"physical_name": "physical"}
 
 VERDICT_COLUMNS = tuple(AuditResult(base_rows=0, view_rows=0).facts)
@@ -57,6 +58,10 @@ def holds(
         return False
     if "next_number" in view and now.next_number != view["next_number"]:
         return False
+    if "renamed_to" in view and now.renamed_to != (view["renamed_to"] or ""):
+        return False
+    if "kept_names" in view and now.kept_names != tuple(view["kept_names"] or ()):
+        return False
     if "override" in view and (now.override.kind if now.override else None) != view["override"]:
         return False
     if any(now.find(number) for number in remove):
@@ -67,7 +72,7 @@ def holds(
             return False
         if any(getattr(each, _FIELDS.get(key, key)) != value for key, value in columns.items() if key in _CHECKED):
             return False
-    return bool(generations or remove or {"read_from", "next_number", "override"} & set(view))
+    return bool(generations or remove or _COMPARED & set(view))
 
 
 def stored(value: Any) -> Any:
@@ -130,6 +135,11 @@ def record_of(name: ViewName, rows: list[Row]) -> ViewRecord:
             failed_reason=first.get("failed_reason") or "",
             project=first["project"] or "",
             lag=_lag_of(first),
+            renamed_to=first.get("renamed_to") or "",
+            kept_names=tuple(first.get("kept_names") or ()),
+            former_names=tuple(
+                (former, at.replace(tzinfo=UTC)) for former, at in dict(first.get("former_names") or {}).items()
+            ),
             generations=tuple(_generation(row) for row in rows if row["number"] is not None and row["state"]),
         )
     except (ValueError, KeyError) as error:

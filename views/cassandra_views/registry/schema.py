@@ -9,7 +9,7 @@ from __future__ import annotations
 from cassandra_client.database import OwnTable
 from cassandra_client.names import quoted
 
-SCHEMA_NUMBER = 5
+SCHEMA_NUMBER = 6
 
 _TABLES = (
     OwnTable(
@@ -52,6 +52,9 @@ _TABLES = (
         lag_bound text static,
         lag_measured_at timestamp static,
         lag_found text static,
+        renamed_to text static,
+        kept_names frozen<list<text>> static,
+        former_names frozen<map<text,timestamp>> static,
         physical_name text,
         table_id uuid,
         version text,
@@ -138,8 +141,19 @@ _ADDED = {
         "views": "suspect_since timestamp, suspect_reason text, suspect_by text, baseline frozen<map<text,text>>, "
         "lag_seconds double static, lag_bound text static, lag_measured_at timestamp static, lag_found text static"
     },
+    6: {
+        "views": "renamed_to text static, kept_names frozen<list<text>> static, "
+        "former_names frozen<map<text,timestamp>> static"
+    },
 }
 """Columns that came with a schema number, by table."""
+
+
+def static_columns() -> tuple[str, ...]:
+    """Return the columns of ``views`` that a whole view has, and not each of its generations."""
+    views = next(each for each in _TABLES if each.name == "views")
+    lines = [line.split() for line in views.columns.split(",\n")]
+    return tuple(words[0] for words in lines if words[-1] == "static")
 
 
 def table_statements(keyspace: str) -> list[tuple[str, str]]:

@@ -214,6 +214,8 @@ class Registry:
         view: Mapping[str, Any] | None = None,
         generations: Mapping[int, Mapping[str, Any]] | None = None,
         remove: Iterable[int] = (),
+        only_if: Mapping[int, Mapping[str, Any]] | None = None,
+        is_copy: bool = False,
     ) -> ViewRecord:
         """Change a view's row and its generations in one conditional batch, and raise the record's fence.
 
@@ -221,13 +223,15 @@ class Registry:
             view: static columns and their values; ``read_from`` as values of the model.
             generations: columns by number.
             remove: numbers whose rows leave the registry.
+            only_if: what columns of removed rows must hold still.
+            is_copy: the generations come from another name of the view, in the states that they have there.
 
         Raises:
             StalePlan: somebody else has taken the row since.
             ClusterError: the outcome stayed unknown.
         """
         key = (record.name.keyspace, record.name.view)
-        for number, columns in (generations or {}).items():
+        for number, columns in (generations or {}).items() if not is_copy else ():
             check_move(record, number, columns)
         statics = {column: stored(value) for column, value in (view or {}).items()}
         sets = ", ".join(f"{column} = ?" for column in ["fence", *statics])
@@ -243,7 +247,9 @@ class Registry:
             statements.append((query, (*(stored(value) for value in columns.values()), *key, number)))
         for number in remove:
             query = f"DELETE FROM {self._views} WHERE keyspace_name = ? AND view_name = ? AND number = ?"
-            statements.append((query, (*key, number)))
+            conditions = (only_if or {}).get(number, {})
+            query += f" IF {' AND '.join(f'{column} = ?' for column in conditions)}" if conditions else ""
+            statements.append((query, (*key, number, *conditions.values())))
         return self._settled(record, statements, view or {}, generations or {}, tuple(remove))
 
     def _settled(
@@ -344,13 +350,14 @@ class Registry:
         statics: Mapping[str, Any] | None = None,
         generations: Mapping[int, Mapping[str, Any]] | None = None,
         remove: Iterable[int] = (),
+        **more: Any,
     ) -> ViewRecord:
         """Change a view's rows under this run's fence, as ``change`` does, and keep the record.
 
         Raises:
             StalePlan: another run has taken the view over.
         """
-        self._held[name] = self.change(self.hold(name), view=statics, generations=generations, remove=remove)
+        self._held[name] = self.change(self.hold(name), view=statics, generations=generations, remove=remove, **more)
         return self._held[name]
 
     def fail_generation(self, name: ViewName, number: int, reason: str, **more: object) -> None:
@@ -382,8 +389,13 @@ class Registry:
                 self.change_held(name, statics={"last_error": str(error)})
 
     def history(self, name: ViewName, *, limit: int = 50) -> list[Event]:
-        """Return the view's last events, newest first."""
-        return self._history.read(name, limit=limit)
+        """Return the view's last events, newest first; those from before a rename stand under its former name."""
+        found, former_names = self._history.read(name, limit=limit), ViewRecord(name=name).former_names
+        with suppress(RegistryError):  # rows that a newer program wrote
+            former_names = self.read(name).former_names
+        for former, until in former_names:
+            found += self._history.read(ViewName(keyspace=name.keyspace, view=former), limit=limit, until=until)
+        return sorted(found, key=lambda each: each.at, reverse=True)[:limit]
 
 
 def _ignore(text: str) -> None:

@@ -170,7 +170,7 @@ class ViewsCollector(Collector):
     def _more(self, rows: list[ViewRow]) -> tuple[dict[tuple[str, int], BuildProgress], RecordedHealth | None]:
         """Ask for builds and the nodes' health; what is not answered is left out."""
         building = [(row.record.name, each) for row in rows for each in row.record.in_state(State.BUILDING)]
-        looks = [build_query(name, each.number) for name, each in building[:_MOST_BUILDS]]
+        looks = [build_query(name, each) for name, each in building[:_MOST_BUILDS]]
         queries: list[RegistryQuery[Any]] = [self._recorded_health]
         queries += [replace(each, keep_seconds=KEEP_SECONDS) for each in looks]
         kept, *answers = self._queries.ask_all(queries)

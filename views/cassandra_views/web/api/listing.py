@@ -129,7 +129,7 @@ def columns_of(record: ViewRecord, definition: ViewDefinition | None, catalog: C
     """Return a view's columns, the key first: of what serves, else of what is there, else as its file says."""
     there = [*record.in_state(State.BUILDING, State.BUILT), *record.in_state(State.SERVING)]
     for each in reversed(there):
-        live = catalog.find_view(record.name, each.number)
+        live = catalog.find_view(record.name.keyspace, each.physical)
         if live is not None:
             return _in_order(live.shape)
     if definition is None:
