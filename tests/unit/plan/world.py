@@ -286,7 +286,9 @@ class World:
         if each.state is not State.DROPPING:
             self._move(step.view, step.number, State.DROPPING)
         assert each.physical == physical_of(step), "drops another view"
-        self._remove(each.physical)
+        live = self.views.get(each.physical)
+        if step.number != HAND_MADE_NUMBER or live is None or live.table_id == each.table_id:  # else a namesake
+            self._remove(each.physical)
         left = tuple(one for one in self.records[step.view].generations if one.number != step.number)
         self.records[step.view] = replace(self.records[step.view], generations=left)
 
