@@ -219,7 +219,7 @@ def test_case(case: dict[str, Any], cluster: Cluster, tmp_path: Path) -> None:
     settings = Settings.resolve(start=tmp_path, variables={})
     manager = ViewManager(cluster.session, settings=settings, clock=lambda: now, author="ann")
     wanted = {view.name.view: view for view in manager.project().views}
-    assert wanted.keys() == case["desired"]["views"].keys()
+    assert {*wanted, *(each.view for each in manager.project().broken)} == case["desired"]["views"].keys()
     world = world_of(case["observed"], wanted, now)
     cluster.become(world)
     for name, record in world.records.items():

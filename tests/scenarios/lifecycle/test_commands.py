@@ -331,11 +331,11 @@ def test_a_rename_moves_the_file_and_keeps_both_names_served(views: Views, two: 
     assert not (two.folder / "views" / "late.cql.j2").exists()
     assert [entry.name for entry in two.record("late").read_from] == ["late__g1"] == [two.serving("later")]
     assert "also served under its former names late" in views("explain", "later")
-    assert "it is a former name of later, and served as well" in views("explain", "late")
+    assert "it is a former name of later, and served as well" in views("explain", two.full("late"))
     assert "create" in views("history", "later"), "what was before the rename, too"
 
     told = views("rename", "late", "later", "--finish", "--files-only")
     assert "names no former name any longer" in told
     assert "serve its former name late no longer" in views("rename", "late", "later", "--finish", "--yes")
     assert two.record("late").read_from == ()
-    assert "it is a former name of later, and no longer served" in views("explain", "late")
+    assert "it is a former name of later, and no longer served" in views("explain", two.full("late"))
