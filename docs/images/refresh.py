@@ -22,9 +22,9 @@ PICTURE = Path(__file__).with_suffix(".svg")
 WIDTH = 140
 
 
-def record() -> Output:
+def record(*, width: int = WIDTH) -> Output:
     """Return an output that keeps what the commands print on it, standard output and error in their order."""
-    console = Output(io.StringIO(), width=WIDTH)
+    console = Output(io.StringIO(), width=width)
     console.file, console.record = io.StringIO(), True
     output.out.console = output.err.console = console
     return console
@@ -39,6 +39,14 @@ def run(console: Output, *arguments: str, shown: str = "") -> None:
     if said.getvalue():
         console.print(said.getvalue().rstrip(), markup=False)
     console.print()
+
+
+def save(console: Output, title: str, path: Path) -> None:
+    """Draw what an output has kept as a terminal."""
+    picture = console.export_svg(title=title)
+    # A picture that loads fonts from elsewhere is blocked, or tells others who looks at it.
+    picture = re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.DOTALL)
+    path.write_text(picture, encoding="utf-8")
 
 
 def make() -> None:
@@ -67,10 +75,7 @@ def make() -> None:
         day = f"day = '{now:%Y-%m-%d}'"
         run(console, "query", "orders_by_day", day, shown=f'query orders_by_day "{day}"')
         run(console, "status")
-        picture = console.export_svg(title="A window slides: the next generation is built, audited, then served")
-        # A picture that loads fonts from elsewhere is blocked, or tells others who looks at it.
-        picture = re.sub(r"@font-face \{.*?\}\n", "", picture, flags=re.DOTALL)
-        PICTURE.write_text(picture, encoding="utf-8")
+        save(console, "A window slides: the next generation is built, audited, then served", PICTURE)
 
 
 if __name__ == "__main__":

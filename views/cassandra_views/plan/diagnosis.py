@@ -287,7 +287,8 @@ def _views(facts: DoctorFacts) -> Iterator[ReportPart]:
                 "differs": each.found,
             }
             reason = reasons.get(each.condition, each.last_error)
-            what = f"it is {each.condition}: {CONDITIONS[each.condition].rstrip('.')}"
+            meaning = CONDITIONS[each.condition].rstrip(".")
+            what = f"it is {each.condition}: {meaning[0].lower()}{meaning[1:]}"
             usual = _NOTED.get(each.condition, "view-needs-attention")
             code = "view-wrong" if each.condition in _WRONG else usual
             next_ = _CONDITION_ADVICE[each.condition].format(name)
