@@ -171,7 +171,7 @@ def _parsed(text: str, task: str) -> datetime:
             raise ValueError("outside of what the tables' times are computed in")
     except (ValueError, OverflowError) as error:
         raise BadInput(
-            f"'{text}' is no time, or not of the years 1970 to 2999",
+            f"'{text}' is not a time in the years 1970 to 2999",
             on=task,
             next="Write it as ISO 8601 in UTC, such as 2026-03-01T10:15:00Z",
         ) from error

@@ -160,7 +160,7 @@ class ViewManager:
 
     def read_build(self, view: ViewName, number: int) -> BuildProgress:
         """Return how far the build of a generation is, node by node. Reads only."""
-        return read_build(self.planner.database, view.keyspace, self.planner.registry.read(view).physical(number))
+        return read_build(self.planner.database, view.keyspace, self.record(str(view)).physical(number))
 
     def note(self, name: str, event: str, detail: str) -> None:
         """Add one line to the view's history, beside those of what is done to it."""
@@ -233,7 +233,7 @@ class ViewManager:
         Writes into the registry alone. Where that cannot be done the listener is told, and the next run does it.
 
         Returns:
-            The views with generations that were marked now; the next apply audits them before anything else.
+            The views with generations that were marked now; the next apply audits them in full.
         """
         try:
             found = self._suspects.find()

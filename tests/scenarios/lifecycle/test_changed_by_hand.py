@@ -22,7 +22,7 @@ BY_HAND = (
     "WHERE ts IS NOT NULL AND sensor IS NOT NULL PRIMARY KEY (ts, sensor)"
 )
 START = datetime(2026, 3, 7)  # noqa: DTZ001  # as the driver gives timestamps
-SUSPECT = "apply marks it suspect and audits it in full before anything else"
+SUSPECT = "apply marks it suspect and audits it in full"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -371,7 +371,7 @@ def _with_suspects(manager: ViewManager, selection: Selection, found: Plan) -> P
     if reasons and not selection.is_everything:
         chosen &= {each.name for each in find_selected(manager.planner, selection)}
     notes = [
-        f"{view}: {reason}; apply marks it suspect and audits it in full before anything else"
+        f"{view}: {reason}; apply marks it suspect and audits it in full"
         for view, reason in sorted(reasons.items())
         if view in chosen
     ]

@@ -70,7 +70,7 @@ def suspect(
 ) -> None:
     """Mark views suspect: after a bulk load, a restore, or what else only you know of.
 
-    Readers go on being served. The next apply audits them before anything else and builds another generation beside
+    Readers go on being served. The next apply audits them in full and builds another generation beside
     one that differs; a full audit that finds no difference ends the mark.
     """
     from cassandra_views.model.generation import State

@@ -357,7 +357,7 @@ CONDITIONS = {
     "unreadable": "Its registry rows hold what this program does not know.",
     "differs": "It serves, and its last audit found that it is not what its base holds.",
     "failed": "Its last generation failed and nothing serves.",
-    "suspect": "It serves, and something happened that can make it differ; it is audited before anything else.",
+    "suspect": "It serves, and something happened that can make it differ; the next apply audits it in full.",
     "waiting": "Its next generation is built, and holds so few rows that a person is asked before it is served.",
     "changed": "Its file says something else than what serves.",
     "stale": "Its window should have moved; readers see more of the past than was promised, and nothing less.",

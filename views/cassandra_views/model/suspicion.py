@@ -22,7 +22,7 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """Why a generation may differ from its base: it is audited before anything else.
+    """Why a generation may differ from its base: the next apply audits it in full.
 
     Args:
         by: who marked it, or whose run saw what changed.

@@ -84,7 +84,7 @@ def test_it_waits_for_builds_in_the_triggerer_and_fails_of_the_one_that_stands_s
     assert found["waits"] == [
         (
             "BuildTrigger",
-            {"conn_id": "cassandra_default", "keyspace": "shop", "view": view, "number": 1},
+            {"conn_id": "cassandra_default", "keyspace": "shop", "view": view, "number": 1, "physical": ""},
             f"shop.{view}",
         )
         for view in ("by_day", "other")
