@@ -209,8 +209,19 @@ class ApplyViewsOperator(ViewsOperator):
             log_plan(self.log, plan)
             return self.advance(manager, context, plan, ApplyProgress())
 
-    def resume(self, context: Context, event: Mapping[str, Any], progress: dict[str, Any]) -> dict[str, Any]:
-        """Go on after a wait; a build that stands still is the failure of its view alone."""
+    def resume(
+        self, context: Context, event: Mapping[str, Any], progress: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Go on after a wait; a build that stands still is the failure of its view alone.
+
+        Args:
+            progress: what was done before it; None where Airflow has not kept that, as ``dag.test`` does not. Then all
+                chosen views are planned again.
+        """
+        if progress is None:
+            if "error" in event:
+                self.log.warning("%s", event["error"])
+            return self.execute(context)
         found = ApplyProgress(**progress)
         views = set(found.views or ())
         if "error" in event and found.awaited:
