@@ -21,7 +21,7 @@ from cassandra_embedded.network import PortClaims, node_addresses
 from cassandra_embedded.node import Ring
 from cassandra_embedded.node_config import NodePlan, ring_tokens
 from cassandra_embedded.process import Identity
-from cassandra_embedded.versions import DEFAULT_VERSION, get_version
+from cassandra_embedded.versions import DEFAULT_VERSION, ServerVersion, get_version
 
 _STORAGE_PORT = 7000
 _JMX_PORT = 7199
@@ -224,8 +224,7 @@ class EmbeddedCassandra:
         self._detached = detached
         self._claim = Claim(data.absolute() if data else None, port)
         self._ring = Ring(count, self.version)
-        self._java = Path()
-        self._jars: tuple[Path, ...] = ()
+        self._upgraded: dict[int, ServerVersion] = {}
 
     @property
     def nodes(self) -> int:
@@ -284,8 +283,7 @@ class EmbeddedCassandra:
                 remains="It goes on as before",
                 next="Stop it first",
             )
-        self._jars = server_jars(self._version, self._on_progress)
-        self._java = java_binary(self._version, self._on_progress)
+        self._fetch(self._version)
         try:
             plans = self._claim.take(
                 self.version,
@@ -306,27 +304,40 @@ class EmbeddedCassandra:
         """Stop all nodes; without a data folder of its own, remove the temporary one."""
         self._end(politely=self._claim.is_kept)
 
-    def start_node(self, number: int, *, settings: Mapping[str, Any] | None = None) -> None:
+    def start_node(self, number: int, *, settings: Mapping[str, Any] | None = None, version: str | None = None) -> None:
         """Start one node and wait until it answers; a node that already runs is left alone.
 
         Args:
             settings: further keys of cassandra.yaml, for this start alone.
+            version: a newer one than the node had, which it keeps from now on: the start upgrades its data.
 
         Raises:
             NodeDied: it ended while it was being started.
             StartTimeout: it did not answer in time.
+            BadOption: a version is given, and the data folder is kept: that is of one version.
         """
         node = self._ring.get(number)
         if node.is_alive():
             return
+        if version is not None and self._claim.is_kept:
+            raise BadOption(
+                f"a node whose data is kept stays at {self.version}",
+                on=str(self._claim.folder),
+                remains="Nothing was started",
+                next="Leave `data` out to try an upgrade",
+            )
+        if version is not None:
+            self._upgraded[number] = get_version(version)
+        release = self._upgraded.get(number, self._version)
+        java, jars = self._fetch(release)
         told = f" {number} of {self.nodes}" if self.nodes > 1 else ""
-        self._on_progress(f"Starting Cassandra {self.version}, node{told} on {node.plan.address}:{self.port}")
+        self._on_progress(f"Starting Cassandra {release.name}, node{told} on {node.plan.address}:{self.port}")
         is_first_start = not (node.plan.folder / "data" / "data").exists()
         before = self._ring.log_sizes()
         node.spawn(
-            self._java,
-            self._version.java_major,
-            self._jars,
+            java,
+            release.java_major,
+            jars,
             settings={**self._settings, **(settings or {})},
             heap_mb=self._heap_mb,
             extra=(*(() if self._claim.is_kept else _TEMPORARY), *self._jvm_options),
@@ -369,7 +380,12 @@ class EmbeddedCassandra:
         """Return the last lines of a node's log."""
         return self._ring.get(number).log_tail(lines)
 
+    def _fetch(self, version: ServerVersion) -> tuple[Path, tuple[Path, ...]]:
+        """Return the Java and the jars of a version; what is not there yet is downloaded."""
+        return java_binary(version, self._on_progress), server_jars(version, self._on_progress)
+
     def _end(self, *, politely: bool) -> None:
+        self._upgraded.clear()
         self._ring.end(politely=politely)
         self._claim.release()
 

@@ -39,11 +39,11 @@ def test_an_interval_by_iso_texts(start: str) -> None:
         ("2026-03-01T10:15", "2026-03-01T10:14", MINUTE, "the end is before the start"),
         ("2026-03-01T10:16", "2026-03-01T10:17", MINUTE, "the interval is not over: it is 2026-03-01T10:16:30Z"),
         ("2026-03-01", "2026-03-02", DAY, "the interval is not over"),
-        ("yesterday", "2026-03-01", DAY, "'yesterday' is no time"),
-        ("2026-02-30", "2026-03-01", DAY, "'2026-02-30' is no time"),
-        ("1969-12-31", "2026-03-01", DAY, "not of the years 1970 to 2999"),
-        ("0001-01-01T00:00+05:00", "2026-03-01", DAY, "not of the years 1970 to 2999"),
-        ("2026-03-01", "", DAY, "'' is no time"),
+        ("yesterday", "2026-03-01", DAY, "'yesterday' is not a time"),
+        ("2026-02-30", "2026-03-01", DAY, "'2026-02-30' is not a time"),
+        ("1969-12-31", "2026-03-01", DAY, "in the years 1970 to 2999"),
+        ("0001-01-01T00:00+05:00", "2026-03-01", DAY, "in the years 1970 to 2999"),
+        ("2026-03-01", "", DAY, "'' is not a time"),
     ],
 )  # fmt: skip
 def test_what_is_no_interval(start: str, end: str, level: RollupLevel, text: str) -> None:

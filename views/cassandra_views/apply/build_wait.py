@@ -12,7 +12,7 @@ from cassandra_views.apply.builds import BuildProgress, read_build, running_buil
 from cassandra_views.apply.reports import Listener, Notice, Progress
 from cassandra_views.model.errors import BuildStalled
 from cassandra_views.model.names import ViewName
-from cassandra_views.plan.node_facts import schema_groups
+from cassandra_views.plan.node_facts import major_versions, schema_groups
 from cassandra_views.plan.node_reader import read_facts
 
 STALL_SECONDS = 330.0
@@ -182,6 +182,8 @@ def find_waits(database: Database, keyspace: str, *, own: Collection[str] = ()) 
             found.append(f"node {node.address} is down")
     if len(schema_groups(known.nodes)) > 1:
         found.append("the nodes disagree on the schema")
+    if len(major_versions(known.nodes)) > 1:
+        found.append("the nodes run different versions of Cassandra")
     running = [each for each in running_builds(database, keyspace, hosts=known.reached) if each not in own]
     if running:
         found.append(f"keyspace {keyspace}: {', '.join(running)} is being built")

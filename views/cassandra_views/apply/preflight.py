@@ -19,7 +19,7 @@ from cassandra_views.model.errors import PreflightError
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.steps import Step, find_step_view
 from cassandra_views.plan.catalog import read_catalog
-from cassandra_views.plan.node_facts import OLDEST, NodeFacts, schema_groups
+from cassandra_views.plan.node_facts import OLDEST, NodeFacts, major_versions, schema_groups
 from cassandra_views.plan.node_reader import ClusterFacts, read_facts
 
 AGREEMENT_SECONDS = 20.0
@@ -41,6 +41,7 @@ def check_cluster(database: Database, *, agreement_seconds: float = AGREEMENT_SE
             raise _missing(permissions.role, missing, on="system_views.settings")
         raise _refused(facts.settings_refusal)
     _refuse_unfit(facts.nodes)
+    _refuse_mixed(facts.nodes)
     facts = _await_agreement(database, facts, agreement_seconds)
     _refuse_moving(facts.nodes)
     return facts
@@ -112,6 +113,16 @@ def _refuse_unfit(nodes: Sequence[NodeFacts]) -> None:
                 on=f"node {node.address}",
                 next="Set materialized_views_enabled: true in cassandra.yaml on every node and restart it",
             )
+
+
+def _refuse_mixed(nodes: Sequence[NodeFacts]) -> None:
+    found = major_versions(nodes)
+    if len(found) > 1:
+        told = "; ".join(f"Cassandra {major}: {', '.join(addresses)}" for major, addresses in found.items())
+        raise PreflightError(
+            f"the nodes run different versions, and a schema change would reach those of one alone ({told})",
+            next="Finish the upgrade on every node, then run the command again; readers go on meanwhile",
+        )
 
 
 def _await_agreement(database: Database, facts: ClusterFacts, seconds: float) -> ClusterFacts:

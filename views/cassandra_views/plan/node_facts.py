@@ -156,6 +156,18 @@ def schema_groups(nodes: Iterable[NodeFacts]) -> tuple[tuple[str, ...], ...]:
     return tuple(map(tuple, groups.values()))
 
 
+def major_versions(nodes: Iterable[NodeFacts]) -> dict[int, tuple[str, ...]]:
+    """Return the addresses of the nodes that answered, by the major version of Cassandra that they run.
+
+    Nodes of two major versions do not tell each other of schema changes (seen between 4.1.10 and 5.0.9).
+    """
+    groups: dict[int, list[str]] = {}
+    for node in nodes:
+        if node.version:
+            groups.setdefault(node.version[0], []).append(node.address)
+    return {major: tuple(groups[major]) for major in sorted(groups)}
+
+
 def least_limit(nodes: Iterable[NodeFacts], setting: str) -> int | None:
     """Return the lowest threshold of the nodes; None where none sets any."""
     return min((limit for node in nodes if (limit := node.limit(setting)) is not None), default=None)
@@ -178,6 +190,7 @@ __all__ = [
     "NodeFacts",
     "ThreadPoolState",
     "least_limit",
+    "major_versions",
     "nodes_of_centers",
     "schema_groups",
 ]
