@@ -143,7 +143,7 @@ def scripted(session: Session, keyspace: str) -> Iterator[str]:
     replication = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
     session.execute(f"CREATE KEYSPACE {name} WITH replication = {replication}")
     yield name
-    session.execute(f"DROP KEYSPACE {name}")
+    session.execute(f"DROP KEYSPACE {name}", timeout=60)
 
 
 def write_files(shop: Workshop, scripts: list[Path], dropped: set[str]) -> None:

@@ -79,7 +79,7 @@ def worlds_with_original(draw: st.DrawFn) -> World:
     return world
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(world=worlds_with_original(), cut=st.integers(0, 12), names_it=st.booleans())
 def test_leaving_ends_the_same_wherever_it_was_cut_off(world: World, cut: int, names_it: bool) -> None:
     made = world.records.get(ORIGINAL)
