@@ -33,7 +33,7 @@ from tests.servers import CLUSTER_NAME, CONTACT_POINTS, PORT, Kind, any_server, 
 
 MUTATIONS = ROOT / "tests" / "mutations"
 KEPT = ROOT / "build" / "proof.json"
-_LIMIT_SECONDS = 600.0
+_LIMIT_SECONDS = 1200.0
 _NIGHTLY_LIMIT_SECONDS = 3600.0
 _SHARED = (".venv", ".tools")
 """Folders of the checkout that the copy links to."""
