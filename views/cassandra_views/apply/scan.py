@@ -39,6 +39,8 @@ DRAWN_FROM = 100
 PAGE_SECONDS = 20.0
 """More than the servers' own time-out of a range read, 10 s by default."""
 _AGGREGATE_SECONDS = 60.0
+_AGGREGATE_PAGE_ROWS = 10_000
+"""The server reads its own pages of this size for a total, and sends one row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,11 +254,12 @@ class Scan:
         is_ranged = self.is_ranged(shape)
         query = self._select(shape, is_ranged=is_ranged, aggregates=aggregates)
         seconds = _AGGREGATE_SECONDS if aggregates else PAGE_SECONDS
+        page_rows = _AGGREGATE_PAGE_ROWS if aggregates else self.page_rows
         moment = None if aggregates else self.moment
 
         def pages(span: TokenRange) -> Iterator[Sequence[RawRow]]:
             bounds = (token_bytes(span.first), token_bytes(span.last)) if is_ranged else ()
-            found = self.raw.pages(query, bounds, page_rows=self.page_rows, timeout_seconds=seconds, at=moment)
+            found = self.raw.pages(query, bounds, page_rows=page_rows, timeout_seconds=seconds, at=moment)
             for rows in found:
                 self.wait_for(len(rows))
                 yield rows if aggregates else self._of_view(shape, rows)
