@@ -158,6 +158,28 @@ def test_views_of_other_projects_stay_and_keep_the_registry() -> None:
     assert set(world.views) == {"theirs__g1"}
 
 
+def test_a_renamed_view_of_another_project_is_not_taken_for_what_no_row_knows() -> None:
+    world = World()
+    other_project(world)
+    world.apply(world.plan(Project(name="stock", views=(definition("new", renamed_from=["theirs"]),)), NOW), NOW)
+    world.apply(world.plan(PROJECT, NOW), NOW)
+    with pytest.raises(RegistryError, match=r"still manages shop\.theirs__g1"):
+        leave(world, with_registry=True)
+    world.apply(leave(world), NOW)
+    assert set(world.views) == {"theirs__g1"}
+
+
+def test_a_renamed_view_is_dropped_once_and_the_registry_after_it() -> None:
+    world = World()
+    views = (definition("new", renamed_from=["by_day"]),)
+    world.apply(world.plan(Project(name="shop", views=(definition(),)), NOW), NOW)
+    world.apply(world.plan(Project(name="shop", views=views), NOW), NOW)
+    plan = leave(world, Project(name="shop", views=views), with_registry=True)
+    assert [short(step) for step in plan.steps] == ["leave new off", "drop new 1", f"drop registry {REGISTRY}"]
+    world.apply(plan, NOW)
+    assert (world.views, world.has_registry) == ({}, False)
+
+
 def test_a_view_whose_rows_cannot_be_read_keeps_the_registry() -> None:
     world = World()
     error = RegistryError("its row is odd", next="Look at it")

@@ -387,7 +387,8 @@ class StepExecutor:
         with self._gate.held(view.keyspace) as held:
             record = self._registry.hold(view)
             physical = physical_of(step)
-            if any(each.physical == physical for each in record.generations):
+            known = {each.physical for each in record.generations} | {entry.name for entry in record.read_from}
+            if physical in known:  # the row of a former name has no generations, and leads to those of the view
                 raise stale_plan(view)
             if record.next_number <= step.number:
                 self._registry.change_held(view, statics={"next_number": step.number + 1})

@@ -13,7 +13,15 @@ from cassandra_views.model.errors import RegistryError
 from cassandra_views.model.generation import ViewRecord
 from cassandra_views.model.names import HAND_MADE_NUMBER, ViewName, parse_physical
 from cassandra_views.model.schema import LiveView
-from cassandra_views.model.steps import DropGeneration, DropRegistry, Plan, ReleaseGeneration, Step, SweepOrphan
+from cassandra_views.model.steps import (
+    DropGeneration,
+    DropRegistry,
+    Plan,
+    ReleaseGeneration,
+    Step,
+    SweepOrphan,
+    physical_of,
+)
 from cassandra_views.plan.inputs import Observed
 
 _RELEASED = "it is left to the people who made it"
@@ -73,9 +81,10 @@ def with_registry_drop(
     Raises:
         RegistryError: views would be left that it manages.
     """
-    dropped = {(each.view, each.number) for each in plan.steps if isinstance(each, DropGeneration | SweepOrphan)}
+    drops = [each for each in plan.steps if isinstance(each, DropGeneration | SweepOrphan)]
+    dropped = {(each.view, each.number) for each in drops}
     released = {(each.view, each.number) for each in plan.steps if isinstance(each, ReleaseGeneration)}
-    gone = {(view.keyspace, view.physical(number)) for view, number in dropped}
+    gone = {(each.view.keyspace, physical_of(each)) for each in drops}
     rows = {
         (record.name.keyspace, each.physical)
         for record in observed.records
@@ -116,17 +125,18 @@ def _is_of(project: Project, record: ViewRecord) -> bool:
 def _sweeps(steps: Iterable[Step], project: Project, observed: Observed, registry: str) -> list[SweepOrphan]:
     """Return the drops of physical views that this registry made, that no row knows and no step drops yet."""
     records = {each.name: each for each in observed.records}
+    # Under any name: a generation of a renamed view says its former one.
+    known = {(record.name.keyspace, each.physical) for record in observed.records for each in record.generations}
     swept = {(step.view, step.number) for step in steps if isinstance(step, SweepOrphan)}
     found = []
     for live in observed.catalog.views.values():
         view = _view_of(live, registry)
-        if view is None or live.keyspace not in project.keyspaces:
+        if view is None or live.keyspace not in project.keyspaces or (live.keyspace, live.name) in known:
             continue
         number = (parse_physical(live.name) or ("", HAND_MADE_NUMBER))[1]
         record = records.get(view)
         is_foreign = record is not None and record.is_live and not _is_of(project, record)
-        is_known = record is not None and any(each.physical == live.name for each in record.generations)
-        if view.physical(number) == live.name and not (is_foreign or is_known or (view, number) in swept):
+        if view.physical(number) == live.name and not (is_foreign or (view, number) in swept):
             found.append(SweepOrphan(view=view, number=number, reason=_ORPHAN))
     return sorted(found, key=lambda each: (each.view, each.number))
 
