@@ -12,9 +12,7 @@ import os
 import shlex
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from typing import Any
 from cassandra.cluster import Session
 from flask import Flask
 from playwright.sync_api import Page, expect
-from werkzeug.serving import make_server
 
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
@@ -31,6 +28,7 @@ from docs.images.refresh import record, run, save
 from tests.browser import chromium
 from tests.integration.airflow.airflow_process import make_home
 from tests.integration.airflow.components import RUN_SECONDS, START_SECONDS, await_that, components
+from tests.serving import serve
 
 PICTURES = Path(__file__).parent / "tour"
 WIDTH = 118
@@ -165,26 +163,12 @@ def apply_and_read(tour: Tour, session: Session) -> None:
     tour.terminal("05-status", "What serves, and a read by the view's name", "status", read)
 
 
-@contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    """Serve an app on a port of its own."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, name="tour")
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def look_at_pages(tour: Tour, page: Page) -> None:
     """The operations pages of the Flask extension: the list, a view, what it costs, the cluster."""
     app = Flask("shop")
     app.config.update(SECRET_KEY="of the tour alone")
     views = CassandraViews(app)
-    with serving(app) as url:
+    with serve(app) as url:
         tour.page(page, "06-pages", f"{url}/views/", "Views", height=400)
         tour.page(page, "07-view", f"{url}/views/view/shop.largest_orders", "largest_orders")
         tour.page(page, "08-cost", f"{url}/views/view/shop.largest_orders", "Cost", at="#cost", height=310)

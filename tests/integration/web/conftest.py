@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from cassandra_client.connect import connected
 from cassandra_embedded import EmbeddedCassandra
@@ -19,6 +17,7 @@ from cassandra_views.web import CassandraViews
 from tests.browser import chromium
 from tests.integration.web.clock import clock
 from tests.integration.web.place import Place
+from tests.serving import serve
 from tests.wire import Wire
 
 SETTINGS = {
@@ -74,20 +73,6 @@ def shared_app(reader_server: Place) -> Iterator[Flask]:
 def client(shared_app: Flask) -> FlaskClient:
     """A client of ``shared_app``; what an app raises and does not answer is raised here."""
     return shared_app.test_client()
-
-
-@contextmanager
-def serve(app: Flask) -> Iterator[str]:
-    """Serve an app on a port of its own while a block runs: ``with serve(app) as url``."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, name="serving")
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from cassandra_views.registry.removal import (
     LEASE_TABLE,
     RegistryContents,
     find_marked,
+    has_keyspace,
     note_own_keyspace,
     read_contents,
 )
@@ -95,10 +96,4 @@ class RegistrySteps:
         refuse_left(keyspace, [*left, *find_marked(self._database, keyspace)])
 
 
-def has_keyspace(database: Database, keyspace: str) -> bool:
-    """Tell whether the cluster has a keyspace; errors as ``Database.rows``."""
-    query = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?"
-    return bool(database.rows(query, (keyspace,)))
-
-
-__all__ = ["RegistrySteps", "has_keyspace"]
+__all__ = ["RegistrySteps"]

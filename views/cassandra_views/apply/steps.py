@@ -17,7 +17,7 @@ from cassandra_views.apply.audit_steps import AuditSteps
 from cassandra_views.apply.build_wait import BuildWait
 from cassandra_views.apply.ddl import Ddl, DdlGate
 from cassandra_views.apply.quick_audits import find_row_count
-from cassandra_views.apply.registry_steps import RegistrySteps, has_keyspace
+from cassandra_views.apply.registry_steps import RegistrySteps
 from cassandra_views.apply.rename_steps import RenameSteps
 from cassandra_views.apply.suspects import RingState, read_new_baseline, read_ring_state
 from cassandra_views.model.errors import AuditFailed, StalePlan
@@ -53,6 +53,7 @@ from cassandra_views.model.steps import (
 from cassandra_views.model.suspicion import Baseline
 from cassandra_views.model.times import instant_text
 from cassandra_views.plan.safeguards import min_rows_of, shrink_error
+from cassandra_views.registry.removal import has_keyspace
 from cassandra_views.registry.rows import override_columns, stale_plan
 from cassandra_views.registry.store import Registry
 

@@ -25,7 +25,7 @@ from cassandra_views.model.diagnosis import DoctorReport, DoctorTopic, DoctorUnk
 from cassandra_views.model.generation import Generation, State, ViewRecord
 from cassandra_views.model.names import ViewName
 from cassandra_views.model.schema import Catalog
-from cassandra_views.overview.doctor_connections import find_spark_fault, read_disk_shares, read_services
+from cassandra_views.overview.doctor_connections import AT_ONCE, find_spark_fault, read_disk_shares, read_services
 from cassandra_views.overview.query_runner import NODE_SECONDS, Clock, RegistryQuery, utc_now
 from cassandra_views.plan.catalog import find_repairs, read_catalog
 from cassandra_views.plan.cost import find_load, views_carried
@@ -41,7 +41,6 @@ from cassandra_views.registry.store import Registry
 
 T = TypeVar("T")
 
-_AT_ONCE = 12
 _COMMAND_NODE_SECONDS = 10.0
 """How long the command waits for a node: a busy one is not one that is down. A page waits less."""
 
@@ -107,7 +106,7 @@ class DoctorReader:
         settings, project = self._find_files(unread)
         known = read_facts(database, timeout_seconds=self._node_seconds)
         commands = settings if self._is_manager else None
-        with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor") as pool:
+        with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="doctor") as pool:
             nodes = pool.submit(read_node_details, database, known, timeout_seconds=self._node_seconds)
             writes = pool.submit(read_node_writes, database, known.reached, timeout_seconds=self._node_seconds)
             reads = pool.submit(_read_counts, database, known, self._node_seconds)

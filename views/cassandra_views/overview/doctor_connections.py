@@ -17,7 +17,8 @@ from cassandra_views.apply.spark_master import find_unreachable_reason
 from cassandra_views.plan.doctor_facts import WatchedService
 from cassandra_views.project.settings import Settings
 
-_AT_ONCE = 12
+AT_ONCE = 12
+"""Questions under way at once."""
 
 
 def read_services(database: Database, settings: Settings) -> tuple[WatchedService, ...]:
@@ -26,7 +27,7 @@ def read_services(database: Database, settings: Settings) -> tuple[WatchedServic
     if not services:
         return ()
     session = ClusterSession(database.session, timeout_seconds=settings.env.healing.timeout_seconds)
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor_services") as pool:
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="doctor_services") as pool:
         asked = ServiceProber(session, services, pool).begin(datetime.now(UTC))
         found = []
         for each in asked:
@@ -48,7 +49,7 @@ def read_disk_shares(settings: Settings, members: Iterable[Member]) -> dict[str,
     if not command:
         return {}
     ids = [MemberId(host_id=member.host_id, address=member.address) for member in members]
-    with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="doctor_machines") as pool:
+    with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="doctor_machines") as pool:
         asked = pool.map(lambda node: ask_provider(node, command), ids)
         shares = {node.address: each.disk_used_share for node, each in zip(ids, asked, strict=True)}
     return {address: share for address, share in shares.items() if share is not None}

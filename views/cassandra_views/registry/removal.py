@@ -46,14 +46,19 @@ class RegistryContents:
         return self.exists and self.is_own_keyspace and not self.others
 
 
+def has_keyspace(database: Database, keyspace: str) -> bool:
+    """Tell whether the cluster has a keyspace; errors as ``Database.rows``."""
+    query = "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?"
+    return bool(database.rows(query, (keyspace,)))
+
+
 def read_contents(database: Database, keyspace: str) -> RegistryContents:
     """Return what is in the keyspace of a registry; a table of ours is known by its id or its comment.
 
     Raises:
         ClusterError: it cannot be read.
     """
-    known = database.rows("SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = ?", (keyspace,))
-    if not known:
+    if not has_keyspace(database, keyspace):
         return RegistryContents(exists=False)
     names = {*(table for table, _cql in table_statements(keyspace)), *_FORMER}
     tables = database.rows(
@@ -100,4 +105,12 @@ def _is_own_keyspace(database: Database, keyspace: str) -> bool:
     return bool(rows) and rows[0]["value"] == _MADE
 
 
-__all__ = ["LAST_TABLES", "LEASE_TABLE", "RegistryContents", "find_marked", "note_own_keyspace", "read_contents"]
+__all__ = [
+    "LAST_TABLES",
+    "LEASE_TABLE",
+    "RegistryContents",
+    "find_marked",
+    "has_keyspace",
+    "note_own_keyspace",
+    "read_contents",
+]

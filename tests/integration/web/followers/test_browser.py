@@ -12,9 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import picture
-from tests.integration.web.conftest import Serving, serve
+from tests.integration.web.conftest import Serving
 from tests.integration.web.followers.conftest import MakePages
 from tests.integration.web.followers.place import NOW, Clock, Seed, close
+from tests.serving import serve
 
 ALL_PAGES = {
     "ranking": "/",

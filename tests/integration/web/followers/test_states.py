@@ -14,9 +14,10 @@ import pytest
 from playwright.sync_api import Page
 
 from cassandra_views.model.generation import OverrideKind
-from tests.integration.web.conftest import Serving, by_wire, serve
+from tests.integration.web.conftest import Serving, by_wire
 from tests.integration.web.followers.conftest import MakePages
 from tests.integration.web.followers.place import Clock, Seed, close
+from tests.serving import serve
 from tests.wire import Wire
 
 PAGES = {
