@@ -198,7 +198,7 @@ def test_creating_waits_for_a_node_that_joins_and_says_so(
         await_that(lambda: manager.find_waits(shop.record("orders_by_day").name), START_SECONDS)
         run_id = airflow.trigger(VIEW, conf={"action": "refresh", "reason": "a test"})
         airflow.await_task(VIEW, run_id, "create", "deferred")
-        assert f"waits: node {address} is changing its place in the ring (BOOT)" in airflow.log(VIEW, run_id, "create")
+        assert f"waits: node {address} joins, leaves or moves (BOOT)" in airflow.log(VIEW, run_id, "create")
         assert shop.serving("orders_by_day") == [before]
     airflow.await_run(VIEW, run_id)
     only_one_was_made(shop, before)

@@ -29,9 +29,7 @@ def test_a_node_that_joins_is_named(tmp_path: Path) -> None:
         database = Database(session)
         with joining(server, "127.0.3.9") as address:
             wait_until(lambda: bool(find_waits(database, workshop.keyspace)), 240)
-            assert find_waits(database, workshop.keyspace) == (
-                f"node {address} is changing its place in the ring (BOOT)",
-            )
+            assert find_waits(database, workshop.keyspace) == (f"node {address} joins, leaves or moves (BOOT)",)
             with pytest.raises(PreflightError, match=f"node {address}: it joins, leaves or moves"):
                 workshop.apply()
         wait_until(lambda: not find_waits(database, workshop.keyspace), 240)

@@ -1,4 +1,4 @@
-"""What each former program left behind, as tests/releases keeps it: read as it is, then gone on with, without loss."""
+"""The registry of each former release, as tests/releases keeps it: read as it is, then upgraded, without loss."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_release_is_read_as_it_is_then_upgraded_and_nothing_is_lost(release: R
     assert [each.condition for each in workshop.manager().status()] == ["building", "serving"]
     assert columns(workshop.session, workshop.registry) == former_columns
 
-    # Gone on with: what serves is what its file says, so only what was being built is finished.
+    # After the upgrade: what serves is what its file says, so only what was being built is finished.
     manager = workshop.manager()
     plan = manager.plan()
     assert [(step.kind, str(step.view.view)) for step in plan.steps] == [  # type: ignore[union-attr]

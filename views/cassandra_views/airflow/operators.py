@@ -212,7 +212,7 @@ class ApplyViewsOperator(ViewsOperator):
     def resume(
         self, context: Context, event: Mapping[str, Any], progress: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Go on after a wait; a build that stands still is the failure of its view alone.
+        """Continue after a wait; a build that stands still is the failure of its view alone.
 
         Args:
             progress: what was done before it; None where Airflow has not kept that, as ``dag.test`` does not. Then all
@@ -293,12 +293,12 @@ class ApplyViewsOperator(ViewsOperator):
         except StalePlan as error:
             if not part.views:
                 raise
-            self.log.info("%s Planning anew.", error)
+            self.log.info("%s Planning again.", error)
             return [(view, error) for view in part.views]
         stale: list[tuple[ViewName, StalePlan]] = []
         for view, failure in outcome.failures:
             if isinstance(failure, StalePlan):
-                self.log.info("%s Planning anew.", failure)
+                self.log.info("%s Planning again.", failure)
                 stale.append((view, failure))
             else:
                 progress.fail(str(view), str(failure), is_refused=is_refused(failure))

@@ -139,7 +139,7 @@ class ViewTask(BaseOperator):
             except StalePlan as error:
                 if attempt == ATTEMPTS:
                     raise
-                self.log.info("%s Planning anew.", error)
+                self.log.info("%s Planning again.", error)
                 continue
             return {"steps": outcome.done, "seconds": round(outcome.seconds, 3)}
         raise AssertionError  # the last attempt returns or raises

@@ -177,7 +177,7 @@ def find_waits(database: Database, keyspace: str, *, own: Collection[str] = ()) 
     known = read_facts(database)
     for node in known.nodes:
         if node.is_moving:
-            found.append(f"node {node.address} is changing its place in the ring ({node.state})")
+            found.append(f"node {node.address} joins, leaves or moves ({node.state})")
         elif node.error:
             found.append(f"node {node.address} is down")
     if len(schema_groups(known.nodes)) > 1:

@@ -267,7 +267,7 @@ def drop(
 
     A view that still has a file is set 'off', or the next apply would create it again;
     'views on NAME' ends that. A hand-made view that was taken over is kept without --allow-drop.
-    With --all hand-made views are given back to whoever made them. Base tables are never dropped.
+    With --all hand-made views stay, and the registry forgets them. Base tables are never dropped.
     """
     if drops_all and name is None:
         from cassandra_views.cli.plan_output import refuse_drop

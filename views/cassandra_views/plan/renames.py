@@ -180,7 +180,7 @@ def _refused(view: ViewDefinition, what: str, next: str) -> ProjectError:
 
 
 def unnamed_renames(project: Project, gone: Iterable[ViewRecord], found: Renames, catalog: Catalog) -> Iterable[str]:
-    """Tell of each view that is gone from the files, and of one that is new there on the same base."""
+    """Yield a note for each view that is gone from the files while one on the same base is new there."""
     new = [
         view
         for view in project.views

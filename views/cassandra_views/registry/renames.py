@@ -27,7 +27,7 @@ _FACTS = ("suspect_since", "audited_at")
 
 
 class RenameWriter:
-    """Writes renames into the rows of a registry; whoever calls it holds the lease."""
+    """Writes renames into the rows of a registry; the caller holds the lease."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
